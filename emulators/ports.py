@@ -1,0 +1,109 @@
+"""Where the local stack listens. One offset moves every port, so that two checkouts can run side by side."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PROJECT = "demo-bank"  # `demo-`: the emulators then look nothing up on the network
+REGION = "us-central1"
+
+# Smaller offsets would move one service's port onto another's, or into the 8081-9080 of the Functions workers.
+SMALLEST_OFFSET = 1100
+LARGEST_OFFSET = 65535 - 9499
+
+
+class StackError(Exception):
+    """The stack cannot run; the text is for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The port of each service."""
+
+    hosting: int = 5000
+    functions: int = 5001
+    firestore: int = 8080
+    auth: int = 9099
+    tasks: int = 9499
+    plaid: int = 8099
+    hub: int = 4400
+    logging: int = 4500
+    eventarc: int = 9299
+    websocket: int = 9150
+
+    @classmethod
+    def at(cls, offset: int) -> Ports:
+        """All ports moved by an offset."""
+        if offset != 0 and not SMALLEST_OFFSET <= offset <= LARGEST_OFFSET:
+            raise StackError(f"PORT_OFFSET must be 0 or {SMALLEST_OFFSET} to {LARGEST_OFFSET}, not {offset}.")
+        return cls(**{field.name: getattr(cls(), field.name) + offset for field in fields(cls)})
+
+    @property
+    def offset(self) -> int:
+        """What was added to each."""
+        return self.hosting - Ports().hosting
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Each service and its port."""
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+    def url(self, service: str) -> str:
+        """The address of a service."""
+        return f"http://{HOST}:{getattr(self, service)}"
+
+
+def offset_from_environment() -> int:
+    """PORT_OFFSET, checked."""
+    text = os.environ.get("PORT_OFFSET", "").strip() or "0"
+    if not text.isdecimal():
+        raise StackError(f"PORT_OFFSET must be a whole number, not {text!r}.")
+    return Ports.at(int(text)).offset
+
+
+def taken(port: int) -> bool:
+    """Whether somebody listens there already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def listener(port: int) -> str | None:
+    """Who listens on a port, as far as /proc tells: `pid 12 (java …)`."""
+    try:
+        inodes = {
+            f"socket:[{row[9]}]"
+            for table in ("/proc/net/tcp", "/proc/net/tcp6")
+            for row in map(str.split, Path(table).read_text().splitlines()[1:])
+            if row[3] == "0A" and int(row[1].rsplit(":", 1)[1], 16) == port
+        }
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
+                    command = (process / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
+                    return f"pid {process.name} ({command[:60]})"
+            except OSError:
+                continue
+    except OSError:
+        return None
+    return None
+
+
+def check_free(ports: Ports, services: set[str]) -> None:
+    """Raises with every port that is taken, and by whom."""
+    busy = [
+        f"{port} ({name}{', held by ' + holder if (holder := listener(port)) else ''})"
+        for name, port in ports.items()
+        if name in services and taken(port)
+    ]
+    if busy:
+        free = "another PORT_OFFSET (1100 or more)"
+        raise StackError(f"Port in use: {', '.join(busy)}. Stop what holds it, or run with {free}.")

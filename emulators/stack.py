@@ -1,0 +1,197 @@
+"""The local stack as a context manager: on entry everything answers, on exit no process is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from emulators.environment import Plaid, folder, stack_environment, write_config, write_secrets
+from emulators.ports import PROJECT, Ports, StackError, check_free, offset_from_environment
+from emulators.setup import ROOT
+from emulators.supervisor import MEMBERSHIP, kill_members
+
+FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
+ANY_PORT = ROOT / "emulators" / "any-port.cjs"
+SERVICES = "auth,firestore,functions,tasks,hosting"
+EMULATORS = "emulators"
+SIMULATOR = "simulator"
+
+
+class Stack:
+    """The emulators and the Plaid simulator.
+
+    Args:
+        offset: added to every port; PORT_OFFSET if not given.
+        only_simulator: leave the emulators out.
+        say: told about long waits, a line at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        offset: int | None = None,
+        only_simulator: bool = False,
+        say: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self.ports = Ports.at(offset_from_environment() if offset is None else offset)
+        self.plaid = Plaid.choose(self.ports, {} if only_simulator else os.environ)
+        self.logs = folder("logs", str(self.ports.offset))
+        self._only_simulator = only_simulator
+        self._say = say
+        self._id = uuid.uuid4().hex
+        self._supervisor: subprocess.Popen[str] | None = None
+        self._ended: str | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Kills everything; harmless when nothing runs."""
+        if self._supervisor is not None and self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()
+            try:
+                self._supervisor.wait(15)
+            except subprocess.TimeoutExpired:
+                self._supervisor.kill()
+                self._supervisor.wait()
+        if self._supervisor is not None:
+            kill_members(self._id)  # should the supervisor itself have been killed
+            self._supervisor = None
+
+    def check(self) -> None:
+        """Raises if a process of the stack has ended by itself."""
+        if self._ended is not None:
+            raise StackError(self._failure(self._ended.split()[0], f"ended by itself ({self._ended})"))
+
+    def _commands(self) -> list[dict[str, object]]:
+        commands: list[tuple[str, list[str], Path]] = []
+        if self.plaid.simulated:
+            arguments = [sys.executable, "-m", "emulators.plaid", "--port", str(self.ports.plaid)]
+            commands.append((SIMULATOR, arguments, ROOT))
+        if not self._only_simulator:
+            config = str(write_config(self.ports))
+            options = ["--config", config, "--project", PROJECT, "--only", SERVICES, "--non-interactive"]
+            # firebase-tools writes its debug logs into the working folder.
+            commands.append(
+                (EMULATORS, ["node", "--require", str(ANY_PORT), str(FIREBASE), "emulators:start", *options], self.logs)
+            )
+        return [
+            {"name": name, "arguments": arguments, "folder": str(cwd), "log": str(self.log(name))}
+            for name, arguments, cwd in commands
+        ]
+
+    def _start(self) -> None:
+        services = {name for name, _ in self.ports.items()}
+        if self._only_simulator:
+            services = {"plaid"}
+        elif not self.plaid.simulated:
+            services.discard("plaid")
+        check_free(self.ports, services)
+        environment = {**os.environ}
+        if not self._only_simulator:
+            shutil.rmtree(folder("tmp", str(self.ports.offset)))
+            write_secrets(self.plaid)
+            environment = stack_environment(self.ports, self.plaid)
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-m", "emulators.supervisor"],
+            cwd=ROOT,
+            env={**environment, MEMBERSHIP: self._id},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C at the terminal is for the starter alone
+        )
+        assert self._supervisor.stdin is not None  # noqa: S101
+        self._supervisor.stdin.write(json.dumps(self._commands()) + "\n")
+        self._supervisor.stdin.flush()
+        threading.Thread(target=self._listen, args=(self._supervisor,), daemon=True).start()
+
+    def _listen(self, supervisor: subprocess.Popen[str]) -> None:
+        """Notes the first process that ends by itself; the supervisor's own end counts too."""
+        assert supervisor.stdout is not None  # noqa: S101
+        for line in supervisor.stdout:
+            self._ended = self._ended or line.strip()
+        self._ended = self._ended or "supervisor"
+
+    def log(self, name: str) -> Path:
+        """Where a process writes."""
+        return self.logs / f"{name}.log"
+
+    def _failure(self, name: str, what: str) -> str:
+        log = self.log(name)
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        return "\n".join([*lines[-20:], f"The {name} {what}. The whole log: {log.relative_to(ROOT)}"])
+
+    def _wait_until_ready(self, within: float = 180.0) -> None:
+        waiting: dict[str, Callable[[httpx.Client], bool]] = {}
+        if self.plaid.simulated:
+            waiting[SIMULATOR] = lambda client: client.get(self.ports.url("plaid")).status_code > 0
+        if not self._only_simulator:
+            url = self.ports.url
+            waiting |= {
+                "auth": lambda client: client.get(url("auth")).is_success,
+                "firestore": lambda client: client.get(url("firestore")).is_success,
+                "tasks": lambda client: client.get(f"{url('tasks')}/queueStats").status_code > 0,
+                "functions": self._functions_loaded,
+                # The way from Hosting into a Python worker, which answers in the contract's form.
+                "hosting": lambda client: client.get(f"{url('hosting')}/api/").status_code == httpx.codes.NOT_FOUND,
+            }
+        started = time.monotonic()
+        told = started
+        with httpx.Client(trust_env=False, timeout=30.0) as client:
+            while waiting:
+                self.check()
+                for name, answers in list(waiting.items()):
+                    try:
+                        if not answers(client):
+                            break  # the rest comes up after it
+                    except httpx.HTTPError:
+                        break
+                    del waiting[name]
+                now = time.monotonic()
+                if now - started > within:
+                    names = ", ".join(waiting)
+                    blame = SIMULATOR if SIMULATOR in waiting else EMULATORS
+                    raise StackError(
+                        self._failure(blame, f"did not come up in {within:.0f} s (no answer from: {names})")
+                    )
+                if now - told > 10:
+                    told = now
+                    self._say(f"… {now - started:.0f} s, waiting for {', '.join(waiting)}")
+                time.sleep(0.1 if waiting else 0)
+
+    def _functions_loaded(self, client: httpx.Client) -> bool:
+        """Whether every function that Hosting leads to is there: the suite says ready even when main.py fails."""
+        config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
+        wanted = {rule["function"]["functionId"] for rule in config["hosting"]["rewrites"] if "function" in rule}
+        backends = client.get(f"{self.ports.url('functions')}/backends").json()["backends"]
+        loaded = {trigger["entryPoint"] for backend in backends for trigger in backend["functionTriggers"]}
+        log = self.log(EMULATORS).read_text(errors="replace")
+        if "Failed to load function" in log:
+            raise StackError(self._failure(EMULATORS, "could not load main.py"))
+        if loaded and wanted - loaded and "All emulators ready" in log:
+            raise StackError(f"main.py lacks functions that firebase.json names: {', '.join(sorted(wanted - loaded))}")
+        return wanted <= loaded and "All emulators ready" in log
