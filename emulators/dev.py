@@ -65,4 +65,4 @@ def plaid() -> int:
 
 
 if __name__ == "__main__":
-    run(plaid if "--only-plaid" in sys.argv[1:] else dev)
+    run(plaid if "--only-plaid" in sys.argv[1:] else dev, when_stopped=0)

@@ -12,8 +12,13 @@ from emulators.ports import StackError
 from emulators.supervisor import PR_SET_PDEATHSIG, prctl
 
 
-def run(command: Callable[[], int]) -> None:
-    """Runs a command; whatever ends it, context managers get to clean up."""
+def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
+    """Runs a command; whatever ends it, context managers get to clean up.
+
+    Args:
+        command: gives the exit code.
+        when_stopped: the exit code after Ctrl-C or a signal: 0 where that is how the command is meant to end.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         # Once is enough: a second Ctrl-C must not break off the cleaning up.
@@ -28,7 +33,7 @@ def run(command: Callable[[], int]) -> None:
     try:
         code = command()
     except KeyboardInterrupt:
-        code = 130
+        code = when_stopped
     except StackError as error:
         print(error, file=sys.stderr)
         code = 1

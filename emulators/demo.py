@@ -1,0 +1,163 @@
+"""`make demo`: a user connects a bank and sees it arrive. Speaks public interfaces only, as an app does."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
+from emulators.demo_view import View
+from emulators.lifecycle import run
+from emulators.ports import StackError
+from emulators.stack import Stack
+
+INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
+STILL = 6.0  # after so long without news a sync is asked for
+LIMIT = 30.0  # the backend's: one manual sync of a connection in so many seconds
+PATIENCE = 300.0
+
+
+@dataclass(frozen=True)
+class BankUser:
+    """Who logs in at the bank."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    patience: float = PATIENCE
+
+    @classmethod
+    def choose(cls, given: Mapping[str, str]) -> BankUser:
+        """DEMO_USER's file, DEMO_TRANSACTIONS' generated history, or Plaid's `user_good`."""
+        path, amount = given.get("DEMO_USER", ""), given.get("DEMO_TRANSACTIONS", "")
+        if path and amount:
+            raise StackError("DEMO_USER and DEMO_TRANSACTIONS exclude each other.")
+        if amount:
+            if not (amount.isascii() and amount.isdecimal()):
+                raise StackError(f"DEMO_TRANSACTIONS must be a whole number, not {amount!r}.")
+            password = json.dumps({"transactions": int(amount), "seed": 1})
+            return cls("user_generated", password, PATIENCE + int(amount) / 50)
+        if path:
+            return cls("user_custom", custom_user(Path(path)))
+        return cls()
+
+
+def custom_user(path: Path) -> str:
+    """A custom user's file, as it is: Plaid judges what is in it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise StackError(f"DEMO_USER={path} cannot be read: {reason}.") from None
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise StackError(f"DEMO_USER={path} is not JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise StackError(f"DEMO_USER={path} must hold a JSON object.")
+    return text
+
+
+def demo() -> int:
+    """Connects, watches, shows."""
+    bank_user = BankUser.choose(os.environ)
+    view = View()
+    stack = Stack(say=view.step)
+    if not stack.plaid.simulated and stack.plaid.environment == "production" and "PLAID_BASE_URL" not in os.environ:
+        raise StackError(
+            "The demo logs in through Plaid's Sandbox: PLAID_ENV=production has no such way. Use `make dev`."
+        )
+    view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
+    # A proxy that the environment names is for the real Plaid only.
+    with stack, httpx.Client(trust_env=False, timeout=60) as local, httpx.Client(timeout=60) as remote:
+        user = sign_up(local, stack.ports, "demo@example.com")
+        view.step(f"Signed in as {user.email}")
+        api = Api(local, stack.ports, user)
+        link_token = api.create_link_token()
+        view.step(f"Link token created, valid until {link_token['expiration']}")
+        here = stack.plaid.base_url.startswith("http://127.0.0.1")
+        sandbox = PlaidSandbox(
+            local if here else remote, stack.plaid.base_url, stack.plaid.client_id, stack.plaid.secret
+        )
+        public_token = sandbox.create_public_token(
+            institution_id=INSTITUTION["institution_id"],
+            username=bank_user.username,
+            password=bank_user.password,
+            webhook=stack.plaid.webhook_url,
+        )
+        view.step(f"Logged in at the bank as {bank_user.username or 'user_good'}")
+        started = time.monotonic()
+        connection = api.exchange_public_token(public_token=public_token, institution=INSTITUTION)
+        connection_id = connection["connection_id"]
+        view.step(f"Connected: {connection_id}")
+        store = Firestore(local, stack.ports, user.headers)
+        watch(stack, api, store, connection_id, view, bank_user.patience)
+        took = time.monotonic() - started
+        summary = show(store, user, connection_id, view)
+    print(f"demo: {summary}, synced in {took:.1f} s", flush=True)
+    return 0
+
+
+def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: View, patience: float) -> None:
+    """Follows the progress document until the whole history is there; asks for a sync where nothing moves.
+
+    Plaid's webhooks start the runs after the first. Where none can arrive, only asking does.
+    """
+    seen: Document | None = None
+    now = started = moved = time.monotonic()
+    may_ask = started + STILL
+    with view.progress() as show_progress:
+        while not (seen and seen["status"] == "completed" and seen["history_complete"]):
+            stack.check()
+            if now - started > patience:
+                raise StackError(f"The sync was not complete after {patience:.0f} s: {describe(seen)}.")
+            progress = store.get(f"bank_sync_progress/{connection_id}")
+            now = time.monotonic()
+            if progress and progress != seen:
+                seen, moved = progress, now
+                show_progress(progress)
+                error = progress.get("error") or {}
+                if progress["status"] == "failed" and not error.get("retryable", True):
+                    raise StackError(f"The sync failed for good: {describe(progress)}.")
+            elif now - moved > STILL and now > may_ask and (seen or {}).get("status") != "in_progress":
+                may_ask = now + LIMIT
+                try:
+                    api.sync_connection(connection_id)
+                except RefusedError as refusal:
+                    if refusal.status not in {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}:
+                        raise
+                    may_ask = now + (refusal.retry_after or LIMIT)
+            else:
+                time.sleep(0.1)
+
+
+def describe(progress: Document | None) -> str:
+    """A progress document in one line."""
+    if progress is None:
+        return "no progress was ever recorded"
+    error = progress.get("error") or {}
+    reason = f", {error.get('code')}: {error.get('message')}" if error else ""
+    return f"{progress['status']} at {progress.get('stage')}, {progress.get('added', 0)} added{reason}"
+
+
+def show(store: Firestore, user: User, connection_id: str, view: View) -> str:
+    """What has arrived, read as the user; gives the closing line's middle."""
+    connection = store.get(f"bank_connections/{connection_id}") or {}
+    deadline = time.monotonic() + 15
+    while not connection.get("institution_name") and time.monotonic() < deadline:
+        time.sleep(0.2)  # a trigger of its own fetches it
+        connection = store.get(f"bank_connections/{connection_id}") or {}
+    accounts = list(store.owned(user.uid, "bank_accounts", parent=f"bank_connections/{connection_id}"))
+    transactions = list(store.owned(user.uid, "bank_transactions", newest="date"))
+    institution = connection.get("institution_name") or connection.get("institution_id") or "unknown institution"
+    view.summary(institution, connection, accounts, transactions)
+    return f"{institution}: {len(accounts)} accounts, {len(transactions)} transactions"
+
+
+if __name__ == "__main__":
+    run(demo)
