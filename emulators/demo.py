@@ -13,6 +13,7 @@ import httpx
 
 from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
 from emulators.demo_view import View
+from emulators.environment import REAL_PLAID
 from emulators.lifecycle import run
 from emulators.ports import StackError
 from emulators.stack import Stack
@@ -64,43 +65,43 @@ def custom_user(path: Path) -> str:
 
 
 def demo() -> int:
-    """Connects, watches, shows."""
+    """The stack for the time of one connection."""
     bank_user = BankUser.choose(os.environ)
     view = View()
     stack = Stack(say=view.step)
-    if not stack.plaid.simulated and stack.plaid.environment == "production" and "PLAID_BASE_URL" not in os.environ:
-        raise StackError(
-            "The demo logs in through Plaid's Sandbox: PLAID_ENV=production has no such way. Use `make dev`."
-        )
+    if stack.plaid.base_url == REAL_PLAID["production"]:
+        raise StackError("The demo logs in through Plaid's Sandbox, which production lacks: use `make dev` instead.")
     view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
+    with stack:
+        line = connect(stack, bank_user, view)
+    print(f"demo: {line}", flush=True)
+    return 0
+
+
+def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
+    """Connects, watches, shows; gives what the closing line says."""
+    plaid = stack.plaid
     # A proxy that the environment names is for the real Plaid only.
-    with stack, httpx.Client(trust_env=False, timeout=60) as local, httpx.Client(timeout=60) as remote:
-        user = sign_up(local, stack.ports, "demo@example.com")
+    with httpx.Client(trust_env=False, timeout=60) as local, httpx.Client(timeout=60) as remote:
+        user = sign_up(local, stack.ports)
         view.step(f"Signed in as {user.email}")
         api = Api(local, stack.ports, user)
-        link_token = api.create_link_token()
-        view.step(f"Link token created, valid until {link_token['expiration']}")
-        here = stack.plaid.base_url.startswith("http://127.0.0.1")
-        sandbox = PlaidSandbox(
-            local if here else remote, stack.plaid.base_url, stack.plaid.client_id, stack.plaid.secret
-        )
-        public_token = sandbox.create_public_token(
+        view.step(f"Link token created, valid until {api.create_link_token()['expiration']}")
+        to_plaid = remote if plaid.base_url in REAL_PLAID.values() else local
+        public_token = PlaidSandbox(to_plaid, plaid.base_url, plaid.client_id, plaid.secret).create_public_token(
             institution_id=INSTITUTION["institution_id"],
             username=bank_user.username,
             password=bank_user.password,
-            webhook=stack.plaid.webhook_url,
+            webhook=plaid.webhook_url,
         )
         view.step(f"Logged in at the bank as {bank_user.username or 'user_good'}")
         started = time.monotonic()
-        connection = api.exchange_public_token(public_token=public_token, institution=INSTITUTION)
-        connection_id = connection["connection_id"]
+        connection_id = api.exchange_public_token(public_token=public_token, institution=INSTITUTION)["connection_id"]
         view.step(f"Connected: {connection_id}")
         store = Firestore(local, stack.ports, user.headers)
         watch(stack, api, store, connection_id, view, bank_user.patience)
         took = time.monotonic() - started
-        summary = show(store, user, connection_id, view)
-    print(f"demo: {summary}, synced in {took:.1f} s", flush=True)
-    return 0
+        return f"{show(store, user, connection_id, view)}, synced in {took:.1f} s"
 
 
 def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: View, patience: float) -> None:

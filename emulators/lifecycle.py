@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no "…" gets a "?" in its place
+        sys.stdout.reconfigure(errors="replace")
     if "MAKELEVEL" in os.environ:  # a killed make would leave its recipe running
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     try:

@@ -51,12 +51,12 @@ class Task:
 
     @contextlib.contextmanager
     def announced(self, text: str) -> Iterator[None]:
-        self.say(f"{text} …")
+        self.say(f"{text} ...")
         started, done = time.monotonic(), threading.Event()
 
         def tick() -> None:
             while not done.wait(15):
-                self.say(f"… {time.monotonic() - started:.0f} s")
+                self.say(f"... {time.monotonic() - started:.0f} s")
 
         threading.Thread(target=tick, daemon=True).start()
         try:
@@ -300,7 +300,7 @@ def main() -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("set-up: waiting for another one of this clone to end …", flush=True)
+            print("set-up: waiting for another one of this clone to end ...", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             set_up(with_tests="--tests" in sys.argv[1:])

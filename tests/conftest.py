@@ -1,0 +1,95 @@
+"""What all tests share: the network shut but for this machine, and one running stack per session.
+
+A test that asks for `stack`, or for anything below it, is an `emulator` test: the marker comes by itself.
+The stack stands at PORT_OFFSET, as every command's does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
+from emulators.stack import Stack
+
+SOCKETLESS = ("tests/domain/", "tests/usecases/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.emulator)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    enable_socket()
+    if item.nodeid.startswith(SOCKETLESS):
+        disable_socket(allow_unix_socket=True)
+    else:
+        socket_allow_hosts(["127.0.0.1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The emulators and the Plaid simulator, started once."""
+    with Stack() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    """A client that knows no proxies."""
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def new_user(stack: Stack, http: httpx.Client) -> Callable[[], User]:
+    """Signs a new user up."""
+    return lambda: sign_up(http, stack.ports)
+
+
+@pytest.fixture
+def user(new_user: Callable[[], User]) -> User:
+    """Somebody signed in, new for each test."""
+    return new_user()
+
+
+@pytest.fixture
+def api(stack: Stack, http: httpx.Client, user: User) -> Api:
+    """The REST routes, as `user`."""
+    return Api(http, stack.ports, user)
+
+
+@pytest.fixture
+def firestore_as(stack: Stack, http: httpx.Client) -> Callable[[User], Firestore]:
+    """Firestore under the rules, as somebody."""
+    return lambda user: Firestore(http, stack.ports, user.headers)
+
+
+@pytest.fixture
+def firestore_admin(stack: Stack, http: httpx.Client) -> Firestore:
+    """Firestore past the rules."""
+    return Firestore(http, stack.ports, {"Authorization": "Bearer owner"})
+
+
+@pytest.fixture
+def plaid(stack: Stack, http: httpx.Client) -> PlaidSandbox:
+    """The simulator, as an app's developer uses the Sandbox."""
+    return PlaidSandbox(http, stack.plaid.base_url, stack.plaid.client_id, stack.plaid.secret)
+
+
+@pytest.fixture
+def truth(stack: Stack, http: httpx.Client) -> Callable[[str], dict[str, Any]]:
+    """What the simulator holds for an item."""
+
+    def of(item_id: str) -> dict[str, Any]:
+        answer = http.get(f"{stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()
+        content: dict[str, Any] = answer.json()
+        return content
+
+    return of

@@ -1,0 +1,50 @@
+"""The routes of Hosting and what a deploy uploads."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from emulators.setup import ROOT
+from emulators.stack import Stack
+
+CONFIG = json.loads((ROOT / "firebase.json").read_text())
+REWRITES = [(rule["source"], rule["function"]["functionId"]) for rule in CONFIG["hosting"]["rewrites"]]
+
+
+def test_the_last_api_rule_takes_every_unrouted_path() -> None:
+    assert REWRITES[-1] == ("/api{,/**}", "api_not_found")
+
+
+def test_longer_connection_routes_come_before_shorter_ones() -> None:
+    routes = [source for source, _ in REWRITES if source.startswith("/api/v1/bank/connections/")]
+    assert routes == sorted(routes, key=lambda source: -source.count("/"))
+
+
+@pytest.mark.parametrize("name", ["tests", "web", "emulators", "docs", "deploy", "benchmarks", "venv", "node_modules"])
+def test_what_is_not_the_backend_is_not_uploaded(name: str) -> None:
+    assert name in CONFIG["functions"][0]["ignore"]
+
+
+def test_no_folder_of_the_backend_bears_a_name_that_is_not_uploaded() -> None:
+    ignored = set(CONFIG["functions"][0]["ignore"])
+    folders = {path.name for top in ("functions", "shared") for path in (ROOT / top).rglob("*") if path.is_dir()}
+    assert not (folders - {"__pycache__"}) & ignored
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/bank", "/api/v1/bank/nothing", "/api/v2/x/y"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unrouted_api_path_is_not_found_in_the_contracts_form(
+    stack: Stack, http: httpx.Client, method: str, path: str
+) -> None:
+    answer = http.request(method, stack.ports.url("hosting") + path)
+    assert answer.status_code == httpx.codes.NOT_FOUND
+    assert answer.json()["error"]["status"] == "NOT_FOUND"
+
+
+def test_hosting_serves_the_page(stack: Stack, http: httpx.Client) -> None:
+    answer = http.get(stack.ports.url("hosting"))
+    assert answer.is_success
+    assert "Bank connections" in answer.text

@@ -1,0 +1,66 @@
+"""Where the stack listens."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from emulators.environment import write_config
+from emulators.ports import HOST, Ports, StackError, check_free, offset_from_environment
+from emulators.setup import ROOT
+
+
+def test_firebase_json_names_the_documented_ports() -> None:
+    emulators = json.loads((ROOT / "firebase.json").read_text())["emulators"]
+    documented = dict(Ports().items()) | {"ui": None}
+    named = {name: part["port"] for name, part in emulators.items() if isinstance(part, dict) and "port" in part}
+    assert named.items() <= documented.items()
+    assert emulators["firestore"]["websocketPort"] == Ports().websocket
+    assert all(part["host"] == HOST for part in emulators.values() if isinstance(part, dict) and "port" in part)
+
+
+def test_an_offset_moves_every_port() -> None:
+    config = write_config(Ports.at(1234))
+    try:
+        moved = json.loads(config.read_text())["emulators"]
+    finally:
+        config.unlink()
+    ports = [part["port"] for part in moved.values() if isinstance(part, dict) and "port" in part]
+    assert sorted([*ports, moved["firestore"]["websocketPort"]]) == sorted(
+        port + 1234 for name, port in Ports().items() if name != "plaid"
+    )
+
+
+def test_no_offset_puts_one_service_on_anothers_default_port() -> None:
+    default = {port for _, port in Ports().items()}
+    for offset in (1100, 2000, 3000, 5000):
+        assert not default & {port for _, port in Ports.at(offset).items()}
+
+
+@pytest.mark.parametrize("offset", [1, 80, 1099, 60000, -1])
+def test_an_offset_that_would_collide_is_refused(offset: int) -> None:
+    with pytest.raises(StackError, match="PORT_OFFSET"):
+        Ports.at(offset)
+
+
+@pytest.mark.parametrize("text", ["x", "1.5", "-2000", "²"])
+def test_an_offset_that_is_no_number_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT_OFFSET", text)
+    with pytest.raises(StackError, match="PORT_OFFSET"):
+        offset_from_environment()
+
+
+def test_no_offset_or_an_empty_one_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT_OFFSET", "")
+    assert offset_from_environment() == 0
+    monkeypatch.delenv("PORT_OFFSET")
+    assert offset_from_environment() == 0
+
+
+def test_a_taken_port_is_named_with_its_holder() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(StackError, match=rf"{port} \(hosting, held by pid \d+ .*\).*PORT_OFFSET"):
+            check_free(Ports(hosting=port), {"hosting"})
