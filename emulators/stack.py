@@ -52,6 +52,7 @@ class Stack:
         self._say = say
         self._id = uuid.uuid4().hex
         self._supervisor: subprocess.Popen[str] | None = None
+        self._listener: threading.Thread | None = None
         self._ended: str | None = None
 
     def __enter__(self) -> Self:
@@ -79,6 +80,8 @@ class Stack:
                 self._supervisor.wait()
         if self._supervisor is not None:
             kill_members(self._id)  # should the supervisor itself have been killed
+            if self._listener is not None:
+                self._listener.join(5)
             self._supervisor = None
 
     def check(self) -> None:
@@ -127,13 +130,15 @@ class Stack:
         assert self._supervisor.stdin is not None  # noqa: S101
         self._supervisor.stdin.write(json.dumps(self._commands()) + "\n")
         self._supervisor.stdin.flush()
-        threading.Thread(target=self._listen, args=(self._supervisor,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._supervisor,), daemon=True)
+        self._listener.start()
 
     def _listen(self, supervisor: subprocess.Popen[str]) -> None:
         """Notes the first process that ends by itself; the supervisor's own end counts too."""
         assert supervisor.stdout is not None  # noqa: S101
-        for line in supervisor.stdout:
-            self._ended = self._ended or line.strip()
+        with supervisor.stdout as lines:
+            for line in lines:
+                self._ended = self._ended or line.strip()
         self._ended = self._ended or "supervisor"
 
     def log(self, name: str) -> Path:

@@ -1,0 +1,177 @@
+"""However the stack's starter ends, no process is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulators.ports import Ports, StackError, check_free, offset_from_environment, taken
+from emulators.setup import ROOT
+from emulators.stack import Stack
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
+
+
+def aside() -> int:
+    """An offset far from the session's own stack."""
+    offset = offset_from_environment()
+    return offset + 20000 if offset < 30000 else offset - 20000
+
+
+class Command:
+    """A make command in its own session, as at a terminal; every process below it bears a mark."""
+
+    def __init__(self, target: str) -> None:
+        self.ports = Ports.at(aside())
+        self.mark = uuid.uuid4().hex
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        environment |= {"TEST_MARK": self.mark, "PORT_OFFSET": str(self.ports.offset)}
+        self.process = subprocess.Popen(
+            ["make", target],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if line == "ready\n":
+                return
+        pytest.fail("".join(["it ended before it was ready:\n", *lines]))
+
+    def members(self) -> dict[int, str]:
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"TEST_MARK={self.mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+        return found
+
+    def member(self, part: str) -> int:
+        """The one process whose command line has this part."""
+        (pid,) = [pid for pid, command in self.members().items() if part in command]
+        return pid
+
+    def assert_gone(self, within: float = 20) -> None:
+        deadline = time.monotonic() + within
+        while self.members() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert self.members() == {}
+        assert [port for _, port in self.ports.items() if taken(port)] == []
+        self.process.wait(5)
+
+
+@pytest.fixture
+def command() -> Iterator[type[Command]]:
+    """Makes commands, and clears up after a test that failed."""
+    made: list[Command] = []
+
+    class Remembered(Command):
+        def __init__(self, target: str) -> None:
+            super().__init__(target)
+            made.append(self)
+
+    yield Remembered
+    for one in made:
+        for pid in one.members():
+            os.kill(pid, signal.SIGKILL)
+        assert one.process.stdout
+        one.process.stdout.close()
+        one.process.wait()
+
+
+def test_ctrl_c_ends_the_whole_stack(command: type[Command]) -> None:
+    dev = command("dev")
+    dev.wait_until_ready()
+    assert any("gunicorn" in line or "functions-framework" in line for line in dev.members().values())
+    os.killpg(dev.process.pid, signal.SIGINT)
+    dev.assert_gone()
+
+
+def test_a_killed_starter_takes_the_whole_stack_with_it(command: type[Command]) -> None:
+    dev = command("dev")
+    dev.wait_until_ready()
+    os.kill(dev.member("emulators.dev"), signal.SIGKILL)
+    dev.assert_gone()
+
+
+def test_a_starter_killed_while_starting_leaves_nothing(command: type[Command]) -> None:
+    dev = command("dev")
+    deadline = time.monotonic() + 60
+    while not any("java" in line for line in dev.members().values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(dev.member("emulators.dev"), signal.SIGKILL)
+    dev.assert_gone()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_make_ends_what_it_started(command: type[Command], number: signal.Signals) -> None:
+    plaid = command("plaid")
+    plaid.wait_until_ready()
+    plaid.process.send_signal(number)
+    plaid.assert_gone()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_simulator_quietly(command: type[Command], number: signal.Signals) -> None:
+    plaid = command("plaid")
+    plaid.wait_until_ready()
+    os.kill(plaid.member("emulators.dev"), number)
+    plaid.assert_gone()
+    assert plaid.process.returncode == 0
+
+
+@pytest.mark.parametrize("part", ["emulators.supervisor", "emulators.plaid"])
+def test_a_stack_that_loses_a_process_ends_with_a_word(command: type[Command], part: str) -> None:
+    plaid = command("plaid")
+    plaid.wait_until_ready()
+    os.kill(plaid.member(part), signal.SIGKILL)
+    plaid.assert_gone()
+    assert plaid.process.returncode != 0
+    assert plaid.process.stdout
+    assert "ended by itself" in plaid.process.stdout.read()
+
+
+def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[Command]) -> None:
+    plaid = command("plaid")
+    plaid.wait_until_ready()
+    with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
+        check_free(plaid.ports, {"plaid"})
+    with Stack(offset=plaid.ports.offset + 10000, only_simulator=True) as other:
+        assert httpx.get(other.plaid.base_url, trust_env=False).status_code
+    second = command("plaid")
+    assert second.process.stdout
+    assert str(plaid.ports.plaid) in second.process.stdout.read()
+    assert second.process.wait(10) != 0
+
+
+def test_what_does_not_come_up_shows_the_end_of_its_log() -> None:
+    class Broken(Stack):
+        def _commands(self) -> list[dict[str, object]]:
+            (command,) = super()._commands()
+            return [command | {"arguments": [sys.executable, "-c", "print('no luck today'); raise SystemExit(3)"]}]
+
+    with pytest.raises(StackError, match=r"(?s)no luck today.*simulator ended by itself \(simulator 3\).*log"):
+        Broken(offset=aside(), only_simulator=True).__enter__()
