@@ -1,0 +1,1 @@
+"""The triggers: one file per deployed function: parse, one call, translate."""

@@ -1,0 +1,59 @@
+"""GET /api/v1/bank/connect: a token that starts Link."""
+
+from typing import Annotated
+
+from firebase_functions import https_fn
+from pydantic import Field
+
+from shared import container
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.create_link_token import LinkDefaults, LinkWish
+from shared.usecases.create_link_token import create_link_token as create
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+ROUTE = Route("GET", "/api/v1/bank/connect", lists=frozenset({"country_codes", "products"}))
+
+
+class Input(StrictInput):
+    """All optional: without a connection, Link starts for a new bank with the user's own settings."""
+
+    connection_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    account_selection: bool = False
+    redirect_uri: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    android_package_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
+    country_codes: Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]], Field(min_length=1)] | None = None
+    products: Annotated[list[Name], Field(min_length=1)] | None = None
+
+
+@https_fn.on_request(secrets=["PLAID_SECRET"])
+@http_function(ROUTE, Input)
+def create_link_token(uid: str, given: Input) -> Reply:
+    """Answers with `link_token`, `expiration` and `mode`."""
+    settings = container.settings()
+    limited(uid, "link_token", settings.link_tokens_per_minute)
+    wish = LinkWish(
+        connection_id=given.connection_id,
+        account_selection=given.account_selection,
+        redirect_uri=given.redirect_uri,
+        android_package_name=given.android_package_name,
+        language=given.language,
+        country_codes=tuple(given.country_codes) if given.country_codes else None,
+        products=tuple(given.products) if given.products else None,
+    )
+    token = create(
+        wish,
+        app_user_id=uid,
+        defaults=LinkDefaults(
+            language=settings.language,
+            country_codes=settings.country_codes,
+            products=settings.products,
+            webhook_url=settings.webhook_url,
+        ),
+        bank=container.bank(),
+        vault=container.vault(),
+        connections=container.connections(),
+        profiles=container.profiles(),
+    )
+    mode = "update" if given.connection_id else "connect"
+    return Reply({"link_token": token.link_token, "expiration": token.expiration, "mode": mode})

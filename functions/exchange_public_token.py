@@ -1,0 +1,107 @@
+"""POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
+
+import time
+from typing import Annotated, Self
+
+from firebase_functions import https_fn
+from pydantic import Field, model_validator
+
+from shared import container
+from shared.domain.errors import BankError
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedAccount, LinkedItem
+
+ROUTE = Route("POST", "/api/v1/bank/set_access_token")
+Text = Annotated[str, Field(max_length=512)]
+PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class LinkInstitution(StrictInput):
+    """The institution as Link's onSuccess gives it; both are null where Link does not know."""
+
+    institution_id: Text | None = None
+    name: Text | None = None
+
+
+class LinkAccount(StrictInput):
+    """An account as Link's onSuccess gives it."""
+
+    model_config = StrictInput.model_config | {"extra": "ignore"}  # Link adds fields (verification_status, ...)
+
+    id: Text | None = None
+    name: Text
+    mask: Text | None = None
+    type: Text | None = None
+    subtype: Text | None = None
+
+
+class Item(StrictInput):
+    """One success of Link."""
+
+    public_token: PublicToken
+    institution: LinkInstitution | None = None
+    accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
+    allow_duplicate: bool = False
+
+    def linked(self) -> LinkedItem:
+        """The same in the story's words."""
+        return LinkedItem(
+            public_token=self.public_token,
+            institution_id=self.institution.institution_id if self.institution else None,
+            accounts=tuple(LinkedAccount(name=a.name, mask=a.mask) for a in self.accounts or ()),
+            allow_duplicate=self.allow_duplicate,
+        )
+
+
+class Input(StrictInput):
+    """One item, or up to ten of them in `items`."""
+
+    public_token: PublicToken | None = None
+    institution: LinkInstitution | None = None
+    accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
+    allow_duplicate: bool = False
+    items: Annotated[list[Item], Field(min_length=1, max_length=10)] | None = None
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        given = self.model_fields_set
+        if "items" in given and (self.items is None or given != {"items"}):
+            raise ValueError("items stands alone")
+        if self.items is None and self.public_token is None:
+            raise ValueError("public_token is required")
+        return self
+
+    def single(self) -> Item:
+        """The one item of a call without `items`."""
+        return Item.model_validate(self.model_dump(exclude={"items"}))
+
+
+@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120)
+@http_function(ROUTE, Input)
+def exchange_public_token(uid: str, given: Input) -> Reply:
+    """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
+    exchange = Exchange(
+        app_user_id=uid,
+        bank=container.bank(),
+        vault=container.vault(),
+        connections=container.connections(),
+        intents=container.intents(),
+        institutions=container.institutions(),
+        clock=container.clock(),
+        sleep=time.sleep,
+    )
+
+    def one(item: Item) -> Exchanged:
+        limited(uid, "exchange", container.settings().exchanges_per_minute)
+        return exchange(item.linked())
+
+    if given.items is None:
+        done = one(given.single())
+        return Reply(done.answer, status=201 if done.first else 200)
+    results = []
+    for item in given.items:
+        try:
+            results.append(one(item).answer)
+        except BankError as error:
+            results.append({"error": error.form()})
+    return Reply({"results": results})

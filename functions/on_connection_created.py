@@ -1,0 +1,28 @@
+"""A connection was created: start its first sync, fetch its institution."""
+
+from typing import TYPE_CHECKING, Any
+
+from firebase_functions import firestore_fn
+
+from shared import container
+from shared.domain.errors import ProviderError
+from shared.entry import guarded_event
+from shared.log import log
+from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+@firestore_fn.on_document_created(
+    document="bank_connections/{connection_id}", secrets=["PLAID_SECRET"], timeout_sec=120
+)
+@guarded_event
+def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
+    """Events are not delivered again: whatever is missed here, the schedule finds."""
+    connection_id = event.params["connection_id"]
+    start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
+    try:
+        welcome_connection(connection_id, **container.for_welcome())
+    except ProviderError as error:
+        log.warning("welcome.postponed", connection_id=connection_id, error_code=error.error_code)

@@ -1,0 +1,35 @@
+"""POST /api/v1/bank/webhook: Plaid tells of news. Verified, recorded once, answered at once; the work is queued."""
+
+from firebase_functions import https_fn
+from flask import Request, Response
+
+from shared import container
+from shared.domain.errors import MethodNotAllowed, NotFound
+from shared.entry import guarded_request, json_response, parse_object, read_body
+from shared.usecases.receive_webhook import receive_webhook
+
+PATH = "/api/v1/bank/webhook"
+
+
+@https_fn.on_request(secrets=["PLAID_SECRET"])
+@guarded_request
+def plaid_webhook(request: Request) -> Response:
+    """200: kept. 401: not Plaid's. 503: send it again. 400: signed, but not a webhook."""
+    if request.path not in (PATH, "/"):
+        raise NotFound("no such path", code="path_not_found")
+    if request.method != "POST":
+        raise MethodNotAllowed("webhooks are posted", code="method_not_allowed")
+    raw = read_body(request)
+    signed = request.headers.get("Plaid-Verification", "")
+    container.webhooks().verify(signed, raw)
+    receive_webhook(
+        parse_object(raw),
+        delivery=signed,
+        environment=container.settings().plaid_env,
+        inbox=container.inbox(),
+        connections=container.connections(),
+        syncs=container.syncs(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+    )
+    return json_response({})

@@ -1,0 +1,14 @@
+"""Every 15 minutes: the orchestrator."""
+
+from firebase_functions import scheduler_fn
+
+from shared import container
+from shared.entry import guarded_event
+from shared.usecases.schedule_syncs import schedule_syncs as schedule
+
+
+@scheduler_fn.on_schedule(schedule="every 15 minutes", timeout_sec=540)
+@guarded_event
+def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
+    """An extra turn is harmless: only what is due is touched."""
+    schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())

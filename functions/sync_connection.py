@@ -1,0 +1,36 @@
+"""POST /api/v1/bank/connections/{connection_id}/sync: a user wants it fresh."""
+
+from typing import Annotated
+
+from firebase_functions import https_fn
+from pydantic import Field
+
+from shared import container
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.request_sync import sync_by_user
+
+ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
+
+
+class Input(StrictInput):
+    """Which connection."""
+
+    connection_id: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+@https_fn.on_request()
+@http_function(ROUTE, Input)
+def sync_connection(uid: str, given: Input) -> Reply:
+    """202 with `sync_progress`, the document as it is after the request."""
+    settings = container.settings()
+    limited(uid, "sync", settings.syncs_per_minute)
+    progress = sync_by_user(
+        given.connection_id,
+        app_user_id=uid,
+        spacing=settings.manual_sync_spacing,
+        connections=container.connections(),
+        syncs=container.syncs(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+    )
+    return Reply({"sync_progress": progress.model_dump(mode="json")}, status=202)

@@ -1,0 +1,44 @@
+"""The task queue that runs syncs. The name has no underscore: it is the queue's id, too."""
+
+import uuid
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.domain.errors import ProviderError
+from shared.entry import guarded_task
+from shared.log import log
+from shared.usecases.sync_transactions import Outcome, sync_transactions
+from shared.usecases.welcome_connection import welcome_connection
+
+
+@tasks_fn.on_task_dispatched(
+    secrets=["PLAID_SECRET"],
+    timeout_sec=540,
+    # Seconds are the queue's, hours the schedule's. Deliveries are not failures: those are counted in the state.
+    retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=30, max_doublings=4),
+    # 2,500 sync calls a minute are Plaid's limit per client: https://plaid.com/docs/errors/rate-limit-exceeded/
+    rate_limits=options.RateLimits(max_concurrent_dispatches=40, max_dispatches_per_second=20),
+)
+@guarded_task
+def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """One run of one connection. Anything but a normal return makes the queue deliver the task again."""
+    connection_id = str(request.data["connection_id"])
+    task = request.raw_request.headers.get("X-Cloudtasks-Taskname", "")
+    if request.data.get("welcome"):
+        try:
+            welcome_connection(connection_id, **container.for_welcome())
+        except ProviderError as error:
+            log.warning("welcome.postponed", connection_id=connection_id, error_code=error.error_code)
+    outcome = sync_transactions(
+        connection_id,
+        delivery=f"{task}#{uuid.uuid4().hex}",
+        connections=container.connections(),
+        syncs=container.syncs(),
+        bank=container.bank(),
+        vault=container.vault(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+    )
+    if outcome is Outcome.AGAIN:
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

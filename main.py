@@ -1,0 +1,33 @@
+"""The map of what is deployed: each name is loaded from its own module when it is asked for, and not before.
+
+A worker serves one function: it imports that function's module and nothing of the others.
+"""
+
+import importlib
+from typing import Any
+
+from firebase_functions import options
+
+FUNCTIONS = (
+    "create_link_token",
+    "exchange_public_token",
+    "sync_connection",
+    "plaid_webhook",
+    "api_not_found",
+    "on_connection_created",
+    "synctransactions",
+    "schedule_syncs",
+)
+
+# One worker with few threads serves an instance, so more concurrent requests than these would only queue in it.
+options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=8, cpu=1)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in FUNCTIONS:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"functions.{name}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(FUNCTIONS)

@@ -1,0 +1,1 @@
+"""Rules, stories and adapters of the bank backend; `functions/` holds the triggers that call them."""

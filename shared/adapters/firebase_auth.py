@@ -1,0 +1,51 @@
+"""Who calls: Firebase's word on an ID token.
+
+https://firebase.google.com/docs/auth/admin/verify-id-tokens and /manage-sessions (revocation)
+"""
+
+import threading
+
+import firebase_admin
+from firebase_admin import auth, exceptions
+
+from shared.domain.errors import Unauthenticated, Unavailable
+
+
+class FirebaseCallers:
+    """The port `Callers`."""
+
+    def __init__(self, *, project: str) -> None:
+        self._project = project
+        self._app: firebase_admin.App | None = None
+        self._lock = threading.Lock()
+
+    def verify(self, id_token: str) -> str:
+        """The uid; asks Firebase at each call whether the token was revoked or the user disabled.
+
+        Raises:
+            Unauthenticated: The token is not good, with a code that says why.
+            Unavailable: Firebase did not answer.
+        """
+        try:
+            uid: str = auth.verify_id_token(id_token, app=self._firebase(), check_revoked=True)["uid"]
+        except auth.RevokedIdTokenError:
+            raise _refused("this session was ended: sign in again", "id_token_revoked") from None
+        except auth.UserDisabledError:
+            raise _refused("this user is disabled", "user_disabled") from None
+        except auth.ExpiredIdTokenError:
+            raise _refused("the ID token has expired: refresh it", "id_token_expired") from None
+        except (auth.InvalidIdTokenError, auth.UserNotFoundError, ValueError):
+            raise _refused("the ID token is not valid", "id_token_invalid") from None
+        except (auth.CertificateFetchError, exceptions.FirebaseError):
+            raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
+        return uid
+
+    def _firebase(self) -> firebase_admin.App:
+        with self._lock:
+            if self._app is None:
+                self._app = firebase_admin.initialize_app(options={"projectId": self._project}, name="bank")
+            return self._app
+
+
+def _refused(message: str, code: str) -> Unauthenticated:
+    return Unauthenticated(message, code=code)

@@ -1,0 +1,101 @@
+"""Connections in Firestore.
+
+bank_connections/{connection_id}                    what the owner sees
+bank_connections/{connection_id}/bank_accounts/…    their accounts
+bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_intents import put_intent
+from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
+from shared.domain.account import Account
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.errors import Conflict
+from shared.domain.progress import SyncState
+from shared.ports import Intent, Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+CREDENTIALS = "bank_credentials"
+_APART = {"access_token", "cursor"}  # never in the document that clients read
+
+
+class FirestoreConnections:
+    """The port `Connections`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def find(self, connection_id: str) -> BankConnection | None:
+        """One read."""
+        return _connection(self._client.document(CONNECTIONS, connection_id).get())
+
+    def find_by_item(self, item_id: str) -> BankConnection | None:
+        """One query."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id)).limit(1)
+        return next((_connection(snapshot) for snapshot in query.stream()), None)
+
+    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
+        """One query; a user has few connections."""
+        query = (
+            self._client.collection(CONNECTIONS)
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("institution_id", "==", institution_id))
+        )
+        return [c for c in map(_connection, query.stream()) if c is not None]
+
+    def accounts_of(self, connection_id: str) -> list[Account]:
+        """One query."""
+        snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
+        return [_account(snapshot.to_dict() or {}) for snapshot in snapshots]
+
+    def credentials(self, connection_id: str) -> SealedToken | None:
+        """One read."""
+        snapshot = self._client.document(CREDENTIALS, connection_id).get()
+        return SealedToken.model_validate(snapshot.to_dict()) if snapshot.exists else None
+
+    def create(
+        self,
+        connection: BankConnection,
+        *,
+        token: SealedToken,
+        accounts: Iterable[Account],
+        state: SyncState,
+        settles: tuple[Intent, Version],
+    ) -> None:
+        """One commit."""
+        connection_id = connection.connection_id
+        owner = {"connection_id": connection_id, "app_user_id": connection.app_user_id}
+        batch = Batch(self._client)
+        put_intent(batch, settles[0], expected=settles[1])
+        batch.create(f"{CONNECTIONS}/{connection_id}", connection.model_dump(exclude=_APART))
+        batch.create(f"{CREDENTIALS}/{connection_id}", token.model_dump() | owner | {"item_id": connection.item_id})
+        batch.create(f"{STATES}/{connection_id}", state.model_dump())
+        batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
+        for account in accounts:
+            put_account(batch, account, owner=owner, now=connection.created_at)
+        batch.commit()
+
+    def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
+        """One write."""
+        batch = Batch(self._client)
+        batch.update(f"{CONNECTIONS}/{connection_id}", changes)
+        try:
+            batch.commit()
+        except Conflict:
+            return False
+        return True
+
+
+def _connection(snapshot: Any) -> BankConnection | None:
+    return BankConnection.model_validate(snapshot.to_dict()) if snapshot.exists else None
+
+
+def _account(fields: dict[str, Any]) -> Account:
+    return {name: fields.get(name) for name in Account.__annotations__}  # type: ignore[return-value]

@@ -1,0 +1,71 @@
+"""Exchanges under way and done: `bank_exchange_intents/{sha256 of the public token}`. Private."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters.firestore_commit import Batch, version_of
+from shared.domain.connection import SealedToken
+from shared.domain.errors import Conflict, Unavailable
+from shared.ports import Intent, Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+INTENTS = "bank_exchange_intents"
+ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` removes answered ones; open ones stay to be found
+
+
+class FirestoreIntents:
+    """The port `Intents`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
+        """One commit; one read more if it is there already."""
+        for _ in range(3):
+            batch = Batch(self._client)
+            put_intent(batch, intent, expected=None)
+            try:
+                return intent, batch.commit()[0], True
+            except Conflict:
+                found = self.find(intent.intent_id)
+            if found is not None:
+                return *found, False
+        raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+
+    def find(self, intent_id: str) -> tuple[Intent, Version] | None:
+        """One read."""
+        snapshot = self._client.document(INTENTS, intent_id).get()
+        return (_intent(snapshot.to_dict() or {}), version_of(snapshot)) if snapshot.exists else None
+
+    def update(self, intent: Intent, *, expected: Version) -> Version:
+        """One commit."""
+        batch = Batch(self._client)
+        put_intent(batch, intent, expected=expected)
+        return batch.commit()[0]
+
+    def forget(self, intent_id: str, *, expected: Version) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        batch.delete(f"{INTENTS}/{intent_id}", expected=expected)
+        batch.commit()
+
+
+def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> None:
+    """Writes an intent: a new one where nothing is expected."""
+    fields = asdict(intent) | {"access_token": intent.access_token.model_dump() if intent.access_token else None}
+    fields["expires_at"] = intent.created_at + ANSWERED_KEPT if intent.answer is not None else None
+    path = f"{INTENTS}/{intent.intent_id}"
+    if expected is None:
+        batch.create(path, fields)
+    else:
+        batch.replace(path, fields, expected=expected)
+
+
+def _intent(fields: dict[str, Any]) -> Intent:
+    known: dict[str, Any] = {name: fields.get(name) for name in Intent.__dataclass_fields__}
+    if known["access_token"] is not None:
+        known["access_token"] = SealedToken.model_validate(known["access_token"])
+    return Intent(**known)

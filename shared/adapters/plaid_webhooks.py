@@ -1,0 +1,149 @@
+"""Is this webhook Plaid's? https://plaid.com/docs/api/webhooks/webhook-verification/
+
+ES256 only; keys are fetched by the id in the token's header and kept for a while. That id is the sender's choice until
+the signature holds, so unknown ids are remembered too, and new ones can only be asked for so often: nobody can use
+us to flood Plaid.
+"""
+
+import hashlib
+import hmac
+import re
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from shared.domain.errors import Fault, ProviderError, Unauthenticated, Unavailable
+from shared.ports import Clock
+
+MAX_AGE = timedelta(minutes=5)
+MAX_AHEAD = timedelta(seconds=60)
+KEY_KEPT = timedelta(hours=4)
+UNKNOWN_KEPT = timedelta(minutes=5)
+MAX_KEYS = 256
+MAX_FETCHES_PER_MINUTE = 6
+_KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    key: Any | None  # None: Plaid does not know this id
+    expired_at: datetime | None
+    until: datetime
+
+
+class WebhookVerifier:
+    """Verifies deliveries; keeps Plaid's keys.
+
+    Args:
+        fetch_key: Asks Plaid for the JWK of a key id; raises ProviderError.
+        clock: The time.
+    """
+
+    def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], clock: Clock) -> None:
+        self._fetch_key = fetch_key
+        self._clock = clock
+        self._keys: OrderedDict[str, _Kept] = OrderedDict()
+        self._fetches: deque[datetime] = deque()
+        self._lock = threading.Lock()
+
+    def verify(self, signed: str, body: bytes) -> None:
+        """Holds a delivery against its signature.
+
+        Args:
+            signed: The header `Plaid-Verification`; "" if there is none.
+            body: The body as it was received, byte for byte.
+
+        Raises:
+            Unauthenticated: It is not Plaid's, too old, or for another body.
+            Unavailable: Plaid could not be asked for the key: the delivery should be sent again.
+        """
+        try:
+            header = jwt.get_unverified_header(signed)
+        except jwt.PyJWTError:
+            raise _forged() from None
+        kid = header.get("kid")
+        if header.get("alg") != "ES256" or not isinstance(kid, str) or not _KID.fullmatch(kid):
+            raise _forged()
+        claims, kept = self._claims(signed, kid)
+        now = self._clock.now()
+        issued = claims.get("iat")
+        if isinstance(issued, bool) or not isinstance(issued, int | float):
+            raise _forged()
+        age = now.timestamp() - issued
+        if not -MAX_AHEAD.total_seconds() <= age <= MAX_AGE.total_seconds():
+            raise _forged()
+        if kept.expired_at is not None and issued > kept.expired_at.timestamp():
+            raise _forged()
+        claimed = claims.get("request_body_sha256")
+        if not isinstance(claimed, str) or not hmac.compare_digest(
+            claimed.encode(), hashlib.sha256(body).hexdigest().encode()
+        ):
+            raise _forged()
+
+    def _claims(self, signed: str, kid: str) -> tuple[dict[str, Any], _Kept]:
+        """The verified claims; a kept key that does not fit is fetched once more, it may have been replaced."""
+        kept, fetched = self._key(kid, fresh=False)
+        while True:
+            if kept.key is None:
+                raise _forged()
+            try:
+                claims = jwt.decode(
+                    signed,
+                    kept.key,
+                    algorithms=["ES256"],
+                    options={"verify_iat": False, "verify_exp": False, "verify_nbf": False, "verify_aud": False},
+                )
+            except jwt.PyJWTError:
+                if fetched:
+                    raise _forged() from None
+                kept, fetched = self._key(kid, fresh=True)
+            else:
+                return claims, kept
+
+    def _key(self, kid: str, *, fresh: bool) -> tuple[_Kept, bool]:
+        """The key, and whether it was fetched just now. One fetch at a time: a burst makes one call."""
+        with self._lock:
+            now = self._clock.now()
+            kept = self._keys.get(kid)
+            if kept is not None and now < kept.until and not fresh:
+                return kept, False
+            self._may_fetch(now, known=kept)
+            kept = self._fetched(kid, now)
+            self._keys[kid] = kept
+            self._keys.move_to_end(kid)
+            while len(self._keys) > MAX_KEYS:
+                self._keys.popitem(last=False)
+            return kept, True
+
+    def _may_fetch(self, now: datetime, *, known: _Kept | None) -> None:
+        while self._fetches and now - self._fetches[0] > timedelta(minutes=1):
+            self._fetches.popleft()
+        if len(self._fetches) >= MAX_FETCHES_PER_MINUTE:
+            if known is not None and known.key is not None:
+                raise _forged()  # a wrong signature under a key that we have
+            raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
+        self._fetches.append(now)
+
+    def _fetched(self, kid: str, now: datetime) -> _Kept:
+        try:
+            jwk = self._fetch_key(kid)
+        except ProviderError as error:
+            if error.fault is Fault.TRANSIENT:
+                raise Unavailable("Plaid's key could not be fetched", code="webhook_key_unavailable") from error
+            return _Kept(key=None, expired_at=None, until=now + UNKNOWN_KEPT)
+        try:
+            key = jwt.PyJWK({name: jwk[name] for name in ("kty", "crv", "x", "y")}, algorithm="ES256").key
+        except (KeyError, jwt.PyJWTError):
+            return _Kept(key=None, expired_at=None, until=now + UNKNOWN_KEPT)
+        expired = jwk.get("expired_at")
+        at = datetime.fromtimestamp(expired, tz=now.tzinfo) if isinstance(expired, int | float) else None
+        return _Kept(key=key, expired_at=at, until=now + KEY_KEPT)
+
+
+def _forged() -> Unauthenticated:
+    return Unauthenticated("not a webhook of Plaid's", code="webhook_not_verified")

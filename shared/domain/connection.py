@@ -1,0 +1,99 @@
+"""A user's connection to one bank login, and what its status means."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ItemStatus(StrEnum):
+    """The state of the login at the bank. An outage, at the bank or at Plaid, is not a status."""
+
+    GOOD = "good"
+    BAD = "bad"  # the user must repair it in Link
+    ERROR = "error"  # unusable: a new link, or support
+    PENDING_EXPIRATION = "pending_expiration"
+    PENDING_DISCONNECT = "pending_disconnect"
+
+
+class Action(StrEnum):
+    """What a user can do about a connection that needs them."""
+
+    RECONNECT = "reconnect"
+    RELINK = "relink"
+    SELECT_ACCOUNTS = "select_accounts"
+
+
+class SealedToken(BaseModel):
+    """An access token as it is stored: encrypted, bound to its owner and connection. Only the vault opens it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ciphertext: str = Field(repr=False)
+    key_id: str
+
+
+class Branding(BaseModel):
+    """What an app shows beside a connection."""
+
+    model_config = ConfigDict(frozen=True)
+
+    logo: str | None = None
+    url: str | None = None
+    primary_color: str | None = None
+
+
+class BankConnection(BaseModel):
+    """One item of one user.
+
+    `access_token` (always sealed) and `cursor` are stored apart from the rest, where no client can read them;
+    they are None on a connection that was read without them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    connection_id: str
+    app_user_id: str
+    institution_id: str | None
+    institution_name: str | None = None
+    item_id: str
+    access_token: SealedToken | None = None
+    cursor: str | None = None
+    status: ItemStatus = ItemStatus.GOOD
+    error_type: str | None = None
+    error_code: str | None = None
+    action: Action | None = None
+    last_sync: datetime | None = None
+    account_ids: tuple[str, ...] = ()
+    institution: Branding | None = None
+    consent_expiration_time: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    def troubled(
+        self, *, status: ItemStatus, error_type: str, error_code: str, action: Action | None, now: datetime
+    ) -> "BankConnection":
+        """The connection after an error of its login."""
+        return self.model_copy(
+            update={
+                "status": status,
+                "error_type": error_type,
+                "error_code": error_code,
+                "action": action,
+                "updated_at": now,
+            }
+        )
+
+    def healed(self, *, now: datetime) -> "BankConnection":
+        """The connection after a call that worked: clears `bad`, never a warning of something still to come."""
+        if self.status is not ItemStatus.BAD:
+            return self
+        return self.model_copy(
+            update={
+                "status": ItemStatus.GOOD,
+                "error_type": None,
+                "error_code": None,
+                "action": None,
+                "updated_at": now,
+            }
+        )

@@ -1,0 +1,102 @@
+"""A transaction as clients see it, and a page of changes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from shared.domain.account import Account
+
+
+class Category(TypedDict):
+    """Plaid's personal finance category (https://plaid.com/docs/api/products/transactions/)."""
+
+    primary: str
+    detailed: str
+    confidence_level: str | None
+
+
+class Transaction(TypedDict):
+    """One transaction. A plain dictionary with a type, since tens of thousands of them pass in one run.
+
+    `amount` is a decimal string, exact as the bank sent it; positive is money out of the account.
+    `amount_value` is the same as a double, for sorting only. Days are `YYYY-MM-DD`.
+    """
+
+    transaction_id: str
+    account_id: str
+    date: str
+    authorized_date: str | None
+    datetime: datetime | None
+    authorized_datetime: datetime | None
+    amount: str
+    amount_value: float
+    iso_currency_code: str | None
+    unofficial_currency_code: str | None
+    name: str
+    merchant_name: str | None
+    merchant_entity_id: str | None
+    pending: bool
+    pending_transaction_id: str | None
+    payment_channel: str | None
+    category: Category | None
+    category_icon_url: str | None
+    counterparties: list[dict[str, Any]]
+    location: dict[str, Any] | None
+    logo_url: str | None
+    website: str | None
+    check_number: str | None
+    original_description: str | None
+    transaction_code: str | None
+    account_owner: str | None
+
+
+class History(StrEnum):
+    """How much of an item's past Plaid has fetched so far."""
+
+    NOT_READY = "not_ready"
+    RECENT = "recent"  # about the last 30 days
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the sync loop.
+
+    `next_cursor` is None where Plaid sent none worth keeping: "" must never replace a real cursor.
+    `size` is the answer's length in bytes, a cheap measure of what its rows will weigh in the store.
+    """
+
+    added: list[Transaction]
+    modified: list[Transaction]
+    removed: list[str]
+    accounts: list[Account]
+    next_cursor: str | None
+    has_more: bool
+    history: History
+    size: int = 0
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """What a run still has to write: rows by id, the last word about each id wins."""
+
+    upserts: dict[str, Transaction] = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)  # ids that came as `added`
+    removed: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def take(self, page: Page) -> None:
+        """Adds a page: a row that is removed later is not written, one that is sent again after a removal is."""
+        for row in (*page.added, *page.modified):
+            self.upserts[row["transaction_id"]] = row
+            self.removed.discard(row["transaction_id"])
+        self.new.update(row["transaction_id"] for row in page.added)
+        for transaction_id in page.removed:
+            self.upserts.pop(transaction_id, None)
+            self.removed.add(transaction_id)
+        self.size += page.size
+
+    def __len__(self) -> int:
+        return len(self.upserts) + len(self.removed)

@@ -1,0 +1,286 @@
+"""The guard that every trigger wears: who calls, is the call well formed, and what becomes of an error.
+
+An HTTP function answers two ways from one handler: REST, on its path under `/api/v1/` (through Hosting), and the
+callable protocol of the Firebase client SDKs (https://firebase.google.com/docs/functions/callable-reference) on its
+own URL.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from firebase_functions import https_fn
+from flask import Request, Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared import container
+from shared.domain.errors import (
+    BankError,
+    InvalidArgument,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ResourceExhausted,
+    Unauthenticated,
+)
+from shared.log import configure, log
+
+MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
+HEALTH_PATH = "/__/health"
+
+Input = TypeVar("Input", bound=BaseModel)
+Event = TypeVar("Event")
+Task = TypeVar("Task")
+
+
+class StrictInput(BaseModel):
+    """What a function takes: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: the body, and the REST status (the callable protocol knows only 200)."""
+
+    body: dict[str, Any]
+    status: int = 200
+
+
+Handler = Callable[[str, Input], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where REST finds a function. A `{name}` in the path becomes a field of the input."""
+
+    method: str
+    path: str
+    lists: frozenset[str] = field(default_factory=frozenset)  # query fields that may be repeated
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The path's fields, or None if it is another path."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+        found = re.fullmatch(pattern, path)
+        return found.groupdict() if found else None
+
+
+def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]], Callable[[Request], Response]]:
+    """Wraps a handler `(uid, input) -> Reply` as an HTTP function for signed-in users.
+
+    Args:
+        route: Its REST route.
+        takes: The model of its input.
+    """
+
+    def decorate(handler: Handler[Input]) -> Callable[[Request], Response]:
+        @functools.wraps(handler)
+        def guarded(request: Request) -> Response:
+            configure()
+            if request.path == HEALTH_PATH:
+                return Response("ok")
+            if request.method == "OPTIONS":
+                return _with_cors(request, Response(status=204))
+
+            def answer() -> Response:
+                is_rest = request.path.startswith("/api/")
+                fields, from_text = _read_rest(request, route) if is_rest else _read_callable(request)
+                reply = handler(_caller(request), _validated(takes, fields, from_text=from_text))
+                return json_response(reply.body, reply.status) if is_rest else json_response({"result": reply.body})
+
+            return _with_cors(request, _translated(handler.__name__, answer))
+
+        return guarded
+
+    return decorate
+
+
+def guarded_request(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """The guard of HTTP functions that are not for signed-in users: errors in the contract's form, no stack."""
+
+    @functools.wraps(handler)
+    def guarded(request: Request) -> Response:
+        configure()
+        if request.path == HEALTH_PATH:
+            return Response("ok")
+        return _translated(handler.__name__, lambda: handler(request))
+
+    return guarded
+
+
+def guarded_event(handler: Callable[[Event], None]) -> Callable[[Event], None]:
+    """The guard of events and schedules: nobody delivers them again, so what escapes is a bug, and recorded as one."""
+
+    @functools.wraps(handler)
+    def guarded(event: Event) -> None:
+        configure()
+        try:
+            handler(event)
+        except Exception:  # noqa: BLE001 (the SDK would log the exception's text, and that may hold anything)
+            log.exception("event.failed", function=handler.__name__)
+
+    return guarded
+
+
+def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
+    """The guard of task queues: whatever escapes makes the queue deliver the task again."""
+
+    @functools.wraps(handler)
+    def guarded(task: Task) -> None:
+        configure()
+        try:
+            handler(task)
+        except https_fn.HttpsError:
+            raise
+        except Exception:  # noqa: BLE001 (as above)
+            log.exception("task.failed", function=handler.__name__)
+            raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "deliver again") from None
+
+    return guarded
+
+
+def error_response(error: BankError) -> Response:
+    """An error in the contract's form, which is the callable protocol's too."""
+    response = json_response({"error": error.form()}, error.http)
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def json_response(body: dict[str, Any], status: int = 200) -> Response:
+    """JSON that nobody caches: many answers hold tokens or a user's data."""
+    response = Response(json.dumps(body), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def read_body(request: Request) -> bytes:
+    """The raw body.
+
+    Raises:
+        PayloadTooLarge: It is longer than MAX_BODY_BYTES.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise PayloadTooLarge("the body is too large", code="body_too_large")
+    raw = request.get_data(cache=True)
+    if len(raw) > MAX_BODY_BYTES:
+        raise PayloadTooLarge("the body is too large", code="body_too_large")
+    return raw
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object; nothing at all is an empty one.
+
+    Raises:
+        InvalidArgument: It is something else.
+    """
+    if not raw.strip():
+        return {}
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InvalidArgument("the body is not JSON", code="body_not_json") from None
+    if not isinstance(parsed, dict):
+        raise InvalidArgument("the body is not a JSON object", code="body_not_an_object")
+    return parsed
+
+
+def _translated(function: str, answer: Callable[[], Response]) -> Response:
+    try:
+        return answer()
+    except BankError as error:
+        log.info("call.refused", function=function, status=error.status, code=error.code)
+        return error_response(error)
+    except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
+        log.exception("call.failed", function=function)
+        return error_response(BankError("an error of ours; it has been recorded", code="internal"))
+
+
+def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:
+    """The fields of a REST call, and whether they came as text (in a query) rather than as JSON."""
+    in_path = route.match(request.path)
+    if in_path is None:
+        raise NotFound("no such path", code="path_not_found")
+    if request.method != route.method:
+        raise MethodNotAllowed(f"this path answers {route.method} only", code="method_not_allowed")
+    in_query = {name: values if name in route.lists else _single(name, values) for name, values in request.args.lists()}
+    if route.method != "POST":
+        given: dict[str, Any] = in_query
+    else:
+        if in_query:
+            raise InvalidArgument("fields belong into the body", code="unexpected_query")
+        raw = read_body(request)
+        if raw.strip() and not request.is_json:
+            raise InvalidArgument("the body must be application/json", code="body_not_json")
+        given = parse_object(raw)
+    if in_path.keys() & given.keys():
+        raise InvalidArgument("a field of the path was given twice", code="invalid_input")
+    return {**given, **in_path}, route.method != "POST"
+
+
+def _single(name: str, values: list[str]) -> str:
+    if len(values) != 1:
+        raise InvalidArgument(f"{name} was given more than once", code="invalid_input")
+    return values[0]
+
+
+def _read_callable(request: Request) -> tuple[dict[str, Any], bool]:
+    """The fields of a call by the callable protocol."""
+    if request.method != "POST":
+        raise MethodNotAllowed("callable functions answer POST only", code="method_not_allowed")
+    if not request.is_json:
+        raise InvalidArgument("the body must be application/json", code="body_not_json")
+    envelope = parse_object(read_body(request))
+    if "data" not in envelope:
+        raise InvalidArgument("the body has no field data", code="invalid_input")
+    data = envelope["data"]
+    if data is None:
+        return {}, False
+    if not isinstance(data, dict):
+        raise InvalidArgument("data is not an object", code="invalid_input")
+    return data, False
+
+
+def _caller(request: Request) -> str:
+    scheme, _, id_token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not id_token.strip():
+        raise Unauthenticated("sign in first: no ID token was sent", code="id_token_missing")
+    return container.callers().verify(id_token.strip())
+
+
+def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:
+    try:
+        return takes.model_validate(fields, strict=False if from_text else None)
+    except ValidationError as error:
+        # Places and reasons only: the values may be tokens.
+        reasons = [f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise InvalidArgument("; ".join(reasons[:5]), code="invalid_input") from None
+
+
+def _with_cors(request: Request, response: Response) -> Response:
+    """Lets browser apps of allowed origins read the answer. No cookies are involved: the ID token is the only key."""
+    origin = request.headers.get("Origin")
+    allowed = container.settings().cors_origins
+    response.headers.add("Vary", "Origin")
+    if origin and ("*" in allowed or origin in allowed):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+            requested = request.headers.get("Access-Control-Request-Headers", "authorization, content-type")
+            response.headers["Access-Control-Allow-Headers"] = requested
+            response.headers["Access-Control-Max-Age"] = "3600"
+    return response
+
+
+def limited(uid: str, action: str, per_minute: int) -> None:
+    """Counts a call against the user's limit.
+
+    Raises:
+        ResourceExhausted: Too many; the refused call is not counted.
+    """
+    wait = container.limits().spend(uid, action, per_minute=per_minute, now=container.clock().now())
+    if wait is not None:
+        raise ResourceExhausted("too many calls", code="rate_limited", retry_after_seconds=wait)

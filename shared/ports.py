@@ -1,0 +1,287 @@
+"""What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.domain.account import Account
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.institution import InstitutionInfo
+from shared.domain.progress import SyncState
+from shared.domain.transaction import Page, Transaction
+
+Version = object
+"""When a document was last written, opaque: what a compare-and-set compares."""
+
+
+class Clock(Protocol):
+    """The time, aware, in UTC."""
+
+    def now(self) -> datetime: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequest:
+    """What a link token is asked for. `access_token` makes it update mode."""
+
+    app_user_id: str
+    language: str
+    country_codes: tuple[str, ...]
+    products: tuple[str, ...] = ()
+    webhook_url: str | None = None
+    redirect_uri: str | None = None
+    android_package_name: str | None = None
+    access_token: "Secret | None" = None
+    account_selection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkToken:
+    """A token that starts Link, and until when."""
+
+    link_token: str
+    expiration: str
+
+
+class Secret:
+    """A string that shows itself to nobody: not in repr, str, logs, JSON or pickles. `reveal()` where it is used."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself: only for the call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """What an exchange answers."""
+
+    access_token: Secret
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What Plaid says about an item; `accounts` is empty where only the item was asked for."""
+
+    item_id: str
+    institution_id: str | None
+    institution_name: str | None
+    webhook_url: str | None
+    consent_expiration_time: datetime | None
+    accounts: list[Account] = field(default_factory=list)
+
+
+class Bank(Protocol):
+    """Plaid. Every method raises ProviderError (a BankError), translated, and nothing else."""
+
+    def create_link_token(self, request: LinkRequest) -> LinkToken: ...  # noqa: D102
+    def exchange(self, public_token: str) -> NewItem: ...  # noqa: D102
+    def accounts(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
+    def item(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
+    def changes(self, access_token: Secret, *, cursor: str | None) -> Page: ...  # noqa: D102
+    def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
+    def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
+    def remove(self, access_token: Secret) -> None: ...  # noqa: D102
+
+
+class Vault(Protocol):
+    """Seals access tokens, bound to owner and connection. Fails closed."""
+
+    def seal(self, token: Secret, *, app_user_id: str, connection_id: str) -> SealedToken: ...  # noqa: D102
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret: ...  # noqa: D102
+
+
+class SyncQueue(Protocol):
+    """The queue that runs syncs. `name` makes a second enqueue of the same run a no-op."""
+
+    def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
+        """Adds a task. `welcome` asks it to set the connection up first: its trigger was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is known of one public token: that its exchange began, and how it ended.
+
+    An intent precedes the call to Plaid, so that no exchanged token is ever forgotten without a trace.
+    """
+
+    intent_id: str
+    app_user_id: str
+    connection_id: str
+    created_at: datetime
+    attempt: str
+    item_id: str | None = None
+    access_token: SealedToken | None = None
+    answer: dict[str, Any] | None = None
+
+
+class Connections(Protocol):
+    """The connections and what belongs to them."""
+
+    def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
+    def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
+    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
+    def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
+    def create(
+        self,
+        connection: BankConnection,
+        *,
+        token: SealedToken,
+        accounts: Iterable[Account],
+        state: SyncState,
+        settles: tuple[Intent, Version],
+    ) -> None:
+        """Writes the connection and all that must exist with it in one commit.
+
+        Raises:
+            Conflict: The intent changed since it was read.
+        """
+
+    def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
+        """Merges descriptive fields into a connection that exists; False if it does not."""
+
+
+class Intents(Protocol):
+    """Exchanges under way and done."""
+
+    def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
+        """Stores the intent unless there is one; returns the stored one and whether it is new."""
+
+    def find(self, intent_id: str) -> tuple[Intent, Version] | None: ...  # noqa: D102
+    def update(self, intent: Intent, *, expected: Version) -> Version:
+        """Writes the intent if it is unchanged.
+
+        Raises:
+            Conflict: It changed.
+        """
+
+    def forget(self, intent_id: str, *, expected: Version) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A sync's state as it was read, with the version to compare against."""
+
+    state: SyncState
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What a commit of a run writes besides state and progress.
+
+    Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
+    touched, except by `carries`. `connection` holds fields of the connection document.
+    """
+
+    upserts: tuple[Transaction, ...] = ()
+    marked: frozenset[str] = frozenset()
+    removals: tuple[str, ...] = ()
+    carries: tuple["Carry", ...] = ()
+    accounts: tuple[Account, ...] = ()
+    connection: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What a user wrote on a pending row, on its way to the posted one. Refused if the user writes meanwhile."""
+
+    pending_id: str
+    posted_id: str
+    notes: dict[str, Any] | None
+    version: Version
+
+
+class Syncs(Protocol):
+    """Sync states, and the commits that move them."""
+
+    def load(self, connection_id: str) -> Loaded | None: ...  # noqa: D102
+    def save(self, state: SyncState, *, expected: Version, writes: Writes = Writes()) -> Version:
+        """Writes state, progress and everything else at once, if the state is unchanged.
+
+        Raises:
+            Conflict: Somebody else wrote the state; nothing of this was written (or all of it, if only the answer
+                of an earlier try was lost: the state tells).
+            CommitTooLarge: Write it in parts.
+        """
+
+    def due(self, now: datetime, *, limit: int) -> list[Loaded]:
+        """The states that the schedule must look at, longest due first."""
+
+    def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
+        """Ids of rows that still bear the mark of one of these runs."""
+
+    def transaction_ids(self, connection_id: str) -> set[str]:
+        """Ids of all rows of a connection."""
+
+    def carries(self, connection_id: str, successors: dict[str, str]) -> tuple[Carry, ...]:
+        """For pending rows (keys) that are in the store: what the user wrote on them, for their posted rows (values).
+
+        `notes` is None where there is nothing to carry, or where the user has already written on the posted row.
+        """
+
+
+class Institutions(Protocol):
+    """The shared cache of institutions."""
+
+    def find(self, institution_id: str) -> InstitutionInfo | None: ...  # noqa: D102
+    def put(self, institution: InstitutionInfo) -> None: ...  # noqa: D102
+
+
+class Inbox(Protocol):
+    """Webhooks as they arrived."""
+
+    def record(self, delivery_id: str, body: dict[str, Any], *, now: datetime) -> bool:
+        """Stores a delivery unless it is there; returns whether it is new."""
+
+
+class Profiles(Protocol):
+    """What users set for themselves."""
+
+    def find(self, app_user_id: str) -> "Profile": ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user's language and countries; None means the default."""
+
+    language: str | None = None
+    country_codes: tuple[str, ...] | None = None
+
+
+class Limits(Protocol):
+    """Rate limits per user."""
+
+    def spend(self, app_user_id: str, action: str, *, per_minute: int, now: datetime) -> int | None:
+        """Counts one call. None if it passes, else the seconds to wait; a refused call is not counted."""
+
+
+class Callers(Protocol):
+    """Who calls."""
+
+    def verify(self, id_token: str) -> str:
+        """The uid that Firebase vouches for.
+
+        Raises:
+            Unauthenticated: It does not; or the user is disabled, or signed out everywhere since.
+            Unavailable: Firebase could not be asked.
+        """

@@ -1,0 +1,67 @@
+"""Every setting, read from the environment on first use. Secrets come through Secret Manager as variables too."""
+
+import os
+from datetime import timedelta
+from functools import cache
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+LOCAL_PROJECT_PREFIX = "demo-"  # the emulators' own convention: such a project does not exist
+
+
+class Settings(BaseModel):
+    """What can be set. The variable's name is the field's, in capitals."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str = Field(min_length=1)
+    region: str = "us-central1"
+    plaid_env: Literal["sandbox", "production"] = "sandbox"
+    plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
+    plaid_client_id: str = ""
+    plaid_secret: SecretStr = SecretStr("")
+    webhook_url: str | None = None  # where Plaid sends webhooks; without one the schedule does all the syncing
+    vault_keyset: SecretStr | None = None  # local development only
+    client_name: str = Field(default="OmniButler", min_length=1, max_length=30)
+    products: tuple[str, ...] = ("transactions",)
+    country_codes: tuple[str, ...] = ("US",)
+    language: str = "en"
+    days_requested: int = Field(default=730, ge=1, le=730)
+    cors_origins: tuple[str, ...] = ("*",)
+    link_tokens_per_minute: int = 60
+    exchanges_per_minute: int = 30
+    syncs_per_minute: int = 60
+    manual_sync_spacing_seconds: int = 30
+
+    @field_validator("products", "country_codes", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this runs on the emulators, where nothing is real."""
+        return self.project.startswith(LOCAL_PROJECT_PREFIX)
+
+    @property
+    def manual_sync_spacing(self) -> timedelta:
+        """How long a user waits between two syncs of one connection by hand."""
+        return timedelta(seconds=self.manual_sync_spacing_seconds)
+
+    @classmethod
+    def read(cls, environ: dict[str, str]) -> Self:
+        """The settings in an environment; empty variables count as unset.
+
+        Raises:
+            pydantic.ValidationError: A value cannot be used.
+        """
+        given = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper())}
+        given["project"] = environ.get("GCLOUD_PROJECT") or environ.get("GOOGLE_CLOUD_PROJECT") or ""
+        return cls.model_validate(given)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.read(dict(os.environ))

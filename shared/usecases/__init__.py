@@ -1,0 +1,1 @@
+"""The stories: one verb per file, plain functions that take their ports as keyword arguments."""

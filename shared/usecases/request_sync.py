@@ -1,0 +1,113 @@
+"""Somebody wants a sync: an app's user, or a webhook."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared.domain.connection import BankConnection, ItemStatus
+from shared.domain.errors import Conflict, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from shared.domain.progress import SyncProgress, SyncState, SyncStatus
+from shared.ports import Clock, Connections, SyncQueue, Syncs
+from shared.usecases.enqueue import enqueue
+
+MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
+
+
+def sync_by_user(
+    connection_id: str,
+    *,
+    app_user_id: str,
+    spacing: timedelta,
+    connections: Connections,
+    syncs: Syncs,
+    queue: SyncQueue,
+    clock: Clock,
+) -> SyncProgress:
+    """A user asks for a sync of one of their connections.
+
+    Returns:
+        The progress after the request: `pending`, or `in_progress` if a run is working (one more will follow).
+
+    Raises:
+        NotFound: No such connection, or somebody else's.
+        FailedPrecondition: The connection will never work again; the user has to link anew.
+        ResourceExhausted: Asked again within `spacing`.
+    """
+    connection = owned(connections.find(connection_id), app_user_id)
+    if connection.status is ItemStatus.ERROR:
+        raise FailedPrecondition(
+            "this connection cannot be used any more: link the bank again",
+            code="relink_required",
+            connection_id=connection_id,
+        )
+
+    def asked(state: SyncState) -> SyncState:
+        now = clock.now()
+        if state.asked_at is not None and now - state.asked_at < spacing:
+            wait = spacing - (now - state.asked_at)
+            raise ResourceExhausted(
+                "this connection was asked to sync a moment ago",
+                code="sync_too_soon",
+                retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
+                connection_id=connection_id,
+            )
+        return state.request(now=now).model_copy(update={"asked_at": now})
+
+    return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
+
+
+def sync_by_event(
+    connection_id: str, *, only_if_incomplete: bool, syncs: Syncs, queue: SyncQueue, clock: Clock
+) -> None:
+    """An event says there is something new.
+
+    Args:
+        connection_id: The connection it is about.
+        only_if_incomplete: The event matters only while the history is still coming in.
+        syncs: Sync states.
+        queue: Where the run is enqueued.
+        clock: The time.
+
+    Raises:
+        NotFound: No such connection.
+    """
+
+    def told(state: SyncState) -> SyncState:
+        return state if only_if_incomplete and state.history_complete else state.request(now=clock.now())
+
+    _request(connection_id, told, syncs=syncs, queue=queue)
+
+
+def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection:
+    """The connection, if it is the caller's.
+
+    Raises:
+        NotFound: It does not exist, or is somebody else's: the answer is the same.
+    """
+    if connection is None or connection.app_user_id != app_user_id:
+        raise _no_connection()
+    return connection
+
+
+def _no_connection() -> NotFound:
+    return NotFound("no such connection", code="connection_not_found")
+
+
+def _request(
+    connection_id: str, change: Callable[[SyncState], SyncState], *, syncs: Syncs, queue: SyncQueue
+) -> SyncState:
+    for _ in range(MAX_TRIES):
+        loaded = syncs.load(connection_id)
+        if loaded is None:
+            raise _no_connection()
+        state = change(loaded.state)
+        if state == loaded.state:
+            return state
+        try:
+            syncs.save(state, expected=loaded.version)
+        except Conflict:
+            continue
+        if state.status is SyncStatus.PENDING:
+            enqueue(queue, connection_id, name=f"{connection_id}-q{state.requested}")
+        return state
+    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
