@@ -1,0 +1,52 @@
+"""`python -m emulators.plaid`: serve until SIGINT or SIGTERM."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from emulators.plaid.app import Simulator
+from emulators.plaid.world import Settings
+
+PORT = 8099
+
+
+class Server(uvicorn.Server):
+    """Says when it listens."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"Plaid simulator listens on http://{self.config.host}:{self.config.port}", flush=True)
+
+
+def main() -> int:
+    offset = int(os.environ.get("PORT_OFFSET") or 0)
+    parser = argparse.ArgumentParser(prog="python -m emulators.plaid", description="A Plaid that runs on a laptop.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=PORT + offset, help=f"default: {PORT} + PORT_OFFSET")
+    parser.add_argument("--state", metavar="FILE", help="load the state from this file, and keep it there")
+    parser.add_argument("--initial-after", type=float, default=1.0, help="seconds until 30 days of history are there")
+    parser.add_argument("--history-after", type=float, default=3.0, help="seconds until all history is there")
+    parser.add_argument("--rate-limits", choices=["sandbox", "production"], help="switch Plaid's rate limits on")
+    parser.add_argument("--client-id", help="accept only this client id (default: any)")
+    parser.add_argument("--secret", help="accept only this secret (default: any)")
+    parser.add_argument("--seed", type=int, help="the same identifiers in every run")
+    given = vars(parser.parse_args())
+    host, port, _ = given.pop("host"), given.pop("port"), given.pop("state")
+    simulator = Simulator(Settings(**given))
+    config = uvicorn.Config(
+        simulator, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2
+    )
+    server = Server(config)
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, lambda *_: sys.exit(0))
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The server: Plaid's endpoints in front of the world, and the simulator's own under /_sim/.
+
+Source for the transport rules: plaid.com/docs/api (JSON over POST, credentials in the body or in headers) and
+plaid.com/docs/errors.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from emulators.plaid import wire
+from emulators.plaid.control import control_routes
+from emulators.plaid.endpoints import HANDLERS, Call
+from emulators.plaid.errors import PlaidError
+from emulators.plaid.faults import Fault
+from emulators.plaid.fields import ENDPOINTS
+from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
+from emulators.plaid.validation import hold_against
+from emulators.plaid.world import Settings, World
+
+CREDENTIALS = {"client_id": "PLAID-CLIENT-ID", "secret": "PLAID-SECRET"}
+JSON_TYPE = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came in, before it is judged. `body` is None when it is not a JSON object."""
+
+    path: str
+    method: str
+    content_type: str | None
+    body: dict[str, Any] | None
+    credentials: dict[str, Any]
+
+    @property
+    def access_token(self) -> str | None:
+        token = (self.body or {}).get("access_token")
+        return token if isinstance(token, str) else None
+
+
+class Plaid:
+    """Answers Plaid's endpoints."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def __call__(self, request: Request) -> Response:
+        received = await _receive(request)
+        request_id = self.world.ids.request_id()
+        item_id = self.world.access_tokens.get(received.access_token or "")
+        self._count(received.path, item_id)
+        fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
+        if fault:
+            await asyncio.sleep(delay(fault))
+        answer = self._faulty(received, item_id, request_id, fault) if fault else None
+        answer = answer or self._answer(received, item_id, request_id)
+        return spoiled(answer, fault) if fault else answer
+
+    def _faulty(self, received: Received, item_id: str | None, request_id: str, fault: Fault) -> Response | None:
+        """The error a fault orders instead of the answer; the call takes effect first if the fault says `after`."""
+        if fault.kind not in {"error", "rate_limit"}:
+            return None if fault.after or fault.kind == "latency" else Response()
+        if fault.after:
+            self._answer(received, item_id, request_id)
+        return self._refuse(fault.error(), request_id, fault.retry_after)
+
+    def _answer(self, received: Received, item_id: str | None, request_id: str) -> Response:
+        try:
+            handler = HANDLERS.get(received.path) if received.method == "POST" else None
+            if handler is None:
+                raise PlaidError("NOT_FOUND")
+            fields = self._judge(received, item_id)
+            answer = {**handler(Call(self.world, fields)), "request_id": request_id}
+        except PlaidError as error:
+            return self._refuse(error, request_id)
+        return Response(wire.dumps(answer), media_type=JSON_TYPE)
+
+    def _judge(self, received: Received, item_id: str | None) -> dict[str, Any]:
+        """The request's fields, found valid; else raise what is wrong with it."""
+        if received.content_type is None:
+            raise PlaidError("INVALID_HEADERS")
+        if received.content_type != "application/json" or received.body is None:
+            raise PlaidError("INVALID_BODY")
+        self._check_credentials(received.credentials)
+        client_id = str(received.credentials["client_id"])
+        self.world.limits.count(
+            self.world.settings.rate_limits, received.path, client_id, item_id, self.world.clock.now()
+        )
+        hold_against(ENDPOINTS[received.path], received.body)
+        return received.body
+
+    def _check_credentials(self, given: dict[str, Any]) -> None:
+        """Any non-empty pair passes, unless the settings name the one that does."""
+        if missing := [name for name in CREDENTIALS if given[name] is None]:
+            raise PlaidError("MISSING_FIELDS", f"the following required fields are missing: {', '.join(missing)}")
+        for name in CREDENTIALS:
+            if not isinstance(given[name], str) or not given[name].strip():
+                raise PlaidError("INVALID_FIELD", f"{name} must be a non-empty string")
+        settings = self.world.settings
+        if given["client_id"] != (settings.client_id or given["client_id"]):
+            raise PlaidError("INVALID_API_KEYS")
+        if given["secret"] != (settings.secret or given["secret"]):
+            raise PlaidError("INVALID_API_KEYS")
+
+    def _refuse(self, error: PlaidError, request_id: str, retry_after: int | None = None) -> Response:
+        self.world.errors[error.code] += 1
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        return Response(wire.dumps(error.answer(request_id)), error.status, headers, JSON_TYPE)
+
+    def _count(self, path: str, item_id: str | None) -> None:
+        self.world.calls[path if path in ENDPOINTS else "other"] += 1
+        if item_id:
+            self.world.calls_of_item[item_id][path] += 1
+
+
+async def _receive(request: Request) -> Received:
+    try:
+        raw = await request.body()
+    except ClientDisconnect:
+        raw = b""
+    try:
+        body = wire.loads(raw)
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else None
+    credentials = {name: (body or {}).get(name, request.headers.get(header)) for name, header in CREDENTIALS.items()}
+    content_type = request.headers.get("content-type")
+    if content_type is not None:
+        content_type = content_type.partition(";")[0].strip().lower()
+    return Received(request.url.path, request.method, content_type, body, credentials)
+
+
+class Simulator:
+    """The ASGI application."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.world = World(settings or Settings())
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        self._app = Starlette(
+            routes=[
+                Mount("/_sim", routes=control_routes(self.world)),
+                Route("/{path:path}", Plaid(self.world).__call__, methods=methods),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
+        await self._app(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self.world.clock.clear()
+        await self.world.webhooks.close()

@@ -1,0 +1,110 @@
+"""What a bank shows after a login: accounts, their owners and numbers, and a history of transactions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from emulators.plaid.synclog import History, Row
+from emulators.plaid.transactions import Booking
+
+Json = dict[str, Any]
+INITIAL_DAYS = 30
+
+
+@dataclass
+class Account:
+    """One account; the parts of other products are already in Plaid's shape, without the account_id."""
+
+    account_id: str
+    name: str
+    type: str
+    subtype: str | None
+    current: Decimal | int | None = None
+    available: Decimal | int | None = None
+    limit: Decimal | int | None = None
+    currency: str | None = "USD"
+    unofficial_currency: str | None = None
+    official_name: str | None = None
+    mask: str | None = None
+    holder_category: str | None = "personal"
+    persistent_account_id: str | None = None
+    margin_loan_amount: Decimal | int | None = None
+    owners: list[Json] = field(default_factory=list)
+    numbers: Json = field(default_factory=dict)
+    liability: Json | None = None
+    holdings: list[Json] = field(default_factory=list)
+    investment_transactions: list[Json] = field(default_factory=list)
+
+    def as_object(self) -> Json:
+        """The account object of /accounts/get. Source: plaid.com/docs/api/accounts."""
+        answer: Json = {
+            "account_id": self.account_id,
+            "balances": {
+                "available": self.available,
+                "current": self.current,
+                "iso_currency_code": self.currency,
+                "limit": self.limit,
+                "unofficial_currency_code": self.unofficial_currency,
+            },
+            "holder_category": self.holder_category,
+            "mask": self.mask,
+            "name": self.name,
+            "official_name": self.official_name,
+            "subtype": self.subtype,
+            "type": self.type,
+        }
+        if self.persistent_account_id:
+            answer["persistent_account_id"] = self.persistent_account_id
+        return answer
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether Transactions covers this account: credit, depository, and student loans."""
+        return self.type in {"credit", "depository"} or (self.type, self.subtype) == ("loan", "student")
+
+
+@dataclass
+class WrittenHistory:
+    """A history that is held row by row, newest first."""
+
+    rows: Sequence[Row]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row(self, index: int) -> Row:
+        return self.rows[index]
+
+    def transaction_id(self, index: int) -> str:
+        return self.rows[index].transaction_id
+
+    def account_id(self, index: int) -> str:
+        return self.rows[index].account_id
+
+    def account_ids(self, first: int, last: int) -> set[str]:
+        return {row.account_id for row in self.rows[first:last]}
+
+
+@dataclass
+class Portfolio:
+    """All that one login shows. The first `recent` rows of the history are its last 30 days.
+
+    `dynamic`: every refresh changes its transactions. `pending`: the ids that a refresh posts when their day has come.
+    """
+
+    accounts: list[Account]
+    history: History
+    recent: int
+    dynamic: bool = False
+    pending: list[str] = field(default_factory=list)
+
+
+def portfolio(accounts: list[Account], bookings: Iterable[Booking], today: date) -> Portfolio:
+    """Put bookings, in any order, into a history."""
+    ordered = sorted(bookings, key=lambda booking: str(booking.day), reverse=True)
+    border = str(today - timedelta(days=INITIAL_DAYS))
+    recent = sum(str(booking.day) >= border for booking in ordered)
+    pending = [booking.transaction_id for booking in ordered if booking.pending]
+    return Portfolio(accounts, WrittenHistory([booking.as_row() for booking in ordered]), recent, pending=pending)

@@ -1,0 +1,84 @@
+"""Time, as the simulator sees it: it runs with the wall clock, and tests may move it forward.
+
+Everything with a lifetime (tokens, consent, webhook retries, rate limits) asks this clock. Only a webhook's `iat` is
+wall time, because its receiver compares it with its own.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+
+Settle = Callable[[], Awaitable[None]]
+
+
+class Clock:
+    """Now, and timers that follow it. Used from one event loop only."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+        self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._wake: asyncio.TimerHandle | None = None
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def today(self) -> date:
+        return self.now().date()
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something later, on this clock."""
+        self.at(self.now() + timedelta(seconds=seconds), action)
+
+    def at(self, when: datetime, action: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (when, next(self._order), action))
+        self._schedule()
+
+    async def advance(self, seconds: float, settle: Settle) -> None:
+        """Move forward. Timers on the way run in their order, each at its own time; `settle` waits for their work."""
+        target = self.now() + timedelta(seconds=seconds)
+        while self._timers and self._timers[0][0] <= target:
+            self._jump(max(self._timers[0][0], self.now()))
+            self._run_due()
+            await settle()
+        self._jump(target)
+        self._schedule()
+
+    def clear(self) -> None:
+        """Forget all timers and return to wall time."""
+        self._timers.clear()
+        self.offset = timedelta()
+        self._schedule()
+
+    def _jump(self, when: datetime) -> None:
+        self.offset = max(self.offset, when - datetime.now(UTC))
+
+    def _run_due(self) -> None:
+        now = self.now()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()
+
+    def _schedule(self) -> None:
+        if self._wake:
+            self._wake.cancel()
+            self._wake = None
+        if self._timers:
+            delay = (self._timers[0][0] - self.now()).total_seconds()
+            self._wake = asyncio.get_running_loop().call_later(max(delay, 0), self._tick)
+
+    def _tick(self) -> None:
+        self._run_due()
+        self._schedule()
+
+
+def iso(when: datetime) -> str:
+    """A date-time in Plaid's form: ISO 8601 with Z."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_iso(text: str) -> datetime:
+    """Raises ValueError; a time without a zone is taken as UTC."""
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,0 +1,46 @@
+"""Items. Source: plaid.com/docs/api/items."""
+
+from emulators.plaid import announcements
+from emulators.plaid.endpoints.calls import Call, Json, endpoint
+
+
+@endpoint("/item/public_token/exchange")
+def exchange(call: Call) -> Json:
+    item = call.world.redeem_public_token(call.fields["public_token"])
+    access_token = item.access_token or call.world.new_access_token(item)
+    return {"access_token": access_token, "item_id": item.item_id}
+
+
+@endpoint("/item/get")
+def get(call: Call) -> Json:
+    item = call.item()
+    return {"item": item.with_consent(), "status": item.status()}
+
+
+@endpoint("/item/remove")
+def remove(call: Call) -> Json:
+    item = call.world.item_by_token(call.fields["access_token"])
+    if item.removed or not item.revoked:
+        item.check_alive()
+    call.world.remove_item(item)
+    return {}
+
+
+@endpoint("/item/access_token/invalidate")
+def invalidate(call: Call) -> Json:
+    return {"new_access_token": call.world.new_access_token(call.item())}
+
+
+@endpoint("/item/webhook/update")
+def update_webhook(call: Call) -> Json:
+    item = call.item()
+    if "webhook" in call.fields:
+        item.webhook = call.fields["webhook"]
+        if item.webhook:
+            call.world.webhooks.send(item, announcements.webhook_update_acknowledged(item.webhook))
+    return {"item": item.as_object()}
+
+
+@endpoint("/webhook_verification_key/get")
+def verification_key(call: Call) -> Json:
+    return {"key": call.world.keys.jwk(call.fields["key_id"])}

@@ -1,0 +1,134 @@
+"""An Item: one login at one bank, as Plaid keeps it, and what it answers in each of its states.
+
+Source: plaid.com/docs/api/items. States: healthy; in error (`login_required` and its like: data endpoints answer the
+error, the endpoints that repair or end the Item still work); revoked by its user; removed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from emulators.plaid.bank import Account, Portfolio
+from emulators.plaid.clock import iso
+from emulators.plaid.errors import PlaidError, item_error
+from emulators.plaid.institutions import Institution
+from emulators.plaid.synclog import SyncLog
+
+Json = dict[str, Any]
+
+
+class Readiness(StrEnum):
+    """`transactions_update_status`. Source: plaid.com/docs/api/products/transactions/#transactionssync."""
+
+    NOT_READY = "NOT_READY"
+    INITIAL = "INITIAL_UPDATE_COMPLETE"
+    HISTORICAL = "HISTORICAL_UPDATE_COMPLETE"
+
+
+@dataclass
+class Item:
+    """The state of one Item. Changed only by the world and the endpoints."""
+
+    item_id: str
+    institution: Institution
+    products: list[str]
+    created_at: datetime
+    portfolio: Portfolio
+    log: SyncLog
+    webhook: str | None = None
+    username: str = ""
+    user_id: str | None = None
+    client_user_id: str | None = None
+    access_token: str | None = None
+    readiness: Readiness = Readiness.NOT_READY
+    extraction_began: bool = False
+    sync_called: bool = False
+    error: str | None = None
+    error_reason: str | None = None
+    removed: bool = False
+    revoked: bool = False
+    consent_expires: datetime | None = None
+    last_update: datetime | None = None
+    last_failed_update: datetime | None = None
+    last_webhook: tuple[datetime, str] | None = None
+    hidden_accounts: list[Account] = field(default_factory=list)
+    logins: int = 0
+
+    @property
+    def accounts(self) -> list[Account]:
+        return self.portfolio.accounts
+
+    @property
+    def state(self) -> str:
+        """The Item's state in one word, for people who look at the simulator."""
+        if self.removed:
+            return "removed"
+        if self.revoked:
+            return "revoked"
+        return (self.error or "healthy").lower()
+
+    def check_alive(self) -> None:
+        """Raise the error of an Item that is gone."""
+        if self.removed:
+            raise PlaidError("ITEM_NOT_FOUND")
+        if self.revoked:
+            raise PlaidError("USER_PERMISSION_REVOKED")
+
+    def check_healthy(self) -> None:
+        """Raise the error with which data endpoints answer, if any."""
+        self.check_alive()
+        if self.error:
+            raise item_error(self.error, self.error_reason)
+
+    def account(self, account_id: str) -> Account:
+        """Raises INVALID_ACCOUNT_ID."""
+        for account in self.accounts:
+            if account.account_id == account_id:
+                return account
+        raise PlaidError("INVALID_ACCOUNT_ID")
+
+    def chosen_accounts(self, options: Json | None) -> list[Account]:
+        """The accounts a request asks for: all, or those of `options.account_ids`, in that order."""
+        wanted = (options or {}).get("account_ids")
+        if not self.accounts:
+            raise PlaidError("NO_ACCOUNTS")
+        return self.accounts if wanted is None else [self.account(account_id) for account_id in dict.fromkeys(wanted)]
+
+    def as_object(self) -> Json:
+        """The item object that most answers carry."""
+        return {
+            "item_id": self.item_id,
+            "institution_id": self.institution.institution_id,
+            "institution_name": self.institution.name,
+            "webhook": self.webhook,
+            "auth_method": "INSTANT_AUTH" if "auth" in self.products else None,
+            "error": item_error(self.error, self.error_reason).inside() if self.error else None,
+            "available_products": [product for product in self.institution.products if product not in self.products],
+            "billed_products": self.products,
+            "products": self.products,
+            "consent_expiration_time": iso(self.consent_expires) if self.consent_expires else None,
+            "update_type": "background",
+        }
+
+    def with_consent(self) -> Json:
+        """The item object of /item/get, which says more."""
+        return {
+            **self.as_object(),
+            "created_at": iso(self.created_at),
+            "consented_use_cases": [],
+            "consented_data_scopes": [],
+        }
+
+    def status(self) -> Json:
+        """`status` of /item/get."""
+        updates = {
+            "last_successful_update": iso(self.last_update) if self.last_update else None,
+            "last_failed_update": iso(self.last_failed_update) if self.last_failed_update else None,
+        }
+        sent = self.last_webhook
+        return {
+            "transactions": updates if "transactions" in self.products else None,
+            "investments": updates if "investments" in self.products else None,
+            "last_webhook": {"sent_at": iso(sent[0]), "code_sent": sent[1]} if sent else None,
+        }

@@ -1,0 +1,54 @@
+"""Reading hand-written JSON without complaint: what has the wrong type counts as not there."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from emulators.plaid import wire
+
+Json = dict[str, Any]
+
+
+def mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: Any) -> list[Json]:
+    """The objects of a list; a single object stands for a list of one."""
+    found = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [element for element in found if isinstance(element, dict)]
+
+
+def text(value: Any) -> str | None:
+    """A string, or the digits of a number; an empty string counts as not there."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def day(value: Any) -> str | None:
+    """A date as YYYY-MM-DD, also from a date-time."""
+    try:
+        return date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError:
+        return None
+
+
+def boolean(value: Any, otherwise: bool | None = None) -> bool | None:
+    return value if isinstance(value, bool) else otherwise
+
+
+def number(value: Any) -> Decimal | int | None:
+    """A number with the digits it was written with, also from a string."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return value
+    return wire.decimal(value)
+
+
+def whole(value: Any) -> int | None:
+    found = wire.decimal(value)
+    return int(found) if found is not None and found == int(found) else None
+
+
+def one_of(value: Any, allowed: tuple[str, ...], otherwise: str | None = None) -> str | None:
+    return value if value in allowed else otherwise

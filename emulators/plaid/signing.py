@@ -1,0 +1,86 @@
+"""The keys that sign webhooks.
+
+Source: plaid.com/docs/api/webhooks/webhook-verification. A JWT with header {alg: ES256, kid, typ: JWT} and claims
+{iat, request_body_sha256}. `iat` is wall time, because the receiver compares it with its own clock.
+"""
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from emulators.plaid.errors import PlaidError
+from emulators.plaid.ids import IdSource
+
+
+@dataclass
+class Key:
+    kid: str
+    private: ec.EllipticCurvePrivateKey
+    created_at: int
+    expired_at: int | None = None
+
+
+class KeyRing:
+    """All keys that were ever used; the last one signs."""
+
+    def __init__(self, ids: IdSource) -> None:
+        self._ids = ids
+        self._keys: dict[str, Key] = {}
+        self._current = self._new()
+
+    @property
+    def current(self) -> str:
+        return self._current.kid
+
+    def rotate(self) -> str:
+        """Retire the current key and sign with a new one."""
+        self._current.expired_at = int(time.time())
+        self._current = self._new()
+        return self._current.kid
+
+    def jwk(self, kid: str) -> dict[str, Any]:
+        """The public key as /webhook_verification_key/get answers it."""
+        key = self._keys.get(kid)
+        if key is None:
+            raise PlaidError("INVALID_WEBHOOK_VERIFICATION_KEY_ID")
+        numbers = key.private.public_key().public_numbers()
+        return {
+            "alg": "ES256",
+            "created_at": key.created_at,
+            "crv": "P-256",
+            "expired_at": key.expired_at,
+            "kid": kid,
+            "kty": "EC",
+            "use": "sig",
+            "x": _base64url(numbers.x.to_bytes(32, "big")),
+            "y": _base64url(numbers.y.to_bytes(32, "big")),
+        }
+
+    def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
+        """The JWT for a body. The options spoil it: an old `iat`, a foreign `kid`, another key's signature."""
+        header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
+        claims = {"iat": int(time.time()) - age, "request_body_sha256": sha256(body).hexdigest()}
+        signed = f"{_segment(header)}.{_segment(claims)}"
+        key = ec.generate_private_key(ec.SECP256R1()) if wrong_key else self._current.private
+        r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
+        return f"{signed}.{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+    def _new(self) -> Key:
+        key = Key(self._ids.uuid(), ec.generate_private_key(ec.SECP256R1()), int(time.time()))
+        self._keys[key.kid] = key
+        return key
+
+
+def _segment(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

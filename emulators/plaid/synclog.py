@@ -1,0 +1,226 @@
+"""The change log of one Item, and the cursors that read it.
+
+Source: plaid.com/docs/api/products/transactions/#transactionssync. The log only grows. A cursor names the change its
+loop started from, the change to go on with, and the length of the log when the loop began: a log that grew since
+means a mutation during pagination, and only the loop's first cursor leads out of it. Reading a page costs as much as
+the page is long, whatever the length of the history.
+"""
+
+import base64
+import hmac
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from typing import NamedTuple, Protocol
+
+from emulators.plaid.errors import PlaidError
+
+MUTATION = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
+
+
+class Row(NamedTuple):
+    """One version of a transaction: its JSON text, and apart from it the JSON text of `original_description`."""
+
+    transaction_id: str
+    account_id: str
+    body: bytes
+    original_description: bytes = b"null"
+
+
+class History(Protocol):
+    """The transactions an Item has from its beginning, newest first; rows are made when they are asked for."""
+
+    def __len__(self) -> int: ...
+    def row(self, index: int) -> Row: ...
+    def transaction_id(self, index: int) -> str: ...
+    def account_id(self, index: int) -> str: ...
+    def account_ids(self, first: int, last: int) -> set[str]: ...
+
+
+class Change(NamedTuple):
+    """A row put in (new, or a new version), or taken out (`row` is None)."""
+
+    transaction_id: str
+    account_id: str
+    row: Row | None
+
+
+class Cursor(NamedTuple):
+    """Where a reader stands. `start == position` begins a loop."""
+
+    start: int
+    position: int
+    head: int
+
+
+@dataclass
+class Page:
+    """What one call to /transactions/sync returns."""
+
+    added: list[Row] = field(default_factory=list)
+    modified: list[Row] = field(default_factory=list)
+    removed: list[Change] = field(default_factory=list)
+    cursor: Cursor = field(default=Cursor(0, 0, 0))
+    has_more: bool = False
+
+
+@dataclass
+class SyncLog:
+    """All changes of one Item's transactions.
+
+    Two switches for what Plaid leaves open: `name_unseen_removals` also names a transaction in `removed` that came
+    and went between two reads; `repeat_rows` sends every version of a row instead of the latest alone, so that one
+    change set can name a transaction more than once.
+    """
+
+    history: History
+    name_unseen_removals: bool = False
+    repeat_rows: bool = False
+    _entries: list[int | Change] = field(default_factory=list)
+    _superseded: set[int] = field(default_factory=set)
+    _places: dict[str, list[int]] = field(default_factory=dict)
+    _indexed: int = 0
+    _account_ids: set[str] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def reveal(self, first: int, last: int) -> None:
+        """Append the rows [first, last) of the history."""
+        self._entries.extend(range(first, last))
+        self._account_ids |= self.history.account_ids(first, last)
+
+    def put(self, row: Row) -> None:
+        """Append a new transaction, or a new version of one."""
+        self._append(Change(row.transaction_id, row.account_id, row))
+
+    def remove(self, transaction_id: str) -> None:
+        row = self.get(transaction_id)
+        if row is None:
+            raise KeyError(transaction_id)
+        self._append(Change(transaction_id, row.account_id, None))
+
+    def get(self, transaction_id: str) -> Row | None:
+        """The current version of a transaction."""
+        self._index()
+        places = self._places.get(transaction_id)
+        return self._row(places[-1]) if places else None
+
+    def current(self) -> Iterator[Row]:
+        """Every transaction there is now, in the order of the log."""
+        for place in range(len(self._entries)):
+            if place not in self._superseded and (row := self._row(place)) is not None:
+                yield row
+
+    def account_ids(self) -> set[str]:
+        """The accounts that have had transactions."""
+        return self._account_ids
+
+    def page(self, cursor: Cursor, count: int, account_id: str | None = None) -> Page:
+        """The next changes of a reader. Raises the mutation error when the log grew within its loop."""
+        head = len(self._entries)
+        if cursor.position > cursor.start and cursor.head != head:
+            raise PlaidError(MUTATION)
+        page, taken, place = Page(), 0, cursor.position
+        while place < head:
+            change = self._change_for(place, cursor.start, account_id)
+            if change is not None:
+                if taken == count:
+                    page.cursor, page.has_more = Cursor(cursor.start, place, head), True
+                    return page
+                self._sort(page, change, known=self._present(change.transaction_id, place, cursor.start))
+                taken += 1
+            place += 1
+        page.cursor = Cursor(head, head, head)
+        return page
+
+    def _sort(self, page: Page, change: Change, *, known: bool) -> None:
+        if change.row is None:
+            page.removed.append(change)
+        elif known:
+            page.modified.append(change.row)
+        else:
+            page.added.append(change.row)
+
+    def _change_for(self, place: int, start: int, account_id: str | None) -> Change | None:
+        """The change at this place if a reader who began at `start` is told of it."""
+        if place in self._superseded and not self.repeat_rows:
+            return None
+        if account_id is not None and self._account_id(place) != account_id:
+            return None
+        entry = self._entries[place]
+        if isinstance(entry, int):
+            row = self.history.row(entry)
+            return Change(row.transaction_id, row.account_id, row)
+        unseen = entry.row is None and not self._present(entry.transaction_id, place, start)
+        return None if unseen and not self.name_unseen_removals else entry
+
+    def _present(self, transaction_id: str, place: int, start: int) -> bool:
+        """Whether a reader who began at `start` knows this transaction when it comes to `place`."""
+        places = self._places.get(transaction_id)
+        if places is None or len(places) == 1:
+            return place < start
+        before = bisect_left(places, place if self.repeat_rows else start)
+        return before > 0 and self._row(places[before - 1]) is not None
+
+    def _append(self, change: Change) -> None:
+        self._index()
+        places = self._places.setdefault(change.transaction_id, [])
+        if places:
+            self._superseded.add(places[-1])
+        places.append(len(self._entries))
+        self._entries.append(change)
+        self._account_ids.add(change.account_id)
+        self._indexed = len(self._entries)
+
+    def _index(self) -> None:
+        """Learn the ids of what was revealed; put off until a change needs it, because most Items never change."""
+        for place in range(self._indexed, len(self._entries)):
+            entry = self._entries[place]
+            name = self.history.transaction_id(entry) if isinstance(entry, int) else entry.transaction_id
+            self._places.setdefault(name, []).append(place)
+        self._indexed = len(self._entries)
+
+    def _row(self, place: int) -> Row | None:
+        entry = self._entries[place]
+        return self.history.row(entry) if isinstance(entry, int) else entry.row
+
+    def _account_id(self, place: int) -> str:
+        entry = self._entries[place]
+        return self.history.account_id(entry) if isinstance(entry, int) else entry.account_id
+
+
+class CursorFormat:
+    """Cursors as clients see them: opaque base64, bound to an Item and to an account filter."""
+
+    _SHAPE = struct.Struct(">8sIII")
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def write(self, cursor: Cursor, item_id: str, account_id: str | None) -> str:
+        body = self._SHAPE.pack(_owner(item_id, account_id), *cursor)
+        return base64.b64encode(body + self._seal(body)).decode()
+
+    def read(self, text: str, item_id: str, account_id: str | None) -> Cursor:
+        """Raises INVALID_FIELD for a cursor that is broken, or of another Item or account filter."""
+        try:
+            data = base64.b64decode(text, validate=True)
+        except ValueError:
+            data = b""
+        body, seal = data[: self._SHAPE.size], data[self._SHAPE.size :]
+        if not hmac.compare_digest(seal, self._seal(body)):
+            raise PlaidError("INVALID_FIELD", "cursor is not a valid cursor")
+        owner, *numbers = self._SHAPE.unpack(body)
+        if owner != _owner(item_id, account_id):
+            raise PlaidError("INVALID_FIELD", "cursor not associated with access_token")
+        return Cursor(*numbers)
+
+    def _seal(self, body: bytes) -> bytes:
+        return hmac.digest(self._secret, body, sha256)[:12]
+
+
+def _owner(item_id: str, account_id: str | None) -> bytes:
+    return blake2b(f"{item_id}\0{account_id or ''}".encode(), digest_size=8).digest()

@@ -1,0 +1,83 @@
+"""JSON as it goes over the wire: numbers keep the text they came with.
+
+Plaid's amounts may have any number of decimals. They are read as `Decimal` and written as the same digits, which
+`json.dumps` cannot do. A `Raw` value is JSON text that is already written (a page of transactions, for example).
+"""
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+type_error = "cannot be written as JSON"
+
+
+class Raw(bytes):
+    """JSON text, written as it stands."""
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON; numbers with a point or an exponent become `Decimal`. Raises ValueError."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (RecursionError, InvalidOperation) as error:
+        raise ValueError(str(error)) from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def dumps(value: Any) -> bytes:
+    """Write JSON without spaces, ASCII only."""
+    return _text(value).encode("ascii")
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case True:
+            return "true"
+        case False:
+            return "false"
+        case str():
+            return encode_basestring_ascii(value)
+        case dict():
+            return "{" + ",".join(f"{encode_basestring_ascii(str(k))}:{_text(v)}" for k, v in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_text, value)) + "]"
+        case int():
+            return str(int(value))
+        case Decimal():
+            return number(value)
+        case float():
+            return json.dumps(value, allow_nan=False)
+        case Raw():
+            return value.decode("ascii")
+        case _:
+            raise TypeError(f"{type(value).__name__} {type_error}")
+
+
+def number(value: Decimal) -> str:
+    """The digits of a decimal as a JSON number: `12.50` stays `12.50`, never `1.25E+1` for everyday sizes."""
+    if not value.is_finite():
+        raise TypeError(f"{value} {type_error}")
+    return format(value, "f") if -40 < value.adjusted() < 40 else str(value)
+
+
+def array(parts: Iterable[bytes]) -> Raw:
+    """A JSON array of values that are already written."""
+    return Raw(b"[" + b",".join(parts) + b"]")
+
+
+def decimal(value: Any) -> Decimal | None:
+    """A number however a hand-written file spells it (12, 12.0, "12.50"), or None."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        result = Decimal(str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        return None
+    return result if result.is_finite() else None

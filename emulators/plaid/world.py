@@ -1,0 +1,277 @@
+"""All that the simulator knows, and the changes that happen to it.
+
+The world is touched from the server's event loop only, and no change waits for anything half-way: that makes every
+call atomic without a lock.
+"""
+
+import secrets
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from emulators.plaid import announcements, institutions
+from emulators.plaid.clock import Clock
+from emulators.plaid.errors import PlaidError
+from emulators.plaid.faults import Faults, WebhookFaults
+from emulators.plaid.ids import IdSource, well_formed
+from emulators.plaid.items import Item, Readiness
+from emulators.plaid.limits import Limits
+from emulators.plaid.people import Login, open_bank
+from emulators.plaid.signing import KeyRing
+from emulators.plaid.synclog import CursorFormat, SyncLog
+from emulators.plaid.webhooks import Webhooks
+
+Json = dict[str, Any]
+PUBLIC_TOKEN_LIVES = timedelta(minutes=30)
+SANDBOX_LOGIN_LIVES = timedelta(days=30)
+WARNING_BEFORE_EXPIRY = timedelta(days=7)
+
+
+@dataclass
+class Settings:
+    """What can be set when the simulator starts, and changed by POST /_sim/settings."""
+
+    initial_after: float = 1.0
+    history_after: float = 3.0
+    rate_limits: str | None = None
+    client_id: str | None = None
+    secret: str | None = None
+    seed: int | None = None
+
+
+@dataclass
+class PublicToken:
+    item_id: str
+    expires: datetime
+
+
+@dataclass
+class LinkToken:
+    """A link token, what it was made for, and the sessions of Link that used it."""
+
+    link_token: str
+    created_at: datetime
+    expires: datetime
+    request: Json
+    update_item: str | None = None
+    sessions: list[Json] = field(default_factory=list)
+
+
+class World:
+    """One simulated Plaid."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.ids = IdSource(settings.seed)
+        self.faults = Faults(self.ids.chance)
+        self.webhook_faults = WebhookFaults(self.ids.chance)
+        self.limits = Limits()
+        self.keys = KeyRing(self.ids)
+        self.webhooks = Webhooks(self.clock, self.ids, self.keys, self.webhook_faults)
+        self.cursors = CursorFormat(secrets.token_bytes(32))
+        self.items: dict[str, Item] = {}
+        self.access_tokens: dict[str, str] = {}
+        self.public_tokens: dict[str, PublicToken] = {}
+        self.link_tokens: dict[str, LinkToken] = {}
+        self.calls: Counter[str] = Counter()
+        self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.errors: Counter[str] = Counter()
+
+    def reset(self) -> None:
+        """Forget everything but the settings and the signing keys."""
+        self.webhooks.forget()
+        self.clock.clear()
+        self.faults.rules.clear()
+        self.webhook_faults.rules.clear()
+        self.limits.forget()
+        for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens):
+            known.clear()
+        for counter in (self.calls, self.calls_of_item, self.errors):
+            counter.clear()
+
+    # -- Items --------------------------------------------------------------------------------------------------
+
+    def create_item(
+        self,
+        institution_id: str,
+        products: list[str],
+        *,
+        username: str = "user_good",
+        password: str = "pass_good",  # noqa: S107 - Plaid's published test login
+        webhook: str | None = None,
+        days: int = 90,
+        user_id: str | None = None,
+        client_user_id: str | None = None,
+    ) -> Item:
+        """Log in at a bank. Raises the error of a bank or a login that fails."""
+        institution = institutions.find(institution_id)
+        if not institution.products:
+            raise PlaidError("ITEM_NOT_SUPPORTED")
+        if unsupported := [product for product in products if not institution.supports(product)]:
+            raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {', '.join(unsupported)}")
+        item_id = self.ids.opaque()
+        login = Login(username, password, item_id, self.clock.today(), days, institution.persistent_account_ids)
+        portfolio = open_bank(login)
+        item = Item(
+            item_id,
+            institution,
+            list(dict.fromkeys(products)),
+            self.clock.now(),
+            portfolio,
+            SyncLog(portfolio.history),
+            webhook=webhook,
+            username=username,
+            user_id=user_id,
+            client_user_id=client_user_id,
+        )
+        self.items[item_id] = item
+        self._start_login(item)
+        if "transactions" in item.products:
+            self.begin_extraction(item)
+        return item
+
+    def item_by_token(self, access_token: str) -> Item:
+        """The Item of an access token, whatever its state. Raises INVALID_ACCESS_TOKEN."""
+        item_id = self.access_tokens.get(access_token)
+        if item_id is None:
+            if not well_formed("access", access_token):
+                raise PlaidError(
+                    "INVALID_ACCESS_TOKEN",
+                    "provided access token is in an invalid format. expected format: access-<environment>-<identifier>",
+                )
+            raise PlaidError("INVALID_ACCESS_TOKEN")
+        return self.items[item_id]
+
+    def new_access_token(self, item: Item) -> str:
+        """Give the Item an access token; the one it had stops working at once."""
+        if item.access_token:
+            del self.access_tokens[item.access_token]
+        item.access_token = self.ids.token("access")
+        self.access_tokens[item.access_token] = item.item_id
+        return item.access_token
+
+    def new_public_token(self, item: Item) -> str:
+        token = self.ids.token("public")
+        self.public_tokens[token] = PublicToken(item.item_id, self.clock.now() + PUBLIC_TOKEN_LIVES)
+        return token
+
+    def redeem_public_token(self, token: str) -> Item:
+        """Once, within 30 minutes. Raises INVALID_PUBLIC_TOKEN."""
+        found = self.public_tokens.get(token)
+        if found is None:
+            if not well_formed("public", token):
+                raise PlaidError(
+                    "INVALID_PUBLIC_TOKEN",
+                    "provided public token is in an invalid format. expected format: public-<environment>-<identifier>",
+                )
+            raise PlaidError("INVALID_PUBLIC_TOKEN")
+        del self.public_tokens[token]
+        if found.expires <= self.clock.now():
+            raise PlaidError("INVALID_PUBLIC_TOKEN", "provided public token is expired")
+        item = self.items[found.item_id]
+        item.check_alive()
+        return item
+
+    # -- What happens to an Item --------------------------------------------------------------------------------
+
+    def begin_extraction(self, item: Item) -> None:
+        """Start loading the history: 30 days first, then all of it."""
+        if not item.extraction_began:
+            item.extraction_began = True
+            self.clock.after(self.settings.initial_after, lambda: self._initial_update(item))
+            self.clock.after(self.settings.history_after, lambda: self._historical_update(item))
+
+    def _initial_update(self, item: Item) -> None:
+        if self._can_extract(item) and item.readiness is Readiness.NOT_READY:
+            item.log.reveal(0, item.portfolio.recent)
+            item.readiness, item.last_update = Readiness.INITIAL, self.clock.now()
+            self.webhooks.send(item, announcements.initial_update(item.portfolio.recent))
+            self.announce_sync(item)
+
+    def _historical_update(self, item: Item) -> None:
+        self._initial_update(item)
+        if self._can_extract(item) and item.readiness is Readiness.INITIAL:
+            total = len(item.portfolio.history)
+            item.log.reveal(item.portfolio.recent, total)
+            item.readiness, item.last_update = Readiness.HISTORICAL, self.clock.now()
+            self.webhooks.send(item, announcements.historical_update(total - item.portfolio.recent))
+            self.announce_sync(item)
+
+    def _can_extract(self, item: Item) -> bool:
+        """An Item that cannot log in loads nothing; its healing begins again."""
+        if item.error or item.revoked or item.removed:
+            item.extraction_began = False
+            return False
+        return True
+
+    def announce_sync(self, item: Item) -> None:
+        """SYNC_UPDATES_AVAILABLE, which is never sent before /transactions/sync was called once."""
+        if item.sync_called:
+            self.webhooks.send(item, announcements.sync_updates_available(item.readiness))
+
+    def announce_changes(self, item: Item, before: int, removed: list[str]) -> None:
+        """The webhooks of a change to the log since it was `before` long; none when nothing changed."""
+        if len(item.log) == before:
+            return
+        item.last_update = self.clock.now()
+        self.announce_sync(item)
+        self.webhooks.send(item, announcements.default_update(len(item.log) - before - len(removed)))
+        if removed:
+            self.webhooks.send(item, announcements.transactions_removed(removed))
+
+    def fail_item(self, item: Item, code: str, *, reason: str | None = None, announce: bool = True) -> None:
+        """Put the Item into an error that its user must repair."""
+        item.error, item.error_reason, item.last_failed_update = code, reason, self.clock.now()
+        if announce:
+            self.webhooks.send(item, announcements.item_error(code, reason))
+
+    def heal_item(self, item: Item, *, announce: bool = False) -> None:
+        """A successful update mode. LOGIN_REPAIRED is for repairs made elsewhere, so it is sent only when asked for."""
+        item.check_alive()
+        item.error = item.error_reason = None
+        self._start_login(item)
+        if "transactions" in item.products and item.readiness is not Readiness.HISTORICAL:
+            self.begin_extraction(item)
+        if announce:
+            self.webhooks.send(item, announcements.login_repaired())
+
+    def revoke_item(self, item: Item, *, announce: bool = True) -> None:
+        """Its user withdrew the permission at my.plaid.com."""
+        item.revoked = True
+        if announce:
+            self.webhooks.send(item, announcements.user_permission_revoked())
+
+    def remove_item(self, item: Item) -> None:
+        item.removed = True
+        item.webhook = None
+
+    def expire_consent(self, item: Item, when: datetime) -> None:
+        """The Item's consent ends then; its webhook warns seven days ahead."""
+        item.consent_expires = when
+        login = item.logins
+        self.clock.at(when - WARNING_BEFORE_EXPIRY, lambda: self._warn(item, login, when))
+        self.clock.at(when, lambda: self._expire(item, login, when, "OAUTH_CONSENT_EXPIRED"))
+
+    def _start_login(self, item: Item) -> None:
+        """Count the login's life: 30 days in the Sandbox, and the bank's own term for consent."""
+        item.logins += 1
+        login, expires = item.logins, self.clock.now() + SANDBOX_LOGIN_LIVES
+        self.clock.at(expires, lambda: self._expire(item, login, None, None))
+        if item.institution.consent_days:
+            self.expire_consent(item, self.clock.now() + timedelta(days=item.institution.consent_days))
+
+    def _still(self, item: Item, login: int, consent: datetime | None) -> bool:
+        gone = item.removed or item.revoked or self.items.get(item.item_id) is not item
+        return not gone and item.logins == login and consent in {None, item.consent_expires}
+
+    def _warn(self, item: Item, login: int, when: datetime) -> None:
+        if self._still(item, login, when) and not item.error:
+            american = {"US", "CA"} & set(item.institution.countries)
+            body = announcements.pending_disconnect(when) if american else announcements.pending_expiration(when)
+            self.webhooks.send(item, body)
+
+    def _expire(self, item: Item, login: int, consent: datetime | None, reason: str | None) -> None:
+        if self._still(item, login, consent) and not item.error:
+            self.fail_item(item, "ITEM_LOGIN_REQUIRED", reason=reason)
