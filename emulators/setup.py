@@ -102,6 +102,8 @@ def tool_environment() -> Environment:
         "npm_config_update_notifier": "false",
         "XDG_CONFIG_HOME": str(LOCAL / "config"),
         "XDG_CACHE_HOME": str(LOCAL / "cache"),
+        # pip asks an installed rustc for its version, to which rustup may answer by writing into the home folder.
+        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(LOCAL / "cache" / "rustup")),
         "CLOUDSDK_CONFIG": str(LOCAL / "config" / "gcloud"),
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "NO_UPDATE_NOTIFIER": "1",
