@@ -84,9 +84,12 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "CI": "1",
         "NO_PROXY": ",".join(filter(None, [HOST, "localhost", os.environ.get("NO_PROXY", "")])),
         "no_proxy": ",".join(filter(None, [HOST, "localhost", os.environ.get("no_proxy", "")])),
+        # firebase-tools tells the workers where each emulator is, but for the one of Functions.
+        "BANK_FUNCTIONS_HOST": f"{HOST}:{ports.functions}",
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
+        "BANK_FUNCTIONS_HOST": f"{HOST}:{ports.functions}",  # where the Tasks emulator finds the task's function
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }
