@@ -88,6 +88,29 @@ class WrittenHistory:
 
 
 @dataclass
+class PartOfHistory:
+    """The rows of a history that belong to some accounts."""
+
+    whole: History
+    indexes: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.indexes)
+
+    def row(self, index: int) -> Row:
+        return self.whole.row(self.indexes[index])
+
+    def transaction_id(self, index: int) -> str:
+        return self.whole.transaction_id(self.indexes[index])
+
+    def account_id(self, index: int) -> str:
+        return self.whole.account_id(self.indexes[index])
+
+    def account_ids(self, first: int, last: int) -> set[str]:
+        return {self.account_id(index) for index in range(first, last)}
+
+
+@dataclass
 class Portfolio:
     """All that one login shows. The first `recent` rows of the history are its last 30 days.
 
@@ -99,6 +122,19 @@ class Portfolio:
     recent: int
     dynamic: bool = False
     pending: list[str] = field(default_factory=list)
+
+
+def select_accounts(whole: Portfolio, account_ids: Iterable[str]) -> Portfolio:
+    """The part of a portfolio that its owner chose to share."""
+    wanted = set(account_ids)
+    indexes = [index for index in range(len(whole.history)) if whole.history.account_id(index) in wanted]
+    return Portfolio(
+        [account for account in whole.accounts if account.account_id in wanted],
+        PartOfHistory(whole.history, indexes),
+        sum(index < whole.recent for index in indexes),
+        whole.dynamic,
+        whole.pending,
+    )
 
 
 def portfolio(accounts: list[Account], bookings: Iterable[Booking], today: date) -> Portfolio:

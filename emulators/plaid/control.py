@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 def control_routes(world: World) -> list[Route]:
-    from emulators.plaid import control_faults, control_items
+    from emulators.plaid import control_faults, control_items, control_link
 
     table: list[tuple[str, str, Action]] = [
         ("GET", "/health", health),
@@ -44,6 +44,7 @@ def control_routes(world: World) -> list[Route]:
         ("GET", "/counters", counters),
         *control_items.ROUTES,
         *control_faults.ROUTES,
+        *control_link.ROUTES,
     ]
     return [Route(path, _answering(world, action), methods=[method]) for method, path, action in table]
 
@@ -54,6 +55,8 @@ def _answering(world: World, action: Action) -> Callable[[Request], Awaitable[Re
             result = await action(world, request, await _body(request))
         except Refused as refused:
             return _json({"error": refused.message}, refused.status)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return _json({"error": f"the body has a field of the wrong kind: {error}"}, 400)
         except PlaidError as error:
             return _json({"error": error.message, "error_code": error.code}, 400)
         return result if isinstance(result, Response) else _json(result)
@@ -74,6 +77,12 @@ async def _body(request: Request) -> Json:
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(wire.dumps(value), status, media_type=JSON_TYPE)
+
+
+def only(body: Json, *known: str) -> None:
+    """Refuse fields that are not known: a misspelt one would silently do nothing."""
+    if unknown := sorted(set(body) - set(known)):
+        raise Refused(f"unknown fields: {', '.join(unknown)}; known: {', '.join(known) or 'none'}")
 
 
 def item_of(world: World, request: Request) -> Item:
@@ -119,9 +128,7 @@ async def read_settings(world: World, _: Request, __: Json) -> Json:
 
 
 async def change_settings(world: World, request: Request, body: Json) -> Json:
-    known = {field.name for field in fields(world.settings)} - {"seed"}
-    if unknown := sorted(set(body) - known):
-        raise Refused(f"unknown settings: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    only(body, *(field.name for field in fields(world.settings) if field.name != "seed"))
     if body.get("rate_limits") not in {None, "sandbox", "production"}:
         raise Refused("rate_limits must be sandbox, production or null")
     for name, value in body.items():

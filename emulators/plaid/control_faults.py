@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from emulators.plaid.control import Action, Refused
+from emulators.plaid.control import Action, Refused, only
 from emulators.plaid.faults import KINDS, MODES, Fault, Rule, WebhookFault
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.world import World
@@ -16,9 +16,7 @@ R = TypeVar("R", bound=Rule)
 
 
 def _rule(kind: type[R], body: Json, word: str, allowed: Collection[str]) -> R:
-    known = {field.name for field in fields(kind)}
-    if unknown := sorted(set(body) - known):
-        raise Refused(f"unknown fields: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    only(body, *(field.name for field in fields(kind)))
     if body.get(word) not in allowed:
         raise Refused(f"{word} must be one of: {', '.join(allowed)}")
     for name in ("rate", "seconds"):

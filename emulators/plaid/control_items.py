@@ -1,16 +1,24 @@
 """/_sim/items: create Items, look inside them, and change what their banks say."""
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulators.plaid import announcements, wire
 from emulators.plaid.clock import iso
-from emulators.plaid.control import Action, Refused, item_of, truth_of
+from emulators.plaid.control import Action, Refused, item_of, only, truth_of
+from emulators.plaid.ids import derive
 from emulators.plaid.items import Item
+from emulators.plaid.merchants import recognise
+from emulators.plaid.people import custom, dynamic
+from emulators.plaid.synclog import Row
+from emulators.plaid.transactions import Booking, to_row
 from emulators.plaid.world import World
 
 Json = dict[str, Any]
+_ACCOUNT_FIELDS = ("name", "official_name", "mask", "current", "available", "limit", "currency", "subtype")
 
 
 def describe(world: World, item: Item) -> Json:
@@ -20,6 +28,7 @@ def describe(world: World, item: Item) -> Json:
         "access_token": item.access_token,
         "institution_id": item.institution.institution_id,
         "username": item.username,
+        "client_user_id": item.client_user_id,
         "products": item.products,
         "webhook": item.webhook,
         "readiness": item.readiness,
@@ -38,9 +47,7 @@ async def list_items(world: World, _: Request, __: Json) -> Json:
 
 async def create_item(world: World, _: Request, body: Json) -> Json:
     """An Item without Link: the fields of /sandbox/public_token/create in short, and an access token at once."""
-    known = {"institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange"}
-    if unknown := sorted(set(body) - known):
-        raise Refused(f"unknown fields: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    only(body, "institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange")
     exchange = body.pop("exchange", True)
     institution_id, products = body.pop("institution_id", "ins_109508"), body.pop("products", ["transactions"])
     item = world.create_item(institution_id, products, **body)
@@ -57,9 +64,139 @@ async def truth(world: World, request: Request, _: Json) -> Response:
     return truth_of(item_of(world, request))
 
 
+async def change_transactions(world: World, request: Request, body: Json) -> Json:
+    """Add, modify, touch (modified without a change), post and remove transactions, in this order."""
+    only(body, "add", "modify", "touch", "post", "remove", "notify")
+    item = item_of(world, request)
+    before, today = len(item.log), world.clock.today()
+    added = [_add(world, item, written) for written in body.get("add", [])]
+    for change in body.get("modify", []):
+        _modify(item, change)
+    for transaction_id in body.get("touch", []):
+        item.log.put(_row(item, transaction_id))
+    posted = {old: dynamic.post(item.log, _row(item, old), today) for old in body.get("post", [])}
+    removed = [*posted]
+    for transaction_id in body.get("remove", []):
+        _row(item, transaction_id)
+        item.log.remove(transaction_id)
+        removed.append(transaction_id)
+    if body.get("notify", True):
+        world.announce_changes(item, before, removed)
+    return {"added": added, "posted": posted, "removed": removed, "log_length": len(item.log)}
+
+
+def _row(item: Item, transaction_id: str) -> Row:
+    row = item.log.get(str(transaction_id))
+    if row is None:
+        raise Refused(f"no such transaction: {transaction_id}", 404)
+    return row
+
+
+def _add(world: World, item: Item, written: Json) -> str:
+    covered = next((account.account_id for account in item.accounts if account.has_transactions), None)
+    account_id = written.get("account_id", covered)
+    if account_id is None:
+        raise Refused("the Item has no account for transactions")
+    identifier = written.get("transaction_id") or derive(item.item_id, "added", len(item.log))
+    name = written.get("name", "Simulated transaction")
+    booking = Booking(
+        identifier,
+        account_id,
+        written.get("amount", 1),
+        written.get("date", str(world.clock.today())),
+        name,
+        authorized=written.get("authorized_date"),
+        pending=written.get("pending", False),
+        merchant=recognise(str(name)),
+        changes={**written, "account_id": account_id, "transaction_id": identifier},
+    )
+    item.log.put(booking.as_row())
+    return identifier
+
+
+def _modify(item: Item, change: Json) -> None:
+    row = _row(item, change.get("transaction_id", ""))
+    item.log.put(to_row({**wire.loads(row.body), **change}, wire.loads(row.original_description)))
+
+
+async def change_accounts(world: World, request: Request, body: Json) -> Json:
+    """Offer a new account (it waits for account selection in update mode), add one, change one, or revoke one."""
+    only(body, "offer", "add", "change", "revoke", "announce")
+    item, announce = item_of(world, request), body.get("announce", True)
+    today = world.clock.today()
+    for name in ("offer", "add"):
+        for override in body.get(name, []):
+            place = len(item.accounts) + len(item.hidden_accounts) + 1000
+            account, bookings = custom.read_account(override, place, item.item_id, today)
+            rows = [booking.as_row() for booking in bookings]
+            if name == "offer":
+                item.hidden_accounts.append(account)
+                item.hidden_rows += rows
+            else:
+                item.add_account(account, rows)
+    if body.get("offer") and announce:
+        world.webhooks.send(item, announcements.new_accounts_available())
+    for change in body.get("change", []):
+        only(change, "account_id", *_ACCOUNT_FIELDS)
+        account = item.account(change.pop("account_id", ""))
+        for name, value in change.items():
+            setattr(account, name, value)
+    for account_id in body.get("revoke", []):
+        before = len(item.log)
+        removed = item.drop_account(item.account(account_id))
+        if announce:
+            world.webhooks.send(item, announcements.user_account_revoked(account_id))
+            world.announce_changes(item, before, removed)
+    return {"accounts": [account.as_object() for account in item.accounts], "offered": len(item.hidden_accounts)}
+
+
+async def change_state(world: World, request: Request, body: Json) -> Json:
+    """Put the Item into a state: healthy, login_required, error, expiring, revoked, removed."""
+    only(body, "state", "code", "reason", "in_seconds", "announce")
+    item, announce = item_of(world, request), body.get("announce")
+    match body.get("state"):
+        case "healthy":
+            world.heal_item(item, announce=bool(announce))
+        case "login_required":
+            world.fail_item(item, "ITEM_LOGIN_REQUIRED", reason=body.get("reason"), announce=announce is not False)
+        case "error":
+            code = str(body.get("code", "ITEM_LOCKED"))
+            world.fail_item(item, code, reason=body.get("reason"), announce=announce is not False)
+        case "expiring":
+            world.expire_consent(item, world.clock.now() + timedelta(seconds=float(body.get("in_seconds", 7 * 86400))))
+        case "revoked":
+            world.revoke_item(item, announce=announce is not False)
+        case "removed":
+            world.remove_item(item)
+        case other:
+            raise Refused(f"unknown state {other}: healthy, login_required, error, expiring, revoked or removed")
+    return describe(world, item)
+
+
+async def change_sync(world: World, request: Request, body: Json) -> Json:
+    """The switches of the Item's change log: name_unseen_removals, repeat_rows."""
+    only(body, "name_unseen_removals", "repeat_rows")
+    item = item_of(world, request)
+    for name, value in body.items():
+        setattr(item.log, name, bool(value))
+    return {"name_unseen_removals": item.log.name_unseen_removals, "repeat_rows": item.log.repeat_rows}
+
+
+async def send_webhook(world: World, request: Request, body: Json) -> Json:
+    """Any webhook, in the Item's name: {"webhook_type": ..., "webhook_code": ..., ...}."""
+    if not {"webhook_type", "webhook_code"} <= set(body):
+        raise Refused("webhook_type and webhook_code are needed")
+    return {"sent": world.webhooks.send(item_of(world, request), body)}
+
+
 ROUTES: list[tuple[str, str, Action]] = [
     ("GET", "/items", list_items),
     ("POST", "/items", create_item),
     ("GET", "/items/{item_id}", show_item),
     ("GET", "/items/{item_id}/truth", truth),
+    ("POST", "/items/{item_id}/transactions", change_transactions),
+    ("POST", "/items/{item_id}/accounts", change_accounts),
+    ("POST", "/items/{item_id}/state", change_state),
+    ("POST", "/items/{item_id}/sync", change_sync),
+    ("POST", "/items/{item_id}/webhook", send_webhook),
 ]

@@ -4,102 +4,27 @@ Source: plaid.com/docs/api, one page per product. Objects of products that the s
 """
 
 from emulators.plaid.validation import Day, Fields, Flag, Free, Kind, ListOf, Moment, Number, OneOf, Text, Url, Whole
+from emulators.plaid.wire import words
 
-COUNTRIES = [
-    "US",
-    "GB",
-    "ES",
-    "NL",
-    "FR",
-    "IE",
-    "CA",
-    "DE",
-    "IT",
-    "PL",
-    "DK",
-    "NO",
-    "SE",
-    "EE",
-    "LT",
-    "LV",
-    "PT",
-    "BE",
-    "AT",
-    "FI",
-]
-LANGUAGES = ["da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es", "sv", "vi"]
-PRODUCTS = [
-    "assets",
-    "auth",
-    "balance",
-    "balance_plus",
-    "beacon",
-    "identity",
-    "identity_match",
-    "investments",
-    "investments_auth",
-    "liabilities",
-    "payment_initiation",
-    "identity_verification",
-    "transactions",
-    "credit_details",
-    "income",
-    "income_verification",
-    "standing_orders",
-    "transfer",
-    "employment",
-    "recurring_transactions",
-    "transactions_refresh",
-    "signal",
-    "statements",
-    "processor_payments",
-    "processor_identity",
-    "profile",
-    "cra_base_report",
-    "cra_income_insights",
-    "cra_partner_insights",
-    "cra_network_insights",
-    "cra_cashflow_insights",
-    "cra_monitoring",
-    "cra_lend_score",
-    "cra_plaid_credit_score",
-    "layer",
-    "pay_by_bank",
-    "protect_linked_bank",
-    "protect_transactions",
-]
-REMOVE_REASONS = [
-    "FRAUD_FIRST_PARTY",
-    "FRAUD_FALSE_IDENTITY",
-    "FRAUD_ABUSE",
-    "FRAUD_OTHER",
-    "CONNECTION_IS_NON_FUNCTIONAL",
-    "OTHER",
-]
-FIREABLE_CODES = [
-    "DEFAULT_UPDATE",
-    "NEW_ACCOUNTS_AVAILABLE",
-    "SMS_MICRODEPOSITS_VERIFICATION",
-    "AUTHORIZATION_GRANTED",
-    "USER_PERMISSION_REVOKED",
-    "USER_ACCOUNT_REVOKED",
-    "PENDING_DISCONNECT",
-    "RECURRING_TRANSACTIONS_UPDATE",
-    "LOGIN_REPAIRED",
-    "SYNC_UPDATES_AVAILABLE",
-    "PRODUCT_READY",
-    "ERROR",
-]
-FIREABLE_TYPES = [
-    "AUTH",
-    "HOLDINGS",
-    "INVESTMENTS_TRANSACTIONS",
-    "ITEM",
-    "LIABILITIES",
-    "TRANSACTIONS",
-    "ASSETS",
-    "IDENTITY",
-]
+COUNTRIES = words("US GB ES NL FR IE CA DE IT PL DK NO SE EE LT LV PT BE AT FI")
+LANGUAGES = words("da nl en et fr de hi it lv lt no pl pt ro es sv vi")
+PRODUCTS = words(
+    "assets auth balance balance_plus beacon identity identity_match investments investments_auth liabilities "
+    "payment_initiation identity_verification transactions credit_details income income_verification "
+    "standing_orders transfer employment recurring_transactions transactions_refresh signal statements "
+    "processor_payments processor_identity profile cra_base_report cra_income_insights cra_partner_insights "
+    "cra_network_insights cra_cashflow_insights cra_monitoring cra_lend_score cra_plaid_credit_score layer "
+    "pay_by_bank protect_linked_bank protect_transactions"
+)
+REMOVE_REASONS = words(
+    "FRAUD_FIRST_PARTY FRAUD_FALSE_IDENTITY FRAUD_ABUSE FRAUD_OTHER CONNECTION_IS_NON_FUNCTIONAL OTHER"
+)
+FIREABLE_CODES = words(
+    "DEFAULT_UPDATE NEW_ACCOUNTS_AVAILABLE SMS_MICRODEPOSITS_VERIFICATION AUTHORIZATION_GRANTED "
+    "USER_PERMISSION_REVOKED USER_ACCOUNT_REVOKED PENDING_DISCONNECT RECURRING_TRANSACTIONS_UPDATE "
+    "LOGIN_REPAIRED SYNC_UPDATES_AVAILABLE PRODUCT_READY ERROR"
+)
+FIREABLE_TYPES = words("AUTH HOLDINGS INVESTMENTS_TRANSACTIONS ITEM LIABILITIES TRANSACTIONS ASSETS IDENTITY")
 
 _TOKEN = Text(required=True, least=1)
 _SUBTYPES = Fields(table={"account_subtypes": ListOf(required=True, of=Text())})
@@ -139,25 +64,11 @@ _METADATA = {
 _COUNTRY_CODES = ListOf(required=True, least=1, of=OneOf(values=COUNTRIES))
 _ACCOUNT_IDS = Fields(table={"account_ids": ListOf(of=Text(least=1))})
 _CATEGORY_VERSION = OneOf(values=("v1", "v2"))
-_OTHER_LINK_PRODUCTS = [
-    "auth",
-    "base_report",
-    "card_switch",
-    "cashflow_report",
-    "cra_options",
-    "cra_report_parameter",
-    "credit_partner_insights",
-    "employment",
-    "eu_config",
-    "identity",
-    "identity_verification",
-    "income_verification",
-    "investments",
-    "investments_auth",
-    "payment_configuration",
-    "payment_initiation",
-    "transfer",
-]
+_OTHER_LINK_PRODUCTS = words(
+    "auth base_report card_switch cashflow_report cra_options cra_report_parameter credit_partner_insights "
+    "employment eu_config identity identity_verification income_verification investments investments_auth "
+    "payment_configuration payment_initiation transfer"
+)
 
 
 def _with(**table: Kind) -> Fields:

@@ -10,6 +10,7 @@ import uuid
 from hashlib import blake2b
 
 ENVIRONMENT = "sandbox"
+ID_SIZE = 37
 ALPHABET = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz123456789"
 _LETTERS = bytes(ALPHABET[i % len(ALPHABET)] for i in range(256))
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -42,7 +43,12 @@ class IdSource:
 def derive(*parts: str | int | bytes) -> str:
     """The identifier that belongs to these parts (say an item and a row number): always the same one."""
     data = b"\0".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
-    return blake2b(data, digest_size=37).digest().translate(_LETTERS).decode()
+    return letters(blake2b(data, digest_size=ID_SIZE).digest()).decode()
+
+
+def letters(digest: bytes) -> bytes:
+    """Any bytes as letters and digits of the alphabet, one for one."""
+    return digest.translate(_LETTERS)
 
 
 def well_formed(kind: str, token: str) -> bool:

@@ -105,6 +105,7 @@ def describe(institution: Institution, options: dict[str, Any], since: str) -> d
         "routing_numbers": list(institution.routing_numbers),
         "dtc_numbers": [],
         "oauth": institution.oauth,
+        "connection_availability": "SUPPORTED" if institution.products else "NOT_SUPPORTED",
     }
     if options.get("include_optional_metadata"):
         slug = "".join(c for c in institution.name.lower() if c.isalnum())
@@ -135,6 +136,7 @@ def _payment_initiation() -> dict[str, Any]:
             "valid_standing_order_intervals": ["WEEKLY", "MONTHLY"],
         },
         "supports_payment_consents": False,
+        "supports_commercial_payment_consents": False,
     }
 
 

@@ -4,6 +4,7 @@ Source: plaid.com/docs/api/items. States: healthy; in error (`login_required` an
 error, the endpoints that repair or end the Item still work); revoked by its user; removed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +14,7 @@ from emulators.plaid.bank import Account, Portfolio
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
-from emulators.plaid.synclog import SyncLog
+from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
 
@@ -53,6 +54,7 @@ class Item:
     last_failed_update: datetime | None = None
     last_webhook: tuple[datetime, str] | None = None
     hidden_accounts: list[Account] = field(default_factory=list)
+    hidden_rows: list[Row] = field(default_factory=list)
     logins: int = 0
 
     @property
@@ -94,6 +96,20 @@ class Item:
         if not self.accounts:
             raise PlaidError("NO_ACCOUNTS")
         return self.accounts if wanted is None else [self.account(account_id) for account_id in dict.fromkeys(wanted)]
+
+    def add_account(self, account: Account, rows: Iterable[Row]) -> None:
+        """Show a new account, and its transactions."""
+        self.accounts.append(account)
+        for row in rows:
+            self.log.put(row)
+
+    def drop_account(self, account: Account) -> list[str]:
+        """Take an account away, and its transactions; returns their ids."""
+        self.accounts.remove(account)
+        dropped = [row.transaction_id for row in self.log.current() if row.account_id == account.account_id]
+        for transaction_id in dropped:
+            self.log.remove(transaction_id)
+        return dropped
 
     def as_object(self) -> Json:
         """The item object that most answers carry."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulators.plaid.ids import derive
+from emulators.plaid.wire import words
 
 ICONS = "https://plaid-category-icons.plaid.com"
 LOGOS = "https://plaid-merchant-logos.plaid.com"
@@ -60,26 +61,11 @@ class Merchant:
         }
 
 
-PRIMARIES = [
-    "INCOME",
-    "LOAN_DISBURSEMENTS",
-    "LOAN_PAYMENTS",
-    "TRANSFER_IN",
-    "TRANSFER_OUT",
-    "BANK_FEES",
-    "ENTERTAINMENT",
-    "FOOD_AND_DRINK",
-    "GENERAL_MERCHANDISE",
-    "HOME_IMPROVEMENT",
-    "MEDICAL",
-    "PERSONAL_CARE",
-    "GENERAL_SERVICES",
-    "GOVERNMENT_AND_NON_PROFIT",
-    "TRANSPORTATION",
-    "TRAVEL",
-    "RENT_AND_UTILITIES",
-    "OTHER",
-]
+PRIMARIES = words(
+    "INCOME LOAN_DISBURSEMENTS LOAN_PAYMENTS TRANSFER_IN TRANSFER_OUT BANK_FEES ENTERTAINMENT FOOD_AND_DRINK "
+    "GENERAL_MERCHANDISE HOME_IMPROVEMENT MEDICAL PERSONAL_CARE GENERAL_SERVICES GOVERNMENT_AND_NON_PROFIT "
+    "TRANSPORTATION TRAVEL RENT_AND_UTILITIES OTHER"
+)
 
 SALARY = Merchant(
     "ACH DEPOSIT NORTHWIND PAYROLL", "Northwind", "INCOME_WAGES", "other", -320000, -320000, kind="income_source"

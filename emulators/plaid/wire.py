@@ -13,6 +13,11 @@ from typing import Any
 type_error = "cannot be written as JSON"
 
 
+def words(text: str, separator: str | None = None) -> tuple[str, ...]:
+    """The words of a list that is easier to read as text."""
+    return tuple(text.split(separator))
+
+
 class Raw(bytes):
     """JSON text, written as it stands."""
 

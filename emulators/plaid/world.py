@@ -6,7 +6,7 @@ call atomic without a lock.
 
 import secrets
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from emulators.plaid.faults import Faults, WebhookFaults
 from emulators.plaid.ids import IdSource, well_formed
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.limits import Limits
+from emulators.plaid.linktokens import LinkToken, Session
 from emulators.plaid.people import Login, open_bank
 from emulators.plaid.signing import KeyRing
 from emulators.plaid.synclog import CursorFormat, SyncLog
@@ -46,18 +47,6 @@ class PublicToken:
     expires: datetime
 
 
-@dataclass
-class LinkToken:
-    """A link token, what it was made for, and the sessions of Link that used it."""
-
-    link_token: str
-    created_at: datetime
-    expires: datetime
-    request: Json
-    update_item: str | None = None
-    sessions: list[Json] = field(default_factory=list)
-
-
 class World:
     """One simulated Plaid."""
 
@@ -75,6 +64,7 @@ class World:
         self.access_tokens: dict[str, str] = {}
         self.public_tokens: dict[str, PublicToken] = {}
         self.link_tokens: dict[str, LinkToken] = {}
+        self.link_sessions: dict[str, Session] = {}
         self.calls: Counter[str] = Counter()
         self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: Counter[str] = Counter()
@@ -86,14 +76,20 @@ class World:
         self.faults.rules.clear()
         self.webhook_faults.rules.clear()
         self.limits.forget()
-        for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens):
+        for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens, self.link_sessions):
             known.clear()
         for counter in (self.calls, self.calls_of_item, self.errors):
             counter.clear()
 
     # -- Items --------------------------------------------------------------------------------------------------
 
-    def create_item(
+    def create_item(self, institution_id: str, products: list[str], **login: Any) -> Item:
+        """Log in at a bank and keep the Item. Raises the error of a bank or a login that fails."""
+        item = self.log_in(institution_id, products, **login)
+        self.keep_item(item)
+        return item
+
+    def log_in(
         self,
         institution_id: str,
         products: list[str],
@@ -105,7 +101,7 @@ class World:
         user_id: str | None = None,
         client_user_id: str | None = None,
     ) -> Item:
-        """Log in at a bank. Raises the error of a bank or a login that fails."""
+        """What a login finds; the world does not know the Item yet."""
         institution = institutions.find(institution_id)
         if not institution.products:
             raise PlaidError("ITEM_NOT_SUPPORTED")
@@ -114,7 +110,7 @@ class World:
         item_id = self.ids.opaque()
         login = Login(username, password, item_id, self.clock.today(), days, institution.persistent_account_ids)
         portfolio = open_bank(login)
-        item = Item(
+        return Item(
             item_id,
             institution,
             list(dict.fromkeys(products)),
@@ -126,11 +122,12 @@ class World:
             user_id=user_id,
             client_user_id=client_user_id,
         )
-        self.items[item_id] = item
+
+    def keep_item(self, item: Item) -> None:
+        self.items[item.item_id] = item
         self._start_login(item)
         if "transactions" in item.products:
             self.begin_extraction(item)
-        return item
 
     def item_by_token(self, access_token: str) -> Item:
         """The Item of an access token, whatever its state. Raises INVALID_ACCESS_TOKEN."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from emulators.plaid.clock import iso
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
 from emulators.plaid.errors import PlaidError
-from emulators.plaid.world import LinkToken
+from emulators.plaid.linktokens import LinkToken
 
 LIVES, UPDATE_LIVES, HOSTED_LIVES = timedelta(hours=4), timedelta(minutes=30), timedelta(minutes=30)
 SESSION_KEPT = timedelta(hours=6)

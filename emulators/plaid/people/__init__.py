@@ -9,7 +9,7 @@ from datetime import date
 
 from emulators.plaid.bank import Portfolio
 from emulators.plaid.errors import CATALOGUE, PlaidError
-from emulators.plaid.people import custom, dynamic, generated, good
+from emulators.plaid.people import custom, defaults, dynamic, generated, good
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def open_bank(login: Login) -> Portfolio:
         raise PlaidError("NO_ACCOUNTS")
     if login.persistent_ids:
         for account in opened.accounts:
-            account.persistent_account_id = good.persistent_id(login.username, account)
+            account.persistent_account_id = defaults.persistent_id(login.username, account)
     return opened
 
 

@@ -19,88 +19,21 @@ from emulators.plaid.merchants import recognise
 from emulators.plaid.people import custom_products, good
 from emulators.plaid.people.reading import Json, day, list_of, mapping, number, text
 from emulators.plaid.transactions import Booking
+from emulators.plaid.wire import words
 
 TYPES = ("depository", "credit", "loan", "investment", "brokerage", "other")
-SUBTYPES = [
-    "401a",
-    "401k",
-    "403B",
-    "457b",
-    "529",
-    "auto",
-    "brokerage",
-    "business",
-    "cash isa",
-    "cash management",
-    "cd",
-    "checking",
-    "commercial",
-    "construction",
-    "consumer",
-    "credit card",
-    "crypto exchange",
-    "ebt",
-    "education savings account",
-    "fhsa",
-    "fixed annuity",
-    "gic",
-    "health reimbursement arrangement",
-    "home equity",
-    "hsa",
-    "isa",
-    "ira",
-    "keogh",
-    "lif",
-    "life insurance",
-    "limited purpose checking",
-    "line of credit",
-    "lira",
-    "loan",
-    "lrif",
-    "lrsp",
-    "money market",
-    "mortgage",
-    "mutual fund",
-    "non-custodial wallet",
-    "non-taxable brokerage account",
-    "other",
-    "other insurance",
-    "other annuity",
-    "overdraft",
-    "paypal",
-    "payroll",
-    "pension",
-    "prepaid",
-    "prif",
-    "profit sharing plan",
-    "qshr",
-    "rdsp",
-    "resp",
-    "retirement",
-    "rlif",
-    "roth",
-    "roth 401k",
-    "roth 403B",
-    "roth 457b",
-    "roth pension",
-    "roth profit sharing plan",
-    "roth thrift savings plan",
-    "rrif",
-    "rrsp",
-    "sarsep",
-    "savings",
-    "sep ira",
-    "simple ira",
-    "sipp",
-    "stock plan",
-    "student",
-    "thrift savings plan",
-    "tfsa",
-    "trust",
-    "ugma",
-    "utma",
-    "variable annuity",
-]
+SUBTYPES = words(
+    "401a,401k,403B,457b,529,auto,brokerage,business,cash isa,cash "
+    "management,cd,checking,commercial,construction,consumer,credit card,crypto exchange,ebt,education savings"
+    " account,fhsa,fixed annuity,gic,health reimbursement arrangement,home equity,hsa,isa,ira,keogh,lif,life "
+    "insurance,limited purpose checking,line of credit,lira,loan,lrif,lrsp,money market,mortgage,mutual "
+    "fund,non-custodial wallet,non-taxable brokerage account,other,other insurance,other "
+    "annuity,overdraft,paypal,payroll,pension,prepaid,prif,profit sharing "
+    "plan,qshr,rdsp,resp,retirement,rlif,roth,roth 401k,roth 403B,roth 457b,roth pension,roth profit sharing "
+    "plan,roth thrift savings plan,rrif,rrsp,sarsep,savings,sep ira,simple ira,sipp,stock plan,student,thrift "
+    "savings plan,tfsa,trust,ugma,utma,variable annuity",
+    ",",
+)
 _DEFAULT_SUBTYPE = {
     "depository": "checking",
     "credit": "credit card",
@@ -128,11 +61,19 @@ def open_bank(password: str, item_id: str, today: date) -> Portfolio:
     accounts: list[Account] = []
     bookings: list[Booking] = []
     for place, override in enumerate(written):
-        account = _account(override, place, item_id, seed)
+        account, its_bookings = read_account(override, place, item_id, today, seed)
         accounts.append(account)
-        bookings += _transactions(override, account, item_id, today)
-        bookings += _inflow(override, account, item_id, today)
+        bookings += its_bookings
     return portfolio(accounts, bookings, today)
+
+
+def read_account(
+    override: Json, place: int, item_id: str, today: date, seed: str = ""
+) -> tuple[Account, list[Booking]]:
+    """One entry of `override_accounts`: the account and its transactions."""
+    account = _account(override, place, item_id, seed)
+    transactions = [*_transactions(override, account, item_id, today), *_inflow(override, account, item_id, today)]
+    return account, transactions
 
 
 def _account(override: Json, place: int, item_id: str, seed: str) -> Account:

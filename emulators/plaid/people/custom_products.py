@@ -8,7 +8,7 @@ from typing import Any
 
 from emulators.plaid.bank import Account
 from emulators.plaid.ids import derive
-from emulators.plaid.people import good
+from emulators.plaid.people import defaults
 from emulators.plaid.people.reading import Json, boolean, day, list_of, mapping, number, one_of, text, whole
 
 _PHONE_TYPES = ("home", "work", "office", "mobile", "mobile1", "other")
@@ -58,6 +58,11 @@ def attach(account: Account, override: Json, item_id: str) -> None:
     account.owners = _owners(override.get("identity"))
     if account.type == "depository" or override.get("numbers"):
         account.numbers = _numbers(mapping(override.get("numbers")), account.mask or "0000")
+    attach_more(account, override, item_id)
+
+
+def attach_more(account: Account, override: Json, item_id: str) -> None:
+    """The liability and the investments."""
     if override.get("liability") is not None or account.type in {"credit", "loan"}:
         account.liability = liability(mapping(override.get("liability")), account)
     for written in list_of(override.get("holdings")):
@@ -68,7 +73,7 @@ def attach(account: Account, override: Json, item_id: str) -> None:
 
 def _owners(identity: Any) -> list[Json]:
     if not isinstance(identity, dict):
-        return [good.default_owner()]
+        return [defaults.default_owner()]
     names = identity.get("names")
     return [
         {
@@ -211,8 +216,8 @@ def _security(written: Any, account: Account, today_price: Any = None) -> Json:
     name = text(data.get("name")) or text(data.get("ticker_symbol")) or "Unnamed security"
     key = "|".join(str(data.get(part)) for part in ("ticker_symbol", "name", "isin", "cusip", "sedol", "currency"))
     nothing = (
-        "cfi_code close_price_as_of fixed_income industry institution_id institution_security_id "
-        "market_identifier_code option_contract proxy_security_id sector subtype unofficial_currency_code update_datetime"
+        "cfi_code close_price_as_of figi fixed_income industry institution_id institution_security_id option_contract "
+        "sector market_identifier_code proxy_security_id subtype unofficial_currency_code update_datetime"
     )
     return {
         **dict.fromkeys(nothing.split()),

@@ -11,7 +11,7 @@ from emulators.plaid import wire
 from emulators.plaid.bank import Account, Portfolio, portfolio
 from emulators.plaid.ids import derive
 from emulators.plaid.merchants import EVERYDAY, SALARY
-from emulators.plaid.people import good
+from emulators.plaid.people import defaults
 from emulators.plaid.synclog import Row, SyncLog
 from emulators.plaid.transactions import Booking, to_row
 
@@ -29,8 +29,8 @@ def open_bank(username: str, item_id: str, today: date) -> Portfolio:
             available=available,
             limit=limit,
             mask=mask,
-            owners=[good.default_owner()],
-            numbers=good.default_numbers(mask) if kind == "depository" else {},
+            owners=[defaults.default_owner()],
+            numbers=defaults.default_numbers(mask) if kind == "depository" else {},
         )
         for mask, name, kind, subtype, current, available, limit in (
             ("1100", "Plaid Checking", "depository", "checking", "1100", Decimal(1000), None),

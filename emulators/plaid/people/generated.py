@@ -4,7 +4,6 @@ The password is JSON: {"transactions": 20000, "seed": 7}. Nothing is stored: row
 it is read, so a history of 100,000 rows costs nothing until its pages are read.
 """
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -14,14 +13,16 @@ from typing import Any, NamedTuple
 from emulators.plaid import wire
 from emulators.plaid.bank import INITIAL_DAYS, Account, Portfolio
 from emulators.plaid.errors import PlaidError
-from emulators.plaid.ids import derive
+from emulators.plaid.ids import ID_SIZE, derive, letters
 from emulators.plaid.merchants import EVERYDAY, INTEREST, RENT, SALARY, SUBSCRIPTIONS, Merchant
-from emulators.plaid.people import good
+from emulators.plaid.people import defaults
 from emulators.plaid.synclog import Row
 from emulators.plaid.transactions import Booking
 
 MOST = 100_000
-_YEARS_DAYS = 730
+_SHORTEST, _LONGEST = 89, 729
+_PENDING = 4
+_SLOT, _BARE = "@slot@", "@bare@"
 _CHECKING, _SAVINGS, _CARD, _TRAVEL, _POINTS = range(5)
 
 
@@ -36,86 +37,81 @@ class Plan(NamedTuple):
     pending: bool
 
 
-@dataclass(frozen=True)
 class GeneratedHistory:
-    """Rows computed from a seed; index 0 is the newest."""
+    """Rows computed from a seed; index 0 is the newest. About three bookings a day, two years at most."""
 
-    item_id: str
-    seed: int
-    count: int
-    today: date
-    accounts: tuple[Account, ...]
+    def __init__(self, item_id: str, seed: int, count: int, today: date, accounts: list[Account]) -> None:
+        self._seed, self._count, self._today, self._accounts = seed, count, today.toordinal(), accounts
+        self._days = min(_LONGEST, max(_SHORTEST, count // 3))
+        self._ids = blake2b(f"{item_id}\0generated\0".encode(), digest_size=ID_SIZE)
+        self._templates: dict[tuple[int, int], tuple[bytes, bytes]] = {}
 
     def __len__(self) -> int:
-        return self.count
-
-    @property
-    def days(self) -> int:
-        """How far back the history goes: about three bookings a day, two years at most."""
-        return min(_YEARS_DAYS - 1, max(89, self.count // 3))
+        return self._count
 
     def transaction_id(self, index: int) -> str:
-        return derive(self.item_id, "transaction", index)
+        digest = self._ids.copy()
+        digest.update(b"%d" % index)
+        return letters(digest.digest()).decode()
 
     def account_id(self, index: int) -> str:
-        return self.accounts[self._plan(index).account].account_id
+        return self._accounts[self._plan(index).account].account_id
 
     def account_ids(self, first: int, last: int) -> set[str]:
         return {self.account_id(index) for index in range(first, min(last, first + 1000))}
 
     def row(self, index: int) -> Row:
-        plan = self._plan(index)
-        account = self.accounts[plan.account]
-        name = plan.merchant.booking.replace("{n}", str(plan.number))
+        account, merchant, age, cents, number, pending = self._plan(index)
+        key = (account, id(merchant))
+        if key not in self._templates:
+            self._templates[key] = _template(merchant, self._accounts[account])
+        template, booking = self._templates[key]
+        name = booking.replace(b"{n}", b"%d" % number)
         identifier = self.transaction_id(index)
-        authorized, day = plan.age + (plan.number % 3 if not plan.pending else 0), plan.age
-        body = _template(plan.merchant, account.currency, account.unofficial_currency) % {
-            b"@id@": identifier.encode(),
-            b"@account@": account.account_id.encode(),
-            b"@amount@": self._amount(plan),
-            b"@date@": self._date(day),
-            b"@authorized@": self._date(authorized),
-            b"@name@": wire.dumps(name),
-            b"@pending@": b"true" if plan.pending else b"false",
-        }
-        return Row(identifier, account.account_id, body, wire.dumps(name.upper()))
+        body = template % (
+            _amount(cents, number),
+            _iso(self._today - age),
+            _iso(self._today - age - (0 if pending else number % 3)),
+            name,
+            b"true" if pending else b"false",
+            identifier.encode(),
+        )
+        return Row(identifier, self._accounts[account].account_id, body, name)
 
     def recent(self) -> int:
         """How many rows lie in the last 30 days."""
-        low, high = 0, self.count
+        low, high = 0, self._count
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._age(middle) <= INITIAL_DAYS else (low, middle)
         return low
 
-    def _date(self, age: int) -> bytes:
-        return _iso(self.today.toordinal() - age)
-
     def _age(self, index: int) -> int:
-        return index * (self.days + 1) // self.count
+        return index * (self._days + 1) // self._count
 
     def _plan(self, index: int) -> Plan:
         """Salary, rent and subscriptions on their days of the month; everyday spending between them."""
-        noise = int.from_bytes(blake2b(b"%d:%d" % (self.seed, index), digest_size=12).digest(), "big")
+        age, before = self._age(index), self._age(index - 1) if index else -1
+        noise = int.from_bytes(blake2b(b"%d:%d" % (self._seed, index), digest_size=8).digest(), "big")
         noise, number = divmod(noise, 9000)
-        noise, choice = divmod(noise, 1000)
-        age = self._age(index)
-        pending = index < min(4, self.count // 20)
-        before = self._age(index - 1) if index else -1
-        if not pending and age != before:
+        number += 1000
+        pending = index < min(_PENDING, self._count // 20)
+        if age != before and not pending:
             for skipped in range(before + 1, age + 1):
-                if fixed := _fixed(self.today.toordinal() - skipped):
-                    account, merchant = fixed
-                    return Plan(account, merchant, skipped, merchant.low, number + 1000, pending=False)
+                if fixed := _fixed(self._today - skipped):
+                    return Plan(fixed[0], fixed[1], skipped, fixed[1].low, number, False)
+        noise, choice = divmod(noise, 1000)
         merchant = EVERYDAY[choice % len(EVERYDAY)]
         cents = merchant.low + noise % (merchant.high - merchant.low + 1)
         account = _CARD if choice < 550 else _CHECKING if choice < 960 else _TRAVEL if choice < 990 else _POINTS
-        return Plan(account, merchant, age, cents, number + 1000, pending)
+        return Plan(account, merchant, age, cents, number, pending)
 
-    def _amount(self, plan: Plan) -> bytes:
-        whole, cents = divmod(abs(plan.cents), 100)
-        more = b"%04d" % plan.number if plan.number % 50 == 7 else b""
-        return b"%s%d.%02d%s" % (b"-" if plan.cents < 0 else b"", whole, cents, more)
+
+def _amount(cents: int, number: int) -> bytes:
+    """Two decimals, but one amount in fifty has six."""
+    whole, rest = divmod(abs(cents), 100)
+    sign, more = b"-" if cents < 0 else b"", b"%04d" % number if number % 50 == 7 else b""
+    return b"%s%d.%02d%s" % (sign, whole, rest, more)
 
 
 @lru_cache(maxsize=4096)
@@ -125,6 +121,7 @@ def _iso(ordinal: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _fixed(ordinal: int) -> tuple[int, Merchant] | None:
+    """The account and the merchant of what comes every month on this day."""
     day = date.fromordinal(ordinal)
     if day.day in {1, 15}:
         return _CHECKING, SALARY
@@ -136,25 +133,29 @@ def _fixed(ordinal: int) -> tuple[int, Merchant] | None:
     return (_CARD, subscription) if subscription else None
 
 
-@lru_cache(maxsize=512)
-def _template(merchant: Merchant, currency: str | None, unofficial: str | None) -> bytes:
-    """The JSON of a row of this merchant, with places for what differs from row to row."""
-    finished = Booking(
-        "@id@", "@account@", 987654321, "@date@", "@name@", "@authorized@", currency, unofficial, merchant=merchant
+def _template(merchant: Merchant, account: Account) -> tuple[bytes, bytes]:
+    """The JSON of a row with a `%b` for each slot, in their order; and the JSON of its name."""
+    transaction = Booking(
+        _SLOT,
+        account.account_id,
+        0,
+        _SLOT,
+        _SLOT,
+        authorized=_SLOT,
+        currency=account.currency,
+        unofficial_currency=account.unofficial_currency,
+        merchant=merchant,
     ).as_object()
-    text = wire.dumps({**finished, "pending": "@pending@", "amount": "@amount@"}).replace(b"%", b"%%")
-    for text_slot in (b"@id@", b"@account@", b"@date@", b"@authorized@"):
-        text = text.replace(text_slot, b"%%(%s)b" % text_slot)
-    for bare_slot in (b"@name@", b"@pending@", b"@amount@"):
-        text = text.replace(b'"%s"' % bare_slot, b"%%(%s)b" % bare_slot)
-    return text
+    text = wire.dumps({**transaction, "amount": _BARE, "name": _BARE, "pending": _BARE}).replace(b"%", b"%%")
+    text = text.replace(f'"{_BARE}"'.encode(), b"%b").replace(_SLOT.encode(), b"%b")
+    return text, wire.dumps(merchant.booking)
 
 
 def open_bank(password: str, item_id: str, today: date) -> Portfolio:
     """Raises INVALID_CREDENTIALS for a password that is not {"transactions": n, "seed": s}."""
     count, seed = _read(password)
     accounts = _accounts(item_id)
-    history = GeneratedHistory(item_id, seed, count, today, tuple(accounts))
+    history = GeneratedHistory(item_id, seed, count, today, accounts)
     return Portfolio(accounts, history, history.recent())
 
 
@@ -171,9 +172,9 @@ def _read(password: str) -> tuple[int, int]:
 
 def _accounts(item_id: str) -> list[Account]:
     def account(mask: str, name: str, kind: str, subtype: str, current: str, **more: Any) -> Account:
-        numbers = good.default_numbers(mask) if kind == "depository" else {}
+        numbers = defaults.default_numbers(mask) if kind == "depository" else {}
         identifier = derive(item_id, "account", mask)
-        owners = [good.default_owner()]
+        owners = [defaults.default_owner()]
         return Account(
             identifier, name, kind, subtype, Decimal(current), mask=mask, owners=owners, numbers=numbers, **more
         )

@@ -13,6 +13,7 @@ from typing import Any
 from emulators.plaid.bank import Account, Portfolio, portfolio
 from emulators.plaid.ids import derive
 from emulators.plaid.merchants import INTEREST, Merchant
+from emulators.plaid.people import custom_products, defaults
 from emulators.plaid.transactions import Booking
 
 D = Decimal
@@ -59,6 +60,99 @@ _MONTHLY: list[tuple[str, int, str, str, Merchant]] = [
 ]  # fmt: skip
 
 
+_MORE: dict[str, dict[str, Any]] = {
+    # account's mask: what other products say of it, in the form of a custom user
+    "3333": {
+        "liability": {
+            "purchase_apr": D("12.5"),
+            "cash_apr": D("27.95"),
+            "balance_transfer_apr": D("15.24"),
+            "last_payment_amount": D("168.25"),
+            "last_payment_date": "2026-05-22",
+            "minimum_payment_amount": D(20),
+            "next_payment_due_date": "2026-06-28",
+            "is_overdue": False,
+        }
+    },
+    "5555": {
+        "holdings": [
+            {
+                "institution_price": D(1),
+                "quantity": D("320.76"),
+                "cost_basis": D("320.76"),
+                "currency": "USD",
+                "security": {"name": "U S Dollar", "ticker_symbol": "CUR:USD", "type": "cash", "currency": "USD"},
+            }
+        ],
+        "investment_transactions": [
+            {
+                "date": "2026-05-01",
+                "name": "DEPOSIT",
+                "type": "cash",
+                "quantity": D(0),
+                "price": D(0),
+                "amount": D(-50),
+                "fees": D(0),
+                "currency": "USD",
+            }
+        ],
+    },
+    "6666": {
+        "holdings": [
+            {
+                "institution_price": D("24.5"),
+                "institution_price_as_of": "2026-05-20",
+                "quantity": D("213.471"),
+                "cost_basis": D("4300.25"),
+                "currency": "USD",
+                "security": {"name": "Simulated Index Fund", "ticker_symbol": "SIMX", "type": "mutual fund"},
+            },
+            {
+                "institution_price": D("0.011"),
+                "quantity": D("10000.12345678901234"),
+                "currency": "USD",
+                "security": {"name": "Simulated Penny Stock", "ticker_symbol": "SIMP", "type": "equity"},
+            },
+        ],
+        "investment_transactions": [
+            {
+                "date": "2026-04-15",
+                "name": "BUY SIMX",
+                "type": "buy",
+                "quantity": D("12.5"),
+                "price": D("23.1"),
+                "fees": D("1.99"),
+                "currency": "USD",
+                "security": {"name": "Simulated Index Fund", "ticker_symbol": "SIMX", "type": "mutual fund"},
+            },
+            {
+                "date": "2026-04-20",
+                "name": "SELL SIMP",
+                "type": "sell",
+                "quantity": D(-500),
+                "price": D("0.01"),
+                "amount": D(-5),
+                "fees": None,
+                "currency": "USD",
+                "security": {"name": "Simulated Penny Stock", "ticker_symbol": "SIMP", "type": "equity"},
+            },
+        ],
+    },
+    "7777": {
+        "liability": {
+            "origination_date": "2021-08-28",
+            "principal": D(25000),
+            "nominal_apr": D("5.25"),
+            "guarantor": "DEPT OF ED",
+            "loan_name": "Consolidation",
+            "repayment_model": {"type": "standard"},
+            "is_overdue": False,
+        }
+    },
+    "8888": {"liability": {"origination_date": "2015-08-01", "principal": D(425000), "nominal_apr": D("3.99")}},
+}
+
+
 def open_bank(item_id: str, today: date, days: int) -> Portfolio:
     accounts = [_account(item_id, *row) for row in _ACCOUNTS]
     by_mask = {account.mask: account.account_id for account in accounts}
@@ -91,7 +185,7 @@ def _account(
     limit: str | None,
     official: str | None,
 ) -> Account:
-    return Account(
+    account = Account(
         derive(item_id, "account", mask),
         name,
         kind,
@@ -102,40 +196,8 @@ def _account(
         official_name=official,
         mask=mask,
         holder_category="business" if "Business" in name else "personal",
-        owners=[default_owner()],
-        numbers=default_numbers(mask) if subtype in {"checking", "savings", "cash management"} else {},
+        owners=[defaults.default_owner()],
+        numbers=defaults.default_numbers(mask) if subtype in {"checking", "savings", "cash management"} else {},
     )
-
-
-def default_owner() -> dict[str, Any]:
-    """The owner of standard Sandbox accounts. Source: plaid.com/docs/api/products/identity."""
-    return {
-        "names": ["Alberta Bobbeth Charleson"],
-        "emails": [
-            {"data": "accountholder0@example.com", "primary": True, "type": "primary"},
-            {"data": "accountholder1@example.com", "primary": False, "type": "secondary"},
-        ],
-        "phone_numbers": [{"data": "1112223333", "primary": True, "type": "mobile"}],
-        "addresses": [
-            {
-                "data": {
-                    "street": "2992 Cameron Road",
-                    "city": "Malakoff",
-                    "region": "NY",
-                    "postal_code": "14236",
-                    "country": "US",
-                },
-                "primary": True,
-            }
-        ],
-    }
-
-
-def default_numbers(mask: str) -> dict[str, Any]:
-    """Account numbers as Sandbox gives them. Source: plaid.com/docs/api/products/auth."""
-    return {"ach": {"account": f"111122223333{mask}", "routing": "011401533", "wire_routing": "021000021"}}
-
-
-def persistent_id(username: str, account: Account) -> str:
-    """An id that stays when the same account is linked again."""
-    return derive("persistent", username, account.mask or "", account.name)
+    custom_products.attach_more(account, _MORE.get(mask, {}), item_id)
+    return account

@@ -1,0 +1,217 @@
+"""What happens behind Link: a user logs in at a bank, chooses accounts, and a public token comes out.
+
+Sources: plaid.com/docs/link (onSuccess, onExit and their metadata), plaid.com/docs/link/update-mode and
+plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webhooks are sent for Hosted Link only.
+"""
+
+from typing import Any
+
+from emulators.plaid import announcements
+from emulators.plaid.bank import Account, select_accounts
+from emulators.plaid.clock import iso
+from emulators.plaid.errors import PlaidError
+from emulators.plaid.items import Item
+from emulators.plaid.linktokens import LinkToken, Session
+from emulators.plaid.synclog import SyncLog
+from emulators.plaid.world import World
+
+Json = dict[str, Any]
+_FILTERED = ("depository", "credit", "loan", "investment", "other")
+
+
+def usable_token(world: World, link_token: str) -> LinkToken:
+    """Raises INVALID_LINK_TOKEN for one that is unknown or expired. In the Sandbox it may be used again."""
+    token = world.link_tokens.get(link_token)
+    if token is None or token.expires <= world.clock.now():
+        raise PlaidError("INVALID_LINK_TOKEN")
+    return token
+
+
+def begin(world: World, link_token: str) -> Session:
+    session = Session(usable_token(world, link_token), world.ids.uuid(), iso(world.clock.now()))
+    _event(world, session, "OPEN")
+    return session
+
+
+def log_in(world: World, session: Session, institution_id: str, username: str, password: str) -> list[Account]:
+    """The accounts that this login could share. In update mode: of the Item that is there."""
+    _event(world, session, "SUBMIT_CREDENTIALS", institution_id=institution_id)
+    request = session.token.request
+    try:
+        if session.token.update_item:
+            session.found = _log_in_again(world, session, username, password)
+        else:
+            session.found = world.log_in(
+                institution_id,
+                [product for product in request.get("products") or [] if product],
+                username=username,
+                password=password,
+                webhook=request.get("webhook"),
+                days=int(request.get("transactions", {}).get("days_requested", 90)),
+                user_id=request.get("user_id"),
+                client_user_id=request.get("user", {}).get("client_user_id"),
+            )
+    except PlaidError as error:
+        _event(world, session, "ERROR", error_type=error.error_type, error_code=error.code, error_message=error.message)
+        raise
+    accounts = [account for account in _offered(session) if _passes(account, request.get("account_filters"))]
+    if not accounts:
+        raise PlaidError("NO_ACCOUNTS")
+    return accounts
+
+
+def _log_in_again(world: World, session: Session, username: str, password: str) -> Item:
+    item = world.items[str(session.token.update_item)]
+    item.check_alive()
+    if username != item.username:
+        raise PlaidError("INVALID_UPDATED_USERNAME")
+    world.log_in(item.institution.institution_id, [], username=username, password=password)
+    return item
+
+
+def _offered(session: Session) -> list[Account]:
+    item = session.found
+    if item is None:
+        return []
+    selecting = session.token.request.get("update", {}).get("account_selection_enabled")
+    return [*item.accounts, *(item.hidden_accounts if selecting else [])]
+
+
+def _passes(account: Account, filters: Json | None) -> bool:
+    if not filters:
+        return True
+    wanted = filters.get(account.type, {}).get("account_subtypes", []) if account.type in _FILTERED else []
+    return "all" in wanted or account.subtype in wanted
+
+
+def finish(world: World, session: Session, account_ids: list[str] | None = None) -> Json:
+    """The user agreed: what onSuccess is called with, {public_token, metadata}. `account_ids` None: all accounts."""
+    item, token = session.found, session.token
+    if item is None:
+        raise PlaidError("INVALID_CREDENTIALS")
+    filters = token.request.get("account_filters")
+    offered = [account.account_id for account in _offered(session) if _passes(account, filters)]
+    chosen = offered if account_ids is None else [account_id for account_id in offered if account_id in account_ids]
+    if not chosen:
+        raise PlaidError("NO_ACCOUNTS")
+    if token.update_item:
+        _repair(world, session, item, chosen)
+    else:
+        if len(chosen) < len(item.accounts):
+            item.portfolio = select_accounts(item.portfolio, chosen)
+            item.log = SyncLog(item.portfolio.history)
+        world.keep_item(item)
+    public_token = world.new_public_token(item)
+    _event(world, session, "HANDOFF")
+    metadata = _metadata(session, item)
+    success = {"public_token": public_token, "metadata": metadata}
+    added = {
+        "public_token": public_token,
+        "accounts": metadata["accounts"],
+        "institution": metadata["institution"],
+    }
+    _record(world, session, results=_results([added]), on_success={**success, "metadata": {**metadata}})
+    _announce(world, session, "SUCCESS", public_token)
+    return success
+
+
+def leave(
+    world: World, session: Session, error: PlaidError | None = None, status: str = "requires_credentials"
+) -> Json:
+    """The user went away: what onExit is called with, {error, metadata}."""
+    _event(world, session, "EXIT", exit_status=status)
+    institution = session.found.institution if session.found else None
+    named = {"institution_id": institution.institution_id, "name": institution.name} if institution else None
+    metadata = {"institution": named, "link_session_id": session.link_session_id, "request_id": world.ids.request_id()}
+    body = error.inside() if error else None
+    _record(world, session, exit={"error": body, "metadata": metadata})
+    _announce(world, session, "EXITED", None)
+    return {"error": body, "metadata": {**metadata, "status": status}}
+
+
+def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> None:
+    """Update mode: the Item is well again; with account selection, its accounts are those chosen now."""
+    if session.token.request.get("update", {}).get("account_selection_enabled"):
+        before = len(item.log)
+        new = [account for account in item.hidden_accounts if account.account_id in chosen]
+        item.hidden_accounts = [account for account in item.hidden_accounts if account not in new]
+        for account in new:
+            item.add_account(account, [row for row in item.hidden_rows if row.account_id == account.account_id])
+        removed = [
+            transaction_id
+            for account in list(item.accounts)
+            if account.account_id not in chosen
+            for transaction_id in item.drop_account(account)
+        ]
+        world.announce_changes(item, before, removed)
+    world.heal_item(item)
+
+
+def _metadata(session: Session, item: Item) -> Json:
+    return {
+        "institution": {"institution_id": item.institution.institution_id, "name": item.institution.name},
+        "accounts": [
+            {
+                "id": account.account_id,
+                "name": account.name,
+                "mask": account.mask,
+                "type": account.type,
+                "subtype": account.subtype or "other",
+                "verification_status": None,
+                "class_type": None,
+            }
+            for account in item.accounts
+        ],
+        "link_session_id": session.link_session_id,
+        "transfer_status": None,
+    }
+
+
+def _results(item_add_results: list[Json]) -> Json:
+    return {
+        "item_add_results": item_add_results,
+        "bank_income_results": [],
+        "cra_item_add_results": [],
+        "cra_update_results": [],
+        "document_income_results": None,
+        "payroll_income_results": [],
+    }
+
+
+def _event(world: World, session: Session, name: str, **metadata: str) -> None:
+    session.events.append(
+        {
+            "event_id": world.ids.uuid(),
+            "event_name": name,
+            "event_metadata": {"request_id": world.ids.request_id(), **metadata},
+            "timestamp": iso(world.clock.now()),
+        }
+    )
+
+
+def _record(world: World, session: Session, **outcome: Json) -> None:
+    session.token.sessions.append(
+        {
+            "link_session_id": session.link_session_id,
+            "started_at": session.started_at,
+            "finished_at": iso(world.clock.now()),
+            "events": session.events,
+            **outcome,
+        }
+    )
+
+
+def _announce(world: World, session: Session, status: str, public_token: str | None) -> None:
+    token = session.token
+    webhook = token.request.get("webhook")
+    if token.request.get("hosted_link") is None or not webhook:
+        return
+    if public_token:
+        world.webhooks.post(
+            webhook, announcements.item_add_result(session.link_session_id, token.link_token, public_token)
+        )
+    public_tokens = [public_token] if public_token else []
+    world.webhooks.post(
+        webhook, announcements.session_finished(session.link_session_id, token.link_token, status, public_tokens)
+    )
+    world.webhooks.post(webhook, announcements.link_events(session.link_session_id, token.link_token, session.events))

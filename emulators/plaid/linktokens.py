@@ -1,0 +1,32 @@
+"""Link tokens and the sessions in which users meet them. Source: plaid.com/docs/api/link."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from emulators.plaid.items import Item
+
+Json = dict[str, Any]
+
+
+@dataclass
+class LinkToken:
+    """A link token, what it was made for, and the sessions of Link that used it."""
+
+    link_token: str
+    created_at: datetime
+    expires: datetime
+    request: Json
+    update_item: str | None = None
+    sessions: list[Json] = field(default_factory=list)
+
+
+@dataclass
+class Session:
+    """One user in front of Link."""
+
+    token: LinkToken
+    link_session_id: str
+    started_at: str
+    events: list[Json] = field(default_factory=list)
+    found: Item | None = None

@@ -1,0 +1,1 @@
+"""Tests of the Plaid simulator: what it promises, seen over the wire."""
