@@ -26,8 +26,8 @@ class CloudTasksQueue:
         self._emulator = os.environ.get(EMULATOR_VARIABLE)
         self._parent = f"projects/{settings.project}/locations/{settings.region}/queues/{QUEUE}"
         if self._emulator:
-            functions = os.environ.get("FUNCTIONS_EMULATOR_HOST") or os.environ.get("BANK_FUNCTIONS_HOST")
-            self._url = f"http://{functions}/{settings.project}/{settings.region}/{QUEUE}"
+            # The emulators tell a worker where each of them is, but for the Functions emulator itself.
+            self._url = f"http://{os.environ['BANK_FUNCTIONS_HOST']}/{settings.project}/{settings.region}/{QUEUE}"
             self._client = _emulator_client(self._emulator)
         else:
             # The cloudfunctions.net address of a function answers for both generations.
@@ -57,14 +57,14 @@ class CloudTasksQueue:
         }
         try:
             self._client.create_task(parent=self._parent, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
-        except exceptions.AlreadyExists:
+        except exceptions.Conflict:  # ALREADY_EXISTS, over gRPC and over HTTP
             return
         except (exceptions.GoogleAPICallError, exceptions.RetryError, OSError) as error:
             raise Unavailable("the queue did not take the task", code="queue_unavailable") from error
 
 
 def _emulator_client(host: str) -> tasks_v2.CloudTasksClient:
-    """The library's REST transport, bent to the emulator's dialect: no /v2 in the path, the task wrapped in `task`."""
+    """The library's REST transport, bent to the emulator's dialect: no /v2 in the path, and another answer."""
     import requests
     from google.auth.credentials import AnonymousCredentials
     from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksRestTransport
@@ -73,9 +73,9 @@ def _emulator_client(host: str) -> tasks_v2.CloudTasksClient:
         def send(self, request: "requests.PreparedRequest", *args: Any, **kwargs: Any) -> "requests.Response":
             request.url = (request.url or "").replace("/v2/", "/", 1)
             response = super().send(request, *args, **kwargs)
-            answer = response.json() if response.ok else {}
-            if set(answer) == {"task"}:
-                response._content = json.dumps(answer["task"]).encode()  # noqa: SLF001 (requests has no other way)
+            if response.ok:  # the emulator answers with the task as it keeps it: of that, only the name is the API's
+                name = response.json().get("task", {}).get("name", "")
+                response._content = json.dumps({"name": name}).encode()  # noqa: SLF001 (requests has no other way)
             return response
 
     transport = CloudTasksRestTransport(host=host, url_scheme="http", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]

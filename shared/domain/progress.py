@@ -276,7 +276,6 @@ class SyncState(SyncProgress):
             status=SyncStatus.COMPLETED,
             beat=self.beat + 1,
             stage=Stage.DONE,
-            percent=100,
             history_complete=history_complete,
             updated_at=now,
             completed_at=now,
@@ -291,7 +290,7 @@ class SyncState(SyncProgress):
             rebuilding=False,
             troubled=False,
             due_at=now if more or not history_complete else now + POLL_EVERY,
-            **counts,
+            **(counts | {"percent": 100}),
         )
 
     def pause(self, *, now: datetime, error: ErrorSummary | None = None, stage: Stage = Stage.RETRYING) -> Self:

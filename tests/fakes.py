@@ -1,0 +1,539 @@
+"""Stand-ins for the outside, kept honest by the contract tests, which run over these and over the real adapters.
+
+`FakeBank` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what they
+are asked, and fail or run a hook before or after any call, by number: that is how crashes are injected.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.domain.account import Account
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.errors import (
+    CommitTooLarge,
+    Conflict,
+    CursorRejected,
+    Fault,
+    PagingInterrupted,
+    ProviderError,
+)
+from shared.domain.institution import InstitutionInfo
+from shared.domain.progress import SyncState
+from shared.domain.transaction import History, Page, Transaction
+from shared.ports import (
+    Carry,
+    Intent,
+    ItemFacts,
+    LinkRequest,
+    LinkToken,
+    Loaded,
+    NewItem,
+    Profile,
+    Secret,
+    Version,
+    Writes,
+)
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that is moved by hand, and ticks a millisecond at each look."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+    def move(self, by: timedelta) -> None:
+        self.at += by
+
+
+class Crash(BaseException):
+    """The process dies here: nothing may catch it."""
+
+
+@dataclass
+class Calls:
+    """Every outside call of a run passes here."""
+
+    log: list[str] = field(default_factory=list)
+    crash_before: int | None = None
+    crash_after: int | None = None
+    before: Callable[[str], None] | None = None
+
+    def around(self, name: str, call: Callable[[], Any]) -> Any:
+        number = len(self.log)
+        self.log.append(name)
+        if self.before is not None:
+            self.before(name)
+        if number == self.crash_before:
+            raise Crash(name)
+        result = call()
+        if number == self.crash_after:
+            raise Crash(name)
+        return result
+
+
+def row(transaction_id: str, **changes: Any) -> Transaction:
+    """A transaction with nothing special about it."""
+    plain: Transaction = {
+        "transaction_id": transaction_id,
+        "account_id": "checking",
+        "date": "2026-02-01",
+        "authorized_date": None,
+        "datetime": None,
+        "authorized_datetime": None,
+        "amount": "12.34",
+        "amount_value": 12.34,
+        "iso_currency_code": "USD",
+        "unofficial_currency_code": None,
+        "name": "Coffee",
+        "merchant_name": None,
+        "merchant_entity_id": None,
+        "pending": False,
+        "pending_transaction_id": None,
+        "payment_channel": "in store",
+        "category": None,
+        "category_icon_url": None,
+        "counterparties": [],
+        "location": None,
+        "logo_url": None,
+        "website": None,
+        "check_number": None,
+        "original_description": None,
+        "transaction_code": None,
+        "account_owner": None,
+    }
+    return {**plain, **changes}  # type: ignore[typeddict-item]
+
+
+def account(account_id: str = "checking", *, name: str = "Checking", mask: str = "0000") -> Account:
+    """An account with nothing special about it."""
+    return {
+        "account_id": account_id,
+        "name": name,
+        "official_name": None,
+        "mask": mask,
+        "type": "depository",
+        "subtype": "checking",
+        "balances": {
+            "current": "110",
+            "available": "100",
+            "limit": None,
+            "iso_currency_code": "USD",
+            "unofficial_currency_code": None,
+        },
+        "persistent_account_id": None,
+    }
+
+
+@dataclass
+class FakeItem:
+    """One item at the bank: an append-only log of changes."""
+
+    item_id: str
+    institution_id: str = "ins_1"
+    accounts: list[Account] = field(default_factory=lambda: [account()])
+    log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
+    ready: History = History.COMPLETE
+    epoch: int = 0  # grows when data changes while it is paged
+
+    def add(self, *rows: Transaction) -> None:
+        self.log += [("added", r["transaction_id"], r) for r in rows]
+
+    def modify(self, *rows: Transaction) -> None:
+        self.log += [("modified", r["transaction_id"], r) for r in rows]
+
+    def remove(self, *ids: str) -> None:
+        self.log += [("removed", i, None) for i in ids]
+
+    def truth(self) -> dict[str, Transaction]:
+        rows: dict[str, Transaction] = {}
+        for _, transaction_id, changed in self.log:
+            if changed is None:
+                rows.pop(transaction_id, None)
+            else:
+                rows[transaction_id] = changed
+        return rows
+
+
+class FakeBank:
+    """Plaid, as far as the stories can see it."""
+
+    def __init__(self, clock: FakeClock, calls: Calls | None = None) -> None:
+        self.clock = clock
+        self.calls = calls or Calls()
+        self.items: dict[str, FakeItem] = {}  # by access token
+        self.public_tokens: dict[str, str] = {}  # public token -> access token
+        self.removed: list[str] = []
+        self.errors: dict[str, list[ProviderError]] = {}  # by method: raised one after the other
+        self.page_rows = 2
+        self.names_vanished_rows = False  # whether a row added and removed between two reads is named as removed
+        self.mutate_at_page: Callable[[int], None] | None = None
+        self.link_requests: list[LinkRequest] = []
+
+    def item_at(self, token: str) -> FakeItem:
+        return self.items[token]
+
+    def new_item(self, name: str = "1", **kwargs: Any) -> FakeItem:
+        item = FakeItem(item_id=f"item-{name}", **kwargs)
+        self.items[f"token-{name}"] = item
+        self.public_tokens[f"public-{name}"] = f"token-{name}"
+        return item
+
+    def fail(self, method: str, *errors: ProviderError) -> None:
+        self.errors.setdefault(method, []).extend(errors)
+
+    def _call(self, method: str, call: Callable[[], Any]) -> Any:
+        def run() -> Any:
+            if self.errors.get(method):
+                raise self.errors[method].pop(0)
+            return call()
+
+        return self.calls.around(f"bank.{method}", run)
+
+    def _item(self, token: Secret) -> FakeItem:
+        if token.reveal() not in self.items:
+            raise problem(Fault.TERMINAL, "ITEM_NOT_FOUND")
+        return self.items[token.reveal()]
+
+    def create_link_token(self, request: LinkRequest) -> LinkToken:
+        def call() -> LinkToken:
+            self.link_requests.append(request)
+            return LinkToken(link_token="link-fake", expiration="2026-03-01T16:00:00Z")
+
+        return self._call("create_link_token", call)  # type: ignore[no-any-return]
+
+    def exchange(self, public_token: str) -> NewItem:
+        def call() -> NewItem:
+            token = self.public_tokens.pop(public_token, None)
+            if token is None:
+                raise problem(Fault.USER, "INVALID_PUBLIC_TOKEN")
+            return NewItem(access_token=Secret(token), item_id=self.items[token].item_id)
+
+        return self._call("exchange", call)  # type: ignore[no-any-return]
+
+    def accounts(self, access_token: Secret) -> ItemFacts:
+        return self._call("accounts", lambda: _facts(self._item(access_token), with_accounts=True))  # type: ignore[no-any-return]
+
+    def item(self, access_token: Secret) -> ItemFacts:
+        return self._call("item", lambda: _facts(self._item(access_token), with_accounts=False))  # type: ignore[no-any-return]
+
+    def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
+        return self._call("changes", lambda: self._page(self._item(access_token), cursor))  # type: ignore[no-any-return]
+
+    def _page(self, item: FakeItem, cursor: str | None) -> Page:
+        if item.ready is History.NOT_READY:
+            return Page([], [], [], [], None, has_more=False, history=History.NOT_READY)
+        owner, start, at, epoch, end = (cursor or f"{item.item_id}|0|0|{item.epoch}|").split("|")
+        if owner != item.item_id:
+            raise problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)
+        if self.mutate_at_page is not None:
+            self.mutate_at_page(int(at))
+        middle = bool(end)
+        if middle and int(epoch) != item.epoch:
+            raise problem(Fault.TRANSIENT, "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION", PagingInterrupted)
+        changes = self._net(item, int(start), int(end) if middle else len(item.log))
+        done = int(at) if middle else 0
+        batch, rest = changes[done : done + self.page_rows], changes[done + self.page_rows :]
+        stop = end or str(len(item.log))
+        next_cursor = (
+            f"{owner}|{start}|{done + len(batch)}|{item.epoch}|{stop}" if rest else f"{owner}|{stop}|0|{item.epoch}|"
+        )
+        return Page(
+            added=[r for kind, _, r in batch if kind == "added" and r is not None],
+            modified=[r for kind, _, r in batch if kind == "modified" and r is not None],
+            removed=[i for kind, i, _ in batch if kind == "removed"],
+            accounts=item.accounts,
+            next_cursor=next_cursor,
+            has_more=bool(rest),
+            history=item.ready,
+            size=100 * len(batch),
+        )
+
+    def _net(self, item: FakeItem, start: int, stop: int) -> list[tuple[str, str, Transaction | None]]:
+        known = {i for kind, i, _ in item.log[:start] if kind == "added"}
+        last: dict[str, tuple[str, str, Transaction | None]] = {}
+        for kind, transaction_id, changed in item.log[start:stop]:
+            last.pop(transaction_id, None)
+            if changed is None:
+                if transaction_id in known or self.names_vanished_rows:
+                    last[transaction_id] = (kind, transaction_id, None)
+            else:
+                last[transaction_id] = ("modified" if transaction_id in known else "added", transaction_id, changed)
+        return list(last.values())
+
+    def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
+        def call() -> InstitutionInfo:
+            return InstitutionInfo(
+                institution_id=institution_id, name="First Bank", url="https://bank.example", fetched_at=self.clock.at
+            )
+
+        return self._call("institution", call)  # type: ignore[no-any-return]
+
+    def set_webhook(self, access_token: Secret, url: str) -> None:
+        self._call("set_webhook", lambda: None)
+
+    def remove(self, access_token: Secret) -> None:
+        def call() -> None:
+            item = self.items.pop(access_token.reveal(), None)
+            if item is not None:
+                self.removed.append(item.item_id)
+
+        self._call("remove", call)
+
+
+def problem(fault: Fault, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any) -> ProviderError:
+    """An error of the bank's."""
+    return kind("a problem", fault=fault, error_type="TEST", error_code=error_code, request_id="r1", **more)
+
+
+def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
+    return ItemFacts(
+        item_id=item.item_id,
+        institution_id=item.institution_id,
+        institution_name=None,
+        webhook_url=None,
+        consent_expiration_time=None,
+        accounts=item.accounts if with_accounts else [],
+    )
+
+
+class FakeVault:
+    """Seals by writing owner and connection beside the token."""
+
+    def seal(self, token: Secret, *, app_user_id: str, connection_id: str) -> SealedToken:
+        return SealedToken(ciphertext=f"{app_user_id}/{connection_id}/{token.reveal()}", key_id="k1")
+
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
+        owner, connection, token = sealed.ciphertext.split("/")
+        assert (owner, connection) == (app_user_id, connection_id)
+        return Secret(token)
+
+
+class FakeQueue:
+    """Tasks that wait for somebody to run them; a name is taken once."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.tasks: list[tuple[str, str]] = []  # name, connection
+        self.names: set[str] = set()
+
+    def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
+        def call() -> None:
+            if name not in self.names:
+                self.names.add(name)
+                self.tasks.append((name, connection_id))
+
+        self.calls.around("queue.enqueue", call)
+
+
+class FakeStore:
+    """Connections, syncs and intents in one place, since one commit may touch all of them."""
+
+    def __init__(self, calls: Calls | None = None, *, max_writes: int = 10_000) -> None:
+        self.calls = calls or Calls()
+        self.max_writes = max_writes
+        self._versions = itertools.count(1)
+        self.states: dict[str, Loaded] = {}
+        self.connections: dict[str, BankConnection] = {}
+        self.tokens: dict[str, SealedToken] = {}
+        self.account_rows: dict[str, dict[str, Account]] = {}
+        self.rows: dict[str, dict[str, dict[str, Any]]] = {}
+        self.row_versions: dict[tuple[str, str], int] = {}
+        self.intents: dict[str, tuple[Intent, Version]] = {}
+        self.commits: list[tuple[SyncState, Writes]] = []
+
+    # -- Connections -------------------------------------------------------------------------------------------------
+    def find(self, connection_id: str) -> BankConnection | None:
+        return self.connections.get(connection_id)
+
+    def find_by_item(self, item_id: str) -> BankConnection | None:
+        return next((c for c in self.connections.values() if c.item_id == item_id), None)
+
+    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
+        return [
+            c for c in self.connections.values() if c.app_user_id == app_user_id and c.institution_id == institution_id
+        ]
+
+    def accounts_of(self, connection_id: str) -> list[Account]:
+        return list(self.account_rows.get(connection_id, {}).values())
+
+    def credentials(self, connection_id: str) -> SealedToken | None:
+        return self.calls.around("store.credentials", lambda: self.tokens.get(connection_id))  # type: ignore[no-any-return]
+
+    def create(
+        self,
+        connection: BankConnection,
+        *,
+        token: SealedToken,
+        accounts: Iterable[Account],
+        state: SyncState,
+        settles: tuple[Intent, Version],
+    ) -> None:
+        def call() -> None:
+            intent, expected = settles
+            if self.intents[intent.intent_id][1] != expected or connection.connection_id in self.connections:
+                raise Conflict
+            self.intents[intent.intent_id] = (intent, next(self._versions))
+            self.connections[connection.connection_id] = connection
+            self.tokens[connection.connection_id] = token
+            self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
+            self.rows[connection.connection_id] = {}
+            self.states[connection.connection_id] = Loaded(state, next(self._versions))
+
+        self.calls.around("store.create", call)
+
+    def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
+        def call() -> bool:
+            if connection_id not in self.connections:
+                return False
+            merged = self.connections[connection_id].model_dump() | changes
+            self.connections[connection_id] = BankConnection.model_validate(merged)
+            return True
+
+        return self.calls.around("store.describe", call)  # type: ignore[no-any-return]
+
+    # -- Syncs -------------------------------------------------------------------------------------------------------
+    def load(self, connection_id: str) -> Loaded | None:
+        return self.calls.around("store.load", lambda: self.states.get(connection_id))  # type: ignore[no-any-return]
+
+    def save(self, state: SyncState, *, expected: Version, writes: Writes = Writes()) -> Version:  # noqa: B008
+        return self.calls.around("store.save", lambda: self._save(state, expected, writes))
+
+    def _save(self, state: SyncState, expected: Version, writes: Writes) -> Version:
+        if len(writes.upserts) + len(writes.removals) > self.max_writes:
+            raise CommitTooLarge
+        connection_id = state.connection_id
+        current = self.states.get(connection_id)
+        stale = [c for c in writes.carries if self.row_versions.get((connection_id, c.pending_id)) != c.version]
+        if current is None or current.version != expected or stale:
+            raise Conflict
+        rows = self.rows[connection_id]
+        for new in writes.upserts:
+            transaction_id = new["transaction_id"]
+            kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
+            mark = {"run": state.run} if transaction_id in writes.marked else {}
+            self._put_row(connection_id, transaction_id, {**new, **kept, **mark})
+        for carry in writes.carries:
+            if carry.notes is not None:
+                self._put_row(connection_id, carry.posted_id, {**rows.get(carry.posted_id, {}), "user": carry.notes})
+        for transaction_id in writes.removals:
+            rows.pop(transaction_id, None)
+        for one in writes.accounts:
+            self.account_rows[connection_id][one["account_id"]] = one
+        if writes.connection is not None:
+            merged = self.connections[connection_id].model_dump() | writes.connection
+            self.connections[connection_id] = BankConnection.model_validate(merged)
+        self.commits.append((state, writes))
+        self.states[connection_id] = Loaded(state, next(self._versions))
+        return self.states[connection_id].version
+
+    def _put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
+        self.rows[connection_id][transaction_id] = fields
+        self.row_versions[connection_id, transaction_id] = next(self._versions)
+
+    def write_note(self, connection_id: str, transaction_id: str, note: str) -> None:
+        """What a user's app does, straight to the document."""
+        fields = self.rows[connection_id][transaction_id]
+        self._put_row(connection_id, transaction_id, {**fields, "user": {"note": note}})
+
+    def due(self, now: datetime, *, limit: int) -> list[Loaded]:
+        waiting = [s for s in self.states.values() if s.state.due_at is not None and s.state.due_at <= now]
+        return sorted(waiting, key=lambda s: s.state.due_at or now)[:limit]
+
+    def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
+        wanted = set(runs)
+        return {i for i, fields in self.rows[connection_id].items() if fields.get("run") in wanted}
+
+    def transaction_ids(self, connection_id: str) -> set[str]:
+        return set(self.rows[connection_id])
+
+    def carries(self, connection_id: str, successors: dict[str, str]) -> tuple[Carry, ...]:
+        rows = self.rows[connection_id]
+        return tuple(
+            Carry(
+                pending_id,
+                posted_id,
+                None if "user" in rows.get(posted_id, {}) else rows[pending_id].get("user"),
+                self.row_versions[connection_id, pending_id],
+            )
+            for pending_id, posted_id in successors.items()
+            if pending_id in rows
+        )
+
+
+class FakeIntents:
+    """Intents, in the store's place for them."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
+        def call() -> tuple[Intent, Version, bool]:
+            if intent.intent_id in self.store.intents:
+                return *self.store.intents[intent.intent_id], False
+            self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
+            return *self.store.intents[intent.intent_id], True
+
+        return self.store.calls.around("intents.begin", call)  # type: ignore[no-any-return]
+
+    def find(self, intent_id: str) -> tuple[Intent, Version] | None:
+        return self.store.intents.get(intent_id)
+
+    def update(self, intent: Intent, *, expected: Version) -> Version:
+        def call() -> Version:
+            if self.store.intents.get(intent.intent_id, (None, None))[1] != expected:
+                raise Conflict
+            self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
+            return self.store.intents[intent.intent_id][1]
+
+        return self.store.calls.around("intents.update", call)
+
+    def forget(self, intent_id: str, *, expected: Version) -> None:
+        if self.store.intents.get(intent_id, (None, None))[1] != expected:
+            raise Conflict
+        del self.store.intents[intent_id]
+
+
+class FakeInstitutions:
+    """The cache of institutions."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, InstitutionInfo] = {}
+
+    def find(self, institution_id: str) -> InstitutionInfo | None:
+        return self.known.get(institution_id)
+
+    def put(self, institution: InstitutionInfo) -> None:
+        self.known[institution.institution_id] = institution
+
+
+class FakeProfiles:
+    """Users' own settings."""
+
+    def __init__(self, profile: Profile = Profile()) -> None:  # noqa: B008
+        self.profile = profile
+
+    def find(self, app_user_id: str) -> Profile:
+        return self.profile
+
+
+class FakeInbox:
+    """Webhooks as they came."""
+
+    def __init__(self) -> None:
+        self.deliveries: dict[str, dict[str, Any]] = {}
+
+    def record(self, delivery_id: str, body: dict[str, Any], *, now: datetime) -> bool:
+        new = delivery_id not in self.deliveries
+        self.deliveries[delivery_id] = body
+        return new
