@@ -89,7 +89,6 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "BANK_FUNCTIONS_HOST": f"{HOST}:{ports.functions}",  # where the Tasks emulator finds the task's function
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }
