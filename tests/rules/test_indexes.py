@@ -1,0 +1,116 @@
+"""firestore.indexes.json, held against the documents: the emulator answers any query, with an index or without.
+
+Production counts the index entries of a commit with its bytes, so each field is either asked for by somebody (and
+keeps its entries) or exempt; a field that is new has to be put into one of the two.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from emulators.setup import ROOT
+from shared.adapters import firestore_syncs
+from shared.domain.progress import SyncState
+from shared.domain.transaction import Transaction
+
+MOST_OVERRIDES = 200  # https://firebase.google.com/docs/firestore/quotas#indexes
+INDEXES: dict[str, Any] = json.loads((ROOT / "firestore.indexes.json").read_text(encoding="utf-8"))
+OVERRIDES = {(one["collectionGroup"], one["fieldPath"]): one for one in INDEXES["fieldOverrides"]}
+
+
+def composite(collection: str, *, everywhere: bool) -> set[tuple[tuple[str, str], ...]]:
+    scope = "COLLECTION_GROUP" if everywhere else "COLLECTION"
+    return {
+        tuple((field["fieldPath"], field["order"]) for field in index["fields"])
+        for index in INDEXES["indexes"]
+        if index["collectionGroup"] == collection and index["queryScope"] == scope
+    }
+
+
+def entries(collection: str, field: str) -> set[tuple[str, str]]:
+    """The single-field indexes that a field keeps; fields without an override have Firestore's own."""
+    override = OVERRIDES.get((collection, field))
+    if override is None:
+        return {("ASCENDING", "COLLECTION"), ("DESCENDING", "COLLECTION")}
+    return {(index["order"], index["queryScope"]) for index in override["indexes"]}
+
+
+def test_transactions_of_all_connections_can_be_listed_newest_first() -> None:
+    assert (("app_user_id", "ASCENDING"), ("date", "DESCENDING")) in composite("bank_transactions", everywhere=True)
+
+
+@pytest.mark.parametrize("narrower", ["account_id", "category.primary"])
+def test_transactions_of_one_account_or_category_can_be_listed_newest_first(narrower: str) -> None:
+    wanted = (("app_user_id", "ASCENDING"), (narrower, "ASCENDING"), ("date", "DESCENDING"))
+    assert wanted in composite("bank_transactions", everywhere=True)
+
+
+def test_transactions_of_one_connection_can_be_listed_newest_first_by_owner_by_account_or_without_a_filter() -> None:
+    within = composite("bank_transactions", everywhere=False)
+    assert (("app_user_id", "ASCENDING"), ("date", "DESCENDING")) in within
+    assert (("account_id", "ASCENDING"), ("date", "DESCENDING")) in within
+    assert ("DESCENDING", "COLLECTION") in entries("bank_transactions", "date")
+
+
+@pytest.mark.parametrize("collection", ["bank_accounts", "bank_transactions"])
+def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collection: str) -> None:
+    """Indexes of a single field over a collection group are not automatic."""
+    assert ("ASCENDING", "COLLECTION_GROUP") in entries(collection, "app_user_id")
+
+
+@pytest.mark.parametrize(
+    ("collection", "field"),
+    [
+        ("bank_sync_state", "due_at"),
+        ("bank_connections", "item_id"),
+        ("bank_connections", "app_user_id"),
+        ("bank_connections", "institution_id"),
+        ("bank_sync_progress", "app_user_id"),
+        ("bank_transactions", firestore_syncs.MARK),
+        ("bank_transactions", "app_user_id"),
+        ("bank_transactions", "account_id"),
+        ("bank_transactions", "amount_value"),
+        ("bank_transactions", "pending"),
+        ("bank_transactions", "category.primary"),
+    ],
+)
+def test_what_is_asked_for_keeps_its_index(collection: str, field: str) -> None:
+    assert ("ASCENDING", "COLLECTION") in entries(collection, field)
+
+
+def test_every_field_of_a_transaction_is_either_asked_for_or_exempt() -> None:
+    stored = {*Transaction.__annotations__, "connection_id", "app_user_id", firestore_syncs.MARK}
+    decided = {field for collection, field in OVERRIDES if collection == "bank_transactions"}
+    assert stored <= decided
+    assert decided - stored == {"category.primary", "user.note"}
+
+
+def test_a_transaction_costs_few_index_entries() -> None:
+    single = sum(
+        len(one["indexes"]) for one in INDEXES["fieldOverrides"] if one["collectionGroup"] == "bank_transactions"
+    )
+    combined = sum(index["collectionGroup"] == "bank_transactions" for index in INDEXES["indexes"])
+    assert single + combined <= 16
+
+
+def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
+    decided = {field for collection, field in OVERRIDES if collection == "bank_sync_state"}
+    assert set(SyncState.model_fields) - decided == {"due_at"}
+    assert not any(entries("bank_sync_state", field) for field in decided)
+
+
+@pytest.mark.parametrize("collection", ["bank_exchange_intents", "bank_webhook_inbox", "bank_limits"])
+def test_what_has_had_its_day_is_removed_by_firestore(collection: str) -> None:
+    assert OVERRIDES[(collection, "expires_at")] == {
+        "collectionGroup": collection,
+        "fieldPath": "expires_at",
+        "ttl": True,
+        "indexes": [],  # an index on a growing time is a hot spot
+    }
+
+
+def test_the_file_stays_within_firestore_s_limits() -> None:
+    assert len(OVERRIDES) == len(INDEXES["fieldOverrides"]) <= MOST_OVERRIDES

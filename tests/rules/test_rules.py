@@ -1,0 +1,512 @@
+"""firestore.rules, tried through the real emulator: every read and write that is allowed, and what must not be.
+
+The attempts are a table: each is made with an ID token of the Auth emulator over Firestore's REST API, and refused or
+not. One more test makes them all and asks the emulator which parts of the rules nobody ever reached.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from emulators.client import User
+from emulators.ports import PROJECT
+from emulators.stack import Stack
+
+ROOT = f"projects/{PROJECT}/databases/(default)/documents"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PRIVATE = (
+    "bank_credentials",
+    "bank_sync_state",
+    "bank_exchange_intents",
+    "bank_webhook_inbox",
+    "bank_limits",
+    "bank_audit_log",
+    "bank_tombstones",
+    "bank_a_name_of_tomorrow",
+    "somebody_elses",
+)
+
+Json = dict[str, Any]
+
+
+def encoded(value: object) -> Json:
+    """A Python value as the REST API writes it."""
+    match value:
+        case None:
+            return {"nullValue": None}
+        case bool():
+            return {"booleanValue": value}
+        case int():
+            return {"integerValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case str():
+            return {"stringValue": value}
+        case datetime():
+            return {"timestampValue": value.isoformat().replace("+00:00", "Z")}
+        case dict():
+            return {"mapValue": {"fields": {name: encoded(inner) for name, inner in value.items()}}}
+        case list():
+            return {"arrayValue": {"values": [encoded(inner) for inner in value]}}
+        case _:
+            raise TypeError(type(value))
+
+
+def fields_of(document: Json) -> Json:
+    return {name: encoded(value) for name, value in document.items()}
+
+
+class Client:
+    """Firestore, as somebody (with their ID token) or as nobody (without)."""
+
+    def __init__(self, http: httpx.Client, base: str, headers: dict[str, str]) -> None:
+        self._http, self._base, self._headers = http, f"{base}/v1/{ROOT}", headers
+
+    def get(self, path: str) -> httpx.Response:
+        return self._http.get(f"{self._base}/{path}", headers=self._headers)
+
+    def query(
+        self,
+        collection: str,
+        *,
+        parent: str = "",
+        everywhere: bool = False,
+        owner: str | None = None,
+        newest: str | None = None,
+    ) -> httpx.Response:
+        query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
+        if owner is not None:
+            field = {"fieldPath": "app_user_id"}
+            query["where"] = {"fieldFilter": {"field": field, "op": "EQUAL", "value": encoded(owner)}}
+        if newest:
+            query["orderBy"] = [{"field": {"fieldPath": newest}, "direction": "DESCENDING"}]
+        url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
+        return self._http.post(url, headers=self._headers, json={"structuredQuery": query})
+
+    def create(self, path: str, document: Json) -> httpx.Response:
+        return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})
+
+    def update(self, path: str, changes: Json, *, clears: tuple[str, ...] = ()) -> httpx.Response:
+        """Like an SDK's update: the fields given, the fields cleared, and nothing else."""
+        mask = {"fieldPaths": [*changes, *clears]}
+        write = {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
+        return self._commit(write)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self._commit({"delete": f"{ROOT}/{path}"})
+
+    def seed(self, documents: dict[str, Json], *, gone: tuple[str, ...]) -> None:
+        """All of these as they are given here, in one commit, and these gone."""
+        writes: list[Json] = [{"update": self._document(path, document)} for path, document in documents.items()]
+        self._commit(*writes, *({"delete": f"{ROOT}/{path}"} for path in gone)).raise_for_status()
+
+    def _commit(self, *writes: Json) -> httpx.Response:
+        return self._http.post(f"{self._base}:commit", headers=self._headers, json={"writes": list(writes)})
+
+    def _document(self, path: str, document: Json) -> Json:
+        return {"name": f"{ROOT}/{path}", "fields": fields_of(document)}
+
+
+@dataclass(frozen=True)
+class World:
+    """Ann has a connection. Bob is signed in. Cleo is signed in and has no documents. Nobody is not signed in."""
+
+    ann: Client
+    bob: Client
+    cleo: Client
+    nobody: Client
+    backend: Client
+    ann_id: str
+    bob_id: str
+    cleo_id: str
+    connection_id: str
+    documents: dict[str, Json]
+
+    @property
+    def connection(self) -> str:
+        return f"bank_connections/{self.connection_id}"
+
+    @property
+    def account(self) -> str:
+        return f"{self.connection}/bank_accounts/a1"
+
+    @property
+    def transaction(self) -> str:
+        return f"{self.connection}/bank_transactions/t1"
+
+    @property
+    def progress(self) -> str:
+        return f"bank_sync_progress/{self.connection_id}"
+
+    @property
+    def profile(self) -> str:
+        return f"users/{self.ann_id}"
+
+    @property
+    def notification(self) -> str:
+        return f"users/{self.ann_id}/bank_notifications/n1"
+
+    def restore(self) -> None:
+        self.backend.seed(self.documents, gone=(f"users/{self.cleo_id}", f"{self.connection}/bank_transactions/new"))
+
+
+@pytest.fixture(scope="session")
+def people(stack: Stack, http: httpx.Client) -> World:
+    from emulators.client import sign_up
+
+    users: list[User] = [sign_up(http, stack.ports) for _ in range(3)]
+    base = stack.ports.url("firestore")
+    ann, bob, cleo = (Client(http, base, user.headers) for user in users)
+    connection_id = uuid.uuid4().hex
+    owner = {"app_user_id": users[0].uid, "connection_id": connection_id}
+    root = f"bank_connections/{connection_id}"
+    documents: dict[str, Json] = {
+        f"users/{users[0].uid}": {"language": "en", "role": "customer"},
+        f"users/{users[0].uid}/bank_notifications/n1": {"kind": "reconnect", "title": "t", "created_at": NOW},
+        root: {**owner, "institution_id": "ins_1", "item_id": "i", "created_at": NOW, "updated_at": NOW},
+        f"{root}/bank_accounts/a1": {**owner, "account_id": "a1", "name": "Everyday"},
+        f"{root}/bank_transactions/t1": {**owner, "transaction_id": "t1", "date": "2026-01-02", "amount": "1.00"},
+        f"bank_sync_progress/{connection_id}": {**owner, "status": "completed"},
+        "bank_institutions/ins_rules": {"institution_id": "ins_rules", "name": "A Bank"},
+        **{f"{name}/{connection_id}": {**owner, "secret": "s"} for name in PRIVATE},
+    }
+    return World(
+        ann=ann,
+        bob=bob,
+        cleo=cleo,
+        nobody=Client(http, base, {}),
+        backend=Client(http, base, {"Authorization": "Bearer owner"}),
+        ann_id=users[0].uid,
+        bob_id=users[1].uid,
+        cleo_id=users[2].uid,
+        connection_id=connection_id,
+        documents=documents,
+    )
+
+
+@pytest.fixture
+def world(people: World) -> World:
+    people.restore()
+    return people
+
+
+Act = Callable[[World], httpx.Response]
+ALLOWED: list[tuple[str, Act]] = []
+REFUSED: list[tuple[str, Act]] = []
+
+
+def allowed(sentence: str, act: Act) -> None:
+    ALLOWED.append((sentence, act))
+
+
+def refused(sentence: str, act: Act) -> None:
+    REFUSED.append((sentence, act))
+
+
+def gets(who: str, place: str) -> Act:
+    """Somebody reads a document; a place is a path with the world's names in it, such as `{w.account}`."""
+    return lambda w: _client(w, who).get(place.format(w=w))
+
+
+def lists(who: str, collection: str, *, owner: str | None = None, everywhere: bool = False, below: str = "") -> Act:
+    """Somebody lists a person's documents of a collection, or all of them."""
+    return lambda w: _client(w, who).query(
+        collection,
+        owner=owner and getattr(w, f"{owner}_id"),
+        everywhere=everywhere,
+        parent=below.format(w=w),
+    )
+
+
+def creates(who: str, place: str, **fields: str) -> Act:
+    """Somebody makes a document; fields are filled in as places are."""
+    return lambda w: _client(w, who).create(
+        place.format(w=w), {name: text.format(w=w) for name, text in fields.items()}
+    )
+
+
+def updates(who: str, place: str, changes: Json) -> Act:
+    """Somebody changes fields of a document."""
+    return lambda w: _client(w, who).update(place.format(w=w), changes)
+
+
+def deletes(who: str, place: str) -> Act:
+    """Somebody deletes a document."""
+    return lambda w: _client(w, who).delete(place.format(w=w))
+
+
+def _client(w: World, who: str) -> Client:
+    client: Client = getattr(w, who)
+    return client
+
+
+def one_of_twenty(wrong: object, at: int, right: str = "ok") -> list[object]:
+    """A list of the greatest length with one wrong element."""
+    return [wrong if i == at else right for i in range(20)]
+
+
+# -- users/{uid}: the app's document, three fields of which a user sets for the backend --
+
+allowed("a user reads their own document", lambda w: w.ann.get(w.profile))
+allowed("a user reads that they have no document yet", lambda w: w.cleo.get(f"users/{w.cleo_id}"))
+refused("a user reads another's document", lambda w: w.bob.get(w.profile))
+refused("nobody reads a user's document", lambda w: w.nobody.get(w.profile))
+refused("a user lists all users", lambda w: w.ann.query("users"))
+
+SETTINGS: Json = {"language": "sv", "country_codes": ["SE", "NO"], "notification_tokens": ["phone", "t" * 4096]}
+allowed("a user's first write makes their document", lambda w: w.cleo.create(f"users/{w.cleo_id}", SETTINGS))
+refused("the first write holds a field of the app's", lambda w: w.cleo.create(f"users/{w.cleo_id}", {"role": "admin"}))
+refused(
+    "the first write holds a language that is a number", lambda w: w.cleo.create(f"users/{w.cleo_id}", {"language": 1})
+)
+refused("a user makes another's document", lambda w: w.bob.create(f"users/{w.cleo_id}", SETTINGS))
+refused("nobody makes a user's document", lambda w: w.nobody.create(f"users/{w.cleo_id}", SETTINGS))
+
+allowed("a user changes the three fields", lambda w: w.ann.update(w.profile, SETTINGS))
+allowed("a user changes one field", lambda w: w.ann.update(w.profile, {"language": "de"}))
+allowed("a user clears a field", lambda w: w.ann.update(w.profile, {}, clears=("language",)))
+allowed(
+    "a user has twenty devices",
+    lambda w: w.ann.update(w.profile, {"notification_tokens": one_of_twenty("last", 19)}),
+)
+BAD_SETTINGS: dict[str, Json] = {
+    "a field of the app's": {"role": "admin"},
+    "a field of the app's beside ours": {"language": "de", "role": "admin"},
+    "a language that is a number": {"language": 7},
+    "a language that is null": {"language": None},
+    "a language longer than any": {"language": "x" * 36},
+    "countries that are a text": {"country_codes": "US"},
+    "a country that is a number": {"country_codes": ["US", 1]},
+    "a country with three letters": {"country_codes": ["USA"]},
+    "more than twenty countries": {"country_codes": ["US"] * 21},
+    "tokens that are a map": {"notification_tokens": {"a": "b"}},
+    "a token that is none": {"notification_tokens": [None]},
+    "a token that is too long": {"notification_tokens": ["t" * 4097]},
+    "more than twenty tokens": {"notification_tokens": ["t"] * 21},
+}
+for label, changes in BAD_SETTINGS.items():
+    refused(f"a user writes {label}", updates("ann", "{w.profile}", changes))
+refused("a user changes another's document", lambda w: w.bob.update(w.profile, {"language": "de"}))
+refused("nobody changes a user's document", lambda w: w.nobody.update(w.profile, {"language": "de"}))
+refused("a user deletes their document", lambda w: w.ann.delete(w.profile))
+refused("a user deletes another's document", lambda w: w.bob.delete(w.profile))
+
+# -- users/{uid}/bank_notifications --
+
+allowed("a user reads a notification", lambda w: w.ann.get(w.notification))
+allowed(
+    "a user lists their notifications, newest first",
+    lambda w: w.ann.query("bank_notifications", parent=w.profile, newest="created_at"),
+)
+refused("a user reads another's notification", lambda w: w.bob.get(w.notification))
+refused("a user lists another's notifications", lambda w: w.bob.query("bank_notifications", parent=w.profile))
+refused("nobody reads a notification", lambda w: w.nobody.get(w.notification))
+refused("a user lists everybody's notifications", lambda w: w.ann.query("bank_notifications", everywhere=True))
+allowed("a user marks a notification as read", lambda w: w.ann.update(w.notification, {"read_at": NOW}))
+refused("read_at is a text", lambda w: w.ann.update(w.notification, {"read_at": "2026-01-02T03:04:05Z"}))
+refused("read_at is taken back", lambda w: w.ann.update(w.notification, {"read_at": None}))
+refused("a user changes a notification's title", lambda w: w.ann.update(w.notification, {"title": "x"}))
+refused("... while marking it as read", lambda w: w.ann.update(w.notification, {"title": "x", "read_at": NOW}))
+refused("a user marks another's notification", lambda w: w.bob.update(w.notification, {"read_at": NOW}))
+refused("nobody marks a notification", lambda w: w.nobody.update(w.notification, {"read_at": NOW}))
+refused("a user writes themselves one", lambda w: w.ann.create(f"{w.profile}/bank_notifications/n2", {"read_at": NOW}))
+refused("a user deletes a notification", lambda w: w.ann.delete(w.notification))
+
+# -- bank_connections, and what is below --
+
+allowed("a user reads their connection", lambda w: w.ann.get(w.connection))
+allowed("a user lists their connections", lambda w: w.ann.query("bank_connections", owner=w.ann_id))
+refused("a user reads another's connection", lambda w: w.bob.get(w.connection))
+refused("nobody reads a connection", lambda w: w.nobody.get(w.connection))
+refused("a user lists everybody's connections", lambda w: w.ann.query("bank_connections"))
+refused("a user lists another's connections", lambda w: w.bob.query("bank_connections", owner=w.ann_id))
+refused("nobody lists a user's connections", lambda w: w.nobody.query("bank_connections", owner=w.ann_id))
+
+for kind, place in {"bank_accounts": "{w.account}", "bank_transactions": "{w.transaction}"}.items():
+    allowed(f"a user reads one of their {kind}", gets("ann", place))
+    allowed(f"a user lists {kind} of one connection by owner", lists("ann", kind, owner="ann", below="{w.connection}"))
+    allowed(f"a user lists {kind} of one connection without a filter", lists("ann", kind, below="{w.connection}"))
+    allowed(f"a user lists {kind} of all connections", lists("ann", kind, owner="ann", everywhere=True))
+    refused(f"a user reads one of another's {kind}", gets("bob", place))
+    refused(f"nobody reads one of the {kind}", gets("nobody", place))
+    refused(f"a user lists {kind} of another's connection", lists("bob", kind, below="{w.connection}"))
+    refused(
+        f"a user lists {kind} of another's connection by its owner",
+        lists("bob", kind, owner="ann", below="{w.connection}"),
+    )
+    refused(f"nobody lists {kind} of a connection", lists("nobody", kind, below="{w.connection}"))
+    refused(f"a user lists everybody's {kind}", lists("ann", kind, everywhere=True))
+    refused(f"a user lists another's {kind} of all connections", lists("bob", kind, owner="ann", everywhere=True))
+    refused(f"nobody lists a user's {kind} of all connections", lists("nobody", kind, owner="ann", everywhere=True))
+
+allowed(
+    "a user lists transactions of all connections, newest first",
+    lambda w: w.ann.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date"),
+)
+refused(
+    "a user lists another's transactions, newest first",
+    lambda w: w.bob.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date"),
+)
+
+for label, place, new in (
+    ("connection", "{w.connection}", "bank_connections/new"),
+    ("account", "{w.account}", "{w.connection}/bank_accounts/new"),
+    ("transaction", "{w.transaction}", "{w.connection}/bank_transactions/new"),
+    ("sync's progress", "{w.progress}", "bank_sync_progress/new"),
+    ("institution", "bank_institutions/ins_rules", "bank_institutions/new"),
+):
+    refused(f"an owner changes a field of the {label}", updates("ann", place, {"name": "x"}))
+    refused(f"an owner gives the {label} away", updates("ann", place, {"app_user_id": "bob"}))
+    refused(f"another takes the {label} over", updates("bob", place, {"app_user_id": "bob"}))
+    refused(f"an owner deletes the {label}", deletes("ann", place))
+    refused(f"a user makes a new {label}", creates("ann", new, app_user_id="{w.ann_id}"))
+
+# -- the map `user` of a transaction --
+
+NOTES: Json = {"note": "Mormors födelsedag 🎂", "category": "presents", "tags": ["family", "2026"], "hidden": False}
+GOOD_NOTES: dict[str, Json] = {
+    "all four": NOTES,
+    "only a note": {"note": "n" * 2000},
+    "only a category": {"category": "c" * 100},
+    "twenty tags": {"tags": one_of_twenty("t" * 50, 19)},
+    "only that it is hidden": {"hidden": True},
+    "nothing at all": {},
+}
+for label, good in GOOD_NOTES.items():
+    allowed(f"a user writes on a transaction: {label}", updates("ann", "{w.transaction}", {"user": good}))
+allowed("a user takes everything they wrote back", lambda w: w.ann.update(w.transaction, {}, clears=("user",)))
+
+BAD_NOTES: dict[str, object] = {
+    "a key that is not there": {"note": "x", "colour": "red"},
+    "a note that is too long": {"note": "n" * 2001},
+    "a note that is a list": {"note": ["x"]},
+    "a category that is too long": {"category": "c" * 101},
+    "a category that is a number": {"category": 1},
+    "tags that are a text": {"tags": "family"},
+    "more than twenty tags": {"tags": ["t"] * 21},
+    "a tag that is too long": {"tags": ["t" * 51]},
+    **{f"a number as tag {i}": {"tags": one_of_twenty(1, i)} for i in range(20)},
+    "a hidden that is a text": {"hidden": "yes"},
+    "a note of null": {"note": None},
+    "no map but a text": "x",
+    "no map but null": None,
+}
+for label, bad in BAD_NOTES.items():
+    refused(f"a user writes on a transaction: {label}", updates("ann", "{w.transaction}", {"user": bad}))
+refused("a user changes an amount", lambda w: w.ann.update(w.transaction, {"amount": "0.01"}))
+refused("... beside a note", lambda w: w.ann.update(w.transaction, {"amount": "0.01", "user": {"note": "x"}}))
+refused("a user writes on another's transaction", lambda w: w.bob.update(w.transaction, {"user": NOTES}))
+refused("nobody writes on a transaction", lambda w: w.nobody.update(w.transaction, {"user": NOTES}))
+refused(
+    "a note makes a transaction that is not there",
+    lambda w: w.ann.create(f"{w.connection}/bank_transactions/new", {"user": NOTES}),
+)
+refused(
+    "a user plants a transaction elsewhere",
+    lambda w: w.bob.create(f"{w.profile}/bank_transactions/x", {"app_user_id": w.ann_id, "date": "2026-01-01"}),
+)
+
+# -- bank_sync_progress, bank_institutions, and all that is private --
+
+allowed("a user reads their sync's progress", lambda w: w.ann.get(w.progress))
+allowed("a user lists their syncs' progress", lambda w: w.ann.query("bank_sync_progress", owner=w.ann_id))
+refused("a user reads another's progress", lambda w: w.bob.get(w.progress))
+refused("nobody reads a sync's progress", lambda w: w.nobody.get(w.progress))
+refused("a user lists everybody's progress", lambda w: w.ann.query("bank_sync_progress"))
+refused("a user lists another's progress", lambda w: w.bob.query("bank_sync_progress", owner=w.ann_id))
+
+allowed("any signed-in user reads an institution", lambda w: w.cleo.get("bank_institutions/ins_rules"))
+allowed("any signed-in user lists institutions", lambda w: w.cleo.query("bank_institutions"))
+refused("nobody reads an institution", lambda w: w.nobody.get("bank_institutions/ins_rules"))
+refused("nobody lists institutions", lambda w: w.nobody.query("bank_institutions"))
+
+for name in PRIVATE:
+    place = name + "/{w.connection_id}"
+    refused(f"a user reads {name}", gets("ann", place))
+    refused(f"a user lists their {name}", lists("ann", name, owner="ann"))
+    refused(f"a user lists {name} everywhere", lists("ann", name, owner="ann", everywhere=True))
+    refused(f"a user changes {name}", updates("ann", place, {"secret": "x"}))
+    refused(f"a user deletes from {name}", deletes("ann", place))
+    refused(f"a user adds to {name}", creates("ann", f"{name}/new", app_user_id="{w.ann_id}"))
+
+
+@pytest.mark.parametrize("act", [pytest.param(act, id=sentence) for sentence, act in ALLOWED])
+def test_allowed(world: World, act: Act) -> None:
+    answer = act(world)
+    # A document that may be read but is not there is a 404, which is no refusal.
+    assert answer.status_code in {200, 404}, answer.text
+
+
+@pytest.mark.parametrize("act", [pytest.param(act, id=sentence) for sentence, act in REFUSED])
+def test_refused(world: World, act: Act) -> None:
+    answer = act(world)
+    assert answer.status_code == 403, answer.text
+    assert "PERMISSION_DENIED" in answer.text
+
+
+def test_a_list_returns_what_is_there(world: World) -> None:
+    answer = world.ann.query("bank_transactions", everywhere=True, owner=world.ann_id, newest="date")
+    names = [row["document"]["name"] for row in answer.json() if "document" in row]
+    assert names == [f"{ROOT}/{world.transaction}"]
+
+
+def test_another_users_document_answers_like_one_that_does_not_exist(world: World) -> None:
+    for path in (world.connection, world.account, world.transaction, world.progress):
+        missing = path.replace(world.connection_id, uuid.uuid4().hex)
+        theirs, nothing = world.bob.get(path), world.bob.get(missing)
+        assert theirs.status_code == nothing.status_code == 403
+        assert _without_place(theirs) == _without_place(nothing)
+    for listed in ("bank_accounts", "bank_transactions"):
+        for owner in (None, world.bob_id, world.ann_id):
+            theirs = world.bob.query(listed, parent=world.connection, owner=owner)
+            nothing = world.bob.query(listed, parent=f"bank_connections/{uuid.uuid4().hex}", owner=owner)
+            assert theirs.status_code == nothing.status_code
+            assert not any("document" in row for row in theirs.json())
+
+
+def _without_place(answer: httpx.Response) -> str:
+    """The status and the kind of error; the emulator's message says at which line of the rules it gave up."""
+    return str(answer.json()["error"]["status"])
+
+
+def test_the_owner_of_a_connection_that_is_gone_lists_nothing_below_it(world: World) -> None:
+    world.backend.delete(world.connection).raise_for_status()
+    assert world.ann.query("bank_transactions", parent=world.connection).status_code == 403
+
+
+def test_every_part_of_every_rule_was_seen_to_hold_and_to_fail(world: World, stack: Stack, http: httpx.Client) -> None:
+    for _, act in (*ALLOWED, *REFUSED):
+        world.restore()
+        act(world)
+    url = f"{stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}:ruleCoverage"
+    coverage = http.get(url).raise_for_status().json()
+    rules = coverage["rules"]["files"][0]["content"]
+    conditions = re.findall(r"^\s*(?:allow|function)\b", rules, flags=re.MULTILINE)
+    assert len(coverage["report"]) == len(conditions)
+    missing = [
+        f"line {place['line']}: {what}: {' '.join(rules[place['currentOffset'] : place['endOffset'] + 1].split())}"
+        for report in coverage["report"]
+        for place, what in _missing(report)
+    ]
+    assert not missing, "\n".join(dict.fromkeys(missing))
+
+
+def _missing(report: Json) -> Iterator[tuple[Json, str]]:
+    """What was not seen of an expression and of those inside it. An error is a refusal; no value is no evaluation."""
+    values = [found["value"] for found in report.get("values", []) if found["value"]]
+    if not values:
+        yield report["sourcePosition"], "never evaluated"
+    elif any("boolValue" in value for value in values):
+        held = {value.get("boolValue") is True for value in values}
+        if held == {True} or held == {False}:
+            yield report["sourcePosition"], "always held" if held == {True} else "never held"
+    for child in report.get("children", []):
+        yield from _missing(child)
