@@ -1,12 +1,13 @@
 """Stand-ins for the outside, kept honest by the contract tests, which run over these and over the real adapters.
 
-`FakeBank` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what they
-are asked, and fail or run a hook before or after any call, by number: that is how crashes are injected.
+`FakeBank` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what
+they are asked, and fail or run a hook before or after any call, by number: that is how crashes are injected.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -68,18 +69,21 @@ class Calls:
     crash_before: int | None = None
     crash_after: int | None = None
     before: Callable[[str], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def around(self, name: str, call: Callable[[], Any]) -> Any:
-        number = len(self.log)
-        self.log.append(name)
+        with self._lock:
+            number = len(self.log)
+            self.log.append(name)
         if self.before is not None:
             self.before(name)
         if number == self.crash_before:
             raise Crash(name)
-        result = call()
-        if number == self.crash_after:
-            raise Crash(name)
-        return result
+        try:
+            return call()
+        finally:
+            if number == self.crash_after:
+                raise Crash(name)
 
 
 def row(transaction_id: str, **changes: Any) -> Transaction:

@@ -1,0 +1,208 @@
+"""The machine behind a sync's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.errors import Fault
+from shared.domain.progress import (
+    LEASE,
+    RETRY_DELAYS,
+    ErrorSummary,
+    IllegalTransition,
+    Stage,
+    SyncProgress,
+    SyncState,
+    SyncStatus,
+)
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+OUTAGE = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)
+LOGIN = ErrorSummary(type="ITEM_ERROR", code="ITEM_LOGIN_REQUIRED", message="log in", retryable=False)
+
+
+def new() -> SyncState:
+    return SyncState.new(connection_id="c", app_user_id="u", now=NOW)
+
+
+def claimed(state: SyncState | None = None) -> SyncState:
+    return (state or new()).claim(now=NOW, owner="me")
+
+
+def failed(state: SyncState, error: ErrorSummary = OUTAGE, fault: Fault = Fault.TRANSIENT) -> SyncState:
+    return state.fail(now=NOW, error=error, fault=fault, jitter=0, at_least=timedelta())
+
+
+def completed(state: SyncState) -> SyncState:
+    return state.complete(now=NOW, cursor="c1", history_complete=True)
+
+
+def test_a_new_sync_is_pending_and_found_by_the_schedule_if_its_task_is_lost() -> None:
+    state = new()
+    assert state.status is SyncStatus.PENDING
+    assert state.wanted
+    assert state.due_at is not None
+    assert state.due_at > NOW
+
+
+def test_a_claim_takes_the_lease_and_a_new_run_number() -> None:
+    state = claimed()
+    assert (state.status, state.run, state.lease_owner) == (SyncStatus.IN_PROGRESS, 1, "me")
+    assert state.lease_expires_at == state.due_at == NOW + LEASE
+
+
+def test_a_dead_run_is_free_within_two_minutes() -> None:
+    assert timedelta(minutes=2) >= LEASE
+    state = claimed()
+    with pytest.raises(IllegalTransition):
+        state.claim(now=NOW + LEASE - timedelta(seconds=1), owner="other")
+    assert state.claim(now=NOW + LEASE, owner="other").run == 2
+
+
+def test_a_run_that_died_is_no_failed_attempt() -> None:
+    state = claimed()
+    for n in range(50):
+        state = state.claim(now=NOW + LEASE * (n + 1), owner=f"{n}")
+    assert state.failures == 0
+    assert state.attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (new(), lambda s: s.advance(now=NOW, stage=Stage.FETCHING)),
+        (new(), completed),
+        (new(), failed),
+        (new(), lambda s: s.pause(now=NOW)),
+        (new(), lambda s: s.restart(now=NOW)),
+        (new(), lambda s: s.rebuild(now=NOW)),
+        (new(), lambda s: s.wait_for_bank(now=NOW)),
+        (claimed(), claimed),
+        (claimed(), lambda s: s.requeue(now=NOW)),
+        (completed(claimed()), claimed),
+        (completed(claimed()), completed),
+        (failed(claimed()), claimed),
+        (failed(claimed()), failed),
+        (claimed().pause(now=NOW), completed),
+        (claimed().rebuild(now=NOW), lambda s: s.rebuild(now=NOW)),
+    ],
+)
+def test_steps_that_do_not_exist_are_refused(state: SyncState, step: Callable[[SyncState], SyncState]) -> None:
+    with pytest.raises(IllegalTransition):
+        step(state)
+
+
+def test_percent_never_goes_back_within_a_run() -> None:
+    state = claimed().advance(now=NOW, stage=Stage.FETCHING, percent=40)
+    assert state.advance(now=NOW, stage=Stage.FETCHING, percent=10).percent == 40
+    assert state.restart(now=NOW).percent == 40
+
+
+def test_a_request_during_a_run_makes_one_more_run_and_many_make_just_one() -> None:
+    state = claimed()
+    for _ in range(5):
+        state = state.request(now=NOW)
+    assert state.status is SyncStatus.IN_PROGRESS
+    done = completed(state)
+    assert done.wanted
+    assert done.due_at == NOW
+    again = completed(claimed(done.requeue(now=NOW)))
+    assert not again.wanted
+
+
+def test_a_retry_waits_longer_each_time_and_then_stays_at_the_longest() -> None:
+    state, delays = claimed(), []
+    for _ in range(len(RETRY_DELAYS) + 2):
+        state = failed(state)
+        assert state.next_retry_at is not None
+        assert state.due_at == state.next_retry_at
+        delays.append(state.next_retry_at - NOW)
+        state = claimed(state.requeue(now=NOW))
+    assert delays == [*RETRY_DELAYS, RETRY_DELAYS[-1], RETRY_DELAYS[-1]]
+    assert delays[:3] <= [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)]
+
+
+def test_the_providers_own_retry_after_is_respected() -> None:
+    state = claimed().fail(now=NOW, error=OUTAGE, fault=Fault.TRANSIENT, jitter=0, at_least=timedelta(hours=2))
+    assert state.next_retry_at == NOW + timedelta(hours=2)
+
+
+def test_what_only_the_user_can_mend_is_not_retried_but_looked_at_again_in_a_day() -> None:
+    state = failed(claimed(), LOGIN, Fault.USER)
+    assert state.next_retry_at is None
+    assert state.troubled
+    assert state.due_at == NOW + timedelta(hours=24)
+
+
+def test_what_can_never_work_again_is_left_alone() -> None:
+    assert failed(claimed(), LOGIN, Fault.TERMINAL).due_at is None
+
+
+def test_success_forgets_the_failures() -> None:
+    state = completed(claimed(failed(claimed()).requeue(now=NOW)))
+    assert (state.failures, state.error, state.next_retry_at, state.troubled) == (0, None, None, False)
+
+
+def test_an_empty_cursor_never_replaces_a_real_one() -> None:
+    state = claimed(completed(claimed()).request(now=NOW))
+    assert state.complete(now=NOW, cursor=None, history_complete=True).cursor == "c1"
+
+
+def test_a_connection_without_complete_history_is_due_at_every_tick() -> None:
+    assert claimed().complete(now=NOW, cursor="c", history_complete=False).due_at == NOW
+
+
+def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:
+    streaming = claimed().advance(now=NOW, stage=Stage.WRITING, streaming=True)
+    assert streaming.restart(now=NOW).dirty_runs == (1,)
+    assert streaming.pause(now=NOW).dirty_runs == (1,)
+    assert failed(streaming).dirty_runs == (1,)
+    assert streaming.claim(now=NOW + LEASE, owner="x").dirty_runs == (1,)
+    assert completed(streaming).dirty_runs == ()
+
+
+def test_clients_see_nothing_of_lease_or_cursor() -> None:
+    seen = completed(claimed()).progress()
+    assert type(seen) is SyncProgress
+    assert not {"cursor", "lease_owner", "run", "due_at"} & set(seen.model_dump())
+
+
+STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
+    "request": lambda s, now: s.request(now=now),
+    "requeue": lambda s, now: s.requeue(now=now),
+    "claim": lambda s, now: s.claim(now=now, owner="x"),
+    "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, streaming=True, percent=50),
+    "restart": lambda s, now: s.restart(now=now),
+    "pause": lambda s, now: s.pause(now=now),
+    "wait": lambda s, now: s.wait_for_bank(now=now),
+    "complete": lambda s, now: s.complete(now=now, cursor="c", history_complete=True),
+    "fail": lambda s, now: s.fail(now=now, error=OUTAGE, fault=Fault.TRANSIENT, jitter=0.5, at_least=timedelta()),
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 200)), max_size=40))
+def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: list[tuple[str, int]]) -> None:
+    state, now = new(), NOW
+    for name, seconds in steps:
+        now += timedelta(seconds=seconds)
+        before = state
+        try:
+            state = STEPS[name](state, now)
+        except IllegalTransition:
+            assert state == before
+            continue
+        assert state.served <= state.serving or state.lease_owner is None
+        assert state.served <= state.requested
+        assert (state.lease_owner is None) == (state.lease_expires_at is None)
+        assert state.due_at is not None
+        # The schedule, once it is due, brings it to completion.
+        later = max(now, state.due_at) + timedelta(seconds=1)
+        queued = state.requeue(now=later)
+        done = queued.claim(now=later, owner="y").complete(now=later, cursor="z", history_complete=True)
+        assert done.status is SyncStatus.COMPLETED
+        assert not done.wanted

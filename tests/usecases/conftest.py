@@ -1,0 +1,111 @@
+"""One world of fakes per test: a bank, a store, a queue, and the ordinary ways to set things going."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.connection import BankConnection
+from shared.domain.progress import SyncState
+from shared.domain.transaction import Transaction
+from shared.ports import Intent, Secret
+from shared.usecases.schedule_syncs import schedule_syncs
+from shared.usecases.sync_transactions import Outcome, sync_transactions
+from tests.fakes import Calls, Crash, FakeBank, FakeClock, FakeIntents, FakeItem, FakeQueue, FakeStore, FakeVault
+
+ALICE = "alice"
+
+
+@dataclass
+class World:
+    """Everything a story needs, and what tests do with it again and again."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    calls: Calls = field(default_factory=Calls)
+
+    def __post_init__(self) -> None:
+        self.bank = FakeBank(self.clock, self.calls)
+        self.store = FakeStore(self.calls)
+        self.queue = FakeQueue(self.calls)
+        self.vault = FakeVault()
+        self.intents = FakeIntents(self.store)
+        self._deliveries = itertools.count()
+
+    def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
+        """An item at the bank, connected already, its first sync pending."""
+        item = self.bank.new_item(name)
+        item.add(*rows)
+        now = self.clock.now()
+        connection = BankConnection(
+            connection_id=name,
+            app_user_id=owner,
+            institution_id=item.institution_id,
+            item_id=item.item_id,
+            created_at=now,
+            updated_at=now,
+        )
+        intent = Intent(f"intent-{name}", owner, name, now, "")
+        _, version, _ = self.intents.begin(intent)
+        self.store.create(
+            connection,
+            token=self.vault.seal(Secret(f"token-{name}"), app_user_id=owner, connection_id=name),
+            accounts=[],
+            state=SyncState.new(connection_id=name, app_user_id=owner, now=now),
+            settles=(intent, version),
+        )
+        return item
+
+    def sync(self, name: str = "1", *, task: str | None = None) -> Outcome:
+        """One delivery of a sync task."""
+        number = next(self._deliveries)
+        return sync_transactions(
+            name,
+            delivery=f"{task or number}#{number}",
+            connections=self.store,
+            syncs=self.store,
+            bank=self.bank,
+            vault=self.vault,
+            queue=self.queue,
+            clock=self.clock,
+        )
+
+    def tick(self) -> int:
+        """Cloud Scheduler's turn."""
+        return schedule_syncs(syncs=self.store, queue=self.queue, clock=self.clock)
+
+    def settle(self, *, turns: int = 60) -> None:
+        """Lets queue and schedule do their work, as they would, until nothing is left to do."""
+        for _ in range(turns):
+            while self.queue.tasks:
+                name, connection_id = self.queue.tasks.pop(0)
+                for _ in range(8):
+                    if self.sync(connection_id, task=name) is Outcome.DONE:
+                        break
+                    self.clock.move(timedelta(seconds=10))
+            if all(s.state.status == "completed" and not s.state.wanted for s in self.store.states.values()):
+                return
+            self.clock.move(timedelta(minutes=15))
+            self.tick()
+        raise AssertionError("it never settled")
+
+    def state(self, name: str = "1") -> SyncState:
+        return self.store.states[name].state
+
+    def rows(self, name: str = "1") -> dict[str, dict[str, Any]]:
+        """What clients see of the rows."""
+        return {i: {k: v for k, v in r.items() if k not in ("user", "run")} for i, r in self.store.rows[name].items()}
+
+    def equals_truth(self, name: str = "1") -> bool:
+        return self.rows(name) == self.bank.items[f"token-{name}"].truth()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+__all__ = ["ALICE", "Crash", "World"]

@@ -1,0 +1,202 @@
+"""Who asks for a sync, and what webhooks do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, ResourceExhausted
+from shared.domain.progress import SyncProgress, SyncStatus
+from shared.ports import Profile
+from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.receive_webhook import receive_webhook
+from shared.usecases.request_sync import sync_by_user
+from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+from tests.fakes import FakeInbox, FakeInstitutions, FakeProfiles, problem, row
+from tests.usecases.conftest import ALICE, World
+
+
+def ask(world: World, *, user: str = ALICE, spacing: int = 30) -> SyncProgress:
+    return sync_by_user(
+        "1",
+        app_user_id=user,
+        spacing=timedelta(seconds=spacing),
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        clock=world.clock,
+    )
+
+
+def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: object) -> None:
+    receive_webhook(
+        {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
+        delivery=f"jwt-{world.clock.now()}",
+        environment="sandbox",
+        inbox=inbox or FakeInbox(),
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        clock=world.clock,
+    )
+
+
+def test_a_users_request_makes_the_sync_pending_and_enqueues_it(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.settle()
+    assert ask(world).status is SyncStatus.PENDING
+    assert len(world.queue.tasks) == 1
+
+
+def test_a_second_request_within_the_spacing_is_refused_with_the_time_to_wait(world: World) -> None:
+    world.connected()
+    ask(world)
+    with pytest.raises(ResourceExhausted) as refused:
+        ask(world)
+    assert refused.value.retry_after_seconds == 30
+    world.clock.move(timedelta(seconds=30))
+    ask(world)
+
+
+def test_somebody_elses_connection_does_not_exist(world: World) -> None:
+    world.connected()
+    with pytest.raises(NotFound) as others:
+        ask(world, user="bob")
+    world.store.connections.clear()
+    with pytest.raises(NotFound) as missing:
+        ask(world)
+    assert others.value.form() == missing.value.form()
+
+
+def test_a_dead_connection_is_not_synced_but_the_user_told_to_link_again(world: World) -> None:
+    world.connected()
+    world.store.describe("1", {"status": ItemStatus.ERROR})
+    with pytest.raises(FailedPrecondition) as refused:
+        ask(world)
+    assert refused.value.code == "relink_required"
+
+
+def test_a_queue_that_is_down_does_not_lose_the_request(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.queue.names.add("1-q2")  # as if the task had been swallowed
+    ask(world)
+    assert world.queue.tasks == []
+    world.clock.move(timedelta(minutes=15))
+    assert world.tick() == 1
+
+
+def test_news_make_a_run(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    item.add(row("t2"))
+    webhook(world)
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_older_codes_matter_only_while_history_is_coming_in(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.settle()
+    requested = world.state().requested
+    webhook(world, "HISTORICAL_UPDATE")
+    assert world.state().requested == requested
+
+
+def test_unknown_codes_and_items_are_kept_and_ask_for_nothing(world: World) -> None:
+    world.connected()
+    inbox = FakeInbox()
+    requested = world.state().requested
+    webhook(world, "SOMETHING_NEW", inbox)
+    webhook(world, inbox=inbox, item_id="nobody")
+    assert world.state().requested == requested
+    assert len(inbox.deliveries) == 2
+
+
+def test_another_environments_webhook_is_none_of_our_business(world: World) -> None:
+    world.connected()
+    inbox = FakeInbox()
+    webhook(world, inbox=inbox, environment="production")
+    assert inbox.deliveries == {}
+
+
+def test_a_body_that_is_no_webhook_is_refused(world: World) -> None:
+    with pytest.raises(InvalidArgument):
+        webhook(world, webhook_type=7)
+
+
+def welcome(world: World, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
+    welcome_connection(
+        "1",
+        country_codes=("US",),
+        webhook_url=webhook_url,
+        connections=world.store,
+        institutions=institutions,
+        syncs=world.store,
+        bank=world.bank,
+        vault=world.vault,
+        clock=world.clock,
+    )
+
+
+def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> None:
+    world.connected("1", row("t1"))
+    start_first_sync("1", syncs=world.store, queue=world.queue)
+    institutions = FakeInstitutions()
+    welcome(world, institutions)
+    world.settle()
+    connection = world.store.connections["1"]
+    assert connection.institution_name == "First Bank"
+    assert connection.institution is not None
+    assert connection.institution.url == "https://bank.example"
+    assert world.state().welcomed
+    assert "bank.set_webhook" in world.calls.log
+    assert world.equals_truth()
+
+
+def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plaid_is_down(world: World) -> None:
+    world.connected()
+    institutions = FakeInstitutions()
+    welcome(world, institutions)
+    welcome(world, institutions)
+    assert world.calls.log.count("bank.institution") == 1
+    world.clock.move(timedelta(days=30))
+    world.bank.fail("institution", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    welcome(world, institutions)
+    assert world.store.connections["1"].institution_name == "First Bank"
+
+
+def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  # noqa: B008
+    create_link_token(
+        wish,
+        app_user_id=ALICE,
+        defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
+        bank=world.bank,
+        vault=world.vault,
+        connections=world.store,
+        profiles=FakeProfiles(profile),
+    )
+
+
+def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(world: World) -> None:
+    link(world, LinkWish())
+    link(world, LinkWish(), Profile("fr", ("FR",)))
+    link(world, LinkWish(language="de"), Profile("fr", ("FR",)))
+    asked = [(r.language, r.country_codes, r.products) for r in world.bank.link_requests]
+    assert asked == [
+        ("en", ("US",), ("transactions",)),
+        ("fr", ("FR",), ("transactions",)),
+        ("de", ("FR",), ("transactions",)),
+    ]
+
+
+def test_update_mode_names_the_item_and_no_products_and_only_for_its_owner(world: World) -> None:
+    world.connected()
+    link(world, LinkWish(connection_id="1", account_selection=True))
+    request = world.bank.link_requests[0]
+    assert request.access_token is not None
+    assert (request.products, request.webhook_url, request.account_selection) == ((), None, True)
+    world.connected("2", owner="bob")
+    with pytest.raises(NotFound):
+        link(world, LinkWish(connection_id="2"))

@@ -1,0 +1,340 @@
+"""One run of a sync, on fakes: what it writes, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.progress import LEASE, Stage, SyncStatus
+from shared.domain.transaction import History
+from shared.usecases import read_changes
+from shared.usecases.sync_transactions import Outcome
+from tests.fakes import account, problem, row
+from tests.usecases.conftest import World
+
+
+@pytest.fixture
+def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes everything above two rows too large for one commit."""
+    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+
+
+def test_a_first_sync_writes_every_row_and_completes(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(7)))
+    assert world.sync() is Outcome.DONE
+    assert world.equals_truth()
+    state = world.state()
+    assert (state.status, state.added, state.pages, state.percent) == (SyncStatus.COMPLETED, 7, 4, 100)
+    assert state.history_complete
+    assert world.store.connections["1"].last_sync is not None
+
+
+def test_what_fits_one_commit_appears_at_once_with_its_cursor(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(7)))
+    world.sync()
+    with_rows = [(s.status, s.cursor) for s, w in world.store.commits if w.upserts or w.removals]
+    assert with_rows == [(SyncStatus.COMPLETED, world.state().cursor)]
+
+
+def test_an_idle_sync_asks_plaid_once_and_commits_twice(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.sync()
+    world.store.states["1"] = type(world.store.states["1"])(
+        world.state().request(now=world.clock.now()), world.store.states["1"].version
+    )
+    world.calls.log.clear()
+    world.sync()
+    assert world.calls.log == ["store.load", "store.save", "store.credentials", "bank.changes", "store.save"]
+
+
+def test_changes_follow(world: World) -> None:
+    item = world.connected("1", row("t1"), row("t2"), row("t3"))
+    world.settle()
+    item.modify(row("t1", name="Tea"))
+    item.remove("t2")
+    item.add(row("t4"))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.equals_truth()
+    assert (world.state().added, world.state().modified, world.state().removed) == (1, 1, 1)
+
+
+def test_a_first_sync_that_comes_too_early_is_not_completed_with_nothing(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    item.ready = History.NOT_READY
+    assert world.sync(task="a") is Outcome.AGAIN
+    assert world.state().stage is Stage.WAITING_FOR_BANK
+    assert world.state().status is SyncStatus.IN_PROGRESS
+    assert world.sync(task="a") is Outcome.AGAIN
+    assert world.sync(task="a") is Outcome.DONE
+    assert world.state().status is SyncStatus.PENDING
+    assert world.state().cursor is None
+    item.ready = History.COMPLETE
+    world.clock.move(timedelta(minutes=1))
+    assert world.tick() == 1
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_recent_history_completes_the_run_but_not_the_history(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    item.ready = History.RECENT
+    world.sync()
+    assert world.state().status is SyncStatus.COMPLETED
+    assert not world.state().history_complete
+    item.add(row("t0"))
+    item.ready = History.COMPLETE
+    assert world.tick() == 1
+    world.settle()
+    assert world.equals_truth()
+    assert world.state().history_complete
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_large_change_set_is_streamed_with_removals_and_cursor_last(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(9)))
+    world.settle()
+    item.remove("t0", "t1", "t2")
+    item.add(*(row(f"u{n}") for n in range(9)))
+    world.store.commits.clear()
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.equals_truth()
+    kinds = [
+        "rows" if w.upserts else "removals" if w.removals else "cursor" for s, w in world.store.commits if s.run > 1
+    ]
+    assert kinds.index("removals") > kinds.index("rows")
+    cursors = [s.cursor for s, w in world.store.commits if w.upserts or w.removals]
+    assert len(set(cursors)) == 1, "the cursor moved before the last commit"
+
+
+def test_a_change_set_that_the_store_finds_too_large_is_streamed(world: World) -> None:
+    world.store.max_writes = 3
+    item = world.connected("1", *(row(f"t{n}") for n in range(20)))
+    world.settle()
+    assert world.equals_truth()
+    item.remove(*(f"t{n}" for n in range(20)))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.rows() == {}
+
+
+def test_data_that_changes_while_it_is_paged_is_read_again_from_the_first_cursor(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(6)))
+    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "X", PagingInterrupted)] * 3))
+    item.add(row("late"))
+    assert world.sync() is Outcome.DONE
+    assert world.equals_truth()
+
+
+def test_data_that_never_stops_changing_ends_the_attempt_not_the_process(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "X", PagingInterrupted)] * 6))
+    assert world.sync() is Outcome.AGAIN
+    assert world.state().error is not None
+    world.settle()
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("streaming")
+def test_rows_streamed_then_taken_back_by_plaid_and_named_by_nobody_are_gone(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(8)))
+
+    def take_back(at: int) -> None:
+        if at == 6:
+            world.bank.mutate_at_page = None
+            item.remove("t0", "t1")
+            item.epoch += 1
+
+    world.bank.mutate_at_page = take_back
+    world.settle()
+    assert item.epoch == 1
+    assert world.equals_truth()
+    assert "t0" not in world.rows()
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_suspect_row_that_comes_again_as_modified_is_kept(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(8)))
+
+    def change(at: int) -> None:
+        if at == 6:
+            world.bank.mutate_at_page = None
+            item.modify(row("t0", name="changed"))
+            item.epoch += 1
+
+    world.bank.mutate_at_page = change
+    world.settle()
+    assert world.equals_truth()
+    assert world.rows()["t0"]["name"] == "changed"
+
+
+def test_a_rejected_cursor_makes_one_full_read_and_rows_that_do_not_come_again_go(world: World) -> None:
+    item = world.connected("1", row("t1"), row("t2"))
+    world.settle()
+    item.log = [("added", "t2", row("t2")), ("added", "t3", row("t3"))]
+    world.bank.fail("changes", problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_a_cursor_that_is_rejected_again_and_again_is_an_operators_matter(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.bank.fail("changes", *([problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)] * 2))
+    assert world.sync() is Outcome.DONE
+    assert world.state().status is SyncStatus.FAILED
+    assert world.store.connections["1"].status is ItemStatus.GOOD
+
+
+def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_status(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "INSTITUTION_DOWN")] * 3))
+    assert [world.sync(task="a") for _ in range(3)] == [Outcome.AGAIN, Outcome.AGAIN, Outcome.DONE]
+    state = world.state()
+    assert state.status is SyncStatus.FAILED
+    assert state.error is not None
+    assert (state.error.code, state.error.retryable, state.error.request_id) == ("INSTITUTION_DOWN", True, "r1")
+    assert state.next_retry_at is not None
+    assert world.store.connections["1"].status is ItemStatus.GOOD
+    assert world.tick() == 0
+    world.clock.move(timedelta(minutes=1))
+    assert world.tick() == 1
+    assert world.state().status is SyncStatus.PENDING
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_itself(world: World) -> None:
+    world.connected("1", row("t1"))
+    needed = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.bank.fail("changes", needed)
+    assert world.sync() is Outcome.DONE
+    assert world.state().status is SyncStatus.FAILED
+    assert world.state().next_retry_at is None
+    connection = world.store.connections["1"]
+    assert (connection.status, connection.action, connection.error_code) == ("bad", "reconnect", "ITEM_LOGIN_REQUIRED")
+    world.clock.move(timedelta(hours=25))
+    world.tick()
+    world.settle()
+    connection = world.store.connections["1"]
+    assert (connection.status, connection.action, connection.error_code) == ("good", None, None)
+
+
+def test_only_one_of_eight_deliveries_of_a_task_works(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(4)))
+    outcomes: list[Outcome] = []
+
+    def deliver_again(name: str) -> None:
+        if name == "bank.changes":
+            outcomes.extend(world.sync(task="a") for _ in range(7 - len(outcomes)))
+
+    world.calls.before = deliver_again
+    assert world.sync(task="a") is Outcome.DONE
+    assert outcomes == [Outcome.AGAIN] * 7
+    assert world.equals_truth()
+    assert {s.lease_owner for s, _ in world.store.commits if s.lease_owner} == {"a#0"}
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(4)))
+
+    def sleep_too_long(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            world.clock.move(LEASE)
+            assert world.sync(task="other") is Outcome.DONE
+
+    world.calls.before = sleep_too_long
+    assert world.sync(task="slow") is Outcome.DONE
+    assert world.equals_truth()
+    last, _ = world.store.commits[-1]
+    assert (last.status, last.run) == (SyncStatus.COMPLETED, 2)
+
+
+def test_requests_during_a_run_make_exactly_one_more(world: World) -> None:
+    item = world.connected("1", row("t1"))
+
+    def ask(name: str) -> None:
+        if name == "bank.changes" and world.state().requested < 5:
+            loaded = world.store.states["1"]
+            item.add(row(f"during{loaded.state.requested}"))
+            world.store.save(loaded.state.request(now=world.clock.now()), expected=loaded.version)
+            ask(name)
+
+    world.calls.before = ask
+    world.sync()
+    world.calls.before = None
+    assert len(world.queue.tasks) == 1
+    world.settle()
+    assert world.state().run == 2
+    assert world.equals_truth()
+
+
+def test_what_a_user_wrote_on_a_pending_row_moves_to_the_posted_one(world: World) -> None:
+    item = world.connected("1", row("p1", pending=True), row("p2", pending=True))
+    world.settle()
+    world.store.write_note("1", "p1", "lunch with Bob")
+    item.remove("p1", "p2")
+    item.add(row("t1", pending_transaction_id="p1"), row("t2", pending_transaction_id="p2"))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.equals_truth()
+    assert world.store.rows["1"]["t1"]["user"] == {"note": "lunch with Bob"}
+    assert "user" not in world.store.rows["1"]["t2"]
+
+
+def test_a_note_written_in_the_very_moment_of_the_change_is_not_lost(world: World) -> None:
+    item = world.connected("1", row("p1", pending=True))
+    world.settle()
+    item.remove("p1")
+    item.add(row("t1", pending_transaction_id="p1"))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+
+    def write(name: str) -> None:
+        if name == "store.save" and world.calls.log[-2:] == ["bank.accounts", "store.save"]:
+            world.calls.before = None
+            world.store.write_note("1", "p1", "just now")
+
+    world.calls.before = write
+    world.settle()
+    assert world.store.rows["1"]["t1"]["user"] == {"note": "just now"}
+    assert "p1" not in world.store.rows["1"]
+
+
+def test_a_note_survives_every_change_of_its_row(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    world.store.write_note("1", "t1", "mine")
+    item.modify(row("t1", amount="99.00"))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
+    assert world.rows()["t1"]["amount"] == "99.00"
+
+
+def test_accounts_are_written_when_anything_changed_and_only_then(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    assert set(world.store.account_rows["1"]) == {"checking"}
+    item.accounts = [account(), account("savings")]
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert set(world.store.account_rows["1"]) == {"checking", "savings"}
+    assert world.store.connections["1"].account_ids == ("checking", "savings")
+
+
+def test_a_task_for_a_connection_that_is_gone_is_acknowledged(world: World) -> None:
+    assert world.sync("nobody") is Outcome.DONE
