@@ -92,7 +92,15 @@ class View:
     def progress(self) -> Iterator[Callable[[Document], None]]:
         """Shows progress documents as they come: a bar, or a line for each."""
         if not self.console.is_terminal:
-            yield lambda document: self.console.print(f"  {escape(self._line(document))}", soft_wrap=True)
+            said = ""
+
+            def say(document: Document) -> None:
+                nonlocal said
+                if (line := self._line(document)) != said:
+                    said = line
+                    self.console.print(f"  {escape(line)}", soft_wrap=True)
+
+            yield say
             return
         columns = [SpinnerColumn(), BarColumn(36), TextColumn("{task.description}"), TimeElapsedColumn()]
         with Progress(*columns, console=self.console) as bar:
@@ -111,7 +119,7 @@ class View:
         parts = [document["status"]]
         if document.get("stage") and document["stage"] != document["status"]:
             parts.append(str(document["stage"]))
-        parts += [f"{document.get('added', 0)} transactions", f"{document.get('pages', 0)} pages"]
+        parts += [f"{document.get('added', 0):,} transactions", f"page {document.get('pages', 0)}"]
         if document.get("percent") is not None:
             parts.append(f"{document['percent']:.0f} %")
         if document["status"] == "completed" and not document["history_complete"]:
@@ -147,7 +155,7 @@ class View:
         for account in sorted(accounts, key=lambda row: (row["type"], row.get("mask") or "", row["name"])):
             balances = account["balances"]
             currency = currency_of(balances)
-            kind = " · ".join(filter(None, [account["type"], account.get("subtype")]))
+            kind = account.get("subtype") or account["type"]
             amounts = [money(balances.get(name), currency) for name in ("available", "current", "limit")]
             table.add_row(escape(account["name"]), escape(account.get("mask") or "-"), kind, *amounts)
         return table

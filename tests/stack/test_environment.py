@@ -1,0 +1,80 @@
+"""Which Plaid the functions talk to, and with what."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from emulators import environment
+from emulators.environment import Plaid
+from emulators.ports import Ports, StackError
+from emulators.setup import LOCAL
+
+PORTS = Ports.at(2000)
+KEYS = {"PLAID_CLIENT_ID": "id", "PLAID_SECRET": "secret"}
+WEBHOOK = "http://127.0.0.1:7000/api/v1/bank/webhook"
+
+
+@pytest.mark.parametrize("given", [{}, KEYS, {"PLAID_ENV": "sandbox"}, {"PLAID_ENV": "", "PLAID_BASE_URL": ""}])
+def test_without_a_host_or_keys_for_one_it_is_the_simulator(given: dict[str, str]) -> None:
+    plaid = Plaid.choose(PORTS, given)
+    assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (True, "http://127.0.0.1:10099", WEBHOOK)
+    assert plaid.client_id
+    assert plaid.secret
+
+
+@pytest.mark.parametrize("name", ["sandbox", "production"])
+def test_keys_and_an_environment_mean_the_real_host_without_webhooks(name: str) -> None:
+    plaid = Plaid.choose(PORTS, KEYS | {"PLAID_ENV": name})
+    assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (False, f"https://{name}.plaid.com", None)
+    assert (plaid.client_id, plaid.secret, plaid.environment) == ("id", "secret", name)
+
+
+def test_a_given_webhook_address_is_used_with_the_real_hosts() -> None:
+    given = KEYS | {"PLAID_ENV": "sandbox", "WEBHOOK_URL": "https://tunnel.example/hook"}
+    assert Plaid.choose(PORTS, given).webhook_url == "https://tunnel.example/hook"
+
+
+def test_an_own_host_takes_the_simulators_place() -> None:
+    plaid = Plaid.choose(PORTS, {"PLAID_BASE_URL": "http://127.0.0.1:9/"})
+    assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (False, "http://127.0.0.1:9", WEBHOOK)
+
+
+@pytest.mark.parametrize("given", [{"PLAID_ENV": "development"}, {"PLAID_ENV": "production"}])
+def test_an_environment_that_cannot_be_used_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(StackError, match="PLAID_ENV"):
+        Plaid.choose(PORTS, given)
+
+
+def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/real/key.json")
+    monkeypatch.setattr(environment, "keyset", lambda: "{}")
+    told = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in told
+    assert told["HOME"].startswith(str(LOCAL))
+    assert told["METADATA_SERVER_DETECTION"] == "none"
+    assert told["PATH"].startswith(told["JAVA_HOME"])
+
+
+def test_secrets_are_written_for_this_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "private"
+    environment.write_private(path, "x")
+    environment.write_private(path, "y")
+    assert path.read_text() == "y"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_stack_of_the_clone_may_not_change_the_first_ones_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "keyset", lambda: "{}")
+    environment.write_secrets(Plaid.choose(PORTS, {}))
+    path = tmp_path / ".secret.local"
+    path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))  # pid 1 is always there
+    environment.write_secrets(Plaid.choose(PORTS, {}))  # the same keys: fine
+    path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))
+    with pytest.raises(StackError, match=r"pid 1\b"):
+        environment.write_secrets(Plaid.choose(PORTS, KEYS))
