@@ -95,7 +95,7 @@ class Sim:
     def link(
         self,
         username: str = "user_good",
-        password: str | Json = "pass_good",  # noqa: S107 - Plaid's published test login
+        password: str | Json = "pass_good",
         *,
         institution_id: str = BANK,
         products: list[str] | None = None,
@@ -134,7 +134,9 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def running(self) -> Iterator[str]:
-        listener = socket.socket()
+        listener = socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # asyncio asks for TCP by number
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=self.run, args=([listener],), daemon=True)
         thread.start()
