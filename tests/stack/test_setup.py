@@ -1,0 +1,176 @@
+"""The set-up does what is missing, once, and repairs what was broken off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from emulators import setup
+from emulators.setup import ROOT, SetupError
+
+
+def run_setup() -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "emulators" / "setup.py"), "--tests"]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+
+
+def test_a_second_run_installs_nothing_and_is_quick() -> None:
+    started = time.monotonic()
+    done = run_setup()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert time.monotonic() - started < 5
+
+
+class Installer:
+    """Stands for npm and pip: notes the commands, makes what they make, may break off."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands: list[list[str]] = []
+        self.breaks = False
+        installer = self
+
+        def run(
+            task: setup.Task, command: Sequence[str], env: setup.Environment, cwd: Path = ROOT, **_: object
+        ) -> None:
+            installer.commands.append([Path(command[0]).name, *command[1:]])
+            if "venv" in command:
+                (Path(command[-1]) / "bin").mkdir(parents=True)
+                (Path(command[-1]) / "bin" / "python").symlink_to(sys.executable)
+            elif command[0] == "npm":
+                shutil.rmtree(cwd / "node_modules", ignore_errors=True)
+                (cwd / "node_modules").mkdir()
+            if installer.breaks:
+                raise SetupError("broken off")
+
+        monkeypatch.setattr(setup.Task, "run", run)
+
+
+@pytest.fixture
+def installer(monkeypatch: pytest.MonkeyPatch) -> Installer:
+    return Installer(monkeypatch)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(setup, "LOCAL", tmp_path / ".local")
+    monkeypatch.setattr(setup, "JARS", tmp_path / ".local" / "emulators")
+    return tmp_path
+
+
+def test_the_environment_is_made_once_and_again_after_a_break(clone: Path, installer: Installer) -> None:
+    installer.breaks = True
+    with pytest.raises(SetupError):
+        setup.make_venv()
+    installer.commands.clear()
+    (clone / "venv" / "half-made").touch()
+    installer.breaks = False
+    setup.make_venv()
+    assert [command[2] for command in installer.commands] == ["venv", "pip"]
+    installer.commands.clear()
+    assert not (clone / "venv" / "half-made").exists()
+    setup.make_venv()
+    assert installer.commands == []
+
+
+def test_changed_requirements_are_installed_into_the_environment_there_is(clone: Path, installer: Installer) -> None:
+    setup.make_venv()
+    installer.commands.clear()
+    (clone / "requirements-dev.txt").write_text("something-new==1")
+    setup.make_venv()
+    assert [command[1:4] for command in installer.commands] == [["-m", "pip", "install"]]
+
+
+def test_a_moved_clone_gets_a_new_environment(
+    clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.make_venv()
+    installer.commands.clear()
+    moved = clone / "moved"
+    shutil.copytree(clone / "venv", moved / "venv", symlinks=True)
+    monkeypatch.setattr(setup, "VENV", moved / "venv")
+    setup.make_venv()
+    assert ["-m", "venv"] in [command[1:3] for command in installer.commands]
+
+
+def test_node_modules_are_made_once_and_again_after_a_break(clone: Path, installer: Installer) -> None:
+    installer.breaks = True
+    with pytest.raises(SetupError):
+        setup.make_node_modules(clone, "x")
+    installer.breaks = False
+    setup.make_node_modules(clone, "x")
+    setup.make_node_modules(clone, "x")
+    assert [command[:2] for command in installer.commands] == [["npm", "ci"]] * 2
+    (clone / "package-lock.json").write_text('{"changed": true}')
+    setup.make_node_modules(clone, "x")
+    assert len(installer.commands) == 3
+
+
+def test_the_jar_is_downloaded_where_that_works(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def download(task: setup.Task, command: Sequence[str], *_: object, **__: object) -> None:
+        calls.append(command[-1])
+        (setup.JARS / "cloud-firestore-emulator-v1.2.3.jar").touch()
+
+    monkeypatch.setattr(setup.Task, "run", download)
+    setup.make_firestore_jar()
+    setup.make_firestore_jar()
+    assert calls == ["setup:emulators:firestore"]
+    assert json.loads((setup.JARS / "firestore.json").read_text())["version"] is None
+
+
+def test_else_the_cloud_sdks_jar_is_wrapped(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+    installer.breaks = True
+    jar = clone / ("long " * 30) / "emulator.jar"
+    jar.parent.mkdir()
+    jar.touch()
+    monkeypatch.setattr(setup, "cloud_sdk_jar", lambda: jar)
+    setup.make_firestore_jar()
+    setup.make_firestore_jar()
+    assert len(installer.commands) == 1
+    version = json.loads((setup.JARS / "firestore.json").read_text())["version"]
+    with zipfile.ZipFile(setup.JARS / f"cloud-firestore-emulator-v{version}.jar") as wrapper:
+        manifest = wrapper.read("META-INF/MANIFEST.MF")
+    assert all(len(line) <= 72 for line in manifest.split(b"\r\n"))
+    assert f"Class-Path: {jar.as_uri()}\r\n" in manifest.decode().replace("\r\n ", "")
+
+
+def test_else_one_line_says_what_is_missing(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+    installer.breaks = True
+    monkeypatch.setattr(setup, "cloud_sdk_jar", lambda: None)
+    with pytest.raises(SetupError, match=r"^set-up: the Firestore emulator .*gcloud components install") as raised:
+        setup.make_firestore_jar()
+    assert "\n" not in str(raised.value)
+
+
+def test_an_old_node_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "output_of", lambda command, **_: "v18.1.0")
+    with pytest.raises(SetupError, match=r"Node 20 or newer is needed \(found v18.1.0\)"):
+        setup.check_node()
+
+
+def test_a_machine_without_python_3_11_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "output_of", lambda command, **_: None)
+    with pytest.raises(SetupError, match=r"no Python 3\.11"):
+        setup.base_python()
+
+
+def test_the_locks_name_no_private_registry() -> None:
+    for lock in (ROOT / "emulators" / "package-lock.json", ROOT / "tests" / "js" / "package-lock.json"):
+        packages = json.loads(lock.read_text())["packages"].values()
+        addresses = [package["resolved"] for package in packages if "resolved" in package]
+        assert all(address.startswith("https://registry.npmjs.org/") for address in addresses)
+    for lock in (ROOT / "requirements.txt", ROOT / "requirements-dev.txt"):
+        assert "://" not in "".join(line for line in lock.read_text().splitlines() if not line.strip().startswith("#"))
