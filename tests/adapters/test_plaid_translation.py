@@ -1,0 +1,176 @@
+"""Plaid's answers and errors in our words."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters import plaid_rows
+from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.transaction import History
+
+ROW: dict[str, Any] = {"transaction_id": "t", "account_id": "a", "date": "2026-01-02", "amount": Decimal("1.10")}
+
+
+def body(**changes: Any) -> str:
+    plain = {
+        "error_type": "ITEM_ERROR",
+        "error_code": "ITEM_LOGIN_REQUIRED",
+        "error_message": "vendor words with access-sandbox-11111111-2222-3333-4444-555555555555",
+        "display_message": None,
+        "request_id": "0123456789abcde",
+    }
+    return json.dumps(plain | changes)
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "added": [],
+        "modified": [],
+        "removed": [],
+        "accounts": [],
+        "next_cursor": "c",
+        "has_more": False,
+        "transactions_update_status": "HISTORICAL_UPDATE_COMPLETE",
+        "request_id": "r",
+    }
+    return plain | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "http", "fault", "status", "action"),
+    [
+        ({}, 400, Fault.USER, ItemStatus.BAD, Action.RECONNECT),
+        ({"error_code": "NO_ACCOUNTS"}, 400, Fault.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS),
+        ({"error_code": "ITEM_NOT_FOUND"}, 400, Fault.TERMINAL, ItemStatus.ERROR, Action.RELINK),
+        ({"error_code": "SOMETHING_NEW"}, 400, Fault.CONFIGURATION, None, None),
+        ({"error_type": "INSTITUTION_ERROR", "error_code": "INSTITUTION_DOWN"}, 400, Fault.TRANSIENT, None, None),
+        ({"error_type": "INSTITUTION_ERROR", "error_code": "SOMETHING_NEW"}, 400, Fault.TRANSIENT, None, None),
+        ({"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}, 500, Fault.TRANSIENT, None, None),
+        ({"error_type": "API_ERROR", "error_code": "PLANNED_MAINTENANCE"}, 503, Fault.TRANSIENT, None, None),
+        ({"error_type": "INVALID_INPUT", "error_code": "INVALID_API_KEYS"}, 400, Fault.CONFIGURATION, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 500, Fault.TRANSIENT, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 429, Fault.TRANSIENT, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 400, Fault.CONFIGURATION, None, None),
+        (
+            {"error_type": "RATE_LIMIT_EXCEEDED", "error_code": "CREDITS_EXHAUSTED"},
+            429,
+            Fault.CONFIGURATION,
+            None,
+            None,
+        ),
+    ],
+)
+def test_what_is_done_about_an_error_is_read_from_its_body(
+    changes: dict[str, str], http: int, fault: Fault, status: ItemStatus | None, action: Action | None
+) -> None:
+    error = translated(http, body(**changes))
+    assert (error.fault, error.item_status, error.action) == (fault, status, action)
+    assert error.request_id == "0123456789abcde"
+
+
+def test_plaids_own_words_go_nowhere() -> None:
+    error = translated(400, body())
+    assert "access-" not in f"{error} {error!r} {error.details()}"
+
+
+def test_a_rate_limit_waits_for_plaids_minute_or_longer_if_it_says_so() -> None:
+    limited = body(error_type="RATE_LIMIT_EXCEEDED", error_code="TRANSACTIONS_SYNC_LIMIT")
+    assert translated(429, limited).retry_after_seconds == 60
+    assert translated(429, limited, retry_after="300").retry_after_seconds == 300
+    assert translated(429, limited, retry_after="tomorrow").retry_after_seconds == 60
+
+
+def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> None:
+    interrupted = body(error_type="TRANSACTIONS_ERROR", error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION")
+    foreign = body(
+        error_type="INVALID_REQUEST",
+        error_code="INVALID_FIELD",
+        error_message="cursor not associated with access_token",
+    )
+    assert isinstance(translated(400, interrupted), PagingInterrupted)
+    assert isinstance(translated(400, foreign), CursorRejected)
+    other = body(error_type="INVALID_REQUEST", error_code="INVALID_FIELD", error_message="count is too large")
+    assert not isinstance(translated(400, other), CursorRejected)
+
+
+@given(st.binary(max_size=60) | st.just(b"<html>502 Bad Gateway</html>") | st.just(b"[]") | st.just(b"null"))
+def test_whatever_stands_in_the_way_of_plaid_is_an_outage(junk: bytes) -> None:
+    assert translated(502, junk).fault is Fault.TRANSIENT
+
+
+def test_no_error_gives_a_status_without_a_way_out() -> None:
+    assert all(meaning.action for meaning in BY_CODE.values() if meaning.status)
+
+
+def test_amounts_are_exact() -> None:
+    for text in ("12.50", "0.0000001", "-3", "1E-7", "123456789012345.123456789"):
+        amount = json.loads(text, parse_float=Decimal)
+        stored = plaid_rows.transaction({**ROW, "amount": amount})["amount"]
+        assert Decimal(stored) == Decimal(text)
+        assert "E" not in stored
+    assert plaid_rows.transaction({**ROW, "amount": Decimal("12.50")})["amount"] == "12.50"
+
+
+def test_nulls_and_unknown_values_hurt_nobody() -> None:
+    optional = (
+        *(
+            "name",
+            "merchant_name",
+            "pending",
+            "pending_transaction_id",
+            "payment_channel",
+            "counterparties",
+            "location",
+        ),
+        *("personal_finance_category", "datetime", "iso_currency_code", "authorized_date", "website", "logo_url"),
+    )
+    assert plaid_rows.transaction(ROW | dict.fromkeys(optional))["pending"] is False
+    assert plaid_rows.transaction({**ROW, "payment_channel": "by pigeon"})["payment_channel"] == "by pigeon"
+    assert plaid_rows.transaction({**ROW, "datetime": "not a time"})["datetime"] is None
+    assert plaid_rows.account({"account_id": "a", "balances": None})["balances"]["current"] is None
+
+
+@pytest.mark.parametrize("missing", ["transaction_id", "account_id", "date", "amount"])
+@pytest.mark.parametrize("value", [None, "", 0.5, True, "a/b", "..", "absent"])
+def test_a_row_without_what_it_cannot_do_without_stops_the_page(missing: str, value: Any) -> None:
+    broken = {k: v for k, v in ROW.items() if k != missing} | ({} if value == "absent" else {missing: value})
+    if missing == "date" and isinstance(value, str) and value != "absent":
+        return
+    with pytest.raises(plaid_rows.Unusable):
+        plaid_rows.page(answer(added=[broken]), size=1)
+
+
+@pytest.mark.parametrize("field", ["added", "modified", "removed", "next_cursor", "has_more"])
+def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> None:
+    broken = answer()
+    del broken[field]
+    with pytest.raises(plaid_rows.Unusable):
+        plaid_rows.page(broken, size=1)
+    with pytest.raises(plaid_rows.Unusable):
+        plaid_rows.page(answer(has_more=True, next_cursor=""), size=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "cursor", "history"),
+    [
+        ("NOT_READY", "", History.NOT_READY),
+        ("INITIAL_UPDATE_COMPLETE", "c", History.RECENT),
+        ("HISTORICAL_UPDATE_COMPLETE", "c", History.COMPLETE),
+        ("HISTORICAL_UPDATE_COMPLETE", "", History.COMPLETE),  # only investment accounts
+        ("TRANSACTIONS_UPDATE_STATUS_UNKNOWN", "", History.NOT_READY),
+        ("TRANSACTIONS_UPDATE_STATUS_UNKNOWN", "c", History.RECENT),
+        (None, None, History.NOT_READY),
+    ],
+)
+def test_how_much_history_there_is(status: str | None, cursor: str | None, history: History) -> None:
+    page = plaid_rows.page(answer(transactions_update_status=status, next_cursor=cursor), size=1)
+    assert page.history is history
+    assert page.next_cursor == (cursor or None)

@@ -1,0 +1,156 @@
+"""Only Plaid's webhooks pass, and nobody can make us flood Plaid."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from shared.adapters.plaid_webhooks import KEY_KEPT, MAX_FETCHES_PER_MINUTE, WebhookVerifier
+from shared.domain.errors import Fault, Unauthenticated, Unavailable
+from tests.fakes import FakeClock, problem
+
+BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
+
+
+class Plaid:
+    """Plaid's side: keys by id, and a count of how often they were asked for."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.keys = {"k1": ec.generate_private_key(ec.SECP256R1())}
+        self.expired: dict[str, float] = {}
+        self.fetches = 0
+        self.down = False
+        self.verifier = WebhookVerifier(fetch_key=self.fetch, clock=self.clock)
+
+    def fetch(self, kid: str) -> dict[str, Any]:
+        self.fetches += 1
+        if self.down:
+            raise problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+        if kid not in self.keys:
+            raise problem(Fault.CONFIGURATION, "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
+        jwk: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.keys[kid].public_key()))
+        return jwk | {"alg": "ES256", "kid": kid, "use": "sig", "expired_at": self.expired.get(kid)}
+
+    def sign(self, body: bytes = BODY, *, kid: str = "k1", age: float = 0, key: Any = None, **claims: Any) -> str:
+        now = self.clock.at.timestamp()
+        payload = {"iat": int(now - age), "request_body_sha256": hashlib.sha256(body).hexdigest()} | claims
+        return jwt.encode(payload, key or self.keys[kid], algorithm="ES256", headers={"kid": kid})
+
+
+@pytest.fixture
+def plaid() -> Plaid:
+    return Plaid()
+
+
+def refused(plaid: Plaid, signed: str, body: bytes = BODY) -> bool:
+    with pytest.raises(Unauthenticated):
+        plaid.verifier.verify(signed, body)
+    return True
+
+
+def test_a_webhook_of_plaids_passes_and_its_key_is_fetched_once(plaid: Plaid) -> None:
+    for _ in range(5):
+        plaid.verifier.verify(plaid.sign(), BODY)
+    assert plaid.fetches == 1
+
+
+@pytest.mark.parametrize("age", [301, -90])
+def test_too_old_or_from_the_future_is_refused(plaid: Plaid, age: float) -> None:
+    assert refused(plaid, plaid.sign(age=age))
+
+
+@pytest.mark.parametrize("body", [b"", BODY + b" ", BODY.replace(b"  ", b" ")])
+def test_another_body_by_as_little_as_a_space_is_refused(plaid: Plaid, body: bytes) -> None:
+    assert refused(plaid, plaid.sign(), body)
+
+
+@pytest.mark.parametrize("signed", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+def test_junk_is_refused_without_asking_plaid(plaid: Plaid, signed: str) -> None:
+    assert refused(plaid, signed)
+    assert plaid.fetches == 0
+
+
+def test_another_algorithm_is_refused_without_asking_plaid(plaid: Plaid) -> None:
+    secret = "s" * 32
+    claims = {"iat": int(plaid.clock.at.timestamp()), "request_body_sha256": hashlib.sha256(BODY).hexdigest()}
+    assert refused(plaid, jwt.encode(claims, secret, algorithm="HS256", headers={"kid": "k1"}))
+    none = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k1"}').rstrip(b"=").decode()
+    assert refused(plaid, f"{none}.e30.")
+    assert plaid.fetches == 0
+
+
+@pytest.mark.parametrize("kid", ["../../x", "k" * 65, "a b", ""])
+def test_a_key_id_that_is_none_is_not_sent_to_plaid(plaid: Plaid, kid: str) -> None:
+    assert refused(plaid, plaid.sign(key=plaid.keys["k1"], kid=kid))
+    assert plaid.fetches == 0
+
+
+@pytest.mark.parametrize("claims", [{"iat": None}, {"iat": "now"}, {"iat": True}, {"request_body_sha256": None}])
+def test_claims_that_are_missing_or_of_the_wrong_kind_are_refused(plaid: Plaid, claims: dict[str, Any]) -> None:
+    assert refused(plaid, plaid.sign(**claims))
+
+
+def test_a_wrong_signature_is_refused_after_one_more_look_at_the_key(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    assert refused(plaid, plaid.sign(key=ec.generate_private_key(ec.SECP256R1())))
+    assert plaid.fetches == 2
+
+
+def test_a_replaced_key_is_learnt(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    plaid.keys["k1"] = ec.generate_private_key(ec.SECP256R1())
+    plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def test_a_retired_key_signs_nothing_new(plaid: Plaid) -> None:
+    plaid.expired["k1"] = plaid.clock.at.timestamp() - 60
+    assert refused(plaid, plaid.sign())
+    plaid.verifier.verify(plaid.sign(age=120), BODY)
+
+
+def test_a_key_is_looked_at_again_after_a_while(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
+    plaid.expired["k1"] = plaid.clock.at.timestamp() - 60
+    assert refused(plaid, plaid.sign())
+
+
+def test_unknown_keys_cannot_be_used_to_flood_plaid(plaid: Plaid) -> None:
+    outsider = ec.generate_private_key(ec.SECP256R1())
+    answers = set()
+    for n in range(500):
+        try:
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+        except (Unauthenticated, Unavailable) as error:
+            answers.add(error.status)
+    assert plaid.fetches <= MAX_FETCHES_PER_MINUTE
+    assert answers == {"UNAUTHENTICATED", "UNAVAILABLE"}
+    for _ in range(50):
+        assert refused(plaid, plaid.sign(key=outsider, kid="random-0"))
+    assert plaid.fetches <= MAX_FETCHES_PER_MINUTE
+
+
+def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    outsider = ec.generate_private_key(ec.SECP256R1())
+    for n in range(50):
+        with pytest.raises((Unauthenticated, Unavailable)):
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
+    plaid.down = True
+    with pytest.raises(Unavailable):
+        plaid.verifier.verify(plaid.sign(), BODY)
+    plaid.down = False
+    plaid.verifier.verify(plaid.sign(), BODY)

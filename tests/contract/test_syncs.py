@@ -1,0 +1,272 @@
+"""What the stories rely on in the port `Syncs`: the same tests over the fake and over Firestore."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from emulators.stack import Stack
+from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_intents import FirestoreIntents
+from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.progress import Stage, SyncState
+from shared.ports import Connections, Intent, Intents, Loaded, Syncs, Writes
+from tests.fakes import FakeIntents, FakeStore, account, row
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@dataclass
+class Ports:
+    syncs: Syncs
+    connections: Connections
+    intents: Intents
+    write_user: Callable[[str, str, dict[str, Any]], None]
+    row: Callable[[str, str], dict[str, Any] | None]
+
+
+def _fake() -> Ports:
+    store = FakeStore()
+
+    def write_user(connection_id: str, transaction_id: str, user: dict[str, Any]) -> None:
+        fields = store.rows[connection_id][transaction_id]
+        store._put_row(connection_id, transaction_id, {**fields, "user": user})
+
+    return Ports(store, store, FakeIntents(store), write_user, lambda c, t: store.rows[c].get(t))
+
+
+def _firestore(client: Any) -> Ports:
+    def document(connection_id: str, transaction_id: str) -> Any:
+        return client.document("bank_connections", connection_id, "bank_transactions", transaction_id)
+
+    return Ports(
+        FirestoreSyncs(client),
+        FirestoreConnections(client),
+        FirestoreIntents(client),
+        lambda c, t, user: document(c, t).update({"user": user}) and None,
+        lambda c, t: document(c, t).get().to_dict(),
+    )
+
+
+@pytest.fixture(scope="module")
+def firestore_client(stack: Stack) -> Iterator[Any]:
+    from google.cloud import firestore
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
+        client = firestore.Client(project="demo-bank")
+    yield client
+    client.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def ports(request: pytest.FixtureRequest) -> Ports:
+    return _fake() if request.param == "fake" else _firestore(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def name() -> str:
+    return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+def connect(ports: Ports, name: str) -> Loaded:
+    intent = Intent(f"intent-{name}", "alice", name, NOW, "a")
+    _, version, new = ports.intents.begin(intent)
+    assert new
+    ports.connections.create(
+        BankConnection(
+            connection_id=name,
+            app_user_id="alice",
+            institution_id="ins_1",
+            item_id=f"item-{name}",
+            created_at=NOW,
+            updated_at=NOW,
+        ),
+        token=SealedToken(ciphertext="c", key_id="k"),
+        accounts=[account()],
+        state=SyncState.new(connection_id=name, app_user_id="alice", now=NOW),
+        settles=(intent, version),
+    )
+    return loaded(ports, name)
+
+
+def loaded(ports: Ports, name: str) -> Loaded:
+    found = ports.syncs.load(name)
+    assert found is not None
+    return found
+
+
+def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    assert before.state == SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
+    found = ports.connections.find_by_item(f"item-{name}")
+    assert found is not None
+    assert found == ports.connections.find(name)
+    assert ports.connections.of_user("alice", institution_id="ins_1")
+    assert ports.connections.accounts_of(name) == [account()]
+    assert ports.connections.credentials(name) == SealedToken(ciphertext="c", key_id="k")
+
+
+def test_what_is_not_there_is_none(ports: Ports, name: str) -> None:
+    assert ports.syncs.load(name) is None
+    assert ports.connections.find(name) is None
+    assert ports.connections.find_by_item(name) is None
+    assert ports.connections.credentials(name) is None
+    assert not ports.connections.describe(name, {"institution_name": "x"})
+
+
+def test_an_intent_is_stored_once_and_changed_only_by_whoever_read_it(ports: Ports, name: str) -> None:
+    intent = Intent(f"intent-{name}", "alice", name, NOW, "a")
+    _, version, _ = ports.intents.begin(intent)
+    stored, again, new = ports.intents.begin(Intent(f"intent-{name}", "bob", "x", NOW, "b"))
+    assert (stored, new) == (intent, False)
+    changed = Intent(f"intent-{name}", "alice", name, NOW, "", answer={"connection_id": name})
+    newer = ports.intents.update(changed, expected=again)
+    with pytest.raises(Conflict):
+        ports.intents.update(intent, expected=version)
+    with pytest.raises(Conflict):
+        ports.intents.forget(intent.intent_id, expected=version)
+    found = ports.intents.find(intent.intent_id)
+    assert found is not None
+    assert found[0] == changed
+    ports.intents.forget(intent.intent_id, expected=newer)
+    assert ports.intents.find(intent.intent_id) is None
+
+
+def test_a_connection_is_not_created_under_an_intent_that_changed(ports: Ports, name: str) -> None:
+    connect(ports, name)
+    intent = Intent(f"intent-{name}", "alice", name, NOW, "a")
+    _, version, _ = ports.intents.begin(intent)
+    connection = ports.connections.find(name)
+    assert connection is not None
+    token = SealedToken(ciphertext="other", key_id="k")
+    state = SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
+    with pytest.raises(Conflict):
+        ports.connections.create(connection, token=token, accounts=[], state=state, settles=(intent, version))
+    assert ports.connections.credentials(name) != token
+
+
+def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, streaming=True, added=3)
+    ports.syncs.save(state, expected=before.version)
+    assert loaded(ports, name).state == state
+
+
+def test_whoever_comes_second_is_refused_and_nothing_of_it_is_written(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    first = before.state.claim(now=NOW, owner="first")
+    second = before.state.claim(now=NOW, owner="second")
+    ports.syncs.save(first, expected=before.version)
+    with pytest.raises(Conflict):
+        ports.syncs.save(second, expected=before.version, writes=Writes(upserts=(row("t1"),)))
+    assert loaded(ports, name).state == first
+    assert ports.row(name, "t1") is None
+
+
+def test_each_commit_answers_with_the_version_that_the_next_one_compares(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    version, state = before.version, before.state.claim(now=NOW, owner="me")
+    for _ in range(3):
+        version = ports.syncs.save(state, expected=version)
+        state = state.advance(now=NOW, stage=Stage.FETCHING)
+    with pytest.raises(Conflict):
+        ports.syncs.save(state, expected=before.version)
+
+
+def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    special = row("t2", datetime=at, counterparties=[{"name": "Bob", "confidence": 0.5}], location={"lat": 1.5})
+    version = ports.syncs.save(
+        state, expected=before.version, writes=Writes(upserts=(row("t1"), special), marked=frozenset({"t1"}))
+    )
+    stored = ports.row(name, "t2")
+    assert stored is not None
+    assert {k: stored[k] for k in special} == special
+    assert ports.syncs.marked(name, [1]) == {"t1"}
+    assert ports.syncs.marked(name, [2, *range(5, 50)]) == set()
+    assert ports.syncs.transaction_ids(name) == {"t1", "t2"}
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1"),), removals=("t2", "never-there")))
+    assert ports.syncs.marked(name, [1]) == set(), "a row that comes again unmarked loses its mark"
+    assert ports.syncs.transaction_ids(name) == {"t1"}
+
+
+def test_what_users_write_is_never_touched_by_an_upsert(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=(row("t1"),)))
+    ports.write_user(name, "t1", {"note": "mine"})
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1", name="changed"),)))
+    stored = ports.row(name, "t1")
+    assert stored is not None
+    assert (stored["name"], stored["user"]) == ("changed", {"note": "mine"})
+
+
+def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    pending = (row("p1", pending=True), row("p2", pending=True), row("p3", pending=True), row("t3"))
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=pending))
+    ports.write_user(name, "p1", {"note": "old"})
+    ports.write_user(name, "p3", {"note": "pending"})
+    ports.write_user(name, "t3", {"note": "posted"})
+    successors = {"p1": "t1", "p2": "t2", "p3": "t3", "unknown": "t4"}
+    carries = ports.syncs.carries(name, successors)
+    assert {c.pending_id: c.notes for c in carries} == {"p1": {"note": "old"}, "p2": None, "p3": None}
+    posted = Writes(upserts=(row("t1"), row("t2")), removals=("p1", "p2", "p3"), carries=carries)
+    ports.write_user(name, "p1", {"note": "new"})
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    with pytest.raises(Conflict):
+        ports.syncs.save(state, expected=version, writes=posted)
+    assert ports.row(name, "t1") is None
+    posted = Writes(upserts=posted.upserts, removals=posted.removals, carries=ports.syncs.carries(name, successors))
+    ports.syncs.save(state, expected=version, writes=posted)
+    found = {i: (ports.row(name, i) or {}).get("user") for i in ("t1", "t2", "t3")}
+    assert found == {"t1": {"note": "new"}, "t2": None, "t3": {"note": "posted"}}
+    assert ports.syncs.transaction_ids(name) == {"t1", "t2", "t3"}
+
+
+def test_the_connection_is_described_in_the_same_commit(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    writes = Writes(accounts=(account("savings"),), connection={"last_sync": NOW, "account_ids": ["savings"]})
+    ports.syncs.save(state, expected=before.version, writes=writes)
+    connection = ports.connections.find(name)
+    assert connection is not None
+    assert (connection.last_sync, connection.account_ids) == (NOW, ("savings",))
+    assert connection.item_id == f"item-{name}"
+
+
+def test_only_what_is_due_is_found_longest_due_first(ports: Ports, name: str) -> None:
+    long_ago = NOW - timedelta(days=3650)
+    names = [f"{name}-{n}" for n in range(3)]
+    for n, one in enumerate(names):
+        before = connect(ports, one)
+        due_at = [long_ago + timedelta(seconds=9), long_ago, None][n]
+        ports.syncs.save(before.state.model_copy(update={"due_at": due_at}), expected=before.version)
+    found = ports.syncs.due(long_ago + timedelta(seconds=10), limit=10)
+    assert [f.state.connection_id for f in found if f.state.connection_id in names] == [names[1], names[0]]
+    assert len(ports.syncs.due(long_ago + timedelta(seconds=10), limit=1)) == 1
+    for one in names[:2]:  # leave nothing due for the schedule of other tests
+        now = loaded(ports, one)
+        ports.syncs.save(now.state.model_copy(update={"due_at": None}), expected=now.version)
+
+
+def test_a_commit_that_is_too_large_is_refused_before_anything_is_written(firestore_client: Any, name: str) -> None:
+    ports = _firestore(firestore_client)
+    before = connect(ports, name)
+    rows = tuple(row(f"t{n}", name="x" * 10_000) for n in range(450))
+    with pytest.raises(CommitTooLarge):
+        ports.syncs.save(before.state.claim(now=NOW, owner="me"), expected=before.version, writes=Writes(upserts=rows))
+    assert loaded(ports, name) == before
