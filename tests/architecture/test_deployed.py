@@ -1,0 +1,87 @@
+"""What is deployed: lazily loaded, small to import, with just the secrets and triggers that are meant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import main
+
+ROOT = Path(__file__).parents[2]
+PROBE = """
+import json, sys
+import main
+getattr(main, sys.argv[1])
+print(json.dumps(sorted(sys.modules)))
+"""
+HEAVY = {"plaid", "google.cloud.tasks_v2", "google.cloud.firestore", "tink"}
+"""Loaded on first use only: importing a function loads none of these."""
+
+
+def modules_of(function: str) -> set[str]:
+    """What a fresh worker of one function has loaded before its first request."""
+    done = subprocess.run([sys.executable, "-c", PROBE, function], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def manifest() -> dict[str, Any]:
+    """The functions as the Firebase CLI reads them."""
+    from firebase_functions.private import serving
+
+    text = serving.functions_as_yaml({name: getattr(main, name) for name in dir(main)})
+    return yaml.safe_load(text)["endpoints"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("function", main.FUNCTIONS)
+def test_a_worker_loads_its_own_function_and_nothing_heavy(function: str) -> None:
+    loaded = modules_of(function)
+    others = {f"functions.{name}" for name in main.FUNCTIONS if name != function}
+    assert not loaded & others
+    assert HEAVY & loaded == set()
+
+
+def test_every_function_has_a_module_and_every_module_is_deployed() -> None:
+    files = {path.stem for path in (ROOT / "functions").glob("*.py")} - {"__init__"}
+    assert files == set(main.FUNCTIONS) == set(dir(main))
+
+
+def test_ours_are_the_packages_that_are_imported() -> None:
+    import functions
+    import shared
+
+    assert Path(functions.__file__ or "").parent == ROOT / "functions"
+    assert Path(shared.__file__ or "").parent == ROOT / "shared"
+
+
+def test_only_functions_that_call_plaid_get_its_secret() -> None:
+    secrets = {
+        name: {s["key"] for s in endpoint.get("secretEnvironmentVariables") or ()}
+        for name, endpoint in manifest().items()
+    }
+    assert {name for name, keys in secrets.items() if keys} == {
+        "create_link_token",
+        "exchange_public_token",
+        "plaid_webhook",
+        "on_connection_created",
+        "synctransactions",
+    }
+    assert set().union(*secrets.values()) == {"PLAID_SECRET"}
+
+
+def test_triggers_queues_and_schedules_are_as_promised() -> None:
+    endpoints = manifest()
+    created = endpoints["on_connection_created"]["eventTrigger"]
+    assert created["eventType"] == "google.cloud.firestore.document.v1.created"
+    assert created["eventFilterPathPatterns"] == {"document": "bank_connections/{connection_id}"}
+    assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
+    queue = endpoints["synctransactions"]["taskQueueTrigger"]
+    # Each run stays below 50 calls a minute for its item; 2,500 are Plaid's limit for the client.
+    assert queue["rateLimits"]["maxConcurrentDispatches"] * 50 <= 2500
+    assert "_" not in "synctransactions"
+    assert {e["region"][0] for e in endpoints.values()} == {"us-central1"}

@@ -1,0 +1,278 @@
+"""The guard of the HTTP functions, through the real framework and the real main.py; only the outside is faked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from functions_framework import create_app
+
+from shared import container
+from shared.domain.errors import Unauthenticated
+from shared.settings import Settings
+from tests.fakes import FakeInstitutions, FakeProfiles
+from tests.usecases.conftest import ALICE, World
+
+MAIN = Path(__file__).parents[2] / "main.py"
+TOKEN = "public-sandbox-11111111-2222-3333-4444-555555555555"
+CONNECT = "/api/v1/bank/connect"
+EXCHANGE = "/api/v1/bank/set_access_token"
+SIGNED_IN = {"Authorization": "Bearer alice"}
+
+
+class Callers:
+    def verify(self, id_token: str) -> str:
+        if id_token != ALICE:
+            raise Unauthenticated("no", code="id_token_invalid")
+        return id_token
+
+
+class Limits:
+    def __init__(self) -> None:
+        self.wait: int | None = None
+
+    def spend(self, app_user_id: str, action: str, *, per_minute: int, now: object) -> int | None:
+        return self.wait
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    outside: dict[str, object] = {
+        "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
+        "callers": Callers(),
+        "limits": Limits(),
+        "clock": world.clock,
+        "bank": world.bank,
+        "vault": world.vault,
+        "connections": world.store,
+        "syncs": world.store,
+        "intents": world.intents,
+        "institutions": FakeInstitutions(),
+        "profiles": FakeProfiles(),
+        "sync_queue": world.queue,
+    }
+    for name, fake in outside.items():
+        monkeypatch.setattr(container, name, lambda fake=fake: fake)
+    return world
+
+
+def _client(function: str) -> Iterator[FlaskClient]:
+    app = create_app(function, str(MAIN), "http")  # type: ignore[no-untyped-call]
+    with app.test_client() as client:
+        yield client
+
+
+@pytest.fixture
+def connect(world: World) -> Iterator[FlaskClient]:
+    yield from _client("create_link_token")
+
+
+@pytest.fixture
+def exchange(world: World) -> Iterator[FlaskClient]:
+    yield from _client("exchange_public_token")
+
+
+@pytest.fixture
+def sync(world: World) -> Iterator[FlaskClient]:
+    yield from _client("sync_connection")
+
+
+def body(response: Any) -> dict[str, Any]:
+    """The parsed answer."""
+    assert isinstance(response.json, dict)
+    return response.json
+
+
+def error(response: Any) -> dict[str, Any]:
+    """The error, in exactly the contract's form."""
+    assert set(response.json) == {"error"}
+    assert set(response.json["error"]) == {"status", "message", "details"}
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Traceback" not in response.text
+    return response.json["error"]  # type: ignore[no-any-return]
+
+
+def test_both_protocols_answer_from_one_handler(connect: FlaskClient) -> None:
+    rest = connect.get(CONNECT, headers=SIGNED_IN)
+    called = connect.post("/", json={"data": {}}, headers=SIGNED_IN)
+    assert rest.status_code == called.status_code == 200
+    assert rest.json == body(called)["result"]
+    assert set(body(rest)) == {"link_token", "expiration", "mode"}
+    assert rest.headers["Cache-Control"] == "no-store"
+
+
+def test_a_query_may_repeat_lists_and_only_lists(connect: FlaskClient, world: World) -> None:
+    assert connect.get(f"{CONNECT}?country_codes=US&country_codes=CA", headers=SIGNED_IN).status_code == 200
+    assert world.bank.link_requests[0].country_codes == ("US", "CA")
+    assert error(connect.get(f"{CONNECT}?language=en&language=fr", headers=SIGNED_IN))["status"] == "INVALID_ARGUMENT"
+
+
+def test_an_empty_body_or_no_data_is_an_empty_input(connect: FlaskClient, exchange: FlaskClient) -> None:
+    assert connect.post("/", json={"data": None}, headers=SIGNED_IN).status_code == 200
+    assert error(exchange.post(EXCHANGE, headers=SIGNED_IN))["details"]["code"] == "invalid_input"
+
+
+def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    rest = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
+    again = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
+    called = exchange.post("/", json={"data": {"public_token": "public-2", "allow_duplicate": True}}, headers=SIGNED_IN)
+    assert (rest.status_code, again.status_code, called.status_code) == (201, 200, 200)
+    assert rest.json == again.json
+    fields = {"connection_id", "institution_id", "institution_name", "status", "account_ids"}
+    assert set(body(rest)) == set(body(called)["result"]) == fields
+
+
+def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    items = [{"public_token": "unknown"}, {"public_token": "public-1"}]
+    answer = exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN)
+    assert answer.status_code == 200
+    bad, good = body(answer)["results"]
+    assert bad["error"]["status"] == "INVALID_ARGUMENT"
+    assert good["connection_id"] in world.store.connections
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"public_token": ""},
+        {"public_token": 7},
+        {"public_token": TOKEN, "user_id": "bob"},
+        {"items": []},
+        {"items": None},
+        {"items": [{"public_token": TOKEN}] * 11},
+        {"items": [{"public_token": TOKEN}, {"public_token": TOKEN, "x": 1}]},
+        {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
+        {"public_token": TOKEN, "allow_duplicate": "yes"},
+        {"public_token": TOKEN, "accounts": [{"name": None}]},
+    ],
+)
+def test_a_malformed_exchange_is_refused_as_a_whole_before_any_call(
+    exchange: FlaskClient, world: World, body: dict[str, Any]
+) -> None:
+    refused = exchange.post(EXCHANGE, json=body, headers=SIGNED_IN)
+    assert refused.status_code == 400
+    assert error(refused)["status"] == "INVALID_ARGUMENT"
+    assert world.calls.log == []
+    assert TOKEN not in refused.text, "a value of the caller's is never echoed: it may be a token"
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type"),
+    [(b"{", "application/json"), (b"[1]", "application/json"), (b"\xff", "application/json"), (b"a=b", "text/plain")],
+)
+def test_a_body_that_is_no_json_object_is_refused(exchange: FlaskClient, raw: bytes, content_type: str) -> None:
+    for path in (EXCHANGE, "/"):
+        refused = exchange.post(path, data=raw, content_type=content_type, headers=SIGNED_IN)
+        assert refused.status_code == 400
+        assert error(refused)["status"] == "INVALID_ARGUMENT"
+
+
+def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) -> None:
+    deep = b'{"public_token":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert exchange.post(EXCHANGE, data=deep, content_type="application/json", headers=SIGNED_IN).status_code == 400
+    long = exchange.post(EXCHANGE, json={"public_token": "x" * 300_000}, headers=SIGNED_IN)
+    assert long.status_code == 413
+    assert error(long)["status"] == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "alice"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic alice"},
+        {"Authorization": "Bearer bob"},
+    ],
+)
+def test_nobody_passes_without_firebases_word(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
+    world.bank.new_item()
+    for path, body in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
+        refused = exchange.post(path, json=body, headers=headers)
+        assert refused.status_code == 401
+        assert error(refused)["status"] == "UNAUTHENTICATED"
+    assert world.calls.log == []
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_a_wrong_method_does_nothing(connect: FlaskClient, world: World, method: str) -> None:
+    refused = getattr(connect, method)(CONNECT, headers=SIGNED_IN)
+    assert refused.status_code == 405
+    error(refused)
+    assert world.calls.log == []
+    assert connect.get("/", headers=SIGNED_IN).status_code == 405
+
+
+def test_another_path_is_not_found(connect: FlaskClient) -> None:
+    for path in ("/api/v1/bank/connect/x", "/api/v1/bank", "/api/"):
+        assert error(connect.get(path, headers=SIGNED_IN))["status"] == "NOT_FOUND"
+
+
+def test_the_path_names_the_connection(sync: FlaskClient, world: World) -> None:
+    world.connected("1")
+    path = "/api/v1/bank/connections/{}/sync"
+    done = sync.post(path.format("1"), headers=SIGNED_IN)
+    assert done.status_code == 202
+    assert body(done)["sync_progress"]["status"] == "pending"
+    assert sync.post(path.format("2"), headers=SIGNED_IN).status_code == 404
+    twice = sync.post(path.format("1"), json={"connection_id": "1"}, headers=SIGNED_IN)
+    assert twice.status_code == 400
+    soon = sync.post("/", json={"data": {"connection_id": "1"}}, headers=SIGNED_IN)
+    assert soon.status_code == 429
+    assert error(soon)["details"]["retry_after_seconds"] == int(soon.headers["Retry-After"])
+
+
+def test_too_many_calls_are_told_when_to_come_back(connect: FlaskClient) -> None:
+    container.limits().wait = 17  # type: ignore[attr-defined]
+    refused = connect.get(CONNECT, headers=SIGNED_IN)
+    assert refused.status_code == 429
+    assert error(refused)["details"] == {"code": "rate_limited", "retry_after_seconds": 17}
+
+
+def test_a_bug_shows_nothing_of_itself(connect: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug() -> None:
+        raise RuntimeError(TOKEN)
+
+    monkeypatch.setattr(container, "bank", bug)
+    broken = connect.get(CONNECT, headers=SIGNED_IN)
+    assert broken.status_code == 500
+    assert error(broken)["status"] == "INTERNAL"
+    assert TOKEN not in broken.text
+
+
+def test_browsers_of_allowed_origins_are_let_in_and_others_are_not(connect: FlaskClient) -> None:
+    asks = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization,x-client"}
+    for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
+        preflight = connect.options(CONNECT, headers={"Origin": origin, **asks})
+        assert preflight.status_code == 204
+        assert (preflight.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+        answer = connect.get(CONNECT, headers={"Origin": origin, **SIGNED_IN})
+        assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+        refusal = connect.get(CONNECT, headers={"Origin": origin})
+        assert (refusal.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+        assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    "function", ["create_link_token", "exchange_public_token", "sync_connection", "plaid_webhook", "api_not_found"]
+)
+def test_the_platforms_probe_is_answered_harmlessly(world: World, function: str) -> None:
+    for client in _client(function):
+        assert client.get("/__/health").status_code == 200
+    assert world.calls.log == []
+
+
+def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
+    for client in _client("api_not_found"):
+        for method in ("get", "post", "delete"):
+            missing = getattr(client, method)("/api/v1/whatever")
+            assert missing.status_code == 404
+            assert error(missing)["details"]["code"] == "path_not_found"
