@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
@@ -20,7 +21,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(f"Plaid simulator listens on http://{self.config.host}:{self.config.port}", flush=True)
+            port = self.servers[0].sockets[0].getsockname()[1]
+            print(f"Plaid simulator listens on http://{self.config.host}:{port}", flush=True)
 
 
 def main() -> int:
@@ -28,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m emulators.plaid", description="A Plaid that runs on a laptop.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT + offset, help=f"default: {PORT} + PORT_OFFSET")
-    parser.add_argument("--state", metavar="FILE", help="load the state from this file, and keep it there")
+    parser.add_argument("--state", metavar="FILE", type=Path, help="load the state from this file, and keep it there")
     parser.add_argument("--initial-after", type=float, default=1.0, help="seconds until 30 days of history are there")
     parser.add_argument("--history-after", type=float, default=3.0, help="seconds until all history is there")
     parser.add_argument("--rate-limits", choices=["sandbox", "production"], help="switch Plaid's rate limits on")
@@ -36,10 +38,10 @@ def main() -> int:
     parser.add_argument("--secret", help="accept only this secret (default: any)")
     parser.add_argument("--seed", type=int, help="the same identifiers in every run")
     given = vars(parser.parse_args())
-    host, port, _ = given.pop("host"), given.pop("port"), given.pop("state")
-    simulator = Simulator(Settings(**given))
+    host, port, state = given.pop("host"), given.pop("port"), given.pop("state")
+    simulator = Simulator(Settings(**given), state)
     config = uvicorn.Config(
-        simulator, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=2
+        simulator, host=host, port=port, log_level="critical", access_log=False, timeout_graceful_shutdown=2
     )
     server = Server(config)
     for end in (signal.SIGINT, signal.SIGTERM):

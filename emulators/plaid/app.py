@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from emulators.plaid import wire
+from emulators.plaid import snapshot, wire
 from emulators.plaid.control import control_routes
 from emulators.plaid.endpoints import HANDLERS, Call
 from emulators.plaid.errors import PlaidError
@@ -141,8 +142,9 @@ async def _receive(request: Request) -> Received:
 class Simulator:
     """The ASGI application."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, state: Path | None = None) -> None:
         self.world = World(settings or Settings())
+        self._state = state
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         self._app = Starlette(
             routes=[
@@ -153,11 +155,18 @@ class Simulator:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.world.changes += 1
         scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
         await self._app(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        if self._state and self._state.exists():
+            snapshot.load(self.world, self._state)
+        keeper = asyncio.create_task(snapshot.keep(self.world, self._state)) if self._state else None
         yield
+        if keeper and self._state:
+            keeper.cancel()
+            snapshot.save(self.world, self._state)
         self.world.clock.clear()
         await self.world.webhooks.close()

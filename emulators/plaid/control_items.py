@@ -27,7 +27,7 @@ def describe(world: World, item: Item) -> Json:
         "state": item.state,
         "access_token": item.access_token,
         "institution_id": item.institution.institution_id,
-        "username": item.username,
+        "username": item.login.username,
         "client_user_id": item.client_user_id,
         "products": item.products,
         "webhook": item.webhook,

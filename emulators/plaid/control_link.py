@@ -36,7 +36,7 @@ async def begin(world: World, request: Request, body: Json) -> Json:
         "link_session_id": session.link_session_id,
         "client_name": session.token.request["client_name"],
         "update": update is not None,
-        "username": world.items[update].username if update else None,
+        "username": world.items[update].login.username if update else None,
         "institutions": [
             {"institution_id": bank.institution_id, "name": bank.name, "oauth": bank.oauth} for bank in banks
         ],
@@ -82,7 +82,7 @@ async def finish(world: World, request: Request, body: Json) -> Json:
         world,
         session,
         body.get("institution_id", "ins_109508"),
-        body.get("username", world.items[update].username if update else "user_good"),
+        body.get("username", world.items[update].login.username if update else "user_good"),
         body.get("password", "pass_good"),
     )
     return linking.finish(world, session, body.get("account_ids"))

@@ -14,6 +14,7 @@ from emulators.plaid.bank import Account, Portfolio
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
+from emulators.plaid.people import Login
 from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
@@ -29,7 +30,10 @@ class Readiness(StrEnum):
 
 @dataclass
 class Item:
-    """The state of one Item. Changed only by the world and the endpoints."""
+    """The state of one Item.
+
+    `shared`: the accounts its owner chose in Link, None for all of them. `logins` counts the repairs.
+    """
 
     item_id: str
     institution: Institution
@@ -38,7 +42,8 @@ class Item:
     portfolio: Portfolio
     log: SyncLog
     webhook: str | None = None
-    username: str = ""
+    login: Login = field(default_factory=Login)
+    shared: list[str] | None = None
     user_id: str | None = None
     client_user_id: str | None = None
     access_token: str | None = None
@@ -56,6 +61,7 @@ class Item:
     hidden_accounts: list[Account] = field(default_factory=list)
     hidden_rows: list[Row] = field(default_factory=list)
     logins: int = 0
+    login_expires: datetime | None = None
 
     @property
     def accounts(self) -> list[Account]:

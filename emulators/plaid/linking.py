@@ -63,7 +63,7 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
 def _log_in_again(world: World, session: Session, username: str, password: str) -> Item:
     item = world.items[str(session.token.update_item)]
     item.check_alive()
-    if username != item.username:
+    if username != item.login.username:
         raise PlaidError("INVALID_UPDATED_USERNAME")
     world.log_in(item.institution.institution_id, [], username=username, password=password)
     return item
@@ -98,6 +98,7 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
         _repair(world, session, item, chosen)
     else:
         if len(chosen) < len(item.accounts):
+            item.shared = chosen
             item.portfolio = select_accounts(item.portfolio, chosen)
             item.log = SyncLog(item.portfolio.history)
         world.keep_item(item)

@@ -72,6 +72,31 @@ class KeyRing:
         r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
         return f"{signed}.{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
+    def export(self) -> list[dict[str, Any]]:
+        """All keys, the current one last, for the state file."""
+        return [
+            {
+                "kid": key.kid,
+                "number": str(key.private.private_numbers().private_value),
+                "created_at": key.created_at,
+                "expired_at": key.expired_at,
+            }
+            for key in self._keys.values()
+        ]
+
+    def load(self, exported: list[dict[str, Any]]) -> None:
+        """Replace the keys by exported ones."""
+        self._keys = {
+            key["kid"]: Key(
+                key["kid"],
+                ec.derive_private_key(int(key["number"]), ec.SECP256R1()),
+                key["created_at"],
+                key["expired_at"],
+            )
+            for key in exported
+        }
+        self._current = list(self._keys.values())[-1]
+
     def _new(self) -> Key:
         key = Key(self._ids.uuid(), ec.generate_private_key(ec.SECP256R1()), int(time.time()))
         self._keys[key.kid] = key

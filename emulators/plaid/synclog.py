@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from emulators.plaid.errors import PlaidError
 
@@ -114,6 +114,30 @@ class SyncLog:
             if place not in self._superseded and (row := self._row(place)) is not None:
                 yield row
 
+    def export(self) -> list[int | list[str | None]]:
+        """The entries, for the state file."""
+        return [
+            entry
+            if isinstance(entry, int)
+            else [
+                entry.transaction_id,
+                entry.account_id,
+                entry.row and entry.row.body.decode("ascii"),
+                entry.row and entry.row.original_description.decode("ascii"),
+            ]
+            for entry in self._entries
+        ]
+
+    def load(self, exported: list[Any]) -> None:
+        """Append exported entries to an empty log."""
+        for entry in exported:
+            if isinstance(entry, int):
+                self.reveal(entry, entry + 1)
+                continue
+            transaction_id, account_id, body, original = entry
+            row = Row(transaction_id, account_id, body.encode(), original.encode()) if body is not None else None
+            self._append(Change(transaction_id, account_id, row))
+
     def account_ids(self) -> set[str]:
         """The accounts that have had transactions."""
         return self._account_ids
@@ -198,7 +222,7 @@ class CursorFormat:
     _SHAPE = struct.Struct(">8sIII")
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self.secret = secret
 
     def write(self, cursor: Cursor, item_id: str, account_id: str | None) -> str:
         body = self._SHAPE.pack(_owner(item_id, account_id), *cursor)
@@ -219,7 +243,7 @@ class CursorFormat:
         return Cursor(*numbers)
 
     def _seal(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, body, sha256)[:12]
+        return hmac.digest(self.secret, body, sha256)[:12]
 
 
 def _owner(item_id: str, account_id: str | None) -> bytes:

@@ -65,6 +65,7 @@ class World:
         self.public_tokens: dict[str, PublicToken] = {}
         self.link_tokens: dict[str, LinkToken] = {}
         self.link_sessions: dict[str, Session] = {}
+        self.changes = 0
         self.calls: Counter[str] = Counter()
         self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: Counter[str] = Counter()
@@ -118,7 +119,7 @@ class World:
             portfolio,
             SyncLog(portfolio.history),
             webhook=webhook,
-            username=username,
+            login=login,
             user_id=user_id,
             client_user_id=client_user_id,
         )
@@ -247,6 +248,17 @@ class World:
     def expire_consent(self, item: Item, when: datetime) -> None:
         """The Item's consent ends then; its webhook warns seven days ahead."""
         item.consent_expires = when
+        self._arm_consent(item, when)
+
+    def arm(self, item: Item) -> None:
+        """Set the timers of the Item's login and consent."""
+        login = item.logins
+        if item.login_expires:
+            self.clock.at(item.login_expires, lambda: self._expire(item, login, None, None))
+        if item.consent_expires:
+            self._arm_consent(item, item.consent_expires)
+
+    def _arm_consent(self, item: Item, when: datetime) -> None:
         login = item.logins
         self.clock.at(when - WARNING_BEFORE_EXPIRY, lambda: self._warn(item, login, when))
         self.clock.at(when, lambda: self._expire(item, login, when, "OAUTH_CONSENT_EXPIRED"))
@@ -254,10 +266,10 @@ class World:
     def _start_login(self, item: Item) -> None:
         """Count the login's life: 30 days in the Sandbox, and the bank's own term for consent."""
         item.logins += 1
-        login, expires = item.logins, self.clock.now() + SANDBOX_LOGIN_LIVES
-        self.clock.at(expires, lambda: self._expire(item, login, None, None))
+        item.login_expires = self.clock.now() + SANDBOX_LOGIN_LIVES
         if item.institution.consent_days:
-            self.expire_consent(item, self.clock.now() + timedelta(days=item.institution.consent_days))
+            item.consent_expires = self.clock.now() + timedelta(days=item.institution.consent_days)
+        self.arm(item)
 
     def _still(self, item: Item, login: int, consent: datetime | None) -> bool:
         gone = item.removed or item.revoked or self.items.get(item.item_id) is not item

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -150,8 +151,10 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def running_simulator(settings: Settings | None = None) -> Iterator[Sim]:
-    config = uvicorn.Config(Simulator(settings), log_level="error", access_log=False, timeout_graceful_shutdown=1)
+def running_simulator(settings: Settings | None = None, state: Path | None = None) -> Iterator[Sim]:
+    config = uvicorn.Config(
+        Simulator(settings, state), log_level="critical", access_log=False, timeout_graceful_shutdown=1
+    )
     with Server(config).running() as url:
         sim = Sim(url)
         yield sim

@@ -16,10 +16,10 @@ from emulators.plaid.people import custom, defaults, dynamic, generated, good
 class Login:
     """Who logs in, for which Item, and when."""
 
-    username: str
-    password: str
-    item_id: str
-    today: date
+    username: str = "user_good"
+    password: str = "pass_good"  # noqa: S105 - Plaid's published test login
+    item_id: str = ""
+    today: date = date.min
     days: int = 90
     persistent_ids: bool = False
 
