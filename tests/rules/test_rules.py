@@ -11,16 +11,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
 
-from emulators.client import User
+from emulators.client import User, sign_up
 from emulators.ports import PROJECT
 from emulators.stack import Stack
+from tests.firestore_rest import BACKEND, ROOT, Client, Json
 
-ROOT = f"projects/{PROJECT}/databases/(default)/documents"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PRIVATE = (
     "bank_credentials",
@@ -33,86 +32,6 @@ PRIVATE = (
     "bank_a_name_of_tomorrow",
     "somebody_elses",
 )
-
-Json = dict[str, Any]
-
-
-def encoded(value: object) -> Json:
-    """A Python value as the REST API writes it."""
-    match value:
-        case None:
-            return {"nullValue": None}
-        case bool():
-            return {"booleanValue": value}
-        case int():
-            return {"integerValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case str():
-            return {"stringValue": value}
-        case datetime():
-            return {"timestampValue": value.isoformat().replace("+00:00", "Z")}
-        case dict():
-            return {"mapValue": {"fields": {name: encoded(inner) for name, inner in value.items()}}}
-        case list():
-            return {"arrayValue": {"values": [encoded(inner) for inner in value]}}
-        case _:
-            raise TypeError(type(value))
-
-
-def fields_of(document: Json) -> Json:
-    return {name: encoded(value) for name, value in document.items()}
-
-
-class Client:
-    """Firestore, as somebody (with their ID token) or as nobody (without)."""
-
-    def __init__(self, http: httpx.Client, base: str, headers: dict[str, str]) -> None:
-        self._http, self._base, self._headers = http, f"{base}/v1/{ROOT}", headers
-
-    def get(self, path: str) -> httpx.Response:
-        return self._http.get(f"{self._base}/{path}", headers=self._headers)
-
-    def query(
-        self,
-        collection: str,
-        *,
-        parent: str = "",
-        everywhere: bool = False,
-        owner: str | None = None,
-        newest: str | None = None,
-    ) -> httpx.Response:
-        query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
-        if owner is not None:
-            field = {"fieldPath": "app_user_id"}
-            query["where"] = {"fieldFilter": {"field": field, "op": "EQUAL", "value": encoded(owner)}}
-        if newest:
-            query["orderBy"] = [{"field": {"fieldPath": newest}, "direction": "DESCENDING"}]
-        url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
-        return self._http.post(url, headers=self._headers, json={"structuredQuery": query})
-
-    def create(self, path: str, document: Json) -> httpx.Response:
-        return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})
-
-    def update(self, path: str, changes: Json, *, clears: tuple[str, ...] = ()) -> httpx.Response:
-        """Like an SDK's update: the fields given, the fields cleared, and nothing else."""
-        mask = {"fieldPaths": [*changes, *clears]}
-        write = {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
-        return self._commit(write)
-
-    def delete(self, path: str) -> httpx.Response:
-        return self._commit({"delete": f"{ROOT}/{path}"})
-
-    def seed(self, documents: dict[str, Json], *, gone: tuple[str, ...]) -> None:
-        """All of these as they are given here, in one commit, and these gone."""
-        writes: list[Json] = [{"update": self._document(path, document)} for path, document in documents.items()]
-        self._commit(*writes, *({"delete": f"{ROOT}/{path}"} for path in gone)).raise_for_status()
-
-    def _commit(self, *writes: Json) -> httpx.Response:
-        return self._http.post(f"{self._base}:commit", headers=self._headers, json={"writes": list(writes)})
-
-    def _document(self, path: str, document: Json) -> Json:
-        return {"name": f"{ROOT}/{path}", "fields": fields_of(document)}
 
 
 @dataclass(frozen=True)
@@ -160,8 +79,6 @@ class World:
 
 @pytest.fixture(scope="session")
 def people(stack: Stack, http: httpx.Client) -> World:
-    from emulators.client import sign_up
-
     users: list[User] = [sign_up(http, stack.ports) for _ in range(3)]
     base = stack.ports.url("firestore")
     ann, bob, cleo = (Client(http, base, user.headers) for user in users)
@@ -183,7 +100,7 @@ def people(stack: Stack, http: httpx.Client) -> World:
         bob=bob,
         cleo=cleo,
         nobody=Client(http, base, {}),
-        backend=Client(http, base, {"Authorization": "Bearer owner"}),
+        backend=Client(http, base, BACKEND),
         ann_id=users[0].uid,
         bob_id=users[1].uid,
         cleo_id=users[2].uid,

@@ -1,0 +1,295 @@
+"""What the end-to-end tests share: the public API as raw requests, the store, and the simulator's controls.
+
+`differences` holds the store against the bank. It is written from the contract and Plaid's documentation, and shares
+nothing with the code that wrote the store.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from emulators.client import Firestore, PlaidSandbox, User, decode_fields
+from emulators.environment import scheduled_url
+from emulators.ports import PROJECT, REGION
+from emulators.stack import Stack
+from tests.firestore_rest import BACKEND, Client, Json
+
+DATA = Path(__file__).parent.parent / "data"
+INSTITUTION = "ins_109508"
+PATIENCE = 90.0  # seconds; a loaded machine starts workers slowly
+
+
+class Number(str):
+    """A JSON number as its text, digit for digit."""
+
+    __slots__ = ()
+
+
+class NotInTime(AssertionError):
+    """What was waited for did not happen."""
+
+
+def wait_until(what: str, found: Callable[[], Any], *, within: float = PATIENCE) -> Any:
+    """Asks until the answer is true, and returns it."""
+    deadline = time.monotonic() + within
+    while not (answer := found()):
+        if time.monotonic() > deadline:
+            raise NotInTime(f"not within {within:.0f} s: {what}")
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The running stack, from all sides."""
+
+    stack: Stack
+    http: httpx.Client
+
+    # -- the public API --
+
+    def rest(self, method: str, path: str, user: User | None, **content: Any) -> httpx.Response:
+        """One request through Hosting, as somebody or nobody."""
+        headers = {**(user.headers if user else {}), **content.pop("headers", {})}
+        url = f"{self.stack.ports.url('hosting')}/api/v1/bank/{path}"
+        return self.http.request(method, url, headers=headers, **content)
+
+    def function_url(self, name: str) -> str:
+        """Where the callable protocol finds a function."""
+        return f"{self.stack.ports.url('functions')}/{PROJECT}/{REGION}/{name}"
+
+    def call(self, name: str, data: object, user: User | None) -> httpx.Response:
+        """One call by the callable protocol."""
+        headers = user.headers if user else {}
+        return self.http.post(self.function_url(name), json={"data": data}, headers=headers)
+
+    def exchange(self, user: User, public_token: str, **body: object) -> httpx.Response:
+        return self.rest("POST", "set_access_token", user, json={"public_token": public_token, **body})
+
+    def connect(self, user: User, **login: Any) -> Json:
+        """A new connection, as the exchange answered it."""
+        answer = self.exchange(user, self.public_token(**login), allow_duplicate=True)
+        assert answer.status_code == 201, answer.text
+        connection: Json = answer.json()
+        return connection
+
+    def run_schedule(self) -> None:
+        """What Cloud Scheduler does every 15 minutes."""
+        self.http.post(scheduled_url(self.stack.ports, "schedule_syncs")).raise_for_status()
+
+    # -- the store --
+
+    def store(self, user: User) -> Firestore:
+        """Firestore under the rules."""
+        return Firestore(self.http, self.stack.ports, user.headers)
+
+    @property
+    def behind(self) -> Firestore:
+        """Firestore past the rules."""
+        return Firestore(self.http, self.stack.ports, BACKEND)
+
+    @property
+    def backend(self) -> Client:
+        """Firestore past the rules, to write."""
+        return Client(self.http, self.stack.ports.url("firestore"), BACKEND)
+
+    def writer(self, user: User) -> Client:
+        """Firestore under the rules, to write."""
+        return Client(self.http, self.stack.ports.url("firestore"), user.headers)
+
+    def progress(self, user: User, connection_id: str) -> Json:
+        return self.store(user).get(f"bank_sync_progress/{connection_id}") or {}
+
+    def synced(
+        self, user: User, connection_id: str, *, after: datetime | None = None, within: float = PATIENCE
+    ) -> Json:
+        """Waits until the whole history is there (by a run that ended after a time)."""
+        progress: Json = {}
+
+        def done() -> Json | None:
+            progress.update(self.progress(user, connection_id))
+            complete = progress.get("status") == "completed" and progress["history_complete"]
+            return progress if complete and (after is None or progress["completed_at"] > after) else None
+
+        try:
+            wait_until("the sync", done, within=within)
+        except NotInTime as late:
+            raise NotInTime(f"{late}; progress: {progress}") from None
+        return progress
+
+    def traces(self, user: User) -> dict[str, list[Json]]:
+        """Every document of a user's, by collection, but for those that only count or remember calls."""
+        collections = (
+            *("bank_connections", "bank_credentials", "bank_sync_state", "bank_sync_progress"),
+            *("bank_accounts", "bank_transactions"),
+        )
+        found = {name: list(self.behind.owned(user.uid, name)) for name in collections}
+        return {name: documents for name, documents in found.items() if documents}
+
+    def open_intents(self, user: User) -> list[Json]:
+        """Exchanges that hold a token or were left under way."""
+        return [i for i in self.behind.owned(user.uid, "bank_exchange_intents") if not i["answer"]]
+
+    # -- Plaid --
+
+    def public_token(
+        self, username: str | None = None, password: str | None = None, *, webhook: bool = True, **options: Any
+    ) -> str:
+        """What Link gives after a login at a bank."""
+        plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, "id", "secret")
+        return plaid.create_public_token(
+            institution_id=options.pop("institution_id", INSTITUTION),
+            username=username,
+            password=password,
+            webhook=self.stack.plaid.webhook_url if webhook else None,
+            **options,
+        )
+
+    def plaid(self, path: str, **body: object) -> Json:
+        """A call to Plaid itself."""
+        headers = {"PLAID-CLIENT-ID": "id", "PLAID-SECRET": "secret"}
+        answer = self.http.post(f"{self.stack.plaid.base_url}{path}", json=body, headers=headers).raise_for_status()
+        content: Json = answer.json()
+        return content
+
+    def control(self, method: str, path: str, **body: object) -> Json:
+        """The simulator's own API."""
+        url = f"{self.stack.plaid.base_url}/_sim/{path}"
+        answer = self.http.request(method, url, json=body or None)
+        assert answer.is_success, answer.text
+        content: Json = answer.json()
+        return content
+
+    def items(self, user: User) -> list[Json]:
+        """What the simulator knows of the items behind a user's connections."""
+        connections = self.behind.owned(user.uid, "bank_connections")
+        return [self.control("GET", f"items/{connection['item_id']}") for connection in connections]
+
+    def truth(self, item_id: str) -> Json:
+        """What the bank holds, with numbers as their text."""
+        answer = self.http.get(f"{self.stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()
+        content: Json = json.loads(answer.text, parse_float=Number, parse_int=Number)
+        return content
+
+    def differences(self, user: User, connection_id: str) -> list[str]:
+        """Where the store, read as its owner, is not what the bank holds; empty if they are equal."""
+        store = self.store(user)
+        connection = store.get(f"bank_connections/{connection_id}") or {}
+        truth = self.truth(connection["item_id"])
+        root = f"bank_connections/{connection_id}"
+        accounts = {a["account_id"]: a for a in store.owned(user.uid, "bank_accounts", parent=root)}
+        rows = {t["transaction_id"]: t for t in store.owned(user.uid, "bank_transactions", parent=root)}
+        owner = {"connection_id": connection_id, "app_user_id": user.uid}
+        return [
+            *_unequal("connection.account_ids", sorted(accounts), sorted(connection["account_ids"])),
+            *_compared("account", [account_document(a) | owner for a in truth["accounts"]], accounts, "account_id"),
+            *_compared(
+                "transaction", [transaction_document(t) | owner for t in truth["transactions"]], rows, "transaction_id"
+            ),
+        ]
+
+    def follows(self, user: User, connection_id: str, *, within: float = PATIENCE) -> None:
+        """Waits until the store is what the bank holds."""
+        found: list[str] = []
+
+        def equal() -> bool:
+            found[:] = self.differences(user, connection_id)
+            return not found
+
+        try:
+            wait_until("the store follows the bank", equal, within=within)
+        except NotInTime as late:
+            raise NotInTime(f"{late}: {found[:10]}") from None
+
+
+def transaction_document(given: Json) -> Json:
+    """Plaid's transaction as the contract's document. Amounts are positive for money out, in both."""
+    category = given.get("personal_finance_category")
+    return {
+        **{name: given[name] for name in ("transaction_id", "account_id", "date", "name", "pending")},
+        **{
+            name: given.get(name)
+            for name in (
+                *("authorized_date", "iso_currency_code", "unofficial_currency_code", "merchant_name"),
+                *("pending_transaction_id", "payment_channel", "logo_url", "website"),
+            )
+        },
+        "datetime": _moment(given.get("datetime")),
+        "amount": plain(given["amount"]),
+        "amount_value": float(given["amount"]),
+        "category": category and {name: category.get(name) for name in ("primary", "detailed", "confidence_level")},
+        "counterparties": _numbers(given.get("counterparties") or []),
+        "location": _numbers(given.get("location")),
+    }
+
+
+def account_document(given: Json) -> Json:
+    """Plaid's account as the contract's document."""
+    balances = given["balances"]
+    money = {name: balances[name] and plain(balances[name]) for name in ("current", "available", "limit")}
+    currencies = {name: balances[name] for name in ("iso_currency_code", "unofficial_currency_code")}
+    names = ("account_id", "name", "official_name", "mask", "type", "subtype")
+    return {**{name: given[name] for name in names}, "balances": money | currencies}
+
+
+def plain(number: str) -> str:
+    """A number's text as a decimal: digit for digit, but without an exponent."""
+    if "e" not in number.lower():
+        return str(number)
+    digits, _, power = number.lower().partition("e")
+    whole, _, fraction = digits.lstrip("-").partition(".")
+    places = len(fraction) - int(power)
+    padded = (whole + fraction).rjust(places + 1, "0") if places > 0 else whole + fraction + "0" * -places
+    text = f"{padded[:-places]}.{padded[-places:]}" if places > 0 else padded
+    return f"-{text}" if digits.startswith("-") else text
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _numbers(value: Any) -> Any:
+    """The same with its numbers as numbers, for what is stored as Plaid sent it."""
+    match value:
+        case Number():
+            return float(value)
+        case dict():
+            return {name: _numbers(inner) for name, inner in value.items()}
+        case list():
+            return [_numbers(inner) for inner in value]
+        case _:
+            return value
+
+
+def _compared(kind: str, expected: list[Json], stored: dict[str, Json], key: str) -> Iterator[str]:
+    wanted = {document[key]: document for document in expected}
+    assert len(wanted) == len(expected), f"the bank names a {kind} twice"
+    for missing in sorted(wanted.keys() - stored.keys()):
+        yield f"{kind} {missing} is missing"
+    for extra in sorted(stored.keys() - wanted.keys()):
+        yield f"{kind} {extra} is not at the bank"
+    for name in sorted(wanted.keys() & stored.keys()):
+        for field, value in wanted[name].items():
+            yield from _unequal(f"{kind} {name}.{field}", value, stored[name].get(field))
+
+
+def _unequal(where: str, wanted: object, stored: object) -> Iterator[str]:
+    """Absent and null are the same to a client; 1 and 1.0 are not the same amount, so types count."""
+    if wanted != stored or (wanted is not None and type(wanted) is not type(stored)):
+        yield f"{where}: {stored!r} instead of {wanted!r}"
+
+
+def documents(answer: httpx.Response) -> list[Json]:
+    """The documents in a query's answer."""
+    return [decode_fields(row["document"]) for row in answer.raise_for_status().json() if "document" in row]

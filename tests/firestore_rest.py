@@ -1,0 +1,89 @@
+"""Firestore's REST API for tests: every kind of read and write, as anybody, answered with the raw response."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from emulators.ports import PROJECT
+
+ROOT = f"projects/{PROJECT}/databases/(default)/documents"
+BACKEND = {"Authorization": "Bearer owner"}  # the emulator's word for past the rules
+
+Json = dict[str, Any]
+
+
+def encoded(value: object) -> Json:
+    """A Python value as the REST API writes it."""
+    match value:
+        case None:
+            return {"nullValue": None}
+        case bool():
+            return {"booleanValue": value}
+        case int():
+            return {"integerValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case str():
+            return {"stringValue": value}
+        case datetime():
+            return {"timestampValue": value.isoformat().replace("+00:00", "Z")}
+        case dict():
+            return {"mapValue": {"fields": {name: encoded(inner) for name, inner in value.items()}}}
+        case list():
+            return {"arrayValue": {"values": [encoded(inner) for inner in value]}}
+        case _:
+            raise TypeError(type(value))
+
+
+class Client:
+    """Firestore, as somebody (with their ID token), as nobody (without), or as the backend."""
+
+    def __init__(self, http: httpx.Client, base: str, headers: dict[str, str]) -> None:
+        self._http, self._base, self._headers = http, f"{base}/v1/{ROOT}", headers
+
+    def get(self, path: str) -> httpx.Response:
+        return self._http.get(f"{self._base}/{path}", headers=self._headers)
+
+    def query(
+        self,
+        collection: str,
+        *,
+        parent: str = "",
+        everywhere: bool = False,
+        owner: str | None = None,
+        newest: str | None = None,
+    ) -> httpx.Response:
+        query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
+        if owner is not None:
+            field = {"fieldPath": "app_user_id"}
+            query["where"] = {"fieldFilter": {"field": field, "op": "EQUAL", "value": encoded(owner)}}
+        if newest:
+            query["orderBy"] = [{"field": {"fieldPath": newest}, "direction": "DESCENDING"}]
+        url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
+        return self._http.post(url, headers=self._headers, json={"structuredQuery": query})
+
+    def create(self, path: str, document: Json) -> httpx.Response:
+        return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})
+
+    def update(self, path: str, changes: Json, *, clears: tuple[str, ...] = ()) -> httpx.Response:
+        """Like an SDK's update: the fields given, the fields cleared, and nothing else."""
+        mask = {"fieldPaths": [*changes, *clears]}
+        write = {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
+        return self._commit(write)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self._commit({"delete": f"{ROOT}/{path}"})
+
+    def seed(self, documents: dict[str, Json], *, gone: tuple[str, ...] = ()) -> None:
+        """All of these as they are given here, in one commit, and these gone."""
+        writes: list[Json] = [{"update": self._document(path, document)} for path, document in documents.items()]
+        self._commit(*writes, *({"delete": f"{ROOT}/{path}"} for path in gone)).raise_for_status()
+
+    def _commit(self, *writes: Json) -> httpx.Response:
+        return self._http.post(f"{self._base}:commit", headers=self._headers, json={"writes": list(writes)})
+
+    def _document(self, path: str, document: Json) -> Json:
+        return {"name": f"{ROOT}/{path}", "fields": {name: encoded(value) for name, value in document.items()}}
