@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ import httpx
 from emulators.ports import PROJECT, Ports, StackError
 
 Document = dict[str, Any]
-PAGE = 500
+PAGE = 2000
 
 
 class RefusedError(StackError):
@@ -101,8 +101,18 @@ class Firestore:
             raise RefusedError(f"Firestore: {path}", answer)
         return decode_fields(answer.json())
 
-    def owned(self, uid: str, collection: str, *, parent: str = "", newest: str | None = None) -> Iterator[Document]:
-        """A user's documents of a collection (below a document or, without one, wherever it is), page by page."""
+    def owned(
+        self, uid: str, collection: str, *, parent: str = "", newest: str | None = None, fields: Sequence[str] = ()
+    ) -> Iterator[Document]:
+        """A user's documents of a collection (below a document or, without one, wherever it is), page by page.
+
+        Args:
+            uid: whose.
+            collection: its last name.
+            parent: the path of the document that it lies below.
+            newest: the field to sort by, descending.
+            fields: which to fetch; all if none is named.
+        """
         query: Document = {
             "from": [{"collectionId": collection, "allDescendants": not parent}],
             "where": {
@@ -117,6 +127,8 @@ class Firestore:
         }
         direction = "DESCENDING" if newest else "ASCENDING"
         query["orderBy"].append({"field": {"fieldPath": "__name__"}, "direction": direction})
+        if fields:
+            query["select"] = {"fields": [{"fieldPath": name} for name in fields]}
         while True:
             url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
             answer = self._client.post(url, headers=self._headers, json={"structuredQuery": query})

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
-from emulators.demo_view import View
+from emulators.demo_view import SHOWN, View
 from emulators.environment import REAL_PLAID
 from emulators.lifecycle import run
 from emulators.ports import StackError
@@ -154,7 +154,8 @@ def show(store: Firestore, user: User, connection_id: str, view: View) -> str:
         time.sleep(0.2)  # a trigger of its own fetches it
         connection = store.get(f"bank_connections/{connection_id}") or {}
     accounts = list(store.owned(user.uid, "bank_accounts", parent=f"bank_connections/{connection_id}"))
-    transactions = list(store.owned(user.uid, "bank_transactions", newest="date"))
+    view.step("Reading everything back with the user's own token …")
+    transactions = list(store.owned(user.uid, "bank_transactions", newest="date", fields=SHOWN))
     institution = connection.get("institution_name") or connection.get("institution_id") or "unknown institution"
     view.summary(institution, connection, accounts, transactions)
     return f"{institution}: {len(accounts)} accounts, {len(transactions)} transactions"

@@ -16,6 +16,10 @@ from rich.table import Table
 
 Document = dict[str, Any]
 NEWEST = 12
+SHOWN = (
+    *("transaction_id", "account_id", "date", "name", "merchant_name", "pending", "amount", "category"),
+    *("iso_currency_code", "unofficial_currency_code"),
+)
 WITHOUT_CENTS = {
     "BIF",
     "CLP",
@@ -107,21 +111,27 @@ class View:
             task = bar.add_task("waiting", total=None)
 
             def update(document: Document) -> None:
-                complete = document["status"] == "completed" and document["history_complete"]
-                percent = 100.0 if complete else document.get("percent")
-                total = 100.0 if percent is not None else None
+                percent = self._percent(document)
+                total = None if percent is None else 100.0
                 bar.update(task, total=total, completed=percent or 0.0, description=escape(self._line(document)))
 
             yield update
 
     @staticmethod
-    def _line(document: Document) -> str:
+    def _percent(document: Document) -> float | None:
+        """How far the run is; nothing while there is more to come of which nobody knows how much."""
+        if document["status"] == "completed":
+            return 100.0 if document["history_complete"] else None
+        return document.get("percent") if document["status"] == "in_progress" else None
+
+    @classmethod
+    def _line(cls, document: Document) -> str:
         parts = [document["status"]]
         if document.get("stage") and document["stage"] != document["status"]:
             parts.append(str(document["stage"]))
         parts += [f"{document.get('added', 0):,} transactions", f"page {document.get('pages', 0)}"]
-        if document.get("percent") is not None:
-            parts.append(f"{document['percent']:.0f} %")
+        if (percent := cls._percent(document)) is not None:
+            parts.append(f"{percent:.0f} %")
         if document["status"] == "completed" and not document["history_complete"]:
             parts.append("history still coming")
         if error := document.get("error"):
