@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from emulators.plaid import snapshot, wire
+from emulators.plaid import link_pages, snapshot, wire
 from emulators.plaid.control import control_routes
 from emulators.plaid.endpoints import HANDLERS, Call
 from emulators.plaid.errors import PlaidError
@@ -40,6 +40,7 @@ class Received:
     content_type: str | None
     body: dict[str, Any] | None
     credentials: dict[str, Any]
+    base_url: str
 
     @property
     def access_token(self) -> str | None:
@@ -79,7 +80,7 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            answer = {**handler(Call(self.world, fields)), "request_id": request_id}
+            answer = {**handler(Call(self.world, fields, received.base_url)), "request_id": request_id}
         except PlaidError as error:
             return self._refuse(error, request_id)
         return Response(wire.dumps(answer), media_type=JSON_TYPE)
@@ -136,7 +137,7 @@ async def _receive(request: Request) -> Received:
     content_type = request.headers.get("content-type")
     if content_type is not None:
         content_type = content_type.partition(";")[0].strip().lower()
-    return Received(request.url.path, request.method, content_type, body, credentials)
+    return Received(request.url.path, request.method, content_type, body, credentials, str(request.base_url))
 
 
 class Simulator:
@@ -149,6 +150,7 @@ class Simulator:
         self._app = Starlette(
             routes=[
                 Mount("/_sim", routes=control_routes(self.world)),
+                *link_pages.ROUTES,
                 Route("/{path:path}", Plaid(self.world).__call__, methods=methods),
             ],
             lifespan=self._lifespan,

@@ -58,7 +58,7 @@ def _answering(world: World, action: Action) -> Callable[[Request], Awaitable[Re
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return _json({"error": f"the body has a field of the wrong kind: {error}"}, 400)
         except PlaidError as error:
-            return _json({"error": error.message, "error_code": error.code}, 400)
+            return _json({"error": error.message, **error.inside()}, 400)
         return result if isinstance(result, Response) else _json(result)
 
     return answer

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 
 from emulators.plaid import institutions, linking
+from emulators.plaid.bank import Account
 from emulators.plaid.control import Action, Refused, only
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.linktokens import Session
@@ -24,18 +25,27 @@ def _session(world: World, body: Json) -> Session:
     return session
 
 
+def _described(accounts: list[Account]) -> list[Json]:
+    return [account.as_object() for account in accounts]
+
+
 async def begin(world: World, request: Request, body: Json) -> Json:
-    """Open Link: what the page needs to show."""
-    only(body)
-    session = linking.begin(world, _token(request))
-    world.link_sessions[session.link_session_id] = session
-    update = session.token.update_item
-    countries = session.token.request["country_codes"]
-    banks = [world.items[update].institution] if update else institutions.select(countries)
+    """Open Link, or come back to it from an OAuth bank: what the page needs to show."""
+    only(body, "oauth_state_id")
+    if "oauth_state_id" in body:
+        session = _session(world, {"link_session_id": body["oauth_state_id"]})
+    else:
+        session = linking.begin(world, _token(request))
+        world.link_sessions[session.link_session_id] = session
+    update, asked = session.token.update_item, session.token.request
+    banks = [world.items[update].institution] if update else institutions.select(asked["country_codes"])
     return {
         "link_session_id": session.link_session_id,
-        "client_name": session.token.request["client_name"],
+        "client_name": asked["client_name"],
+        "completion_redirect_uri": (asked.get("hosted_link") or {}).get("completion_redirect_uri"),
         "update": update is not None,
+        "account_selection": asked.get("update", {}).get("account_selection_enabled", False),
+        "accounts": _described(linking.found_accounts(session)) if session.found else None,
         "username": world.items[update].login.username if update else None,
         "institutions": [
             {"institution_id": bank.institution_id, "name": bank.name, "oauth": bank.oauth} for bank in banks
@@ -45,14 +55,15 @@ async def begin(world: World, request: Request, body: Json) -> Json:
 
 async def log_in(world: World, _: Request, body: Json) -> Json:
     only(body, "link_session_id", "institution_id", "username", "password")
+    session = _session(world, body)
     accounts = linking.log_in(
         world,
-        _session(world, body),
+        session,
         body.get("institution_id", "ins_109508"),
         body.get("username", "user_good"),
         body.get("password", "pass_good"),
     )
-    return {"accounts": [account.as_object() for account in accounts]}
+    return {"accounts": _described(accounts), "redirect_uri": linking.oauth_redirect(session)}
 
 
 async def agree(world: World, _: Request, body: Json) -> Json:

@@ -54,10 +54,24 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
     except PlaidError as error:
         _event(world, session, "ERROR", error_type=error.error_type, error_code=error.code, error_message=error.message)
         raise
-    accounts = [account for account in _offered(session) if _passes(account, request.get("account_filters"))]
+    accounts = found_accounts(session)
     if not accounts:
         raise PlaidError("NO_ACCOUNTS")
     return accounts
+
+
+def found_accounts(session: Session) -> list[Account]:
+    """The accounts that the login could share."""
+    filters = session.token.request.get("account_filters")
+    return [account for account in _offered(session) if _passes(account, filters)]
+
+
+def oauth_redirect(session: Session) -> str | None:
+    """Where an OAuth bank sends the browser after the login: the app's redirect_uri, with the state to go on with."""
+    uri = session.token.request.get("redirect_uri")
+    if not uri or session.found is None or not session.found.institution.oauth:
+        return None
+    return f"{uri}?oauth_state_id={session.link_session_id}"
 
 
 def _log_in_again(world: World, session: Session, username: str, password: str) -> Item:
@@ -89,8 +103,7 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
     item, token = session.found, session.token
     if item is None:
         raise PlaidError("INVALID_CREDENTIALS")
-    filters = token.request.get("account_filters")
-    offered = [account.account_id for account in _offered(session) if _passes(account, filters)]
+    offered = [account.account_id for account in found_accounts(session)]
     chosen = offered if account_ids is None else [account_id for account_id in offered if account_id in account_ids]
     if not chosen:
         raise PlaidError("NO_ACCOUNTS")

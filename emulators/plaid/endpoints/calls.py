@@ -13,10 +13,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A request that was found valid."""
+    """A request that was found valid. `base_url` is how its sender reached the simulator."""
 
     world: World
     fields: Json
+    base_url: str
 
     @property
     def options(self) -> Json:

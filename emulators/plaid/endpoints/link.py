@@ -35,7 +35,7 @@ def create(call: Call) -> Json:
     world.link_tokens[token.link_token] = token
     answer = {"link_token": token.link_token, "expiration": iso(token.expires)}
     if hosted is not None:
-        answer["hosted_link_url"] = f"https://secure.plaid.com/hl/{token.link_token.rsplit('-', 1)[1]}"
+        answer["hosted_link_url"] = f"{call.base_url}link/v2/stable/link.html?token={token.link_token}"
     if fields.get("user_id"):
         answer["user_id"] = fields["user_id"]
     return answer
