@@ -1,5 +1,6 @@
 """The task queue that runs syncs. The name has no underscore: it is the queue's id, too."""
 
+import time
 import uuid
 
 from firebase_functions import https_fn, options, tasks_fn
@@ -8,7 +9,7 @@ from shared import container
 from shared.domain.errors import ProviderError
 from shared.entry import guarded_task
 from shared.log import log
-from shared.usecases.sync_transactions import Outcome, sync_transactions
+from shared.usecases.sync_transactions import Outcome, SyncTransactions
 from shared.usecases.welcome_connection import welcome_connection
 
 
@@ -30,15 +31,14 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
             welcome_connection(connection_id, **container.for_welcome())
         except ProviderError as error:
             log.warning("welcome.postponed", connection_id=connection_id, error_code=error.error_code)
-    outcome = sync_transactions(
-        connection_id,
-        delivery=f"{task}#{uuid.uuid4().hex}",
+    sync = SyncTransactions(
         connections=container.connections(),
         syncs=container.syncs(),
         bank=container.bank(),
         vault=container.vault(),
         queue=container.sync_queue(),
         clock=container.clock(),
+        sleep=time.sleep,
     )
-    if outcome is Outcome.AGAIN:
+    if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.AGAIN:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

@@ -1,6 +1,6 @@
 """What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from shared.domain.account import Account
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.institution import InstitutionInfo
-from shared.domain.progress import SyncState
+from shared.domain.notification import Notification
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 
 Version = object
@@ -98,6 +99,7 @@ class Bank(Protocol):
     def item(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page: ...  # noqa: D102
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
+    def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
     def remove(self, access_token: Secret) -> None: ...  # noqa: D102
 
@@ -190,25 +192,41 @@ class Writes:
     """What a commit of a run writes besides state and progress.
 
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
-    touched, except by `carries`. `connection` holds fields of the connection document.
+    touched, except by `removals`. `connection` holds fields of the connection document. `handover` is for the
+    continuation, until `ends_handover`.
     """
 
     upserts: tuple[Transaction, ...] = ()
     marked: frozenset[str] = frozenset()
-    removals: tuple[str, ...] = ()
-    carries: tuple["Carry", ...] = ()
+    removals: tuple["Removal", ...] = ()
     accounts: tuple[Account, ...] = ()
+    gone_accounts: tuple[str, ...] = ()
     connection: dict[str, Any] | None = None
+    notifications: tuple[Notification, ...] = ()
+    handover: "Handover | None" = None
+    ends_handover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Carry:
-    """What a user wrote on a pending row, on its way to the posted one. Refused if the user writes meanwhile."""
+class Removal:
+    """A row that goes, as it is in the store: refused if the user writes on it meanwhile.
 
-    pending_id: str
-    posted_id: str
-    notes: dict[str, Any] | None
+    `notes` is what the user wrote on it, unless the row that takes its place bears notes already.
+    """
+
+    transaction_id: str
     version: Version
+    notes: dict[str, Any] | None = None
+    successor: str | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a continuation needs to know of the pages before it."""
+
+    removed: tuple[str, ...]
+    successors: dict[str, str]
 
 
 class Syncs(Protocol):
@@ -233,11 +251,16 @@ class Syncs(Protocol):
     def transaction_ids(self, connection_id: str) -> set[str]:
         """Ids of all rows of a connection."""
 
-    def carries(self, connection_id: str, successors: dict[str, str]) -> tuple[Carry, ...]:
-        """For pending rows (keys) that are in the store: what the user wrote on them, for their posted rows (values).
+    def removals(
+        self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
+    ) -> tuple[Removal, ...]:
+        """The rows of these that are in the store, ready to be removed."""
 
-        `notes` is None where there is nothing to carry, or where the user has already written on the posted row.
-        """
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
+        """Ids of rows that are in the store just so, without a mark."""
+
+    def handover(self, connection_id: str) -> Handover | None:
+        """What the run before left to its continuation."""
 
 
 class Institutions(Protocol):

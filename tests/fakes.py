@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,10 +24,11 @@ from shared.domain.errors import (
     ProviderError,
 )
 from shared.domain.institution import InstitutionInfo
-from shared.domain.progress import SyncState
+from shared.domain.notification import Notification
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
-    Carry,
+    Handover,
     Intent,
     ItemFacts,
     LinkRequest,
@@ -35,6 +36,7 @@ from shared.ports import (
     Loaded,
     NewItem,
     Profile,
+    Removal,
     Secret,
     Version,
     Writes,
@@ -183,6 +185,8 @@ class FakeBank:
         self.names_vanished_rows = False  # whether a row added and removed between two reads is named as removed
         self.mutate_at_page: Callable[[int], None] | None = None
         self.link_requests: list[LinkRequest] = []
+        self.on_page: Callable[[], None] | None = None
+        self.on_refresh: Callable[[], None] | None = None
 
     def item_at(self, token: str) -> FakeItem:
         return self.items[token]
@@ -235,6 +239,8 @@ class FakeBank:
         return self._call("changes", lambda: self._page(self._item(access_token), cursor))  # type: ignore[no-any-return]
 
     def _page(self, item: FakeItem, cursor: str | None) -> Page:
+        if self.on_page is not None:
+            self.on_page()
         if item.ready is History.NOT_READY:
             return Page([], [], [], [], None, has_more=False, history=History.NOT_READY)
         owner, start, at, epoch, end = (cursor or f"{item.item_id}|0|0|{item.epoch}|").split("|")
@@ -282,6 +288,13 @@ class FakeBank:
             )
 
         return self._call("institution", call)  # type: ignore[no-any-return]
+
+    def refresh(self, access_token: Secret) -> None:
+        def call() -> None:
+            if self.on_refresh is not None:
+                self.on_refresh()
+
+        self._call("refresh", call)
 
     def set_webhook(self, access_token: Secret, url: str) -> None:
         self._call("set_webhook", lambda: None)
@@ -355,6 +368,9 @@ class FakeStore:
         self.row_versions: dict[tuple[str, str], int] = {}
         self.intents: dict[str, tuple[Intent, Version]] = {}
         self.commits: list[tuple[SyncState, Writes]] = []
+        self.notifications: dict[str, Notification] = {}
+        self.handovers: dict[str, Handover] = {}
+        self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
     def find(self, connection_id: str) -> BankConnection | None:
@@ -418,7 +434,7 @@ class FakeStore:
             raise CommitTooLarge
         connection_id = state.connection_id
         current = self.states.get(connection_id)
-        stale = [c for c in writes.carries if self.row_versions.get((connection_id, c.pending_id)) != c.version]
+        stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]
         if current is None or current.version != expected or stale:
             raise Conflict
         rows = self.rows[connection_id]
@@ -427,11 +443,18 @@ class FakeStore:
             kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
             mark = {"run": state.run} if transaction_id in writes.marked else {}
             self._put_row(connection_id, transaction_id, {**new, **kept, **mark})
-        for carry in writes.carries:
-            if carry.notes is not None:
-                self._put_row(connection_id, carry.posted_id, {**rows.get(carry.posted_id, {}), "user": carry.notes})
-        for transaction_id in writes.removals:
-            rows.pop(transaction_id, None)
+        for gone in writes.removals:
+            if gone.notes is not None and gone.successor is not None:
+                heir = rows.get(gone.successor, {})
+                self._put_row(connection_id, gone.successor, {**heir, "user": gone.notes})
+            rows.pop(gone.transaction_id, None)
+        for account_id in writes.gone_accounts:
+            self.account_rows[connection_id].pop(account_id, None)
+        self.notifications |= {told.notification_id: told for told in writes.notifications}
+        if writes.handover is not None:
+            self.handovers[connection_id] = writes.handover
+        if writes.ends_handover:
+            self.handovers.pop(connection_id, None)
         for one in writes.accounts:
             self.account_rows[connection_id][one["account_id"]] = one
         if writes.connection is not None:
@@ -461,18 +484,33 @@ class FakeStore:
     def transaction_ids(self, connection_id: str) -> set[str]:
         return set(self.rows[connection_id])
 
-    def carries(self, connection_id: str, successors: dict[str, str]) -> tuple[Carry, ...]:
+    def removals(
+        self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
+    ) -> tuple[Removal, ...]:
         rows = self.rows[connection_id]
         return tuple(
-            Carry(
-                pending_id,
-                posted_id,
-                None if "user" in rows.get(posted_id, {}) else rows[pending_id].get("user"),
-                self.row_versions[connection_id, pending_id],
+            Removal(
+                i,
+                self.row_versions[connection_id, i],
+                None if "user" in rows.get(successors.get(i, ""), {}) else rows[i].get("user"),
+                successors.get(i),
+                f"{rows[i]['name']} {rows[i]['amount']}",
             )
-            for pending_id, posted_id in successors.items()
-            if pending_id in rows
+            for i in transaction_ids
+            if i in rows
         )
+
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
+        stored = self.rows[connection_id]
+        self.reads += len(rows)
+        return {
+            r["transaction_id"]
+            for r in rows
+            if {k: v for k, v in stored.get(r["transaction_id"], {}).items() if k != "user"} == r
+        }
+
+    def handover(self, connection_id: str) -> Handover | None:
+        return self.handovers.get(connection_id)
 
 
 class FakeIntents:

@@ -16,7 +16,7 @@ from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STA
 from shared.domain.account import Account
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.ports import Intent, Version
 
 if TYPE_CHECKING:

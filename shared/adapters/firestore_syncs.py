@@ -4,7 +4,7 @@ bank_sync_state/{connection_id}       the whole state; its update time is what e
 bank_sync_progress/{connection_id}    its projection for clients
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.domain.account import Account
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
-from shared.ports import Carry, Loaded, Version, Writes
+from shared.ports import Handover, Loaded, Removal, Version, Writes
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -25,6 +25,8 @@ PROGRESS = "bank_sync_progress"
 CONNECTIONS = "bank_connections"
 ACCOUNTS = "bank_accounts"
 TRANSACTIONS = "bank_transactions"
+HANDOVERS = "bank_sync_handover"
+NOTIFICATIONS = "bank_notifications"
 MARK = "run"  # on a streamed row: the number of the run that wrote it
 
 _ROW_MASK = mask_of([*Transaction.__annotations__, "connection_id", "app_user_id", MARK])
@@ -53,15 +55,22 @@ class FirestoreSyncs:
         for row in writes.upserts:
             mark = {MARK: state.run} if row["transaction_id"] in writes.marked else {}
             batch.merge(f"{root}/{TRANSACTIONS}/{row['transaction_id']}", {**row, **owner, **mark}, _ROW_MASK)
-        unchanged_since = {}
-        for carry in writes.carries:
-            unchanged_since[carry.pending_id] = carry.version
-            if carry.notes is not None:
-                batch.merge(f"{root}/{TRANSACTIONS}/{carry.posted_id}", {"user": carry.notes}, _NOTES_MASK)
-        for transaction_id in writes.removals:
-            batch.delete(f"{root}/{TRANSACTIONS}/{transaction_id}", expected=unchanged_since.get(transaction_id))
+        for gone in writes.removals:
+            if gone.notes is not None and gone.successor is not None:
+                batch.merge(f"{root}/{TRANSACTIONS}/{gone.successor}", {"user": gone.notes}, _NOTES_MASK)
+            batch.delete(f"{root}/{TRANSACTIONS}/{gone.transaction_id}", expected=gone.version)
         for account in writes.accounts:
             put_account(batch, account, owner=owner, now=state.updated_at)
+        for account_id in writes.gone_accounts:
+            batch.delete(f"{root}/{ACCOUNTS}/{account_id}")
+        for told in writes.notifications:
+            fields = told.model_dump(exclude={"notification_id"})
+            batch.replace(f"users/{state.app_user_id}/{NOTIFICATIONS}/{told.notification_id}", fields)
+        if writes.handover is not None:
+            left = {"removed": writes.handover.removed, "successors": writes.handover.successors}
+            batch.replace(f"{HANDOVERS}/{state.connection_id}", left)
+        if writes.ends_handover:
+            batch.delete(f"{HANDOVERS}/{state.connection_id}")
         if writes.connection is not None:
             batch.update(root, writes.connection)
         return batch.commit()[0]
@@ -83,19 +92,44 @@ class FirestoreSyncs:
         """Reads every row, without its fields."""
         return {snapshot.id for snapshot in self._rows(connection_id).select(["pending"]).stream()}
 
-    def carries(self, connection_id: str, successors: dict[str, str]) -> tuple[Carry, ...]:
-        """Two reads a row that is replaced."""
+    def removals(
+        self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
+    ) -> tuple[Removal, ...]:
+        """One read a row, and one more for the successor of a row with notes."""
+        going = self._get(connection_id, transaction_ids, ["user", "name", "amount", "iso_currency_code", "date"])
+        noted = {i: fields["user"] for i, (fields, _) in going.items() if fields.get("user")}
+        heirs = {successors[i] for i in noted if i in successors}
+        written = {i for i, (fields, _) in self._get(connection_id, heirs, ["user"]).items() if fields.get("user")}
+        return tuple(
+            Removal(
+                transaction_id=i,
+                version=version,
+                notes=noted.get(i) if successors.get(i) not in written else None,
+                successor=successors.get(i),
+                label=" ".join(str(fields.get(f) or "") for f in ("name", "amount", "iso_currency_code", "date")),
+            )
+            for i, (fields, version) in going.items()
+        )
+
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
+        """One read a row."""
+        stored = self._get(connection_id, [row["transaction_id"] for row in rows], [*Transaction.__annotations__, MARK])
+        return {row["transaction_id"] for row in rows if stored.get(row["transaction_id"], ({}, 0))[0] == row}
+
+    def handover(self, connection_id: str) -> Handover | None:
+        """One read."""
+        left = self._client.document(HANDOVERS, connection_id).get().to_dict()
+        return Handover(removed=tuple(left["removed"]), successors=left["successors"]) if left else None
+
+    def _get(
+        self, connection_id: str, ids: Iterable[str], fields: list[str]
+    ) -> dict[str, tuple[dict[str, Any], Version]]:
+        """Rows that exist, with their versions."""
         rows = self._rows(connection_id)
-        wanted = [rows.document(i) for pair in successors.items() for i in pair]
-        found = {s.id: s for s in self._client.get_all(wanted, field_paths=["user"]) if s.exists}
-        carries = []
-        for pending_id, posted_id in successors.items():
-            if (pending := found.get(pending_id)) is not None:
-                posted = found.get(posted_id)
-                written = posted is not None and "user" in (posted.to_dict() or {})
-                notes = None if written else (pending.to_dict() or {}).get("user")
-                carries.append(Carry(pending_id, posted_id, notes, version_of(pending)))
-        return tuple(carries)
+        if not (wanted := [rows.document(i) for i in ids]):
+            return {}
+        found = self._client.get_all(wanted, field_paths=fields)
+        return {s.id: (s.to_dict() or {}, version_of(s)) for s in found if s.exists}
 
     def _rows(self, connection_id: str) -> Any:
         return self._client.collection(CONNECTIONS, connection_id, TRANSACTIONS)

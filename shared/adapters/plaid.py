@@ -123,6 +123,11 @@ class PlaidBank:
             fetched_at=datetime.now(UTC),
         )
 
+    def refresh(self, access_token: Secret) -> None:
+        """https://plaid.com/docs/api/products/transactions/#transactionsrefresh; slow: it asks the bank."""
+        body = {"access_token": access_token.reveal()}
+        self._raw(self._api.transactions_refresh, body, read_seconds=SYNC_READ_SECONDS)
+
     def set_webhook(self, access_token: Secret, url: str) -> None:
         """https://plaid.com/docs/api/items/#itemwebhookupdate"""
         self._call(self._api.item_webhook_update, {"access_token": access_token.reveal(), "webhook": url})

@@ -89,8 +89,8 @@ def transaction(row: Mapping[str, Any]) -> Transaction:
         "payment_channel": get("payment_channel"),
         "category": _category(get("personal_finance_category")),
         "category_icon_url": get("personal_finance_category_icon_url"),
-        "counterparties": get("counterparties") or [],
-        "location": get("location"),
+        "counterparties": _plain(get("counterparties") or []),
+        "location": _plain(get("location")),
         "logo_url": get("logo_url"),
         "website": get("website"),
         "check_number": get("check_number"),
@@ -128,6 +128,15 @@ def account(given: Mapping[str, Any]) -> Account:
 def decimal_text(number: int | Decimal) -> str:
     """A number as it was sent, without an exponent."""
     return str(number) if isinstance(number, int) else format(number, "f")
+
+
+def _plain(value: Any) -> Any:
+    """The same with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _decimal(number: Any) -> str | None:

@@ -181,6 +181,16 @@ class ProviderError(BankError):
         if fault in (Fault.USER, Fault.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
+    def as_ours(self) -> "ProviderError":
+        """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
+        return ProviderError(
+            "the backend is not set up for this; it has been recorded",
+            fault=Fault.CONFIGURATION,
+            error_type=self.error_type,
+            error_code=self.error_code,
+            request_id=self.request_id,
+        )
+
 
 class PagingInterrupted(ProviderError):
     """Data changed between two pages: the loop starts again from the cursor of its first page."""

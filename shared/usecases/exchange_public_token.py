@@ -18,7 +18,7 @@ from typing import Any
 from shared.domain.account import same_accounts
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import AlreadyExists, BankError, Conflict, InvalidArgument, ProviderError, Unavailable
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import (
     Bank,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from shared.domain.errors import Conflict, Unavailable
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.ports import Loaded, Syncs, Writes
 
 MAX_TRIES = 20

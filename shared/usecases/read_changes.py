@@ -12,48 +12,60 @@ a dirty mark: those that Plaid added, and took back before anybody asked again, 
 
 import hashlib
 import json
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from shared.domain.account import Account
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
-from shared.domain.progress import Stage, SyncState
+from shared.domain.notification import note_kept
+from shared.domain.progress import Stage
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Secret, Syncs, Writes
+from shared.ports import Bank, Clock, Handover, Secret, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
+from shared.usecases.fetch_ahead import FetchAhead
 
-MAX_ATOMIC_ROWS = 1000
+MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
 STREAM_ROWS = 500
 MAX_RESTARTS = 5
-HEARTBEAT_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class Reading(StrEnum):
+    """How a reading ended."""
+
+    COMPLETED = "completed"
+    NOT_READY = "not_ready"  # Plaid has fetched nothing yet; nothing was written, the run is still open
+    HANDED_OVER = "handed_over"  # time was up; a continuation goes on
 
 
 @dataclass
 class ChangeReader:
-    """One reading of one connection's change log, within one claimed run."""
+    """One reading of one connection's change log, within one claimed run, until `deadline`."""
 
     run: FencedRun
     token: Secret
     syncs: Syncs
     bank: Bank
     clock: Clock
+    sleep: Callable[[float], None]
+    deadline: datetime
     _changes: ChangeSet = field(default_factory=ChangeSet)
     _counts: dict[str, int] = field(default_factory=dict)
     _successors: dict[str, str] = field(default_factory=dict)  # pending id -> posted id
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
+    _repaired: int = 0
 
-    def read(self) -> bool:
-        """Reads to the end and completes the run.
-
-        Returns:
-            False if Plaid has not fetched anything yet: then nothing is written, and the run is still open.
+    def read(self) -> Reading:
+        """Reads to the end and completes the run, if time allows.
 
         Raises:
             ProviderError: What Plaid refused; the run is still open.
@@ -77,30 +89,56 @@ class ChangeReader:
             error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
         )
 
-    def _read_once(self) -> bool:
-        self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
-        self._counts = {"added": 0, "modified": 0, "removed": 0, "pages": self.run.state.pages}
-        self._delivered = set() if self.run.state.rebuilding else None
-        cursor = self.run.state.cursor
-        with _FetchAhead(self.bank, self.token) as ahead:
-            ahead.fetch(cursor)
+    def _read_once(self) -> Reading:
+        cursor = self._begin()
+        with FetchAhead(
+            bank=self.bank, token=self.token, clock=self.clock, sleep=self.sleep, heartbeat=self._heartbeat
+        ) as ahead:
+            ahead.fetch(cursor, first=True)
             while True:
-                page = ahead.page(while_waiting=self._heartbeat)
+                page = ahead.page()
                 if page.history is History.NOT_READY:
-                    return False
+                    return Reading.NOT_READY
                 cursor = page.next_cursor or cursor
-                if page.has_more:
+                in_time = self.clock.now() < self.deadline
+                if page.has_more and in_time:
                     ahead.fetch(cursor)
                 self._take(page)
                 if not page.has_more:
                     break
+                if not in_time and cursor is not None and self._delivered is None:
+                    self._hand_over(cursor)
+                    return Reading.HANDED_OVER
+                if not in_time:
+                    ahead.fetch(cursor)
                 if len(self._changes) > MAX_ATOMIC_ROWS or self._changes.size > MAX_ATOMIC_BYTES:
                     self._stream()
         self._finish(page, cursor)
-        return True
+        return Reading.COMPLETED
+
+    def _begin(self) -> str | None:
+        """Where to read from: the loop's first cursor, or where the run before handed over."""
+        state = self.run.state
+        self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
+        self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
+        self._delivered = set() if state.rebuilding else None
+        if state.handover is None:
+            return state.cursor
+        if (left := self.syncs.handover(state.connection_id)) is not None:
+            self._changes.removed = set(left.removed)
+            self._successors = dict(left.successors)
+        self._streamed = self.syncs.marked(state.connection_id, [state.run])
+        return state.handover
 
     def _heartbeat(self) -> None:
         self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, **self._counts))
+
+    def _hand_over(self, cursor: str) -> None:
+        self._stream()
+        left = Handover(removed=tuple(self._changes.removed), successors=self._successors)
+        self.run.commit(
+            lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, **self._counts), lambda: Writes(handover=left)
+        )
 
     def _take(self, page: Page) -> None:
         self._changes.take(page)
@@ -115,85 +153,105 @@ class ChangeReader:
         self._counts["pages"] += 1
         self._counts["percent"] = round(95 * (1 - 0.85 ** self._counts["pages"]))
 
+    def _to_write(self) -> tuple[Transaction, ...]:
+        """The rows read so far, without those that are in the store just so: Plaid sends many of them as modified."""
+        rows = tuple(self._changes.upserts.values())
+        ask = rows if self._delivered is not None else [r for r in rows if r["transaction_id"] not in self._changes.new]
+        same = self.syncs.unchanged(self.run.state.connection_id, ask) if ask else set()
+        self._repaired += len(rows) - len(same)
+        return tuple(row for row in rows if row["transaction_id"] not in same)
+
     def _stream(self) -> None:
         """Writes the rows read so far, ahead of the cursor; removals wait for the end."""
-        self._streamed |= self._changes.new & self._changes.upserts.keys()
-        rows = list(self._changes.upserts.values())
-        for start in range(0, len(rows), STREAM_ROWS):
-            self._write_rows(tuple(rows[start : start + STREAM_ROWS]))
+        rows = self._to_write()
+        self._streamed |= self._changes.new & {row["transaction_id"] for row in rows}
+        for some in _chunks(rows):
+            self._write(some, self._rows_writes)
         self._changes.upserts.clear()
         self._changes.new.clear()
         self._changes.size = 0
 
-    def _write_rows(self, rows: tuple[Transaction, ...]) -> None:
-        marked = frozenset(row["transaction_id"] for row in rows) & self._streamed
+    def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
+        """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
         try:
             self.run.commit(
                 lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, streaming=True, **self._counts),
-                lambda: Writes(upserts=rows, marked=marked),
+                lambda: writes(some),
             )
         except CommitTooLarge:
-            if len(rows) == 1:
+            if len(some) == 1:
                 raise
-            self._write_rows(rows[: len(rows) // 2])
-            self._write_rows(rows[len(rows) // 2 :])
+            self._write(some[: len(some) // 2], writes)
+            self._write(some[len(some) // 2 :], writes)
 
-    def _remove_rows(self, ids: tuple[str, ...]) -> None:
-        try:
-            self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **self._counts),
-                lambda: self._removal(ids),
-            )
-        except CommitTooLarge:
-            if len(ids) == 1:
-                raise
-            self._remove_rows(ids[: len(ids) // 2])
-            self._remove_rows(ids[len(ids) // 2 :])
+    def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
+        marked = frozenset(row["transaction_id"] for row in rows) & self._streamed
+        return Writes(upserts=tuple(rows), marked=marked)
 
-    def _removal(self, ids: tuple[str, ...]) -> Writes:
-        """Removals, each pending row handing what its user wrote on to its posted row."""
-        replaced = {i: self._successors[i] for i in ids if i in self._successors}
-        carries = self.syncs.carries(self.run.state.connection_id, replaced) if replaced else ()
-        return Writes(removals=ids, carries=carries)
+    def _removal_writes(self, ids: Sequence[str]) -> Writes:
+        """Removals; what a user wrote goes to the row's successor, or where the user finds it."""
+        state = self.run.state
+        removals = self.syncs.removals(state.connection_id, ids, successors=self._successors) if ids else ()
+        return Writes(
+            removals=removals,
+            notifications=tuple(
+                note_kept(
+                    connection_id=state.connection_id,
+                    transaction_id=gone.transaction_id,
+                    label=gone.label,
+                    notes=gone.notes,
+                    now=self.clock.now(),
+                )
+                for gone in removals
+                if gone.notes and gone.successor is None
+            ),
+        )
 
     def _finish(self, page: Page, cursor: str | None) -> None:
         """The last commit: what is left, the removals, the accounts, the connection, and only now the cursor."""
+        before = self.run.state
         accounts, digest = self._accounts(page)
         patch: dict[str, Any] = {}
+        roster = before.account_ids
         if accounts:
-            patch["account_ids"] = [account["account_id"] for account in accounts]
-        if self.run.state.troubled:
+            roster = tuple(account["account_id"] for account in accounts)
+            patch["account_ids"] = roster
+        if before.troubled:
             patch |= {"status": ItemStatus.GOOD, "error_type": None, "error_code": None, "action": None}
         removed = self._changes.removed | self._leftovers()
 
         def step(state: SyncState) -> SyncState:
-            counts = self._counts | {"accounts_digest": digest}
             complete = page.history is History.COMPLETE
+            counts = self._counts | {"accounts_digest": digest, "account_ids": roster}
             return state.complete(now=self.clock.now(), cursor=cursor, history_complete=complete, **counts)
 
-        def writes(removals: tuple[str, ...]) -> Writes:
+        def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
             now = self.clock.now()
-            removal = self._removal(removals)
+            going = self._removal_writes(removals)
             return Writes(
-                upserts=tuple(self._changes.upserts.values()),
-                removals=removal.removals,
-                carries=removal.carries,
+                upserts=tuple(rows),
+                removals=going.removals,
+                notifications=going.notifications,
                 accounts=tuple(accounts),
+                gone_accounts=tuple(set(before.account_ids) - set(roster)),
                 connection=patch | {"last_sync": now, "updated_at": now},
+                ends_handover=before.handover is not None,
             )
 
         if len(self._changes.upserts) + len(removed) <= MAX_ATOMIC_ROWS:
+            rows, ids = self._to_write(), sorted(removed)
             try:
-                self.run.commit(step, lambda: writes(tuple(sorted(removed))))
+                self.run.commit(step, lambda: writes(rows, ids))
             except CommitTooLarge:
                 log.info("sync.streamed", reason="too large for one commit")
             else:
+                self._report(removed)
                 return
         self._stream()
-        ids = sorted(removed)
-        for start in range(0, len(ids), STREAM_ROWS):
-            self._remove_rows(tuple(ids[start : start + STREAM_ROWS]))
-        self.run.commit(step, lambda: writes(()))
+        for some in _chunks(sorted(removed)):
+            self._write(some, self._removal_writes)
+        self.run.commit(step, lambda: writes((), ()))
+        self._report(removed)
 
     def _leftovers(self) -> set[str]:
         """Rows that Plaid does not hold, but does not name either."""
@@ -203,9 +261,11 @@ class ChangeReader:
             gone |= self.syncs.transaction_ids(state.connection_id) - self._delivered
         if state.dirty_runs:
             gone |= self.syncs.marked(state.connection_id, state.dirty_runs) - self._changes.upserts.keys()
-        if gone:
-            log.info("sync.leftovers", rows=len(gone))
         return gone
+
+    def _report(self, removed: set[str]) -> None:
+        if self._delivered is not None:
+            log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))
 
     def _accounts(self, page: Page) -> tuple[list[Account], str]:
         """All accounts, where anything changed; else none: the page names just those with transactions in it."""
@@ -221,26 +281,5 @@ class ChangeReader:
             return [], self.run.state.accounts_digest or ""
 
 
-class _FetchAhead:
-    """Fetches one page in a thread of its own while the one before it is written."""
-
-    def __init__(self, bank: Bank, token: Secret) -> None:
-        self._bank, self._token = bank, token
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
-        self._next: Future[Page]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def fetch(self, cursor: str | None) -> None:
-        self._next = self._thread.submit(self._bank.changes, self._token, cursor=cursor)
-
-    def page(self, *, while_waiting: Callable[[], None]) -> Page:
-        while True:
-            try:
-                return self._next.result(timeout=HEARTBEAT_SECONDS)
-            except TimeoutError:
-                while_waiting()
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + STREAM_ROWS] for start in range(0, len(items), STREAM_ROWS))

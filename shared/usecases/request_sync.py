@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Conflict, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
-from shared.domain.progress import SyncProgress, SyncState, SyncStatus
+from shared.domain.progress import SyncProgress, SyncStatus
+from shared.domain.sync_state import IllegalTransition, SyncState
 from shared.ports import Clock, Connections, SyncQueue, Syncs
 from shared.usecases.enqueue import enqueue
 
@@ -51,7 +52,7 @@ def sync_by_user(
                 retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
                 connection_id=connection_id,
             )
-        return state.request(now=now).model_copy(update={"asked_at": now})
+        return state.request(now=now).model_copy(update={"asked_at": now, "refresh": True})
 
     return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
 
@@ -76,6 +77,23 @@ def sync_by_event(
         return state if only_if_incomplete and state.history_complete else state.request(now=clock.now())
 
     _request(connection_id, told, syncs=syncs, queue=queue)
+
+
+def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
+    """An operator wants the store proven: the next run reads everything again and repairs what differs.
+
+    Raises:
+        NotFound: No such connection.
+        Unavailable: A run is working: try again when it has ended.
+    """
+
+    def again(state: SyncState) -> SyncState:
+        try:
+            return state.reconcile(now=clock.now())
+        except IllegalTransition:
+            raise Unavailable("a run is working", code="connection_busy", retry_after_seconds=30) from None
+
+    _request(connection_id, again, syncs=syncs, queue=queue)
 
 
 def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection:

@@ -1,7 +1,7 @@
 """The orchestrator: whatever a lost trigger, task, webhook or process left behind, it sets going again."""
 
 from shared.domain.errors import Conflict
-from shared.domain.progress import IllegalTransition
+from shared.domain.sync_state import IllegalTransition
 from shared.log import log
 from shared.ports import Clock, SyncQueue, Syncs
 from shared.usecases.enqueue import enqueue

@@ -1,21 +1,27 @@
 """One run of one connection's sync: claim, read the change log to its end, write, say how it went.
 
 Plaid's rules for the loop: https://plaid.com/docs/transactions/sync-migration/ and /docs/api/products/transactions/.
-The cursor that is kept is the one of the loop's first page until the loop is at its end, so that a run that dies, or
-whose data changed while it paged, begins where the last complete one ended.
 """
 
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from shared.domain.errors import Conflict, Fault, ProviderError
-from shared.domain.progress import TRIES_PER_ATTEMPT, ErrorSummary, IllegalTransition, Stage, SyncStatus
+from shared.domain.progress import ErrorSummary, Stage, SyncStatus
+from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Loaded, SyncQueue, Syncs, Vault, Writes
+from shared.ports import Bank, Clock, Connections, Loaded, Secret, SyncQueue, Syncs, Vault, Writes
 from shared.usecases.enqueue import enqueue
 from shared.usecases.fenced_run import FencedRun, LeaseLost
-from shared.usecases.read_changes import ChangeReader
+from shared.usecases.read_changes import ChangeReader, Reading
+
+TIME_FOR_A_RUN = timedelta(minutes=7)  # of the 9 that the task queue's function has
+SUSPECT_OURSELVES = (
+    6  # failed attempts, some ten hours, before an unknown access token is believed to be the item's end
+)
 
 
 class Outcome(StrEnum):
@@ -25,135 +31,159 @@ class Outcome(StrEnum):
     AGAIN = "again"  # not now: deliver again in seconds
 
 
-def sync_transactions(
-    connection_id: str,
-    *,
-    delivery: str,
-    connections: Connections,
-    syncs: Syncs,
-    bank: Bank,
-    vault: Vault,
-    queue: SyncQueue,
-    clock: Clock,
-) -> Outcome:
-    """Runs one sync, if one is wanted and nobody else is running it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncTransactions:
+    """Runs syncs, if one is wanted and nobody else is running it."""
 
-    Args:
-        connection_id: Whose transactions.
-        delivery: Names this delivery of the task, as `<task>#<anything unique>`: two deliveries of one task are told
-            apart, and known for the same task's.
-        connections, syncs, bank, vault, queue, clock: The outside.
+    connections: Connections
+    syncs: Syncs
+    bank: Bank
+    vault: Vault
+    queue: SyncQueue
+    clock: Clock
+    sleep: Callable[[float], None]
 
-    Returns:
-        DONE when there is nothing more to do for this delivery; AGAIN when the queue should deliver it again.
-    """
-    claimed = _claim(connection_id, delivery=delivery, syncs=syncs, clock=clock)
-    if isinstance(claimed, Outcome):
-        return claimed
-    run = FencedRun(claimed, syncs=syncs)
-    with log.bound(connection_id=connection_id, run=run.state.run):
-        log.info("sync.started", attempt=run.state.attempt)
-        try:
-            outcome = _read_and_settle(run, connections=connections, syncs=syncs, bank=bank, vault=vault, clock=clock)
-        except LeaseLost as lost:
-            log.warning("sync.lease_lost", reason=str(lost))
-            return Outcome.DONE
+    def __call__(self, connection_id: str, *, delivery: str) -> Outcome:
+        """One delivery of a task.
+
+        Args:
+            connection_id: Whose transactions.
+            delivery: Names this delivery, as `<task>#<anything unique>`: two deliveries of one task are told apart,
+                and known for the same task's.
+
+        Returns:
+            DONE when there is nothing more to do for this delivery; AGAIN when the queue should deliver it again.
+        """
+        claimed = self._claim(connection_id, delivery)
+        if isinstance(claimed, Outcome):
+            return claimed
+        run = FencedRun(claimed, syncs=self.syncs)
+        with log.bound(connection_id=connection_id, run=run.state.run):
+            log.info("sync.started", attempt=run.state.attempt)
+            try:
+                outcome = self._run(run)
+            except LeaseLost as lost:
+                log.warning("sync.lease_lost", reason=str(lost))
+                return Outcome.DONE
+            state = run.state
+            log.info(
+                "sync.ended", status=state.status, added=state.added, modified=state.modified, removed=state.removed
+            )
+            if state.status is SyncStatus.COMPLETED and state.wanted:
+                self._once_more(connection_id)
+            return outcome
+
+    def _claim(self, connection_id: str, delivery: str) -> Loaded | Outcome:
+        """Takes the lease, or says what to do with the delivery."""
+        for _ in range(5):
+            loaded = self.syncs.load(connection_id)
+            if loaded is None:
+                return Outcome.DONE  # removed meanwhile
+            now = self.clock.now()
+            try:
+                state = loaded.state.claim(now=now, owner=delivery)
+            except IllegalTransition:
+                # A delivery of the very task that holds the lease: that one died, or is still at work. Whoever asks
+                # for a run under another name was counted, and the run that works now will make one more.
+                same_task = _task(loaded.state.lease_owner) == _task(delivery)
+                return Outcome.AGAIN if loaded.state.is_leased(now) and same_task else Outcome.DONE
+            try:
+                return Loaded(state=state, version=self.syncs.save(state, expected=loaded.version))
+            except Conflict:
+                continue
+        return Outcome.AGAIN
+
+    def _run(self, run: FencedRun) -> Outcome:
+        """Reads the change log and ends the run, well or badly."""
         state = run.state
-        log.info("sync.ended", status=state.status, added=state.added, modified=state.modified, removed=state.removed)
-        if state.status is SyncStatus.COMPLETED and state.wanted:
-            _run_once_more(run.state.connection_id, syncs=syncs, queue=queue, clock=clock)
-        return outcome
-
-
-def _claim(connection_id: str, *, delivery: str, syncs: Syncs, clock: Clock) -> Loaded | Outcome:
-    """Takes the lease, or says what to do with the delivery."""
-    for _ in range(5):
-        loaded = syncs.load(connection_id)
-        if loaded is None:
-            return Outcome.DONE  # removed meanwhile
-        now = clock.now()
         try:
-            state = loaded.state.claim(now=now, owner=delivery)
-        except IllegalTransition:
-            # A delivery of the very task that holds the lease: that one died, or is still at work. Whoever asks for a
-            # run under another name was counted, and the run that works now will make one more.
-            same_task = _task(loaded.state.lease_owner) == _task(delivery)
-            return Outcome.AGAIN if loaded.state.is_leased(now) and same_task else Outcome.DONE
+            sealed = self.connections.credentials(state.connection_id)
+            if sealed is None:
+                raise LeaseLost("the connection has no credentials: it is being removed")
+            token = self.vault.open(sealed, app_user_id=state.app_user_id, connection_id=state.connection_id)
+            if state.refresh and state.cursor is not None and state.tries == 0:
+                self._refresh(token)
+            reader = ChangeReader(
+                run=run,
+                token=token,
+                syncs=self.syncs,
+                bank=self.bank,
+                clock=self.clock,
+                sleep=self.sleep,
+                deadline=self.clock.now() + TIME_FOR_A_RUN,
+            )
+            reading = reader.read()
+        except ProviderError as error:
+            return self._failed(run, error)
+        if reading is Reading.NOT_READY:
+            return self._not_ready(run)
+        if reading is Reading.HANDED_OVER:
+            enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-c{state.run}-{run.state.pages}")
+        return Outcome.DONE
+
+    def _refresh(self, token: Secret) -> None:
+        """Asks the bank for what is new. Where that is not possible, what Plaid holds already is read."""
         try:
-            return Loaded(state=state, version=syncs.save(state, expected=loaded.version))
+            self.bank.refresh(token)
+        except ProviderError as error:
+            if error.item_status is not None:
+                raise
+            log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
+
+    def _not_ready(self, run: FencedRun) -> Outcome:
+        """Plaid has nothing yet: look again in seconds, a few times; then a webhook or the next tick will."""
+        if run.state.tries + 1 < TRIES_PER_ATTEMPT:
+            run.commit(lambda s: s.pause(now=self.clock.now(), stage=Stage.WAITING_FOR_BANK))
+            return Outcome.AGAIN
+        run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
+        return Outcome.DONE
+
+    def _failed(self, run: FencedRun, error: ProviderError) -> Outcome:
+        """Retried in seconds while that may help, else recorded with its reason, and the connection with its status."""
+        if error.error_code == "INVALID_ACCESS_TOKEN" and run.state.failures < SUSPECT_OURSELVES:
+            # Wrong keys of ours look just like this, for every item at once. No user is blamed for that.
+            error = error.as_ours()
+        report = log.error if error.fault is Fault.CONFIGURATION else log.warning
+        report(
+            "sync.provider_error",
+            fault=error.fault,
+            error_type=error.error_type,
+            error_code=error.error_code,
+            request_id=error.request_id,
+        )
+        summary = ErrorSummary.of(error)
+        if error.fault is Fault.TRANSIENT and run.state.tries + 1 < TRIES_PER_ATTEMPT:
+            run.commit(lambda s: s.pause(now=self.clock.now(), error=summary))
+            return Outcome.AGAIN
+        jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
+        at_least = timedelta(seconds=error.retry_after_seconds or 0)
+        connection = None
+        if error.item_status is not None:
+            connection = {
+                "status": error.item_status,
+                "error_type": error.error_type,
+                "error_code": error.error_code,
+                "action": error.action,
+                "updated_at": self.clock.now(),
+            }
+        run.commit(
+            lambda s: s.fail(now=self.clock.now(), error=summary, fault=error.fault, jitter=jitter, at_least=at_least),
+            lambda: Writes(connection=connection),
+        )
+        return Outcome.DONE
+
+    def _once_more(self, connection_id: str) -> None:
+        """Requests came in while the run worked. If this is lost, the schedule finds the state due at once."""
+        loaded = self.syncs.load(connection_id)
+        if loaded is None or loaded.state.status is not SyncStatus.COMPLETED or not loaded.state.wanted:
+            return
+        state = loaded.state.requeue(now=self.clock.now())
+        try:
+            self.syncs.save(state, expected=loaded.version)
         except Conflict:
-            continue
-    return Outcome.AGAIN
+            return
+        enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
 
 
 def _task(delivery: str | None) -> str:
     return (delivery or "").partition("#")[0]
-
-
-def _read_and_settle(
-    run: FencedRun, *, connections: Connections, syncs: Syncs, bank: Bank, vault: Vault, clock: Clock
-) -> Outcome:
-    """Reads the change log and ends the run, well or badly."""
-    state = run.state
-    try:
-        sealed = connections.credentials(state.connection_id)
-        if sealed is None:
-            raise LeaseLost("the connection has no credentials: it is being removed")
-        token = vault.open(sealed, app_user_id=state.app_user_id, connection_id=state.connection_id)
-        read = ChangeReader(run=run, token=token, syncs=syncs, bank=bank, clock=clock).read()
-        return Outcome.DONE if read else _not_ready(run, clock=clock)
-    except ProviderError as error:
-        return _failed(run, error, clock=clock)
-
-
-def _not_ready(run: FencedRun, *, clock: Clock) -> Outcome:
-    """Plaid has nothing yet: look again in seconds, a few times; then a webhook or the next tick will."""
-    if run.state.tries + 1 < TRIES_PER_ATTEMPT:
-        run.commit(lambda s: s.pause(now=clock.now(), stage=Stage.WAITING_FOR_BANK))
-        return Outcome.AGAIN
-    run.commit(lambda s: s.wait_for_bank(now=clock.now()))
-    return Outcome.DONE
-
-
-def _failed(run: FencedRun, error: ProviderError, *, clock: Clock) -> Outcome:
-    """Retried in seconds while that may help, else recorded with its reason, and the connection with its status."""
-    log.warning(
-        "sync.provider_error",
-        fault=error.fault,
-        error_type=error.error_type,
-        error_code=error.error_code,
-        request_id=error.request_id,
-    )
-    summary = ErrorSummary.of(error)
-    if error.fault is Fault.TRANSIENT and run.state.tries + 1 < TRIES_PER_ATTEMPT:
-        run.commit(lambda s: s.pause(now=clock.now(), error=summary))
-        return Outcome.AGAIN
-    jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
-    at_least = timedelta(seconds=error.retry_after_seconds or 0)
-    connection = None
-    if error.item_status is not None:
-        connection = {
-            "status": error.item_status,
-            "error_type": error.error_type,
-            "error_code": error.error_code,
-            "action": error.action,
-            "updated_at": clock.now(),
-        }
-    run.commit(
-        lambda s: s.fail(now=clock.now(), error=summary, fault=error.fault, jitter=jitter, at_least=at_least),
-        lambda: Writes(connection=connection),
-    )
-    return Outcome.DONE
-
-
-def _run_once_more(connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
-    """Requests came in while the run worked. If this is lost, the schedule finds the state due at once."""
-    loaded = syncs.load(connection_id)
-    if loaded is None or loaded.state.status is not SyncStatus.COMPLETED or not loaded.state.wanted:
-        return
-    state = loaded.state.requeue(now=clock.now())
-    try:
-        syncs.save(state, expected=loaded.version)
-    except Conflict:
-        return
-    enqueue(queue, connection_id, name=f"{connection_id}-n{state.run}")

@@ -16,8 +16,9 @@ from shared.adapters.firestore_intents import FirestoreIntents
 from shared.adapters.firestore_syncs import FirestoreSyncs
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict
-from shared.domain.progress import Stage, SyncState
-from shared.ports import Connections, Intent, Intents, Loaded, Syncs, Writes
+from shared.domain.progress import Stage
+from shared.domain.sync_state import SyncState
+from shared.ports import Connections, Handover, Intent, Intents, Loaded, Syncs, Writes
 from tests.fakes import FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -196,7 +197,8 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
     assert ports.syncs.marked(name, [2, *range(5, 50)]) == set()
     assert ports.syncs.transaction_ids(name) == {"t1", "t2"}
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1"),), removals=("t2", "never-there")))
+    going = ports.syncs.removals(name, ["t2", "never-there"], successors={})
+    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1"),), removals=going))
     assert ports.syncs.marked(name, [1]) == set(), "a row that comes again unmarked loses its mark"
     assert ports.syncs.transaction_ids(name) == {"t1"}
 
@@ -222,19 +224,55 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     ports.write_user(name, "p3", {"note": "pending"})
     ports.write_user(name, "t3", {"note": "posted"})
     successors = {"p1": "t1", "p2": "t2", "p3": "t3", "unknown": "t4"}
-    carries = ports.syncs.carries(name, successors)
-    assert {c.pending_id: c.notes for c in carries} == {"p1": {"note": "old"}, "p2": None, "p3": None}
-    posted = Writes(upserts=(row("t1"), row("t2")), removals=("p1", "p2", "p3"), carries=carries)
+    going = ports.syncs.removals(name, successors, successors=successors)
+    assert {r.transaction_id: (r.notes, r.successor) for r in going} == {
+        "p1": ({"note": "old"}, "t1"),
+        "p2": (None, "t2"),
+        "p3": (None, "t3"),
+    }
+    posted = Writes(upserts=(row("t1"), row("t2")), removals=going)
     ports.write_user(name, "p1", {"note": "new"})
     state = state.advance(now=NOW, stage=Stage.WRITING)
     with pytest.raises(Conflict):
         ports.syncs.save(state, expected=version, writes=posted)
     assert ports.row(name, "t1") is None
-    posted = Writes(upserts=posted.upserts, removals=posted.removals, carries=ports.syncs.carries(name, successors))
-    ports.syncs.save(state, expected=version, writes=posted)
+    going = ports.syncs.removals(name, successors, successors=successors)
+    ports.syncs.save(state, expected=version, writes=Writes(upserts=posted.upserts, removals=going))
     found = {i: (ports.row(name, i) or {}).get("user") for i in ("t1", "t2", "t3")}
     assert found == {"t1": {"note": "new"}, "t2": None, "t3": {"note": "posted"}}
     assert ports.syncs.transaction_ids(name) == {"t1", "t2", "t3"}
+
+
+def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    full = row("t1", datetime=at, counterparties=[{"name": "Bob", "confidence": 0.1}], location={"lat": 40.740352})
+    rows = (full, row("t2"), row("t3"))
+    state = before.state.claim(now=NOW, owner="me")
+    ports.syncs.save(state, expected=before.version, writes=Writes(upserts=rows, marked=frozenset({"t3"})))
+    ports.write_user(name, "t1", {"note": "mine"})
+    asked = [full, row("t2", name="changed"), row("t3"), row("t4")]
+    assert ports.syncs.unchanged(name, asked) == {"t1"}, "changed, suspect and missing rows are to be written"
+
+
+def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    assert ports.syncs.handover(name) is None
+    left = Handover(removed=("t1",), successors={"p1": "t2"})
+    state = before.state.claim(now=NOW, owner="me")
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(handover=left))
+    assert ports.syncs.handover(name) == left
+    state = state.advance(now=NOW, stage=Stage.FETCHING)
+    ports.syncs.save(state, expected=version, writes=Writes(ends_handover=True))
+    assert ports.syncs.handover(name) is None
+
+
+def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    writes = Writes(accounts=(account("savings"),), gone_accounts=("checking",))
+    ports.syncs.save(state, expected=before.version, writes=writes)
+    assert [a["account_id"] for a in ports.connections.accounts_of(name)] == ["savings"]
 
 
 def test_the_connection_is_described_in_the_same_commit(ports: Ports, name: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import BankConnection
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import Intent, Secret
 from shared.usecases.schedule_syncs import schedule_syncs
-from shared.usecases.sync_transactions import Outcome, sync_transactions
+from shared.usecases.sync_transactions import Outcome, SyncTransactions
 from tests.fakes import Calls, Crash, FakeBank, FakeClock, FakeIntents, FakeItem, FakeQueue, FakeStore, FakeVault
 
 ALICE = "alice"
@@ -62,16 +62,16 @@ class World:
     def sync(self, name: str = "1", *, task: str | None = None) -> Outcome:
         """One delivery of a sync task."""
         number = next(self._deliveries)
-        return sync_transactions(
-            name,
-            delivery=f"{task or number}#{number}",
+        sync = SyncTransactions(
             connections=self.store,
             syncs=self.store,
             bank=self.bank,
             vault=self.vault,
             queue=self.queue,
             clock=self.clock,
+            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
+        return sync(name, delivery=f"{task or number}#{number}")
 
     def tick(self) -> int:
         """Cloud Scheduler's turn."""

@@ -66,12 +66,21 @@ def too_early(world: World) -> None:
     world.calls.before = ready
 
 
+def handed_over(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(5)))
+    world.settle()
+    item.remove("t0", "t1", "t2")
+    item.add(*(row(f"u{n}") for n in range(12)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    _due(world)
+
+
 def _due(world: World) -> None:
     world.clock.move(timedelta(hours=13))
     world.tick()
 
 
-HISTORIES = [first_sync, incremental, removals, pending_to_posted, mutation, too_early]
+HISTORIES = [first_sync, incremental, removals, pending_to_posted, mutation, too_early, handed_over]
 
 
 @pytest.fixture(params=["atomic", "streamed"])

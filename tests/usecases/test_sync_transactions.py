@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
-from shared.domain.progress import LEASE, Stage, SyncStatus
+from shared.domain.progress import Stage, SyncStatus
+from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
 from shared.usecases import read_changes
+from shared.usecases.request_sync import reconcile_connection
 from shared.usecases.sync_transactions import Outcome
 from tests.fakes import account, problem, row
 from tests.usecases.conftest import World
+
+
+def again(world: World) -> None:
+    """Half a day later, the schedule has its turn."""
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
 
 
 @pytest.fixture
@@ -57,9 +66,7 @@ def test_changes_follow(world: World) -> None:
     item.modify(row("t1", name="Tea"))
     item.remove("t2")
     item.add(row("t4"))
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.equals_truth()
     assert (world.state().added, world.state().modified, world.state().removed) == (1, 1, 1)
 
@@ -102,9 +109,7 @@ def test_a_large_change_set_is_streamed_with_removals_and_cursor_last(world: Wor
     item.remove("t0", "t1", "t2")
     item.add(*(row(f"u{n}") for n in range(9)))
     world.store.commits.clear()
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.equals_truth()
     kinds = [
         "rows" if w.upserts else "removals" if w.removals else "cursor" for s, w in world.store.commits if s.run > 1
@@ -120,9 +125,7 @@ def test_a_change_set_that_the_store_finds_too_large_is_streamed(world: World) -
     world.settle()
     assert world.equals_truth()
     item.remove(*(f"t{n}" for n in range(20)))
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.rows() == {}
 
 
@@ -181,9 +184,7 @@ def test_a_rejected_cursor_makes_one_full_read_and_rows_that_do_not_come_again_g
     world.settle()
     item.log = [("added", "t2", row("t2")), ("added", "t3", row("t3"))]
     world.bank.fail("changes", problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected))
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.equals_truth()
 
 
@@ -285,9 +286,7 @@ def test_what_a_user_wrote_on_a_pending_row_moves_to_the_posted_one(world: World
     world.store.write_note("1", "p1", "lunch with Bob")
     item.remove("p1", "p2")
     item.add(row("t1", pending_transaction_id="p1"), row("t2", pending_transaction_id="p2"))
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.equals_truth()
     assert world.store.rows["1"]["t1"]["user"] == {"note": "lunch with Bob"}
     assert "user" not in world.store.rows["1"]["t2"]
@@ -317,11 +316,176 @@ def test_a_note_survives_every_change_of_its_row(world: World) -> None:
     world.settle()
     world.store.write_note("1", "t1", "mine")
     item.modify(row("t1", amount="99.00"))
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
     assert world.rows()["t1"]["amount"] == "99.00"
+
+
+def test_what_a_user_wrote_on_a_row_that_vanishes_is_sent_to_them(world: World) -> None:
+    item = world.connected("1", row("p1", pending=True, name="Hotel hold"), row("p2", pending=True))
+    world.settle()
+    world.store.write_note("1", "p1", "claim back")
+    item.remove("p1", "p2")
+    again(world)
+    assert world.rows() == {}
+    (told,) = world.store.notifications.values()
+    assert told.kind == "note_kept"
+    assert "Hotel hold" in told.body
+    assert "claim back" in told.body
+
+
+def test_modified_rows_that_did_not_change_are_read_once_and_not_written(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(5)))
+    world.settle()
+    assert world.store.reads == 0, "nothing is read where nothing is modified"
+    item.modify(*(row(f"t{n}") for n in range(4)), row("t4", name="changed"))
+    world.store.commits.clear()
+    again(world)
+    assert [r["transaction_id"] for _, w in world.store.commits for r in w.upserts] == ["t4"]
+    assert world.store.reads == 5
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_run_whose_time_is_up_hands_over_and_nothing_is_read_twice(world: World) -> None:
+    item = world.connected("1", *(row(f"p{n}", pending=True) for n in range(6)))
+    world.settle()
+    for n in range(6):
+        world.store.write_note("1", f"p{n}", f"note {n}")
+    item.remove(*(f"p{n}" for n in range(6)))
+    item.add(*(row(f"t{n}", pending_transaction_id=f"p{n}") for n in range(12)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    world.calls.log.clear()
+    again(world)
+    pages = 9
+    assert world.calls.log.count("bank.changes") == pages
+    handed_over = [s for s, w in world.store.commits if w.handover is not None]
+    assert len(handed_over) >= 2
+    assert {s.run for s in handed_over} == {2}, "a continuation is the same run"
+    assert [s.percent for s in handed_over] == sorted(s.percent or 0 for s in handed_over)
+    assert world.equals_truth()
+    assert (world.state().added, world.state().removed, world.state().handover) == (12, 6, None)
+    notes = {i: r["user"]["note"] for i, r in world.store.rows["1"].items() if "user" in r}
+    assert notes == {f"t{n}": f"note {n}" for n in range(6)}
+    assert world.store.handovers == {}
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_lost_continuation_is_found_by_the_schedule_and_goes_on(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(12)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    assert world.sync() is Outcome.DONE
+    assert world.state().status is SyncStatus.IN_PROGRESS
+    assert world.state().handover is not None
+    world.queue.tasks.clear()
+    world.clock.move(timedelta(minutes=2))
+    assert world.tick() == 1
+    world.settle()
+    assert world.equals_truth()
+    assert world.state().run == 1
+
+
+@pytest.mark.usefixtures("streaming")
+def test_data_that_changes_between_a_run_and_its_continuation_leaves_no_ghosts(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(12)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.sync()
+    item.remove("t0", "t1")
+    item.epoch += 1
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_a_page_in_the_middle_is_asked_for_again_rather_than_all_before_it(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(8)))
+
+    def hiccup(at: int) -> None:
+        if at == 4:
+            world.bank.mutate_at_page = None
+            limit = problem(Fault.TRANSIENT, "TRANSACTIONS_SYNC_LIMIT", retry_after_seconds=60)
+            world.bank.fail("changes", limit, problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+
+    world.bank.mutate_at_page = hiccup
+    assert world.sync() is Outcome.DONE
+    assert world.state().run == 1
+    assert world.state().status is SyncStatus.COMPLETED
+    assert world.equals_truth()
+
+
+def test_calls_stay_within_plaids_limit_per_item(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(250)))
+    times: list[datetime] = []
+    world.bank.on_page = lambda: times.append(world.clock.at)
+    world.sync()
+    assert len(times) == 125
+    assert world.equals_truth()
+    for n, at in enumerate(times):
+        assert sum(timedelta() <= later - at < timedelta(minutes=1) for later in times[n:]) <= 50
+
+
+def test_a_sync_by_hand_first_asks_the_bank_for_what_is_new(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    world.bank.on_refresh = lambda: item.add(row("fresh"))
+    _by_hand(world)
+    assert "fresh" in world.rows()
+    again(world)
+    assert world.calls.log.count("bank.refresh") == 1, "only then"
+
+
+def test_where_the_bank_cannot_be_asked_what_plaid_holds_is_read(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    item.add(row("t2"))
+    world.bank.fail("refresh", problem(Fault.CONFIGURATION, "PRODUCTS_NOT_SUPPORTED"))
+    _by_hand(world)
+    assert world.equals_truth()
+
+
+def _by_hand(world: World) -> None:
+    loaded = world.store.states["1"]
+    asked = loaded.state.request(now=world.clock.now()).model_copy(update={"refresh": True})
+    world.store.save(asked, expected=loaded.version)
+    world.queue.enqueue("1", name="by-hand")
+    world.settle()
+
+
+def test_an_unknown_access_token_is_first_taken_for_our_own_keys_fault(world: World) -> None:
+    world.connected("1", row("t1"))
+    unknown = problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.bank.fail("changes", *([unknown] * 20))
+    for _ in range(6):
+        assert world.sync() is Outcome.DONE
+        assert world.store.connections["1"].status is ItemStatus.GOOD
+        world.clock.move(timedelta(hours=7))
+        assert world.tick() == 1
+    world.sync()
+    assert world.store.connections["1"].status is ItemStatus.ERROR
+    assert world.store.connections["1"].action is Action.RELINK
+
+
+def test_a_reconciliation_proves_or_repairs_the_store(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(6)))
+    world.settle()
+    world.store.rows["1"].pop("t0")
+    world.store._put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
+    world.store._put_row("1", "surplus", dict(row("surplus")))
+    world.store.commits.clear()
+    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.settle()
+    assert world.equals_truth()
+    assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
+    assert {r["transaction_id"] for _, w in world.store.commits for r in w.upserts} == {"t0", "t1"}
+    assert not world.state().rebuilding
+
+
+def test_an_account_that_is_gone_is_not_shown_any_more(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    item.accounts = [account(), account("savings")]
+    world.settle()
+    item.accounts = [account("checking", name="Renamed")]
+    again(world)
+    assert {i: a["name"] for i, a in world.store.account_rows["1"].items()} == {"checking": "Renamed"}
 
 
 def test_accounts_are_written_when_anything_changed_and_only_then(world: World) -> None:
@@ -329,9 +493,7 @@ def test_accounts_are_written_when_anything_changed_and_only_then(world: World) 
     world.settle()
     assert set(world.store.account_rows["1"]) == {"checking"}
     item.accounts = [account(), account("savings")]
-    world.clock.move(timedelta(hours=13))
-    world.tick()
-    world.settle()
+    again(world)
     assert set(world.store.account_rows["1"]) == {"checking", "savings"}
     assert world.store.connections["1"].account_ids == ("checking", "savings")
 

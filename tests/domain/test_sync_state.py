@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import Fault
-from shared.domain.progress import (
-    LEASE,
-    RETRY_DELAYS,
-    ErrorSummary,
-    IllegalTransition,
-    Stage,
-    SyncProgress,
-    SyncState,
-    SyncStatus,
-)
+from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
+from shared.domain.sync_state import LEASE, RETRY_DELAYS, IllegalTransition, SyncState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OUTAGE = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)

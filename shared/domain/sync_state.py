@@ -1,0 +1,380 @@
+"""The machine behind a sync's progress: pure, and with nothing of banks in it.
+
+    pending ──claim──> in_progress ──complete──> completed
+       ^                  │  │  ^
+       │              fail│  │  └─ claim (the lease of a run that died, or that paused, is free)
+       │                  v  └──── pause: the queue delivers the task again in seconds
+       └──requeue────── failed
+
+`SyncProgress` is what clients see. `SyncState` is the whole truth, of which the progress is a projection; both are
+written together in every commit of a run, with a compare-and-set on the state, which makes the state the one lock:
+
+* Lease: `lease_owner` and `lease_expires_at`; every commit extends it, so every commit is a heartbeat.
+* Fence: a run that lost its lease fails the compare-and-set, and nothing of its commit is written.
+* Coalescing: each request counts `requested` up; a run notes the count at its claim (`serving`) and, when it
+  completes, has served exactly those. Anything above that makes one more run.
+* `due_at` is when the schedule must look at this sync again, whatever happens to tasks and triggers in between.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from shared.domain.errors import Fault
+from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
+
+LEASE = timedelta(seconds=90)  # a dead run is free at most 2 minutes after its last sign of life
+TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
+POLL_EVERY = timedelta(hours=12)  # for connections whose webhooks never arrive
+PROBE_EVERY = timedelta(hours=24)  # what only a user or an operator can mend may have been mended elsewhere
+RETRY_DELAYS = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=3),
+    timedelta(hours=6),
+)
+TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
+
+
+class IllegalTransition(Exception):
+    """The machine was asked for a step that does not exist from where it stands."""
+
+
+class SyncState(SyncProgress):
+    """The whole state of a sync; no client can read it.
+
+    Attributes:
+        run: Number of the latest run that was claimed; grows by one with each claim.
+        lease_owner, lease_expires_at: Who may write, and until when; None while nobody runs.
+        requested, serving, served: Requests so far, at the claim of the running run, and answered by completed runs.
+        failures: Failed attempts in a row. tries: transient failures within the running attempt.
+        cursor: Where the provider's change log was read up to; None before the first complete read.
+        streaming: The running run has written rows ahead of the cursor.
+        dirty_runs: Runs that ended after streaming rows without moving the cursor: their rows may be ghosts.
+        handover: The next page's cursor of a loop that a run left to a continuation when its time was up. Whoever
+            claims next goes on there, under the same run number.
+        rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
+            again are to go.
+        refresh: The next run first asks the bank for what is new.
+        beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
+        troubled: The last run found that the source needs its user.
+        welcomed: The source's surroundings (name, logo, webhook) are set up.
+        asked_at: When a user last asked for a sync by hand.
+        account_ids: The accounts that were there last.
+        accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
+        due_at: When the schedule must look again; None when nothing but an event can change anything.
+    """
+
+    run: int = 0
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+    requested: int = 1
+    serving: int = 0
+    served: int = 0
+    failures: int = 0
+    tries: int = 0
+    cursor: str | None = None
+    streaming: bool = False
+    dirty_runs: tuple[int, ...] = ()
+    handover: str | None = None
+    rebuilding: bool = False
+    refresh: bool = False
+    beat: int = 0
+    troubled: bool = False
+    welcomed: bool = False
+    asked_at: datetime | None = None
+    account_ids: tuple[str, ...] = ()
+    accounts_digest: str | None = None
+    due_at: datetime | None = None
+
+    @classmethod
+    def new(cls, *, connection_id: str, app_user_id: str, now: datetime) -> Self:
+        """The state of a sync that was never run: pending, and found by the schedule if its task is lost."""
+        return cls(connection_id=connection_id, app_user_id=app_user_id, updated_at=now, due_at=now + TASK_GRACE)
+
+    def progress(self) -> SyncProgress:
+        """The part that clients see."""
+        return SyncProgress.model_validate(self.model_dump(include=set(SyncProgress.model_fields)))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a request is waiting that no run has taken up."""
+        return self.requested > max(self.served, self.serving)
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether a run that shows life is working."""
+        return self.lease_expires_at is not None and now < self.lease_expires_at
+
+    def request(self, *, now: datetime) -> Self:
+        """Somebody wants a run: `pending`, or one more after the run that is working now."""
+        counted = self._with(requested=self.requested + 1)
+        return counted if self.status is SyncStatus.IN_PROGRESS else counted.queued(now=now)
+
+    def requeue(self, *, now: datetime) -> Self:
+        """The schedule's turn: what is due becomes `pending` (again).
+
+        Raises:
+            IllegalTransition: A run that shows life is working.
+        """
+        if self.is_leased(now):
+            raise IllegalTransition("a run is working")
+        if self.status is SyncStatus.IN_PROGRESS and self.handover is not None:
+            return self._with(updated_at=now, lease_owner=None, lease_expires_at=None, due_at=now + TASK_GRACE)
+        if self.status is SyncStatus.COMPLETED and not self.wanted:
+            return self.request(now=now)
+        return self.queued(now=now)
+
+    def claim(self, *, now: datetime, owner: str) -> Self:
+        """A run begins. What an unfinished run before it streamed becomes suspect.
+
+        Raises:
+            IllegalTransition: Nothing is pending, or another run holds the lease.
+        """
+        if self.is_leased(now) or self.status not in (SyncStatus.PENDING, SyncStatus.IN_PROGRESS):
+            raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
+        resumed = self.status is SyncStatus.IN_PROGRESS
+        anew: dict[str, Any] = {
+            "added": 0,
+            "modified": 0,
+            "removed": 0,
+            "pages": 0,
+            "percent": 0,
+            "started_at": now,
+            "run": self.run + 1,
+            "streaming": False,
+            "dirty_runs": self._suspects(),
+        }
+        return self._with(
+            status=SyncStatus.IN_PROGRESS,
+            stage=Stage.STARTING,
+            attempt=self.failures + 1,
+            tries=self.tries if resumed else 0,
+            updated_at=now,
+            completed_at=None,
+            next_retry_at=None,
+            error=None,
+            beat=self.beat + 1,
+            lease_owner=owner,
+            lease_expires_at=now + LEASE,
+            serving=self.requested,
+            due_at=now + LEASE,
+            **({} if self.handover is not None else anew),
+        )
+
+    def advance(self, *, now: datetime, stage: Stage, **counts: Any) -> Self:
+        """A sign of life, with what was counted so far. Percent never goes back within a run.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        if "percent" in counts:
+            counts["percent"] = max(self.percent or 0, min(99, counts["percent"]))
+        return self._with(
+            stage=stage,
+            updated_at=now,
+            beat=self.beat + 1,
+            lease_expires_at=now + LEASE,
+            due_at=now + LEASE,
+            **counts,
+        )
+
+    def restart(self, *, now: datetime) -> Self:
+        """The same run reads again from its first cursor; what it streamed becomes suspect.
+
+        The run takes a new number, so that rows delivered again are told from those that are not.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            run=self.run + 1,
+            beat=self.beat + 1,
+            dirty_runs=(*self.dirty_runs, self.run) if self.streaming else self.dirty_runs,
+            streaming=False,
+            handover=None,
+            added=0,
+            modified=0,
+            removed=0,
+            stage=Stage.FETCHING,
+            updated_at=now,
+            lease_expires_at=now + LEASE,
+            due_at=now + LEASE,
+        )
+
+    def complete(self, *, now: datetime, cursor: str | None, history_complete: bool, **counts: Any) -> Self:
+        """The run has written everything. With history still to come it is due at every tick.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        more = self.requested > self.serving
+        return self._with(
+            status=SyncStatus.COMPLETED,
+            beat=self.beat + 1,
+            stage=Stage.DONE,
+            history_complete=history_complete,
+            updated_at=now,
+            completed_at=now,
+            lease_owner=None,
+            lease_expires_at=None,
+            served=self.serving,
+            failures=0,
+            tries=0,
+            cursor=cursor or self.cursor,
+            streaming=False,
+            dirty_runs=(),
+            handover=None,
+            rebuilding=False,
+            refresh=False,
+            troubled=False,
+            due_at=now if more or not history_complete else now + POLL_EVERY,
+            **(counts | {"percent": 100}),
+        )
+
+    def pause(self, *, now: datetime, error: ErrorSummary | None = None, stage: Stage = Stage.RETRYING) -> Self:
+        """A hiccup: the run stays `in_progress`, its lease is free, and the queue delivers the task again in seconds.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            stage=stage,
+            beat=self.beat + 1,
+            tries=self.tries + 1,
+            error=error,
+            updated_at=now,
+            lease_owner=None,
+            lease_expires_at=None,
+            dirty_runs=self._suspects(),
+            streaming=self._goes_on(),
+            due_at=now + TASK_GRACE,
+        )
+
+    def hand_over(self, *, now: datetime, cursor: str, **counts: Any) -> Self:
+        """The run's time is up: a continuation goes on from this page, with everything counted so far.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        counted = self.advance(now=now, stage=Stage.FETCHING, **counts)
+        return counted.model_copy(
+            update={
+                "handover": cursor,
+                "streaming": True,
+                "lease_owner": None,
+                "lease_expires_at": None,
+                "due_at": now + TASK_GRACE,
+            }
+        )
+
+    def wait_for_bank(self, *, now: datetime) -> Self:
+        """The provider has nothing yet: pending again, due at the next tick; a webhook is usually quicker.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._released(
+            now, status=SyncStatus.PENDING, stage=Stage.WAITING_FOR_BANK, tries=0, percent=None, due_at=now
+        )
+
+    def fail(self, *, now: datetime, error: ErrorSummary, fault: Fault, jitter: float, at_least: timedelta) -> Self:
+        """The attempt failed. Retried by the schedule while that can help.
+
+        Args:
+            now: The present.
+            error: What to tell the user.
+            fault: Decides whether and when it is tried again.
+            jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many do not retry at once.
+            at_least: The provider's own Retry-After, respected beyond our delay.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        retry_at = None
+        if error.retryable:
+            delay = RETRY_DELAYS[min(self.failures, len(RETRY_DELAYS) - 1)]
+            retry_at = now + max(delay * (1 - jitter / 4), at_least)
+        probe_at = now + PROBE_EVERY if fault is Fault.USER else None
+        return self._released(
+            now,
+            troubled=fault in (Fault.USER, Fault.TERMINAL),
+            status=SyncStatus.FAILED,
+            stage=Stage.FAILED,
+            failures=self.failures + 1,
+            tries=0,
+            error=error,
+            next_retry_at=retry_at,
+            due_at=retry_at or probe_at,
+        )
+
+    def rebuild(self, *, now: datetime) -> Self:
+        """The provider rejected the cursor: the running run reads everything again.
+
+        Raises:
+            IllegalTransition: No run is working, or it is reading everything already.
+        """
+        if self.rebuilding:
+            raise IllegalTransition("already reading everything again")
+        return self.restart(now=now).model_copy(update={"cursor": None, "rebuilding": True})
+
+    def queued(self, *, now: datetime) -> Self:
+        """Pending, with nothing left of what was before but the suspects."""
+        return self._with(
+            status=SyncStatus.PENDING,
+            stage=Stage.QUEUED,
+            tries=0,
+            percent=None,
+            updated_at=now,
+            next_retry_at=None,
+            error=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            dirty_runs=self._suspects(),
+            streaming=self._goes_on(),
+            due_at=now + TASK_GRACE,
+        )
+
+    def reconcile(self, *, now: datetime) -> Self:
+        """The next run reads everything again and holds it against the store.
+
+        Raises:
+            IllegalTransition: A run is working: it would go on with the cursor that is taken away here.
+        """
+        if self.is_leased(now):
+            raise IllegalTransition("a run is working")
+        dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs
+        anew = {"cursor": None, "rebuilding": True, "handover": None, "streaming": False, "dirty_runs": dirty}
+        return self.request(now=now).model_copy(update=anew)
+
+    def _released(self, now: datetime, **changes: Any) -> Self:
+        return self._with(
+            updated_at=now,
+            beat=self.beat + 1,
+            lease_owner=None,
+            lease_expires_at=None,
+            serving=self.served,
+            dirty_runs=self._suspects(),
+            streaming=self._goes_on(),
+            **changes,
+        )
+
+    def _goes_on(self) -> bool:
+        """Whether what the run has streamed belongs to a loop that a continuation will finish."""
+        return self.streaming and self.handover is not None
+
+    def _suspects(self) -> tuple[int, ...]:
+        return (*self.dirty_runs, self.run) if self.streaming and not self._goes_on() else self.dirty_runs
+
+    def _must_run(self) -> None:
+        if self.status is not SyncStatus.IN_PROGRESS or self.lease_owner is None:
+            raise IllegalTransition(f"{self.status}: no run is working")
+
+    def _with(self, **changes: Any) -> Self:
+        return self.model_copy(update=changes)

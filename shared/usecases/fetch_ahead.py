@@ -1,0 +1,86 @@
+"""Fetches a change log's pages in a thread of its own, one ahead of the writing, at a pace that Plaid allows."""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.transaction import Page
+from shared.log import log
+from shared.ports import Bank, Clock, Secret
+
+CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
+PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it
+HEARTBEAT_SECONDS = 5.0
+_MINUTE = timedelta(minutes=1)
+
+
+class FetchAhead:
+    """One loop's fetching.
+
+    Args:
+        bank: Plaid.
+        token: The item's access token.
+        clock: The time.
+        sleep: Waits some seconds, in the fetching thread.
+        heartbeat: Called every few seconds while a page is waited for, in the caller's thread.
+    """
+
+    def __init__(
+        self, *, bank: Bank, token: Secret, clock: Clock, sleep: Callable[[float], None], heartbeat: Callable[[], None]
+    ) -> None:
+        self._bank, self._token, self._clock = bank, token, clock
+        self._sleep, self._heartbeat = sleep, heartbeat
+        self._calls: deque[datetime] = deque()
+        self._closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
+        self._next: Future[Page]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closed = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def fetch(self, cursor: str | None, *, first: bool = False) -> None:
+        """Begins to fetch the page behind a cursor; `first` is the loop's first, which is not worth much patience."""
+        self._next = self._thread.submit(self._fetch_patiently, cursor, 0 if first else PATIENCE)
+
+    def page(self) -> Page:
+        """The page whose fetching was begun last.
+
+        Raises:
+            ProviderError: Plaid refused, or did not answer for longer than is worth waiting.
+        """
+        while True:
+            try:
+                return self._next.result(timeout=HEARTBEAT_SECONDS)
+            except TimeoutError:
+                self._heartbeat()
+
+    def _fetch_patiently(self, cursor: str | None, patience: int) -> Page:
+        for attempt in range(patience + 1):
+            self._keep_pace()
+            try:
+                return self._bank.changes(self._token, cursor=cursor)
+            except (PagingInterrupted, CursorRejected):
+                raise
+            except ProviderError as error:
+                if error.fault is not Fault.TRANSIENT or attempt == patience or self._closed:
+                    raise
+                seconds = max(error.retry_after_seconds or 0, 2.0**attempt)
+                log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)
+                self._sleep(seconds)
+        raise AssertionError("unreachable")
+
+    def _keep_pace(self) -> None:
+        now = self._clock.now()
+        while self._calls and now - self._calls[0] >= _MINUTE:
+            self._calls.popleft()
+        if len(self._calls) >= CALLS_PER_MINUTE:
+            self._sleep((self._calls[0] + _MINUTE - now).total_seconds())
+        self._calls.append(self._clock.now())
