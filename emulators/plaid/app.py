@@ -60,8 +60,12 @@ class Plaid:
         item_id = self.world.access_tokens.get(received.access_token or "")
         self._count(received.path, item_id)
         fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
+        item = self.world.items.get(item_id or "")
+        was_there = item is not None and not item.removed
         if fault:
             await asyncio.sleep(delay(fault))
+        if item and was_there and item.removed:
+            return self._refuse(PlaidError("ITEM_CONCURRENTLY_DELETED"), request_id)
         answer = self._faulty(received, item_id, request_id, fault) if fault else None
         answer = answer or self._answer(received, item_id, request_id)
         return spoiled(answer, fault) if fault else answer

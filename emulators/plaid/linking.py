@@ -6,10 +6,11 @@ plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webho
 
 from typing import Any
 
-from emulators.plaid import announcements
+from emulators.plaid import announcements, institutions
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError
+from emulators.plaid.institutions import Institution
 from emulators.plaid.items import Item
 from emulators.plaid.linktokens import LinkToken, Session
 from emulators.plaid.synclog import SyncLog
@@ -43,7 +44,7 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
         else:
             session.found = world.log_in(
                 institution_id,
-                [product for product in request.get("products") or [] if product],
+                _products(request, institutions.find(institution_id)),
                 username=username,
                 password=password,
                 webhook=request.get("webhook"),
@@ -72,6 +73,12 @@ def oauth_redirect(session: Session) -> str | None:
     if not uri or session.found is None or not session.found.institution.oauth:
         return None
     return f"{uri}?oauth_state_id={session.link_session_id}"
+
+
+def _products(request: Json, institution: Institution) -> list[str]:
+    """What the Item is made for: the products, and those of the wishes that the bank can fulfil."""
+    wishes = [*(request.get("required_if_supported_products") or []), *(request.get("optional_products") or [])]
+    return [*(request.get("products") or []), *filter(institution.supports, wishes)]
 
 
 def _log_in_again(world: World, session: Session, username: str, password: str) -> Item:

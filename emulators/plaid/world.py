@@ -215,7 +215,8 @@ class World:
             return
         item.last_update = self.clock.now()
         self.announce_sync(item)
-        self.webhooks.send(item, announcements.default_update(len(item.log) - before - len(removed)))
+        if new := len(item.log) - before - len(removed):
+            self.webhooks.send(item, announcements.default_update(new))
         if removed:
             self.webhooks.send(item, announcements.transactions_removed(removed))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -87,6 +88,23 @@ def test_a_hanging_call_lets_others_pass(sim: Sim, item: Linked) -> None:
     with httpx.Client(trust_env=False, timeout=0.3) as impatient, pytest.raises(httpx.ReadTimeout):
         Sim(sim.url, impatient).call("/accounts/get", access_token=item.access_token)
     assert item.call("/accounts/get")
+
+
+def test_an_item_removed_while_a_call_is_under_way(sim: Sim, item: Linked) -> None:
+    order(sim, "latency", seconds=0.5, endpoint="/accounts/get")
+    codes: list[str] = []
+
+    def ask() -> None:
+        with httpx.Client(trust_env=False) as http, pytest.raises(Refused) as refused:
+            Sim(sim.url, http).call("/accounts/get", access_token=item.access_token)
+        codes.append(refused.value.code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.2)
+    item.call("/item/remove")
+    asking.join()
+    assert codes == ["ITEM_CONCURRENTLY_DELETED"]
 
 
 def test_a_reset_connection(sim: Sim, item: Linked) -> None:

@@ -289,6 +289,15 @@ def test_account_filters_narrow_the_choice(sim: Sim) -> None:
     assert [account["subtype"] for account in done["metadata"]["accounts"]] == ["savings"]
 
 
+def test_wishes_for_products_are_fulfilled_where_the_bank_can(sim: Sim) -> None:
+    wishes = {"required_if_supported_products": ["liabilities", "auth"], "optional_products": ["identity"]}
+    token = sim.call("/link/token/create", **LINK | {"country_codes": ["GB"]}, **wishes)["link_token"]
+    done = sim.control(f"/link/{token}/finish", institution_id="ins_117650")
+    exchanged = sim.call("/item/public_token/exchange", public_token=done["public_token"])
+    products = sim.call("/item/get", access_token=exchanged["access_token"])["item"]["products"]
+    assert products == ["transactions", "auth", "identity"]
+
+
 def test_a_user_may_leave_link_with_an_error(sim: Sim) -> None:
     token = sim.call("/link/token/create", **LINK)["link_token"]
     session = sim.control(f"/link/{token}/begin")["link_session_id"]
