@@ -41,7 +41,7 @@ def main() -> int:
     host, port, state = given.pop("host"), given.pop("port"), given.pop("state")
     simulator = Simulator(Settings(**given), state)
     config = uvicorn.Config(
-        simulator, host=host, port=port, log_level="critical", access_log=False, timeout_graceful_shutdown=2
+        simulator, host=host, port=port, log_level="error", access_log=False, timeout_graceful_shutdown=2
     )
     server = Server(config)
     for end in (signal.SIGINT, signal.SIGTERM):

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-type_error = "cannot be written as JSON"
+_CANNOT = "cannot be written as JSON"
 
 
 def words(text: str, separator: str | None = None) -> tuple[str, ...]:
@@ -62,13 +62,13 @@ def _text(value: Any) -> str:
         case Raw():
             return value.decode("ascii")
         case _:
-            raise TypeError(f"{type(value).__name__} {type_error}")
+            raise TypeError(f"{type(value).__name__} {_CANNOT}")
 
 
 def number(value: Decimal) -> str:
     """The digits of a decimal as a JSON number: `12.50` stays `12.50`, never `1.25E+1` for everyday sizes."""
     if not value.is_finite():
-        raise TypeError(f"{value} {type_error}")
+        raise TypeError(f"{value} {_CANNOT}")
     return format(value, "f") if -40 < value.adjusted() < 40 else str(value)
 
 

@@ -153,7 +153,7 @@ class Server(uvicorn.Server):
 @contextmanager
 def running_simulator(settings: Settings | None = None, state: Path | None = None) -> Iterator[Sim]:
     config = uvicorn.Config(
-        Simulator(settings, state), log_level="critical", access_log=False, timeout_graceful_shutdown=1
+        Simulator(settings, state), log_level="error", access_log=False, timeout_graceful_shutdown=1
     )
     with Server(config).running() as url:
         sim = Sim(url)

@@ -10,6 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
+from emulators.plaid import webhooks
+
 from .harness import BANK, Linked, Received, Receiver, Refused, Sim
 
 SYNC = "TRANSACTIONS/SYNC_UPDATES_AVAILABLE"
@@ -219,6 +221,27 @@ def test_a_receiver_that_is_not_there_or_hangs_blocks_nothing(sim: Sim, receiver
         linked.call("/item/webhook/update", webhook=url)
         linked.control("state", state="login_required")
         assert time.monotonic() - began < 0.5
+
+
+def test_a_receiver_that_takes_too_long_has_failed(
+    sim: Sim, item: Linked, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert webhooks.ANSWER_WITHIN == 10
+    monkeypatch.setattr(webhooks, "ANSWER_WITHIN", 0.2)
+
+    def slow(_: Received) -> int:
+        time.sleep(0.4)
+        return 200
+
+    receiver.answer = slow
+    touch(item)
+    receiver.wait_for(1)
+    time.sleep(0.5)
+    receiver.answer = lambda _: 200
+    [delivery] = sim.look(f"/webhooks?item_id={item.item_id}")["webhooks"][-1:]
+    assert (delivery["outcomes"], delivery["state"]) == (["TimeoutError"], "waiting for a retry")
+    sim.advance(31)
+    assert len(receiver.received) == 2
 
 
 def test_duplicate(sim: Sim, item: Linked, receiver: Receiver) -> None:

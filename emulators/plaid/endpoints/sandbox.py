@@ -155,4 +155,7 @@ def create_transactions(call: Call) -> Json:
 
 
 def _depository(item: Item) -> str:
-    return next(account.account_id for account in item.accounts if account.type == "depository")
+    for account in item.accounts:
+        if account.type == "depository":
+            return account.account_id
+    raise PlaidError("NO_ACCOUNTS")

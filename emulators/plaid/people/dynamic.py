@@ -57,7 +57,7 @@ def refresh(log: SyncLog, item_id: str, account_ids: list[str], today: date) -> 
         post(log, row, today)
     if posted:
         log.put(dearer(posted[len(log) % len(posted)]))
-    for i in range(_NEW):
+    for i in range(_NEW if account_ids else 0):
         number = len(log)
         log.put(_booking(item_id, "refresh", number, account_ids[i % len(account_ids)], today, pending=True).as_row())
     return [row.transaction_id for row in pending]

@@ -41,7 +41,8 @@ class GeneratedHistory:
     """Rows computed from a seed; index 0 is the newest. About three bookings a day, two years at most."""
 
     def __init__(self, item_id: str, seed: int, count: int, today: date, accounts: list[Account]) -> None:
-        self._seed, self._count, self._today, self._accounts = seed, count, today.toordinal(), accounts
+        self._seed, self._count, self._today = seed, count, today.toordinal()
+        self._accounts = tuple(accounts)
         self._days = min(_LONGEST, max(_SHORTEST, count // 3))
         self._ids = blake2b(f"{item_id}\0generated\0".encode(), digest_size=ID_SIZE)
         self._templates: dict[tuple[int, int], tuple[bytes, bytes]] = {}

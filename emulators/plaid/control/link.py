@@ -1,17 +1,13 @@
 """/_sim/link: be the user in front of Link, without a browser. The Link page uses the same routes."""
 
-from typing import Any
-
 from starlette.requests import Request
 
 from emulators.plaid import institutions, linking
 from emulators.plaid.bank import Account
-from emulators.plaid.control import Action, Refused, only
+from emulators.plaid.control.base import Json, Refused, Table, only
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.linktokens import Session
 from emulators.plaid.world import World
-
-Json = dict[str, Any]
 
 
 def _token(request: Request) -> str:
@@ -99,7 +95,7 @@ async def finish(world: World, request: Request, body: Json) -> Json:
     return linking.finish(world, session, body.get("account_ids"))
 
 
-ROUTES: list[tuple[str, str, Action]] = [
+ROUTES: Table = [
     ("POST", "/link/{link_token}/begin", begin),
     ("POST", "/link/{link_token}/log_in", log_in),
     ("POST", "/link/{link_token}/agree", agree),

@@ -1,14 +1,14 @@
 """/_sim/items: create Items, look inside them, and change what their banks say."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from emulators.plaid import announcements, wire
 from emulators.plaid.clock import iso
-from emulators.plaid.control import Action, Refused, item_of, only, truth_of
+from emulators.plaid.control.base import JSON_TYPE, Json, Refused, Table, item_of, only
 from emulators.plaid.ids import derive
 from emulators.plaid.items import Item
 from emulators.plaid.merchants import recognise
@@ -17,7 +17,7 @@ from emulators.plaid.synclog import Row
 from emulators.plaid.transactions import Booking, to_row
 from emulators.plaid.world import World
 
-Json = dict[str, Any]
+_ROWS_PER_CHUNK = 500
 _ACCOUNT_FIELDS = ("name", "official_name", "mask", "current", "available", "limit", "currency", "subtype")
 
 
@@ -61,7 +61,7 @@ async def show_item(world: World, request: Request, _: Json) -> Json:
 
 
 async def truth(world: World, request: Request, _: Json) -> Response:
-    return truth_of(item_of(world, request))
+    return _truth(item_of(world, request))
 
 
 async def change_transactions(world: World, request: Request, body: Json) -> Json:
@@ -189,7 +189,26 @@ async def send_webhook(world: World, request: Request, body: Json) -> Json:
     return {"sent": world.webhooks.send(item_of(world, request), body)}
 
 
-ROUTES: list[tuple[str, str, Action]] = [
+def _truth(item: Item) -> Response:
+    """All current transactions and accounts, exactly as Plaid would send them; streamed, because there may be many."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        accounts = wire.dumps([account.as_object() for account in item.accounts])
+        yield b'{"item_id":' + wire.dumps(item.item_id) + b',"accounts":' + accounts + b',"transactions":['
+        buffer: list[bytes] = []
+        first = True
+        for row in item.log.current():
+            buffer.append(row.body if first else b"," + row.body)
+            first = False
+            if len(buffer) == _ROWS_PER_CHUNK:
+                yield b"".join(buffer)
+                buffer.clear()
+        yield b"".join(buffer) + b"]}"
+
+    return StreamingResponse(chunks(), media_type=JSON_TYPE)
+
+
+ROUTES: Table = [
     ("GET", "/items", list_items),
     ("POST", "/items", create_item),
     ("GET", "/items/{item_id}", show_item),

@@ -2,16 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import Request
 
-from emulators.plaid.control import Action, Refused, only
+from emulators.plaid.control.base import Json, Refused, Table, only
 from emulators.plaid.faults import KINDS, MODES, Fault, Rule, WebhookFault
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.world import World
 
-Json = dict[str, Any]
 R = TypeVar("R", bound=Rule)
 
 
@@ -66,7 +65,7 @@ async def rotate_key(world: World, _: Request, __: Json) -> Json:
     return {"retired": old, "current": world.keys.rotate()}
 
 
-ROUTES: list[tuple[str, str, Action]] = [
+ROUTES: Table = [
     ("GET", "/faults", list_faults),
     ("POST", "/faults", add_fault),
     ("DELETE", "/faults", clear_faults),

@@ -1,0 +1,14 @@
+"""The simulator's own API under /_sim/: look inside, change what banks say, move time, order faults.
+
+Nothing here exists at Plaid. README.md shows each call with an example.
+"""
+
+from starlette.routing import Route
+
+from emulators.plaid.control import faults, general, items, link
+from emulators.plaid.control.base import routes
+from emulators.plaid.world import World
+
+
+def control_routes(world: World) -> list[Route]:
+    return routes(world, [*general.ROUTES, *items.ROUTES, *faults.ROUTES, *link.ROUTES])

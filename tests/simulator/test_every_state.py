@@ -1,0 +1,95 @@
+"""Every endpoint, in every state of an Item: an answer that plaid-python's typed models read, or a Plaid error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import plaid
+import pytest
+
+from emulators.plaid.fields import ENDPOINTS
+
+from .harness import Linked, Sim
+from .people import EVERYTHING
+from .test_requests import ERROR_KEYS, LINK
+from .test_typed_models import Api, api
+
+__all__ = ["api"]
+
+TODAY = date.today()  # noqa: DTZ011 - the models want plain dates
+ROW = {"date_transacted": TODAY, "date_posted": TODAY, "amount": 1.25, "description": "A thing"}
+FIELDS: dict[str, dict[str, Any]] = {
+    "/link/token/create": {**LINK, "products": None},
+    "/investments/transactions/get": {"start_date": TODAY - timedelta(days=700), "end_date": TODAY},
+    "/sandbox/item/fire_webhook": {"webhook_code": "DEFAULT_UPDATE"},
+    "/sandbox/transactions/create": {"transactions": [ROW]},
+    "/item/webhook/update": {"webhook": "http://127.0.0.1:9/w"},
+}
+OF_ITEMS = sorted(path for path, fields in ENDPOINTS.items() if fields.table.get("access_token") is not None)
+STATES: dict[str, Callable[[Linked], Any]] = {
+    "not ready": lambda _: None,
+    "healthy": lambda item: item.sim.advance(10),
+    "login required": lambda item: item.call("/sandbox/item/reset_login"),
+    "locked": lambda item: item.control("state", state="error", code="ITEM_LOCKED"),
+    "expiring": lambda item: item.control("state", state="expiring"),
+    "expired": lambda item: item.sim.advance(31 * 86400),
+    "revoked": lambda item: item.control("state", state="revoked"),
+    "removed": lambda item: item.call("/item/remove"),
+    "without accounts": lambda item: item.control("accounts", revoke=item.account_ids()),
+}
+LOGINS = {
+    "user_good": "pass_good",
+    "user_custom": json.dumps(EVERYTHING),
+    "user_transactions_dynamic": "x",
+    "user_generated": '{"transactions": 40}',
+}
+
+
+def code_of(error: Any) -> str:
+    """The code of an error that has Plaid's form."""
+    body = json.loads(error.body)
+    assert set(body) == ERROR_KEYS
+    assert error.status == 400
+    return str(body["error_code"])
+
+
+@pytest.mark.parametrize("username", LOGINS)
+@pytest.mark.parametrize("state", STATES)
+def test_every_endpoint_in_every_state(api: Api, sim: Sim, state: str, username: str) -> None:
+    item = sim.link(
+        username, LOGINS[username], ready=state not in {"not ready", "healthy"}, webhook="http://127.0.0.1:9/w"
+    )
+    STATES[state](item)
+    last = ("/sandbox/item/reset_login", "/item/access_token/invalidate", "/item/remove")
+    answers: dict[str, str] = {}
+    for path in [*(path for path in OF_ITEMS if path not in last), *last]:
+        fields = {key: value for key, value in FIELDS.get(path, {}).items() if value is not None}
+        method = getattr(api, path[1:].replace("/", "_"))
+        try:
+            answer = method({"access_token": item.access_token, **fields})
+            answers[path] = "ok"
+            item.access_token = answer.to_dict().get("new_access_token", item.access_token)
+        except plaid.ApiException as error:
+            answers[path] = code_of(error)
+    healthy = state in {"not ready", "healthy", "expiring"}
+    assert (answers["/accounts/get"] == "ok") == healthy
+    assert (answers["/item/remove"] == "ok") == (state != "removed")
+    assert (answers["/item/get"] == "ok") == (state not in {"removed", "revoked"})
+    assert answers["/transactions/sync"] == answers["/accounts/get"] or state == "without accounts"
+
+
+def test_institutions_and_tokens_are_the_other_endpoints() -> None:
+    others = set(ENDPOINTS) - set(OF_ITEMS)
+    assert others == {
+        "/link/token/get",
+        "/item/public_token/exchange",
+        "/sandbox/public_token/create",
+        "/sandbox/user/reset_login",
+        "/institutions/get",
+        "/institutions/get_by_id",
+        "/institutions/search",
+        "/webhook_verification_key/get",
+    }
