@@ -125,18 +125,29 @@ class Bank:
             raise NotInTime(f"{late}; progress: {progress}") from None
         return progress
 
-    def traces(self, user: User) -> dict[str, list[Json]]:
-        """Every document of a user's, by collection, but for those that only count or remember calls."""
-        collections = (
-            *("bank_connections", "bank_credentials", "bank_sync_state", "bank_sync_progress"),
-            *("bank_accounts", "bank_transactions"),
+    def transactions(self, user: User, *, parent: str = "") -> list[Json]:
+        """A user's transactions of one connection or of all, newest first, in one answer: the emulator pages slowly."""
+        newest = None if parent else "date"
+        answer = self.writer(user).query(
+            "bank_transactions", parent=parent, everywhere=not parent, owner=user.uid, newest=newest
         )
-        found = {name: list(self.behind.owned(user.uid, name)) for name in collections}
+        return documents(answer)
+
+    def traces(self, user: User) -> dict[str, list[Json]]:
+        """A user's documents by collection, but for those that only count or remember calls.
+
+        What lies below a connection never comes without it: there is one commit for all.
+        """
+        collections = ("bank_connections", "bank_credentials", "bank_sync_state", "bank_sync_progress")
+        found = {name: self._theirs(user, name) for name in collections}
         return {name: documents for name, documents in found.items() if documents}
+
+    def _theirs(self, user: User, collection: str) -> list[Json]:
+        return documents(self.backend.query(collection, owner=user.uid))
 
     def open_intents(self, user: User) -> list[Json]:
         """Exchanges that hold a token or were left under way."""
-        return [i for i in self.behind.owned(user.uid, "bank_exchange_intents") if not i["answer"]]
+        return [intent for intent in self._theirs(user, "bank_exchange_intents") if not intent["answer"]]
 
     # -- Plaid --
 
@@ -186,7 +197,7 @@ class Bank:
         truth = self.truth(connection["item_id"])
         root = f"bank_connections/{connection_id}"
         accounts = {a["account_id"]: a for a in store.owned(user.uid, "bank_accounts", parent=root)}
-        rows = {t["transaction_id"]: t for t in store.owned(user.uid, "bank_transactions", parent=root)}
+        rows = {t["transaction_id"]: t for t in self.transactions(user, parent=root)}
         owner = {"connection_id": connection_id, "app_user_id": user.uid}
         return [
             *_unequal("connection.account_ids", sorted(accounts), sorted(connection["account_ids"])),

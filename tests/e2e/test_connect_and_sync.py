@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -13,18 +14,17 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from emulators.client import User
+from emulators.client import User, sign_up
 from tests.e2e.bank import DATA, INSTITUTION, Bank, documents, wait_until
 from tests.firestore_rest import Json
 
 NewUser = Callable[[], User]
+Custom = Callable[[Path], tuple[User, Json]]
 
 
 @pytest.fixture(scope="module")
 def somebody(bank: Bank) -> User:
     """A user whose one connection several tests look at."""
-    from emulators.client import sign_up
-
     return sign_up(bank.http, bank.stack.ports)
 
 
@@ -35,6 +35,20 @@ def connection(bank: Bank, somebody: User) -> Json:
     bank.synced(somebody, made["connection_id"])
     item_id = (bank.behind.get(f"bank_connections/{made['connection_id']}") or {})["item_id"]
     return made | {"item_id": item_id}
+
+
+@pytest.fixture(scope="module")
+def custom(bank: Bank) -> Custom:
+    """A connected `user_custom` of a file, for tests that only look; made once."""
+
+    @functools.cache
+    def connected(file: Path) -> tuple[User, Json]:
+        owner = sign_up(bank.http, bank.stack.ports)
+        made = bank.connect(owner, username="user_custom", password=file.read_text(encoding="utf-8"))
+        bank.synced(owner, made["connection_id"])
+        return owner, made
+
+    return connected
 
 
 # -- everything arrives --
@@ -58,7 +72,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
 
     progress = bank.synced(user, made["connection_id"])
     assert bank.differences(user, made["connection_id"]) == []
-    rows = list(bank.store(user).owned(user.uid, "bank_transactions", newest="date"))
+    rows = bank.transactions(user)
     assert len(rows) > 300
     assert [row["date"] for row in rows] == sorted((row["date"] for row in rows), reverse=True)
     assert progress["percent"] == 100
@@ -82,11 +96,10 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
 
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("*.json")), ids=lambda file: file.stem)
-def test_a_custom_users_odd_values_arrive_exactly(bank: Bank, user: User, file: Path) -> None:
-    made = bank.connect(user, username="user_custom", password=file.read_text(encoding="utf-8"))
-    bank.synced(user, made["connection_id"])
+def test_a_custom_users_odd_values_arrive_exactly(bank: Bank, custom: Custom, file: Path) -> None:
+    user, made = custom(file)
     assert bank.differences(user, made["connection_id"]) == []
-    rows = {row["name"]: row for row in bank.store(user).owned(user.uid, "bank_transactions")}
+    rows = {row["name"]: row for row in bank.transactions(user)}
     written = [
         t
         for account in json.loads(file.read_text(encoding="utf-8"))["override_accounts"]
@@ -98,10 +111,9 @@ def test_a_custom_users_odd_values_arrive_exactly(bank: Bank, user: User, file: 
         assert rows[transaction["description"]]["pending"] == (transaction["date_posted"] > "2090")
 
 
-def test_amounts_keep_every_digit_of_the_file(bank: Bank, user: User) -> None:
-    made = bank.connect(user, username="user_custom", password=(DATA / "odd_amounts.json").read_text(encoding="utf-8"))
-    bank.synced(user, made["connection_id"])
-    rows = {row["name"]: row for row in bank.store(user).owned(user.uid, "bank_transactions")}
+def test_amounts_keep_every_digit_of_the_file(bank: Bank, custom: Custom) -> None:
+    user, _ = custom(DATA / "odd_amounts.json")
+    rows = {row["name"]: row for row in bank.transactions(user)}
     amounts = {name: row["amount"] for name, row in rows.items()}
     assert amounts["Seven decimals"] == "12.3456789"
     assert amounts["A whole number"] == "5"
@@ -120,7 +132,7 @@ def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> Non
     progress = bank.synced(user, made["connection_id"], within=200)
     assert bank.differences(user, made["connection_id"]) == []
     assert progress["percent"] == 100
-    assert len(list(bank.store(user).owned(user.uid, "bank_transactions", newest="date"))) == count
+    assert len(bank.transactions(user)) == count
 
 
 # -- and goes on arriving --
@@ -132,7 +144,7 @@ def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: B
     )
     connection_id = made["connection_id"]
     bank.synced(user, connection_id)
-    rows = {row["name"]: row for row in bank.store(user).owned(user.uid, "bank_transactions")}
+    rows = {row["name"]: row for row in bank.transactions(user)}
     pending, dropped, changed = (
         rows[name]["transaction_id"] for name in ("Pending for a long time", "Streaming", "Never authorized")
     )
@@ -155,7 +167,7 @@ def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: B
     )
     bank.follows(user, connection_id)
 
-    now = {row["transaction_id"]: row for row in bank.store(user).owned(user.uid, "bank_transactions")}
+    now = {row["transaction_id"]: row for row in bank.transactions(user)}
     posted = now[done["posted"][pending]]
     assert pending not in now
     assert dropped not in now
@@ -175,11 +187,11 @@ def rows_at(bank: Bank, item_id: str) -> list[Json]:
 
 
 def test_a_refresh_by_the_bank_reaches_the_store(bank: Bank, somebody: User, connection: Json) -> None:
-    before = {row["transaction_id"] for row in bank.store(somebody).owned(somebody.uid, "bank_transactions")}
+    before = {row["transaction_id"] for row in bank.transactions(somebody)}
     token = bank.control("GET", f"items/{connection['item_id']}")["access_token"]
     bank.plaid("/transactions/refresh", access_token=token)
     bank.follows(somebody, connection["connection_id"])
-    after = {row["transaction_id"] for row in bank.store(somebody).owned(somebody.uid, "bank_transactions")}
+    after = {row["transaction_id"] for row in bank.transactions(somebody)}
     assert after - before
     assert before - after
 

@@ -1,0 +1,158 @@
+// What an app's code does, with the real Firebase SDK: sign in, connect a bank, watch the sync, read, and be refused.
+// The addresses come as JSON in argv[2]; what was seen goes to stdout as JSON, for the Python test to judge.
+import { initializeApp } from "firebase/app";
+import { connectAuthEmulator, createUserWithEmailAndPassword, getAuth, signOut } from "firebase/auth";
+import * as store from "firebase/firestore";
+import { connectFunctionsEmulator, getFunctions, httpsCallable } from "firebase/functions";
+
+const at = JSON.parse(process.argv[2]);
+const HOST = "127.0.0.1";
+const PATIENCE = 80_000;
+
+/** An app of its own, with somebody signed in. */
+async function somebody(name) {
+  const app = initializeApp({ apiKey: "local", projectId: at.project }, name);
+  const auth = getAuth(app);
+  connectAuthEmulator(auth, `http://${HOST}:${at.auth}`, { disableWarnings: true });
+  const db = store.getFirestore(app);
+  store.connectFirestoreEmulator(db, HOST, at.firestore);
+  const functions = getFunctions(app, at.region);
+  connectFunctionsEmulator(functions, HOST, at.functions);
+  const email = `${name}-${Date.now()}-${Math.random().toString(36).slice(2)}@example.com`;
+  const { user } = await createUserWithEmailAndPassword(auth, email, "a long password");
+  const call = async (what, data) => (await httpsCallable(functions, what)(data)).data;
+  return { auth, db, call, uid: user.uid };
+}
+
+/** What Link would return. */
+async function publicToken() {
+  const answer = await fetch(`${at.plaid}/sandbox/public_token/create`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "PLAID-CLIENT-ID": "local", "PLAID-SECRET": "local" },
+    body: JSON.stringify({
+      institution_id: "ins_109508",
+      initial_products: ["transactions"],
+      options: { webhook: at.webhook, transactions: { days_requested: 730 } },
+    }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return (await answer.json()).public_token;
+}
+
+/** The statuses of a sync as a listener sees them, until the history is complete. */
+function watch(db, connectionId) {
+  return new Promise((resolve, reject) => {
+    const seen = [];
+    const late = setTimeout(() => reject(new Error(`the sync did not end: ${JSON.stringify(seen)}`)), PATIENCE);
+    const stop = store.onSnapshot(
+      store.doc(db, "bank_sync_progress", connectionId),
+      (snapshot) => {
+        const { status, stage, percent, history_complete } = snapshot.data();
+        seen.push({ status, stage, percent, history_complete });
+        if (status === "completed" && history_complete) {
+          clearTimeout(late);
+          stop();
+          resolve(seen);
+        }
+      },
+      reject,
+    );
+  });
+}
+
+/** The code and details with which something was refused, or that it was not. */
+async function refusal(attempt) {
+  try {
+    await attempt();
+    return { code: null };
+  } catch (error) {
+    return { code: error.code ?? String(error), details: error.details ?? null, message: error.message };
+  }
+}
+
+const list = async (query) => (await store.getDocs(query)).docs.map((document) => document.data());
+const ofOwner = (db, collection, uid) =>
+  store.query(store.collectionGroup(db, collection), store.where("app_user_id", "==", uid));
+
+const ann = await somebody("ann");
+const bob = await somebody("bob");
+const { db } = ann;
+
+const link = await ann.call("create_link_token", {});
+const token = await publicToken();
+const connection = await ann.call("exchange_public_token", {
+  public_token: token,
+  institution: { institution_id: "ins_109508", name: "First Platypus Bank" },
+});
+const id = connection.connection_id;
+const seen = await watch(db, id);
+
+const transactions = await list(
+  store.query(ofOwner(db, "bank_transactions", ann.uid), store.orderBy("date", "desc")),
+);
+const first = transactions[0];
+const path = `bank_connections/${id}/bank_transactions/${first.transaction_id}`;
+await store.updateDoc(store.doc(db, path), { user: { note: "via the SDK", tags: ["one"] } });
+await store.updateDoc(store.doc(db, path), { "user.hidden": true });
+await store.setDoc(store.doc(db, "users", ann.uid), { language: "fr", notification_tokens: ["a device"] });
+
+const theirs = {
+  connection: () => store.getDoc(store.doc(bob.db, "bank_connections", id)),
+  account: () => store.getDoc(store.doc(bob.db, `bank_connections/${id}/bank_accounts/${connection.account_ids[0]}`)),
+  transaction: () => store.getDoc(store.doc(bob.db, path)),
+  progress: () => store.getDoc(store.doc(bob.db, "bank_sync_progress", id)),
+  profile: () => store.getDoc(store.doc(bob.db, "users", ann.uid)),
+  accounts: () => store.getDocs(store.collection(bob.db, `bank_connections/${id}/bank_accounts`)),
+  transactions: () => store.getDocs(ofOwner(bob.db, "bank_transactions", ann.uid)),
+  "all transactions": () => store.getDocs(store.collectionGroup(bob.db, "bank_transactions")),
+  "all connections": () => store.getDocs(store.collection(bob.db, "bank_connections")),
+  "a note on a transaction": () => store.updateDoc(store.doc(bob.db, path), { user: { note: "mine" } }),
+};
+const own = {
+  credentials: () => store.getDoc(store.doc(db, "bank_credentials", id)),
+  "sync state": () => store.getDoc(store.doc(db, "bank_sync_state", id)),
+  "all credentials": () =>
+    store.getDocs(store.query(store.collection(db, "bank_credentials"), store.where("app_user_id", "==", ann.uid))),
+  "an amount": () => store.updateDoc(store.doc(db, path), { amount: "0" }),
+  "a status": () => store.updateDoc(store.doc(db, "bank_sync_progress", id), { status: "pending" }),
+  "a connection": () => store.deleteDoc(store.doc(db, "bank_connections", id)),
+};
+const calls = {
+  "no token": () => ann.call("exchange_public_token", {}),
+  "an unknown field": () => ann.call("create_link_token", { colour: "red" }),
+  "an unknown token": () =>
+    ann.call("exchange_public_token", { public_token: "public-sandbox-00000000-0000-4000-8000-000000000000" }),
+  "another's token": () => bob.call("exchange_public_token", { public_token: token }),
+  "another's connection": () => bob.call("sync_connection", { connection_id: id }),
+  "the same accounts": async () => ann.call("exchange_public_token", { public_token: await publicToken() }),
+};
+
+const results = async (attempts) => {
+  const found = {};
+  for (const [name, attempt] of Object.entries(attempts)) found[name] = await refusal(attempt);
+  return found;
+};
+
+const report = {
+  uid: ann.uid,
+  link,
+  connection,
+  seen,
+  transactions: transactions.map(({ transaction_id, date, app_user_id }) => ({ transaction_id, date, app_user_id })),
+  accounts: (await list(ofOwner(db, "bank_accounts", ann.uid))).length,
+  connections: (await list(store.query(store.collection(db, "bank_connections"), store.where("app_user_id", "==", ann.uid)))).length,
+  institution: (await store.getDoc(store.doc(db, "bank_institutions", "ins_109508"))).data()?.name ?? null,
+  note: (await store.getDoc(store.doc(db, path))).data().user,
+  again: await ann.call("exchange_public_token", { public_token: token }),
+  sync: (await ann.call("sync_connection", { connection_id: id })).sync_progress,
+  theirs: await results(theirs),
+  own: await results(own),
+  calls: await results({ ...calls, "a sync too soon": () => ann.call("sync_connection", { connection_id: id }) }),
+};
+await signOut(ann.auth);
+report.signedOut = await results({
+  transactions: () => store.getDocs(ofOwner(db, "bank_transactions", ann.uid)),
+  institution: () => store.getDoc(store.doc(db, "bank_institutions", "ins_109508")),
+  "a call": () => ann.call("create_link_token", {}),
+});
+process.stdout.write(JSON.stringify(report), () => process.exit(0));
