@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, Unavailable
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
@@ -259,6 +260,30 @@ def test_a_run_that_lost_its_lease_writes_nothing_more(world: World) -> None:
     assert world.equals_truth()
     last, _ = world.store.commits[-1]
     assert (last.status, last.run) == (SyncStatus.COMPLETED, 2)
+
+
+def test_a_commit_whose_answer_was_lost_is_known_for_our_own(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(4)))
+    lost: list[Any] = []
+    really_save: Any = world.store._save
+
+    def save(*arguments: Any) -> Any:
+        version = really_save(*arguments)
+        if len(lost) < 3:
+            lost.append(version)
+            raise Unavailable("no answer", code="store_unavailable")
+        return version
+
+    def claim_first(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            setattr(world.store, "_save", save)  # noqa: B010 (a method, for one test)
+
+    world.calls.before = claim_first
+    assert world.sync() is Outcome.DONE
+    assert len(lost) == 1
+    assert world.state().status is SyncStatus.COMPLETED
+    assert world.equals_truth()
 
 
 def test_requests_during_a_run_make_exactly_one_more(world: World) -> None:
