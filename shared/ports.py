@@ -285,10 +285,10 @@ class Profiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user's language and countries; None means the default."""
+    """A user's language and countries, as they wrote them: anything at all. None means the default."""
 
-    language: str | None = None
-    country_codes: tuple[str, ...] | None = None
+    language: object = None
+    country_codes: object = None
 
 
 class Limits(Protocol):

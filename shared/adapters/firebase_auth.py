@@ -38,6 +38,8 @@ class FirebaseCallers:
             raise _refused("the ID token is not valid", "id_token_invalid") from None
         except (auth.CertificateFetchError, exceptions.FirebaseError):
             raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
+        if "/" in uid:
+            raise _refused("this user's id cannot name a document", "uid_unusable")
         return uid
 
     def _firebase(self) -> firebase_admin.App:

@@ -5,6 +5,7 @@ bank_connections/{connection_id}/bank_accounts/…    their accounts
 bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
 """
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 CREDENTIALS = "bank_credentials"
+_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
 
@@ -33,7 +35,9 @@ class FirestoreConnections:
         self._client = client
 
     def find(self, connection_id: str) -> BankConnection | None:
-        """One read."""
+        """One read; none for what cannot be an id of ours."""
+        if not _ID.fullmatch(connection_id):
+            return None
         return _connection(self._client.document(CONNECTIONS, connection_id).get())
 
     def find_by_item(self, item_id: str) -> BankConnection | None:

@@ -65,15 +65,9 @@ class FirestoreProfiles:
         self._client = client
 
     def find(self, app_user_id: str) -> Profile:
-        """One read. Users write these fields themselves: what is not of the right form counts as not set."""
+        """One read."""
         fields = self._client.document("users", app_user_id).get(["language", "country_codes"]).to_dict() or {}
-        language, countries = fields.get("language"), fields.get("country_codes")
-        return Profile(
-            language=language if isinstance(language, str) and language else None,
-            country_codes=tuple(countries)
-            if isinstance(countries, list) and countries and all(isinstance(c, str) for c in countries)
-            else None,
-        )
+        return Profile(language=fields.get("language"), country_codes=fields.get("country_codes"))
 
 
 class FirestoreLimits:

@@ -152,13 +152,13 @@ class PlaidBank:
     def _raw(self, method: Callable[..., Any], body: dict[str, Any], *, read_seconds: float) -> bytes:
         try:
             response = method(body, _preload_content=False, _request_timeout=(CONNECT_SECONDS, read_seconds))
+            return bytes(response.data)  # read here: an answer that breaks off half-way says so only now
         except plaid.ApiException as error:
             retry_after = (error.headers or {}).get("Retry-After")
             raise translated(error.status or 0, error.body, retry_after=retry_after) from None
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
             # The library stumbles over its own handling of a TLS error: an AttributeError.
             raise unreachable(type(error).__name__) from None
-        return bytes(response.data)
 
 
 class _Answer(dict[str, Any]):

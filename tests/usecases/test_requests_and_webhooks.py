@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, ResourceExhausted
+from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, ProviderError, ResourceExhausted
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
@@ -181,14 +181,33 @@ def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  #
 
 def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(world: World) -> None:
     link(world, LinkWish())
-    link(world, LinkWish(), Profile("fr", ("FR",)))
-    link(world, LinkWish(language="de"), Profile("fr", ("FR",)))
+    link(world, LinkWish(), Profile("fr", ["FR"]))
+    link(world, LinkWish(language="de"), Profile("fr", ["FR"]))
     asked = [(r.language, r.country_codes, r.products) for r in world.bank.link_requests]
     assert asked == [
         ("en", ("US",), ("transactions",)),
         ("fr", ("FR",), ("transactions",)),
         ("de", ("FR",), ("transactions",)),
     ]
+
+
+def test_a_users_own_setting_that_link_does_not_know_counts_as_not_set(world: World) -> None:
+    link(world, LinkWish(), Profile("en-US", ["XX"]))
+    link(world, LinkWish(), Profile("klingon", 7))
+    link(world, LinkWish(), Profile("pt_BR", ["gb", "XX", "GB", None]))
+    asked = [(r.language, r.country_codes) for r in world.bank.link_requests]
+    assert asked == [("en", ("US",)), ("en", ("US",)), ("pt", ("GB",))]
+
+
+def test_what_the_app_chose_and_plaid_refuses_is_the_apps_mistake(world: World) -> None:
+    refusal = problem(Fault.CONFIGURATION, "INVALID_FIELD")
+    world.bank.fail("create_link_token", refusal, refusal)
+    with pytest.raises(InvalidArgument) as refused:
+        link(world, LinkWish(language="xx"))
+    assert refused.value.details()["plaid"] is not None
+    with pytest.raises(ProviderError) as ours:
+        link(world, LinkWish())
+    assert ours.value.status == "UNAVAILABLE"
 
 
 def test_update_mode_names_the_item_and_no_products_and_only_for_its_owner(world: World) -> None:
