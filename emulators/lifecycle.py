@@ -6,11 +6,35 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from emulators.ports import StackError
-from emulators.supervisor import PR_SET_PDEATHSIG, prctl
+
+
+def follow_make(make: int) -> None:
+    """Stops this process when make is killed, or is interrupted alone.
+
+    A killed make leaves its recipe running. One that gets a SIGINT which its recipe does not get (from a
+    script: at a terminal both do) only stops catching it, and waits for the recipe for ever.
+    """
+    caught = catches_interrupts(make)
+    while os.getppid() == make and not (caught and not catches_interrupts(make)):
+        time.sleep(0.25)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def catches_interrupts(pid: int) -> bool:
+    """Whether a process has a handler for SIGINT, as far as /proc tells."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    masks = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Sig"))
+    return bool(int(masks["SigCgt"], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
@@ -31,8 +55,8 @@ def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
         signal.signal(number, stop)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no "…" gets a "?" in its place
         sys.stdout.reconfigure(errors="replace")
-    if "MAKELEVEL" in os.environ:  # a killed make would leave its recipe running
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if "MAKELEVEL" in os.environ:
+        threading.Thread(target=follow_make, args=(os.getppid(),), daemon=True).start()
     try:
         code = command()
     except KeyboardInterrupt:

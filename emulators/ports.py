@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -98,11 +99,18 @@ def listener(port: int) -> str | None:
 
 
 def check_free(ports: Ports, services: set[str]) -> None:
-    """Raises with every port that is taken, and by whom."""
+    """Raises with every port that is taken, and by whom.
+
+    A process that was just killed may hold its port for a moment more: hence the patience.
+    """
+    wanted = [(name, port) for name, port in ports.items() if name in services]
+    deadline = time.monotonic() + 2
+    while any(taken(port) for _, port in wanted) and time.monotonic() < deadline:
+        time.sleep(0.1)
     busy = [
         f"{port} ({name}{', held by ' + holder if (holder := listener(port)) else ''})"
-        for name, port in ports.items()
-        if name in services and taken(port)
+        for name, port in wanted
+        if taken(port)
     ]
     if busy:
         free = "another PORT_OFFSET (1100 or more)"

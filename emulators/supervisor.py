@@ -24,7 +24,6 @@ from pathlib import Path
 from types import FrameType
 
 MEMBERSHIP = "BANK_STACK_ID"
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 

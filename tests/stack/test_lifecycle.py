@@ -73,12 +73,15 @@ class Command:
         (pid,) = [pid for pid, command in self.members().items() if part in command]
         return pid
 
+    def taken(self) -> list[int]:
+        return [port for _, port in self.ports.items() if taken(port)]
+
     def assert_gone(self, within: float = 20) -> None:
         deadline = time.monotonic() + within
-        while self.members() and time.monotonic() < deadline:
+        while (self.members() or self.taken()) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert self.members() == {}
-        assert [port for _, port in self.ports.items() if taken(port)] == []
+        assert self.taken() == []
         self.process.wait(5)
 
 
@@ -126,7 +129,7 @@ def test_a_starter_killed_while_starting_leaves_nothing(command: type[Command]) 
     dev.assert_gone()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_make_ends_what_it_started(command: type[Command], number: signal.Signals) -> None:
     plaid = command("plaid")
     plaid.wait_until_ready()
@@ -159,7 +162,7 @@ def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[
     plaid.wait_until_ready()
     with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
         check_free(plaid.ports, {"plaid"})
-    with Stack(offset=plaid.ports.offset + 10000, only_simulator=True) as other:
+    with Stack(offset=plaid.ports.offset + 1100, only_simulator=True) as other:
         assert httpx.get(other.plaid.base_url, trust_env=False).status_code
     second = command("plaid")
     assert second.process.stdout
