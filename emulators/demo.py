@@ -19,7 +19,7 @@ from emulators.ports import StackError
 from emulators.stack import Stack
 
 INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
-STILL = 6.0  # after so long without news a sync is asked for
+STILL = 10.0  # after so long without news a sync is asked for
 LIMIT = 30.0  # the backend's: one manual sync of a connection in so many seconds
 PATIENCE = 300.0
 
