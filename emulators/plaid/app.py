@@ -42,10 +42,14 @@ class Received:
     credentials: dict[str, Any]
     base_url: str
 
-    @property
-    def access_token(self) -> str | None:
-        token = (self.body or {}).get("access_token")
-        return token if isinstance(token, str) else None
+    def item_id(self, world: World) -> str | None:
+        """The Item that the request's access token or public token belongs to."""
+        body = self.body or {}
+        access_token, public_token = body.get("access_token"), body.get("public_token")
+        if isinstance(access_token, str):
+            return world.access_tokens.get(access_token)
+        found = world.public_tokens.get(public_token) if isinstance(public_token, str) else None
+        return found.item_id if found else None
 
 
 class Plaid:
@@ -57,7 +61,7 @@ class Plaid:
     async def __call__(self, request: Request) -> Response:
         received = await _receive(request)
         request_id = self.world.ids.request_id()
-        item_id = self.world.access_tokens.get(received.access_token or "")
+        item_id = received.item_id(self.world)
         self._count(received.path, item_id)
         fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
         item = self.world.items.get(item_id or "")

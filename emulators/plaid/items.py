@@ -74,7 +74,7 @@ class Item:
             return "removed"
         if self.revoked:
             return "revoked"
-        return (self.error or "healthy").lower()
+        return (self.error or "healthy").removeprefix("ITEM_").lower()
 
     def check_alive(self) -> None:
         """Raise the error of an Item that is gone."""

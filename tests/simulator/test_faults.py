@@ -221,5 +221,5 @@ def test_calls_are_counted_per_endpoint_and_item(sim: Sim) -> None:
     counters = sim.look("/counters")
     assert counters["endpoints"]["/accounts/get"] == 3
     assert counters["endpoints"]["/item/get"] == 1
-    assert counters["items"] == {item.item_id: {"/accounts/get": 3}}
+    assert counters["items"] == {item.item_id: {"/item/public_token/exchange": 1, "/accounts/get": 3}}
     assert counters["errors"] == {"INVALID_ACCESS_TOKEN": 1}

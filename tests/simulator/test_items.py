@@ -137,6 +137,24 @@ def test_after_thirty_days_the_login_is_required_again(sim: Sim, item: Linked) -
     assert code(item.call, "/accounts/get") == "ok"
 
 
+def test_a_repair_begins_the_thirty_days_anew(sim: Sim, item: Linked) -> None:
+    sim.advance(20 * 86400)
+    item.control("state", state="healthy")
+    sim.advance(29 * 86400)
+    assert code(item.call, "/accounts/get") == "ok"
+    sim.advance(2 * 86400)
+    assert code(item.call, "/accounts/get") == "ITEM_LOGIN_REQUIRED"
+
+
+def test_consent_that_was_renewed_does_not_expire_on_its_old_day(sim: Sim, item: Linked) -> None:
+    item.control("state", state="expiring", in_seconds=8 * 86400)
+    item.control("state", state="expiring", in_seconds=20 * 86400)
+    sim.advance(10 * 86400)
+    assert code(item.call, "/accounts/get") == "ok"
+    sim.advance(11 * 86400)
+    assert code(item.call, "/accounts/get") == "ITEM_LOGIN_REQUIRED"
+
+
 def test_consent_that_expires_requires_a_login_and_says_why(sim: Sim, item: Linked) -> None:
     item.control("state", state="expiring", in_seconds=10 * 86400)
     assert item.call("/item/get")["item"]["consent_expiration_time"]

@@ -201,11 +201,11 @@ ANYTHING = st.recursive(
     | st.text(max_size=5)
     | st.sampled_from(["depository", "credit", "loan", "investment", "monthly-income", "2026-02-03", "student"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
-    max_leaves=25,
+    max_leaves=15,
 )
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(KEYS, ANYTHING, max_size=8), max_size=3))
 def test_no_file_of_the_format_brings_the_simulator_down(overrides: list[Json]) -> None:
     accounts, rows = opened({"override_accounts": overrides})
@@ -213,7 +213,7 @@ def test_no_file_of_the_format_brings_the_simulator_down(overrides: list[Json]) 
     wire.dumps([accounts, rows])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANYTHING)
 def test_a_file_that_is_something_else_is_refused_or_read(config: Any) -> None:
     try:
@@ -263,23 +263,20 @@ def test_a_generated_history_looks_like_life(sim: Sim) -> None:
 
 
 def test_twenty_thousand_transactions_are_paged_with_constant_memory() -> None:
-    log, cursor = history(20_000), Cursor(0, 0, 0)
-    seen: set[int] = set()
-    peaks: list[int] = []
-    log.page(cursor, 500)
-    tracemalloc.start()
-    while True:
-        tracemalloc.reset_peak()
+    log = history(20_000)
+    cursor, count, peaks = Cursor(0, 0, 0), 0, []
+    for number in range(40):
+        traced = number in {1, 20, 39}
+        if traced:
+            tracemalloc.start()
         page = log.page(cursor, 500)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        seen.update(hash(row.transaction_id) for row in page.added)
+        if traced:
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        count += len(page.added)
         cursor = page.cursor
-        if not page.has_more:
-            break
-    tracemalloc.stop()
-    assert len(seen) == 20_000
-    assert len(peaks) == 40
-    assert max(peaks) < 6_000_000
+    assert (count, page.has_more) == (20_000, False)
+    assert max(peaks) < 1.2 * min(peaks) < 2_000_000
 
 
 def test_twenty_thousand_transactions_arrive_over_the_wire(sim: Sim) -> None:

@@ -11,22 +11,23 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulators.plaid import wire
 from emulators.plaid.bank import WrittenHistory
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.people import dynamic
-from emulators.plaid.synclog import MUTATION, Cursor, CursorFormat, Page, SyncLog
+from emulators.plaid.synclog import MUTATION, Cursor, CursorFormat, Page, Row, SyncLog
 from emulators.plaid.transactions import Booking
 
 from .harness import Refused, Sim
 
 DAY = date(2026, 1, 1)
+PATIENT: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # on a busy machine
 FORMAT = CursorFormat(b"a secret")
 Step = tuple[str, int]
-CHANGES = ("add", "add_pending", "modify", "touch", "post", "remove", "reveal")
+CHANGES = ("add", "add_pending", "modify", "touch", "post", "remove", "restore", "reveal")
 READS = ("page", "replay", "restart", "finish")
 STEPS = st.lists(st.tuples(st.sampled_from(CHANGES + READS), st.integers(0, 50)), max_size=60)
 
@@ -42,6 +43,7 @@ class Bank:
     log: SyncLog
     revealed: int = 0
     made: int = 0
+    gone: list[Row] = field(default_factory=list)
 
     @classmethod
     def open(cls, size: int, *, named: bool = False, repeated: bool = False) -> Bank:
@@ -67,6 +69,9 @@ class Bank:
                 dynamic.post(self.log, chosen, DAY)
             case "remove" if chosen:
                 self.log.remove(chosen.transaction_id)
+                self.gone.append(chosen)
+            case "restore" if self.gone and not self.log.repeat_rows:  # with every version sent, order would be lost
+                self.log.put(self.gone.pop(number % len(self.gone)))
 
     def truth(self) -> dict[str, bytes]:
         return {row.transaction_id: row.body for row in self.log.current()}
@@ -150,7 +155,7 @@ def play(client: Client, bank: Bank, steps: list[Step]) -> None:
     client.finish(3)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250, **PATIENT)
 @given(STEPS, st.integers(0, 30), st.booleans(), st.booleans())
 def test_a_client_that_follows_the_rules_ends_with_the_truth(
     steps: list[Step], size: int, named: bool, repeated: bool
@@ -161,7 +166,7 @@ def test_a_client_that_follows_the_rules_ends_with_the_truth(
     assert client.store == bank.truth()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, **PATIENT)
 @given(STEPS, st.integers(0, 30))
 def test_added_is_new_modified_is_known_and_nothing_is_named_twice(steps: list[Step], size: int) -> None:
     bank = Bank.open(size)
@@ -256,7 +261,7 @@ def test_a_client_that_keeps_going_after_a_mutation_never_comes_on() -> None:
             client.ask(FORMAT.write(page.cursor, "item", None), 2)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, **PATIENT)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(("add", "touch", "remove", "page", "finish")), st.integers(0, 9)), max_size=12
