@@ -2,8 +2,33 @@
 
 from collections.abc import Iterable
 
-LANGUAGES = frozenset(["da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es", "sv", "vi"])
-COUNTRIES = frozenset(["US", "GB", "ES", "NL", "FR", "IE", "CA", "DE", "IT", "PL", "DK", "NO", "SE", "EE", "LT", "LV", "PT", "BE", "AT", "FI"])
+LANGUAGES = frozenset(
+    ["da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es", "sv", "vi"]
+)
+COUNTRIES = frozenset(
+    [
+        "US",
+        "GB",
+        "ES",
+        "NL",
+        "FR",
+        "IE",
+        "CA",
+        "DE",
+        "IT",
+        "PL",
+        "DK",
+        "NO",
+        "SE",
+        "EE",
+        "LT",
+        "LV",
+        "PT",
+        "BE",
+        "AT",
+        "FI",
+    ]
+)
 
 
 def usable_language(wished: object) -> str | None:
