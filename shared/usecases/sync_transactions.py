@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from shared.domain.errors import Conflict, Fault, ProviderError
+from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
 from shared.log import log
@@ -115,6 +115,11 @@ class SyncTransactions:
             reading = reader.read()
         except ProviderError as error:
             return self._failed(run, error)
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001 (a bug of ours must not leave the progress standing still)
+            log.exception("sync.bug")
+            return self._failed(run, _BUG)
         if reading is Reading.NOT_READY:
             return self._not_ready(run)
         if reading is Reading.HANDED_OVER:
@@ -183,6 +188,14 @@ class SyncTransactions:
         except Conflict:
             return
         enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
+
+
+_BUG = ProviderError(
+    "an error of the backend; it has been recorded",
+    fault=Fault.CONFIGURATION,
+    error_type="BACKEND",
+    error_code="INTERNAL",
+)
 
 
 def _task(delivery: str | None) -> str:

@@ -231,6 +231,40 @@ def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_
     assert (connection.status, connection.action, connection.error_code) == ("good", None, None)
 
 
+def test_a_bug_of_ours_is_recorded_and_tried_again_and_blames_no_user(world: World) -> None:
+    world.connected("1", row("t1"))
+    broken = row("t2")
+    broken["pending_transaction_id"] = ["unhashable"]  # type: ignore[typeddict-item]
+    world.bank.items["token-1"].add(broken)
+    assert world.sync() is Outcome.DONE
+    state = world.state()
+    assert state.error is not None
+    assert (state.status, state.error.type, state.error.retryable) == (SyncStatus.FAILED, "BACKEND", True)
+    assert world.store.connections["1"].status is ItemStatus.GOOD
+    broken["pending_transaction_id"] = None
+    world.clock.move(timedelta(minutes=1))
+    world.tick()
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_while_the_store_is_down_the_queue_delivers_again(world: World) -> None:
+    world.connected("1", row("t1"))
+
+    def down(name: str) -> None:
+        if name == "store.credentials":
+            raise Unavailable("down", code="store_unavailable")
+
+    world.calls.before = down
+    with pytest.raises(Unavailable):
+        world.sync()
+    world.calls.before = None
+    world.clock.move(LEASE)
+    world.settle()
+    assert world.equals_truth()
+    assert world.state().failures == 0
+
+
 def test_only_one_of_eight_deliveries_of_a_task_works(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(4)))
     outcomes: list[Outcome] = []
