@@ -107,7 +107,9 @@ def test_what_repairs_or_ends_an_item_works_while_it_must_log_in(sim: Sim, item:
     assert code(item.call, "/item/remove") == "ok"
 
 
-def test_update_mode_heals_and_keeps_token_and_cursor(sim: Sim, item: Linked) -> None:
+@pytest.mark.parametrize("username", ["user_good", "user_generated"])
+def test_update_mode_heals_and_keeps_token_and_cursor(sim: Sim, username: str) -> None:
+    item = sim.link() if username == "user_good" else sim.generated(20)
     cursor = item.sync()["next_cursor"]
     item.call("/sandbox/item/reset_login")
     update = {key: value for key, value in LINK.items() if key != "products"}

@@ -166,7 +166,15 @@ def test_odd_account_types(written: Json, kind: str, subtype: str | None) -> Non
 
 @pytest.mark.parametrize(
     ("amount", "sent"),
-    [("12.0", "12.0"), ("12", "12"), ("1e2", "100"), ("0.1000", "0.1000"), ("1E-9", "0.000000001"), ('"3.10"', "3.10")],
+    [
+        ("12.0", "12.0"),
+        ("12", "12"),
+        ("0.00", "0.00"),
+        ("1e2", "100"),
+        ("0.1000", "0.1000"),
+        ("1E-9", "0.000000001"),
+        ('"3.10"', "3.10"),
+    ],
 )
 def test_amounts_keep_their_digits(amount: str, sent: str) -> None:
     row = f'{{"date_posted": "2026-01-02", "amount": {amount}, "description": "x"}}'

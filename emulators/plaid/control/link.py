@@ -7,6 +7,7 @@ from emulators.plaid.bank import Account
 from emulators.plaid.control.base import Json, Refused, Table, only
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.linktokens import Session
+from emulators.plaid.people import Login
 from emulators.plaid.world import World
 
 
@@ -85,12 +86,13 @@ async def finish(world: World, request: Request, body: Json) -> Json:
     only(body, "institution_id", "username", "password", "account_ids")
     session = linking.begin(world, _token(request))
     update = session.token.update_item
+    known = world.items[update].login if update else Login()
     linking.log_in(
         world,
         session,
         body.get("institution_id", "ins_109508"),
-        body.get("username", world.items[update].login.username if update else "user_good"),
-        body.get("password", "pass_good"),
+        body.get("username", known.username),
+        body.get("password", known.password),
     )
     return linking.finish(world, session, body.get("account_ids"))
 

@@ -129,10 +129,11 @@ def _transactions(override: Json, account: Account, item_id: str, today: date) -
         authorized = day(written.get("date_transacted"))
         posted = day(written.get("date_posted")) or authorized or str(today)
         description = text(written.get("description")) or ""
+        amount = number(written.get("amount"))
         yield Booking(
             derive(item_id, "transaction", account.account_id, place),
             account.account_id,
-            number(written.get("amount")) or 0,
+            0 if amount is None else amount,
             posted,
             description,
             authorized=authorized,
