@@ -96,7 +96,7 @@ def intents() -> ports.Intents:
 @cache
 def institutions() -> ports.Institutions:
     """The shared cache of institutions."""
-    from shared.adapters.firestore_small import FirestoreInstitutions
+    from shared.adapters.firestore_institutions import FirestoreInstitutions
 
     return FirestoreInstitutions(firestore_client())
 
@@ -104,7 +104,7 @@ def institutions() -> ports.Institutions:
 @cache
 def inbox() -> ports.Inbox:
     """Webhooks as they arrived."""
-    from shared.adapters.firestore_small import FirestoreInbox
+    from shared.adapters.firestore_inbox import FirestoreInbox
 
     return FirestoreInbox(firestore_client())
 
@@ -112,7 +112,7 @@ def inbox() -> ports.Inbox:
 @cache
 def profiles() -> ports.Profiles:
     """What users set for themselves."""
-    from shared.adapters.firestore_small import FirestoreProfiles
+    from shared.adapters.firestore_profiles import FirestoreProfiles
 
     return FirestoreProfiles(firestore_client())
 
@@ -120,7 +120,7 @@ def profiles() -> ports.Profiles:
 @cache
 def limits() -> ports.Limits:
     """Rate limits."""
-    from shared.adapters.firestore_small import FirestoreLimits
+    from shared.adapters.firestore_limits import FirestoreLimits
 
     return FirestoreLimits(firestore_client())
 

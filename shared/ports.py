@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from shared.domain.account import Account
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 
@@ -43,31 +45,6 @@ class LinkToken:
 
     link_token: str
     expiration: str
-
-
-class Secret:
-    """A string that shows itself to nobody: not in repr, str, logs, JSON or pickles. `reveal()` where it is used."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value itself: only for the call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +93,6 @@ class SyncQueue(Protocol):
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
         """Adds a task. `welcome` asks it to set the connection up first: its trigger was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What is known of one public token: that its exchange began, and how it ended.
-
-    An intent precedes the call to Plaid, so that no exchanged token is ever forgotten without a trace.
-    """
-
-    intent_id: str
-    app_user_id: str
-    connection_id: str
-    created_at: datetime
-    attempt: str
-    item_id: str | None = None
-    access_token: SealedToken | None = None
-    answer: dict[str, Any] | None = None
 
 
 class Connections(Protocol):

@@ -23,24 +23,13 @@ from shared.domain.errors import (
     PagingInterrupted,
     ProviderError,
 )
+from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
-from shared.ports import (
-    Handover,
-    Intent,
-    ItemFacts,
-    LinkRequest,
-    LinkToken,
-    Loaded,
-    NewItem,
-    Profile,
-    Removal,
-    Secret,
-    Version,
-    Writes,
-)
+from shared.ports import Handover, ItemFacts, LinkRequest, LinkToken, Loaded, NewItem, Profile, Removal, Version, Writes
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

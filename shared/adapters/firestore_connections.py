@@ -17,8 +17,9 @@ from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STA
 from shared.domain.account import Account
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
+from shared.domain.exchange import Intent
 from shared.domain.sync_state import SyncState
-from shared.ports import Intent, Version
+from shared.ports import Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable
-from shared.ports import Intent, Version
+from shared.domain.exchange import Intent
+from shared.ports import Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore

@@ -19,8 +19,9 @@ from shared.adapters import plaid_rows
 from shared.adapters.plaid_errors import translated, unreachable
 from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
+from shared.domain.secret import Secret
 from shared.domain.transaction import Page
-from shared.ports import ItemFacts, LinkRequest, LinkToken, NewItem, Secret
+from shared.ports import ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.settings import Settings
 
 PAGE_ROWS = 500  # Plaid's maximum: the fewer pages, the less can change between two

@@ -13,7 +13,7 @@ from tink import aead, cleartext_keyset_handle
 
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Fault, ProviderError
-from shared.ports import Secret
+from shared.domain.secret import Secret
 from shared.settings import Settings
 
 

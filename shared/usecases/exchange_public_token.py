@@ -18,21 +18,11 @@ from typing import Any
 from shared.domain.account import same_accounts
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import AlreadyExists, BankError, Conflict, InvalidArgument, ProviderError, Unavailable
+from shared.domain.exchange import Intent
+from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import (
-    Bank,
-    Clock,
-    Connections,
-    Institutions,
-    Intent,
-    Intents,
-    ItemFacts,
-    NewItem,
-    Secret,
-    Vault,
-    Version,
-)
+from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, NewItem, Vault, Version
 
 ANSWER_KEPT = timedelta(hours=24)
 BROKEN_OFF_AFTER = timedelta(seconds=90)  # longer than any exchange can take

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
-from shared.ports import Bank, Clock, Secret
+from shared.ports import Bank, Clock
 
 CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
 PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it

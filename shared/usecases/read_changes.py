@@ -23,10 +23,11 @@ from shared.domain.connection import ItemStatus
 from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
 from shared.domain.notification import note_kept
 from shared.domain.progress import Stage
+from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Handover, Secret, Syncs, Writes
+from shared.ports import Bank, Clock, Handover, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import FetchAhead
 

@@ -11,9 +11,10 @@ from enum import StrEnum
 
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
+from shared.domain.secret import Secret
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Loaded, Secret, SyncQueue, Syncs, Vault, Writes
+from shared.ports import Bank, Clock, Connections, Loaded, SyncQueue, Syncs, Vault, Writes
 from shared.usecases.enqueue import enqueue
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading

@@ -16,9 +16,10 @@ from shared.adapters.firestore_intents import FirestoreIntents
 from shared.adapters.firestore_syncs import FirestoreSyncs
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.exchange import Intent
 from shared.domain.progress import Stage
 from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Handover, Intent, Intents, Loaded, Syncs, Writes
+from shared.ports import Connections, Handover, Intents, Loaded, Syncs, Writes
 from tests.fakes import FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

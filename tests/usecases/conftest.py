@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import BankConnection
+from shared.domain.exchange import Intent
+from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
-from shared.ports import Intent, Secret
 from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
 from tests.fakes import Calls, Crash, FakeBank, FakeClock, FakeIntents, FakeItem, FakeQueue, FakeStore, FakeVault
