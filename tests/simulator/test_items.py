@@ -119,6 +119,15 @@ def test_update_mode_heals_and_keeps_token_and_cursor(sim: Sim, username: str) -
     assert item.sync(cursor)["added"] == []
 
 
+def test_a_public_token_of_update_mode_changes_no_access_token(sim: Sim, item: Linked) -> None:
+    fields = {key: value for key, value in LINK.items() if key != "products"}
+    token = item.call("/link/token/create", **fields)["link_token"]
+    public_token = sim.control(f"/link/{token}/finish")["public_token"]
+    exchanged = sim.call("/item/public_token/exchange", public_token=public_token)
+    assert (exchanged["item_id"], exchanged["access_token"]) == (item.item_id, item.access_token)
+    assert item.call("/accounts/get")["accounts"]
+
+
 def test_an_item_healed_before_its_history_was_loaded_loads_it_then(sim: Sim) -> None:
     item = sim.generated(10, ready=False)
     item.control("state", state="login_required")

@@ -18,7 +18,7 @@ from emulators.plaid.errors import PlaidError
 from emulators.plaid.people import custom, generated
 from emulators.plaid.synclog import Cursor, SyncLog
 
-from .harness import Linked, Sim
+from .harness import Linked, Refused, Sim
 from .people import CHECKING, EVERYTHING
 
 Json = dict[str, Any]
@@ -118,6 +118,28 @@ def test_a_custom_users_holdings_and_liabilities(sim: Sim) -> None:
         "Study",
         45123,
     )
+
+
+def test_investment_transactions_are_cut_by_dates_and_paged(sim: Sim) -> None:
+    item = sim.link(products=["transactions", "investments"])
+
+    def got(start: str, end: str, **options: Any) -> tuple[int, list[str]]:
+        answer = item.call("/investments/transactions/get", start_date=start, end_date=end, options=options)
+        return answer["total_investment_transactions"], [row["date"] for row in answer["investment_transactions"]]
+
+    assert got("2026-01-01", "2026-12-31") == (3, ["2026-05-01", "2026-04-20", "2026-04-15"])
+    assert got("2026-04-16", "2026-04-30") == (1, ["2026-04-20"])
+    assert got("2026-01-01", "2026-12-31", count=1, offset=1) == (3, ["2026-04-20"])
+    assert got("2026-01-01", "2026-12-31", offset=3) == (3, [])
+
+
+def test_capital_one_wants_to_know_how_fresh_a_balance_must_be(sim: Sim) -> None:
+    item = sim.link(institution_id="ins_128026")
+    with pytest.raises(Refused, match="min_last_updated_datetime"):
+        item.call("/accounts/balance/get")
+    options = {"min_last_updated_datetime": "2026-01-01T00:00:00Z"}
+    balances = item.call("/accounts/balance/get", options=options)["accounts"][0]["balances"]
+    assert balances["last_updated_datetime"]
 
 
 def test_regular_income_comes_beside_the_written_rows() -> None:

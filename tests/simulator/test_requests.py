@@ -262,6 +262,21 @@ def test_institutions_are_paged(sim: Sim) -> None:
     assert paged == ids
 
 
+def test_institutions_are_filtered_by_country_oauth_product_and_routing_number(sim: Sim) -> None:
+    def found(countries: list[str], **options: Any) -> list[str]:
+        answer = sim.call("/institutions/get", count=500, offset=0, country_codes=countries, options=options)
+        return [bank["institution_id"] for bank in answer["institutions"]]
+
+    assert found(["CA"]) == ["ins_43"]
+    assert BANK not in found(["GB"])
+    assert "ins_127287" in found(["US"], oauth=True)
+    assert BANK not in found(["US"], oauth=True)
+    assert "ins_117650" not in found(["GB"], products=["liabilities"])
+    assert found(["US"], routing_numbers=["021000021"]) == [BANK]
+    wrong = refused(sim, "/institutions/get_by_id", institution_id=BANK, country_codes=["GB"])
+    assert wrong.code == "INVALID_INSTITUTION"
+
+
 def test_optional_metadata_of_an_institution_is_a_colour_an_address_and_a_png(sim: Sim) -> None:
     plain = sim.call("/institutions/get_by_id", institution_id=BANK, country_codes=["US"])["institution"]
     assert not {"logo", "url", "primary_color", "status"} & set(plain)

@@ -23,6 +23,7 @@ def test_the_state_survives_a_restart(tmp_path: Path) -> None:
         items[2].call("/transactions/refresh")
         first = items[0].truth()["transactions"][5]["transaction_id"]
         items[0].control("transactions", modify=[{"transaction_id": first, "amount": 1}], add=[{"amount": 2.50}])
+        items[1].control("accounts", change=[{"account_id": items[1].account_ids()[0], "current": 77.70}])
         cursors = [item.sync(count=50)["next_cursor"] for item in items]
         truths = [item.truth() for item in items]
         broken = sim.link()

@@ -201,6 +201,14 @@ def test_a_receiver_that_fails_gets_it_again_after_30_s_and_four_times_as_long_e
     assert sim.look(f"/webhooks?item_id={item.item_id}")["webhooks"][-1]["state"] == "given up"
 
 
+def test_one_move_of_the_clock_runs_all_retries_on_its_way(sim: Sim, item: Linked, receiver: Receiver) -> None:
+    receiver.answer = lambda _: 500
+    touch(item)
+    receiver.wait_for(1)
+    sim.advance(100_000)
+    assert len(receiver.received) == 7
+
+
 def test_a_retry_that_succeeds_is_the_last(sim: Sim, item: Linked, receiver: Receiver) -> None:
     receiver.answer = lambda _: 503 if len(receiver.received) == 1 else 200
     touch(item)
