@@ -10,8 +10,9 @@ from google.api_core import exceptions, retry
 from google.cloud.firestore_v1.types import CommitRequest, CommitResponse, common
 from google.cloud.firestore_v1.types import write as write_types
 
+from shared.adapters.firestore_errors import OUTAGES, unavailable
 from shared.adapters.firestore_values import encode_fields
-from shared.domain.errors import CommitTooLarge, Conflict, Unavailable
+from shared.domain.errors import CommitTooLarge, Conflict
 from shared.ports import Version
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class Batch:
             if "too big" in str(error).lower() or "too large" in str(error).lower():
                 raise CommitTooLarge from None
             raise
-        except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
-            raise Unavailable("the store did not answer", code="store_unavailable", retry_after_seconds=5) from error
+        except OUTAGES as error:
+            raise unavailable() from error
         return [result.update_time for result in CommitResponse.pb(response).write_results]
 
     def _put(self, path: str, fields: Mapping[str, Any]) -> Any:

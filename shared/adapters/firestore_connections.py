@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
 from shared.domain.account import Account
@@ -29,6 +30,7 @@ _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
 
+@translates_outages
 class FirestoreConnections:
     """The port `Connections`."""
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.errors import Conflict
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ INBOX = "bank_webhook_inbox"
 INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
 
 
+@translates_outages
 class FirestoreInbox:
     """`bank_webhook_inbox/{delivery}`: each delivery once."""
 

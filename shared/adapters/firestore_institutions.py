@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.institution import InstitutionInfo
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 INSTITUTIONS = "bank_institutions"
 
 
+@translates_outages
 class FirestoreInstitutions:
     """`bank_institutions/{institution_id}`."""
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
@@ -17,6 +18,7 @@ INTENTS = "bank_exchange_intents"
 ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` removes answered ones; open ones stay to be found
 
 
+@translates_outages
 class FirestoreIntents:
     """The port `Intents`."""
 

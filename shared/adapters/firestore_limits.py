@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _MINUTE = timedelta(minutes=1)
 _MAX_TRIES = 30
 
 
+@translates_outages
 class FirestoreLimits:
     """`bank_limits/{uid}:{action}`: the times of the calls of the last minute. Exact: each call is compared and set."""
 

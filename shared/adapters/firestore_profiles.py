@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from shared.adapters.firestore_errors import translates_outages
 from shared.ports import Profile
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
+@translates_outages
 class FirestoreProfiles:
     """`users/{uid}`, the app's own document: two fields of it are ours to read."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.account import Account
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
@@ -34,6 +35,7 @@ _NOTES_MASK = mask_of(["user"])
 _IN_LIMIT = 30  # values of an `in` query
 
 
+@translates_outages
 class FirestoreSyncs:
     """The port `Syncs`."""
 

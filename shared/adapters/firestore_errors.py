@@ -1,0 +1,36 @@
+"""Firestore's outages in our words."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from google.api_core import exceptions
+
+from shared.domain.errors import Unavailable
+
+OUTAGES = (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError)
+Adapter = TypeVar("Adapter", bound=type)
+
+
+def unavailable() -> Unavailable:
+    """What callers are told while Firestore does not answer."""
+    return Unavailable("the store did not answer", code="store_unavailable", retry_after_seconds=5)
+
+
+def translates_outages(adapter: Adapter) -> Adapter:
+    """Makes every public method of an adapter raise Unavailable where Firestore does not answer."""
+    for name, method in list(vars(adapter).items()):
+        if callable(method) and not name.startswith("_"):
+            setattr(adapter, name, _translating(method))
+    return adapter
+
+
+def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def translating(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except OUTAGES as error:
+            raise unavailable() from error
+
+    return translating

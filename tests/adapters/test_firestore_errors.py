@@ -1,0 +1,44 @@
+"""A store that does not answer is an outage, not a bug."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+
+from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_limits import FirestoreLimits
+from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.errors import Unavailable
+from tests.fakes import START
+
+
+class Down:
+    """A client whose every call fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def document(self, *path: str) -> Any:
+        return self
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [exceptions.ServiceUnavailable, exceptions.DeadlineExceeded])
+def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
+    client: Any = Down(kind("x"))
+    with pytest.raises(Unavailable):
+        FirestoreSyncs(client).load("c")
+    with pytest.raises(Unavailable):
+        FirestoreConnections(client).find("c")
+    with pytest.raises(Unavailable):
+        FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
+
+
+def test_a_bug_stays_a_bug() -> None:
+    client: Any = Down(ValueError("x"))
+    with pytest.raises(ValueError, match="x"):
+        FirestoreSyncs(client).load("c")
