@@ -59,6 +59,8 @@ def test_a_listener_sees_the_sync_from_pending_to_completed(report: dict[str, An
     assert steps[-1] == "completed"
     assert steps.index("pending") < steps.index("in_progress") < steps.index("completed")
     assert "failed" not in steps
+    assert {seen["connection_id"] for seen in report["seen"]} == {report["connection"]["connection_id"]}
+    assert report["afterwards"][-1] == report["seen"][-1]
     assert report["seen"][-1]["history_complete"] is True
     assert report["seen"][-1]["percent"] == 100
 

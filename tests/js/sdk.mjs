@@ -39,17 +39,18 @@ async function publicToken() {
   return (await answer.json()).public_token;
 }
 
-/** The statuses of a sync as a listener sees them, until the history is complete. */
-function watch(db, connectionId) {
+/** What a listener sees of something's progress, until the history is complete. */
+function watch(target) {
   return new Promise((resolve, reject) => {
     const seen = [];
     const late = setTimeout(() => reject(new Error(`the sync did not end: ${JSON.stringify(seen)}`)), PATIENCE);
     const stop = store.onSnapshot(
-      store.doc(db, "bank_sync_progress", connectionId),
+      target,
       (snapshot) => {
-        const { status, stage, percent, history_complete } = snapshot.data();
-        seen.push({ status, stage, percent, history_complete });
-        if (status === "completed" && history_complete) {
+        for (const { doc } of snapshot.docChanges?.() ?? [{ doc: snapshot }]) {
+          const { connection_id, status, stage, percent, history_complete } = doc.data();
+          seen.push({ connection_id, status, stage, percent, history_complete });
+          if (status !== "completed" || !history_complete) continue;
           clearTimeout(late);
           stop();
           resolve(seen);
@@ -78,6 +79,9 @@ const ann = await somebody("ann");
 const bob = await somebody("bob");
 const { db } = ann;
 
+// Whoever listens before there is a connection misses nothing, however quickly the first run starts.
+const mine = (collection) => store.query(store.collection(db, collection), store.where("app_user_id", "==", ann.uid));
+const fromTheStart = watch(mine("bank_sync_progress"));
 const link = await ann.call("create_link_token", {});
 const token = await publicToken();
 const connection = await ann.call("exchange_public_token", {
@@ -85,7 +89,8 @@ const connection = await ann.call("exchange_public_token", {
   institution: { institution_id: "ins_109508", name: "First Platypus Bank" },
 });
 const id = connection.connection_id;
-const seen = await watch(db, id);
+const afterwards = await watch(store.doc(db, "bank_sync_progress", id));
+const seen = await fromTheStart;
 
 const transactions = await list(
   store.query(ofOwner(db, "bank_transactions", ann.uid), store.orderBy("date", "desc")),
@@ -111,8 +116,7 @@ const theirs = {
 const own = {
   credentials: () => store.getDoc(store.doc(db, "bank_credentials", id)),
   "sync state": () => store.getDoc(store.doc(db, "bank_sync_state", id)),
-  "all credentials": () =>
-    store.getDocs(store.query(store.collection(db, "bank_credentials"), store.where("app_user_id", "==", ann.uid))),
+  "all credentials": () => store.getDocs(mine("bank_credentials")),
   "an amount": () => store.updateDoc(store.doc(db, path), { amount: "0" }),
   "a status": () => store.updateDoc(store.doc(db, "bank_sync_progress", id), { status: "pending" }),
   "a connection": () => store.deleteDoc(store.doc(db, "bank_connections", id)),
@@ -138,9 +142,10 @@ const report = {
   link,
   connection,
   seen,
+  afterwards,
   transactions: transactions.map(({ transaction_id, date, app_user_id }) => ({ transaction_id, date, app_user_id })),
   accounts: (await list(ofOwner(db, "bank_accounts", ann.uid))).length,
-  connections: (await list(store.query(store.collection(db, "bank_connections"), store.where("app_user_id", "==", ann.uid)))).length,
+  connections: (await list(mine("bank_connections"))).length,
   institution: (await store.getDoc(store.doc(db, "bank_institutions", "ins_109508"))).data()?.name ?? null,
   note: (await store.getDoc(store.doc(db, path))).data().user,
   again: await ann.call("exchange_public_token", { public_token: token }),

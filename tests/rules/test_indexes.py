@@ -13,7 +13,7 @@ import pytest
 
 from emulators.setup import ROOT
 from shared.adapters import firestore_syncs
-from shared.domain.progress import SyncState
+from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 
 MOST_OVERRIDES = 200  # https://firebase.google.com/docs/firestore/quotas#indexes
