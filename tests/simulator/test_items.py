@@ -306,6 +306,9 @@ def test_only_the_accounts_that_were_chosen_are_shared(sim: Sim) -> None:
     done = sim.control(f"/link/{token}/agree", link_session_id=session, account_ids=some)
     exchanged = sim.call("/item/public_token/exchange", public_token=done["public_token"])
     item = Linked(sim, exchanged["item_id"], exchanged["access_token"])
+    item.sync()
+    sim.advance(1.5)
+    assert len(item.sync()["added"]) == 8
     sim.advance(10)
     assert item.account_ids() == some
     assert {row["account_id"] for row in item.sync()["added"]} == set(some)
