@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 VENV = ROOT / "venv"  # the name that the Functions emulator insists on
 JARS = LOCAL / "emulators"
+BROWSERS = LOCAL / "browsers"
 PYTHON = (3, 11)
 NODE = 20
 
@@ -204,6 +205,35 @@ def check_node() -> None:
         raise SetupError("set-up: npm, which comes with Node, is missing (on Debian: the package npm).")
 
 
+def installed_browser() -> str | None:
+    """A Chromium or Chrome of this machine, or the one that an earlier set-up has fetched."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    fetched = (str(path) for path in sorted(BROWSERS.glob("chromium-*/chrome-*/chrome"), reverse=True))
+    return next((found for found in map(shutil.which, (*names, *fetched)) if found), None)
+
+
+def make_browser() -> None:
+    """For the browser tests: an installed one, else Playwright's own, else Debian's where that may be installed."""
+    if installed_browser():
+        return
+    task = Task("browser")
+    env = {**tool_environment(), "PLAYWRIGHT_BROWSERS_PATH": str(BROWSERS), "DEBIAN_FRONTEND": "noninteractive"}
+    with task.announced("looking for a Chromium"):
+        ways = [[[str(VENV / "bin" / "playwright"), "install", "chromium"]]]
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
+            ways.append([["apt-get", "update"], install])
+        for commands in ways:
+            with contextlib.suppress(SetupError):
+                for command in commands:
+                    task.run(command, env, timeout=600)
+            if installed_browser():
+                return
+    raise SetupError(
+        "set-up: the browser tests need Chromium or Chrome (on Debian: the package chromium)."
+    )
+
+
 def make_firestore_jar() -> None:
     """The Firestore emulator: cached, else downloaded by firebase-tools, else the one of an installed Cloud SDK.
 
@@ -284,6 +314,8 @@ def set_up(with_tests: bool) -> None:
                 child.terminate()
             raise
     make_firestore_jar()
+    if with_tests:
+        make_browser()
 
 
 def main() -> int:

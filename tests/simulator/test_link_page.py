@@ -1,8 +1,7 @@
-"""Link in the browser, driven as a user drives it. Needs playwright and an installed Chromium or Chrome."""
+"""Link in the browser, driven as a user drives it."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
+
+from emulators.setup import installed_browser
 
 from .harness import Linked, Sim
 from .test_requests import LINK
 
 Json = dict[str, Any]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome", "chromium-browser"))), None)
 APP = """<!doctype html><html lang="en"><title>An app</title><body>
 <script src="SIMULATOR/link/v2/stable/link-initialize.js"></script>
 <script>
@@ -37,11 +38,8 @@ APP = """<!doctype html><html lang="en"><title>An app</title><body>
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if BROWSER is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=installed_browser(), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
