@@ -229,9 +229,7 @@ def make_browser() -> None:
                     task.run(command, env, timeout=600)
             if installed_browser():
                 return
-    raise SetupError(
-        "set-up: the browser tests need Chromium or Chrome (on Debian: the package chromium)."
-    )
+    raise SetupError("set-up: the browser tests need Chromium or Chrome (on Debian: the package chromium).")
 
 
 def make_firestore_jar() -> None:
