@@ -1,0 +1,264 @@
+"""What the campaigns stand on: connections with histories that change, the log of the runs, the worker processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from emulators.client import User, sign_up
+from emulators.supervisor import members
+from tests.e2e.bank import Bank
+from tests.firestore_rest import Json
+
+SOAK = bool(os.environ.get("SOAK"))
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+SYNC = "/transactions/sync"
+NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
+
+
+# -- a connection, and what happens at its bank --
+
+
+@dataclass
+class Connected:
+    """A connection of somebody with a generated history, and what the bank is known to hold."""
+
+    bank: Bank
+    user: User
+    connection_id: str
+    item_id: str
+    rows: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    changed_at: datetime = LONG_AGO
+    sentinel: str | None = None
+
+    @classmethod
+    def new(cls, bank: Bank, *, rows: int, seed: int = 1) -> Connected:
+        """A user of its own, through the public API."""
+        user = sign_up(bank.http, bank.stack.ports)
+        login = json.dumps({"transactions": rows, "seed": seed})
+        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+
+    @property
+    def root(self) -> str:
+        return f"bank_connections/{self.connection_id}"
+
+    def state(self) -> Json:
+        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+
+    def connection(self) -> Json:
+        return self.bank.behind.get(self.root) or {}
+
+    def look_at_the_bank(self) -> None:
+        """Learns what is there to be changed."""
+        known = self.bank.truth(self.item_id)["transactions"]
+        self.rows = [row["transaction_id"] for row in known if not row["pending"]]
+        self.pending = [row["transaction_id"] for row in known if row["pending"]]
+
+    def change(self, **body: Any) -> Json:
+        """A change at the bank. Its last new row is the one to look for in the store."""
+        self.changed_at = datetime.now(UTC)
+        answer = self.bank.control("POST", f"items/{self.item_id}/transactions", **body)
+        gone = set(answer["removed"])
+        added = list(zip(answer["added"], body.get("add", []), strict=True))
+        self.rows = [i for i in self.rows if i not in gone] + [i for i, row in added if not row.get("pending")]
+        self.rows += answer["posted"].values()
+        self.pending = [i for i in self.pending if i not in gone] + [i for i, row in added if row.get("pending")]
+        if answer["added"]:
+            self.sentinel = answer["added"][-1]
+        return answer
+
+    def settled(self) -> bool:
+        """Whether a run that saw the last change has ended well."""
+        state = self.state()
+        return (
+            state["status"] == "completed"
+            and state["history_complete"]
+            and state["served"] == state["requested"]
+            and (
+                self.sentinel is None
+                or self.bank.behind.get(f"{self.root}/bank_transactions/{self.sentinel}") is not None
+            )
+        )
+
+    def holds(self, transaction_id: str) -> bool:
+        return self.bank.behind.get(f"{self.root}/bank_transactions/{transaction_id}") is not None
+
+    def settle(self, *, within: float, every: float = 0.5) -> None:
+        """Waits for that."""
+        wait(lambda: f"{self.connection_id}: {self.state()}", self.settled, within=within, every=every)
+
+    def news(self) -> None:
+        """A webhook without any change behind it."""
+        self.bank.control("POST", f"items/{self.item_id}/webhook", **NEWS)
+
+    def slow(self, seconds: float) -> None:
+        """Each of its pages takes this much longer."""
+        self.bank.control(
+            "POST", "faults", kind="latency", endpoint=SYNC, item_id=self.item_id, seconds=seconds, times=None
+        )
+
+    def put_state(self, **changes: object) -> None:
+        """Moves time, or undoes what was done: as nobody but an operator can."""
+        self.bank.backend.update(f"bank_sync_state/{self.connection_id}", changes).raise_for_status()
+
+    def differences(self) -> list[str]:
+        return [f"{self.connection_id} {what}" for what in self.bank.differences(self.user, self.connection_id)[:20]]
+
+
+def random_changes(rng: random.Random, of: Connected, *, most: int) -> Json:
+    """Up to so many changes of all kinds; about half of them are many enough to be streamed."""
+    size = rng.randint(most // 2, most) if rng.random() < 0.6 else rng.randint(1, 40)
+    touched = rng.sample(of.rows, min(len(of.rows) // 2, size // 2))
+    modified, removed = touched[: len(touched) // 2], touched[len(touched) // 2 :]
+    posted = rng.sample(of.pending, min(len(of.pending), max(1, size // 6)))
+    withdrawn = [i for i in of.pending if i not in posted and rng.random() < 0.2]
+    today = datetime.now(UTC).date().isoformat()
+    added = [
+        {"amount": rng.randint(-50_000, 50_000) / 100, "name": f"Row {rng.getrandbits(32)}", "date": today}
+        | {"pending": rng.random() < 0.3}
+        for _ in range(max(1, size // 2))
+    ]
+    return {
+        "add": added,
+        "modify": [{"transaction_id": i, "name": f"Name {rng.getrandbits(32)}"} for i in modified],
+        "post": posted,
+        "remove": [*removed, *withdrawn],
+    }
+
+
+@contextlib.contextmanager
+def schedule(bank: Bank, *, every: float = 15.0) -> Iterator[None]:
+    """Runs `schedule_syncs` time and again, as `make dev` does."""
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.wait(every):
+            with contextlib.suppress(httpx.HTTPError):
+                bank.run_schedule()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def wait(what: Callable[[], object], found: Callable[[], object], *, within: float, every: float = 0.2) -> None:
+    """Looks until it is so; after the deadline says what is there instead."""
+    deadline = time.monotonic() + within
+    while not found():
+        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what()}"
+        time.sleep(every)
+
+
+# -- the runs, as their logs tell --
+
+
+class Log:
+    """The functions' structured lines since a moment."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._at = file, file.stat().st_size
+        self._lines: list[Json] = []
+        self._lock = threading.Lock()
+
+    def lines(self, connection_id: str | None = None, event: str | None = None) -> list[Json]:
+        """Those of a connection, and of an event."""
+        with self._lock:
+            self._read()
+            return [
+                line
+                for line in self._lines
+                if connection_id in (None, line.get("connection_id")) and event in (None, line["message"])
+            ]
+
+    def started(self, connection_id: str) -> list[int]:
+        """The numbers of the runs that began, in their order."""
+        return [line["run"] for line in self.lines(connection_id, "sync.started")]
+
+    def cut_off(self, connection_id: str) -> set[int]:
+        """The runs that never ended, though a later one began."""
+        runs = self.started(connection_id)
+        over = {
+            line["run"] for line in self.lines(connection_id) if line["message"] in ("sync.ended", "sync.lease_lost")
+        }
+        return {run for run in runs if run < max(runs)} - over
+
+    def _read(self) -> None:
+        with self._file.open("rb") as file:
+            file.seek(self._at)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._at += len(whole) + len(newline)
+        for raw in whole.splitlines():
+            _, brace, rest = raw.partition(b'{"severity"')
+            with contextlib.suppress(ValueError):
+                if brace:
+                    self._lines.append(json.loads(brace + rest))
+
+
+# -- the processes that run syncs --
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One instance of `synctransactions`: a shell, a gunicorn and its child, which share a port."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    def kill(self) -> None:
+        """As an instance goes that is out of memory: all of it at once, with no goodbye."""
+        for pid in sorted(self.pids, reverse=True):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def memory(self) -> int:
+        """What its largest process holds, in kB."""
+        return max((_resident(pid) for pid in self.pids), default=0)
+
+
+def workers(bank: Bank) -> list[Worker]:
+    """The stack's instances of `synctransactions`."""
+    found: dict[int, list[int]] = {}
+    for pid in members(bank.stack._id):
+        with contextlib.suppress(OSError, ValueError):
+            lines = (Path("/proc") / str(pid) / "environ").read_text().split("\0")
+            environment = dict(line.split("=", 1) for line in lines if "=" in line)
+            if environment.get("FUNCTION_TARGET") == "synctransactions":
+                found.setdefault(int(environment["PORT"]), []).append(pid)
+    return [Worker(port, tuple(pids)) for port, pids in found.items()]
+
+
+def busy(among: list[Worker]) -> list[Worker]:
+    """Those that somebody is connected to: a request is under way, or was a moment ago."""
+    held: Counter[int] = Counter()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        parts = line.split()
+        if parts[3] == "01":
+            held[int(parts[1].rsplit(":", 1)[1], 16)] += 1
+    return [worker for worker in among if held[worker.port]]
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in (Path("/proc") / str(pid) / "status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0

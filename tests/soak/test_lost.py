@@ -1,0 +1,104 @@
+"""Whatever gets lost is found by the schedule alone: a trigger, a task, a webhook, a bank that was down for hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from tests.e2e.bank import Bank
+from tests.soak.ground import LONG_AGO, SYNC, Connected, Log, wait
+
+pytestmark = pytest.mark.timeout(240)
+
+ROWS = [{"amount": 4.2, "name": "Coffee"}, {"amount": 7, "name": "Tea", "pending": True}]
+
+
+@pytest.fixture
+def connected(bank: Bank) -> Connected:
+    """A connection at rest, at whose bank things have happened since that nobody was told of."""
+    made = Connected.new(bank, rows=120)
+    made.settle(within=120)
+    made.look_at_the_bank()
+    wait(made.connection, lambda: made.connection().get("institution"), within=60)
+    wait(made.state, lambda: made.state()["welcomed"] and made.settled(), within=60)
+    made.change(add=ROWS, post=made.pending[:1], remove=made.rows[:3], notify=False)
+    assert made.differences()
+    return made
+
+
+def found_by_the_schedule(of: Connected) -> None:
+    """One turn of the schedule is enough."""
+    of.bank.run_schedule()
+    of.settle(within=90)
+    assert of.differences() == []
+
+
+def test_a_lost_trigger_is_found(connected: Connected) -> None:
+    bank = connected.bank
+    nothing = {"institution": None, "institution_name": None, "consent_expiration_time": None}
+    bank.backend.update(connected.root, nothing).raise_for_status()
+    connected.put_state(welcomed=False, status="pending", stage="queued", due_at=LONG_AGO)
+    found_by_the_schedule(connected)
+    known = connected.connection()
+    assert known["institution_name"] == "First Platypus Bank"
+    assert known["institution"]["primary_color"]
+    assert connected.state()["welcomed"]
+
+
+def test_a_lost_task_is_found(connected: Connected) -> None:
+    requested = connected.state()["requested"]
+    connected.put_state(status="pending", stage="queued", requested=requested + 1, due_at=LONG_AGO)
+    found_by_the_schedule(connected)
+    state = connected.state()
+    assert (state["requested"], state["served"]) == (requested + 1, requested + 1)
+
+
+def test_a_lost_webhook_is_found(connected: Connected) -> None:
+    assert connected.state()["due_at"] - datetime.now(UTC) <= timedelta(hours=12)
+    connected.put_state(due_at=LONG_AGO)
+    found_by_the_schedule(connected)
+
+
+def test_a_run_that_died_is_found(connected: Connected) -> None:
+    state = connected.state()
+    dead = {"lease_owner": "a task#of a dead process", "lease_expires_at": LONG_AGO}
+    connected.put_state(
+        status="in_progress", run=state["run"] + 1, requested=state["requested"] + 1, due_at=LONG_AGO, **dead
+    )
+    found_by_the_schedule(connected)
+    assert connected.state()["run"] == state["run"] + 2
+
+
+def failed(of: Connected, times: int) -> bool:
+    return bool(of.state()["failures"] == times)
+
+
+def test_a_bank_that_is_down_for_hours_changes_no_status_and_recovers_by_the_schedule(
+    connected: Connected, log: Log
+) -> None:
+    attempts, tries = 4, 3
+    down = {"kind": "error", "error_code": "INSTITUTION_DOWN", "endpoint": SYNC, "item_id": connected.item_id}
+    connected.bank.control("POST", "faults", **down, times=attempts * tries)
+    delays: list[float] = []
+    for attempt in range(1, attempts + 1):
+        connected.put_state(due_at=LONG_AGO)
+        connected.bank.run_schedule()
+        wait(connected.state, partial(failed, connected, attempt), within=90)
+        state = connected.state()
+        assert (state["status"], state["attempt"]) == ("failed", attempt)
+        assert state["error"]["code"] == "INSTITUTION_DOWN"
+        assert state["error"]["retryable"]
+        assert state["error"].get("action") is None
+        assert connected.connection()["status"] == "good"
+        assert state["due_at"] == state["next_retry_at"]
+        delays.append((state["next_retry_at"] - state["updated_at"]).total_seconds())
+    for delay, longest in zip(delays, (60, 300, 900, 3600), strict=True):
+        assert 0.74 * longest <= delay <= longest
+    calls = log.lines(connected.connection_id, "sync.provider_error")
+    assert len(calls) == attempts * tries
+    connected.put_state(due_at=LONG_AGO)
+    found_by_the_schedule(connected)
+    assert connected.state()["failures"] == 0
+    assert connected.connection()["status"] == "good"
