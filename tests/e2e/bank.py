@@ -7,10 +7,11 @@ nothing with the code that wrote the store.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ from tests.firestore_rest import BACKEND, Client, Json
 DATA = Path(__file__).parent.parent / "data"
 INSTITUTION = "ins_109508"
 PATIENCE = 90.0  # seconds; a loaded machine starts workers slowly
+
+
+def custom_user(file: Path) -> str:
+    """A custom user of tests/data, as a password for `user_custom`: `day -3` stands for the day three days ago."""
+
+    def day(match: re.Match[str]) -> str:
+        return f'"{datetime.now(UTC).date() + timedelta(days=int(match[1]))}"'
+
+    return re.sub(r'"day ([+-]\d+)"', day, file.read_text(encoding="utf-8"))
 
 
 class Number(str):

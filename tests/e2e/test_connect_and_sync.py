@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulators.client import User, sign_up
-from tests.e2e.bank import DATA, INSTITUTION, Bank, documents, wait_until
+from tests.e2e.bank import DATA, INSTITUTION, Bank, custom_user, documents, wait_until
 from tests.firestore_rest import Json
 
 NewUser = Callable[[], User]
@@ -44,7 +44,7 @@ def custom(bank: Bank) -> Custom:
     @functools.cache
     def connected(file: Path) -> tuple[User, Json]:
         owner = sign_up(bank.http, bank.stack.ports)
-        made = bank.connect(owner, username="user_custom", password=file.read_text(encoding="utf-8"))
+        made = bank.connect(owner, username="user_custom", password=custom_user(file))
         bank.synced(owner, made["connection_id"])
         return owner, made
 
@@ -101,14 +101,14 @@ def test_a_custom_users_odd_values_arrive_exactly(bank: Bank, custom: Custom, fi
     assert bank.differences(user, made["connection_id"]) == []
     rows = {row["name"]: row for row in bank.transactions(user)}
     written = [
-        t
-        for account in json.loads(file.read_text(encoding="utf-8"))["override_accounts"]
-        for t in account.get("transactions") or ()
+        t for account in json.loads(custom_user(file))["override_accounts"] for t in account.get("transactions") or ()
     ]
     assert set(rows) == {t["description"] for t in written}
     for transaction in written:
         assert rows[transaction["description"]]["date"] == transaction["date_posted"]
-        assert rows[transaction["description"]]["pending"] == (transaction["date_posted"] > "2090")
+        assert rows[transaction["description"]]["pending"] == (
+            transaction["date_posted"] > str(datetime.now(UTC).date())
+        )
 
 
 def test_amounts_keep_every_digit_of_the_file(bank: Bank, custom: Custom) -> None:
@@ -139,9 +139,7 @@ def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> Non
 
 
 def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: Bank, user: User) -> None:
-    made = bank.connect(
-        user, username="user_custom", password=(DATA / "pending_and_nulls.json").read_text(encoding="utf-8")
-    )
+    made = bank.connect(user, username="user_custom", password=custom_user(DATA / "pending_and_nulls.json"))
     connection_id = made["connection_id"]
     bank.synced(user, connection_id)
     rows = {row["name"]: row for row in bank.transactions(user)}
@@ -243,9 +241,7 @@ def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, somebody: User, 
 
 
 def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank: Bank, user: User) -> None:
-    made = bank.connect(
-        user, username="user_custom", password=(DATA / "empty_accounts.json").read_text(encoding="utf-8")
-    )
+    made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     connection_id = made["connection_id"]
     bank.synced(user, connection_id)
     item_id = (bank.store(user).get(f"bank_connections/{connection_id}") or {})["item_id"]
@@ -281,9 +277,7 @@ def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank
 def test_a_login_that_has_to_be_repaired_makes_the_connection_bad_and_a_repair_makes_it_good(
     bank: Bank, user: User
 ) -> None:
-    made = bank.connect(
-        user, username="user_custom", password=(DATA / "empty_accounts.json").read_text(encoding="utf-8")
-    )
+    made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     path = f"bank_connections/{made['connection_id']}"
     bank.synced(user, made["connection_id"])
     item_id = (bank.store(user).get(path) or {})["item_id"]
