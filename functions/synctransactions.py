@@ -6,7 +6,6 @@ import uuid
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import container
-from shared.domain.errors import ProviderError
 from shared.entry import guarded_task
 from shared.log import log
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
@@ -29,8 +28,8 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
     if request.data.get("welcome"):
         try:
             welcome_connection(connection_id, **container.for_welcome())
-        except ProviderError as error:
-            log.warning("welcome.postponed", connection_id=connection_id, error_code=error.error_code)
+        except Exception:  # noqa: BLE001 (a name and a logo must not stand in the way of the sync)
+            log.exception("welcome.postponed", connection_id=connection_id)
     sync = SyncTransactions(
         connections=container.connections(),
         syncs=container.syncs(),

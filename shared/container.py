@@ -1,7 +1,9 @@
 """The only place that chooses adapters. Each is made once per process, on first use: importing this opens nothing."""
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared import ports
 from shared.settings import settings as settings
@@ -12,8 +14,26 @@ if TYPE_CHECKING:
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
 
+Made = TypeVar("Made")
 
-@cache
+
+def once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Makes something once, even if the first requests of an instance come at the same moment."""
+    lock = threading.Lock()
+    made: list[Made] = []
+
+    @functools.wraps(make)
+    def get() -> Made:
+        if not made:
+            with lock:
+                if not made:
+                    made.append(make())
+        return made[0]
+
+    return get
+
+
+@once
 def firestore_client() -> "firestore.Client":
     """The one connection to Firestore."""
     from google.cloud import firestore
@@ -21,7 +41,7 @@ def firestore_client() -> "firestore.Client":
     return firestore.Client(project=settings().project)
 
 
-@cache
+@once
 def clock() -> ports.Clock:
     """The wall clock."""
     from shared.adapters.clock import SystemClock
@@ -29,7 +49,7 @@ def clock() -> ports.Clock:
     return SystemClock()
 
 
-@cache
+@once
 def callers() -> ports.Callers:
     """Firebase Auth."""
     from shared.adapters.firebase_auth import FirebaseCallers
@@ -37,7 +57,7 @@ def callers() -> ports.Callers:
     return FirebaseCallers(project=settings().project)
 
 
-@cache
+@once
 def bank() -> "PlaidBank":
     """Plaid."""
     from shared.adapters.plaid import PlaidBank
@@ -45,7 +65,7 @@ def bank() -> "PlaidBank":
     return PlaidBank(settings=settings())
 
 
-@cache
+@once
 def vault() -> ports.Vault:
     """The vault of access tokens."""
     from shared.adapters.vault import vault_for
@@ -53,7 +73,7 @@ def vault() -> ports.Vault:
     return vault_for(settings())
 
 
-@cache
+@once
 def webhooks() -> "WebhookVerifier":
     """The verifier of Plaid's webhooks, with its cache of keys."""
     from shared.adapters.plaid_webhooks import WebhookVerifier
@@ -61,7 +81,7 @@ def webhooks() -> "WebhookVerifier":
     return WebhookVerifier(fetch_key=bank().webhook_key, clock=clock())
 
 
-@cache
+@once
 def sync_queue() -> ports.SyncQueue:
     """Cloud Tasks."""
     from shared.adapters.cloud_tasks import CloudTasksQueue
@@ -69,7 +89,7 @@ def sync_queue() -> ports.SyncQueue:
     return CloudTasksQueue(settings=settings())
 
 
-@cache
+@once
 def syncs() -> ports.Syncs:
     """Sync states and the commits of runs."""
     from shared.adapters.firestore_syncs import FirestoreSyncs
@@ -77,7 +97,7 @@ def syncs() -> ports.Syncs:
     return FirestoreSyncs(firestore_client())
 
 
-@cache
+@once
 def connections() -> ports.Connections:
     """Connections, accounts, credentials."""
     from shared.adapters.firestore_connections import FirestoreConnections
@@ -85,7 +105,7 @@ def connections() -> ports.Connections:
     return FirestoreConnections(firestore_client())
 
 
-@cache
+@once
 def intents() -> ports.Intents:
     """Exchanges under way."""
     from shared.adapters.firestore_intents import FirestoreIntents
@@ -93,7 +113,7 @@ def intents() -> ports.Intents:
     return FirestoreIntents(firestore_client())
 
 
-@cache
+@once
 def institutions() -> ports.Institutions:
     """The shared cache of institutions."""
     from shared.adapters.firestore_institutions import FirestoreInstitutions
@@ -101,7 +121,7 @@ def institutions() -> ports.Institutions:
     return FirestoreInstitutions(firestore_client())
 
 
-@cache
+@once
 def inbox() -> ports.Inbox:
     """Webhooks as they arrived."""
     from shared.adapters.firestore_inbox import FirestoreInbox
@@ -109,7 +129,7 @@ def inbox() -> ports.Inbox:
     return FirestoreInbox(firestore_client())
 
 
-@cache
+@once
 def profiles() -> ports.Profiles:
     """What users set for themselves."""
     from shared.adapters.firestore_profiles import FirestoreProfiles
@@ -117,7 +137,7 @@ def profiles() -> ports.Profiles:
     return FirestoreProfiles(firestore_client())
 
 
-@cache
+@once
 def limits() -> ports.Limits:
     """Rate limits."""
     from shared.adapters.firestore_limits import FirestoreLimits

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from firebase_functions import https_fn
 from flask import Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared import container
 from shared.domain.errors import (
@@ -40,6 +40,14 @@ class StrictInput(BaseModel):
     """What a function takes: nothing unknown, nothing converted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        """The SDKs send what is undefined as null."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None or name not in cls.model_fields}
 
 
 @dataclass(frozen=True, slots=True)

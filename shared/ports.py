@@ -171,7 +171,7 @@ class Writes:
 class Removal:
     """A row that goes, as it is in the store: refused if the user writes on it meanwhile.
 
-    `notes` is what the user wrote on it, unless the row that takes its place bears notes already.
+    `notes` is what the user wrote on it. `successor` is the row that takes its place, unless that one bears notes.
     """
 
     transaction_id: str

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import tasks_v2
 
 from shared.domain.errors import Unavailable
@@ -57,9 +58,11 @@ class CloudTasksQueue:
         }
         try:
             self._client.create_task(parent=self._parent, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
+        except exceptions.Aborted as error:
+            raise Unavailable("the queue did not take the task", code="queue_unavailable") from error
         except exceptions.Conflict:  # ALREADY_EXISTS, over gRPC and over HTTP
             return
-        except (exceptions.GoogleAPICallError, exceptions.RetryError, OSError) as error:
+        except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, OSError) as error:
             raise Unavailable("the queue did not take the task", code="queue_unavailable") from error
 
 

@@ -35,7 +35,8 @@ class FirestoreIntents:
             except Conflict:
                 found = self.find(intent.intent_id)
             if found is not None:
-                return *found, False
+                # Our own attempt may be there already, if only the answer of the first try was lost.
+                return *found, found[0].attempt == intent.attempt
         raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:

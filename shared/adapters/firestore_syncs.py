@@ -10,12 +10,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
 
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.account import Account
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
+from shared.log import log
 from shared.ports import Handover, Loaded, Removal, Version, Writes
 
 if TYPE_CHECKING:
@@ -80,7 +82,13 @@ class FirestoreSyncs:
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
         """One query; reads what it returns."""
         query = self._client.collection(STATES).where(filter=FieldFilter("due_at", "<=", now))
-        return [_loaded(snapshot) for snapshot in query.order_by("due_at").limit(limit).stream()]
+        found = []
+        for snapshot in query.order_by("due_at").limit(limit).stream():
+            try:
+                found.append(_loaded(snapshot))
+            except ValidationError:
+                log.error("sync_state.unreadable", connection_id=snapshot.id)
+        return found
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
         """One query for each thirty runs."""
@@ -106,8 +114,8 @@ class FirestoreSyncs:
             Removal(
                 transaction_id=i,
                 version=version,
-                notes=noted.get(i) if successors.get(i) not in written else None,
-                successor=successors.get(i),
+                notes=noted.get(i),
+                successor=successors.get(i) if successors.get(i) not in written else None,
                 label=" ".join(str(fields.get(f) or "") for f in ("name", "amount", "iso_currency_code", "date")),
             )
             for i, (fields, version) in going.items()

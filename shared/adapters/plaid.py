@@ -6,7 +6,8 @@ each call takes the raw answer (`_preload_content=False`), and numbers are parse
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from shared.settings import Settings
 PAGE_ROWS = 500  # Plaid's maximum: the fewer pages, the less can change between two
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
+KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds for the webhook
 SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
@@ -84,14 +86,14 @@ class PlaidBank:
     def accounts(self, access_token: Secret) -> ItemFacts:
         """https://plaid.com/docs/api/accounts/#accountsget"""
         answer = self._call(self._api.accounts_get, {"access_token": access_token.reveal()})
-        try:
+        with _usable():
             return _facts(answer["item"], [plaid_rows.account(a) for a in answer["accounts"]])
-        except plaid_rows.Unusable as error:
-            raise unreachable("ANSWER_UNUSABLE") from error
 
     def item(self, access_token: Secret) -> ItemFacts:
         """https://plaid.com/docs/api/items/#itemget"""
-        return _facts(self._call(self._api.item_get, {"access_token": access_token.reveal()})["item"], [])
+        answer = self._call(self._api.item_get, {"access_token": access_token.reveal()})
+        with _usable():
+            return _facts(answer["item"], [])
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
         """https://plaid.com/docs/api/products/transactions/#transactionssync"""
@@ -99,10 +101,8 @@ class PlaidBank:
         if cursor:
             body["cursor"] = cursor
         raw = self._raw(self._api.transactions_sync, body, read_seconds=SYNC_READ_SECONDS)
-        try:
+        with _usable():
             return plaid_rows.page(_parsed(raw), size=len(raw))
-        except plaid_rows.Unusable as error:
-            raise unreachable("ANSWER_UNUSABLE") from error
 
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
         """https://plaid.com/docs/api/institutions/#institutionsget_by_id"""
@@ -112,17 +112,18 @@ class PlaidBank:
             "options": {"include_optional_metadata": True},
         }
         found = self._call(self._api.institutions_get_by_id, body)["institution"]
-        return InstitutionInfo(
-            institution_id=found["institution_id"],
-            name=found["name"],
-            url=found.get("url"),
-            logo=found.get("logo"),
-            primary_color=found.get("primary_color"),
-            country_codes=tuple(found.get("country_codes") or ()),
-            products=tuple(found.get("products") or ()),
-            oauth=bool(found.get("oauth")),
-            fetched_at=datetime.now(UTC),
-        )
+        with _usable():
+            return InstitutionInfo(
+                institution_id=found["institution_id"],
+                name=found["name"],
+                url=found.get("url"),
+                logo=found.get("logo"),
+                primary_color=found.get("primary_color"),
+                country_codes=tuple(found.get("country_codes") or ()),
+                products=tuple(found.get("products") or ()),
+                oauth=bool(found.get("oauth")),
+                fetched_at=datetime.now(UTC),
+            )
 
     def refresh(self, access_token: Secret) -> None:
         """https://plaid.com/docs/api/products/transactions/#transactionsrefresh; slow: it asks the bank."""
@@ -143,12 +144,14 @@ class PlaidBank:
 
     def webhook_key(self, key_id: str) -> dict[str, Any]:
         """https://plaid.com/docs/api/webhooks/webhook-verification/: the JWK of a key id."""
-        key: dict[str, Any] = self._call(self._api.webhook_verification_key_get, {"key_id": key_id})["key"]
+        method, body = self._api.webhook_verification_key_get, {"key_id": key_id}
+        key: dict[str, Any] = self._call(method, body, read_seconds=KEY_READ_SECONDS)["key"]
         return key
 
-    def _call(self, method: Callable[..., Any], body: dict[str, Any]) -> dict[str, Any]:
-        answer = _parsed(self._raw(method, body, read_seconds=READ_SECONDS))
-        return _Answer(answer)
+    def _call(
+        self, method: Callable[..., Any], body: dict[str, Any], *, read_seconds: float = READ_SECONDS
+    ) -> dict[str, Any]:
+        return _Answer(_parsed(self._raw(method, body, read_seconds=read_seconds)))
 
     def _raw(self, method: Callable[..., Any], body: dict[str, Any], *, read_seconds: float) -> bytes:
         try:
@@ -162,8 +165,17 @@ class PlaidBank:
             raise unreachable(type(error).__name__) from None
 
 
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What is missing or of the wrong kind within an answer is Plaid's trouble of the moment, not a bug of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unreachable("ANSWER_UNUSABLE") from error
+
+
 class _Answer(dict[str, Any]):
-    """An answer that says so when something essential is missing."""
+    """An answer that says so when something essential is missing at its top."""
 
     def __missing__(self, name: str) -> Any:
         raise unreachable(f"ANSWER_WITHOUT_{name.upper()}")
@@ -183,12 +195,11 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 
 
 def _facts(item: dict[str, Any], accounts: list[Any]) -> ItemFacts:
-    expires = item.get("consent_expiration_time")
     return ItemFacts(
         item_id=item["item_id"],
         institution_id=item.get("institution_id"),
         institution_name=item.get("institution_name"),
         webhook_url=item.get("webhook") or None,
-        consent_expiration_time=datetime.fromisoformat(expires) if expires else None,
+        consent_expiration_time=plaid_rows.moment(item.get("consent_expiration_time")),
         accounts=accounts,
     )

@@ -94,6 +94,7 @@ BY_TYPE: dict[str, Meaning] = {
     "ITEM_ERROR": _OURS,  # an unknown one is not guessed at: no user is blamed, nothing is tried over and over
 }
 _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
+_LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
 
 
 def translated(http_status: int, body: bytes | str | None, *, retry_after: str | None = None) -> ProviderError:
@@ -152,7 +153,8 @@ def _parsed(body: bytes | str | None) -> dict[str, Any] | None:
 
 
 def _seconds(header: str | None) -> int | None:
-    return int(header) if header and header.strip().isdigit() else None
+    text = (header or "").strip()
+    return min(int(text), _LONGEST_WAIT_SECONDS) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _text(value: Any) -> str | None:

@@ -75,8 +75,8 @@ def transaction(row: Mapping[str, Any]) -> Transaction:
         "account_id": _key(row["account_id"]),
         "date": date,
         "authorized_date": get("authorized_date"),
-        "datetime": _time(get("datetime")),
-        "authorized_datetime": _time(get("authorized_datetime")),
+        "datetime": moment(get("datetime")),
+        "authorized_datetime": moment(get("authorized_datetime")),
         "amount": decimal_text(amount),
         "amount_value": float(amount),
         "iso_currency_code": get("iso_currency_code"),
@@ -150,7 +150,8 @@ def _key(value: Any) -> str:
     return value
 
 
-def _time(text: Any) -> datetime | None:
+def moment(text: Any) -> datetime | None:
+    """A time as Plaid writes it, aware; None for anything else."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:

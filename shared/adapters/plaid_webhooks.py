@@ -48,7 +48,7 @@ class WebhookVerifier:
         self._fetch_key = fetch_key
         self._clock = clock
         self._keys: OrderedDict[str, _Kept] = OrderedDict()
-        self._fetches: deque[datetime] = deque()
+        self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
         self._lock = threading.Lock()
 
     def verify(self, signed: str, body: bytes) -> None:
@@ -112,7 +112,11 @@ class WebhookVerifier:
             kept = self._keys.get(kid)
             if kept is not None and now < kept.until and not fresh:
                 return kept, False
-            self._may_fetch(now, known=kept)
+            known = kept is not None and kept.key is not None
+            if not self._may_fetch(now, known=known):
+                if kept is not None and known:
+                    return kept, True  # stale is better than refusing Plaid itself
+                raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
             kept = self._fetched(kid, now)
             self._keys[kid] = kept
             self._keys.move_to_end(kid)
@@ -120,14 +124,15 @@ class WebhookVerifier:
                 self._keys.popitem(last=False)
             return kept, True
 
-    def _may_fetch(self, now: datetime, *, known: _Kept | None) -> None:
-        while self._fetches and now - self._fetches[0] > timedelta(minutes=1):
-            self._fetches.popleft()
-        if len(self._fetches) >= MAX_FETCHES_PER_MINUTE:
-            if known is not None and known.key is not None:
-                raise _forged()  # a wrong signature under a key that we have
-            raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
-        self._fetches.append(now)
+    def _may_fetch(self, now: datetime, *, known: bool) -> bool:
+        """Keys that we have and ids that nobody knows are counted apart: a flood of those must not stop these."""
+        fetches = self._fetches[known]
+        while fetches and now - fetches[0] > timedelta(minutes=1):
+            fetches.popleft()
+        if len(fetches) >= MAX_FETCHES_PER_MINUTE:
+            return False
+        fetches.append(now)
+        return True
 
     def _fetched(self, kid: str, now: datetime) -> _Kept:
         try:

@@ -69,31 +69,3 @@ class BankConnection(BaseModel):
     consent_expiration_time: datetime | None = None
     created_at: datetime
     updated_at: datetime
-
-    def troubled(
-        self, *, status: ItemStatus, error_type: str, error_code: str, action: Action | None, now: datetime
-    ) -> "BankConnection":
-        """The connection after an error of its login."""
-        return self.model_copy(
-            update={
-                "status": status,
-                "error_type": error_type,
-                "error_code": error_code,
-                "action": action,
-                "updated_at": now,
-            }
-        )
-
-    def healed(self, *, now: datetime) -> "BankConnection":
-        """The connection after a call that worked: clears `bad`, never a warning of something still to come."""
-        if self.status is not ItemStatus.BAD:
-            return self
-        return self.model_copy(
-            update={
-                "status": ItemStatus.GOOD,
-                "error_type": None,
-                "error_code": None,
-                "action": None,
-                "updated_at": now,
-            }
-        )

@@ -29,16 +29,18 @@ class Notification(BaseModel):
 
 def note_kept(
     *, connection_id: str, transaction_id: str, label: str, notes: dict[str, Any], now: datetime
-) -> Notification:
-    """The bank took a transaction back: what the user wrote on it is not lost with it."""
+) -> Notification | None:
+    """The bank took a transaction back: what the user wrote on it is not lost with it. None if that is nothing."""
     written = [str(notes[name]) for name in ("note", "category") if notes.get(name)]
     if isinstance(tags := notes.get("tags"), list):
         written += [f"#{tag}" for tag in tags]
+    if not written:
+        return None
     return Notification(
         notification_id=f"note-{transaction_id}",
         kind=NotificationKind.NOTE_KEPT,
         connection_id=connection_id,
         title="A transaction disappeared",
-        body=f"Your bank took back {label}. You had written: {' · '.join(written) or 'nothing'}",
+        body=f"Your bank took back {label}. You had written: {' · '.join(written)}",
         created_at=now,
     )

@@ -45,20 +45,21 @@ class SyncState(SyncProgress):
     """The whole state of a sync; no client can read it.
 
     Attributes:
-        run: Number of the latest run that was claimed; grows by one with each claim.
+        run: Number of the latest run; grows with each claim, but for a continuation's, and with each restart.
         lease_owner, lease_expires_at: Who may write, and until when; None while nobody runs.
         requested, serving, served: Requests so far, at the claim of the running run, and answered by completed runs.
         failures: Failed attempts in a row. tries: transient failures within the running attempt.
         cursor: Where the provider's change log was read up to; None before the first complete read.
         streaming: The running run has written rows ahead of the cursor.
         dirty_runs: Runs that ended after streaming rows without moving the cursor: their rows may be ghosts.
+        writer: The delivery that claimed last; with `beat` it tells whose the last commit of a run was.
         handover: The next page's cursor of a loop that a run left to a continuation when its time was up. Whoever
             claims next goes on there, under the same run number.
         rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
             again are to go.
-        refresh: The next run first asks the bank for what is new.
+        refresh: The latest of the requests that asked for what is new at the bank itself.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
-        troubled: The last run found that the source needs its user.
+        troubled: The last run found that the source needs its user. blamed: and that gave the source a status.
         welcomed: The source's surroundings (name, logo, webhook) are set up.
         asked_at: When a user last asked for a sync by hand.
         account_ids: The accounts that were there last.
@@ -79,9 +80,11 @@ class SyncState(SyncProgress):
     dirty_runs: tuple[int, ...] = ()
     handover: str | None = None
     rebuilding: bool = False
-    refresh: bool = False
+    refresh: int = 0
+    writer: str | None = None
     beat: int = 0
     troubled: bool = False
+    blamed: bool = False
     welcomed: bool = False
     asked_at: datetime | None = None
     account_ids: tuple[str, ...] = ()
@@ -89,9 +92,15 @@ class SyncState(SyncProgress):
     due_at: datetime | None = None
 
     @classmethod
-    def new(cls, *, connection_id: str, app_user_id: str, now: datetime) -> Self:
+    def new(cls, *, connection_id: str, app_user_id: str, now: datetime, account_ids: tuple[str, ...] = ()) -> Self:
         """The state of a sync that was never run: pending, and found by the schedule if its task is lost."""
-        return cls(connection_id=connection_id, app_user_id=app_user_id, updated_at=now, due_at=now + TASK_GRACE)
+        return cls(
+            connection_id=connection_id,
+            app_user_id=app_user_id,
+            account_ids=account_ids,
+            updated_at=now,
+            due_at=now + TASK_GRACE,
+        )
 
     def progress(self) -> SyncProgress:
         """The part that clients see."""
@@ -102,14 +111,26 @@ class SyncState(SyncProgress):
         """Whether a request is waiting that no run has taken up."""
         return self.requested > max(self.served, self.serving)
 
+    @property
+    def wants_refresh(self) -> bool:
+        """Whether the run that works now is to ask the bank itself first; a continuation is not."""
+        return self.served < self.refresh <= self.serving and self.handover is None
+
     def is_leased(self, now: datetime) -> bool:
         """Whether a run that shows life is working."""
         return self.lease_expires_at is not None and now < self.lease_expires_at
 
-    def request(self, *, now: datetime) -> Self:
-        """Somebody wants a run: `pending`, or one more after the run that is working now."""
-        counted = self._with(requested=self.requested + 1)
-        return counted if self.status is SyncStatus.IN_PROGRESS else counted.queued(now=now)
+    def request(self, *, now: datetime, refresh: bool = False) -> Self:
+        """Somebody wants a run: `pending`, or one more after the run that is working now.
+
+        Args:
+            now: The present.
+            refresh: The run is to ask the bank itself first.
+        """
+        number = self.requested + 1
+        counted = self._with(requested=number, refresh=number if refresh else self.refresh)
+        goes_on = self.status is SyncStatus.IN_PROGRESS and (self.is_leased(now) or self.handover is not None)
+        return counted if goes_on else counted.queued(now=now)
 
     def requeue(self, *, now: datetime) -> Self:
         """The schedule's turn: what is due becomes `pending` (again).
@@ -144,6 +165,7 @@ class SyncState(SyncProgress):
             "run": self.run + 1,
             "streaming": False,
             "dirty_runs": self._suspects(),
+            "serving": self.requested,
         }
         return self._with(
             status=SyncStatus.IN_PROGRESS,
@@ -157,7 +179,7 @@ class SyncState(SyncProgress):
             beat=self.beat + 1,
             lease_owner=owner,
             lease_expires_at=now + LEASE,
-            serving=self.requested,
+            writer=owner,
             due_at=now + LEASE,
             **({} if self.handover is not None else anew),
         )
@@ -211,6 +233,7 @@ class SyncState(SyncProgress):
             IllegalTransition: No run is working.
         """
         self._must_run()
+        soon = now + TASK_GRACE if not self.welcomed else now + POLL_EVERY
         more = self.requested > self.serving
         return self._with(
             status=SyncStatus.COMPLETED,
@@ -229,9 +252,9 @@ class SyncState(SyncProgress):
             dirty_runs=(),
             handover=None,
             rebuilding=False,
-            refresh=False,
             troubled=False,
-            due_at=now if more or not history_complete else now + POLL_EVERY,
+            blamed=False,
+            due_at=now if more or not history_complete else soon,
             **(counts | {"percent": 100}),
         )
 
@@ -283,7 +306,16 @@ class SyncState(SyncProgress):
             now, status=SyncStatus.PENDING, stage=Stage.WAITING_FOR_BANK, tries=0, percent=None, due_at=now
         )
 
-    def fail(self, *, now: datetime, error: ErrorSummary, fault: Fault, jitter: float, at_least: timedelta) -> Self:
+    def fail(
+        self,
+        *,
+        now: datetime,
+        error: ErrorSummary,
+        fault: Fault,
+        jitter: float,
+        at_least: timedelta,
+        blames: bool = False,
+    ) -> Self:
         """The attempt failed. Retried by the schedule while that can help.
 
         Args:
@@ -292,6 +324,7 @@ class SyncState(SyncProgress):
             fault: Decides whether and when it is tried again.
             jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many do not retry at once.
             at_least: The provider's own Retry-After, respected beyond our delay.
+            blames: The source's status says so, too.
 
         Raises:
             IllegalTransition: No run is working.
@@ -305,6 +338,7 @@ class SyncState(SyncProgress):
         return self._released(
             now,
             troubled=fault in (Fault.USER, Fault.TERMINAL),
+            blamed=self.blamed or blames,
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             failures=self.failures + 1,

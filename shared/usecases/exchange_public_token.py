@@ -25,7 +25,7 @@ from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, NewItem, Vault, Version
 
 ANSWER_KEPT = timedelta(hours=24)
-BROKEN_OFF_AFTER = timedelta(seconds=90)  # longer than any exchange can take
+BROKEN_OFF_AFTER = timedelta(seconds=150)  # longer than the function may run
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)  # seconds: how long a second call waits for the first
 
 
@@ -77,28 +77,35 @@ class Exchange:
             Unavailable: The same token is being exchanged right now, or something outside is down: try again.
             ProviderError: Plaid refused.
         """
-        intent, version = self._take_intent(linked.public_token)
+        intent, version, new = self._take_intent(linked.public_token)
         if intent.answer is not None:
-            return _settled(intent)
+            return self._settled(intent, version)
         if intent.access_token is None:
             try:
-                self._refuse_duplicate(linked, linked.institution_id, [(a.name, a.mask) for a in linked.accounts])
+                named = [(a.name, a.mask) for a in linked.accounts]
+                self._refuse_duplicate(intent, linked, linked.institution_id, named)
             except AlreadyExists:
-                self.intents.forget(intent.intent_id, expected=version)
+                self._forget(intent, version)
                 raise
-            intent, version, token = self._exchange(intent, version, linked.public_token)
-        else:
-            token = self.vault.open(
-                intent.access_token, app_user_id=self.app_user_id, connection_id=intent.connection_id
-            )
+            intent, version, token = self._exchange(intent, version, linked.public_token, first=new)
+            return self._connected(intent, version, token, linked)
+        return self._connected(intent, version, None, linked)
+
+    def _connected(self, intent: Intent, version: Version, token: Secret | None, linked: LinkedItem) -> Exchanged:
+        """From the stored token on; what fails can be tried again at once."""
         try:
-            return self._connect(intent, version, token, linked)
-        except ProviderError:
-            self._release(intent, version)
+            return self._connect(intent, version, token or self._opened(intent), linked)
+        except BankError as error:
+            if not isinstance(error, AlreadyExists):
+                self._release(intent, version)
             raise
 
-    def _take_intent(self, public_token: str) -> tuple[Intent, Version]:
-        """Ours to work on, or answered already."""
+    def _opened(self, intent: Intent) -> Secret:
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: callers have looked)
+        return self.vault.open(intent.access_token, app_user_id=self.app_user_id, connection_id=intent.connection_id)
+
+    def _take_intent(self, public_token: str) -> tuple[Intent, Version, bool]:
+        """Ours to work on, or answered already; and whether nobody has worked on it before."""
         now = self.clock.now()
         fresh = Intent(
             intent_id=hashlib.sha256(public_token.encode()).hexdigest(),
@@ -109,15 +116,15 @@ class Exchange:
         )
         intent, version, new = self.intents.begin(fresh)
         if new:
-            return intent, version
+            return intent, version, True
         for wait in (*WAITS, None):
             if intent.app_user_id != self.app_user_id:
                 raise _unknown_token()
             age = self.clock.now() - intent.created_at
             if intent.answer is not None and age < ANSWER_KEPT:
-                return intent, version
+                return intent, version, False
             if not intent.attempt or age > BROKEN_OFF_AFTER:
-                return self._take_over(intent, version, fresh)
+                return *self._take_over(intent, version, fresh), False
             if wait is None:
                 break
             self.sleep(wait)
@@ -125,7 +132,7 @@ class Exchange:
             if found is None:
                 return self._take_intent(public_token)
             intent, version = found
-        raise Unavailable("this token is being exchanged", code="exchange_in_progress", retry_after_seconds=2)
+        raise _in_progress()
 
     def _take_over(self, intent: Intent, version: Version, fresh: Intent) -> tuple[Intent, Version]:
         """Goes on where an earlier attempt broke off."""
@@ -133,17 +140,21 @@ class Exchange:
         try:
             return mine, self.intents.update(mine, expected=version)
         except Conflict:
-            raise Unavailable(
-                "this token is being exchanged", code="exchange_in_progress", retry_after_seconds=2
-            ) from None
+            raise _in_progress() from None
 
-    def _exchange(self, intent: Intent, version: Version, public_token: str) -> tuple[Intent, Version, Secret]:
+    def _exchange(
+        self, intent: Intent, version: Version, public_token: str, *, first: bool
+    ) -> tuple[Intent, Version, Secret]:
         """The one window: from Plaid's answer to the first store."""
         try:
             item = self.bank.exchange(public_token)
         except ProviderError as error:
             if error.error_code == "INVALID_PUBLIC_TOKEN":
-                self.intents.forget(intent.intent_id, expected=version)
+                if first:
+                    self._forget(intent, version)
+                else:
+                    # An attempt before this one may have used it and died: the intent is the only trace of that.
+                    self._release(intent, version)
                 raise _unknown_token() from error
             self._release(intent, version)
             raise
@@ -154,12 +165,23 @@ class Exchange:
             stored = replace(intent, access_token=sealed, item_id=item.item_id)
             return stored, self.intents.update(stored, expected=version), item.access_token
         except Exception as error:
+            if (landed := self._landed(intent)) is not None:
+                return *landed, item.access_token
             self._undo(item)
             if isinstance(error, BankError):
                 raise
             if isinstance(error, Conflict):
-                raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=2) from None
+                raise _in_progress() from None
             raise
+
+    def _landed(self, intent: Intent) -> tuple[Intent, Version] | None:
+        """The intent with our token in it, if it was stored and only the answer was lost."""
+        try:
+            found = self.intents.find(intent.intent_id)
+        except BankError:
+            return None
+        stored = found is not None and found[0].attempt == intent.attempt and found[0].access_token is not None
+        return found if stored else None
 
     def _undo(self, item: NewItem) -> None:
         try:
@@ -174,11 +196,13 @@ class Exchange:
         persistent = {a["persistent_account_id"] for a in facts.accounts if a["persistent_account_id"]}
         try:
             named = [(a["name"], a["mask"]) for a in facts.accounts]
-            self._refuse_duplicate(linked, facts.institution_id, named, persistent)
+            self._refuse_duplicate(intent, linked, facts.institution_id, named, persistent)
         except AlreadyExists as duplicate:
-            self.bank.remove(token)
+            # Settled first: only whoever still holds the intent may remove its item.
             answer: dict[str, Any] = {"duplicate_of": duplicate.connection_id}
-            self.intents.update(replace(intent, access_token=None, answer=answer), expected=version)
+            settled = replace(intent, answer=answer)
+            version = self._update(settled, version)
+            self._remove_duplicate(settled, version, token)
             raise
         connection = BankConnection(
             connection_id=intent.connection_id,
@@ -200,24 +224,32 @@ class Exchange:
                 connection,
                 token=intent.access_token,
                 accounts=facts.accounts,
-                state=SyncState.new(connection_id=connection.connection_id, app_user_id=self.app_user_id, now=now),
+                state=SyncState.new(
+                    connection_id=connection.connection_id,
+                    app_user_id=self.app_user_id,
+                    account_ids=connection.account_ids,
+                    now=now,
+                ),
                 settles=(replace(intent, access_token=None, answer=answer), version),
             )
         except Conflict:
-            raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=2) from None
+            raise _in_progress() from None
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
         return Exchanged(answer=answer, first=True)
 
     def _facts(self, token: Secret, intent: Intent) -> ItemFacts:
-        """What Plaid says about the new item; if it does not answer at once, what is missing is filled in soon."""
-        try:
-            return self.bank.accounts(token)
-        except ProviderError as error:
-            log.warning("exchange.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
-        try:
-            return self.bank.item(token)
-        except ProviderError as error:
-            log.warning("exchange.item_unavailable", error_code=error.error_code, request_id=error.request_id)
+        """What Plaid says about the new item; if it does not answer at once, what is missing is filled in soon.
+
+        Raises:
+            InvalidArgument: The item is gone: an earlier attempt removed it when it could not be stored.
+        """
+        for ask in (self.bank.accounts, self.bank.item):
+            try:
+                return ask(token)
+            except ProviderError as error:
+                if error.error_code == "ITEM_NOT_FOUND":
+                    raise _unknown_token() from error
+                log.warning("exchange.facts_unavailable", error_code=error.error_code, request_id=error.request_id)
         return ItemFacts(
             item_id=intent.item_id or "",
             institution_id=None,
@@ -230,8 +262,39 @@ class Exchange:
         known = self.institutions.find(institution_id) if institution_id else None
         return known.name if known else None
 
+    def _settled(self, intent: Intent, version: Version) -> Exchanged:
+        """The answer that was given before."""
+        answer = intent.answer or {}
+        if "duplicate_of" not in answer:
+            return Exchanged(answer=answer, first=False)
+        if intent.access_token is not None:
+            self._remove_duplicate(intent, version, self._opened(intent))
+        raise _duplicate(answer["duplicate_of"])
+
+    def _remove_duplicate(self, intent: Intent, version: Version, token: Secret) -> None:
+        """Removes the second item; until Plaid has done so, its token stays with the intent."""
+        try:
+            self.bank.remove(token)
+        except ProviderError as error:
+            log.warning("exchange.duplicate_stays", item_id=intent.item_id, error_code=error.error_code)
+            return
+        self._update(replace(intent, access_token=None), version)
+
+    def _forget(self, intent: Intent, version: Version) -> None:
+        try:
+            self.intents.forget(intent.intent_id, expected=version)
+        except Conflict:
+            raise _in_progress() from None
+
+    def _update(self, intent: Intent, version: Version) -> Version:
+        try:
+            return self.intents.update(intent, expected=version)
+        except Conflict:
+            raise _in_progress() from None
+
     def _refuse_duplicate(
         self,
+        intent: Intent,
         linked: LinkedItem,
         institution_id: str | None,
         accounts: list[tuple[str, str | None]],
@@ -245,7 +308,7 @@ class Exchange:
         if linked.allow_duplicate or institution_id is None or not accounts:
             return
         for connection in self.connections.of_user(self.app_user_id, institution_id=institution_id):
-            if connection.status is ItemStatus.ERROR:
+            if connection.status is ItemStatus.ERROR or connection.connection_id == intent.connection_id:
                 continue
             known = self.connections.accounts_of(connection.connection_id)
             same = same_accounts(accounts, [(a["name"], a["mask"]) for a in known])
@@ -260,13 +323,6 @@ class Exchange:
             log.warning("exchange.taken_over", connection_id=intent.connection_id)
 
 
-def _settled(intent: Intent) -> Exchanged:
-    answer = intent.answer or {}
-    if "duplicate_of" in answer:
-        raise _duplicate(answer["duplicate_of"])
-    return Exchanged(answer=answer, first=False)
-
-
 def _duplicate(connection_id: str | None) -> AlreadyExists:
     return AlreadyExists(
         "these accounts are connected already", code="duplicate_connection", connection_id=connection_id
@@ -275,3 +331,7 @@ def _duplicate(connection_id: str | None) -> AlreadyExists:
 
 def _unknown_token() -> InvalidArgument:
     return InvalidArgument("this public token is unknown, used or expired", code="public_token_invalid")
+
+
+def _in_progress() -> Unavailable:
+    return Unavailable("this token is being exchanged", code="exchange_in_progress", retry_after_seconds=2)

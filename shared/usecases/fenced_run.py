@@ -49,7 +49,7 @@ class FencedRun:
                 now = self._syncs.load(after.connection_id)
                 if now is None:
                     raise LeaseLost("the connection is gone") from None
-                if (now.state.run, now.state.beat) == (after.run, after.beat):
+                if (now.state.writer, now.state.beat) == (after.writer, after.beat):
                     self._loaded = now
                     return
                 if (now.state.run, now.state.lease_owner) != (run, owner):

@@ -1,5 +1,6 @@
 """Fetches a change log's pages in a thread of its own, one ahead of the writing, at a pace that Plaid allows."""
 
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from shared.ports import Bank, Clock
 CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
 PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it
 HEARTBEAT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 60.0  # Plaid's limits are per minute
 _MINUTE = timedelta(minutes=1)
 
 
@@ -28,14 +30,24 @@ class FetchAhead:
         clock: The time.
         sleep: Waits some seconds, in the fetching thread.
         heartbeat: Called every few seconds while a page is waited for, in the caller's thread.
+        deadline: After this no page is asked for again.
+        calls: When the item's pages were asked for in the last minute; kept by the caller from loop to loop.
     """
 
     def __init__(
-        self, *, bank: Bank, token: Secret, clock: Clock, sleep: Callable[[float], None], heartbeat: Callable[[], None]
+        self,
+        *,
+        bank: Bank,
+        token: Secret,
+        clock: Clock,
+        sleep: Callable[[float], None],
+        heartbeat: Callable[[], None],
+        deadline: datetime,
+        calls: deque[datetime],
     ) -> None:
         self._bank, self._token, self._clock = bank, token, clock
-        self._sleep, self._heartbeat = sleep, heartbeat
-        self._calls: deque[datetime] = deque()
+        self._sleep, self._heartbeat, self._deadline = sleep, heartbeat, deadline
+        self._calls = calls
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
         self._next: Future[Page]
@@ -49,7 +61,8 @@ class FetchAhead:
 
     def fetch(self, cursor: str | None, *, first: bool = False) -> None:
         """Begins to fetch the page behind a cursor; `first` is the loop's first, which is not worth much patience."""
-        self._next = self._thread.submit(self._fetch_patiently, cursor, 0 if first else PATIENCE)
+        context = contextvars.copy_context()  # for the log's fields
+        self._next = self._thread.submit(context.run, self._fetch_patiently, cursor, 0 if first else PATIENCE)
 
     def page(self) -> Page:
         """The page whose fetching was begun last.
@@ -61,6 +74,8 @@ class FetchAhead:
             try:
                 return self._next.result(timeout=HEARTBEAT_SECONDS)
             except TimeoutError:
+                if self._next.done():
+                    raise
                 self._heartbeat()
 
     def _fetch_patiently(self, cursor: str | None, patience: int) -> Page:
@@ -71,9 +86,10 @@ class FetchAhead:
             except (PagingInterrupted, CursorRejected):
                 raise
             except ProviderError as error:
-                if error.fault is not Fault.TRANSIENT or attempt == patience or self._closed:
+                late = self._closed or self._clock.now() >= self._deadline
+                if error.fault is not Fault.TRANSIENT or attempt == patience or late:
                     raise
-                seconds = max(error.retry_after_seconds or 0, 2.0**attempt)
+                seconds = min(max(error.retry_after_seconds or 0, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)
                 self._sleep(seconds)
         raise AssertionError("unreachable")

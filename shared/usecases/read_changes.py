@@ -12,6 +12,7 @@ a dirty mark: those that Plaid added, and took back before anybody asked again, 
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +36,7 @@ MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
 STREAM_ROWS = 500
 MAX_RESTARTS = 5
+MAX_HANDOVER_IDS = 8_000  # of some 40 bytes, twice each: a document holds 1 MiB
 
 T = TypeVar("T")
 
@@ -64,6 +66,7 @@ class ChangeReader:
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
     _repaired: int = 0
+    _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
         """Reads to the end and completes the run, if time allows.
@@ -93,7 +96,13 @@ class ChangeReader:
     def _read_once(self) -> Reading:
         cursor = self._begin()
         with FetchAhead(
-            bank=self.bank, token=self.token, clock=self.clock, sleep=self.sleep, heartbeat=self._heartbeat
+            bank=self.bank,
+            token=self.token,
+            clock=self.clock,
+            sleep=self.sleep,
+            heartbeat=self._heartbeat,
+            deadline=self.deadline,
+            calls=self._calls,
         ) as ahead:
             ahead.fetch(cursor, first=True)
             while True:
@@ -107,8 +116,7 @@ class ChangeReader:
                 self._take(page)
                 if not page.has_more:
                     break
-                if not in_time and cursor is not None and self._delivered is None:
-                    self._hand_over(cursor)
+                if not in_time and cursor is not None and self._hand_over(cursor):
                     return Reading.HANDED_OVER
                 if not in_time:
                     ahead.fetch(cursor)
@@ -134,12 +142,20 @@ class ChangeReader:
     def _heartbeat(self) -> None:
         self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, **self._counts))
 
-    def _hand_over(self, cursor: str) -> None:
+    def _hand_over(self, cursor: str) -> bool:
+        """Leaves the rest to a continuation; False where what it would have to know is too much for one document."""
+        if self._delivered is not None:
+            return False
+        held = self.syncs.removals(self.run.state.connection_id, self._successors, successors={})
+        heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
+        left = Handover(removed=tuple(self._changes.removed), successors=heirs)
+        if len(left.removed) + len(left.successors) > MAX_HANDOVER_IDS:
+            return False
         self._stream()
-        left = Handover(removed=tuple(self._changes.removed), successors=self._successors)
         self.run.commit(
             lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, **self._counts), lambda: Writes(handover=left)
         )
+        return True
 
     def _take(self, page: Page) -> None:
         self._changes.take(page)
@@ -192,21 +208,28 @@ class ChangeReader:
     def _removal_writes(self, ids: Sequence[str]) -> Writes:
         """Removals; what a user wrote goes to the row's successor, or where the user finds it."""
         state = self.run.state
-        removals = self.syncs.removals(state.connection_id, ids, successors=self._successors) if ids else ()
-        return Writes(
-            removals=removals,
-            notifications=tuple(
-                note_kept(
-                    connection_id=state.connection_id,
-                    transaction_id=gone.transaction_id,
-                    label=gone.label,
-                    notes=gone.notes,
-                    now=self.clock.now(),
-                )
-                for gone in removals
-                if gone.notes and gone.successor is None
-            ),
+        heirs = {i: heir for i in ids if (heir := self._heir(i)) is not None}
+        removals = self.syncs.removals(state.connection_id, ids, successors=heirs) if ids else ()
+        told = (
+            note_kept(
+                connection_id=state.connection_id,
+                transaction_id=gone.transaction_id,
+                label=gone.label,
+                notes=gone.notes,
+                now=self.clock.now(),
+            )
+            for gone in removals
+            if gone.notes and gone.successor is None
         )
+        return Writes(removals=removals, notifications=tuple(one for one in told if one is not None))
+
+    def _heir(self, transaction_id: str) -> str | None:
+        """The row that takes a removed one's place: the last of the chain, if that one stays."""
+        heir, seen = self._successors.get(transaction_id), {transaction_id}
+        while heir in self._changes.removed and heir not in seen:
+            seen.add(heir)
+            heir = self._successors.get(heir)
+        return None if heir in self._changes.removed else heir
 
     def _finish(self, page: Page, cursor: str | None) -> None:
         """The last commit: what is left, the removals, the accounts, the connection, and only now the cursor."""
@@ -218,7 +241,9 @@ class ChangeReader:
             roster = tuple(account["account_id"] for account in accounts)
             patch["account_ids"] = roster
         if before.troubled:
-            patch |= {"status": ItemStatus.GOOD, "error_type": None, "error_code": None, "action": None}
+            patch |= {"error_type": None, "error_code": None, "action": None}
+        if before.blamed:
+            patch["status"] = ItemStatus.GOOD
         removed = self._changes.removed | self._leftovers()
 
         def step(state: SyncState) -> SyncState:

@@ -41,7 +41,8 @@ def receive_webhook(
     if webhook.environment is not None and webhook.environment != environment:
         log.warning("webhook.other_environment", environment=webhook.environment)
         return
-    new = inbox.record(hashlib.sha256(delivery.encode()).hexdigest(), body, now=clock.now())
+    kept = {name: value for name, value in body.items() if name not in ("public_token", "public_tokens")}
+    new = inbox.record(hashlib.sha256(delivery.encode()).hexdigest(), kept, now=clock.now())
     log.info("webhook.received", type=webhook.webhook_type, code=webhook.webhook_code, item_id=webhook.item_id, new=new)
     if webhook.effect is Effect.NONE or webhook.item_id is None:
         return

@@ -52,7 +52,7 @@ def sync_by_user(
                 retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
                 connection_id=connection_id,
             )
-        return state.request(now=now).model_copy(update={"asked_at": now, "refresh": True})
+        return state.request(now=now, refresh=True).model_copy(update={"asked_at": now})
 
     return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
 

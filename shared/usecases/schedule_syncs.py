@@ -33,6 +33,9 @@ def schedule_syncs(*, syncs: Syncs, queue: SyncQueue, clock: Clock) -> int:
                 syncs.save(queued, expected=loaded.version)
             except (IllegalTransition, Conflict):
                 continue
+            except Exception:  # noqa: BLE001 (one connection's trouble must not stop all others)
+                log.exception("schedule.skipped", connection_id=state.connection_id)
+                continue
             moved += 1
             # The run and the time make the name new at every turn: a name is blocked for a while once used.
             name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"

@@ -19,7 +19,7 @@ from shared.usecases.enqueue import enqueue
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading
 
-TIME_FOR_A_RUN = timedelta(minutes=7)  # of the 9 that the task queue's function has
+TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 SUSPECT_OURSELVES = (
     6  # failed attempts, some ten hours, before an unknown access token is believed to be the item's end
 )
@@ -81,6 +81,8 @@ class SyncTransactions:
             if loaded is None:
                 return Outcome.DONE  # removed meanwhile
             now = self.clock.now()
+            if loaded.state.is_leased(now) and loaded.state.lease_owner == delivery:
+                return loaded  # our own claim, of which only the answer was lost
             try:
                 state = loaded.state.claim(now=now, owner=delivery)
             except IllegalTransition:
@@ -102,7 +104,7 @@ class SyncTransactions:
             if sealed is None:
                 raise LeaseLost("the connection has no credentials: it is being removed")
             token = self.vault.open(sealed, app_user_id=state.app_user_id, connection_id=state.connection_id)
-            if state.refresh and state.cursor is not None and state.tries == 0:
+            if state.wants_refresh and state.cursor is not None and state.tries == 0:
                 self._refresh(token)
             reader = ChangeReader(
                 run=run,
@@ -163,17 +165,24 @@ class SyncTransactions:
             return Outcome.AGAIN
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
+        blames = error.item_status is not None
         connection = None
-        if error.item_status is not None:
+        if blames or error.action is not None:
             connection = {
-                "status": error.item_status,
                 "error_type": error.error_type,
                 "error_code": error.error_code,
                 "action": error.action,
                 "updated_at": self.clock.now(),
-            }
+            } | ({"status": error.item_status} if blames else {})
         run.commit(
-            lambda s: s.fail(now=self.clock.now(), error=summary, fault=error.fault, jitter=jitter, at_least=at_least),
+            lambda s: s.fail(
+                now=self.clock.now(),
+                error=summary,
+                fault=error.fault,
+                jitter=jitter,
+                at_least=at_least,
+                blames=blames,
+            ),
             lambda: Writes(connection=connection),
         )
         return Outcome.DONE

@@ -3,6 +3,7 @@
 from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict, ProviderError
 from shared.domain.institution import InstitutionInfo
+from shared.domain.link import COUNTRIES
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
@@ -42,18 +43,19 @@ def welcome_connection(
     facts = bank.item(token)
     if webhook_url and facts.webhook_url != webhook_url:
         bank.set_webhook(token, webhook_url)
-    changes: dict[str, object] = {"consent_expiration_time": facts.consent_expiration_time}
     institution_id = facts.institution_id or connection.institution_id
+    learnt: dict[str, object] = {
+        "institution_id": institution_id,
+        "institution_name": facts.institution_name or connection.institution_name,
+        "consent_expiration_time": facts.consent_expiration_time,
+    }
+    connections.describe(connection_id, learnt | {"updated_at": clock.now()})
     if institution_id is not None:
         info = find_institution(
             institution_id, country_codes=country_codes, institutions=institutions, bank=bank, clock=clock
         )
-        changes |= {
-            "institution_id": institution_id,
-            "institution_name": info.name,
-            "institution": info.branding().model_dump(),
-        }
-    connections.describe(connection_id, changes | {"updated_at": clock.now()})
+        shown = {"institution_name": info.name, "institution": info.branding().model_dump()}
+        connections.describe(connection_id, shown | {"updated_at": clock.now()})
     _mark_welcomed(connection, syncs=syncs)
 
 
@@ -69,7 +71,7 @@ def find_institution(
     if cached is not None and cached.is_fresh(clock.now()):
         return cached
     try:
-        fetched = bank.institution(institution_id, country_codes=country_codes)
+        fetched = _fetched(institution_id, country_codes, bank=bank)
     except ProviderError as error:
         if cached is None:
             raise
@@ -78,6 +80,16 @@ def find_institution(
     institutions.put(fetched)
     log.info("institution.fetched", institution_id=institution_id)
     return fetched
+
+
+def _fetched(institution_id: str, country_codes: tuple[str, ...], *, bank: Bank) -> InstitutionInfo:
+    """From Plaid, which knows an institution only by one of its own countries: the user's may be another than ours."""
+    try:
+        return bank.institution(institution_id, country_codes=country_codes)
+    except ProviderError as error:
+        if error.error_code != "INVALID_INSTITUTION":
+            raise
+    return bank.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
 
 
 def _mark_welcomed(connection: BankConnection, *, syncs: Syncs) -> None:

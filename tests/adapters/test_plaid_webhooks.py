@@ -148,6 +148,17 @@ def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
+def test_a_flood_does_not_stop_a_key_whose_time_to_be_looked_at_again_has_come(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
+    outsider = ec.generate_private_key(ec.SECP256R1())
+    for n in range(50):
+        with pytest.raises((Unauthenticated, Unavailable)):
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    plaid.verifier.verify(plaid.sign(), BODY)
+    assert plaid.fetches == 1 + MAX_FETCHES_PER_MINUTE + 1
+
+
 def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
     plaid.down = True
     with pytest.raises(Unavailable):

@@ -116,6 +116,12 @@ def test_an_empty_body_or_no_data_is_an_empty_input(connect: FlaskClient, exchan
     assert error(exchange.post(EXCHANGE, headers=SIGNED_IN))["details"]["code"] == "invalid_input"
 
 
+def test_what_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item()
+    data = {"public_token": "public-1", "allow_duplicate": None, "items": None, "accounts": None, "institution": None}
+    assert exchange.post("/", json={"data": data}, headers=SIGNED_IN).status_code == 200
+
+
 def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClient, world: World) -> None:
     world.bank.new_item("1")
     world.bank.new_item("2")
@@ -150,6 +156,7 @@ def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient,
         {"items": [{"public_token": TOKEN}] * 11},
         {"items": [{"public_token": TOKEN}, {"public_token": TOKEN, "x": 1}]},
         {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
+        {"public_token": TOKEN, "user_id": None},
         {"public_token": TOKEN, "allow_duplicate": "yes"},
         {"public_token": TOKEN, "accounts": [{"name": None}]},
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import AlreadyExists, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.exchange import Intent
 from shared.usecases.exchange_public_token import BROKEN_OFF_AFTER, Exchange, Exchanged, LinkedAccount, LinkedItem
 from tests.fakes import Crash, FakeInstitutions, account, problem
 from tests.usecases.conftest import ALICE, World
@@ -221,3 +222,81 @@ def test_if_the_token_cannot_be_stored_the_item_is_removed_again(world: World) -
     with pytest.raises(Unavailable):
         exchange(world)
     assert world.bank.removed == ["item-1"]
+
+
+def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 1
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    for _ in range(2):
+        with pytest.raises(InvalidArgument):
+            exchange(world)
+    (intent,) = (intent for intent, _ in world.store.intents.values())
+    assert intent.answer is None
+
+
+def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
+    world.bank.new_item()
+    really = world.intents.update
+    lost: list[bool] = []
+
+    def update(intent: Intent, *, expected: object) -> object:
+        version = really(intent, expected=expected)
+        if not lost:
+            lost.append(True)
+            raise Unavailable("no answer", code="store_unavailable")
+        return version
+
+    setattr(world.intents, "update", update)  # noqa: B010 (a method, for one test)
+    assert exchange(world).first
+    assert world.bank.removed == []
+
+
+def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_before = 3
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_before = None
+    world.bank.items.clear()
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    with pytest.raises(InvalidArgument):
+        exchange(world)
+    assert world.store.connections == {}
+
+
+def test_a_slow_call_does_not_remove_the_item_of_the_call_that_took_over(world: World) -> None:
+    world.bank.new_item()
+
+    def slow(name: str) -> None:
+        if name == "bank.accounts":
+            world.calls.before = None
+            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            assert exchange(world).first
+
+    world.calls.before = slow
+    with pytest.raises(Unavailable):
+        exchange(world)
+    assert world.bank.removed == []
+    assert len(world.store.connections) == 1
+
+
+def test_a_first_intent_whose_answer_was_lost_does_not_lock_its_own_caller_out(world: World) -> None:
+    world.bank.new_item()
+    really = world.intents.begin
+    setattr(world.intents, "begin", lambda intent: (really(intent), really(intent))[1])  # noqa: B010
+    assert exchange(world).first
+
+
+def test_a_duplicate_that_plaid_cannot_remove_yet_is_removed_by_the_next_call(world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    exchange(world, "public-1")
+    world.bank.fail("remove", transient())
+    for _ in range(3):
+        with pytest.raises(AlreadyExists):
+            exchange(world, "public-2")
+    assert world.bank.removed == ["item-2"]

@@ -155,6 +155,24 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
     assert world.equals_truth()
 
 
+def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World) -> None:
+    world.connected()
+    world.store.describe("1", {"institution_id": None})
+    unknown = problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")
+    world.bank.fail("institution", unknown, unknown)
+    with pytest.raises(ProviderError):
+        welcome(world, FakeInstitutions())
+    assert world.store.connections["1"].institution_id == "ins_1"
+    assert not world.state().welcomed
+
+
+def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:
+    world.connected()
+    world.bank.fail("institution", problem(Fault.CONFIGURATION, "INVALID_INSTITUTION"))
+    welcome(world, FakeInstitutions())
+    assert world.store.connections["1"].institution_name == "First Bank"
+
+
 def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plaid_is_down(world: World) -> None:
     world.connected()
     institutions = FakeInstitutions()

@@ -503,7 +503,7 @@ def test_where_the_bank_cannot_be_asked_what_plaid_holds_is_read(world: World) -
 
 def _by_hand(world: World) -> None:
     loaded = world.store.states["1"]
-    asked = loaded.state.request(now=world.clock.now()).model_copy(update={"refresh": True})
+    asked = loaded.state.request(now=world.clock.now(), refresh=True)
     world.store.save(asked, expected=loaded.version)
     world.queue.enqueue("1", name="by-hand")
     world.settle()

@@ -1,0 +1,276 @@
+"""Orders of events that once went wrong, or nearly: stalls, late requests, lost answers, chains of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.errors import Conflict, Fault
+from shared.domain.progress import SyncProgress
+from shared.domain.sync_state import LEASE
+from shared.domain.transaction import History, Page
+from shared.ports import Writes
+from shared.usecases import read_changes
+from shared.usecases.request_sync import sync_by_event, sync_by_user
+from shared.usecases.sync_transactions import Outcome
+from tests.fakes import Crash, account, problem, row
+from tests.usecases.conftest import ALICE, World
+
+
+@pytest.fixture
+def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+
+
+def ask(world: World) -> SyncProgress:
+    return sync_by_user(
+        "1",
+        app_user_id=ALICE,
+        spacing=timedelta(0),
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        clock=world.clock,
+    )
+
+
+def again(world: World) -> None:
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+
+
+def handed_over(world: World, rows: int = 12) -> None:
+    """A first run whose time was up in the middle of a streamed history."""
+    world.connected("1", *(row(f"t{n}") for n in range(rows)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    assert world.sync(task="first") is Outcome.DONE
+    world.bank.on_page = None
+    assert world.state().handover is not None
+
+
+def stall_once(world: World, when: Callable[[Any, Writes], bool]) -> None:
+    """The next commit that fits stalls past its lease, and another delivery claims meanwhile."""
+    really: Any = world.store._save
+    stalled: list[bool] = []
+
+    def save(state: Any, expected: Any, writes: Writes) -> Any:
+        if not stalled and when(state, writes):
+            stalled.append(True)
+            world.clock.move(LEASE + timedelta(seconds=1))
+            now = world.store.states["1"]
+            really(now.state.claim(now=world.clock.now(), owner="other#1"), now.version, Writes())
+        return really(state, expected, writes)
+
+    setattr(world.store, "_save", save)  # noqa: B010 (a method, for one test)
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_stalled_continuation_does_not_take_anothers_claim_for_its_own_commit(world: World) -> None:
+    handed_over(world)
+    stall_once(world, lambda state, writes: bool(writes.upserts) and (state.lease_owner or "").startswith("slow"))
+    world.sync(task="slow")
+    assert world.state().lease_owner == "other#1"
+    again(world)
+    assert world.equals_truth()
+
+
+def test_a_stalled_restart_does_not_take_anothers_claim_for_its_own_commit(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(6)))
+
+    def mutate(at: int) -> None:
+        if at:
+            world.bank.mutate_at_page = None
+            item.epoch += 1
+
+    world.bank.mutate_at_page = mutate
+    stall_once(world, lambda state, _: state.run == 2 and (state.lease_owner or "").startswith("slow"))
+    world.sync(task="slow")
+    assert (world.state().lease_owner, world.state().status) == ("other#1", "in_progress")
+
+
+def test_a_claim_whose_answer_was_lost_is_known_for_our_own(world: World) -> None:
+    world.connected("1", row("t"))
+    really: Any = world.store._save
+    lost: list[bool] = []
+
+    def save(*arguments: Any) -> Any:
+        version = really(*arguments)
+        if not lost:
+            lost.append(True)
+            raise Conflict  # as a client that tries a commit again that had gone through
+        return version
+
+    setattr(world.store, "_save", save)  # noqa: B010
+    assert world.sync(task="a") is Outcome.DONE
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_request_between_a_run_and_its_continuation_is_served_by_one_more_run(world: World) -> None:
+    handed_over(world)
+    world.bank.items["token-1"].add(row("late"))
+    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.settle()
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("streaming")
+def test_a_continuation_does_not_ask_the_bank_again(world: World) -> None:
+    item = world.connected("1", row("t0"))
+    world.settle()
+    item.add(*(row(f"x{n}") for n in range(12)))
+    ask(world)
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    world.settle()
+    assert world.calls.log.count("bank.refresh") == 1
+    assert world.equals_truth()
+
+
+def test_a_sync_by_hand_during_a_run_still_asks_the_bank(world: World) -> None:
+    world.connected("1", row("t0"))
+    world.settle()
+
+    def during(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            ask(world)
+
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.calls.before = during
+    world.settle()
+    assert world.calls.log.count("bank.refresh") == 1
+    again(world)
+    assert world.calls.log.count("bank.refresh") == 1
+
+
+def test_a_note_never_makes_a_row_of_its_own(world: World) -> None:
+    item = world.connected("1", row("a", pending=True))
+    world.settle()
+    world.store.write_note("1", "a", "mine")
+    added = [row("p", pending_transaction_id="a")]
+    pages = [
+        Page(added, [], ["a"], item.accounts, "item-1|1|0|0|", has_more=True, history=History.COMPLETE),
+        Page([], [], ["p"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
+    ]
+    setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.sync()
+    assert world.store.rows["1"] == {}
+    assert "mine" in str(world.store.notifications)
+
+
+def test_a_note_follows_a_chain_of_rows(world: World) -> None:
+    item = world.connected("1", row("a", pending=True))
+    world.settle()
+    world.store.write_note("1", "a", "mine")
+    added = [row("b", pending=True, pending_transaction_id="a"), row("c", pending_transaction_id="b")]
+    pages = [
+        Page(added[:1], [], ["a"], item.accounts, "item-1|1|0|0|", has_more=True, history=History.COMPLETE),
+        Page(added[1:], [], ["b"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
+    ]
+    setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.sync()
+    assert {i: r.get("user") for i, r in world.store.rows["1"].items()} == {"c": {"note": "mine"}}
+
+
+def test_of_two_notes_the_posted_rows_stays_and_the_pending_ones_is_sent(world: World) -> None:
+    item = world.connected("1", row("a", pending=True))
+    world.settle()
+    world.store.write_note("1", "a", "mine")
+    item.add(row("p", pending_transaction_id="a"))
+    again(world)
+    world.store.write_note("1", "p", "other")
+    item.remove("a")
+    item.modify(row("p", pending_transaction_id="a", name="changed"))
+    again(world)
+    assert world.store.rows["1"]["p"]["user"] == {"note": "other"}
+    assert "mine" in str(world.store.notifications)
+
+
+def test_a_sync_by_hand_sets_a_dead_run_going_at_once(world: World) -> None:
+    world.connected("1", row("t"))
+    world.calls.crash_before = len(world.calls.log) + 3
+    with pytest.raises(Crash):
+        world.sync()
+    world.calls.crash_before = None
+    world.clock.move(timedelta(minutes=2))
+    assert ask(world).status == "pending"
+    assert world.queue.tasks
+
+
+def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(world: World) -> None:
+    world.connected("1", row("t"))
+    world.queue.enqueue("1", name="first")
+    world.settle()
+    assert not world.state().welcomed
+    world.clock.move(timedelta(minutes=15))
+    assert world.tick() == 1
+
+
+def test_the_pace_is_kept_over_restarts(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(40)))
+    times: list[datetime] = []
+    world.bank.on_page = lambda: times.append(world.clock.at)
+
+    def mutate(at: int) -> None:
+        if at == 38 and item.epoch < 4:
+            item.epoch += 1
+
+    world.bank.mutate_at_page = mutate
+    world.sync()
+    assert item.epoch == 4
+    assert len(times) == 100
+    for n, at in enumerate(times):
+        assert sum(later - at < timedelta(minutes=1) for later in times[n:]) <= 50
+
+
+def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_alone(world: World) -> None:
+    item = world.connected("1", row("t"))
+    world.settle()
+    world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
+    item.add(row("u"))
+    world.bank.fail("changes", problem(Fault.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.sync()
+    assert world.store.connections["1"].action is Action.RECONNECT
+    world.clock.move(timedelta(hours=25))
+    world.tick()
+    world.settle()
+    connection = world.store.connections["1"]
+    assert (connection.status, connection.action) == (ItemStatus.PENDING_EXPIRATION, None)
+
+
+def test_one_connections_trouble_does_not_stop_the_schedule(world: World) -> None:
+    world.connected("1", row("t"))
+    world.connected("2", row("t"))
+    world.clock.move(timedelta(minutes=15))
+    really: Any = world.store._save
+
+    def save(state: Any, expected: Any, writes: Writes) -> Any:
+        if state.connection_id == "1":
+            raise ValueError("unexpected")
+        return really(state, expected, writes)
+
+    setattr(world.store, "_save", save)  # noqa: B010
+    assert world.tick() == 1
+
+
+def test_accounts_that_the_exchange_knew_and_the_first_sync_does_not_go(world: World) -> None:
+    item = world.connected("1", row("t"))
+    item.accounts = [account("a1")]
+    world.store.account_rows["1"] = {"a1": account("a1"), "a2": account("a2")}
+    loaded = world.store.states["1"]
+    world.store.save(loaded.state.model_copy(update={"account_ids": ("a1", "a2")}), expected=loaded.version)
+    world.sync()
+    assert set(world.store.account_rows["1"]) == {"a1"}
