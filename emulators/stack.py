@@ -150,7 +150,7 @@ class Stack:
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
         return "\n".join([*lines[-20:], f"The {name} {what}. The whole log: {log.relative_to(ROOT)}"])
 
-    def _wait_until_ready(self, within: float = 180.0) -> None:
+    def _wait_until_ready(self, within: float = 300.0) -> None:
         waiting: dict[str, Callable[[httpx.Client], bool]] = {}
         if self.plaid.simulated:
             waiting[SIMULATOR] = lambda client: client.get(self.ports.url("plaid")).status_code > 0

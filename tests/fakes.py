@@ -481,8 +481,8 @@ class FakeStore:
             Removal(
                 i,
                 self.row_versions[connection_id, i],
-                None if "user" in rows.get(successors.get(i, ""), {}) else rows[i].get("user"),
-                successors.get(i),
+                rows[i].get("user"),
+                None if "user" in rows.get(successors.get(i, ""), {}) else successors.get(i),
                 f"{rows[i]['name']} {rows[i]['amount']}",
             )
             for i in transaction_ids
@@ -511,7 +511,8 @@ class FakeIntents:
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
         def call() -> tuple[Intent, Version, bool]:
             if intent.intent_id in self.store.intents:
-                return *self.store.intents[intent.intent_id], False
+                stored, version = self.store.intents[intent.intent_id]
+                return stored, version, stored.attempt == intent.attempt
             self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
             return *self.store.intents[intent.intent_id], True
 

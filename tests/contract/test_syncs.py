@@ -229,7 +229,7 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     assert {r.transaction_id: (r.notes, r.successor) for r in going} == {
         "p1": ({"note": "old"}, "t1"),
         "p2": (None, "t2"),
-        "p3": (None, "t3"),
+        "p3": ({"note": "pending"}, None),  # the row that takes its place bears a note of its own
     }
     posted = Writes(upserts=(row("t1"), row("t2")), removals=going)
     ports.write_user(name, "p1", {"note": "new"})

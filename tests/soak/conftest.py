@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -38,9 +38,19 @@ def clock_of_the_schedule(bank: Bank) -> Iterator[None]:
 
 
 @pytest.fixture
-def rng(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> random.Random:
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints past pytest's capture: what a campaign found is worth reading when it passes, too."""
+
+    def told(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", flush=True)  # noqa: T201
+
+    return told
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest, tell: Callable[[str], None]) -> random.Random:
     """Seeded by BANK_SEED, which is told. It repeats the plan; threads and processes keep times of their own."""
     seed = int(os.environ.get("BANK_SEED") or DEFAULT_SEED)
-    with capsys.disabled():
-        print(f"\n{request.node.name}: BANK_SEED={seed}{' SOAK=1' if SOAK else ''}")  # noqa: T201
+    tell(f"{request.node.name}: BANK_SEED={seed}{' SOAK=1' if SOAK else ''}")
     return random.Random(seed)

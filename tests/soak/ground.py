@@ -9,7 +9,6 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +23,9 @@ from tests.e2e.bank import Bank
 from tests.firestore_rest import Json
 
 SOAK = bool(os.environ.get("SOAK"))
+ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+NO_LIFE = 12.0  # seconds; a run that lives shows it every 5 at least
 SYNC = "/transactions/sync"
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
 
@@ -44,6 +45,8 @@ class Connected:
     pending: list[str] = field(default_factory=list)
     changed_at: datetime = LONG_AGO
     sentinel: str | None = None
+    seen: Json = field(default_factory=dict)
+    seen_alive: float = 0.0
 
     @classmethod
     def new(cls, bank: Bank, *, rows: int, seed: int = 1) -> Connected:
@@ -58,7 +61,15 @@ class Connected:
         return f"bank_connections/{self.connection_id}"
 
     def state(self) -> Json:
-        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+        state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+        if state.get("beat") != self.seen.get("beat"):
+            self.seen_alive = time.monotonic()
+        self.seen = state
+        return state
+
+    def dead(self) -> bool:
+        """Whether its run has shown no life for longer than one that lives, as far as was looked."""
+        return bool(self.seen.get("lease_owner")) and time.monotonic() - self.seen_alive > NO_LIFE
 
     def connection(self) -> Json:
         return self.bank.behind.get(self.root) or {}
@@ -193,6 +204,11 @@ class Log:
         """The numbers of the runs that began, in their order."""
         return [line["run"] for line in self.lines(connection_id, "sync.started")]
 
+    def ended(self, connection_id: str) -> list[int]:
+        """The numbers of the runs that came to an end, or found that another had taken over."""
+        ends = ("sync.ended", "sync.lease_lost")
+        return [line["run"] for line in self.lines(connection_id) if line["message"] in ends]
+
     def cut_off(self, connection_id: str) -> set[int]:
         """The runs that never ended, though a later one began."""
         runs = self.started(connection_id)
@@ -246,14 +262,38 @@ def workers(bank: Bank) -> list[Worker]:
     return [Worker(port, tuple(pids)) for port, pids in found.items()]
 
 
-def busy(among: list[Worker]) -> list[Worker]:
-    """Those that somebody is connected to: a request is under way, or was a moment ago."""
-    held: Counter[int] = Counter()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        parts = line.split()
-        if parts[3] == "01":
-            held[int(parts[1].rsplit(":", 1)[1], 16)] += 1
-    return [worker for worker in among if held[worker.port]]
+def busy(bank: Bank) -> list[Worker]:
+    """Those that have a request under way, or had a moment ago. One that is still booting is not among them.
+
+    It has somebody connected to its port, and has itself connected to Firestore.
+    """
+    asked: set[int] = set()
+    to_firestore: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        for line in (Path("/proc/net") / table).read_text().splitlines()[1:]:
+            _, here, there, status, *_rest = parts = line.split()
+            if status == ESTABLISHED:
+                asked.add(_port(here))
+                if _port(there) == bank.stack.ports.firestore:
+                    to_firestore.add(f"socket:[{parts[9]}]")
+    return [
+        worker
+        for worker in workers(bank)
+        if worker.port in asked and any(_sockets(pid) & to_firestore for pid in worker.pids)
+    ]
+
+
+def _port(address: str) -> int:
+    return int(address.rsplit(":", 1)[1], 16)
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in (Path("/proc") / str(pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(descriptor.readlink()))
+    return found
 
 
 def _resident(pid: int) -> int:
