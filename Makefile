@@ -38,8 +38,8 @@ check: setup ## lint, format, strict types, architecture rules
 	@venv/bin/mypy
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
-soak: ## (not built yet) the long campaigns in full
-	@echo "make soak: the long campaigns (kills, fuzz, large histories, load) are not built yet." >&2; exit 1
+soak: setup-tests ## the long campaigns in full
+	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/usecases/test_any_history.py --timeout 7200
 
 bench: ## (not built yet) the benchmarks
 	@echo "make bench: the benchmarks are not built yet." >&2; exit 1

@@ -1,0 +1,134 @@
+"""One task delivered eight times at once, webhooks in the middle, the schedule on top: one writer at a time."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
+
+import httpx
+import pytest
+
+from tests.e2e.bank import Bank
+from tests.firestore_rest import Json
+from tests.soak.ground import SOAK, Connected, Log, random_changes, wait
+
+pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
+
+AT_ONCE = 8
+ROUNDS = 40 if SOAK else 2
+PAGE_SECONDS = 0.7
+
+
+@pytest.fixture(scope="module")
+def connected(bank: Bank) -> Connected:
+    """A connection at rest, whose pages take their time, and workers enough to serve it many times at once."""
+    made = Connected.new(bank, rows=600)
+    made.settle(within=120)
+    wait(made.state, lambda: made.state()["welcomed"] and made.settled(), within=60)
+    made.look_at_the_bank()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert list(pool.map(lambda i: deliver(bank, "nobody", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
+    made.slow(PAGE_SECONDS)
+    return made
+
+
+def deliver(bank: Bank, connection_id: str, task: str) -> int:
+    """One delivery of a task, as Cloud Tasks makes it."""
+    headers = {"X-Cloudtasks-Taskname": task}
+    body = {"data": {"connection_id": connection_id}}
+    return bank.http.post(bank.function_url("synctransactions"), json=body, headers=headers).status_code
+
+
+def deliver_until_taken(bank: Bank, connection_id: str, task: str) -> int:
+    """As a queue does: again until it is acknowledged; says how often."""
+    for times in range(1, 200):
+        if deliver(bank, connection_id, task) == httpx.codes.OK:
+            return times
+        time.sleep(0.3)
+    raise AssertionError(f"{task} is never acknowledged")
+
+
+@contextmanager
+def history(of: Connected) -> Iterator[list[Json]]:
+    """Every version of the sync's state that can be seen meanwhile."""
+    seen: list[Json] = [of.state()]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            state = of.state()
+            if state["beat"] != seen[-1]["beat"] or state["requested"] != seen[-1]["requested"]:
+                seen.append(state)
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            yield seen
+        finally:
+            over.set()
+            looking.result()
+
+
+def one_writer_at_a_time(seen: list[Json]) -> list[str]:
+    """Where a history shows two: an owner that comes back, a lease that goes from hand to hand without being freed."""
+    wrong = []
+    owners: list[str] = []
+    for before, after in pairwise(seen):
+        where = f"beat {before['beat']} to {after['beat']}, run {before['run']} to {after['run']}"
+        if (after["run"], after["beat"]) < (before["run"], before["beat"]):
+            wrong.append(f"{where}: goes back")
+        mine, theirs = before["lease_owner"], after["lease_owner"]
+        if theirs == mine or theirs is None:
+            continue
+        if theirs in owners:
+            wrong.append(f"{where}: {theirs} writes again")
+        owners.append(theirs)
+        # The end of a run is one beat, and so is the claim of the next.
+        if mine is not None and after["beat"] < before["beat"] + 2:
+            wrong.append(f"{where}: from {mine} to {theirs}")
+    return wrong
+
+
+def at_rest(log: Log, some: Connected) -> bool:
+    return len(log.started(some.connection_id)) == len(log.ended(some.connection_id))
+
+
+@pytest.mark.parametrize("change_midway", [False, True], ids=["webhooks without news", "news midway"])
+def test_deliveries_at_once_make_one_writer_one_truth_and_no_run_too_many(
+    bank: Bank, connected: Connected, log: Log, rng: random.Random, change_midway: bool
+) -> None:
+    for round_ in range(ROUNDS):
+        runs = len(log.started(connected.connection_id))
+        webhooks = rng.randint(1, 4)
+        connected.change(**random_changes(rng, connected, most=1_400), notify=False)
+        task = f"{connected.connection_id}-q{connected.state()['requested'] + 1}"
+        with history(connected) as seen, ThreadPoolExecutor(AT_ONCE + 4) as pool:
+            connected.news()
+            wait(connected.state, lambda: connected.state()["status"] != "completed", within=60, every=0.01)
+            deliveries = [pool.submit(deliver_until_taken, bank, connected.connection_id, task) for _ in range(AT_ONCE)]
+            wait(connected.state, lambda: connected.state()["lease_owner"], within=60, every=0.01)
+            time.sleep(rng.uniform(0, PAGE_SECONDS))
+            if change_midway:
+                connected.change(add=[{"amount": 1, "name": "Midway"}], remove=connected.rows[:2], notify=False)
+            told = [pool.submit(connected.news) for _ in range(webhooks)]
+            turns = [pool.submit(bank.run_schedule) for _ in range(3)]
+            for done in (*told, *turns):
+                done.result()
+            assert all(delivery.result() for delivery in deliveries)
+            connected.settle(within=120)
+            bank.run_schedule()
+        where = f"round {round_}: {webhooks} webhooks; {[(s['run'], s['beat'], s['lease_owner']) for s in seen]}"
+        assert one_writer_at_a_time(seen) == [], where
+        assert connected.differences() == [], where
+        state = connected.state()
+        assert state["served"] == state["requested"], where
+        assert seen[0]["requested"] + 1 + webhooks == state["requested"], where
+        # The run of the first webhook, and one more for all that came meanwhile.
+        wait(partial(log.lines, connected.connection_id), partial(at_rest, log, connected), within=10)
+        assert len(log.started(connected.connection_id)) - runs == 2, where

@@ -1,0 +1,122 @@
+"""Worker processes are killed with SIGKILL while they sync, at any moment; nothing is lost, nothing comes twice.
+
+What brings a sync back is what brings it back in production: Cloud Tasks' retries, Plaid's webhooks, the schedule.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.e2e.bank import Bank
+from tests.soak.ground import SOAK, Connected, Log, busy, random_changes
+
+pytestmark = [
+    pytest.mark.timeout(5400 if SOAK else 420),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
+]
+
+CONNECTIONS, SYNCS, KILLS = (20, 200, 60) if SOAK else (3, 6, 2)
+ROWS = (1_500, 3_000) if SOAK else (1_500, 1_800)
+MOST_CHANGES = 2_000 if SOAK else 1_200
+PAGE_SECONDS = 0.3  # a page takes as long as it does at Plaid, so that a kill may come between two
+BETWEEN_KILLS = (1.0, 9.0) if SOAK else (0.2, 3.0)
+ONE_SYNC = 900.0  # seconds; several kills in a row cost a lease each
+
+
+@dataclass
+class Campaign:
+    """Connections that are synced round after round, and a killer."""
+
+    bank: Bank
+    log: Log
+    rng: random.Random
+    connections: list[Connected] = field(default_factory=list)
+    syncs: int = 0
+    kills: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def enough(self) -> bool:
+        """Whether there were as many syncs, and as many of them were cut off, as the campaign is for."""
+        return self.over.is_set() or (self.syncs >= SYNCS and self.cut_off() >= KILLS)
+
+    def cut_off(self) -> int:
+        """The runs that a kill ended, with those that nobody has taken up yet."""
+        return sum(len(self.log.cut_off(some.connection_id)) + some.dead() for some in list(self.connections))
+
+    def live(self, seed: int) -> None:
+        """One connection's life: its first sync, then changes at its bank and a sync, and again."""
+        rng = random.Random(seed)
+        try:
+            some = Connected.new(self.bank, rows=rng.randint(*ROWS), seed=seed)
+            some.slow(PAGE_SECONDS)
+            with self.lock:
+                self.connections.append(some)
+            self._settle(some)
+            some.look_at_the_bank()
+            while not self.enough():
+                some.change(**random_changes(rng, some, most=MOST_CHANGES))
+                self._settle(some)
+        except BaseException:
+            self.over.set()
+            raise
+
+    def _settle(self, some: Connected) -> None:
+        some.settle(within=ONE_SYNC)
+        with self.lock:
+            self.syncs += 1
+
+    def kill(self, seed: int) -> None:
+        """Kills a worker at work, time and again, until enough runs were cut off."""
+        rng = random.Random(seed)
+        while not self.over.wait(rng.uniform(*BETWEEN_KILLS)):
+            if self.connections and self.cut_off() < KILLS and (working := busy(self.bank)):
+                rng.choice(working).kill()
+                self.kills += 1
+
+
+def test_runs_that_are_killed_at_any_moment_lose_nothing_and_double_nothing(
+    bank: Bank, log: Log, rng: random.Random, tell: Callable[[str], None], clock_of_the_schedule: None
+) -> None:
+    began = time.monotonic()
+    campaign = Campaign(bank, log, rng)
+    seeds = [rng.getrandbits(31) for _ in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS + 1) as pool:
+        killer = pool.submit(campaign.kill, rng.getrandbits(31))
+        lives = [pool.submit(campaign.live, seed) for seed in seeds]
+        try:
+            for life in lives:
+                life.result()
+        finally:
+            campaign.over.set()
+        killer.result()
+
+    cut_off = campaign.cut_off()
+    rows = 0
+    for some in campaign.connections:
+        assert some.differences() == []
+        state = some.state()
+        progress = bank.progress(some.user, some.connection_id)
+        assert (state["status"], progress["status"], progress["percent"]) == ("completed", "completed", 100)
+        assert (state["failures"], state["dirty_runs"], state["lease_owner"]) == (0, [], None)
+        assert some.connection()["status"] == "good"
+        attempts = {line["attempt"] for line in log.lines(some.connection_id, "sync.started")}
+        assert attempts == {1}, "a kill was counted as a failure"
+        loud = [line for line in log.lines(some.connection_id) if line["severity"] in ("ERROR", "CRITICAL")]
+        assert loud == []
+        rows += len(bank.truth(some.item_id)["transactions"])
+    runs = sum(len(log.started(some.connection_id)) for some in campaign.connections)
+    tell(
+        f"{campaign.syncs} syncs of {len(lives)} connections, {rows} rows at the end: {runs} runs began, "
+        f"{campaign.kills} kills cut {cut_off} of them off; {time.monotonic() - began:.0f} s"
+    )
+    assert campaign.syncs >= SYNCS
+    assert cut_off >= KILLS
