@@ -85,7 +85,7 @@ class Exchange:
                 named = [(a.name, a.mask) for a in linked.accounts]
                 self._refuse_duplicate(intent, linked, linked.institution_id, named)
             except AlreadyExists:
-                self._forget(intent, version)
+                self._drop(intent, version, first=new)
                 raise
             intent, version, token = self._exchange(intent, version, linked.public_token, first=new)
             return self._connected(intent, version, token, linked)
@@ -150,11 +150,7 @@ class Exchange:
             item = self.bank.exchange(public_token)
         except ProviderError as error:
             if error.error_code == "INVALID_PUBLIC_TOKEN":
-                if first:
-                    self._forget(intent, version)
-                else:
-                    # An attempt before this one may have used it and died: the intent is the only trace of that.
-                    self._release(intent, version)
+                self._drop(intent, version, first=first)
                 raise _unknown_token() from error
             self._release(intent, version)
             raise
@@ -280,7 +276,11 @@ class Exchange:
             return
         self._update(replace(intent, access_token=None), version)
 
-    def _forget(self, intent: Intent, version: Version) -> None:
+    def _drop(self, intent: Intent, version: Version, *, first: bool) -> None:
+        """Nothing comes of it. If an attempt before may have used the token and died, its trace stays."""
+        if not first:
+            self._release(intent, version)
+            return
         try:
             self.intents.forget(intent.intent_id, expected=version)
         except Conflict:
