@@ -18,7 +18,7 @@ def plaid_webhook(request: Request) -> Response:
     if request.path not in (PATH, "/"):
         raise NotFound("no such path", code="path_not_found")
     if request.method != "POST":
-        raise MethodNotAllowed("webhooks are posted", code="method_not_allowed")
+        raise MethodNotAllowed(allowed="POST")
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
     container.webhooks().verify(signed, raw)

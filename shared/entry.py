@@ -153,6 +153,8 @@ def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
 def error_response(error: BankError) -> Response:
     """An error in the contract's form, which is the callable protocol's too."""
     response = json_response({"error": error.form()}, error.http)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = error.allowed
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
@@ -213,7 +215,7 @@ def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:
     if in_path is None:
         raise NotFound("no such path", code="path_not_found")
     if request.method != route.method:
-        raise MethodNotAllowed(f"this path answers {route.method} only", code="method_not_allowed")
+        raise MethodNotAllowed(allowed=route.method)
     in_query = {name: values if name in route.lists else _single(name, values) for name, values in request.args.lists()}
     if route.method != "POST":
         given: dict[str, Any] = in_query
@@ -238,7 +240,7 @@ def _single(name: str, values: list[str]) -> str:
 def _read_callable(request: Request) -> tuple[dict[str, Any], bool]:
     """The fields of a call by the callable protocol."""
     if request.method != "POST":
-        raise MethodNotAllowed("callable functions answer POST only", code="method_not_allowed")
+        raise MethodNotAllowed(allowed="POST")
     if not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
     envelope = parse_object(read_body(request))
@@ -264,8 +266,17 @@ def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -
         return takes.model_validate(fields, strict=False if from_text else None)
     except ValidationError as error:
         # Places and reasons only: the values may be tokens.
-        reasons = [f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors(include_input=False)]
+        reasons = [
+            f"{'.'.join(map(str, e['loc'])) or 'input'}: {_reason(e)}" for e in error.errors(include_input=False)
+        ]
         raise InvalidArgument("; ".join(reasons[:5]), code="invalid_input") from None
+
+
+def _reason(error: Any) -> str:
+    """Why an input was refused, without the words of the library that refused it."""
+    if error["type"] == "model_type":
+        return "must be an object"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _with_cors(request: Request, response: Response) -> Response:

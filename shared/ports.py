@@ -111,12 +111,17 @@ class Connections(Protocol):
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        guard: Version | None = None,
     ) -> None:
         """Writes the connection and all that must exist with it in one commit.
 
         Raises:
-            Conflict: The intent changed since it was read.
+            Conflict: The intent changed since it was read, or a connection of this user to this institution was made
+                since `guard` was.
         """
+
+    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
+        """Changes with every connection of a user to an institution; None before the first."""
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         """Merges descriptive fields into a connection that exists; False if it does not."""

@@ -358,6 +358,7 @@ class FakeStore:
         self.intents: dict[str, tuple[Intent, Version]] = {}
         self.commits: list[tuple[SyncState, Writes]] = []
         self.notifications: dict[str, Notification] = {}
+        self.guards: dict[tuple[str, str | None], Version] = {}
         self.handovers: dict[str, Handover] = {}
         self.reads = 0
 
@@ -387,12 +388,17 @@ class FakeStore:
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        guard: Version | None = None,
     ) -> None:
         def call() -> None:
             intent, expected = settles
+            key = (connection.app_user_id, connection.institution_id)
+            if connection.institution_id is not None and self.guards.get(key) != guard:
+                raise Conflict
             if self.intents[intent.intent_id][1] != expected or connection.connection_id in self.connections:
                 raise Conflict
             self.intents[intent.intent_id] = (intent, next(self._versions))
+            self.guards[key] = next(self._versions)
             self.connections[connection.connection_id] = connection
             self.tokens[connection.connection_id] = token
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
@@ -400,6 +406,9 @@ class FakeStore:
             self.states[connection.connection_id] = Loaded(state, next(self._versions))
 
         self.calls.around("store.create", call)
+
+    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
+        return self.guards.get((app_user_id, institution_id))
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         def call() -> bool:

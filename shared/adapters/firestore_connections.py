@@ -3,15 +3,17 @@
 bank_connections/{connection_id}                    what the owner sees
 bank_connections/{connection_id}/bank_accounts/…    their accounts
 bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
+bank_link_guards/{uid}:{institution_id}             so that no two connections are made unseen by each other
 """
 
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 CREDENTIALS = "bank_credentials"
+GUARDS = "bank_link_guards"
 _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
@@ -75,6 +78,7 @@ class FirestoreConnections:
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        guard: Version | None = None,
     ) -> None:
         """One commit."""
         connection_id = connection.connection_id
@@ -85,9 +89,21 @@ class FirestoreConnections:
         batch.create(f"{CREDENTIALS}/{connection_id}", token.model_dump() | owner | {"item_id": connection.item_id})
         batch.create(f"{STATES}/{connection_id}", state.model_dump())
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
+        if connection.institution_id is not None:
+            path = _guard_path(connection.app_user_id, connection.institution_id)
+            latest = {"connection_id": connection_id, "updated_at": connection.created_at}
+            if guard is None:
+                batch.create(path, latest)
+            else:
+                batch.replace(path, latest, expected=guard)
         for account in accounts:
             put_account(batch, account, owner=owner, now=connection.created_at)
         batch.commit()
+
+    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
+        """One read."""
+        snapshot = self._client.document(_guard_path(app_user_id, institution_id)).get()
+        return version_of(snapshot) if snapshot.exists else None
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         """One write."""
@@ -98,6 +114,10 @@ class FirestoreConnections:
         except Conflict:
             return False
         return True
+
+
+def _guard_path(app_user_id: str, institution_id: str) -> str:
+    return f"{GUARDS}/{app_user_id}:{quote(institution_id, safe='')}"
 
 
 def _connection(snapshot: Any) -> BankConnection | None:

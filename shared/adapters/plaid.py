@@ -22,6 +22,7 @@ from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
+from shared.log import log
 from shared.ports import ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.settings import Settings
 
@@ -162,7 +163,8 @@ class PlaidBank:
             raise translated(error.status or 0, error.body, retry_after=retry_after) from None
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
             # The library stumbles over its own handling of a TLS error: an AttributeError.
-            raise unreachable(type(error).__name__) from None
+            log.info("plaid.no_answer", kind=type(error).__name__)
+            raise unreachable("NO_ANSWER") from None
 
 
 @contextmanager

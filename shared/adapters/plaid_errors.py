@@ -118,8 +118,8 @@ def translated(http_status: int, body: bytes | str | None, *, retry_after: str |
         # The only sign of a foreign cursor is in the message: https://plaid.com/docs/errors/invalid-request/
         kind = CursorRejected
     wait = _seconds(retry_after)
-    if meaning is _TOO_FAST:
-        wait = max(wait or 0, _RATE_LIMIT_SECONDS)
+    if meaning is _TOO_FAST and not wait:
+        wait = _RATE_LIMIT_SECONDS
     return kind(
         meaning.message,
         fault=meaning.fault,

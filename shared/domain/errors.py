@@ -61,7 +61,7 @@ class BankError(Exception):
         """
         provider = self if isinstance(self, ProviderError) else self.__cause__
         plaid = None
-        if isinstance(provider, ProviderError):
+        if isinstance(provider, ProviderError) and provider.request_id is not None:
             plaid = {name: getattr(provider, name) for name in ("error_type", "error_code", "request_id")}
         optional = {
             "display_message": self.display_message,
@@ -83,9 +83,13 @@ class InvalidArgument(BankError):
 
 
 class MethodNotAllowed(InvalidArgument):
-    """The path exists, the method does not."""
+    """The path exists, the method does not; `allowed` does."""
 
     http = 405
+
+    def __init__(self, *, allowed: str) -> None:
+        super().__init__(f"only {allowed} is answered here", code="method_not_allowed")
+        self.allowed = allowed
 
 
 class PayloadTooLarge(InvalidArgument):

@@ -26,6 +26,7 @@ from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFa
 
 ANSWER_KEPT = timedelta(hours=24)
 BROKEN_OFF_AFTER = timedelta(seconds=150)  # longer than the function may run
+MAX_TRIES = 10  # of the last commit, against others of the same user to the same bank
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)  # seconds: how long a second call waits for the first
 
 
@@ -186,20 +187,41 @@ class Exchange:
             log.error("exchange.orphan", item_id=item.item_id, error_code=error.error_code, request_id=error.request_id)
 
     def _connect(self, intent: Intent, version: Version, token: Secret, linked: LinkedItem) -> Exchanged:
-        """The token is safe: learn what can be learnt at once, and write everything in one commit."""
-        now = self.clock.now()
+        """The token is safe: learn what can be learnt at once, and write everything in one commit.
+
+        The commit is refused if another connection to the institution was made since the duplicates were looked for;
+        then they are looked for again.
+        """
         facts = self._facts(token, intent)
-        persistent = {a["persistent_account_id"] for a in facts.accounts if a["persistent_account_id"]}
-        try:
-            named = [(a["name"], a["mask"]) for a in facts.accounts]
-            self._refuse_duplicate(intent, linked, facts.institution_id, named, persistent)
-        except AlreadyExists as duplicate:
-            # Settled first: only whoever still holds the intent may remove its item.
-            answer: dict[str, Any] = {"duplicate_of": duplicate.connection_id}
-            settled = replace(intent, answer=answer)
-            version = self._update(settled, version)
-            self._remove_duplicate(settled, version, token)
-            raise
+        for _ in range(MAX_TRIES):
+            guard = self._guard(facts.institution_id)
+            persistent = {a["persistent_account_id"] for a in facts.accounts if a["persistent_account_id"]}
+            try:
+                named = [(a["name"], a["mask"]) for a in facts.accounts]
+                self._refuse_duplicate(intent, linked, facts.institution_id, named, persistent)
+            except AlreadyExists as duplicate:
+                # Settled first: only whoever still holds the intent may remove its item.
+                settled = replace(intent, answer={"duplicate_of": duplicate.connection_id})
+                version = self._update(settled, version)
+                self._remove_duplicate(settled, version, token)
+                raise
+            try:
+                return self._create(intent, version, facts, guard)
+            except Conflict:
+                found = self.intents.find(intent.intent_id)
+                if found is None or found[0].attempt != intent.attempt:
+                    raise _in_progress() from None
+                if found[0].answer is not None:  # it was written, and only the answer was lost
+                    return Exchanged(answer=found[0].answer, first=True)
+        raise _in_progress()
+
+    def _guard(self, institution_id: str | None) -> Version | None:
+        if institution_id is None:
+            return None
+        return self.connections.guard(self.app_user_id, institution_id=institution_id)
+
+    def _create(self, intent: Intent, version: Version, facts: ItemFacts, guard: Version | None) -> Exchanged:
+        now = self.clock.now()
         connection = BankConnection(
             connection_id=intent.connection_id,
             app_user_id=self.app_user_id,
@@ -215,21 +237,19 @@ class Exchange:
             mode="json", include={"connection_id", "institution_id", "institution_name", "status", "account_ids"}
         )
         assert intent.access_token is not None  # noqa: S101 (the type checker's: it was stored before we came here)
-        try:
-            self.connections.create(
-                connection,
-                token=intent.access_token,
-                accounts=facts.accounts,
-                state=SyncState.new(
-                    connection_id=connection.connection_id,
-                    app_user_id=self.app_user_id,
-                    account_ids=connection.account_ids,
-                    now=now,
-                ),
-                settles=(replace(intent, access_token=None, answer=answer), version),
-            )
-        except Conflict:
-            raise _in_progress() from None
+        self.connections.create(
+            connection,
+            token=intent.access_token,
+            accounts=facts.accounts,
+            state=SyncState.new(
+                connection_id=connection.connection_id,
+                app_user_id=self.app_user_id,
+                account_ids=connection.account_ids,
+                now=now,
+            ),
+            settles=(replace(intent, access_token=None, answer=answer), version),
+            guard=guard,
+        )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
         return Exchanged(answer=answer, first=True)
 

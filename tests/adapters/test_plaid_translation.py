@@ -81,10 +81,11 @@ def test_plaids_own_words_go_nowhere() -> None:
     assert "access-" not in f"{error} {error!r} {error.details()}"
 
 
-def test_a_rate_limit_waits_for_plaids_minute_or_longer_if_it_says_so() -> None:
+def test_a_rate_limit_waits_as_long_as_plaid_says_or_its_minute() -> None:
     limited = body(error_type="RATE_LIMIT_EXCEEDED", error_code="TRANSACTIONS_SYNC_LIMIT")
     assert translated(429, limited).retry_after_seconds == 60
     assert translated(429, limited, retry_after="300").retry_after_seconds == 300
+    assert translated(429, limited, retry_after="7").retry_after_seconds == 7
     assert translated(429, limited, retry_after="9" * 14).retry_after_seconds == 60
     assert translated(429, limited, retry_after="99999").retry_after_seconds == 3600
     assert translated(429, limited, retry_after="²").retry_after_seconds == 60

@@ -95,6 +95,7 @@ def connect(ports: Ports, name: str) -> Loaded:
         accounts=[account()],
         state=SyncState.new(connection_id=name, app_user_id="alice", now=NOW),
         settles=(intent, version),
+        guard=ports.connections.guard("alice", institution_id="ins_1"),
     )
     return loaded(ports, name)
 
@@ -153,6 +154,36 @@ def test_a_connection_is_not_created_under_an_intent_that_changed(ports: Ports, 
     with pytest.raises(Conflict):
         ports.connections.create(connection, token=token, accounts=[], state=state, settles=(intent, version))
     assert ports.connections.credentials(name) != token
+
+
+def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: Ports, name: str) -> None:
+    assert ports.connections.guard(name, institution_id="ins_1") is None
+
+    def create(number: int, guard: object) -> None:
+        one = f"{name}-{number}"
+        intent = Intent(f"intent-{one}", name, one, NOW, "a")
+        _, version, _ = ports.intents.begin(intent)
+        ports.connections.create(
+            BankConnection(
+                connection_id=one,
+                app_user_id=name,
+                institution_id="ins_1",
+                item_id=f"item-{one}",
+                created_at=NOW,
+                updated_at=NOW,
+            ),
+            token=SealedToken(ciphertext="c", key_id="k"),
+            accounts=[],
+            state=SyncState.new(connection_id=one, app_user_id=name, now=NOW),
+            settles=(intent, version),
+            guard=guard,
+        )
+
+    create(1, None)
+    with pytest.raises(Conflict):
+        create(2, None)
+    create(3, ports.connections.guard(name, institution_id="ins_1"))
+    assert len(ports.connections.of_user(name, institution_id="ins_1")) == 2
 
 
 def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:

@@ -57,6 +57,7 @@ class World:
             accounts=[],
             state=SyncState.new(connection_id=name, app_user_id=owner, now=now),
             settles=(intent, version),
+            guard=self.store.guard(owner, institution_id=item.institution_id),
         )
         return item
 

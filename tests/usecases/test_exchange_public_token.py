@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import AlreadyExists, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.errors import AlreadyExists, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.usecases.exchange_public_token import BROKEN_OFF_AFTER, Exchange, Exchanged, LinkedAccount, LinkedItem
 from tests.fakes import Crash, FakeInstitutions, account, problem
@@ -300,3 +300,34 @@ def test_a_duplicate_that_plaid_cannot_remove_yet_is_removed_by_the_next_call(wo
         with pytest.raises(AlreadyExists):
             exchange(world, "public-2")
     assert world.bank.removed == ["item-2"]
+
+
+def test_two_tokens_of_the_same_accounts_at_once_make_one_connection(world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    first: list[Exchanged] = []
+
+    def meanwhile(name: str) -> None:
+        if name == "store.create":
+            world.calls.before = None
+            first.append(exchange(world, "public-2"))
+
+    world.calls.before = meanwhile
+    with pytest.raises(AlreadyExists) as refused:
+        exchange(world, "public-1")
+    assert refused.value.connection_id == first[0].answer["connection_id"]
+    assert world.bank.removed == ["item-1"]
+    assert len(world.store.connections) == 1
+
+
+def test_a_commit_whose_answer_was_lost_is_answered_with_what_it_wrote(world: World) -> None:
+    world.bank.new_item()
+    really = world.store.create
+
+    def create(*args: object, **kwargs: object) -> None:
+        really(*args, **kwargs)  # type: ignore[arg-type]
+        raise Conflict  # as a client that tries a commit again that had gone through
+
+    setattr(world.store, "create", create)  # noqa: B010
+    done = exchange(world)
+    assert done.answer["connection_id"] in world.store.connections
