@@ -1,13 +1,15 @@
 // An app that listens to its transactions with the real Firebase SDK while the bank posts pending ones, and whose user
 // writes notes before, and in the very moment. The addresses come as JSON in argv[2]; what was seen goes to stdout.
+import { request } from "node:http";
 import { initializeApp } from "firebase/app";
-import { connectAuthEmulator, createUserWithEmailAndPassword, getAuth } from "firebase/auth";
+import { connectAuthEmulator, createUserWithEmailAndPassword, getAuth, signInWithEmailAndPassword } from "firebase/auth";
 import * as store from "firebase/firestore";
 import { connectFunctionsEmulator, getFunctions, httpsCallable } from "firebase/functions";
 
 const at = JSON.parse(process.argv[2]);
 const HOST = "127.0.0.1";
 const PATIENCE = 120_000;
+const HISTORY = 40;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Small and seeded: mulberry32. */
@@ -20,6 +22,20 @@ function random(seed) {
   };
 }
 
+/** A request to this machine; not by fetch, which shuns some ports. */
+function post(port, path, token, body) {
+  return new Promise((resolve, reject) => {
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
+    const asked = request({ host: HOST, port, path, method: "POST", headers }, async (answer) => {
+      const text = (await answer.setEncoding("utf8").toArray()).join("");
+      if (answer.statusCode === 200) resolve(JSON.parse(text));
+      else reject(new Error(text));
+    });
+    asked.on("error", reject);
+    asked.end(JSON.stringify(body));
+  });
+}
+
 async function plaid(path, body) {
   const answer = await fetch(`${at.plaid}${path}`, {
     method: "POST",
@@ -30,15 +46,24 @@ async function plaid(path, body) {
   return answer.json();
 }
 
-const app = initializeApp({ apiKey: "local", projectId: at.project });
-const auth = getAuth(app);
-connectAuthEmulator(auth, `http://${HOST}:${at.auth}`, { disableWarnings: true });
-const db = store.getFirestore(app);
-store.connectFirestoreEmulator(db, HOST, at.firestore);
+/** An app of its own, as on a phone of its own. */
+function phone(name) {
+  const app = initializeApp({ apiKey: "local", projectId: at.project }, name);
+  const auth = getAuth(app);
+  connectAuthEmulator(auth, `http://${HOST}:${at.auth}`, { disableWarnings: true });
+  const db = store.getFirestore(app);
+  store.connectFirestoreEmulator(db, HOST, at.firestore);
+  return { app, auth, db };
+}
+
+// The same user twice: one phone writes, the other only listens, so that what it shows is never its own guess.
+const email = `atomic-${Date.now()}-${Math.random().toString(36).slice(2)}@example.com`;
+const { app, auth, db } = phone("writes");
+const { user } = await createUserWithEmailAndPassword(auth, email, "a long password");
+const watching = phone("listens");
+await signInWithEmailAndPassword(watching.auth, email, "a long password");
 const functions = getFunctions(app, at.region);
 connectFunctionsEmulator(functions, HOST, at.functions);
-const email = `atomic-${Date.now()}-${Math.random().toString(36).slice(2)}@example.com`;
-const { user } = await createUserWithEmailAndPassword(auth, email, "a long password");
 
 const { public_token } = await plaid("/sandbox/public_token/create", {
   institution_id: "ins_109508",
@@ -46,39 +71,75 @@ const { public_token } = await plaid("/sandbox/public_token/create", {
   options: {
     webhook: at.webhook,
     override_username: "user_generated",
-    override_password: JSON.stringify({ transactions: 200, seed: at.seed }),
+    override_password: JSON.stringify({ transactions: HISTORY, seed: at.seed }),
   },
 });
 const { data: connection } = await httpsCallable(functions, "exchange_public_token")({ public_token });
 const id = connection.connection_id;
-const rows = store.collection(db, `bank_connections/${id}/bank_transactions`);
-const row = (transactionId) => store.doc(rows, transactionId);
+const root = `bank_connections/${id}/bank_transactions`;
+const row = (transactionId) => store.doc(db, root, transactionId);
 const itemId = (await store.getDoc(store.doc(db, "bank_connections", id))).data().item_id;
 const change = (body) => plaid(`/_sim/items/${itemId}/transactions`, body);
 
 // What the listener holds at every moment, and what must be true of it once the pending rows are there.
+//
+// The Firestore emulator sends a listener all rows anew at each change, so a deleted row is not named: the SDK keeps
+// it, calls the snapshot `fromCache`, and asks for the row by itself. Such a snapshot shows rows that are gone, whoever
+// deleted them; so "both" is judged where the SDK says that it is level with the server, and "neither" everywhere.
 let pairs = [];
 let posted = new Map();
 let shown = new Map();
-let snapshots = 0;
+const looks = { level: 0, behind: 0, queries: 0 };
 const both = [];
 const neither = [];
 const waiting = new Set();
-store.onSnapshot(rows, { includeMetadataChanges: true }, (snapshot) => {
+
+/** Notes what is wrong with a set of rows, as an app would hold them. */
+function judge(ids, successors, where, level) {
+  for (const pending of pairs) {
+    if (level && ids.has(pending) && successors.has(pending)) both.push({ where, pending });
+    if (!ids.has(pending) && !successors.has(pending)) neither.push({ where, pending });
+  }
+}
+
+store.onSnapshot(store.collection(watching.db, root), { includeMetadataChanges: true }, (snapshot) => {
   shown = new Map(snapshot.docs.map((document) => [document.id, document.data()]));
   posted = new Map();
   for (const data of shown.values()) {
     if (data.pending_transaction_id) posted.set(data.pending_transaction_id, data);
   }
   if (pairs.length) {
-    snapshots += 1;
-    for (const pending of pairs) {
-      if (shown.has(pending) && posted.has(pending)) both.push({ snapshots, pending });
-      if (!shown.has(pending) && !posted.has(pending)) neither.push({ snapshots, pending });
-    }
+    const level = !snapshot.metadata.fromCache;
+    looks[level ? "level" : "behind"] += 1;
+    judge(shown, posted, `snapshot ${looks.level + looks.behind}`, level);
   }
   for (const look of waiting) look();
 });
+
+/** All rows, by a query to the server, which knows no cache at all. */
+async function query() {
+  const path = `/v1/projects/${at.project}/databases/(default)/documents/bank_connections/${id}:runQuery`;
+  const fields = [{ fieldPath: "pending_transaction_id" }, { fieldPath: "user" }];
+  const structuredQuery = { from: [{ collectionId: "bank_transactions" }], select: { fields } };
+  const answer = await post(at.firestore, path, await user.getIdToken(), { structuredQuery });
+  const found = { ids: new Set(), posted: new Map() };
+  for (const { document } of answer) {
+    found.ids.add(document.name.split("/").pop());
+    const pending = document.fields?.pending_transaction_id?.stringValue;
+    if (pending) found.posted.set(pending, document.fields.user?.mapValue.fields ?? null);
+  }
+  return found;
+}
+
+/** Looks over and over. */
+async function ask(over) {
+  while (!over.is) {
+    const found = await query();
+    looks.queries += 1;
+    judge(found.ids, found.posted, `query ${looks.queries}`, true);
+    await sleep(30);
+  }
+}
 
 /** Waits until what the listener holds is so. */
 function until(what, found) {
@@ -98,11 +159,13 @@ function until(what, found) {
   });
 }
 
-await until("the history", () => shown.size >= 200);
+await until("the history", () => shown.size >= HISTORY);
 const add = Array.from({ length: at.rows }, (_, i) => ({ amount: i + 0.25, name: `Purchase ${i}`, pending: true }));
 const { added } = await change({ add });
 await until("the pending rows", () => added.every((pending) => shown.has(pending)));
 pairs = added;
+const over = { is: false };
+const asking = ask(over);
 
 // The last note that the store has acknowledged on each pending row: it must be found on the posted one.
 const notes = {};
@@ -137,13 +200,18 @@ for (let start = 0; start < pairs.length; start += size) {
   for (const end of await Promise.all(writers)) ends[end] = (ends[end] ?? 0) + 1;
 }
 await store.waitForPendingWrites(db);
+over.is = true;
+await asking;
 
-const server = await store.getDocsFromServer(rows);
+const server = await query();
 const stored = {};
-for (const document of server.docs) {
-  const data = document.data();
-  if (data.pending_transaction_id) stored[data.pending_transaction_id] = data.user ?? null;
+for (const [pending, fields] of server.posted) {
+  stored[pending] = fields && {
+    note: fields.note.stringValue,
+    tags: fields.tags.arrayValue.values.map((tag) => tag.stringValue),
+  };
 }
-const left = pairs.filter((pending) => server.docs.some((document) => document.id === pending));
-const report = { uid: user.uid, token: await user.getIdToken(), id, pairs, snapshots, both, neither, notes, stored, left, ends };
+const left = pairs.filter((pending) => server.ids.has(pending));
+const token = await user.getIdToken();
+const report = { uid: user.uid, token, id, pairs, looks, both, neither, notes, stored, left, ends };
 process.stdout.write(JSON.stringify(report), () => process.exit(0));

@@ -131,9 +131,9 @@ class Connected:
         return [f"{self.connection_id} {what}" for what in self.bank.differences(self.user, self.connection_id)[:20]]
 
 
-def random_changes(rng: random.Random, of: Connected, *, most: int) -> Json:
-    """Up to so many changes of all kinds; about half of them are many enough to be streamed."""
-    size = rng.randint(most // 2, most) if rng.random() < 0.6 else rng.randint(1, 40)
+def random_changes(rng: random.Random, of: Connected, *, most: int, least: int = 0) -> Json:
+    """Up to so many changes of all kinds; without a least, about half of them are many enough to be streamed."""
+    size = rng.randint(least or most // 2, most) if least or rng.random() < 0.6 else rng.randint(1, 40)
     touched = rng.sample(of.rows, min(len(of.rows) // 2, size // 2))
     modified, removed = touched[: len(touched) // 2], touched[len(touched) // 2 :]
     posted = rng.sample(of.pending, min(len(of.pending), max(1, size // 6)))

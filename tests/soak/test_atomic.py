@@ -47,6 +47,7 @@ def test_a_listener_never_sees_both_or_neither_and_no_note_is_lost(
     seen = json.loads(done.stdout)
 
     assert len(seen["pairs"]) == ROWS
+    assert min(seen["looks"]["level"], seen["looks"]["queries"]) > BATCHES
     assert seen["both"] == []
     assert seen["neither"] == []
     assert seen["left"] == []
@@ -61,6 +62,6 @@ def test_a_listener_never_sees_both_or_neither_and_no_note_is_lost(
     user = User(uid=seen["uid"], token=seen["token"], email="")
     assert bank.differences(user, seen["id"]) == []
     tell(
-        f"{ROWS} rows posted in {BATCHES} batches: {seen['snapshots']} snapshots, {len(seen['notes'])} notes kept, "
+        f"{ROWS} rows posted in {BATCHES} batches: {seen['looks']} looks, {len(seen['notes'])} notes kept, "
         f"{len(during)} of them written meanwhile; the writers ended: {seen['ends']}"
     )
