@@ -117,6 +117,11 @@ class Connected:
         """A webhook without any change behind it."""
         self.bank.control("POST", f"items/{self.item_id}/webhook", **NEWS)
 
+    def told(self) -> bool:
+        """Whether all its webhooks are delivered. One that is answered late is sent, and counted, again."""
+        sent = self.bank.control("GET", f"webhooks?item_id={self.item_id}")["webhooks"]
+        return all(webhook["state"] in ("delivered", "given up") for webhook in sent)
+
     def slow(self, seconds: float) -> None:
         """Each of its pages takes this much longer."""
         self.bank.control(
