@@ -149,4 +149,4 @@ def test_deliveries_at_once_make_one_writer_one_truth_and_no_run_too_many(
         assert began == 2, where
         pairs += 1
     tell(f"{ROUNDS} rounds of {AT_ONCE} deliveries at once; in {pairs} all webhooks fell into the first run")
-    assert change_midway or pairs
+    assert change_midway or pairs or not SOAK
