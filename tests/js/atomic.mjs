@@ -8,7 +8,8 @@ import { connectFunctionsEmulator, getFunctions, httpsCallable } from "firebase/
 
 const at = JSON.parse(process.argv[2]);
 const HOST = "127.0.0.1";
-const PATIENCE = 120_000;
+// The emulator breaks off a listening stream at times; the SDK then waits up to a minute and a half, twice perhaps.
+const PATIENCE = 240_000;
 const HISTORY = 40;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
