@@ -12,10 +12,12 @@ FUNCTIONS = (
     "create_link_token",
     "exchange_public_token",
     "sync_connection",
+    "reconnect_connection",
     "plaid_webhook",
     "api_not_found",
     "on_connection_created",
     "synctransactions",
+    "handlewebhook",
     "schedule_syncs",
 )
 

@@ -30,6 +30,7 @@ def plaid_webhook(request: Request) -> Response:
         connections=container.connections(),
         syncs=container.syncs(),
         queue=container.sync_queue(),
+        tasks=container.tasks(),
         clock=container.clock(),
     )
     return json_response({})

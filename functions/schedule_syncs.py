@@ -5,6 +5,7 @@ from firebase_functions import scheduler_fn
 from shared import container
 from shared.entry import guarded_event
 from shared.usecases.schedule_syncs import schedule_syncs as schedule
+from shared.usecases.sweep_inbox import sweep_inbox
 
 
 @scheduler_fn.on_schedule(schedule="every 15 minutes", timeout_sec=540)
@@ -12,3 +13,4 @@ from shared.usecases.schedule_syncs import schedule_syncs as schedule
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
     schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
+    sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())

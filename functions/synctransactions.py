@@ -36,6 +36,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
         bank=container.bank(),
         vault=container.vault(),
         queue=container.sync_queue(),
+        recorder=container.recorder(),
         clock=container.clock(),
         sleep=time.sleep,
     )

@@ -11,8 +11,13 @@ from shared.settings import settings as settings
 if TYPE_CHECKING:
     from google.cloud import firestore
 
+    from shared.adapters.cloud_tasks import CloudTasksQueue
+    from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
+    from shared.usecases.check_item import ItemCheck
+    from shared.usecases.handle_webhook import WebhookHandler
+    from shared.usecases.record_status import StatusRecorder
 
 Made = TypeVar("Made")
 
@@ -81,12 +86,28 @@ def webhooks() -> "WebhookVerifier":
     return WebhookVerifier(fetch_key=bank().webhook_key, clock=clock())
 
 
-@once
 def sync_queue() -> ports.SyncQueue:
-    """Cloud Tasks."""
+    """Cloud Tasks, for syncs."""
+    return _queues()
+
+
+def tasks() -> ports.Tasks:
+    """Cloud Tasks, for everything else."""
+    return _queues()
+
+
+@once
+def _queues() -> "CloudTasksQueue":
     from shared.adapters.cloud_tasks import CloudTasksQueue
 
     return CloudTasksQueue(settings=settings())
+
+
+@once
+def _audit() -> "FirestoreAudit":
+    from shared.adapters.firestore_audit import FirestoreAudit
+
+    return FirestoreAudit(firestore_client(), function=settings().function)
 
 
 @once
@@ -94,7 +115,7 @@ def syncs() -> ports.Syncs:
     """Sync states and the commits of runs."""
     from shared.adapters.firestore_syncs import FirestoreSyncs
 
-    return FirestoreSyncs(firestore_client())
+    return FirestoreSyncs(firestore_client(), audit=_audit())
 
 
 @once
@@ -102,7 +123,7 @@ def connections() -> ports.Connections:
     """Connections, accounts, credentials."""
     from shared.adapters.firestore_connections import FirestoreConnections
 
-    return FirestoreConnections(firestore_client())
+    return FirestoreConnections(firestore_client(), audit=_audit())
 
 
 @once
@@ -143,6 +164,37 @@ def limits() -> ports.Limits:
     from shared.adapters.firestore_limits import FirestoreLimits
 
     return FirestoreLimits(firestore_client())
+
+
+@once
+def recorder() -> "StatusRecorder":
+    """Makes what is written with a status."""
+    from shared.usecases.record_status import StatusRecorder
+
+    return StatusRecorder(connections=connections(), profiles=profiles(), clock=clock())
+
+
+@once
+def item_check() -> "ItemCheck":
+    """Reads an item at Plaid, and commits what follows."""
+    from shared.usecases.check_item import ItemCheck
+
+    return ItemCheck(
+        connections=connections(),
+        syncs=syncs(),
+        bank=bank(),
+        vault=vault(),
+        queue=sync_queue(),
+        recorder=recorder(),
+    )
+
+
+@once
+def webhook_handler() -> "WebhookHandler":
+    """Does what webhooks ask for."""
+    from shared.usecases.handle_webhook import WebhookHandler
+
+    return WebhookHandler(inbox=inbox(), check=item_check(), clock=clock())
 
 
 def for_welcome() -> dict[str, Any]:

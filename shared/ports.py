@@ -1,15 +1,19 @@
 """What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from shared.domain.account import Account
+from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
@@ -57,7 +61,10 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What Plaid says about an item; `accounts` is empty where only the item was asked for."""
+    """What Plaid says about an item; `accounts` is empty where only the item was asked for.
+
+    `error` is what the item itself suffers from. `last_update` is when Plaid last read transactions at the bank.
+    """
 
     item_id: str
     institution_id: str | None
@@ -65,6 +72,8 @@ class ItemFacts:
     webhook_url: str | None
     consent_expiration_time: datetime | None
     accounts: list[Account] = field(default_factory=list)
+    error: ProviderError | None = None
+    last_update: datetime | None = None
 
 
 class Bank(Protocol):
@@ -95,6 +104,26 @@ class SyncQueue(Protocol):
         """Adds a task. `welcome` asks it to set the connection up first: its trigger was lost."""
 
 
+class TaskFunction(StrEnum):
+    """The task queues, by their functions' names."""
+
+    HANDLE_WEBHOOK = "handlewebhook"
+    CHECK_ITEM = "checkitem"
+    REMOVE_ITEM = "removeitem"
+    ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
+
+
+class Tasks(Protocol):
+    """The other queues."""
+
+    def add(self, function: TaskFunction, payload: Mapping[str, Any], *, name: str) -> None:
+        """Adds a task; one whose name was used already is there, or was.
+
+        Raises:
+            Unavailable: The queue did not take it.
+        """
+
+
 class Connections(Protocol):
     """The connections and what belongs to them."""
 
@@ -111,13 +140,14 @@ class Connections(Protocol):
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        audit: AuditEntry,
         guard: Version | None = None,
     ) -> None:
         """Writes the connection and all that must exist with it in one commit.
 
         Raises:
             Conflict: The intent changed since it was read, or a connection of this user to this institution was made
-                since `guard` was.
+                since `guard` was, or another audit entry of this user came first.
         """
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
@@ -157,23 +187,26 @@ class Writes:
     """What a commit of a run writes besides state and progress.
 
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
-    touched, except by `removals`. `connection` holds fields of the connection document. `handover` is for the
-    continuation, until `ends_handover`.
+    touched, except by `removals`. `connection` holds fields of the connection document. `removal` begins one.
+    `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     """
 
     upserts: tuple[Transaction, ...] = ()
     marked: frozenset[str] = frozenset()
-    removals: tuple["Removal", ...] = ()
+    removals: tuple["RowRemoval", ...] = ()
     accounts: tuple[Account, ...] = ()
     gone_accounts: tuple[str, ...] = ()
     connection: dict[str, Any] | None = None
     notifications: tuple[Notification, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    removal: Removal | None = None
+    handled: tuple[str, ...] = ()
     handover: "Handover | None" = None
     ends_handover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class RowRemoval:
     """A row that goes, as it is in the store: refused if the user writes on it meanwhile.
 
     `notes` is what the user wrote on it. `successor` is the row that takes its place, unless that one bears notes.
@@ -216,9 +249,12 @@ class Syncs(Protocol):
     def transaction_ids(self, connection_id: str) -> set[str]:
         """Ids of all rows of a connection."""
 
+    def rows_of(self, connection_id: str, account_id: str) -> set[str]:
+        """Ids of all rows of an account."""
+
     def removals(
         self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
-    ) -> tuple[Removal, ...]:
+    ) -> tuple[RowRemoval, ...]:
         """The rows of these that are in the store, ready to be removed."""
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
@@ -235,11 +271,35 @@ class Institutions(Protocol):
     def put(self, institution: InstitutionInfo) -> None: ...  # noqa: D102
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do."""
+
+    delivery_id: str
+    body: dict[str, Any]
+    received_at: datetime
+    connection_id: str | None = None
+    due_at: datetime | None = None
+
+
 class Inbox(Protocol):
     """Webhooks as they arrived."""
 
-    def record(self, delivery_id: str, body: dict[str, Any], *, now: datetime) -> bool:
+    def record(self, delivery: Delivery) -> bool:
         """Stores a delivery unless it is there; returns whether it is new."""
+
+    def find(self, delivery_id: str) -> Delivery | None: ...  # noqa: D102
+    def waiting(self, connection_id: str) -> list[Delivery]:
+        """What nobody has handled yet of a connection, oldest first."""
+
+    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
+        """What the schedule must see to, longest due first."""
+
+    def since(self, moment: datetime) -> Iterator[Delivery]:
+        """Everything from a moment on, in the order of arrival."""
+
+    def settle(self, delivery_id: str) -> None:
+        """Nothing is left to do; harmless if it is gone."""
 
 
 class Profiles(Protocol):

@@ -17,6 +17,7 @@ class Settings(BaseModel):
 
     project: str = Field(min_length=1)
     region: str = "us-central1"
+    function: str = "operator"  # the function that this process serves: FUNCTION_TARGET, which its runtime sets
     plaid_env: Literal["sandbox", "production"] = "sandbox"
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
     plaid_client_id: str = ""
@@ -58,6 +59,7 @@ class Settings(BaseModel):
         """
         given = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper())}
         given["project"] = environ.get("GCLOUD_PROJECT") or environ.get("GOOGLE_CLOUD_PROJECT") or ""
+        given["function"] = environ.get("FUNCTION_TARGET") or "operator"
         return cls.model_validate(given)
 
 

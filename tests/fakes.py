@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.account import Account
+from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import (
     CommitTooLarge,
@@ -26,10 +27,23 @@ from shared.domain.errors import (
 from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
-from shared.ports import Handover, ItemFacts, LinkRequest, LinkToken, Loaded, NewItem, Profile, Removal, Version, Writes
+from shared.ports import (
+    Delivery,
+    Handover,
+    ItemFacts,
+    LinkRequest,
+    LinkToken,
+    Loaded,
+    NewItem,
+    Profile,
+    RowRemoval,
+    Version,
+    Writes,
+)
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -139,6 +153,9 @@ class FakeItem:
     accounts: list[Account] = field(default_factory=lambda: [account()])
     log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
+    error: ProviderError | None = None  # what the item itself suffers from
+    consent_expiration_time: datetime | None = None
+    last_update: datetime | None = None
     epoch: int = 0  # grows when data changes while it is paged
 
     def add(self, *rows: Transaction) -> None:
@@ -308,8 +325,10 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         institution_id=item.institution_id,
         institution_name=None,
         webhook_url=None,
-        consent_expiration_time=None,
+        consent_expiration_time=item.consent_expiration_time,
         accounts=item.accounts if with_accounts else [],
+        error=None if with_accounts else item.error,
+        last_update=item.last_update,
     )
 
 
@@ -331,6 +350,7 @@ class FakeQueue:
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
         self.tasks: list[tuple[str, str]] = []  # name, connection
+        self.others: list[tuple[str, dict[str, Any]]] = []  # function, payload
         self.names: set[str] = set()
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
@@ -340,6 +360,14 @@ class FakeQueue:
                 self.tasks.append((name, connection_id))
 
         self.calls.around("queue.enqueue", call)
+
+    def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
+        def call() -> None:
+            if name not in self.names:
+                self.names.add(name)
+                self.others.append((function, dict(payload)))
+
+        self.calls.around("queue.add", call)
 
 
 class FakeStore:
@@ -360,6 +388,9 @@ class FakeStore:
         self.notifications: dict[str, Notification] = {}
         self.guards: dict[tuple[str, str | None], Version] = {}
         self.handovers: dict[str, Handover] = {}
+        self.audit: dict[str, list[ChainedEntry]] = {}  # by user
+        self.tombstones: dict[str, Removal] = {}
+        self.deliveries: dict[str, Delivery] = {}
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
@@ -388,6 +419,7 @@ class FakeStore:
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        audit: AuditEntry,
         guard: Version | None = None,
     ) -> None:
         def call() -> None:
@@ -398,6 +430,7 @@ class FakeStore:
             if self.intents[intent.intent_id][1] != expected or connection.connection_id in self.connections:
                 raise Conflict
             self.intents[intent.intent_id] = (intent, next(self._versions))
+            self._append([audit])
             self.guards[key] = next(self._versions)
             self.connections[connection.connection_id] = connection
             self.tokens[connection.connection_id] = token
@@ -449,6 +482,11 @@ class FakeStore:
         for account_id in writes.gone_accounts:
             self.account_rows[connection_id].pop(account_id, None)
         self.notifications |= {told.notification_id: told for told in writes.notifications}
+        self._append(writes.audit)
+        if writes.removal is not None:
+            self.tombstones[connection_id] = writes.removal
+        for delivery_id in writes.handled:
+            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
         if writes.handover is not None:
             self.handovers[connection_id] = writes.handover
         if writes.ends_handover:
@@ -461,6 +499,12 @@ class FakeStore:
         self.commits.append((state, writes))
         self.states[connection_id] = Loaded(state, next(self._versions))
         return self.states[connection_id].version
+
+    def _append(self, entries: Iterable[AuditEntry]) -> None:
+        for entry in entries:
+            chain = self.audit.setdefault(entry.app_user_id, [])
+            head = chain[-1].head() if chain else AuditHead()
+            chain.append(ChainedEntry.after(head, entry, function="test"))
 
     def _put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
         self.rows[connection_id][transaction_id] = fields
@@ -482,12 +526,15 @@ class FakeStore:
     def transaction_ids(self, connection_id: str) -> set[str]:
         return set(self.rows[connection_id])
 
+    def rows_of(self, connection_id: str, account_id: str) -> set[str]:
+        return {i for i, fields in self.rows[connection_id].items() if fields["account_id"] == account_id}
+
     def removals(
         self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
-    ) -> tuple[Removal, ...]:
+    ) -> tuple[RowRemoval, ...]:
         rows = self.rows[connection_id]
         return tuple(
-            Removal(
+            RowRemoval(
                 i,
                 self.row_versions[connection_id, i],
                 rows[i].get("user"),
@@ -569,12 +616,38 @@ class FakeProfiles:
 
 
 class FakeInbox:
-    """Webhooks as they came."""
+    """Webhooks as they came, in the store's place for them."""
 
-    def __init__(self) -> None:
-        self.deliveries: dict[str, dict[str, Any]] = {}
+    def __init__(self, store: FakeStore | None = None) -> None:
+        self.store = store or FakeStore()
 
-    def record(self, delivery_id: str, body: dict[str, Any], *, now: datetime) -> bool:
-        new = delivery_id not in self.deliveries
-        self.deliveries[delivery_id] = body
-        return new
+    @property
+    def deliveries(self) -> dict[str, Delivery]:
+        return self.store.deliveries
+
+    def record(self, delivery: Delivery) -> bool:
+        def call() -> bool:
+            new = delivery.delivery_id not in self.deliveries
+            self.deliveries.setdefault(delivery.delivery_id, delivery)
+            return new
+
+        return self.store.calls.around("inbox.record", call)  # type: ignore[no-any-return]
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        return self.deliveries.get(delivery_id)
+
+    def waiting(self, connection_id: str) -> list[Delivery]:
+        return [d for d in self._in_order() if d.connection_id == connection_id and d.due_at is not None]
+
+    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
+        return [d for d in self._in_order() if d.due_at is not None and d.due_at <= now][:limit]
+
+    def since(self, moment: datetime) -> Iterator[Delivery]:
+        return (d for d in self._in_order() if d.received_at >= moment)
+
+    def settle(self, delivery_id: str) -> None:
+        if delivery_id in self.deliveries:
+            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
+
+    def _in_order(self) -> list[Delivery]:
+        return sorted(self.deliveries.values(), key=lambda d: d.received_at)

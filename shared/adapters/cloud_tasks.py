@@ -1,7 +1,8 @@
-"""The sync queue: Cloud Tasks, or the Tasks emulator, through the same client library."""
+"""The task queues: Cloud Tasks, or the Tasks emulator, through the same client library."""
 
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
@@ -14,50 +15,54 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import requests
 
-QUEUE = "synctransactions"
+SYNC = "synctransactions"
 EMULATOR_VARIABLE = "CLOUD_TASKS_EMULATOR_HOST"
 DISPATCH_DEADLINE_SECONDS = 600
 ENQUEUE_TIMEOUT_SECONDS = 10.0
 
 
 class CloudTasksQueue:
-    """The port `SyncQueue`."""
+    """The ports `SyncQueue` and `Tasks`: each function has a queue of its name."""
 
     def __init__(self, *, settings: Settings) -> None:
         self._emulator = os.environ.get(EMULATOR_VARIABLE)
-        self._parent = f"projects/{settings.project}/locations/{settings.region}/queues/{QUEUE}"
+        self._parent = f"projects/{settings.project}/locations/{settings.region}/queues"
         if self._emulator:
             # The emulators tell a worker where each of them is, but for the Functions emulator itself.
-            self._url = f"http://{os.environ['BANK_FUNCTIONS_HOST']}/{settings.project}/{settings.region}/{QUEUE}"
+            self._url = f"http://{os.environ['BANK_FUNCTIONS_HOST']}/{settings.project}/{settings.region}"
             self._client = _emulator_client(self._emulator)
         else:
             # The cloudfunctions.net address of a function answers for both generations.
-            self._url = f"https://{settings.region}-{settings.project}.cloudfunctions.net/{QUEUE}"
+            self._url = f"https://{settings.region}-{settings.project}.cloudfunctions.net"
             self._client = tasks_v2.CloudTasksClient()
         self._caller = os.environ.get("FUNCTION_IDENTITY")
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
+        """One call."""
+        self.add(SYNC, {"connection_id": connection_id} | ({"welcome": True} if welcome else {}), name=name)
+
+    def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
         """One call. A task whose name was used already is there, or was: nothing happens.
 
         Raises:
             Unavailable: Cloud Tasks did not take it.
         """
-        payload: dict[str, Any] = {"connection_id": connection_id} | ({"welcome": True} if welcome else {})
+        url, queue = f"{self._url}/{function}", f"{self._parent}/{function}"
         request: dict[str, Any] = {
             "http_method": tasks_v2.HttpMethod.POST,
-            "url": self._url,
+            "url": url,
             "headers": {"Content-Type": "application/json"},
-            "body": json.dumps({"data": payload}).encode(),
+            "body": json.dumps({"data": dict(payload)}).encode(),
         }
         if self._caller:
-            request["oidc_token"] = {"service_account_email": self._caller, "audience": self._url}
+            request["oidc_token"] = {"service_account_email": self._caller, "audience": url}
         task: Any = {
-            "name": f"{self._parent}/tasks/{name}",
+            "name": f"{queue}/tasks/{name}",
             "http_request": request,
             "dispatch_deadline": {"seconds": DISPATCH_DEADLINE_SECONDS},
         }
         try:
-            self._client.create_task(parent=self._parent, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
+            self._client.create_task(parent=queue, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
         except exceptions.Aborted as error:
             raise Unavailable("the queue did not take the task", code="queue_unavailable") from error
         except exceptions.Conflict:  # ALREADY_EXISTS, over gRPC and over HTTP

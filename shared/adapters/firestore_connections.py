@@ -13,11 +13,13 @@ from urllib.parse import quote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
 from shared.domain.account import Account
+from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
@@ -37,8 +39,9 @@ _APART = {"access_token", "cursor"}  # never in the document that clients read
 class FirestoreConnections:
     """The port `Connections`."""
 
-    def __init__(self, client: "firestore.Client") -> None:
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
         self._client = client
+        self._audit = audit
 
     def find(self, connection_id: str) -> BankConnection | None:
         """One read; none for what cannot be an id of ours."""
@@ -78,6 +81,7 @@ class FirestoreConnections:
         accounts: Iterable[Account],
         state: SyncState,
         settles: tuple[Intent, Version],
+        audit: AuditEntry,
         guard: Version | None = None,
     ) -> None:
         """One commit."""
@@ -98,6 +102,7 @@ class FirestoreConnections:
                 batch.replace(path, latest, expected=guard)
         for account in accounts:
             put_account(batch, account, owner=owner, now=connection.created_at)
+        self._audit.append(batch, [audit])
         batch.commit()
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:

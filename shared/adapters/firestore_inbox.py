@@ -1,33 +1,82 @@
 """Webhooks as they arrived: `bank_webhook_inbox/{delivery}`, each delivery once. Private."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.errors import Conflict
+from shared.ports import Delivery
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 INBOX = "bank_webhook_inbox"
 INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
+_FIELDS = ("body", "received_at", "connection_id", "due_at")
 
 
 @translates_outages
 class FirestoreInbox:
-    """`bank_webhook_inbox/{delivery}`: each delivery once."""
+    """The port `Inbox`."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client
 
-    def record(self, delivery_id: str, body: dict[str, Any], *, now: datetime) -> bool:
+    def record(self, delivery: Delivery) -> bool:
         """One write."""
+        fields = {name: getattr(delivery, name) for name in _FIELDS}
+        kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + INBOX_KEPT}
         batch = Batch(self._client)
-        fields = {"delivery_id": delivery_id, "body": body, "received_at": now, "expires_at": now + INBOX_KEPT}
-        batch.create(f"{INBOX}/{delivery_id}", fields)
+        batch.create(f"{INBOX}/{delivery.delivery_id}", fields | kept)
         try:
             batch.commit()
         except Conflict:
             return False
         return True
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        """One read."""
+        snapshot = self._client.document(INBOX, delivery_id).get()
+        return _delivery(snapshot) if snapshot.exists else None
+
+    def waiting(self, connection_id: str) -> list[Delivery]:
+        """One query; reads what it returns."""
+        query = (
+            self._client.collection(INBOX)
+            .where(filter=FieldFilter("connection_id", "==", connection_id))
+            .where(filter=FieldFilter("due_at", ">", datetime.min.replace(tzinfo=UTC)))
+        )
+        return sorted(map(_delivery, query.order_by("due_at").stream()), key=lambda d: d.received_at)
+
+    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
+        """One query; reads what it returns."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("due_at", "<=", now))
+        return [_delivery(snapshot) for snapshot in query.order_by("due_at").limit(limit).stream()]
+
+    def since(self, moment: datetime) -> Iterator[Delivery]:
+        """One query."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("received_at", ">=", moment))
+        return (_delivery(snapshot) for snapshot in query.order_by("received_at").stream())
+
+    def settle(self, delivery_id: str) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        settle_delivery(batch, delivery_id)
+        try:
+            batch.commit()
+        except Conflict:
+            return
+
+
+def settle_delivery(batch: Batch, delivery_id: str) -> None:
+    """Nothing is left to do for a delivery."""
+    batch.update(f"{INBOX}/{delivery_id}", {"due_at": None})
+
+
+def _delivery(snapshot: Any) -> Delivery:
+    fields: dict[str, Any] = snapshot.to_dict() or {}
+    return Delivery(delivery_id=snapshot.id, **{name: fields[name] for name in _FIELDS})

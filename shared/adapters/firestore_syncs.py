@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import ValidationError
 
+from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_inbox import settle_delivery
+from shared.adapters.firestore_removals import put_removal
 from shared.domain.account import Account
+from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.log import log
-from shared.ports import Handover, Loaded, Removal, Version, Writes
+from shared.ports import Handover, Loaded, RowRemoval, Version, Writes
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -34,6 +38,7 @@ MARK = "run"  # on a streamed row: the number of the run that wrote it
 
 _ROW_MASK = mask_of([*Transaction.__annotations__, "connection_id", "app_user_id", MARK])
 _NOTES_MASK = mask_of(["user"])
+_TOLD_MASK = mask_of(["kind", "connection_id", "title", "body", "created_at"])
 _IN_LIMIT = 30  # values of an `in` query
 
 
@@ -41,8 +46,9 @@ _IN_LIMIT = 30  # values of an `in` query
 class FirestoreSyncs:
     """The port `Syncs`."""
 
-    def __init__(self, client: "firestore.Client") -> None:
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
         self._client = client
+        self._audit = audit
 
     def load(self, connection_id: str) -> Loaded | None:
         """One read."""
@@ -68,8 +74,11 @@ class FirestoreSyncs:
         for account_id in writes.gone_accounts:
             batch.delete(f"{root}/{ACCOUNTS}/{account_id}")
         for told in writes.notifications:
-            fields = told.model_dump(exclude={"notification_id"})
-            batch.replace(f"users/{state.app_user_id}/{NOTIFICATIONS}/{told.notification_id}", fields)
+            put_notification(batch, told, app_user_id=state.app_user_id)
+        for delivery_id in writes.handled:
+            settle_delivery(batch, delivery_id)
+        if writes.removal is not None:
+            put_removal(batch, writes.removal)
         if writes.handover is not None:
             left = {"removed": writes.handover.removed, "successors": writes.handover.successors}
             batch.replace(f"{HANDOVERS}/{state.connection_id}", left)
@@ -77,6 +86,7 @@ class FirestoreSyncs:
             batch.delete(f"{HANDOVERS}/{state.connection_id}")
         if writes.connection is not None:
             batch.update(root, writes.connection)
+        self._audit.append(batch, writes.audit)
         return batch.commit()[0]
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
@@ -102,16 +112,21 @@ class FirestoreSyncs:
         """Reads every row, without its fields."""
         return {snapshot.id for snapshot in self._rows(connection_id).select(["pending"]).stream()}
 
+    def rows_of(self, connection_id: str, account_id: str) -> set[str]:
+        """One query; reads the rows without their fields."""
+        query = self._rows(connection_id).where(filter=FieldFilter("account_id", "==", account_id))
+        return {snapshot.id for snapshot in query.select(["pending"]).stream()}
+
     def removals(
         self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
-    ) -> tuple[Removal, ...]:
+    ) -> tuple[RowRemoval, ...]:
         """One read a row, and one more for the successor of a row with notes."""
         going = self._get(connection_id, transaction_ids, ["user", "name", "amount", "iso_currency_code", "date"])
         noted = {i: fields["user"] for i, (fields, _) in going.items() if fields.get("user")}
         heirs = {successors[i] for i in noted if i in successors}
         written = {i for i, (fields, _) in self._get(connection_id, heirs, ["user"]).items() if fields.get("user")}
         return tuple(
-            Removal(
+            RowRemoval(
                 transaction_id=i,
                 version=version,
                 notes=noted.get(i),
@@ -149,6 +164,12 @@ def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: d
     """Writes an account's document."""
     path = f"{CONNECTIONS}/{owner['connection_id']}/{ACCOUNTS}/{account['account_id']}"
     batch.replace(path, {**account, **owner, "updated_at": now})
+
+
+def put_notification(batch: Batch, told: Notification, *, app_user_id: str) -> None:
+    """Writes a notification; one that was told before stays as read as it is."""
+    fields = told.model_dump(exclude={"notification_id", "read_at"})
+    batch.merge(f"users/{app_user_id}/{NOTIFICATIONS}/{told.notification_id}", fields, _TOLD_MASK)
 
 
 def _loaded(snapshot: Any) -> Loaded:

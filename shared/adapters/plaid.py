@@ -17,7 +17,7 @@ import urllib3
 from plaid.api import plaid_api
 
 from shared.adapters import plaid_rows
-from shared.adapters.plaid_errors import translated, unreachable
+from shared.adapters.plaid_errors import said, translated, unreachable
 from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
@@ -94,7 +94,7 @@ class PlaidBank:
         """https://plaid.com/docs/api/items/#itemget"""
         answer = self._call(self._api.item_get, {"access_token": access_token.reveal()})
         with _usable():
-            return _facts(answer["item"], [])
+            return _facts(answer["item"], [], answer.get("status"))
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
         """https://plaid.com/docs/api/products/transactions/#transactionssync"""
@@ -196,7 +196,8 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     return answer
 
 
-def _facts(item: dict[str, Any], accounts: list[Any]) -> ItemFacts:
+def _facts(item: dict[str, Any], accounts: list[Any], status: dict[str, Any] | None = None) -> ItemFacts:
+    transactions = (status or {}).get("transactions") or {}
     return ItemFacts(
         item_id=item["item_id"],
         institution_id=item.get("institution_id"),
@@ -204,4 +205,6 @@ def _facts(item: dict[str, Any], accounts: list[Any]) -> ItemFacts:
         webhook_url=item.get("webhook") or None,
         consent_expiration_time=plaid_rows.moment(item.get("consent_expiration_time")),
         accounts=accounts,
+        error=said(item.get("error")),
+        last_update=plaid_rows.moment(transactions.get("last_successful_update")),
     )

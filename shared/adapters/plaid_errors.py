@@ -133,6 +133,11 @@ def translated(http_status: int, body: bytes | str | None, *, retry_after: str |
     )
 
 
+def said(error: dict[str, Any] | None) -> ProviderError | None:
+    """The error that an item suffers from, as `item.error` and webhooks carry it; None if there is none."""
+    return translated(400, json.dumps(error)) if error else None
+
+
 def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderError:
     """Plaid did not answer, or something else answered in its place."""
     return ProviderError(

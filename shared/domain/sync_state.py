@@ -59,10 +59,11 @@ class SyncState(SyncProgress):
             again are to go.
         refresh: The latest of the requests that asked for what is new at the bank itself.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
-        troubled: The last run found that the source needs its user. blamed: and that gave the source a status.
+        troubled: The source needs its user, or did when it was last looked at.
+        heals: It did when the running run began: so if that one works, it does no more.
         welcomed: The source's surroundings (name, logo, webhook) are set up.
         asked_at: When a user last asked for a sync by hand.
-        account_ids: The accounts that were there last.
+        account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
         accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
         due_at: When the schedule must look again; None when nothing but an event can change anything.
     """
@@ -84,7 +85,8 @@ class SyncState(SyncProgress):
     writer: str | None = None
     beat: int = 0
     troubled: bool = False
-    blamed: bool = False
+    heals: bool = False
+    revoked_accounts: tuple[str, ...] = ()
     welcomed: bool = False
     asked_at: datetime | None = None
     account_ids: tuple[str, ...] = ()
@@ -166,6 +168,7 @@ class SyncState(SyncProgress):
             "streaming": False,
             "dirty_runs": self._suspects(),
             "serving": self.requested,
+            "heals": self.troubled,
         }
         return self._with(
             status=SyncStatus.IN_PROGRESS,
@@ -252,8 +255,7 @@ class SyncState(SyncProgress):
             dirty_runs=(),
             handover=None,
             rebuilding=False,
-            troubled=False,
-            blamed=False,
+            troubled=self.troubled and not self.heals,
             due_at=now if more or not history_complete else soon,
             **(counts | {"percent": 100}),
         )
@@ -314,7 +316,6 @@ class SyncState(SyncProgress):
         fault: Fault,
         jitter: float,
         at_least: timedelta,
-        blames: bool = False,
     ) -> Self:
         """The attempt failed. Retried by the schedule while that can help.
 
@@ -324,7 +325,6 @@ class SyncState(SyncProgress):
             fault: Decides whether and when it is tried again.
             jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many do not retry at once.
             at_least: The provider's own Retry-After, respected beyond our delay.
-            blames: The source's status says so, too.
 
         Raises:
             IllegalTransition: No run is working.
@@ -337,8 +337,7 @@ class SyncState(SyncProgress):
         probe_at = now + PROBE_EVERY if fault is Fault.USER else None
         return self._released(
             now,
-            troubled=fault in (Fault.USER, Fault.TERMINAL),
-            blamed=self.blamed or blames,
+            troubled=self.troubled or fault in (Fault.USER, Fault.TERMINAL),
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             failures=self.failures + 1,
@@ -357,6 +356,37 @@ class SyncState(SyncProgress):
         if self.rebuilding:
             raise IllegalTransition("already reading everything again")
         return self.restart(now=now).model_copy(update={"cursor": None, "rebuilding": True})
+
+    def stop(self, *, now: datetime, error: ErrorSummary) -> Self:
+        """The source is gone for good: whoever runs has lost the lease, and nothing will run again."""
+        return self._with(
+            status=SyncStatus.FAILED,
+            stage=Stage.FAILED,
+            error=error,
+            updated_at=now,
+            next_retry_at=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            handover=None,
+            served=self.requested,
+            serving=self.requested,
+            due_at=None,
+        )
+
+    def concerned(self, troubled: bool) -> Self:
+        """The source was looked at from outside a run: whether it needs its user."""
+        return self._with(troubled=troubled, heals=self.heals and not troubled)
+
+    def read_accounts_anew(self) -> Self:
+        """The user chose accounts again: the next run reads all of them, those that were taken away, too."""
+        return self._with(accounts_digest=None, revoked_accounts=())
+
+    def revoke_account(self, account_id: str) -> Self:
+        """An account was taken away: whatever still comes of it is not wanted."""
+        return self._with(
+            revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),
+            account_ids=tuple(i for i in self.account_ids if i != account_id),
+        )
 
     def queued(self, *, now: datetime) -> Self:
         """Pending, with nothing left of what was before but the suspects."""

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.domain.account import same_accounts
+from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import AlreadyExists, BankError, Conflict, InvalidArgument, ProviderError, Unavailable
 from shared.domain.exchange import Intent
@@ -248,6 +249,14 @@ class Exchange:
                 now=now,
             ),
             settles=(replace(intent, access_token=None, answer=answer), version),
+            audit=AuditEntry(
+                app_user_id=self.app_user_id,
+                connection_id=connection.connection_id,
+                action=AuditAction.CONNECTION_CREATED,
+                actor=Actor.USER,
+                details={"institution_id": connection.institution_id or "unknown"},
+                at=now,
+            ),
             guard=guard,
         )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)

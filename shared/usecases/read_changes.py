@@ -14,23 +14,23 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from shared.domain.account import Account
-from shared.domain.connection import ItemStatus
 from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
-from shared.domain.notification import note_kept
 from shared.domain.progress import Stage
 from shared.domain.secret import Secret
+from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
 from shared.ports import Bank, Clock, Handover, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import FetchAhead
+from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
@@ -59,6 +59,7 @@ class ChangeReader:
     bank: Bank
     clock: Clock
     sleep: Callable[[float], None]
+    recorder: StatusRecorder
     deadline: datetime
     _changes: ChangeSet = field(default_factory=ChangeSet)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -158,6 +159,12 @@ class ChangeReader:
         return True
 
     def _take(self, page: Page) -> None:
+        if gone := set(self.run.state.revoked_accounts):
+            page = replace(
+                page,
+                added=[row for row in page.added if row["account_id"] not in gone],
+                modified=[row for row in page.modified if row["account_id"] not in gone],
+            )
         self._changes.take(page)
         for row in (*page.added, *page.modified):
             if row["pending_transaction_id"]:
@@ -211,12 +218,8 @@ class ChangeReader:
         heirs = {i: heir for i in ids if (heir := self._heir(i)) is not None}
         removals = self.syncs.removals(state.connection_id, ids, successors=heirs) if ids else ()
         told = (
-            note_kept(
-                connection_id=state.connection_id,
-                transaction_id=gone.transaction_id,
-                label=gone.label,
-                notes=gone.notes,
-                now=self.clock.now(),
+            self.recorder.note_kept(
+                state.connection_id, transaction_id=gone.transaction_id, label=gone.label, notes=gone.notes
             )
             for gone in removals
             if gone.notes and gone.successor is None
@@ -240,27 +243,25 @@ class ChangeReader:
         if accounts:
             roster = tuple(account["account_id"] for account in accounts)
             patch["account_ids"] = roster
-        if before.troubled:
-            patch |= {"error_type": None, "error_code": None, "action": None}
-        if before.blamed:
-            patch["status"] = ItemStatus.GOOD
         removed = self._changes.removed | self._leftovers()
+        complete = page.history is History.COMPLETE
 
         def step(state: SyncState) -> SyncState:
-            complete = page.history is History.COMPLETE
             counts = self._counts | {"accounts_digest": digest, "account_ids": roster}
             return state.complete(now=self.clock.now(), cursor=cursor, history_complete=complete, **counts)
 
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
             now = self.clock.now()
             going = self._removal_writes(removals)
+            told = self._news(done=complete)
             return Writes(
                 upserts=tuple(rows),
                 removals=going.removals,
-                notifications=going.notifications,
+                notifications=(*going.notifications, *told.notifications),
+                audit=told.audit,
                 accounts=tuple(accounts),
                 gone_accounts=tuple(set(before.account_ids) - set(roster)),
-                connection=patch | {"last_sync": now, "updated_at": now},
+                connection=(told.connection or {}) | patch | {"last_sync": now, "updated_at": now},
                 ends_handover=before.handover is not None,
             )
 
@@ -279,6 +280,16 @@ class ChangeReader:
         self.run.commit(step, lambda: writes((), ()))
         self._report(removed)
 
+    def _news(self, *, done: bool) -> Writes:
+        """What the end of this run means for the connection: it works again, or it is all there for the first time."""
+        state = self.run.state
+        healed = self.recorder.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
+        news = healed[1] if healed else Writes()
+        if done and not state.history_complete:
+            first = self.recorder.first_sync_done(state.connection_id)
+            news = replace(news, notifications=(*news.notifications, *([first] if first else [])))
+        return news
+
     def _leftovers(self) -> set[str]:
         """Rows that Plaid does not hold, but does not name either."""
         state = self.run.state
@@ -287,6 +298,8 @@ class ChangeReader:
             gone |= self.syncs.transaction_ids(state.connection_id) - self._delivered
         if state.dirty_runs:
             gone |= self.syncs.marked(state.connection_id, state.dirty_runs) - self._changes.upserts.keys()
+        for account_id in state.revoked_accounts:
+            gone |= self.syncs.rows_of(state.connection_id, account_id)
         return gone
 
     def _report(self, removed: set[str]) -> None:

@@ -1,15 +1,19 @@
-"""A webhook of Plaid's came in, and was verified: keep it, and do what it asks for."""
+"""A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from shared.domain.errors import InvalidArgument, NotFound
-from shared.domain.webhook import Effect, Webhook
+from shared.domain.status import is_revoked
+from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
-from shared.ports import Clock, Connections, Inbox, SyncQueue, Syncs
+from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
 from shared.usecases.request_sync import sync_by_event
+
+TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
 def receive_webhook(
@@ -21,18 +25,20 @@ def receive_webhook(
     connections: Connections,
     syncs: Syncs,
     queue: SyncQueue,
+    tasks: Tasks,
     clock: Clock,
 ) -> None:
-    """Records a verified webhook once and acts on it. Unknown codes and items are kept, and ask for nothing.
+    """Records a verified webhook once, and acts on it or enqueues what acts. Unknown codes ask for nothing.
 
     Args:
         body: The parsed body.
         delivery: The signed token it came with: the same delivery twice is recorded once.
         environment: Our own Plaid environment; another's webhooks are none of our business.
-        inbox, connections, syncs, queue, clock: The outside.
+        inbox, connections, syncs, queue, tasks, clock: The outside.
 
     Raises:
         InvalidArgument: It is not the body of a webhook.
+        Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
     try:
         webhook = Webhook.of(body)
@@ -41,22 +47,37 @@ def receive_webhook(
     if webhook.environment is not None and webhook.environment != environment:
         log.warning("webhook.other_environment", environment=webhook.environment)
         return
-    kept = {name: value for name, value in body.items() if name not in ("public_token", "public_tokens")}
-    new = inbox.record(hashlib.sha256(delivery.encode()).hexdigest(), kept, now=clock.now())
+    if not webhook.is_known:
+        log.warning("webhook.unknown", type=webhook.webhook_type, code=webhook.webhook_code)
+    connection = connections.find_by_item(webhook.item_id) if webhook.item_id is not None else None
+    if webhook.item_id is not None and connection is None:
+        # Removed, or not there yet: then its first sync is still to come. Nothing is kept of what is nobody's.
+        log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
+        return
+    now = clock.now()
+    at_once = webhook.meaning in AT_ONCE
+    asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
+    kept = Delivery(
+        delivery_id=hashlib.sha256(delivery.encode()).hexdigest(),
+        body={name: value for name, value in body.items() if name not in ("public_token", "public_tokens")},
+        received_at=now,
+        connection_id=connection.connection_id if connection else None,
+        due_at=now + TASK_GRACE if asks else None,
+    )
+    new = inbox.record(kept)
     log.info("webhook.received", type=webhook.webhook_type, code=webhook.webhook_code, item_id=webhook.item_id, new=new)
-    if webhook.effect is Effect.NONE or webhook.item_id is None:
+    if connection is None or is_revoked(connection):
         return
-    connection = connections.find_by_item(webhook.item_id)
-    if connection is None:
-        log.info("webhook.unknown_item", item_id=webhook.item_id)
-        return
+    if asks:
+        tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
+    elif at_once:
+        sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
+
+
+def sync_by_webhook(webhook: Webhook, connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
+    """Does what a webhook of news asks for."""
+    only_if_incomplete = webhook.meaning is Meaning.SYNC_IF_INCOMPLETE
     try:
-        sync_by_event(
-            connection.connection_id,
-            only_if_incomplete=webhook.effect is Effect.SYNC_IF_INCOMPLETE,
-            syncs=syncs,
-            queue=queue,
-            clock=clock,
-        )
+        sync_by_event(connection_id, only_if_incomplete=only_if_incomplete, syncs=syncs, queue=queue, clock=clock)
     except NotFound:
-        log.info("webhook.late", connection_id=connection.connection_id)
+        log.info("webhook.late", connection_id=connection_id)

@@ -103,11 +103,12 @@ def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection
         NotFound: It does not exist, or is somebody else's: the answer is the same.
     """
     if connection is None or connection.app_user_id != app_user_id:
-        raise _no_connection()
+        raise no_connection()
     return connection
 
 
-def _no_connection() -> NotFound:
+def no_connection() -> NotFound:
+    """The answer for what does not exist, and for what is somebody else's."""
     return NotFound("no such connection", code="connection_not_found")
 
 
@@ -117,7 +118,7 @@ def _request(
     for _ in range(MAX_TRIES):
         loaded = syncs.load(connection_id)
         if loaded is None:
-            raise _no_connection()
+            raise no_connection()
         state = change(loaded.state)
         if state == loaded.state:
             return state

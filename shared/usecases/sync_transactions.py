@@ -12,12 +12,14 @@ from enum import StrEnum
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.secret import Secret
+from shared.domain.status import event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Loaded, SyncQueue, Syncs, Vault, Writes
 from shared.usecases.enqueue import enqueue
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading
+from shared.usecases.record_status import StatusRecorder
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 SUSPECT_OURSELVES = (
@@ -41,6 +43,7 @@ class SyncTransactions:
     bank: Bank
     vault: Vault
     queue: SyncQueue
+    recorder: StatusRecorder
     clock: Clock
     sleep: Callable[[float], None]
 
@@ -113,6 +116,7 @@ class SyncTransactions:
                 bank=self.bank,
                 clock=self.clock,
                 sleep=self.sleep,
+                recorder=self.recorder,
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
@@ -165,15 +169,12 @@ class SyncTransactions:
             return Outcome.AGAIN
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
-        blames = error.item_status is not None
-        connection = None
-        if blames or error.action is not None:
-            connection = {
-                "error_type": error.error_type,
-                "error_code": error.error_code,
-                "action": error.action,
-                "updated_at": self.clock.now(),
-            } | ({"status": error.item_status} if blames else {})
+        event = event_of(error)
+
+        def writes() -> Writes:
+            recorded = event and self.recorder.event(run.state.connection_id, event, error=error)
+            return recorded[1] if recorded else Writes()
+
         run.commit(
             lambda s: s.fail(
                 now=self.clock.now(),
@@ -181,9 +182,8 @@ class SyncTransactions:
                 fault=error.fault,
                 jitter=jitter,
                 at_least=at_least,
-                blames=blames,
             ),
-            lambda: Writes(connection=connection),
+            writes,
         )
         return Outcome.DONE
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 
+from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_connections import FirestoreConnections
 from shared.adapters.firestore_limits import FirestoreLimits
 from shared.adapters.firestore_syncs import FirestoreSyncs
@@ -31,9 +32,9 @@ class Down:
 def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
     client: Any = Down(kind("x"))
     with pytest.raises(Unavailable):
-        FirestoreSyncs(client).load("c")
+        FirestoreSyncs(client, audit=FirestoreAudit(client, function="test")).load("c")
     with pytest.raises(Unavailable):
-        FirestoreConnections(client).find("c")
+        FirestoreConnections(client, audit=FirestoreAudit(client, function="test")).find("c")
     with pytest.raises(Unavailable):
         FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
 
@@ -41,4 +42,4 @@ def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
 def test_a_bug_stays_a_bug() -> None:
     client: Any = Down(ValueError("x"))
     with pytest.raises(ValueError, match="x"):
-        FirestoreSyncs(client).load("c")
+        FirestoreSyncs(client, audit=FirestoreAudit(client, function="test")).load("c")

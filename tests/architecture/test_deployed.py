@@ -70,6 +70,8 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "plaid_webhook",
         "on_connection_created",
         "synctransactions",
+        "reconnect_connection",
+        "handlewebhook",
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET"}
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from emulators.stack import Stack
+from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_connections import FirestoreConnections
 from shared.adapters.firestore_intents import FirestoreIntents
 from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.exchange import Intent
@@ -48,9 +50,10 @@ def _firestore(client: Any) -> Ports:
     def document(connection_id: str, transaction_id: str) -> Any:
         return client.document("bank_connections", connection_id, "bank_transactions", transaction_id)
 
+    audit = FirestoreAudit(client, function="test")
     return Ports(
-        FirestoreSyncs(client),
-        FirestoreConnections(client),
+        FirestoreSyncs(client, audit=audit),
+        FirestoreConnections(client, audit=audit),
         FirestoreIntents(client),
         lambda c, t, user: document(c, t).update({"user": user}) and None,
         lambda c, t: document(c, t).get().to_dict(),
@@ -78,6 +81,16 @@ def name() -> str:
     return f"contract-{uuid.uuid4().hex[:12]}"
 
 
+def created(connection_id: str) -> AuditEntry:
+    return AuditEntry(
+        app_user_id="alice",
+        connection_id=connection_id,
+        action=AuditAction.CONNECTION_CREATED,
+        actor=Actor.USER,
+        at=NOW,
+    )
+
+
 def connect(ports: Ports, name: str) -> Loaded:
     intent = Intent(f"intent-{name}", "alice", name, NOW, "a")
     _, version, new = ports.intents.begin(intent)
@@ -95,6 +108,7 @@ def connect(ports: Ports, name: str) -> Loaded:
         accounts=[account()],
         state=SyncState.new(connection_id=name, app_user_id="alice", now=NOW),
         settles=(intent, version),
+        audit=created(name),
         guard=ports.connections.guard("alice", institution_id="ins_1"),
     )
     return loaded(ports, name)
@@ -152,7 +166,9 @@ def test_a_connection_is_not_created_under_an_intent_that_changed(ports: Ports, 
     token = SealedToken(ciphertext="other", key_id="k")
     state = SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
     with pytest.raises(Conflict):
-        ports.connections.create(connection, token=token, accounts=[], state=state, settles=(intent, version))
+        ports.connections.create(
+            connection, token=token, accounts=[], state=state, settles=(intent, version), audit=created(name)
+        )
     assert ports.connections.credentials(name) != token
 
 
@@ -176,6 +192,7 @@ def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: P
             accounts=[],
             state=SyncState.new(connection_id=one, app_user_id=name, now=NOW),
             settles=(intent, version),
+            audit=created(one),
             guard=guard,
         )
 

@@ -9,14 +9,29 @@ from typing import Any
 
 import pytest
 
+from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.exchange import Intent
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
+from shared.usecases.check_item import ItemCheck
+from shared.usecases.record_status import StatusRecorder
 from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
-from tests.fakes import Calls, Crash, FakeBank, FakeClock, FakeIntents, FakeItem, FakeQueue, FakeStore, FakeVault
+from tests.fakes import (
+    Calls,
+    Crash,
+    FakeBank,
+    FakeClock,
+    FakeInbox,
+    FakeIntents,
+    FakeItem,
+    FakeProfiles,
+    FakeQueue,
+    FakeStore,
+    FakeVault,
+)
 
 ALICE = "alice"
 
@@ -33,6 +48,17 @@ class World:
         self.store = FakeStore(self.calls)
         self.queue = FakeQueue(self.calls)
         self.vault = FakeVault()
+        self.profiles = FakeProfiles()
+        self.recorder = StatusRecorder(connections=self.store, profiles=self.profiles, clock=self.clock)
+        self.inbox = FakeInbox(self.store)
+        self.check = ItemCheck(
+            connections=self.store,
+            syncs=self.store,
+            bank=self.bank,
+            vault=self.vault,
+            queue=self.queue,
+            recorder=self.recorder,
+        )
         self.intents = FakeIntents(self.store)
         self._deliveries = itertools.count()
 
@@ -57,6 +83,13 @@ class World:
             accounts=[],
             state=SyncState.new(connection_id=name, app_user_id=owner, now=now),
             settles=(intent, version),
+            audit=AuditEntry(
+                app_user_id=owner,
+                connection_id=name,
+                action=AuditAction.CONNECTION_CREATED,
+                actor=Actor.USER,
+                at=now,
+            ),
             guard=self.store.guard(owner, institution_id=item.institution_id),
         )
         return item
@@ -70,6 +103,7 @@ class World:
             bank=self.bank,
             vault=self.vault,
             queue=self.queue,
+            recorder=self.recorder,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )

@@ -248,7 +248,7 @@ def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_a
     world.tick()
     world.settle()
     connection = world.store.connections["1"]
-    assert (connection.status, connection.action) == (ItemStatus.PENDING_EXPIRATION, None)
+    assert (connection.status, connection.error_code) == (ItemStatus.PENDING_EXPIRATION, None)
 
 
 def test_one_connections_trouble_does_not_stop_the_schedule(world: World) -> None:

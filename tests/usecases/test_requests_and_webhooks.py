@@ -35,10 +35,11 @@ def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=f"jwt-{world.clock.now()}",
         environment="sandbox",
-        inbox=inbox or FakeInbox(),
+        inbox=inbox or world.inbox,
         connections=world.store,
         syncs=world.store,
         queue=world.queue,
+        tasks=world.queue,
         clock=world.clock,
     )
 
@@ -104,14 +105,18 @@ def test_older_codes_matter_only_while_history_is_coming_in(world: World) -> Non
     assert world.state().requested == requested
 
 
-def test_unknown_codes_and_items_are_kept_and_ask_for_nothing(world: World) -> None:
+def test_unknown_codes_are_kept_and_ask_for_nothing(world: World) -> None:
     world.connected()
-    inbox = FakeInbox()
     requested = world.state().requested
-    webhook(world, "SOMETHING_NEW", inbox)
-    webhook(world, inbox=inbox, item_id="nobody")
+    webhook(world, "SOMETHING_NEW")
     assert world.state().requested == requested
-    assert len(inbox.deliveries) == 2
+    assert len(world.inbox.deliveries) == 1
+
+
+def test_nothing_is_kept_of_a_webhook_for_an_item_that_nobody_has(world: World) -> None:
+    world.connected()
+    webhook(world, item_id="nobody")
+    assert world.inbox.deliveries == {}
 
 
 def test_another_environments_webhook_is_none_of_our_business(world: World) -> None:

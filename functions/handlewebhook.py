@@ -1,0 +1,19 @@
+"""The task queue behind plaid_webhook: one delivery of the inbox."""
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.entry import guarded_task
+
+
+@tasks_fn.on_task_dispatched(
+    secrets=["PLAID_SECRET"],
+    timeout_sec=120,
+    # What is not done after these is the schedule's.
+    retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
+)
+@guarded_task
+def handlewebhook(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """Anything but a normal return makes the queue deliver the task again."""
+    container.webhook_handler()(str(request.data["delivery_id"]))

@@ -1,0 +1,29 @@
+"""POST /api/v1/bank/connections/{connection_id}/reconnected: Link's update mode succeeded."""
+
+from typing import Annotated
+
+from firebase_functions import https_fn
+from pydantic import Field
+
+from shared import container
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.reconnect_connection import reconnect_connection as reconnect
+
+ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/reconnected")
+
+
+class Input(StrictInput):
+    """Which connection."""
+
+    connection_id: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+@https_fn.on_request(secrets=["PLAID_SECRET"])
+@http_function(ROUTE, Input)
+def reconnect_connection(uid: str, given: Input) -> Reply:
+    """200 with the `status` that Plaid gives the login now."""
+    limited(uid, "sync", container.settings().syncs_per_minute)
+    status = reconnect(
+        given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_check()
+    )
+    return Reply({"status": status})

@@ -1,0 +1,209 @@
+"""What happens to a connection's status: every state, every event, as one table.
+
+    error > bad > pending_* > good
+
+An outage, at the bank or at Plaid, is no event here: the connection stays as it was, and the sync is retried. A call
+that works heals `bad` and `error`, but hides no expiry that was announced. `REVOKED` is final: its credentials and
+data go, and nothing that comes late brings it back.
+Sources: https://plaid.com/docs/api/items/#webhooks and https://plaid.com/docs/errors/item/.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.errors import ProviderError
+from shared.domain.notification import NotificationKind
+
+CONSENT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
+"""How long before a consent ends its user is told, the latest first; from the first of them on it is pending."""
+
+REVOKED_CODE = "USER_PERMISSION_REVOKED"
+
+
+class StatusEvent(StrEnum):
+    """Something that may change a status."""
+
+    LOGIN_FAILED = "login_failed"  # Plaid or a webhook says that only the user can help, in Link
+    UNUSABLE = "unusable"  # the item will not work again
+    REVOKED = "revoked"  # the user took the permission away, at Plaid
+    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed goes on working
+    WORKING = "working"  # a call for data worked
+    REPAIRED = "repaired"  # the login was repaired, and Plaid reports no error
+    EXPIRATION_ANNOUNCED = "expiration_announced"  # Plaid says that the consent ends soon
+    EXPIRATION_NEAR = "expiration_near"  # we see that it does
+    EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed
+    DISCONNECT_ANNOUNCED = "disconnect_announced"
+    NEW_ACCOUNTS = "new_accounts"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an event makes of a status: the next one, and what the user is told, if anything."""
+
+    status: ItemStatus
+    tells: NotificationKind | None = None
+
+
+_G, _B, _E = ItemStatus.GOOD, ItemStatus.BAD, ItemStatus.ERROR
+_X, _D = ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT
+_Tell = NotificationKind
+
+TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
+    StatusEvent.LOGIN_FAILED: {
+        _G: Step(_B, _Tell.NEEDS_REPAIR),
+        _X: Step(_B, _Tell.NEEDS_REPAIR),
+        _D: Step(_B, _Tell.NEEDS_REPAIR),
+        _B: Step(_B),
+        _E: Step(_B, _Tell.NEEDS_REPAIR),  # Plaid knows the item after all
+    },
+    StatusEvent.UNUSABLE: {
+        _G: Step(_E, _Tell.NEEDS_RELINK),
+        _X: Step(_E, _Tell.NEEDS_RELINK),
+        _D: Step(_E, _Tell.NEEDS_RELINK),
+        _B: Step(_E, _Tell.NEEDS_RELINK),
+        _E: Step(_E),
+    },
+    StatusEvent.REVOKED: dict.fromkeys(ItemStatus, Step(_E, _Tell.REVOKED)),
+    StatusEvent.CONSENT_MISSING: {
+        _G: Step(_G, _Tell.NEEDS_REPAIR),
+        _X: Step(_X, _Tell.NEEDS_REPAIR),
+        _D: Step(_D, _Tell.NEEDS_REPAIR),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
+    StatusEvent.WORKING: {
+        _G: Step(_G),
+        _X: Step(_X),
+        _D: Step(_D),
+        _B: Step(_G, _Tell.REPAIRED),
+        _E: Step(_G, _Tell.REPAIRED),
+    },
+    StatusEvent.REPAIRED: {
+        _G: Step(_G),
+        _X: Step(_G),
+        _D: Step(_G),
+        _B: Step(_G, _Tell.REPAIRED),
+        _E: Step(_G, _Tell.REPAIRED),
+    },
+    # Between the two announcements the later one counts: Plaid's item carries neither as a state.
+    StatusEvent.EXPIRATION_ANNOUNCED: {
+        _G: Step(_X, _Tell.EXPIRING),
+        _X: Step(_X, _Tell.EXPIRING),
+        _D: Step(_X, _Tell.EXPIRING),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
+    StatusEvent.EXPIRATION_NEAR: {
+        _G: Step(_X, _Tell.EXPIRING),
+        _X: Step(_X, _Tell.EXPIRING),
+        _D: Step(_D, _Tell.EXPIRING),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
+    StatusEvent.EXPIRATION_MOVED: {_G: Step(_G), _X: Step(_G), _D: Step(_D), _B: Step(_B), _E: Step(_E)},
+    StatusEvent.DISCONNECT_ANNOUNCED: {
+        _G: Step(_D, _Tell.DISCONNECTING),
+        _X: Step(_D, _Tell.DISCONNECTING),
+        _D: Step(_D),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
+    StatusEvent.NEW_ACCOUNTS: {
+        _G: Step(_G, _Tell.NEW_ACCOUNTS),
+        _X: Step(_X, _Tell.NEW_ACCOUNTS),
+        _D: Step(_D, _Tell.NEW_ACCOUNTS),
+        _B: Step(_B, _Tell.NEW_ACCOUNTS),
+        _E: Step(_E),
+    },
+}
+
+_PENDING = (_X, _D)
+_FAULTS = (StatusEvent.LOGIN_FAILED, StatusEvent.UNUSABLE, StatusEvent.REVOKED, StatusEvent.CONSENT_MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A connection after an event, and what the user is told."""
+
+    connection: BankConnection
+    tells: NotificationKind | None
+
+    def fields(self, before: BankConnection) -> dict[str, Any]:
+        """The fields of the document that the event changed."""
+        after, old = self.connection.model_dump(), before.model_dump()
+        return {name: value for name, value in after.items() if value != old[name]}
+
+
+def event_of(error: ProviderError) -> StatusEvent | None:
+    """What an error of Plaid's does to the status; None for what is nobody's fault but an outage's, or ours."""
+    if error.error_code == REVOKED_CODE:
+        return StatusEvent.REVOKED
+    if error.item_status is ItemStatus.BAD:
+        return StatusEvent.LOGIN_FAILED
+    if error.item_status is ItemStatus.ERROR:
+        return StatusEvent.UNUSABLE
+    return StatusEvent.CONSENT_MISSING if error.action is not None else None
+
+
+def is_revoked(connection: BankConnection) -> bool:
+    """Whether its user took the permission away: the end of it."""
+    return connection.status is ItemStatus.ERROR and connection.error_code == REVOKED_CODE
+
+
+def after(
+    connection: BankConnection, event: StatusEvent, *, now: datetime, error: ProviderError | None = None
+) -> Change:
+    """The connection after an event, with its status, error and action.
+
+    Args:
+        connection: As it is.
+        event: What happened.
+        now: The present.
+        error: Plaid's error, where the event is one.
+    """
+    if is_revoked(connection):
+        return Change(connection, None)
+    step = TABLE[event][connection.status]
+    changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
+    if changed != connection:
+        changed = changed.model_copy(update={"updated_at": now})
+    return Change(changed, step.tells)
+
+
+def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:
+    """Which of the warnings a consent's end calls for now: the latest whose time has come, or None."""
+    if expires is None:
+        return None
+    return next((ahead for ahead in CONSENT_WARNINGS if expires - now <= ahead), None)
+
+
+def _changes(
+    connection: BankConnection, event: StatusEvent, status: ItemStatus, *, error: ProviderError | None, now: datetime
+) -> dict[str, Any]:
+    healed = event is StatusEvent.REPAIRED or (event is StatusEvent.WORKING and connection.error_code is not None)
+    if healed:
+        near = warning_due(connection.consent_expiration_time, now=now) is not None
+        if event is StatusEvent.WORKING and status is ItemStatus.GOOD and near:
+            status = ItemStatus.PENDING_EXPIRATION
+        action = Action.RECONNECT if status in _PENDING else None
+        return {"status": status, "action": action, "error_type": None, "error_code": None}
+    if event in _FAULTS:
+        if event is StatusEvent.CONSENT_MISSING and status in (ItemStatus.BAD, ItemStatus.ERROR):
+            return {}
+        default = Action.RELINK if status is ItemStatus.ERROR else Action.RECONNECT
+        return {
+            "status": status,
+            "action": (error and error.action) or default,
+            "error_type": error and error.error_type,
+            "error_code": error and error.error_code,
+        }
+    if status in (ItemStatus.BAD, ItemStatus.ERROR):
+        return {}
+    if event is StatusEvent.NEW_ACCOUNTS:
+        return {"action": connection.action or Action.SELECT_ACCOUNTS}
+    if status is connection.status:
+        return {}
+    return {"status": status, "action": Action.RECONNECT if status in _PENDING else None}

@@ -1,0 +1,254 @@
+"""What Plaid says about an item now decides a connection's status; a webhook, or a day that has passed, only asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from shared.domain import status
+from shared.domain.audit import Actor
+from shared.domain.connection import BankConnection, ItemStatus
+from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.progress import ErrorSummary, SyncStatus
+from shared.domain.status import StatusEvent
+from shared.domain.sync_state import SyncState
+from shared.domain.webhook import Meaning, Webhook
+from shared.log import log
+from shared.ports import Bank, Connections, ItemFacts, SyncQueue, Syncs, Vault, Writes
+from shared.usecases.enqueue import enqueue
+from shared.usecases.record_status import StatusRecorder
+
+MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
+A_DAY = timedelta(days=1)
+A_WHILE = timedelta(hours=1)  # in which a webhook should have come
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the truth makes of a connection: an event, and what else is to be done."""
+
+    event: StatusEvent | None = None
+    error: ProviderError | None = None
+    renewal: bool = False  # see StatusRecorder.event
+    learnt: dict[str, Any] | None = None
+    sync: bool = False
+    accounts_anew: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemCheck:
+    """Reads an item at Plaid, and commits what follows from it, under the sync state's one lock.
+
+    The item is read after the state, and what it says is committed only if the state has not changed since: of two
+    checks at once, the one with the older answer starts again.
+    """
+
+    connections: Connections
+    syncs: Syncs
+    bank: Bank
+    vault: Vault
+    queue: SyncQueue
+    recorder: StatusRecorder
+
+    def by_webhook(self, connection_id: str, webhook: Webhook, *, delivery_id: str) -> None:
+        """An ITEM webhook came, and is settled in the commit of its effect.
+
+        Raises:
+            ProviderError: Plaid did not answer: nothing was changed, try again.
+            Unavailable: The connection is busy: try again.
+        """
+        self._check(
+            connection_id,
+            lambda connection, facts: _told(connection, facts, webhook),
+            actor=Actor.PROVIDER,
+            handled=(delivery_id,),
+        )
+
+    def by_user(self, connection: BankConnection) -> BankConnection | None:
+        """Link's update mode succeeded, says the app: the status is what Plaid says. None if the connection is gone.
+
+        Raises:
+            ProviderError: Plaid did not answer: nothing was changed.
+            Unavailable: The connection is busy: try again.
+        """
+        return self._check(connection.connection_id, _repaired, actor=Actor.USER)
+
+    def by_day(self, connection_id: str) -> BankConnection | None:
+        """A day has passed: what no webhook told us.
+
+        Raises:
+            ProviderError: Plaid did not answer: nothing was changed.
+            Unavailable: The connection is busy: try again.
+        """
+        return self._check(connection_id, self._unasked, actor=Actor.BACKEND)
+
+    def revoke(self, connection_id: str, error: ProviderError, *, delivery_id: str) -> None:
+        """The user took the permission away: final, whatever Plaid says later; nothing is asked.
+
+        Raises:
+            Unavailable: The connection is busy: try again.
+        """
+        self._commit(
+            connection_id,
+            lambda _: Finding(event=StatusEvent.REVOKED, error=error),
+            actor=Actor.PROVIDER,
+            handled=(delivery_id,),
+        )
+
+    def _check(
+        self,
+        connection_id: str,
+        decide: Callable[[BankConnection, ItemFacts], Finding],
+        *,
+        actor: Actor,
+        handled: tuple[str, ...] = (),
+    ) -> BankConnection | None:
+        def ask(connection: BankConnection) -> Finding:
+            facts = self._truth(connection)
+            return Finding() if facts is None else decide(connection, facts)
+
+        return self._commit(connection_id, ask, actor=actor, handled=handled)
+
+    def _commit(
+        self,
+        connection_id: str,
+        decide: Callable[[BankConnection], Finding],
+        *,
+        actor: Actor,
+        handled: tuple[str, ...],
+    ) -> BankConnection | None:
+        for _ in range(MAX_TRIES):
+            loaded = self.syncs.load(connection_id)
+            connection = self.connections.find(connection_id)
+            if loaded is None or connection is None:
+                return None
+            finding = Finding() if status.is_revoked(connection) else decide(connection)
+            after, writes = self._effect(connection, finding, actor=actor)
+            state = self._state_after(loaded.state, connection, after, finding)
+            writes = replace(writes, handled=handled)
+            if state == loaded.state and writes == Writes():
+                return after
+            try:
+                self.syncs.save(state, expected=loaded.version, writes=writes)
+            except Conflict:
+                continue
+            self._log(connection, after)
+            if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
+                enqueue(self.queue, connection_id, name=f"{connection_id}-q{state.requested}")
+            return after
+        raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+
+    def _truth(self, connection: BankConnection) -> ItemFacts | None:
+        """What Plaid says; an item that is gone is a truth, too. None without credentials: it is being removed."""
+        sealed = self.connections.credentials(connection.connection_id)
+        if sealed is None:
+            return None
+        token = self.vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection.connection_id)
+        try:
+            return self.bank.item(token)
+        except ProviderError as error:
+            if error.error_code == "INVALID_ACCESS_TOKEN":
+                raise error.as_ours() from None  # wrong keys of ours look just like this
+            if error.fault not in (Fault.USER, Fault.TERMINAL):
+                raise
+            return ItemFacts(
+                item_id=connection.item_id,
+                institution_id=connection.institution_id,
+                institution_name=connection.institution_name,
+                webhook_url=None,
+                consent_expiration_time=connection.consent_expiration_time,
+                error=error,
+            )
+
+    def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
+        if finding.event is None:
+            return connection, Writes()
+        recorded = self.recorder.event(
+            connection.connection_id,
+            finding.event,
+            actor=actor,
+            error=finding.error,
+            learnt=finding.learnt,
+            renewal=finding.renewal,
+        )
+        return recorded or (connection, Writes())
+
+    def _state_after(
+        self, state: SyncState, before: BankConnection, after: BankConnection, finding: Finding
+    ) -> SyncState:
+        now = self.recorder.clock.now()
+        if finding.event is StatusEvent.REVOKED and finding.error is not None:
+            return state.stop(now=now, error=ErrorSummary.of(finding.error))
+        changed = state.concerned(after.error_code is not None) if after != before else state
+        if finding.accounts_anew:
+            changed = changed.read_accounts_anew()
+        return changed.request(now=now) if finding.sync else changed
+
+    def _unasked(self, connection: BankConnection, facts: ItemFacts) -> Finding:
+        """What the day has brought: a consent that ends soon, an error, a repair, or webhooks that never came."""
+        overslept = _overslept(connection, facts)
+        if overslept:
+            log.warning("webhook.missing", connection_id=connection.connection_id)
+        if (fault := _fault(facts)) is not None:
+            return fault
+        learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
+        # Whether a login works again is for the data to say: the item may look well, and its data not come.
+        needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
+        if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
+            return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
+        moved = connection.status is ItemStatus.PENDING_EXPIRATION and facts.consent_expiration_time is not None
+        return Finding(event=StatusEvent.EXPIRATION_MOVED if moved else None, learnt=learnt, sync=needs_sync)
+
+    def _log(self, before: BankConnection, after: BankConnection) -> None:
+        if before.status is not after.status:
+            log.info(
+                "connection.status",
+                connection_id=after.connection_id,
+                before=before.status,
+                after=after.status,
+                error_code=after.error_code,
+            )
+
+
+def _fault(facts: ItemFacts) -> Finding | None:
+    event = status.event_of(facts.error) if facts.error is not None else None
+    return Finding(event=event, error=facts.error) if event is not None else None
+
+
+def _repaired(_: BankConnection, facts: ItemFacts) -> Finding:
+    """Update mode succeeded. What it changed (accounts that came or went) is read by the sync that follows."""
+    learnt = {"consent_expiration_time": facts.consent_expiration_time}
+    return _fault(facts) or Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+
+
+def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Finding:
+    """What a webhook says, as far as the item does not say otherwise: webhooks come late, twice, and out of order."""
+    if (fault := _fault(facts)) is not None:
+        return fault
+    ends = facts.consent_expiration_time
+    learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
+    match webhook.meaning:
+        case Meaning.LOGIN_ERROR:
+            return Finding(event=StatusEvent.WORKING, learnt=learnt, sync=True)
+        case Meaning.LOGIN_REPAIRED:
+            learnt = {"consent_expiration_time": ends}
+            return Finding(event=StatusEvent.REPAIRED, learnt=learnt, renewal=True, sync=True, accounts_anew=True)
+        case Meaning.EXPIRATION:
+            said = webhook.consent_expiration_time
+            if ends is not None and said is not None and ends - said > A_DAY:
+                return Finding(event=StatusEvent.EXPIRATION_MOVED, learnt=learnt)
+            learnt = {"consent_expiration_time": ends or said or connection.consent_expiration_time}
+            return Finding(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
+        case Meaning.DISCONNECT:
+            return Finding(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
+        case Meaning.NEW_ACCOUNTS:
+            return Finding(event=StatusEvent.NEW_ACCOUNTS, learnt=learnt)
+        case _:
+            return Finding()
+
+
+def _overslept(connection: BankConnection, facts: ItemFacts) -> bool:
+    """Whether Plaid has had news for longer than a webhook takes, and we have not asked since."""
+    if facts.last_update is None or connection.last_sync is None:
+        return False
+    return facts.last_update - connection.last_sync > A_WHILE

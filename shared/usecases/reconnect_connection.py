@@ -1,0 +1,33 @@
+"""The user went through Link's update mode: what does the bank say now?"""
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import FailedPrecondition
+from shared.ports import Connections
+from shared.usecases.check_item import ItemCheck
+from shared.usecases.request_sync import no_connection, owned
+
+
+def reconnect_connection(
+    connection_id: str, *, app_user_id: str, connections: Connections, check: ItemCheck
+) -> ItemStatus:
+    """Takes the status from Plaid's item, and syncs if it is well. Twice is harmless.
+
+    Returns:
+        The status: `good`, or what is still wrong.
+
+    Raises:
+        NotFound: No such connection, or somebody else's.
+        FailedPrecondition: It cannot be repaired: the user has to link anew.
+        ProviderError: Plaid did not answer: nothing was changed.
+    """
+    connection = owned(connections.find(connection_id), app_user_id)
+    if connection.status is ItemStatus.ERROR:
+        raise FailedPrecondition(
+            "this connection cannot be repaired: link the bank again",
+            code="relink_required",
+            connection_id=connection_id,
+        )
+    after = check.by_user(connection)
+    if after is None:
+        raise no_connection()
+    return after.status

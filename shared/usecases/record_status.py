@@ -1,0 +1,160 @@
+"""An event's effect on a connection, as what is to be written: the document, the audit entry, the notification."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain import status
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.connection import BankConnection
+from shared.domain.errors import ProviderError
+from shared.domain.link import usable_language
+from shared.domain.notification import Notification, NotificationKind, note_kept, notification
+from shared.domain.removal import Removal, RemovalReason
+from shared.domain.status import StatusEvent
+from shared.ports import Clock, Connections, Profiles, Writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRecorder:
+    """Makes the writes that belong to an event, so that one commit holds all of them.
+
+    The connection is read here, and whoever commits the writes compares the sync state that they read before: every
+    commit that touches a status is ordered by that one version.
+    """
+
+    connections: Connections
+    profiles: Profiles
+    clock: Clock
+
+    def event(
+        self,
+        connection_id: str,
+        event: StatusEvent,
+        *,
+        actor: Actor = Actor.PROVIDER,
+        error: ProviderError | None = None,
+        learnt: Mapping[str, Any] | None = None,
+        renewal: bool = False,
+    ) -> tuple[BankConnection, Writes] | None:
+        """The connection after an event, and what is to be written; None if there is no such connection.
+
+        Args:
+            connection_id: Whose.
+            event: What happened.
+            actor: Who caused it, for the audit log.
+            error: Plaid's error, where the event is one.
+            learnt: What Plaid said about the item besides: fields of the connection.
+            renewal: A consent that ends soon counts all the same: a repair elsewhere does not renew it.
+        """
+        before = self.connections.find(connection_id)
+        if before is None:
+            return None
+        now = self.clock.now()
+        known = before.model_copy(update=dict(learnt or {}))
+        change = status.after(known, event, now=now, error=error)
+        after, tells = change.connection, change.tells
+        if renewal and status.warning_due(after.consent_expiration_time, now=now) is not None:
+            after = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now).connection
+        fields = {n: v for n, v in after.model_dump().items() if v != before.model_dump()[n]}
+        if fields:
+            fields["updated_at"] = now
+        moved = (before.status, before.action, before.error_code) != (after.status, after.action, after.error_code)
+        writes = Writes(
+            connection=fields or None,
+            audit=(self._entry(before, after, event, actor, error),) if moved else (),
+            notifications=self._told(after, tells, moved=moved),
+            removal=self._revocation(after) if event is StatusEvent.REVOKED and moved else None,
+        )
+        return after, writes
+
+    def first_sync_done(self, connection_id: str) -> Notification | None:
+        """Tells the user that everything has arrived."""
+        connection = self.connections.find(connection_id)
+        return self._tell(connection, NotificationKind.FIRST_SYNC_DONE, connection_id) if connection else None
+
+    def note_kept(
+        self, connection_id: str, *, transaction_id: str, label: str, notes: dict[str, Any]
+    ) -> Notification | None:
+        """Tells the user what they had written on a transaction that went away; None if that is nothing."""
+        connection = self.connections.find(connection_id)
+        return note_kept(
+            connection_id=connection_id,
+            transaction_id=transaction_id,
+            label=label,
+            notes=notes,
+            bank=connection.institution_name if connection else None,
+            language=self._language(connection.app_user_id) if connection else None,
+            now=self.clock.now(),
+        )
+
+    def account_revoked(self, connection: BankConnection, account_id: str) -> Writes:
+        """What is written when a user takes the permission for one account away."""
+        entry = AuditEntry(
+            app_user_id=connection.app_user_id,
+            connection_id=connection.connection_id,
+            action=AuditAction.ACCOUNT_REVOKED,
+            actor=Actor.PROVIDER,
+            details={"account_id": account_id},
+            at=self.clock.now(),
+        )
+        told = self._tell(connection, NotificationKind.ACCOUNT_REVOKED, f"{connection.connection_id}-{account_id}")
+        return Writes(audit=(entry,), notifications=(told,))
+
+    def _entry(
+        self,
+        before: BankConnection,
+        after: BankConnection,
+        event: StatusEvent,
+        actor: Actor,
+        error: ProviderError | None,
+    ) -> AuditEntry:
+        details = {"event": event, "from": before.status, "to": after.status}
+        optional = {"error_code": after.error_code, "action": after.action}
+        return AuditEntry(
+            app_user_id=after.app_user_id,
+            connection_id=after.connection_id,
+            action=AuditAction.STATUS_CHANGED,
+            actor=actor,
+            details={n: str(v) for n, v in (details | optional).items() if v is not None},
+            request_id=error.request_id if error else None,
+            at=self.clock.now(),
+        )
+
+    def _told(self, after: BankConnection, tells: NotificationKind | None, *, moved: bool) -> tuple[Notification, ...]:
+        """Once per event: what a change tells is named by its moment, a warning by what it warns of."""
+        now = self.clock.now()
+        match tells:
+            case None:
+                return ()
+            case NotificationKind.EXPIRING:
+                expires = after.consent_expiration_time
+                ahead = status.warning_due(expires, now=now)
+                day = expires.date().isoformat() if expires else now.date().isoformat()
+                named = f"{after.connection_id}-{day}-{ahead.days if ahead else 0}"
+                return (self._tell(after, tells, named, day=day),)
+            case NotificationKind.NEW_ACCOUNTS:
+                return (self._tell(after, tells, f"{after.connection_id}-{now.date()}"),)
+            case _ if moved:
+                return (self._tell(after, tells, f"{after.connection_id}-{int(now.timestamp() * 1000)}"),)
+            case _:
+                return ()
+
+    def _tell(self, connection: BankConnection, kind: NotificationKind, event_id: str, **words: str) -> Notification:
+        return notification(
+            kind,
+            event_id=event_id,
+            connection_id=connection.connection_id,
+            bank=connection.institution_name,
+            language=self._language(connection.app_user_id),
+            now=self.clock.now(),
+            **words,
+        )
+
+    def _language(self, app_user_id: str) -> str | None:
+        return usable_language(self.profiles.find(app_user_id).language)
+
+    def _revocation(self, after: BankConnection) -> Removal:
+        """The data goes; the document stays, to say why."""
+        token = self.connections.credentials(after.connection_id)
+        return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now())

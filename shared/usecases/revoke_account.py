@@ -1,0 +1,60 @@
+"""A user took the permission for one account away: it goes, with all its transactions."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.sync_state import SyncState
+from shared.ports import Clock, Connections, Syncs, Writes
+from shared.usecases.record_status import StatusRecorder
+
+MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
+ROWS_AT_ONCE = 400
+
+
+def revoke_account(
+    connection_id: str,
+    account_id: str,
+    *,
+    connections: Connections,
+    syncs: Syncs,
+    recorder: StatusRecorder,
+    clock: Clock,
+) -> None:
+    """Removes an account. First what keeps its late rows out, then the rows in steps, at last the account itself.
+
+    A call that broke off is made again: until the last commit the account is still listed.
+
+    Raises:
+        Unavailable: The connection is busy: try again.
+    """
+    connection = connections.find(connection_id)
+    if connection is None or account_id not in connection.account_ids:
+        return
+
+    def save(writes: Callable[[], Writes], step: Callable[[SyncState], SyncState] = lambda state: state) -> None:
+        for _ in range(MAX_TRIES):
+            loaded = syncs.load(connection_id)
+            if loaded is None:
+                return
+            try:
+                syncs.save(step(loaded.state), expected=loaded.version, writes=writes())
+            except Conflict:
+                continue
+            return
+        raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+
+    save(Writes, lambda state: state.revoke_account(account_id))
+    ids = sorted(syncs.rows_of(connection_id, account_id))
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        some = ids[start : start + ROWS_AT_ONCE]
+        save(partial(_removals, syncs, connection_id, some))
+    left = tuple(i for i in connection.account_ids if i != account_id)
+    news = recorder.account_revoked(connection, account_id)
+    changes = {"account_ids": left, "updated_at": clock.now()}
+    save(lambda: replace(news, connection=changes, gone_accounts=(account_id,)))
+
+
+def _removals(syncs: Syncs, connection_id: str, ids: list[str]) -> Writes:
+    return Writes(removals=syncs.removals(connection_id, ids, successors={}))
