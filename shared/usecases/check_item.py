@@ -196,8 +196,7 @@ class ItemCheck:
         needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
         if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
             return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
-        moved = connection.status is ItemStatus.PENDING_EXPIRATION and facts.consent_expiration_time is not None
-        return Finding(event=StatusEvent.EXPIRATION_MOVED if moved else None, learnt=learnt, sync=needs_sync)
+        return Finding(event=StatusEvent.EXPIRATION_MOVED if learnt else None, learnt=learnt, sync=needs_sync)
 
     def _log(self, before: BankConnection, after: BankConnection) -> None:
         if before.status is not after.status:

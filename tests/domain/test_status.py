@@ -1,0 +1,153 @@
+"""What each event makes of each status: the whole table, written out once more, by hand, from the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.errors import ProviderError
+from shared.domain.notification import TEXTS, NotificationKind, notification
+from shared.domain.status import REVOKED_CODE, StatusEvent, after, event_of, is_revoked, warning_due
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+# event: good, bad, error, pending_expiration, pending_disconnect; each as status[/action][!notification]
+EXPECTED = """
+login_failed          bad/reconnect!needs_repair      bad/reconnect                bad/reconnect!needs_repair  bad/reconnect!needs_repair          bad/reconnect!needs_repair
+unusable              error/relink!needs_relink       error/relink!needs_relink    error/relink                error/relink!needs_relink           error/relink!needs_relink
+revoked               error/relink!revoked            error/relink!revoked         error/relink!revoked        error/relink!revoked                error/relink!revoked
+consent_missing       good/reconnect!needs_repair     bad/reconnect                error/relink                pending_expiration/reconnect!needs_repair  pending_disconnect/reconnect!needs_repair
+working               good                            good!repaired                good!repaired               pending_expiration/reconnect        pending_disconnect/reconnect
+repaired              good                            good!repaired                good!repaired               good                                good
+expiration_announced  pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_expiration/reconnect!expiring
+expiration_near       pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_disconnect/reconnect!expiring
+expiration_moved      good                            bad/reconnect                error/relink                good                                pending_disconnect/reconnect
+disconnect_announced  pending_disconnect/reconnect!disconnecting  bad/reconnect    error/relink                pending_disconnect/reconnect!disconnecting  pending_disconnect/reconnect
+new_accounts          good/select_accounts!new_accounts  bad/reconnect!new_accounts  error/relink              pending_expiration/reconnect!new_accounts  pending_disconnect/reconnect!new_accounts
+"""  # noqa: E501 (a table)
+ORDER = (
+    ItemStatus.GOOD,
+    ItemStatus.BAD,
+    ItemStatus.ERROR,
+    ItemStatus.PENDING_EXPIRATION,
+    ItemStatus.PENDING_DISCONNECT,
+)
+CASES = [
+    (StatusEvent(event), status, expected)
+    for event, *row in (line.split() for line in EXPECTED.strip().splitlines())
+    for status, expected in zip(ORDER, row, strict=True)
+]
+FAULTS = {
+    StatusEvent.LOGIN_FAILED: "ITEM_LOGIN_REQUIRED",
+    StatusEvent.UNUSABLE: "ITEM_NOT_FOUND",
+    StatusEvent.REVOKED: REVOKED_CODE,
+    StatusEvent.CONSENT_MISSING: "ADDITIONAL_CONSENT_REQUIRED",
+}
+
+
+def plaid_error(code: str) -> ProviderError:
+    return translated(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
+
+
+def connection(status: ItemStatus, **more: object) -> BankConnection:
+    """As events make it."""
+    faulty = {
+        ItemStatus.BAD: {"action": Action.RECONNECT, "error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED"},
+        ItemStatus.ERROR: {"action": Action.RELINK, "error_type": "ITEM_ERROR", "error_code": "ITEM_NOT_FOUND"},
+        ItemStatus.GOOD: {},
+    }.get(status, {"action": Action.RECONNECT})
+    plain = {
+        "connection_id": "c",
+        "app_user_id": "u",
+        "institution_id": "ins_1",
+        "item_id": "i",
+        "status": status,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return BankConnection.model_validate(plain | faulty | more)
+
+
+@pytest.mark.parametrize(("event", "status", "expected"), CASES)
+def test_the_table(event: StatusEvent, status: ItemStatus, expected: str) -> None:
+    error = plaid_error(FAULTS[event]) if event in FAULTS else None
+    change = after(connection(status), event, now=NOW, error=error)
+    found = change.connection.status.value
+    found += f"/{change.connection.action}" if change.connection.action else ""
+    found += f"!{change.tells}" if change.tells else ""
+    assert found == expected
+
+
+def test_every_event_is_in_the_table() -> None:
+    assert {(event, status) for event, status, _ in CASES} == {(e, s) for e in StatusEvent for s in ItemStatus}
+
+
+@pytest.mark.parametrize("status", ItemStatus)
+def test_an_error_is_named_as_long_as_it_lasts_and_not_longer(status: ItemStatus) -> None:
+    broken = after(connection(status), StatusEvent.LOGIN_FAILED, now=NOW, error=plaid_error("ITEM_LOCKED")).connection
+    assert (broken.error_type, broken.error_code) == ("ITEM_ERROR", "ITEM_LOCKED")
+    mended = after(broken, StatusEvent.WORKING, now=NOW).connection
+    assert (mended.error_type, mended.error_code, mended.action) == (None, None, None)
+
+
+def test_a_working_call_does_not_hide_a_consent_that_ends_soon() -> None:
+    soon = connection(ItemStatus.BAD, consent_expiration_time=NOW + timedelta(days=3))
+    assert after(soon, StatusEvent.WORKING, now=NOW).connection.status is ItemStatus.PENDING_EXPIRATION
+    far = connection(ItemStatus.BAD, consent_expiration_time=NOW + timedelta(days=90))
+    assert after(far, StatusEvent.WORKING, now=NOW).connection.status is ItemStatus.GOOD
+
+
+def test_a_working_call_keeps_the_offer_of_new_accounts_and_a_repair_takes_it() -> None:
+    offered = after(connection(ItemStatus.GOOD), StatusEvent.NEW_ACCOUNTS, now=NOW).connection
+    assert after(offered, StatusEvent.WORKING, now=NOW).connection.action is Action.SELECT_ACCOUNTS
+    assert after(offered, StatusEvent.REPAIRED, now=NOW).connection.action is None
+
+
+@pytest.mark.parametrize("event", StatusEvent)
+def test_what_was_revoked_stays_so(event: StatusEvent) -> None:
+    gone = after(
+        connection(ItemStatus.GOOD), StatusEvent.REVOKED, now=NOW, error=plaid_error("USER_PERMISSION_REVOKED")
+    ).connection
+    assert is_revoked(gone)
+    assert after(gone, event, now=NOW, error=plaid_error("ITEM_LOGIN_REQUIRED")).connection == gone
+
+
+def test_outages_and_our_own_faults_are_no_events() -> None:
+    for code in ("INSTITUTION_DOWN", "INSTITUTION_NOT_RESPONDING", "INTERNAL_SERVER_ERROR", "RATE_LIMIT", "NEW_CODE"):
+        assert event_of(plaid_error(code)) is None
+    assert event_of(plaid_error("INVALID_API_KEYS")) is None
+
+
+@pytest.mark.parametrize("code", sorted(BY_CODE))
+def test_every_error_of_a_login_has_an_event_and_no_other_has(code: str) -> None:
+    meaning = BY_CODE[code]
+    assert (event_of(plaid_error(code)) is not None) == (meaning.status is not None or meaning.action is not None)
+
+
+@pytest.mark.parametrize(("days", "expected"), [(15, None), (14, 14), (8, 14), (7, 7), (2, 7), (1, 1), (0, 1), (-3, 1)])
+def test_warnings_come_14_7_and_1_days_ahead(days: int, expected: int | None) -> None:
+    due = warning_due(NOW + timedelta(days=days), now=NOW)
+    assert due == (None if expected is None else timedelta(days=expected))
+
+
+def test_a_consent_without_an_end_needs_no_warning() -> None:
+    assert warning_due(None, now=NOW) is None
+
+
+@pytest.mark.parametrize("kind", NotificationKind)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_notification_has_its_words_in_every_language(kind: NotificationKind, language: str) -> None:
+    words = {"day": "2026-03-08", "label": "Coffee 3.50", "notes": "mine"}
+    told = notification(kind, event_id="1", connection_id="c", bank="First", language=language, now=NOW, **words)
+    assert told.title
+    assert "{" not in told.title + told.body
+    assert set(TEXTS[kind]) == {"en", "es"}
+    assert TEXTS[kind]["en"] != TEXTS[kind]["es"]
+
+
+def test_a_language_without_words_is_answered_in_english_and_a_bank_without_a_name_is_yours() -> None:
+    told = notification(NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW)
+    assert told.title == "Your bank works again"

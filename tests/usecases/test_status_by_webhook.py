@@ -1,0 +1,499 @@
+"""What webhooks and days do to a connection: the item's truth decides, in whatever order they come."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.errors import FailedPrecondition, Fault, NotFound, ProviderError
+from shared.domain.progress import SyncStatus
+from shared.ports import Profile
+from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.receive_webhook import receive_webhook
+from shared.usecases.reconnect_connection import reconnect_connection
+from shared.usecases.sweep_inbox import sweep_inbox
+from tests.fakes import FakeItem, account, problem, row
+from tests.usecases.conftest import ALICE, World
+
+_numbers = itertools.count()
+
+
+def login_required() -> ProviderError:
+    return problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+
+
+def not_found() -> ProviderError:
+    return problem(Fault.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+
+
+def receive(world: World, code: str, **body: Any) -> str:
+    """A webhook comes in, and is answered; its task waits."""
+    delivery = f"jwt-{next(_numbers)}"
+    world.clock.move(timedelta(seconds=1))
+    receive_webhook(
+        {"webhook_type": "ITEM", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
+        delivery=delivery,
+        environment="sandbox",
+        inbox=world.inbox,
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        tasks=world.queue,
+        clock=world.clock,
+    )
+    return delivery
+
+
+def handler(world: World) -> WebhookHandler:
+    return WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+
+
+def work(world: World) -> None:
+    """The queue delivers what waits."""
+    while world.queue.others:
+        function, payload = world.queue.others.pop(0)
+        assert function == "handlewebhook"
+        handler(world)(payload["delivery_id"])
+
+
+def tell(world: World, code: str, **body: Any) -> BankConnection:
+    receive(world, code, **body)
+    work(world)
+    return connection(world)
+
+
+def connection(world: World) -> BankConnection:
+    return world.store.connections["1"]
+
+
+def kinds(world: World) -> list[str]:
+    return [told.kind for told in world.store.notifications.values() if told.kind != "first_sync_done"]
+
+
+def breaks(item: FakeItem) -> None:
+    item.error = login_required()
+
+
+@pytest.fixture
+def item(world: World) -> FakeItem:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    return item
+
+
+def test_a_login_that_broke_is_bad_at_once_with_audit_entry_and_notification_in_one_commit(
+    world: World, item: FakeItem
+) -> None:
+    breaks(item)
+    before = len(world.store.commits)
+    told = tell(world, "ERROR", error={"error_code": "ITEM_LOGIN_REQUIRED"})
+    assert (told.status, told.action, told.error_code) == (ItemStatus.BAD, Action.RECONNECT, "ITEM_LOGIN_REQUIRED")
+    (_, writes), *more = world.store.commits[before:]
+    assert not more
+    assert writes.connection is not None
+    assert [entry.action for entry in writes.audit] == ["status_changed"]
+    assert [one.kind for one in writes.notifications] == ["needs_repair"]
+
+
+def test_a_repaired_login_is_good_at_once_and_syncs(world: World, item: FakeItem) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    item.error = None
+    item.add(row("t2"))
+    assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.GOOD
+    assert world.state().status is SyncStatus.PENDING
+    world.settle()
+    assert world.equals_truth()
+    assert kinds(world) == ["needs_repair", "repaired"]
+
+
+def test_a_late_error_does_not_break_what_was_repaired_and_a_late_repair_mends_nothing(
+    world: World, item: FakeItem
+) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    item.error = None
+    tell(world, "LOGIN_REPAIRED")
+    assert tell(world, "ERROR").status is ItemStatus.GOOD
+    breaks(item)
+    assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.BAD
+
+
+def test_a_webhook_that_comes_twice_tells_the_user_once(world: World, item: FakeItem) -> None:
+    breaks(item)
+    for _ in range(3):
+        tell(world, "ERROR")
+    item.error, ends = None, world.clock.at + timedelta(days=6)
+    item.consent_expiration_time = ends
+    for _ in range(3):
+        tell(world, "LOGIN_REPAIRED")
+        tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
+    assert kinds(world) == ["needs_repair", "repaired", "expiring"]
+
+
+def test_a_consent_that_ends_is_pending_until_it_is_renewed(world: World, item: FakeItem) -> None:
+    ends = world.clock.at + timedelta(days=6)
+    told = tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
+    assert (told.status, told.action) == (ItemStatus.PENDING_EXPIRATION, Action.RECONNECT)
+    assert told.consent_expiration_time == ends
+    world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
+    item.add(row("t2"))
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+    world.settle()
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION, "a working call hides nothing"
+    item.consent_expiration_time = world.clock.at + timedelta(days=180)
+    assert tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat()).status is ItemStatus.GOOD
+
+
+def test_a_disconnect_that_is_announced_is_pending_until_the_login_is_repaired(world: World, item: FakeItem) -> None:
+    assert tell(world, "PENDING_DISCONNECT").status is ItemStatus.PENDING_DISCONNECT
+    assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.GOOD
+
+
+def test_new_accounts_are_offered_and_the_status_stays(world: World, item: FakeItem) -> None:
+    told = tell(world, "NEW_ACCOUNTS_AVAILABLE")
+    assert (told.status, told.action) == (ItemStatus.GOOD, Action.SELECT_ACCOUNTS)
+    assert kinds(world) == ["new_accounts"]
+
+
+def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(world: World, item: FakeItem) -> None:
+    item.add(row("t2"))
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+
+    def revoke(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            tell(world, "USER_PERMISSION_REVOKED")
+
+    world.calls.before = revoke
+    world.sync()
+    gone = connection(world)
+    assert (gone.status, gone.action, gone.error_code) == (ItemStatus.ERROR, Action.RELINK, "USER_PERMISSION_REVOKED")
+    assert world.store.tombstones["1"].access_token is not None
+    assert set(world.rows()) == {"t1"}, "the run that was at work wrote nothing more"
+    assert world.state().status is SyncStatus.FAILED
+    for code in ("LOGIN_REPAIRED", "PENDING_EXPIRATION", "NEW_ACCOUNTS_AVAILABLE", "ERROR"):
+        assert tell(world, code) == gone
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    assert world.state().status is SyncStatus.FAILED
+    assert kinds(world) == ["revoked"]
+
+
+def test_a_revocation_that_a_call_reports_leaves_a_tombstone_too(world: World, item: FakeItem) -> None:
+    error = problem(Fault.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.bank.fail("changes", error)
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.sync()
+    assert connection(world).status is ItemStatus.ERROR
+    assert "1" in world.store.tombstones
+
+
+def test_a_revoked_account_goes_with_its_rows_and_they_do_not_come_back(world: World) -> None:
+    item = world.connected("1", row("t1"), row("s1", account_id="savings"))
+    item.accounts.append(account("savings"))
+    world.settle()
+    item.accounts.pop()
+    told = tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    assert told.account_ids == ("checking",)
+    assert set(world.rows()) == {"t1"}
+    item.add(row("s2", account_id="savings"), row("t2"))
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.settle()
+    assert set(world.rows()) == {"t1", "t2"}
+    assert set(world.store.account_rows["1"]) == {"checking"}
+    assert kinds(world) == ["account_revoked"]
+
+
+def test_an_account_that_nobody_has_is_not_revoked(world: World, item: FakeItem) -> None:
+    before = connection(world)
+    assert tell(world, "USER_ACCOUNT_REVOKED", account_id="nobody's") == before
+    assert tell(world, "USER_ACCOUNT_REVOKED") == before
+
+
+def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, item: FakeItem) -> None:
+    breaks(item)
+    receive(world, "ERROR")
+    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    with pytest.raises(ProviderError):
+        work(world)
+    assert connection(world).status is ItemStatus.GOOD
+    world.clock.move(timedelta(minutes=15))
+    assert sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 1
+    work(world)
+    assert connection(world).status is ItemStatus.BAD
+    assert sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 0
+
+
+def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> None:
+    world.bank.fail("item", not_found())
+    told = tell(world, "ERROR")
+    assert (told.status, told.action) == (ItemStatus.ERROR, Action.RELINK)
+
+
+def test_an_access_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
+    world: World, item: FakeItem
+) -> None:
+    dead = problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.bank.fail("item", dead)
+    with pytest.raises(ProviderError):
+        tell(world, "ERROR")
+    assert connection(world).status is ItemStatus.GOOD
+
+
+def test_of_a_connection_s_webhooks_the_first_to_come_is_handled_first(world: World, item: FakeItem) -> None:
+    receive(world, "PENDING_DISCONNECT")
+    receive(world, "LOGIN_REPAIRED")
+    world.queue.others.reverse()
+    work(world)
+    assert connection(world).status is ItemStatus.GOOD
+
+
+def test_of_two_checks_at_once_the_one_with_the_older_answer_starts_again(world: World, item: FakeItem) -> None:
+    breaks(item)
+    receive(world, "ERROR")
+
+    def repair_meanwhile(name: str) -> None:
+        if name == "store.save":
+            world.calls.before = None
+            item.error = None
+            receive(world, "LOGIN_REPAIRED")
+            handler(world).handle(list(world.inbox.deliveries.values())[-1])
+
+    world.calls.before = repair_meanwhile
+    work(world)
+    assert connection(world).status is ItemStatus.GOOD
+
+
+def test_a_run_that_began_before_the_login_broke_does_not_heal_it(world: World, item: FakeItem) -> None:
+    item.add(row("t2"))
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+
+    def break_meanwhile(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            breaks(item)
+            tell(world, "ERROR")
+
+    world.calls.before = break_meanwhile
+    world.sync()
+    assert connection(world).status is ItemStatus.BAD
+    item.error = None
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.settle()
+    assert connection(world).status is ItemStatus.GOOD, "the next one that works does"
+
+
+def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item: FakeItem) -> None:
+    began = world.clock.now()
+    breaks(item)
+    receive(world, "ERROR")
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.queue.others.clear()
+    world.inbox.settle(next(iter(world.inbox.deliveries)))
+    requested = world.state().requested
+    assert handler(world).replay(began, connection_id="other") == 0
+    assert handler(world).replay(began) == 2
+    assert connection(world).status is ItemStatus.BAD
+    assert world.state().requested == requested + 1
+
+
+def test_users_are_told_in_their_own_language(world: World, item: FakeItem) -> None:
+    world.profiles.profile = Profile(language="es-MX")
+    world.store.describe("1", {"institution_name": "Banco Uno"})
+    breaks(item)
+    tell(world, "ERROR")
+    assert [told.title for told in world.store.notifications.values()][-1] == "Banco Uno te necesita"
+
+
+def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None:
+    assert [told.kind for told in world.store.notifications.values()] == ["first_sync_done"]
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.settle()
+    assert len(world.store.notifications) == 1
+
+
+# -- reconnect --
+
+
+def reconnect(world: World, user: str = ALICE) -> ItemStatus:
+    return reconnect_connection("1", app_user_id=user, connections=world.store, check=world.check)
+
+
+def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    assert reconnect(world) is ItemStatus.BAD
+    item.error = None
+    assert reconnect(world) is ItemStatus.GOOD
+    assert reconnect(world) is ItemStatus.GOOD
+    assert world.state().status is SyncStatus.PENDING
+
+
+@pytest.mark.parametrize("code", ["PENDING_EXPIRATION", "PENDING_DISCONNECT"])
+def test_update_mode_clears_what_was_pending(world: World, item: FakeItem, code: str) -> None:
+    tell(world, code, consent_expiration_time=(world.clock.at + timedelta(days=5)).isoformat())
+    assert reconnect(world) is ItemStatus.GOOD
+    assert connection(world).action is None
+
+
+def test_update_mode_brings_new_accounts_and_takes_those_that_are_gone(world: World, item: FakeItem) -> None:
+    tell(world, "NEW_ACCOUNTS_AVAILABLE")
+    item.accounts[:] = [account("new")]
+    reconnect(world)
+    world.settle()
+    assert connection(world).account_ids == ("new",)
+    assert set(world.store.account_rows["1"]) == {"new"}
+    assert connection(world).action is None
+
+
+def test_while_plaid_is_down_a_reconnect_changes_nothing(world: World, item: FakeItem) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    before = connection(world)
+    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    with pytest.raises(ProviderError) as refused:
+        reconnect(world)
+    assert refused.value.http == 503
+    assert connection(world) == before
+
+
+def test_what_cannot_be_repaired_has_to_be_linked_anew(world: World, item: FakeItem) -> None:
+    world.bank.fail("item", not_found())
+    tell(world, "ERROR")
+    with pytest.raises(FailedPrecondition) as refused:
+        reconnect(world)
+    assert refused.value.code == "relink_required"
+
+
+def test_somebody_elses_connection_does_not_exist(world: World, item: FakeItem) -> None:
+    with pytest.raises(NotFound):
+        reconnect(world, "mallory")
+
+
+# -- a day has passed --
+
+
+def test_a_consent_is_warned_of_14_7_and_1_days_ahead_once_each(world: World, item: FakeItem) -> None:
+    item.consent_expiration_time = world.clock.at + timedelta(days=20)
+    for _ in range(20):
+        world.clock.move(timedelta(days=1))
+        for _ in range(2):
+            world.check.by_day("1")
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION
+    assert kinds(world) == ["expiring"] * 3
+    item.consent_expiration_time = world.clock.at + timedelta(days=180)
+    world.check.by_day("1")
+    assert connection(world).status is ItemStatus.GOOD
+
+
+def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem) -> None:
+    world.clock.move(timedelta(hours=5))
+    item.add(row("t2"))
+    item.last_update = world.clock.at - timedelta(hours=2)
+    world.check.by_day("1")
+    world.settle()
+    assert world.equals_truth()
+
+
+def test_a_quiet_day_changes_nothing(world: World, item: FakeItem) -> None:
+    commits = len(world.store.commits)
+    item.last_update = connection(world).last_sync
+    world.check.by_day("1")
+    assert len(world.store.commits) == commits
+
+
+def test_a_repair_that_no_webhook_told_us_of_is_found_by_its_data(world: World, item: FakeItem) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    item.error = None
+    world.check.by_day("1")
+    world.settle()
+    assert connection(world).status is ItemStatus.GOOD
+
+
+# -- any order --
+
+HAPPENINGS = st.sampled_from(["break", "repair", "expire", "renew"])
+FATES = st.sampled_from(["at once", "late", "twice", "lost"])
+STORIES = st.lists(st.tuples(HAPPENINGS, FATES), max_size=8)
+
+
+@given(story=STORIES, shuffle=st.randoms(use_true_random=False))
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
+    story: list[tuple[str, str]], shuffle: Any
+) -> None:
+    world = World()
+    item = world.connected("1", row("t1"))
+    world.settle()
+    late: list[tuple[str, dict[str, Any]]] = []
+    for happening, fate in story:
+        code, body = happen(item, happening, now=world.clock.at)
+        if fate == "lost":
+            continue
+        if fate == "late":
+            late.append((code, body))
+            continue
+        for _ in range(2 if fate == "twice" else 1):
+            tell(world, code, **body)
+    shuffle.shuffle(late)
+    for code, body in late:
+        tell(world, code, **body)
+    if item.error is None:
+        world.settle()
+    world.check.by_day("1")
+    if item.error is None:
+        world.settle()
+    assert connection(world).status is truth(item)
+    chain = world.store.audit[ALICE]
+    moves = [(e.details["from"], e.details["to"]) for e in chain if e.action == "status_changed"]
+    assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), "the audit tells the story"
+
+
+def happen(item: FakeItem, happening: str, *, now: datetime) -> tuple[str, dict[str, Any]]:
+    match happening:
+        case "break":
+            breaks(item)
+            return "ERROR", {"error": {"error_code": "ITEM_LOGIN_REQUIRED"}}
+        case "repair":
+            item.error = None
+            return "LOGIN_REPAIRED", {}
+        case "expire":
+            item.consent_expiration_time = now + timedelta(days=6)
+            return "PENDING_EXPIRATION", {"consent_expiration_time": item.consent_expiration_time.isoformat()}
+        case _:
+            item.consent_expiration_time, item.error = now + timedelta(days=180), None
+            return "LOGIN_REPAIRED", {}
+
+
+def truth(item: FakeItem) -> ItemStatus:
+    if item.error is not None:
+        return ItemStatus.BAD
+    ends = item.consent_expiration_time
+    soon = ends is not None and ends.year == 2026 and ends.month < 5
+    return ItemStatus.PENDING_EXPIRATION if soon else ItemStatus.GOOD
+
+
+@given(codes=st.lists(st.sampled_from(["PENDING_DISCONNECT", "LOGIN_REPAIRED", "PENDING_EXPIRATION"]), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_of_what_the_item_does_not_say_the_last_that_was_delivered_counts(codes: list[str]) -> None:
+    world = World()
+    world.connected("1", row("t1"))
+    world.settle()
+    for code in codes:
+        tell(world, code)
+    assert (
+        connection(world).status
+        == {
+            "PENDING_DISCONNECT": ItemStatus.PENDING_DISCONNECT,
+            "LOGIN_REPAIRED": ItemStatus.GOOD,
+            "PENDING_EXPIRATION": ItemStatus.PENDING_EXPIRATION,
+        }[codes[-1]]
+    )
