@@ -18,7 +18,10 @@ FUNCTIONS = (
     "on_connection_created",
     "synctransactions",
     "handlewebhook",
+    "checkitem",
+    "checkitems",
     "schedule_syncs",
+    "monitor_connections",
 )
 
 # One worker with few threads serves an instance, so more concurrent requests than these would only queue in it.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.plaid_webhooks import WebhookVerifier
     from shared.usecases.check_item import ItemCheck
     from shared.usecases.handle_webhook import WebhookHandler
+    from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
 
 Made = TypeVar("Made")
@@ -195,6 +196,13 @@ def webhook_handler() -> "WebhookHandler":
     from shared.usecases.handle_webhook import WebhookHandler
 
     return WebhookHandler(inbox=inbox(), check=item_check(), clock=clock())
+
+
+def connections_monitor() -> "ConnectionsMonitor":
+    """Looks at every connection, once a day."""
+    from shared.usecases.monitor_connections import ConnectionsMonitor
+
+    return ConnectionsMonitor(connections=connections(), tasks=tasks(), clock=clock(), erase_gone=lambda _: None)
 
 
 def for_welcome() -> dict[str, Any]:

@@ -63,7 +63,8 @@ class NewItem:
 class ItemFacts:
     """What Plaid says about an item; `accounts` is empty where only the item was asked for.
 
-    `error` is what the item itself suffers from. `last_update` is when Plaid last read transactions at the bank.
+    `error` is what the item itself suffers from. `last_update` is when Plaid last read transactions at the bank, and
+    `last_webhook` when it last told us of something.
     """
 
     item_id: str
@@ -74,6 +75,7 @@ class ItemFacts:
     accounts: list[Account] = field(default_factory=list)
     error: ProviderError | None = None
     last_update: datetime | None = None
+    last_webhook: datetime | None = None
 
 
 class Bank(Protocol):
@@ -109,6 +111,7 @@ class TaskFunction(StrEnum):
 
     HANDLE_WEBHOOK = "handlewebhook"
     CHECK_ITEM = "checkitem"
+    CHECK_ITEMS = "checkitems"
     REMOVE_ITEM = "removeitem"
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
 
@@ -130,6 +133,9 @@ class Connections(Protocol):
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
     def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """Ids of connections and of their owners, in the order of the former, beginning after one."""
+
     def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
     def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
     def create(

@@ -156,6 +156,7 @@ class FakeItem:
     error: ProviderError | None = None  # what the item itself suffers from
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
+    last_webhook: datetime | None = None
     epoch: int = 0  # grows when data changes while it is paged
 
     def add(self, *rows: Transaction) -> None:
@@ -329,6 +330,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         accounts=item.accounts if with_accounts else [],
         error=None if with_accounts else item.error,
         last_update=item.last_update,
+        last_webhook=item.last_webhook,
     )
 
 
@@ -404,6 +406,10 @@ class FakeStore:
         return [
             c for c in self.connections.values() if c.app_user_id == app_user_id and c.institution_id == institution_id
         ]
+
+    def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
+        ids = sorted(i for i in self.connections if after is None or i > after)[:limit]
+        return [(i, self.connections[i].app_user_id) for i in ids]
 
     def accounts_of(self, connection_id: str) -> list[Account]:
         return list(self.account_rows.get(connection_id, {}).values())

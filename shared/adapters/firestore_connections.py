@@ -63,6 +63,13 @@ class FirestoreConnections:
         )
         return [c for c in map(_connection, query.stream()) if c is not None]
 
+    def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """One query; reads two fields of what it returns."""
+        query = self._client.collection(CONNECTIONS).select(["app_user_id"]).order_by("__name__").limit(limit)
+        if after is not None:
+            query = query.start_after({"__name__": self._client.document(CONNECTIONS, after)})
+        return [(snapshot.id, (snapshot.to_dict() or {})["app_user_id"]) for snapshot in query.stream()]
+
     def accounts_of(self, connection_id: str) -> list[Account]:
         """One query."""
         snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()

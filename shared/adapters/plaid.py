@@ -198,6 +198,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 
 def _facts(item: dict[str, Any], accounts: list[Any], status: dict[str, Any] | None = None) -> ItemFacts:
     transactions = (status or {}).get("transactions") or {}
+    webhook = (status or {}).get("last_webhook") or {}
     return ItemFacts(
         item_id=item["item_id"],
         institution_id=item.get("institution_id"),
@@ -207,4 +208,5 @@ def _facts(item: dict[str, Any], accounts: list[Any], status: dict[str, Any] | N
         accounts=accounts,
         error=said(item.get("error")),
         last_update=plaid_rows.moment(transactions.get("last_successful_update")),
+        last_webhook=plaid_rows.moment(webhook.get("sent_at")),
     )

@@ -248,6 +248,7 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Fin
 
 def _overslept(connection: BankConnection, facts: ItemFacts) -> bool:
     """Whether Plaid has had news for longer than a webhook takes, and we have not asked since."""
-    if facts.last_update is None or connection.last_sync is None:
-        return False
-    return facts.last_update - connection.last_sync > A_WHILE
+    if connection.last_sync is None:
+        return False  # the schedule sees to those that never synced
+    news = [moment for moment in (facts.last_update, facts.last_webhook) if moment is not None]
+    return any(moment - connection.last_sync > A_WHILE for moment in news)

@@ -72,6 +72,8 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "synctransactions",
         "reconnect_connection",
         "handlewebhook",
+        "checkitem",
+        "monitor_connections",
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET"}
 
@@ -82,6 +84,7 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     assert created["eventType"] == "google.cloud.firestore.document.v1.created"
     assert created["eventFilterPathPatterns"] == {"document": "bank_connections/{connection_id}"}
     assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
+    assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "every 24 hours"
     queue = endpoints["synctransactions"]["taskQueueTrigger"]
     # Each run stays below 50 calls a minute for its item; 2,500 are Plaid's limit for the client.
     assert queue["rateLimits"]["maxConcurrentDispatches"] * 50 <= 2500

@@ -1,0 +1,22 @@
+"""The task queue that looks at one connection, once a day."""
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.entry import guarded_task
+from shared.usecases.welcome_connection import welcome_connection
+
+
+@tasks_fn.on_task_dispatched(
+    secrets=["PLAID_SECRET"],
+    timeout_sec=120,
+    retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=30, max_backoff_seconds=3600, max_doublings=5),
+    # An item is asked twice a day; the whole round of all items is to leave room for what users do meanwhile.
+    rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
+)
+@guarded_task
+def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """Anything but a normal return makes the queue deliver the task again."""
+    connection_id = str(request.data["connection_id"])
+    container.item_check().by_day(connection_id)
+    welcome_connection(connection_id, **container.for_welcome())

@@ -1,0 +1,18 @@
+"""The task queue behind monitor_connections: a page of connections."""
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.entry import guarded_task
+
+
+@tasks_fn.on_task_dispatched(
+    timeout_sec=300,
+    retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=10, max_backoff_seconds=600, max_doublings=5),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=1, max_dispatches_per_second=1),
+)
+@guarded_task
+def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """Anything but a normal return makes the queue deliver the page again."""
+    after = request.data.get("after")
+    container.connections_monitor().page(str(after) if after else None)

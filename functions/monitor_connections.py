@@ -1,0 +1,13 @@
+"""Every day: consents that end, webhooks that never came, owners who are gone, exchanges that broke off."""
+
+from firebase_functions import scheduler_fn
+
+from shared import container
+from shared.entry import guarded_event
+
+
+@scheduler_fn.on_schedule(schedule="every 24 hours", secrets=["PLAID_SECRET"], timeout_sec=540)
+@guarded_event
+def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
+    """An extra turn is harmless."""
+    container.connections_monitor().begin()
