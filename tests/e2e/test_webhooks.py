@@ -1,0 +1,255 @@
+"""Every webhook that Plaid sends, sent by the simulator to the running stack: what it does to the connection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from emulators.client import User, sign_up
+from tests.e2e.bank import Bank, documents, wait_until
+from tests.firestore_rest import Json
+
+# Of the sheet (https://plaid.com/docs/api/webhooks/): acknowledged and kept, with nothing to do.
+QUIET: list[Json] = [
+    {"webhook_type": "TRANSACTIONS", "webhook_code": "DEFAULT_UPDATE", "error": None, "new_transactions": 3},
+    {"webhook_type": "TRANSACTIONS", "webhook_code": "TRANSACTIONS_REMOVED", "removed_transactions": ["T1"]},
+    {"webhook_type": "TRANSACTIONS", "webhook_code": "RECURRING_TRANSACTIONS_UPDATE", "account_ids": ["A1"]},
+    {"webhook_type": "ITEM", "webhook_code": "WEBHOOK_UPDATE_ACKNOWLEDGED", "new_webhook_url": "https://h/x"},
+    {"webhook_type": "HOLDINGS", "webhook_code": "DEFAULT_UPDATE", "new_holdings": 19, "updated_holdings": 0},
+    {"webhook_type": "INVESTMENTS_TRANSACTIONS", "webhook_code": "DEFAULT_UPDATE"},
+    {"webhook_type": "LIABILITIES", "webhook_code": "DEFAULT_UPDATE"},
+    {"webhook_type": "SOMETHING", "webhook_code": "OF_TOMORROW", "shape": [{"unheard": "of"}]},
+]
+
+
+@dataclass
+class Linked:
+    """A connection whose item the simulator can be told to do things to."""
+
+    bank: Bank
+    user: User
+    connection_id: str
+    item_id: str
+
+    def document(self) -> Json:
+        return self.bank.store(self.user).get(f"bank_connections/{self.connection_id}") or {}
+
+    def becomes(self, status: str, action: str | None = None) -> Json:
+        """Waits until the connection is so."""
+
+        def found() -> Json | None:
+            document = self.document()
+            return document if (document["status"], document.get("action")) == (status, action) else None
+
+        try:
+            document: Json = wait_until(f"{status}/{action}", found, within=60)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self.document()}") from None
+        return document
+
+    def stays(self, document: Json, seconds: float = 2.0) -> None:
+        time.sleep(seconds)
+        after = self.document()
+        assert {k: after[k] for k in ("status", "action", "error_code")} == {
+            k: document[k] for k in ("status", "action", "error_code")
+        }
+
+    def state(self, state: str, **more: object) -> None:
+        self.bank.control("POST", f"items/{self.item_id}/state", state=state, **more)
+
+    def webhook(self, code: str, kind: str = "ITEM", **more: object) -> None:
+        self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code, **more)
+
+    def fault(self, mode: str, code: str, **more: object) -> None:
+        self.bank.control("POST", "webhooks/faults", mode=mode, item_id=self.item_id, webhook_code=code, **more)
+
+    def notifications(self) -> list[str]:
+        answer = self.bank.writer(self.user).query("bank_notifications", parent=f"users/{self.user.uid}")
+        return sorted(d["kind"] for d in documents(answer) if d["kind"] != "first_sync_done")
+
+    def audit(self) -> list[Json]:
+        answer = self.bank.backend.query("bank_audit_entries", parent=f"bank_audit/{self.user.uid}")
+        return sorted(documents(answer), key=lambda entry: entry["seq"])
+
+    def inbox(self) -> list[Json]:
+        kept = documents(self.bank.backend.query("bank_webhook_inbox"))
+        return [delivery for delivery in kept if delivery.get("connection_id") == self.connection_id]
+
+
+@pytest.fixture
+def linked(bank: Bank) -> Linked:
+    """A fresh connection, in sync."""
+    user = sign_up(bank.http, bank.stack.ports)
+    login = json.dumps({"transactions": 12, "seed": 5})
+    made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+    bank.synced(user, made)
+    item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+    return Linked(bank, user, made, item_id)
+
+
+def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) -> None:
+    linked.state("login_required")
+    broken = linked.becomes("bad", "reconnect")
+    assert (broken["error_type"], broken["error_code"]) == ("ITEM_ERROR", "ITEM_LOGIN_REQUIRED")
+    repaired_at = datetime.now(UTC)
+    linked.state("healthy", announce=True)
+    good = linked.becomes("good")
+    assert good.get("error_code") is None
+    bank.synced(linked.user, linked.connection_id, after=repaired_at)
+    assert linked.notifications() == ["needs_repair", "repaired"]
+    moves = [entry["details"] for entry in linked.audit() if entry["action"] == "status_changed"]
+    assert [(move["from"], move["to"]) for move in moves] == [("good", "bad"), ("bad", "good")]
+    chain = linked.audit()
+    assert [entry["previous"] for entry in chain[1:]] == [entry["hash"] for entry in chain[:-1]]
+
+
+def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank, linked: Linked) -> None:
+    linked.state("expiring", in_seconds=6 * 86400)
+    pending = linked.becomes("pending_expiration", "reconnect")
+    left = pending["consent_expiration_time"] - datetime.now(UTC)
+    assert timedelta(days=5) < left < timedelta(days=7)
+    began = datetime.now(UTC)
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    bank.synced(linked.user, linked.connection_id, after=began)
+    linked.stays(pending, 0)
+    assert linked.notifications() == ["expiring"]
+
+
+def test_a_disconnect_is_announced_and_update_mode_clears_it(bank: Bank, linked: Linked) -> None:
+    linked.webhook("PENDING_DISCONNECT", reason="INSTITUTION_MIGRATION")
+    linked.becomes("pending_disconnect", "reconnect")
+    answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
+    assert (answer.status_code, answer.json()) == (200, {"status": "good"})
+    linked.becomes("good")
+    again = bank.call("reconnect_connection", {"connection_id": linked.connection_id}, linked.user)
+    assert again.json() == {"result": {"status": "good"}}
+
+
+def test_new_accounts_are_offered_chosen_in_update_mode_and_arrive(bank: Bank, linked: Linked) -> None:
+    before = set(linked.document()["account_ids"])
+    new = {"type": "depository", "subtype": "savings", "meta": {"name": "Rainy day"}, "starting_balance": 50}
+    bank.control("POST", f"items/{linked.item_id}/accounts", offer=[new])
+    linked.becomes("good", "select_accounts")
+    query = f"connect?connection_id={linked.connection_id}&account_selection=true"
+    link_token = bank.rest("GET", query, linked.user).json()["link_token"]
+    bank.control("POST", f"link/{link_token}/finish")
+    answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
+    assert answer.json() == {"status": "good"}
+    wait_until("the new account", lambda: len(set(linked.document()["account_ids"]) - before) == 1)
+    bank.follows(linked.user, linked.connection_id)
+    linked.becomes("good")
+
+
+def test_a_revoked_account_goes_with_its_transactions(bank: Bank, linked: Linked) -> None:
+    truth = bank.truth(linked.item_id)
+    gone = truth["transactions"][0]["account_id"]
+    bank.control("POST", f"items/{linked.item_id}/accounts", revoke=[gone])
+    wait_until("the account is gone", lambda: gone not in linked.document()["account_ids"])
+    bank.follows(linked.user, linked.connection_id)
+    assert linked.notifications() == ["account_revoked"]
+
+
+def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, linked: Linked) -> None:
+    linked.state("revoked")
+    gone = linked.becomes("error", "relink")
+    assert gone["error_code"] == "USER_PERMISSION_REVOKED"
+
+    def left() -> bool:
+        store, root = bank.behind, f"bank_connections/{linked.connection_id}"
+        accounts = documents(bank.backend.query("bank_accounts", parent=root))
+        credentials = store.get(f"bank_credentials/{linked.connection_id}")
+        return bool(accounts or bank.transactions(linked.user, parent=root) or credentials)
+
+    wait_until("the data is purged", lambda: not left())
+    answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
+    assert (answer.status_code, answer.json()["error"]["details"]["code"]) == (400, "relink_required")
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    linked.stays(gone)
+    assert not left()
+    assert linked.notifications() == ["revoked"]
+
+
+@pytest.mark.parametrize("code", ["INITIAL_UPDATE", "HISTORICAL_UPDATE", "SYNC_UPDATES_AVAILABLE"])
+def test_news_starts_a_sync_where_it_is_news(bank: Bank, linked: Linked, code: str) -> None:
+    before = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+    bank.control("POST", f"items/{linked.item_id}/transactions", add=[{"amount": 4.2, "name": "News"}], notify=False)
+    linked.webhook(code, "TRANSACTIONS", new_transactions=1)
+    if code == "SYNC_UPDATES_AVAILABLE":
+        bank.follows(linked.user, linked.connection_id)
+    else:  # the history is complete: these have nothing to say any more
+        wait_until("its delivery", lambda: any(d["body"]["webhook_code"] == code for d in linked.inbox()))
+        after = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+        assert after["requested"] == before["requested"]
+
+
+def test_codes_without_a_meaning_are_acknowledged_kept_once_and_change_nothing(bank: Bank, linked: Linked) -> None:
+    before, known = linked.document(), len(linked.inbox())
+    for body in QUIET:
+        bank.control("POST", f"items/{linked.item_id}/webhook", **body)
+    wait_until("all of them", lambda: len(linked.inbox()) == known + len(QUIET))
+    sent = bank.control("GET", f"webhooks?item_id={linked.item_id}")["webhooks"][-len(QUIET) :]
+    assert [webhook["outcomes"] for webhook in sent] == [[200]] * len(QUIET)
+    assert linked.document() == before
+
+
+@pytest.mark.parametrize("mode", ["duplicate", "reorder", "delay", "wrong_signature", "old_iat", "altered_body"])
+def test_however_a_webhook_is_delivered_the_status_ends_where_the_item_is(
+    bank: Bank, linked: Linked, mode: str
+) -> None:
+    more: dict[str, object] = {"seconds": 3} if mode == "delay" else {}
+    linked.fault(mode, "ERROR", **more)
+    linked.state("login_required")
+    linked.state("healthy", announce=True)
+    time.sleep(6)
+    settled = linked.becomes("good")
+    linked.state("login_required")
+    linked.becomes("bad", "reconnect")
+    linked.state("healthy", announce=True)
+    assert linked.becomes("good")["error_code"] == settled["error_code"]
+
+
+def test_what_was_told_by_a_dropped_webhook_is_found_by_the_day_s_round(bank: Bank, linked: Linked) -> None:
+    linked.fault("drop", "ERROR")
+    linked.state("login_required")
+    linked.stays(linked.document())
+    task = {"data": {"connection_id": linked.connection_id}}
+    bank.http.post(bank.function_url("checkitem"), json=task)
+    linked.becomes("bad", "reconnect")
+
+
+def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_nothing(bank: Bank, linked: Linked) -> None:
+    before, known = linked.document(), len(linked.inbox())
+    asked = _key_fetches(bank)
+    key = ec.generate_private_key(ec.SECP256R1())
+    rng = random.Random(7)
+    url = f"{bank.stack.ports.url('hosting')}/api/v1/bank/webhook"
+    body = json.dumps(
+        {"webhook_type": "ITEM", "webhook_code": "USER_PERMISSION_REVOKED", "item_id": linked.item_id}
+    ).encode()
+    answers = set()
+    for _ in range(500):
+        claims = {"iat": int(time.time()), "request_body_sha256": hashlib.sha256(body).hexdigest()}
+        kid = str(uuid.UUID(int=rng.getrandbits(128)))
+        signed = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid})
+        headers = {"Plaid-Verification": signed, "Content-Type": "application/json"}
+        answers.add(bank.http.post(url, content=body, headers=headers).status_code)
+    assert answers <= {401, 503}
+    assert _key_fetches(bank) - asked <= 12
+    assert linked.document() == before
+    assert len(linked.inbox()) == known
+
+
+def _key_fetches(bank: Bank) -> int:
+    counters: dict[str, Any] = bank.control("GET", "counters")
+    calls: int = counters["endpoints"].get("/webhook_verification_key/get", 0)
+    return calls
