@@ -16,6 +16,7 @@ FUNCTIONS = (
     "plaid_webhook",
     "api_not_found",
     "on_connection_created",
+    "on_notification_created",
     "synctransactions",
     "handlewebhook",
     "checkitem",

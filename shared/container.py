@@ -160,6 +160,22 @@ def profiles() -> ports.Profiles:
 
 
 @once
+def pushes() -> ports.Pushes:
+    """Push messages, and the devices they go to."""
+    from shared.adapters.firestore_pushes import FirestorePushes
+
+    return FirestorePushes(firestore_client())
+
+
+@once
+def messaging() -> ports.Messaging:
+    """Firebase Cloud Messaging."""
+    from shared.adapters.messaging import messaging_for
+
+    return messaging_for(settings())
+
+
+@once
 def limits() -> ports.Limits:
     """Rate limits."""
     from shared.adapters.firestore_limits import FirestoreLimits

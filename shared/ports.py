@@ -13,6 +13,7 @@ from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.push import PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
@@ -339,3 +340,23 @@ class Callers(Protocol):
             Unauthenticated: It does not; or the user is disabled, or signed out everywhere since.
             Unavailable: Firebase could not be asked.
         """
+
+
+class Pushes(Protocol):
+    """Which push messages were sent, and the devices of a user."""
+
+    def tokens(self, app_user_id: str) -> object:
+        """The devices' tokens as the user's app wrote them: anything at all."""
+
+    def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
+        """Notes that a message is being sent, for good; False if that was noted before."""
+
+    def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
+        """Takes these tokens, and no others, from the user's document."""
+
+
+class Messaging(Protocol):
+    """Push messages to devices."""
+
+    def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
+        """Tries once per token, of which there is at least one; what became of each, in their order. Never raises."""

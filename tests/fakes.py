@@ -27,6 +27,7 @@ from shared.domain.errors import (
 from shared.domain.exchange import Intent
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.push import Fate, PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
@@ -657,3 +658,43 @@ class FakeInbox:
 
     def _in_order(self) -> list[Delivery]:
         return sorted(self.deliveries.values(), key=lambda d: d.received_at)
+
+
+class FakePushes:
+    """Claims, and what users' apps wrote of their devices."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, Any] = {}  # by user
+        self.claims: set[tuple[str, str]] = set()
+
+    def tokens(self, app_user_id: str) -> object:
+        return self.written.get(app_user_id)
+
+    def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
+        new = (app_user_id, notification_id) not in self.claims
+        self.claims.add((app_user_id, notification_id))
+        return new
+
+    def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
+        if app_user_id in self.written:
+            self.written[app_user_id] = [token for token in self.written[app_user_id] if token not in tokens]
+
+
+class FakeMessaging:
+    """Devices that take every message, but for those whose answers were ordered."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, PushMessage]] = []  # what arrived, by token
+        self.tries: list[tuple[str, ...]] = []
+        self.answers: dict[str, list[Receipt]] = {}  # by token, one after the other; the last one stays
+
+    def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
+        self.tries.append(tuple(tokens))
+        return [self._answer(message, token) for token in tokens]
+
+    def _answer(self, message: PushMessage, token: str) -> Receipt:
+        ordered = self.answers.get(token) or [Receipt(Fate.SENT)]
+        receipt = ordered.pop(0) if len(ordered) > 1 else ordered[0]
+        if receipt.fate is Fate.SENT:
+            self.sent.append((token, message))
+        return receipt

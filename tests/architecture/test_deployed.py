@@ -83,6 +83,9 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     created = endpoints["on_connection_created"]["eventTrigger"]
     assert created["eventType"] == "google.cloud.firestore.document.v1.created"
     assert created["eventFilterPathPatterns"] == {"document": "bank_connections/{connection_id}"}
+    told = endpoints["on_notification_created"]["eventTrigger"]
+    assert told["eventType"] == "google.cloud.firestore.document.v1.created"
+    assert told["eventFilterPathPatterns"] == {"document": "users/{uid}/bank_notifications/{notification_id}"}
     assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
     assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "every 24 hours"
     queue = endpoints["synctransactions"]["taskQueueTrigger"]

@@ -102,7 +102,7 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
     assert not any(entries("bank_sync_state", field) for field in decided)
 
 
-@pytest.mark.parametrize("collection", ["bank_exchange_intents", "bank_webhook_inbox", "bank_limits"])
+@pytest.mark.parametrize("collection", ["bank_exchange_intents", "bank_webhook_inbox", "bank_pushes", "bank_limits"])
 def test_what_has_had_its_day_is_removed_by_firestore(collection: str) -> None:
     assert OVERRIDES[(collection, "expires_at")] == {
         "collectionGroup": collection,

@@ -27,6 +27,7 @@ PRIVATE = (
     "bank_exchange_intents",
     "bank_webhook_inbox",
     "bank_limits",
+    "bank_pushes",
     "bank_audit_log",
     "bank_tombstones",
     "bank_a_name_of_tomorrow",

@@ -1,0 +1,34 @@
+"""A user was told something: their devices are, too."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from firebase_functions import firestore_fn
+
+from shared import container
+from shared.domain.push import PushMessage
+from shared.entry import guarded_event
+from shared.log import log
+from shared.usecases.send_push import send_push
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+@firestore_fn.on_document_created(document="users/{uid}/bank_notifications/{notification_id}", timeout_sec=300)
+@guarded_event
+def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
+    """Events are not delivered again: a push that is missed here is missed, but the notification is there to read."""
+    document = (event.data.to_dict() if event.data is not None else None) or {}
+    message = PushMessage.of(event.params["notification_id"], document)
+    if message is None:
+        log.warning("push.not_a_notification", notification_id=event.params["notification_id"])
+        return
+    send_push(
+        message,
+        app_user_id=event.params["uid"],
+        pushes=container.pushes(),
+        messaging=container.messaging(),
+        clock=container.clock(),
+        sleep=time.sleep,
+    )

@@ -1,0 +1,177 @@
+"""What the stories rely on in the port `Messaging`: the same tests over the fake, the local twin and the real adapter.
+
+The real one talks to a server on this machine that answers as FCM does; there is no emulator for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from google.auth.credentials import Credentials
+
+from shared.adapters.messaging import FirebaseMessaging, LocalMessaging, messaging_for
+from shared.domain.push import Fate, PushMessage, Receipt
+from shared.ports import Messaging
+from shared.settings import Settings
+from tests.fakes import FakeMessaging
+from tests.fcm import FcmServer, fcm_server
+
+MESSAGE = PushMessage(
+    notification_id="n1", kind="needs_repair", connection_id="c1", title="A Bank needs you", body="Log in again"
+)
+GONE = ("unregistered", "invalid", "invalid-field")
+LATER = {
+    "down": None,
+    "down-for-long": 3600,
+    "down-on-a-date": None,
+    "broken": None,
+    "too-fast": 37,
+    "proxy": None,
+    "cut-off": None,
+    "not-json": None,
+}
+REFUSED = ("too-big", "too-big-bare", "bad-data", "bad-both", "no-project", "other-sender", "no-right", "apns")
+
+
+class Standing(Credentials):
+    """What a service account has, without asking Google for it."""
+
+    def __init__(self, token: str = "of-the-service-account") -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.token = token
+
+    def refresh(self, request: object) -> None:
+        """Good for ever."""
+
+
+@pytest.fixture
+def server() -> Iterator[FcmServer]:
+    with fcm_server() as running:
+        yield running
+
+
+@pytest.fixture
+def real(server: FcmServer) -> FirebaseMessaging:
+    return FirebaseMessaging(project="some-project", credential=Standing(), address=server.address)
+
+
+def ordered() -> FakeMessaging:
+    """The fake, told to answer as the server does."""
+    fake = FakeMessaging()
+    fake.answers = {token: [Receipt(Fate.GONE, "x")] for token in GONE}
+    fake.answers |= {token: [Receipt(Fate.LATER, "x", wait)] for token, wait in LATER.items()}
+    fake.answers |= {token: [Receipt(Fate.REFUSED, "x")] for token in REFUSED}
+    return fake
+
+
+@pytest.fixture(params=["fake", "local", "real"])
+def messaging(request: pytest.FixtureRequest) -> Messaging:
+    match request.param:
+        case "fake":
+            return ordered()
+        case "local":
+            return LocalMessaging(Settings(project="demo-bank"))
+        case _:
+            return request.getfixturevalue("real")  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=["fake", "real"])
+def failing(request: pytest.FixtureRequest) -> Messaging:
+    """Those to which a device can be gone."""
+    return ordered() if request.param == "fake" else request.getfixturevalue("real")
+
+
+class TestContract:
+    def test_every_device_gets_its_receipt(self, messaging: Messaging) -> None:
+        assert messaging.send(MESSAGE, tokens=["a", "b", "c"]) == [Receipt(Fate.SENT)] * 3
+        assert messaging.send(MESSAGE, tokens=["a"]) == [Receipt(Fate.SENT)]
+
+    def test_receipts_come_in_the_order_of_the_tokens(self, failing: Messaging) -> None:
+        receipts = failing.send(MESSAGE, tokens=["unregistered", "a", "down", "too-big"])
+        assert [receipt.fate for receipt in receipts] == [Fate.GONE, Fate.SENT, Fate.LATER, Fate.REFUSED]
+
+    @pytest.mark.parametrize("token", GONE)
+    def test_a_token_that_is_no_devices_is_gone(self, failing: Messaging, token: str) -> None:
+        assert failing.send(MESSAGE, tokens=[token])[0].fate is Fate.GONE
+
+    @pytest.mark.parametrize(("token", "wait"), LATER.items())
+    def test_an_outage_is_for_later_with_the_time_that_is_asked_for(
+        self, failing: Messaging, token: str, wait: int | None
+    ) -> None:
+        receipt = failing.send(MESSAGE, tokens=[token])[0]
+        assert (receipt.fate, receipt.retry_after_seconds) == (Fate.LATER, wait)
+        assert receipt.error_code
+
+    @pytest.mark.parametrize("token", REFUSED)
+    def test_what_is_not_the_tokens_fault_does_not_make_it_gone(self, failing: Messaging, token: str) -> None:
+        receipt = failing.send(MESSAGE, tokens=[token])[0]
+        assert receipt.fate is Fate.REFUSED
+        assert receipt.error_code
+
+
+def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServer) -> None:
+    real.send(MESSAGE, tokens=["a", "b"])
+    assert server.paths == {"/v1/projects/some-project/messages:send"}
+    assert server.authorizations == {"Bearer of-the-service-account"}
+    tag = MESSAGE.collapse_id
+    assert len(tag) == 64
+    assert server.messages("a") == [
+        {
+            "token": "a",
+            "notification": {"title": "A Bank needs you", "body": "Log in again"},
+            "data": {"notification_id": "n1", "kind": "needs_repair", "connection_id": "c1"},
+            "android": {"notification": {"tag": tag}},
+            "apns": {"headers": {"apns-collapse-id": tag}},
+            "webpush": {"notification": {"tag": tag}},
+        }
+    ]
+
+
+@pytest.mark.parametrize("token", ["down-for-long", "too-fast", "broken"])
+def test_the_library_neither_waits_nor_tries_again_by_itself(
+    real: FirebaseMessaging, server: FcmServer, token: str
+) -> None:
+    started = time.monotonic()
+    real.send(MESSAGE, tokens=[token])
+    assert time.monotonic() - started < 5
+    assert len(server.messages(token)) == 1
+
+
+def test_an_answer_that_nobody_understands_is_no_crash(real: FirebaseMessaging) -> None:
+    assert real.send(MESSAGE, tokens=["nonsense"])[0].fate is Fate.LATER
+
+
+def test_without_credentials_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
+    messaging = FirebaseMessaging(project="some-project", address="http://127.0.0.1:1")
+    for _ in range(2):
+        assert messaging.send(MESSAGE, tokens=["a", "b"]) == [Receipt(Fate.LATER, "NO_ANSWER")] * 2
+
+
+def test_a_server_that_is_not_there_is_an_outage() -> None:
+    messaging = FirebaseMessaging(project="some-project", credential=Standing(), address="http://127.0.0.1:1")
+    assert messaging.send(MESSAGE, tokens=["a"])[0].fate is Fate.LATER
+
+
+def test_neither_tokens_nor_words_are_logged(
+    real: FirebaseMessaging, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="bank")
+    caplog.set_level(logging.INFO)
+    tokens = [f"{name}:secret-token" for name in (*GONE, *LATER, *REFUSED, "fine")]
+    real.send(MESSAGE, tokens=tokens)
+    LocalMessaging(Settings(project="demo-bank")).send(MESSAGE, tokens=tokens)
+    seen = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records) + "".join(capfd.readouterr())
+    assert "messaging.not_sent_locally" in seen
+    for secret in ("secret-token", MESSAGE.title, MESSAGE.body):
+        assert secret not in seen
+
+
+def test_the_twin_is_for_the_emulators_alone() -> None:
+    with pytest.raises(ValueError, match="real project"):
+        LocalMessaging(Settings(project="omnibutler"))
+    assert isinstance(messaging_for(Settings(project="omnibutler")), FirebaseMessaging)
+    assert isinstance(messaging_for(Settings(project="demo-bank")), LocalMessaging)
