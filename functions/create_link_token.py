@@ -49,6 +49,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
             country_codes=settings.country_codes,
             products=settings.products,
             webhook_url=settings.webhook_url,
+            plain_http=settings.plaid_env == "sandbox",
         ),
         bank=container.bank(),
         vault=container.vault(),

@@ -31,12 +31,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """What a link token is asked for. `access_token` makes it update mode."""
+    """What a link token is asked for. `access_token` makes it update mode.
+
+    For `products` data is fetched from the beginning; for `consent_products` the user only consents.
+    """
 
     app_user_id: str
     language: str
     country_codes: tuple[str, ...]
     products: tuple[str, ...] = ()
+    consent_products: tuple[str, ...] = ()
     webhook_url: str | None = None
     redirect_uri: str | None = None
     android_package_name: str | None = None

@@ -72,6 +72,8 @@ class PlaidBank:
                 body["transactions"] = {"days_requested": self._days_requested}
             if request.webhook_url:
                 body["webhook"] = request.webhook_url
+        if request.consent_products:
+            body["additional_consented_products"] = list(request.consent_products)
         if request.redirect_uri:
             body["redirect_uri"] = request.redirect_uri
         if request.android_package_name:
@@ -98,9 +100,11 @@ class PlaidBank:
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
         """https://plaid.com/docs/api/products/transactions/#transactionssync"""
-        body = {"access_token": access_token.reveal(), "count": PAGE_ROWS}
+        body: dict[str, Any] = {"access_token": access_token.reveal(), "count": PAGE_ROWS}
         if cursor:
             body["cursor"] = cursor
+        else:  # counts only where Link did not say it: for an item that was linked without transactions
+            body["options"] = {"days_requested": self._days_requested}
         raw = self._raw(self._api.transactions_sync, body, read_seconds=SYNC_READ_SECONDS)
         with _usable():
             return plaid_rows.page(_parsed(raw), size=len(raw))

@@ -3,10 +3,31 @@
 from dataclasses import dataclass, replace
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, ProviderError
-from shared.domain.link import usable_countries, usable_language
+from shared.domain.errors import BankError, FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.link import (
+    ACCOUNT_SELECTION_COUNTRIES,
+    TRANSACTIONS,
+    check_countries,
+    check_language,
+    check_products,
+    check_return,
+    usable_countries,
+    usable_language,
+)
 from shared.ports import Bank, Connections, LinkRequest, LinkToken, Profiles, Vault
 from shared.usecases.request_sync import owned
+
+# What Plaid refuses for our keys and our plan, whatever the app has chosen.
+OPERATORS = frozenset(
+    [
+        "INVALID_API_KEYS",
+        "UNAUTHORIZED_ENVIRONMENT",
+        "UNAUTHORIZED_ROUTE_ACCESS",
+        "CREDITS_EXHAUSTED",
+        "TRIAL_CONNECTION_LIMIT",
+        "ADDITION_LIMIT",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +48,26 @@ class LinkWish:
         chosen = (self.redirect_uri, self.android_package_name, self.language, self.country_codes, self.products)
         return self.account_selection or any(chosen)
 
+    def check(self, *, plain_http: bool) -> None:
+        """Raises InvalidArgument for what Plaid would refuse anyway."""
+        if self.language is not None:
+            check_language(self.language)
+        if self.country_codes is not None:
+            check_countries(self.country_codes)
+        if self.products is not None:
+            check_products(self.products, updating=self.connection_id is not None)
+        check_return(self.redirect_uri, self.android_package_name, plain_http=plain_http)
+
 
 @dataclass(frozen=True, slots=True)
 class LinkDefaults:
-    """What the operator set."""
+    """What the operator set. `plain_http`: redirect URIs may be http, as in the Sandbox."""
 
     language: str
     country_codes: tuple[str, ...]
     products: tuple[str, ...]
     webhook_url: str | None
+    plain_http: bool = False
 
 
 def create_link_token(
@@ -53,38 +85,82 @@ def create_link_token(
     Raises:
         NotFound: The connection does not exist or is somebody else's.
         FailedPrecondition: The connection will never work again: link anew, without naming it.
-        InvalidArgument: Plaid does not take what the app chose.
+        InvalidArgument: What the app chose cannot be asked for, or Plaid does not take it.
         ProviderError: Plaid refused otherwise.
     """
+    wish.check(plain_http=defaults.plain_http)
     profile = profiles.find(app_user_id)
     request = LinkRequest(
         app_user_id=app_user_id,
         # Users write their settings themselves: what Link does not know counts as not set.
         language=wish.language or usable_language(profile.language) or defaults.language,
-        country_codes=wish.country_codes or usable_countries(profile.country_codes) or defaults.country_codes,
+        country_codes=_unique(wish.country_codes) or usable_countries(profile.country_codes) or defaults.country_codes,
         redirect_uri=wish.redirect_uri,
         android_package_name=wish.android_package_name,
     )
     if wish.connection_id is None:
-        request = replace(request, products=wish.products or defaults.products, webhook_url=defaults.webhook_url)
+        request = _for_new_bank(request, wish, defaults)
     else:
-        connection = owned(connections.find(wish.connection_id), app_user_id)
-        sealed = connections.credentials(wish.connection_id)
-        if connection.status is ItemStatus.ERROR or sealed is None:
-            raise FailedPrecondition(
-                "this connection cannot be repaired: link the bank again",
-                code="relink_required",
-                connection_id=wish.connection_id,
-            )
-        # Plaid ignores the webhook in update mode, and refuses products.
-        request = replace(
-            request,
-            access_token=vault.open(sealed, app_user_id=app_user_id, connection_id=wish.connection_id),
-            account_selection=wish.account_selection,
-        )
+        request = _for_update(request, wish, wish.connection_id, vault=vault, connections=connections)
     try:
         return bank.create_link_token(request)
     except ProviderError as error:
-        if error.fault is Fault.CONFIGURATION and wish.chooses:
-            raise InvalidArgument("Plaid refused what was asked for", code="link_request_refused") from error
+        if (explained := _explained(error, wish)) is not None:
+            raise explained from error
         raise
+
+
+def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) -> LinkRequest:
+    """Whatever a bank is linked for, its transactions are synced: where they are not asked for, consent is."""
+    products = _unique(wish.products) or defaults.products
+    return replace(
+        request,
+        products=products,
+        consent_products=() if TRANSACTIONS in products else (TRANSACTIONS,),
+        webhook_url=defaults.webhook_url,
+    )
+
+
+def _for_update(
+    request: LinkRequest, wish: LinkWish, connection_id: str, *, vault: Vault, connections: Connections
+) -> LinkRequest:
+    """In update mode Plaid ignores the webhook, and takes no products but as more consent."""
+    connection = owned(connections.find(connection_id), request.app_user_id)
+    sealed = connections.credentials(connection_id)
+    if connection.status is ItemStatus.ERROR or sealed is None:
+        raise _relink(connection_id)
+    if wish.account_selection and not ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes):
+        raise InvalidArgument(
+            f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank anew",
+            code="invalid_input",
+            connection_id=connection_id,
+        )
+    return replace(
+        request,
+        access_token=vault.open(sealed, app_user_id=request.app_user_id, connection_id=connection_id),
+        account_selection=wish.account_selection,
+        consent_products=_unique(wish.products),
+    )
+
+
+def _explained(error: ProviderError, wish: LinkWish) -> BankError | None:
+    """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
+    if wish.connection_id is not None:
+        if error.error_code == "INVALID_ACCESS_TOKEN":
+            # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
+            return error.as_ours()
+        if error.fault is Fault.TERMINAL:
+            return _relink(wish.connection_id)
+    if error.fault is Fault.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
+        return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
+    return None
+
+
+def _relink(connection_id: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        "this connection cannot be repaired: link the bank again", code="relink_required", connection_id=connection_id
+    )
+
+
+def _unique(values: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values or ()))

@@ -226,7 +226,7 @@ def test_what_the_app_chose_and_plaid_refuses_is_the_apps_mistake(world: World) 
     refusal = problem(Fault.CONFIGURATION, "INVALID_FIELD")
     world.bank.fail("create_link_token", refusal, refusal)
     with pytest.raises(InvalidArgument) as refused:
-        link(world, LinkWish(language="xx"))
+        link(world, LinkWish(language="de"))
     assert refused.value.details()["plaid"] is not None
     with pytest.raises(ProviderError) as ours:
         link(world, LinkWish())

@@ -1,0 +1,233 @@
+"""A token that starts Link: what may be asked for, and what is asked of Plaid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
+from shared.ports import LinkRequest, Profile
+from shared.usecases.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
+from tests.fakes import FakeProfiles, problem
+from tests.usecases.conftest import ALICE, World
+
+
+def link(
+    world: World,
+    *,
+    profile: Profile = Profile(),  # noqa: B008
+    offers: tuple[str, ...] = ("transactions",),
+    plain_http: bool = False,
+    **wish: Any,
+) -> LinkRequest:
+    """What was asked of Plaid."""
+    create_link_token(
+        LinkWish(**wish),
+        app_user_id=ALICE,
+        defaults=LinkDefaults("en", ("US",), offers, "https://us.example/", plain_http=plain_http),
+        bank=world.bank,
+        vault=world.vault,
+        connections=world.store,
+        profiles=FakeProfiles(profile),
+    )
+    return world.bank.link_requests[-1]
+
+
+def refusal(world: World, **wish: Any) -> str:
+    """Why a wish is refused, before any call."""
+    with pytest.raises(InvalidArgument) as refused:
+        link(world, **wish)
+    assert refused.value.code == "invalid_input"
+    assert "bank.create_link_token" not in world.calls.log
+    return refused.value.message
+
+
+def test_a_new_bank_is_linked_for_the_products_and_told_where_webhooks_go(world: World) -> None:
+    request = link(world, offers=("transactions", "auth"))
+    assert (request.products, request.consent_products) == (("transactions", "auth"), ())
+    assert request.webhook_url == "https://us.example/"
+    assert request.access_token is None
+
+
+def test_where_transactions_are_not_among_the_products_the_user_consents_to_them(world: World) -> None:
+    request = link(world, products=("auth",))
+    assert (request.products, request.consent_products) == (("auth",), ("transactions",))
+
+
+def test_what_is_named_twice_is_asked_for_once(world: World) -> None:
+    assert link(world, country_codes=("US", "CA", "US")).country_codes == ("US", "CA")
+    assert link(world, products=("auth", "auth")).products == ("auth",)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_of_link_may_be_asked_for(world: World, language: str) -> None:
+    assert link(world, language=language).language == language
+
+
+def test_every_country_of_link_may_be_asked_for(world: World) -> None:
+    assert link(world, country_codes=tuple(sorted(COUNTRIES))).country_codes == tuple(sorted(COUNTRIES))
+
+
+@pytest.mark.parametrize("language", ["xx", "EN", "en-US", "", "eng"])
+def test_a_language_that_link_does_not_speak_is_refused(world: World, language: str) -> None:
+    assert "vi" in refusal(world, language=language)
+
+
+@pytest.mark.parametrize("countries", [("XX",), ("US", "XX"), ("us",), ("CH",)])
+def test_a_country_where_link_does_not_work_is_refused(world: World, countries: tuple[str, ...]) -> None:
+    assert refusal(world, country_codes=countries).startswith("country_codes:")
+
+
+def test_a_new_bank_may_be_linked_for_whatever_needs_no_more(world: World) -> None:
+    for product in PRODUCTS:
+        assert link(world, products=(product,)).products == (product,)
+
+
+@pytest.mark.parametrize(
+    "product",
+    ["balance", "recurring_transactions", "statements", "payment_initiation", "identity_verification", "nonsense"],
+)
+def test_what_link_cannot_be_asked_for_is_refused(world: World, product: str) -> None:
+    assert refusal(world, products=("transactions", product)).startswith("products: a bank can be linked for assets")
+
+
+def test_in_update_mode_products_are_more_consent(world: World) -> None:
+    world.connected()
+    request = link(world, products=("investments", "auth", "auth"), connection_id="1")
+    assert (request.products, request.consent_products) == ((), ("investments", "auth"))
+    for product in CONSENT_PRODUCTS:
+        assert link(world, products=(product,), connection_id="1").consent_products == (product,)
+
+
+@pytest.mark.parametrize("product", [*sorted(PRODUCTS - CONSENT_PRODUCTS), "balance", "statements"])
+def test_in_update_mode_what_cannot_be_added_is_refused(world: World, product: str) -> None:
+    world.connected()
+    assert refusal(world, products=(product,), connection_id="1").startswith("products: in update mode")
+
+
+def test_in_update_mode_no_consent_is_asked_for_that_nobody_wished(world: World) -> None:
+    world.connected()
+    request = link(world, connection_id="1")
+    assert (request.products, request.consent_products, request.webhook_url) == ((), (), None)
+
+
+@pytest.mark.parametrize("uri", ["https://app.example/", "https://app.example:8443/back/x%20y", "https://app.example"])
+def test_a_web_app_names_the_address_to_come_back_to(world: World, uri: str) -> None:
+    assert link(world, redirect_uri=uri).redirect_uri == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "not an address",
+        "",
+        "https://",
+        "https:///path",
+        "app.example/back",
+        "//app.example",
+        "ftp://app.example/",
+        "com.example.app://back",
+        "javascript:alert(1)",
+        "https://app.example/?with=query",
+        "https://app.example/?",
+        "https://app.example/#there",
+        "https://user:word@app.example/",
+        "https://app.example/a b",
+        "https://app.example/\n",
+        "https://app.example:port/",
+        "https://[::1",
+    ],
+)
+def test_an_address_that_plaid_would_not_take_is_refused(world: World, uri: str) -> None:
+    assert refusal(world, redirect_uri=uri, plain_http=True).startswith("redirect_uri:")
+
+
+def test_plain_http_is_for_the_sandbox(world: World) -> None:
+    assert "https" in refusal(world, redirect_uri="http://localhost:3000/")
+    assert link(world, redirect_uri="http://localhost:3000/", plain_http=True).redirect_uri == "http://localhost:3000/"
+
+
+def test_an_android_app_names_its_package(world: World) -> None:
+    assert link(world, android_package_name="com.example.the_app2").android_package_name == "com.example.the_app2"
+
+
+@pytest.mark.parametrize(
+    "name", ["app", "com.2example", "com..example", ".com.example", "com.exa mple", "com.é.app", ""]
+)
+def test_what_is_no_package_name_is_refused(world: World, name: str) -> None:
+    assert refusal(world, android_package_name=name).startswith("android_package_name:")
+
+
+def test_an_app_is_on_android_or_it_is_not(world: World) -> None:
+    why = refusal(world, redirect_uri="https://app.example/", android_package_name="com.example.app")
+    assert "android_package_name" in why
+
+
+def test_a_refused_value_is_not_repeated(world: World) -> None:
+    for field in ("language", "redirect_uri", "android_package_name"):
+        assert "public-sandbox" not in refusal(world, **{field: "public-sandbox-1"})
+
+
+def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> None:
+    world.connected()
+    assert link(world, connection_id="1", account_selection=True, country_codes=("CA",)).account_selection
+    elsewheres: list[dict[str, Any]] = [{"country_codes": ("GB",)}, {"profile": Profile(country_codes=["GB"])}]
+    for elsewhere in elsewheres:
+        asked = len(world.bank.link_requests)
+        with pytest.raises(InvalidArgument, match="account_selection") as refused:
+            link(world, connection_id="1", account_selection=True, **elsewhere)
+        assert refused.value.connection_id == "1"
+        assert len(world.bank.link_requests) == asked
+
+
+def test_a_connection_that_is_dead_here_is_not_repaired(world: World) -> None:
+    world.connected()
+    world.store.describe("1", {"status": ItemStatus.ERROR})
+    with pytest.raises(FailedPrecondition) as refused:
+        link(world, connection_id="1")
+    assert refused.value.details() == {"code": "relink_required", "connection_id": "1"}
+    assert world.bank.link_requests == []
+
+
+@pytest.mark.parametrize("code", ["ITEM_NOT_FOUND", "USER_PERMISSION_REVOKED"])
+def test_a_connection_that_is_dead_at_plaid_is_not_repaired(world: World, code: str) -> None:
+    world.connected()
+    world.bank.fail("create_link_token", problem(Fault.TERMINAL, code))
+    with pytest.raises(FailedPrecondition) as refused:
+        link(world, connection_id="1")
+    assert refused.value.status == "FAILED_PRECONDITION"
+    assert refused.value.details() == {
+        "code": "relink_required",
+        "connection_id": "1",
+        "plaid": {"error_type": "TEST", "error_code": code, "request_id": "r1"},
+    }
+
+
+def test_a_token_that_plaid_does_not_know_is_first_taken_for_wrong_keys_of_ours(world: World) -> None:
+    world.connected()
+    world.bank.fail("create_link_token", problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN"))
+    with pytest.raises(ProviderError) as ours:
+        link(world, connection_id="1")
+    assert ours.value.status == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("code", sorted(OPERATORS))
+def test_what_is_wrong_with_our_keys_or_plan_is_never_the_apps_mistake(world: World, code: str) -> None:
+    world.bank.fail("create_link_token", problem(Fault.CONFIGURATION, code))
+    with pytest.raises(ProviderError) as ours:
+        link(world, language="de")
+    assert ours.value.status == "UNAVAILABLE"
+
+
+def test_an_outage_is_an_outage_whatever_was_asked_for(world: World) -> None:
+    world.connected()
+    down = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    wishes: list[dict[str, Any]] = [{"language": "de"}, {"connection_id": "1"}]
+    for wish in wishes:
+        world.bank.fail("create_link_token", down)
+        with pytest.raises(ProviderError) as outage:
+            link(world, **wish)
+        assert outage.value.status == "UNAVAILABLE"
