@@ -1,0 +1,120 @@
+"""What is sent to Plaid, against the simulator, which checks every field of a request as Plaid does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from shared.adapters.plaid import PlaidBank
+from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
+from shared.domain.secret import Secret
+from shared.ports import LinkRequest
+from shared.settings import Settings
+from tests.simulator.harness import Sim, running_simulator
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Sim]:
+    with running_simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """The requests, as they are on their way: path and body."""
+    import urllib3
+
+    requests: list[tuple[str, dict[str, Any]]] = []
+    real = urllib3.PoolManager.request
+
+    def noting(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        requests.append(("/" + url.split("/", 3)[3], json.loads(kwargs["body"])))
+        return real(self, method, url, *args, **kwargs)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", noting)
+    return requests
+
+
+def bank(sim: Sim, **settings: Any) -> PlaidBank:
+    keys: dict[str, Any] = {"plaid_client_id": "a-client", "plaid_secret": SecretStr("a-secret")}
+    return PlaidBank(settings=Settings(project="demo-bank", plaid_base_url=sim.url, **keys, **settings))
+
+
+def request(**changes: Any) -> LinkRequest:
+    plain: dict[str, Any] = {"app_user_id": "alice", "language": "en", "country_codes": ("US",)}
+    return LinkRequest(**plain | changes)
+
+
+def test_a_new_bank(sim: Sim, sent: list[Any]) -> None:
+    made = bank(sim, days_requested=180, client_name="Our App").create_link_token(
+        request(products=("transactions", "auth"), webhook_url="https://us.example/", redirect_uri="https://a.example/")
+    )
+    assert made.link_token.startswith("link-sandbox-")
+    assert sent == [
+        (
+            "/link/token/create",
+            {
+                "client_name": "Our App",
+                "language": "en",
+                "country_codes": ["US"],
+                "user": {"client_user_id": "alice"},
+                "products": ["transactions", "auth"],
+                "transactions": {"days_requested": 180},
+                "webhook": "https://us.example/",
+                "redirect_uri": "https://a.example/",
+            },
+        )
+    ]
+
+
+def test_a_bank_without_transactions_yet(sim: Sim, sent: list[Any]) -> None:
+    bank(sim).create_link_token(request(products=("auth",), consent_products=("transactions",)))
+    body = sent[0][1]
+    assert (body["products"], body["additional_consented_products"]) == (["auth"], ["transactions"])
+    assert "webhook" not in body
+
+
+def test_update_mode(sim: Sim, sent: list[Any]) -> None:
+    token = sim.link().access_token
+    update = request(
+        access_token=Secret(token),
+        consent_products=("investments",),
+        account_selection=True,
+        android_package_name="com.example.app",
+    )
+    bank(sim).create_link_token(update)
+    assert sent[0][1] == {
+        "client_name": "OmniButler",
+        "language": "en",
+        "country_codes": ["US"],
+        "user": {"client_user_id": "alice"},
+        "access_token": token,
+        "update": {"account_selection_enabled": True},
+        "additional_consented_products": ["investments"],
+        "android_package_name": "com.example.app",
+    }
+
+
+def test_whatever_we_let_pass_is_known_to_plaid(sim: Sim) -> None:
+    for product in sorted(PRODUCTS):
+        bank(sim).create_link_token(request(products=(product,)))
+    for language in sorted(LANGUAGES):
+        bank(sim).create_link_token(
+            request(products=("transactions",), language=language, country_codes=tuple(COUNTRIES))
+        )
+    token = Secret(sim.link().access_token)
+    bank(sim).create_link_token(request(access_token=token, consent_products=tuple(CONSENT_PRODUCTS)))
+
+
+def test_the_first_read_says_how_much_history_there_may_be(sim: Sim, sent: list[Any]) -> None:
+    token = Secret(sim.link().access_token)
+    first = bank(sim, days_requested=365).changes(token, cursor=None)
+    bank(sim).changes(token, cursor=first.next_cursor)
+    bodies = [body for path, body in sent if path == "/transactions/sync"]
+    assert bodies[0]["options"] == {"days_requested": 365}
+    assert "cursor" not in bodies[0]
+    assert bodies[1] == {"access_token": token.reveal(), "count": 500, "cursor": first.next_cursor}

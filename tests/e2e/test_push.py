@@ -1,0 +1,68 @@
+"""Push messages on the running stack: messaging has no emulator, its local twin logs what it would send."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from emulators.client import User
+from tests.e2e.bank import Bank, wait_until
+
+WORDS = {"title": "A title of its own", "body": "A body of its own"}
+
+
+class Log:
+    """What the functions have logged since a moment."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._path = bank.stack.log("emulators")
+        self._from = self._path.stat().st_size
+
+    def text(self) -> str:
+        with self._path.open("rb") as file:
+            file.seek(self._from)
+            return file.read().decode(errors="replace")
+
+    def about(self, notification_id: str) -> dict[str, list[dict[str, Any]]]:
+        """The lines about a notification, by their event."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for line in self.text().splitlines():
+            if f'"notification_id": "{notification_id}"' in line and line.endswith("}"):
+                entry = json.loads(line[line.index("{") :])
+                found[entry["message"]].append(entry)
+        return found
+
+
+def tell(bank: Bank, user: User, notification_id: str) -> None:
+    """What a commit of the backend leaves behind."""
+    told = {"kind": "needs_repair", "connection_id": "c1", "created_at": datetime.now(UTC), "read_at": None, **WORDS}
+    path = f"users/{user.uid}/bank_notifications/{notification_id}"
+    bank.backend.seed({path: told})
+
+
+def test_a_notification_is_pushed_once_to_the_users_devices(bank: Bank, user: User) -> None:
+    log, told = Log(bank), f"told-{user.uid}"
+    tokens = [f"device-token-{n}-{user.uid}" for n in range(2)]
+    settings = {"notification_tokens": [*tokens, 7, None]}
+    bank.backend.seed({f"users/{user.uid}": settings})
+    tell(bank, user, told)
+    wait_until("the push", lambda: "push.done" in log.about(told))
+    # Firestore may deliver an event twice; a document that is made again is the same event to the backend.
+    bank.backend.delete(f"users/{user.uid}/bank_notifications/{told}").raise_for_status()
+    tell(bank, user, told)
+    wait_until("the second event", lambda: "push.sent_before" in log.about(told))
+    [sent] = log.about(told)["messaging.not_sent_locally"]
+    ids = {"notification_id": told, "kind": "needs_repair", "connection_id": "c1"}
+    assert {name: sent[name] for name in (*ids, "devices")} == {**ids, "devices": 2}
+    assert bank.behind.get(f"users/{user.uid}") == settings
+    for secret in (*tokens, *WORDS.values()):
+        assert secret not in log.text()
+
+
+def test_without_devices_nothing_is_pushed(bank: Bank, user: User) -> None:
+    log, told = Log(bank), f"told-{user.uid}"
+    tell(bank, user, told)
+    wait_until("the event", lambda: "push.no_devices" in log.about(told))
+    assert "messaging.not_sent_locally" not in log.about(told)
