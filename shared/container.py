@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -223,13 +224,20 @@ def connections_monitor() -> "ConnectionsMonitor":
 
 def for_welcome() -> dict[str, Any]:
     """What `welcome_connection` needs, for the two functions that call it."""
-    return {
-        "country_codes": settings().country_codes,
+    return for_institutions() | {
         "webhook_url": settings().webhook_url,
         "connections": connections(),
-        "institutions": institutions(),
         "syncs": syncs(),
-        "bank": bank(),
         "vault": vault(),
+        "sleep": time.sleep,
+    }
+
+
+def for_institutions() -> dict[str, Any]:
+    """What `refresh_institutions` needs."""
+    return {
+        "country_codes": settings().country_codes,
+        "institutions": institutions(),
+        "bank": bank(),
         "clock": clock(),
     }

@@ -65,6 +65,15 @@ class NewItem:
 
 
 @dataclass(frozen=True, slots=True)
+class InstitutionPage:
+    """A page of Plaid's list; `size` counts those that could not be read, too, and `total` is over all pages."""
+
+    institutions: list[InstitutionInfo]
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemFacts:
     """What Plaid says about an item; `accounts` is empty where only the item was asked for.
 
@@ -92,6 +101,7 @@ class Bank(Protocol):
     def item(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page: ...  # noqa: D102
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
+    def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage: ...  # noqa: D102
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
     def remove(self, access_token: Secret) -> None: ...  # noqa: D102
@@ -276,10 +286,18 @@ class Syncs(Protocol):
 
 
 class Institutions(Protocol):
-    """The shared cache of institutions."""
+    """The shared cache of institutions, and who is fetching one for it."""
 
     def find(self, institution_id: str) -> InstitutionInfo | None: ...  # noqa: D102
     def put(self, institution: InstitutionInfo) -> None: ...  # noqa: D102
+    def stale(self, before: datetime, *, limit: int) -> list[InstitutionInfo]:
+        """What was fetched before a moment, longest ago first."""
+
+    def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
+        """Takes the right to fetch one; None while somebody else has it."""
+
+    def release(self, institution_id: str, *, expected: Version) -> None:
+        """Gives the right back, unless somebody else has taken it since."""
 
 
 @dataclass(frozen=True, slots=True)

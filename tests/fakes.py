@@ -35,6 +35,7 @@ from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
     Delivery,
     Handover,
+    InstitutionPage,
     ItemFacts,
     LinkRequest,
     LinkToken,
@@ -145,6 +146,18 @@ def account(account_id: str = "checking", *, name: str = "Checking", mask: str =
     }
 
 
+def institution(
+    institution_id: str = "ins_1",
+    *,
+    name: str = "First Bank",
+    countries: tuple[str, ...] = ("US",),
+    at: datetime = START,
+) -> InstitutionInfo:
+    """An institution with nothing special about it."""
+    url = "https://bank.example"
+    return InstitutionInfo(institution_id=institution_id, name=name, url=url, country_codes=countries, fetched_at=at)
+
+
 @dataclass
 class FakeItem:
     """One item at the bank: an append-only log of changes."""
@@ -193,6 +206,7 @@ class FakeBank:
         self.names_vanished_rows = False  # whether a row added and removed between two reads is named as removed
         self.mutate_at_page: Callable[[int], None] | None = None
         self.link_requests: list[LinkRequest] = []
+        self.catalogue: dict[str, InstitutionInfo] = {}  # without one, every institution is the first bank
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
 
@@ -291,11 +305,22 @@ class FakeBank:
 
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
         def call() -> InstitutionInfo:
-            return InstitutionInfo(
-                institution_id=institution_id, name="First Bank", url="https://bank.example", fetched_at=self.clock.at
-            )
+            if not self.catalogue:
+                return institution(institution_id, at=self.clock.at)
+            found = self.catalogue.get(institution_id)
+            if found is None or not {*found.country_codes} & {*country_codes}:
+                raise problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")
+            return found.model_copy(update={"fetched_at": self.clock.at})
 
         return self._call("institution", call)  # type: ignore[no-any-return]
+
+    def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
+        def call() -> InstitutionPage:
+            listed = [one for one in self.catalogue.values() if {*one.country_codes} & {*country_codes}]
+            page = [one.model_copy(update={"fetched_at": self.clock.at}) for one in listed[offset : offset + count]]
+            return InstitutionPage(page, size=len(page), total=len(listed))
+
+        return self._call("institutions", call)  # type: ignore[no-any-return]
 
     def refresh(self, access_token: Secret) -> None:
         def call() -> None:
@@ -602,14 +627,46 @@ class FakeIntents:
 class FakeInstitutions:
     """The cache of institutions."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
         self.known: dict[str, InstitutionInfo] = {}
+        self.claims: dict[str, tuple[datetime, Version]] = {}
+        self._versions = itertools.count(1)
+        self._lock = threading.Lock()
 
     def find(self, institution_id: str) -> InstitutionInfo | None:
-        return self.known.get(institution_id)
+        return self.calls.around("institutions.find", lambda: self.known.get(institution_id))  # type: ignore[no-any-return]
 
     def put(self, institution: InstitutionInfo) -> None:
-        self.known[institution.institution_id] = institution
+        def call() -> None:
+            self.known[institution.institution_id] = institution
+
+        self.calls.around("institutions.put", call)
+
+    def stale(self, before: datetime, *, limit: int) -> list[InstitutionInfo]:
+        def call() -> list[InstitutionInfo]:
+            found = [one for one in self.known.values() if one.fetched_at < before]
+            return sorted(found, key=lambda one: one.fetched_at)[:limit]
+
+        return self.calls.around("institutions.stale", call)  # type: ignore[no-any-return]
+
+    def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
+        def call() -> Version | None:
+            with self._lock:
+                if institution_id in self.claims and self.claims[institution_id][0] > now:
+                    return None
+                self.claims[institution_id] = (until, next(self._versions))
+                return self.claims[institution_id][1]
+
+        return self.calls.around("institutions.claim", call)  # type: ignore[no-any-return]
+
+    def release(self, institution_id: str, *, expected: Version) -> None:
+        def call() -> None:
+            with self._lock:
+                if self.claims.get(institution_id, (None, None))[1] == expected:
+                    del self.claims[institution_id]
+
+        self.calls.around("institutions.release", call)
 
 
 class FakeProfiles:

@@ -7,7 +7,7 @@ each call takes the raw answer (`_preload_content=False`), and numbers are parse
 import functools
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
-from shared.ports import ItemFacts, LinkRequest, LinkToken, NewItem
+from shared.ports import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.settings import Settings
 
 PAGE_ROWS = 500  # Plaid's maximum: the fewer pages, the less can change between two
@@ -118,17 +118,23 @@ class PlaidBank:
         }
         found = self._call(self._api.institutions_get_by_id, body)["institution"]
         with _usable():
-            return InstitutionInfo(
-                institution_id=found["institution_id"],
-                name=found["name"],
-                url=found.get("url"),
-                logo=found.get("logo"),
-                primary_color=found.get("primary_color"),
-                country_codes=tuple(found.get("country_codes") or ()),
-                products=tuple(found.get("products") or ()),
-                oauth=bool(found.get("oauth")),
-                fetched_at=datetime.now(UTC),
-            )
+            return _institution(found)
+
+    def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
+        """https://plaid.com/docs/api/institutions/#institutionsget; one that is unusable does not spoil the others."""
+        body = {
+            "count": count,
+            "offset": offset,
+            "country_codes": list(country_codes),
+            "options": {"include_optional_metadata": True},
+        }
+        answer = self._call(self._api.institutions_get, body, read_seconds=SYNC_READ_SECONDS)
+        with _usable():
+            found, total, read = list(answer["institutions"]), int(answer["total"]), []
+        for one in found:
+            with suppress(ProviderError), _usable():
+                read.append(_institution(one))
+        return InstitutionPage(read, size=len(found), total=total)
 
     def refresh(self, access_token: Secret) -> None:
         """https://plaid.com/docs/api/products/transactions/#transactionsrefresh; slow: it asks the bank."""
@@ -198,6 +204,20 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise unreachable("ANSWER_NOT_AN_OBJECT")
     return answer
+
+
+def _institution(found: dict[str, Any]) -> InstitutionInfo:
+    return InstitutionInfo(
+        institution_id=found["institution_id"],
+        name=found["name"],
+        url=found.get("url"),
+        logo=found.get("logo"),
+        primary_color=found.get("primary_color"),
+        country_codes=tuple(found.get("country_codes") or ()),
+        products=tuple(found.get("products") or ()),
+        oauth=bool(found.get("oauth")),
+        fetched_at=datetime.now(UTC),
+    )
 
 
 def _facts(item: dict[str, Any], accounts: list[Any], status: dict[str, Any] | None = None) -> ItemFacts:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.domain.connection import Branding
 
 FRESH_FOR = timedelta(days=7)  # logos and names change rarely; Plaid asks not to fetch them per user
+REFRESH_AFTER = FRESH_FOR - timedelta(days=1)  # by a daily turn, before a user finds it stale
 
 
 class InstitutionInfo(BaseModel):

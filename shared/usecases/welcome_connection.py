@@ -1,12 +1,12 @@
 """A connection is new: start its first sync, and fetch what an app shows about its bank."""
 
+from collections.abc import Callable
+
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict, ProviderError
-from shared.domain.institution import InstitutionInfo
-from shared.domain.link import COUNTRIES
-from shared.log import log
+from shared.domain.errors import Conflict
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
+from shared.usecases.find_institution import find_institution
 
 MAX_TRIES = 20
 
@@ -29,6 +29,7 @@ def welcome_connection(
     bank: Bank,
     vault: Vault,
     clock: Clock,
+    sleep: Callable[[float], None],
 ) -> None:
     """Fills in the institution, and sees to it that Plaid knows where to send webhooks. Twice is harmless.
 
@@ -52,44 +53,16 @@ def welcome_connection(
     connections.describe(connection_id, learnt | {"updated_at": clock.now()})
     if institution_id is not None:
         info = find_institution(
-            institution_id, country_codes=country_codes, institutions=institutions, bank=bank, clock=clock
+            institution_id,
+            country_codes=country_codes,
+            institutions=institutions,
+            bank=bank,
+            clock=clock,
+            sleep=sleep,
         )
         shown = {"institution_name": info.name, "institution": info.branding().model_dump()}
         connections.describe(connection_id, shown | {"updated_at": clock.now()})
     _mark_welcomed(connection, syncs=syncs)
-
-
-def find_institution(
-    institution_id: str, *, country_codes: tuple[str, ...], institutions: Institutions, bank: Bank, clock: Clock
-) -> InstitutionInfo:
-    """The institution from the shared cache, or from Plaid; what is stale is better than nothing.
-
-    Raises:
-        ProviderError: It is not in the cache, and Plaid did not answer.
-    """
-    cached = institutions.find(institution_id)
-    if cached is not None and cached.is_fresh(clock.now()):
-        return cached
-    try:
-        fetched = _fetched(institution_id, country_codes, bank=bank)
-    except ProviderError as error:
-        if cached is None:
-            raise
-        log.warning("institution.stale", institution_id=institution_id, error_code=error.error_code)
-        return cached
-    institutions.put(fetched)
-    log.info("institution.fetched", institution_id=institution_id)
-    return fetched
-
-
-def _fetched(institution_id: str, country_codes: tuple[str, ...], *, bank: Bank) -> InstitutionInfo:
-    """From Plaid, which knows an institution only by one of its own countries: the user's may be another than ours."""
-    try:
-        return bank.institution(institution_id, country_codes=country_codes)
-    except ProviderError as error:
-        if error.error_code != "INVALID_INSTITUTION":
-            raise
-    return bank.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
 
 
 def _mark_welcomed(connection: BankConnection, *, syncs: Syncs) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_connections import FirestoreConnections
 from shared.adapters.firestore_intents import FirestoreIntents
@@ -58,17 +57,6 @@ def _firestore(client: Any) -> Ports:
         lambda c, t, user: document(c, t).update({"user": user}) and None,
         lambda c, t: document(c, t).get().to_dict(),
     )
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud import firestore
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = firestore.Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])

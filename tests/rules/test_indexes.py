@@ -65,6 +65,7 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
     ("collection", "field"),
     [
         ("bank_sync_state", "due_at"),
+        ("bank_institutions", "fetched_at"),
         ("bank_connections", "item_id"),
         ("bank_connections", "app_user_id"),
         ("bank_connections", "institution_id"),
@@ -102,7 +103,10 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
     assert not any(entries("bank_sync_state", field) for field in decided)
 
 
-@pytest.mark.parametrize("collection", ["bank_exchange_intents", "bank_webhook_inbox", "bank_pushes", "bank_limits"])
+@pytest.mark.parametrize(
+    "collection",
+    ["bank_exchange_intents", "bank_webhook_inbox", "bank_pushes", "bank_limits", "bank_institution_claims"],
+)
 def test_what_has_had_its_day_is_removed_by_firestore(collection: str) -> None:
     assert OVERRIDES[(collection, "expires_at")] == {
         "collectionGroup": collection,

@@ -28,6 +28,7 @@ PRIVATE = (
     "bank_webhook_inbox",
     "bank_limits",
     "bank_pushes",
+    "bank_institution_claims",
     "bank_audit_log",
     "bank_tombstones",
     "bank_a_name_of_tomorrow",

@@ -142,6 +142,7 @@ def welcome(world: World, institutions: FakeInstitutions, *, webhook_url: str | 
         bank=world.bank,
         vault=world.vault,
         clock=world.clock,
+        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
     )
 
 

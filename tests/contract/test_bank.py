@@ -1,0 +1,72 @@
+"""What the stories rely on in the port `Bank`: the same tests over the fake and over Plaid's client and simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from emulators.plaid import institutions as simulated
+from shared.adapters.plaid import PlaidBank
+from shared.domain.errors import ProviderError
+from shared.ports import Bank
+from shared.settings import Settings
+from tests.fakes import FakeBank, FakeClock, institution
+from tests.simulator.harness import Sim, running_simulator
+
+BANK = "ins_109508"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Sim]:
+    with running_simulator() as running:
+        yield running
+
+
+@pytest.fixture(params=["fake", "simulator"])
+def bank(request: pytest.FixtureRequest) -> Bank:
+    if request.param == "fake":
+        fake = FakeBank(FakeClock())
+        for one in simulated._ALL:
+            known = institution(one.institution_id, name=one.name, countries=one.countries)
+            fake.catalogue[one.institution_id] = known
+        return fake
+    sim = request.getfixturevalue("simulator")
+    given: dict[str, Any] = {"plaid_client_id": "id", "plaid_secret": "secret", "plaid_base_url": sim.url}
+    return PlaidBank(settings=Settings(project="demo-bank", **given))
+
+
+def test_an_institution_is_known_by_its_own_countries(bank: Bank) -> None:
+    found = bank.institution(BANK, country_codes=("US",))
+    assert (found.institution_id, found.name) == (BANK, "First Platypus Bank")
+    for unknown in (("ins_0", ("US",)), (BANK, ("FR",))):
+        with pytest.raises(ProviderError) as refused:
+            bank.institution(unknown[0], country_codes=unknown[1])
+        assert refused.value.error_code == "INVALID_INSTITUTION"
+
+
+def test_all_institutions_of_some_countries_come_page_by_page(bank: Bank) -> None:
+    names, offset, total = [], 0, 1
+    while offset < total:
+        page = bank.institutions(country_codes=("US", "CA"), offset=offset, count=4)
+        assert page.size == len(page.institutions) <= 4
+        names += [one.institution_id for one in page.institutions]
+        offset, total = offset + page.size, page.total
+    assert len(names) == len(set(names)) == total
+    wanted = {one.institution_id for one in simulated._ALL if {*one.countries} & {"US", "CA"}}
+    assert set(names) == wanted
+
+
+def test_a_page_behind_the_last_is_empty(bank: Bank) -> None:
+    page = bank.institutions(country_codes=("US",), offset=10_000, count=500)
+    assert (page.institutions, page.size) == ([], 0)
+    assert page.total > 0
+
+
+def test_a_listed_institution_is_the_same_as_a_single_one(bank: Bank) -> None:
+    listed = {
+        one.institution_id: one for one in bank.institutions(country_codes=("US",), offset=0, count=500).institutions
+    }
+    single = bank.institution(BANK, country_codes=("US",))
+    assert listed[BANK].model_copy(update={"fetched_at": single.fetched_at}) == single

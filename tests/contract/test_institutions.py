@@ -1,0 +1,77 @@
+"""What the stories rely on in the port `Institutions`: the same tests over the fake and over Firestore."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.adapters.firestore_institutions import FirestoreInstitutions
+from shared.ports import Institutions
+from tests.fakes import FakeInstitutions, institution
+
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def institutions(request: pytest.FixtureRequest) -> Institutions:
+    if request.param == "fake":
+        return FakeInstitutions()
+    return FirestoreInstitutions(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def name() -> str:
+    return f"ins_contract_{uuid.uuid4().hex[:12]}"
+
+
+def test_an_institution_is_found_as_it_was_put(institutions: Institutions, name: str) -> None:
+    assert institutions.find(name) is None
+    stored = institution(name, at=NOW, countries=("US", "CA"))
+    institutions.put(stored)
+    assert institutions.find(name) == stored
+    renamed = institution(name, name="Second Bank", at=LATER)
+    institutions.put(renamed)
+    assert institutions.find(name) == renamed
+
+
+def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutions: Institutions, name: str) -> None:
+    for age in (2, 3, 1):
+        institutions.put(institution(f"{name}-{age}", at=NOW - timedelta(days=age)))
+    institutions.put(institution(f"{name}-0", at=NOW))
+
+    def mine(limit: int = 1000) -> list[str]:
+        return [i.institution_id for i in institutions.stale(NOW, limit=limit) if i.institution_id.startswith(name)]
+
+    assert mine() == [f"{name}-3", f"{name}-2", f"{name}-1"]
+    assert len(institutions.stale(NOW, limit=2)) == 2
+
+
+def test_one_claims_and_others_do_not_until_it_is_given_back_or_over(institutions: Institutions, name: str) -> None:
+    claim = institutions.claim(name, now=NOW, until=LATER)
+    assert claim is not None
+    assert institutions.claim(name, now=NOW, until=LATER) is None
+    institutions.release(name, expected=claim)
+    assert institutions.claim(name, now=NOW, until=LATER) is not None
+    assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is not None
+    assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is None
+
+
+def test_nobody_gives_back_what_somebody_else_has_taken_since(institutions: Institutions, name: str) -> None:
+    over = institutions.claim(name, now=NOW, until=LATER)
+    assert over is not None
+    assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is not None
+    institutions.release(name, expected=over)
+    assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is None
+
+
+@pytest.mark.parametrize("before", ["nothing", "a claim that is over"])
+def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str, before: str) -> None:
+    if before != "nothing":
+        assert institutions.claim(name, now=NOW - timedelta(days=1), until=NOW) is not None
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: institutions.claim(name, now=NOW, until=LATER), range(8)))
+    assert len([claim for claim in claims if claim is not None]) == 1
