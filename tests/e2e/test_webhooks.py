@@ -86,15 +86,22 @@ class Linked:
         return [delivery for delivery in kept if delivery.get("connection_id") == self.connection_id]
 
 
-@pytest.fixture
-def linked(bank: Bank) -> Linked:
+BRITISH = "ins_117650"
+
+
+def link(bank: Bank, **login: str) -> Linked:
     """A fresh connection, in sync."""
     user = sign_up(bank.http, bank.stack.ports)
-    login = json.dumps({"transactions": 12, "seed": 5})
-    made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+    password = json.dumps({"transactions": 12, "seed": 5})
+    made = bank.connect(user, username="user_generated", password=password, **login)["connection_id"]
     bank.synced(user, made)
     item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
     return Linked(bank, user, made, item_id)
+
+
+@pytest.fixture
+def linked(bank: Bank) -> Linked:
+    return link(bank)
 
 
 def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) -> None:
@@ -113,7 +120,8 @@ def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) ->
     assert [entry["previous"] for entry in chain[1:]] == [entry["hash"] for entry in chain[:-1]]
 
 
-def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank, linked: Linked) -> None:
+def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank) -> None:
+    linked = link(bank, institution_id=BRITISH)
     linked.state("expiring", in_seconds=6 * 86400)
     pending = linked.becomes("pending_expiration", "reconnect")
     left = pending["consent_expiration_time"] - datetime.now(UTC)
@@ -126,7 +134,7 @@ def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank, linked: Lin
 
 
 def test_a_disconnect_is_announced_and_update_mode_clears_it(bank: Bank, linked: Linked) -> None:
-    linked.webhook("PENDING_DISCONNECT", reason="INSTITUTION_MIGRATION")
+    linked.state("expiring", in_seconds=6 * 86400)  # an American bank disconnects
     linked.becomes("pending_disconnect", "reconnect")
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
     assert (answer.status_code, answer.json()) == (200, {"status": "good"})
