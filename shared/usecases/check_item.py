@@ -20,6 +20,7 @@ from shared.usecases.record_status import StatusRecorder
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 A_DAY = timedelta(days=1)
+REMINDERS = (timedelta(days=7), timedelta(days=30))
 A_WHILE = timedelta(hours=1)  # in which a webhook should have come
 
 
@@ -33,6 +34,7 @@ class Finding:
     learnt: dict[str, Any] | None = None
     sync: bool = False
     accounts_anew: bool = False
+    broken_for: timedelta | None = None  # long enough to remind its user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,8 @@ class ItemCheck:
     def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
         if finding.event is None:
             return connection, Writes()
+        if finding.broken_for is not None:
+            return connection, self.recorder.reminder(connection, finding.broken_for)
         recorded = self.recorder.event(
             connection.connection_id,
             finding.event,
@@ -190,13 +194,21 @@ class ItemCheck:
         if overslept:
             log.warning("webhook.missing", connection_id=connection.connection_id)
         if (fault := _fault(facts)) is not None:
-            return fault
+            return replace(fault, broken_for=self._reminder(connection))
         learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
         # Whether a login works again is for the data to say: the item may look well, and its data not come.
         needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
         if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
             return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
         return Finding(event=StatusEvent.EXPIRATION_MOVED if learnt else None, learnt=learnt, sync=needs_sync)
+
+    def _reminder(self, connection: BankConnection) -> timedelta | None:
+        """How long a login has been broken, on the days when its user is reminded."""
+        broken_for = timedelta(days=(self.recorder.clock.now() - connection.updated_at).days)
+        if connection.status is not ItemStatus.BAD or broken_for not in REMINDERS:
+            return None
+        log.warning("connection.long_broken", connection_id=connection.connection_id, days=broken_for.days)
+        return broken_for
 
     def _log(self, before: BankConnection, after: BankConnection) -> None:
         if before.status is not after.status:

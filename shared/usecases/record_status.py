@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from shared.domain import status
@@ -67,6 +68,11 @@ class StatusRecorder:
             removal=self._revocation(after) if event is StatusEvent.REVOKED and moved else None,
         )
         return after, writes
+
+    def reminder(self, connection: BankConnection, broken_for: timedelta) -> Writes:
+        """Tells the user once more that a login is broken."""
+        named = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{broken_for.days}"
+        return Writes(notifications=(self._tell(connection, NotificationKind.NEEDS_REPAIR, named),))
 
     def first_sync_done(self, connection_id: str) -> Notification | None:
         """Tells the user that everything has arrived."""

@@ -393,6 +393,17 @@ def test_a_consent_is_warned_of_14_7_and_1_days_ahead_once_each(world: World, it
     assert connection(world).status is ItemStatus.GOOD
 
 
+def test_a_login_that_stays_broken_is_called_to_mind_after_7_and_30_days(world: World, item: FakeItem) -> None:
+    breaks(item)
+    tell(world, "ERROR")
+    for _ in range(40):
+        world.clock.move(timedelta(days=1))
+        for _ in range(2):
+            world.check.by_day("1")
+    assert kinds(world) == ["needs_repair"] * 3
+    assert connection(world).status is ItemStatus.BAD
+
+
 def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem) -> None:
     world.clock.move(timedelta(hours=5))
     item.add(row("t2"))
