@@ -513,7 +513,10 @@ class FakeStore:
             rows.pop(gone.transaction_id, None)
         for account_id in writes.gone_accounts:
             self.account_rows[connection_id].pop(account_id, None)
-        self.notifications |= {told.notification_id: told for told in writes.notifications}
+        for told in writes.notifications:
+            known = self.notifications.get(told.notification_id)
+            kept = told.model_copy(update={"read_at": known.read_at}) if known else told
+            self.notifications[told.notification_id] = kept
         self._append(writes.audit)
         if writes.removal is not None:
             self.tombstones[connection_id] = writes.removal

@@ -14,11 +14,13 @@ from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_connections import FirestoreConnections
 from shared.adapters.firestore_intents import FirestoreIntents
 from shared.adapters.firestore_syncs import FirestoreSyncs
-from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.audit import Actor, AuditAction, AuditEntry, ChainedEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.exchange import Intent
+from shared.domain.notification import Notification, NotificationKind
 from shared.domain.progress import Stage
+from shared.domain.removal import Removal, RemovalReason
 from shared.domain.sync_state import SyncState
 from shared.ports import Connections, Handover, Intents, Loaded, Syncs, Writes
 from tests.fakes import FakeIntents, FakeStore, account, row
@@ -33,6 +35,9 @@ class Ports:
     intents: Intents
     write_user: Callable[[str, str, dict[str, Any]], None]
     row: Callable[[str, str], dict[str, Any] | None]
+    audit: Callable[[str], list[ChainedEntry]]  # of a user
+    notification: Callable[[str], Any]  # by its id, which is the connection's here
+    mark_read: Callable[[str], None]
 
 
 def _fake() -> Ports:
@@ -42,12 +47,39 @@ def _fake() -> Ports:
         fields = store.rows[connection_id][transaction_id]
         store._put_row(connection_id, transaction_id, {**fields, "user": user})
 
-    return Ports(store, store, FakeIntents(store), write_user, lambda c, t: store.rows[c].get(t))
+    def notification(name: str) -> Any:
+        told = store.notifications.get(name)
+        return told and {"title": told.title, "read": told.read_at is not None}
+
+    def mark_read(name: str) -> None:
+        store.notifications[name] = store.notifications[name].model_copy(update={"read_at": NOW})
+
+    return Ports(
+        store,
+        store,
+        FakeIntents(store),
+        write_user,
+        lambda c, t: store.rows[c].get(t),
+        lambda user: store.audit.get(user, []),
+        notification,
+        mark_read,
+    )
 
 
 def _firestore(client: Any) -> Ports:
     def document(connection_id: str, transaction_id: str) -> Any:
         return client.document("bank_connections", connection_id, "bank_transactions", transaction_id)
+
+    def entries(user: str) -> list[ChainedEntry]:
+        found = client.collection("bank_audit", user, "bank_audit_entries").order_by("seq").stream()
+        return [ChainedEntry.model_validate(snapshot.to_dict()) for snapshot in found]
+
+    def told(name: str) -> Any:
+        return client.document("users", "alice", "bank_notifications", name)
+
+    def notification(name: str) -> Any:
+        fields = told(name).get().to_dict()
+        return fields and {"title": fields["title"], "read": fields.get("read_at") is not None}
 
     audit = FirestoreAudit(client, function="test")
     return Ports(
@@ -56,6 +88,9 @@ def _firestore(client: Any) -> Ports:
         FirestoreIntents(client),
         lambda c, t, user: document(c, t).update({"user": user}) and None,
         lambda c, t: document(c, t).get().to_dict(),
+        entries,
+        notification,
+        lambda name: told(name).update({"read_at": NOW}) and None,
     )
 
 
@@ -67,6 +102,17 @@ def ports(request: pytest.FixtureRequest) -> Ports:
 @pytest.fixture
 def name() -> str:
     return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+def told(name: str) -> Notification:
+    return Notification(
+        notification_id=name,
+        kind=NotificationKind.REPAIRED,
+        connection_id=name,
+        title="a title",
+        body="a body",
+        created_at=NOW,
+    )
 
 
 def created(connection_id: str) -> AuditEntry:
@@ -321,6 +367,56 @@ def test_the_connection_is_described_in_the_same_commit(ports: Ports, name: str)
     assert connection is not None
     assert (connection.last_sync, connection.account_ids) == (NOW, ("savings",))
     assert connection.item_id == f"item-{name}"
+
+
+def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    entry = created(name).model_copy(update={"action": AuditAction.STATUS_CHANGED, "app_user_id": name})
+    connection = ports.connections.find(name)
+    assert connection is not None
+    writes = Writes(
+        connection={"status": "error", "error_code": "USER_PERMISSION_REVOKED"},
+        audit=(entry, entry),
+        notifications=(told(name),),
+        removal=Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW),
+    )
+    ports.syncs.save(before.state, expected=before.version)
+    with pytest.raises(Conflict):
+        ports.syncs.save(before.state, expected=before.version, writes=writes)
+    assert ports.audit(name) == []
+    assert ports.notification(name) is None
+    ports.syncs.save(before.state, expected=loaded(ports, name).version, writes=writes)
+    changed = ports.connections.find(name)
+    assert changed is not None
+    assert changed.status == "error"
+    assert ports.notification(name) == {"title": "a title", "read": False}
+    first, second = ports.audit(name)
+    assert (first.seq, second.seq, second.previous) == (1, 2, first.hash)
+    assert (first.digest(), second.digest()) == (first.hash, second.hash)
+
+
+def test_a_notification_that_is_told_again_stays_as_read_as_it_is(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    version = ports.syncs.save(before.state, expected=before.version, writes=Writes(notifications=(told(name),)))
+    ports.mark_read(name)
+    ports.syncs.save(before.state, expected=version, writes=Writes(notifications=(told(name),)))
+    assert ports.notification(name) == {"title": "a title", "read": True}
+
+
+def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    rows = (row("t1"), row("t2", account_id="savings"), row("t3", account_id="savings"))
+    ports.syncs.save(before.state, expected=before.version, writes=Writes(upserts=rows))
+    assert ports.syncs.rows_of(name, "savings") == {"t2", "t3"}
+    assert ports.syncs.rows_of(name, "nothing") == set()
+
+
+def test_connections_come_in_pages(ports: Ports, name: str) -> None:
+    for number in range(3):
+        connect(ports, f"{name}-{number}")
+    first = ports.connections.page(after=f"{name}-", limit=2)
+    assert first == [(f"{name}-0", "alice"), (f"{name}-1", "alice")]
+    assert ports.connections.page(after=f"{name}-1", limit=1) == [(f"{name}-2", "alice")]
 
 
 def test_only_what_is_due_is_found_longest_due_first(ports: Ports, name: str) -> None:
