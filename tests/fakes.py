@@ -514,9 +514,9 @@ class FakeStore:
         for account_id in writes.gone_accounts:
             self.account_rows[connection_id].pop(account_id, None)
         for told in writes.notifications:
-            known = self.notifications.get(told.notification_id)
-            kept = told.model_copy(update={"read_at": known.read_at}) if known else told
-            self.notifications[told.notification_id] = kept
+            before = self.notifications.get(told.notification_id)
+            read_at = before.read_at if before is not None else None
+            self.notifications[told.notification_id] = told.model_copy(update={"read_at": read_at})
         self._append(writes.audit)
         if writes.removal is not None:
             self.tombstones[connection_id] = writes.removal
@@ -532,7 +532,8 @@ class FakeStore:
             merged = self.connections[connection_id].model_dump() | writes.connection
             self.connections[connection_id] = BankConnection.model_validate(merged)
         self.commits.append((state, writes))
-        self.states[connection_id] = Loaded(state, next(self._versions))
+        if state != current.state:  # a write that changes nothing of a document leaves its version as it is
+            self.states[connection_id] = Loaded(state, next(self._versions))
         return self.states[connection_id].version
 
     def _append(self, entries: Iterable[AuditEntry]) -> None:

@@ -58,6 +58,7 @@ class SyncState(SyncProgress):
         rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
             again are to go.
         refresh: The latest of the requests that asked for what is new at the bank itself.
+        looks: Grows by one with every commit that somebody else makes by this state's version.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
         troubled: The source needs its user, or did when it was last looked at.
         heals: It did when the running run began: so if that one works, it does no more.
@@ -87,6 +88,7 @@ class SyncState(SyncProgress):
     troubled: bool = False
     heals: bool = False
     revoked_accounts: tuple[str, ...] = ()
+    looks: int = 0
     welcomed: bool = False
     asked_at: datetime | None = None
     account_ids: tuple[str, ...] = ()
@@ -376,6 +378,14 @@ class SyncState(SyncProgress):
     def concerned(self, troubled: bool) -> Self:
         """The source was looked at from outside a run: whether it needs its user."""
         return self._with(troubled=troubled, heals=self.heals and not troubled)
+
+    def looked_at(self) -> Self:
+        """Something is written with this state from outside a run.
+
+        A write that changes nothing of a document leaves its version as it is, so without this two of them would not
+        notice each other.
+        """
+        return self._with(looks=self.looks + 1)
 
     def read_accounts_anew(self) -> Self:
         """The user chose accounts again: the next run reads all of them, those that were taken away, too."""

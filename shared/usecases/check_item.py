@@ -131,7 +131,7 @@ class ItemCheck:
             if state == loaded.state and writes == Writes():
                 return after
             try:
-                self.syncs.save(state, expected=loaded.version, writes=writes)
+                self.syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
             except Conflict:
                 continue
             self._log(connection, after)

@@ -39,7 +39,7 @@ def revoke_account(
             if loaded is None:
                 return
             try:
-                syncs.save(step(loaded.state), expected=loaded.version, writes=writes())
+                syncs.save(step(loaded.state).looked_at(), expected=loaded.version, writes=writes())
             except Conflict:
                 continue
             return

@@ -380,7 +380,7 @@ def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: 
         notifications=(told(name),),
         removal=Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW),
     )
-    ports.syncs.save(before.state, expected=before.version)
+    ports.syncs.save(before.state.looked_at(), expected=before.version)
     with pytest.raises(Conflict):
         ports.syncs.save(before.state, expected=before.version, writes=writes)
     assert ports.audit(name) == []
@@ -393,6 +393,12 @@ def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: 
     first, second = ports.audit(name)
     assert (first.seq, second.seq, second.previous) == (1, 2, first.hash)
     assert (first.digest(), second.digest()) == (first.hash, second.hash)
+
+
+def test_a_state_that_does_not_change_keeps_its_version(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    ports.syncs.save(before.state, expected=before.version)
+    assert loaded(ports, name).version == before.version
 
 
 def test_a_notification_that_is_told_again_stays_as_read_as_it_is(ports: Ports, name: str) -> None:

@@ -271,6 +271,22 @@ def test_of_two_checks_at_once_the_one_with_the_older_answer_starts_again(world:
     assert connection(world).status is ItemStatus.GOOD
 
 
+def test_two_webhooks_at_once_both_have_their_effect(world: World, item: FakeItem) -> None:
+    receive(world, "NEW_ACCOUNTS_AVAILABLE")
+
+    def disconnect_meanwhile(name: str) -> None:
+        if name == "store.save":
+            world.calls.before = None
+            receive(world, "PENDING_DISCONNECT")
+            handler(world).handle(list(world.inbox.deliveries.values())[-1])
+
+    world.calls.before = disconnect_meanwhile
+    work(world)
+    after = connection(world)
+    assert (after.status, after.action) == (ItemStatus.PENDING_DISCONNECT, Action.RECONNECT)
+    assert sorted(kinds(world)) == ["disconnecting", "new_accounts"]
+
+
 def test_a_run_that_began_before_the_login_broke_does_not_heal_it(world: World, item: FakeItem) -> None:
     item.add(row("t2"))
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
