@@ -27,6 +27,7 @@ ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 NO_LIFE = 12.0  # seconds; a run that lives shows it every 5 at least
 SYNC = "/transactions/sync"
+_CONNECTING = threading.Semaphore(3)  # the emulator starts a process for each call at once, and gives up on slow ones
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
 
 
@@ -51,9 +52,10 @@ class Connected:
     @classmethod
     def new(cls, bank: Bank, *, rows: int, seed: int = 1) -> Connected:
         """A user of its own, through the public API."""
-        user = sign_up(bank.http, bank.stack.ports)
         login = json.dumps({"transactions": rows, "seed": seed})
-        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+        with _CONNECTING:
+            user = sign_up(bank.http, bank.stack.ports)
+            made = bank.connect(user, username="user_generated", password=login)["connection_id"]
         return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
 
     @property
