@@ -19,6 +19,7 @@ FUNCTIONS = (
     "on_notification_created",
     "synctransactions",
     "handlewebhook",
+    "exchangelink",
     "checkitem",
     "checkitems",
     "schedule_syncs",

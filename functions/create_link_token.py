@@ -29,7 +29,7 @@ class Input(StrictInput):
 @https_fn.on_request(secrets=["PLAID_SECRET"])
 @http_function(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
-    """Answers with `link_token`, `expiration` and `mode`."""
+    """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
     settings = container.settings()
     limited(uid, "link_token", settings.link_tokens_per_minute)
     wish = LinkWish(
@@ -50,11 +50,16 @@ def create_link_token(uid: str, given: Input) -> Reply:
             products=settings.products,
             webhook_url=settings.webhook_url,
             plain_http=settings.plaid_env == "sandbox",
+            hosted=settings.hosted_link,
+            completion_redirect_uri=settings.hosted_link_completion_redirect_uri,
         ),
         bank=container.bank(),
         vault=container.vault(),
         connections=container.connections(),
         profiles=container.profiles(),
+        links=container.links(),
+        clock=container.clock(),
     )
     mode = "update" if given.connection_id else "connect"
-    return Reply({"link_token": token.link_token, "expiration": token.expiration, "mode": mode})
+    hosted = {"hosted_link_url": token.hosted_link_url} if token.hosted_link_url is not None else {}
+    return Reply({"link_token": token.link_token, "expiration": token.expiration, "mode": mode, **hosted})

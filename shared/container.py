@@ -177,6 +177,14 @@ def messaging() -> ports.Messaging:
 
 
 @once
+def links() -> ports.Links:
+    """Hosted Link's sessions and results."""
+    from shared.adapters.firestore_links import FirestoreLinks
+
+    return FirestoreLinks(firestore_client())
+
+
+@once
 def limits() -> ports.Limits:
     """Rate limits."""
     from shared.adapters.firestore_limits import FirestoreLimits

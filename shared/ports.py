@@ -11,6 +11,7 @@ from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
+from shared.domain.hosted_link import LinkOutcome, LinkResult
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
 from shared.domain.push import PushMessage, Receipt
@@ -33,7 +34,8 @@ class Clock(Protocol):
 class LinkRequest:
     """What a link token is asked for. `access_token` makes it update mode.
 
-    For `products` data is fetched from the beginning; for `consent_products` the user only consents.
+    For `products` data is fetched from the beginning; for `consent_products` the user only consents. `hosted`: Plaid
+    is to show Link on a page of its own, and to send the browser to `completion_redirect_uri` afterwards.
     """
 
     app_user_id: str
@@ -46,14 +48,17 @@ class LinkRequest:
     android_package_name: str | None = None
     access_token: "Secret | None" = None
     account_selection: bool = False
+    hosted: bool = False
+    completion_redirect_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LinkToken:
-    """A token that starts Link, and until when."""
+    """A token that starts Link, and until when; with Hosted Link also the page that does."""
 
     link_token: str
     expiration: str
+    hosted_link_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ class TaskFunction(StrEnum):
     CHECK_ITEMS = "checkitems"
     REMOVE_ITEM = "removeitem"
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
+    EXCHANGE_LINK = "exchangelink"
 
 
 class Tasks(Protocol):
@@ -382,3 +388,20 @@ class Messaging(Protocol):
 
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
         """Tries once per token, of which there is at least one; what became of each, in their order. Never raises."""
+
+
+class Links(Protocol):
+    """Sessions of Hosted Link, and the public tokens that came of them."""
+
+    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
+        """Notes for whom a link token was made."""
+
+    def owner(self, link_token: str) -> str | None:
+        """For whom a link token was made, if that was noted."""
+
+    def keep(self, result: LinkResult) -> bool:
+        """Stores a result unless there is one; returns whether it is new."""
+
+    def result(self, result_id: str) -> LinkResult | None: ...  # noqa: D102
+    def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
+        """Notes what became of it, and forgets the public token."""

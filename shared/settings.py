@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 LOCAL_PROJECT_PREFIX = "demo-"  # the emulators' own convention: such a project does not exist
 
@@ -29,6 +29,8 @@ class Settings(BaseModel):
     country_codes: tuple[str, ...] = ("US",)
     language: str = "en"
     days_requested: int = Field(default=730, ge=1, le=730)
+    hosted_link: bool = False  # Plaid shows Link on a page of its own, and tells us by webhook how it ended
+    hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
     cors_origins: tuple[str, ...] = ("*",)
     link_tokens_per_minute: int = 60
     exchanges_per_minute: int = 30
@@ -39,6 +41,12 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _hosted_link_is_heard_of(self) -> Self:
+        if self.hosted_link and self.webhook_url is None:
+            raise ValueError("HOSTED_LINK needs WEBHOOK_URL: what users link there is told by webhook alone")
+        return self
 
     @property
     def is_local(self) -> bool:

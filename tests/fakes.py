@@ -25,6 +25,7 @@ from shared.domain.errors import (
     ProviderError,
 )
 from shared.domain.exchange import Intent
+from shared.domain.hosted_link import LinkOutcome, LinkResult
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
 from shared.domain.push import Fate, PushMessage, Receipt
@@ -238,7 +239,8 @@ class FakeBank:
     def create_link_token(self, request: LinkRequest) -> LinkToken:
         def call() -> LinkToken:
             self.link_requests.append(request)
-            return LinkToken(link_token="link-fake", expiration="2026-03-01T16:00:00Z")
+            page = "https://hosted.example/link-fake" if request.hosted else None
+            return LinkToken(link_token="link-fake", expiration="2026-03-01T16:00:00Z", hosted_link_url=page)
 
         return self._call("create_link_token", call)  # type: ignore[no-any-return]
 
@@ -759,3 +761,37 @@ class FakeMessaging:
         if receipt.fate is Fate.SENT:
             self.sent.append((token, message))
         return receipt
+
+
+class FakeLinks:
+    """Hosted Link's sessions and results."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.sessions: dict[str, str] = {}
+        self.results: dict[str, LinkResult] = {}
+
+    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
+        self.calls.around("links.remember", lambda: self.sessions.update({link_token: app_user_id}))
+
+    def owner(self, link_token: str) -> str | None:
+        return self.sessions.get(link_token)
+
+    def keep(self, result: LinkResult) -> bool:
+        def call() -> bool:
+            new = result.result_id not in self.results
+            self.results.setdefault(result.result_id, result)
+            return new
+
+        return self.calls.around("links.keep", call)  # type: ignore[no-any-return]
+
+    def result(self, result_id: str) -> LinkResult | None:
+        return self.results.get(result_id)
+
+    def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
+        def call() -> None:
+            if result_id in self.results:
+                settled = replace(self.results[result_id], public_token=None, outcome=outcome)
+                self.results[result_id] = replace(settled, connection_id=connection_id)
+
+        self.calls.around("links.settle", call)

@@ -78,8 +78,15 @@ class PlaidBank:
             body["redirect_uri"] = request.redirect_uri
         if request.android_package_name:
             body["android_package_name"] = request.android_package_name
+        if request.hosted:
+            completion = request.completion_redirect_uri
+            body["hosted_link"] = {"completion_redirect_uri": completion} if completion else {}
         answer = self._call(self._api.link_token_create, body)
-        return LinkToken(link_token=answer["link_token"], expiration=answer["expiration"])
+        return LinkToken(
+            link_token=answer["link_token"],
+            expiration=answer["expiration"],
+            hosted_link_url=answer.get("hosted_link_url"),
+        )
 
     def exchange(self, public_token: str) -> NewItem:
         """https://plaid.com/docs/api/items/#itempublic_tokenexchange"""

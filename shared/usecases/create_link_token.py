@@ -14,7 +14,7 @@ from shared.domain.link import (
     usable_countries,
     usable_language,
 )
-from shared.ports import Bank, Connections, LinkRequest, LinkToken, Profiles, Vault
+from shared.ports import Bank, Clock, Connections, LinkRequest, Links, LinkToken, Profiles, Vault
 from shared.usecases.request_sync import owned
 
 # What Plaid refuses for our keys and our plan, whatever the app has chosen.
@@ -61,13 +61,18 @@ class LinkWish:
 
 @dataclass(frozen=True, slots=True)
 class LinkDefaults:
-    """What the operator set. `plain_http`: redirect URIs may be http, as in the Sandbox."""
+    """What the operator set.
+
+    `plain_http`: redirect URIs may be http, as in the Sandbox. `hosted`: Plaid shows Link on a page of its own.
+    """
 
     language: str
     country_codes: tuple[str, ...]
     products: tuple[str, ...]
     webhook_url: str | None
     plain_http: bool = False
+    hosted: bool = False
+    completion_redirect_uri: str | None = None
 
 
 def create_link_token(
@@ -79,8 +84,12 @@ def create_link_token(
     vault: Vault,
     connections: Connections,
     profiles: Profiles,
+    links: Links,
+    clock: Clock,
 ) -> LinkToken:
     """A link token, in update mode if the wish names a connection.
+
+    With Hosted Link the session is noted, so that whatever the user links there finds its way to them.
 
     Raises:
         NotFound: The connection does not exist or is somebody else's.
@@ -97,17 +106,22 @@ def create_link_token(
         country_codes=_unique(wish.country_codes) or usable_countries(profile.country_codes) or defaults.country_codes,
         redirect_uri=wish.redirect_uri,
         android_package_name=wish.android_package_name,
+        hosted=defaults.hosted,
+        completion_redirect_uri=defaults.completion_redirect_uri,
     )
     if wish.connection_id is None:
         request = _for_new_bank(request, wish, defaults)
     else:
         request = _for_update(request, wish, wish.connection_id, vault=vault, connections=connections)
     try:
-        return bank.create_link_token(request)
+        made = bank.create_link_token(request)
     except ProviderError as error:
         if (explained := _explained(error, wish)) is not None:
             raise explained from error
         raise
+    if made.hosted_link_url is not None and wish.connection_id is None:
+        links.remember(made.link_token, app_user_id=app_user_id, now=clock.now())
+    return made
 
 
 def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) -> LinkRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,6 +98,16 @@ def test_update_mode(sim: Sim, sent: list[Any]) -> None:
         "additional_consented_products": ["investments"],
         "android_package_name": "com.example.app",
     }
+
+
+def test_hosted_link(sim: Sim, sent: list[Any]) -> None:
+    plain = request(products=("transactions",), hosted=True)
+    made = bank(sim).create_link_token(plain)
+    assert made.hosted_link_url is not None
+    assert made.link_token in made.hosted_link_url
+    bank(sim).create_link_token(replace(plain, completion_redirect_uri="https://app.example/done"))
+    assert [body["hosted_link"] for _, body in sent] == [{}, {"completion_redirect_uri": "https://app.example/done"}]
+    assert bank(sim).create_link_token(request(products=("transactions",))).hosted_link_url is None
 
 
 def test_whatever_we_let_pass_is_known_to_plaid(sim: Sim) -> None:

@@ -72,6 +72,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "synctransactions",
         "reconnect_connection",
         "handlewebhook",
+        "exchangelink",
         "checkitem",
         "monitor_connections",
     }

@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 
 from shared import container
-from shared.domain.errors import Unauthenticated
+from shared.domain.errors import Fault, Unauthenticated
+from shared.domain.hosted_link import LinkResult
+from shared.domain.secret import Secret
 from shared.settings import Settings
-from tests.fakes import FakeInstitutions, FakeProfiles
+from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -53,6 +55,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "intents": world.intents,
         "institutions": FakeInstitutions(),
         "profiles": FakeProfiles(),
+        "links": FakeLinks(),
         "sync_queue": world.queue,
     }
     for name, fake in outside.items():
@@ -103,6 +106,31 @@ def test_both_protocols_answer_from_one_handler(connect: FlaskClient) -> None:
     assert rest.json == body(called)["result"]
     assert set(body(rest)) == {"link_token", "expiration", "mode"}
     assert rest.headers["Cache-Control"] == "no-store"
+
+
+def test_with_hosted_link_the_page_is_answered_too(
+    connect: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted = Settings(project="demo-bank", hosted_link=True, webhook_url="https://us.example/")
+    monkeypatch.setattr(container, "settings", lambda: hosted)
+    assert body(connect.get(CONNECT, headers=SIGNED_IN)) == {
+        "link_token": "link-fake",
+        "expiration": "2026-03-01T16:00:00Z",
+        "mode": "connect",
+        "hosted_link_url": "https://hosted.example/link-fake",
+    }
+    assert container.links().owner("link-fake") == ALICE
+
+
+def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: World) -> None:
+    world.bank.new_item()
+    sealed = world.vault.seal(Secret("public-1"), app_user_id=ALICE, connection_id="link-result-r1")
+    container.links().keep(LinkResult("r1", ALICE, sealed, world.clock.now()))
+    world.bank.fail("exchange", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    for client in _client("exchangelink"):
+        task = {"data": {"result_id": "r1"}}
+        assert [client.post("/", json=task).status_code for _ in range(3)] == [503, 200, 200]
+    assert len(world.store.connections) == 1
 
 
 def test_a_query_may_repeat_lists_and_only_lists(connect: FlaskClient, world: World) -> None:

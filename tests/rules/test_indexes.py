@@ -105,7 +105,15 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
 
 @pytest.mark.parametrize(
     "collection",
-    ["bank_exchange_intents", "bank_webhook_inbox", "bank_pushes", "bank_limits", "bank_institution_claims"],
+    [
+        "bank_exchange_intents",
+        "bank_webhook_inbox",
+        "bank_link_sessions",
+        "bank_link_results",
+        "bank_pushes",
+        "bank_limits",
+        "bank_institution_claims",
+    ],
 )
 def test_what_has_had_its_day_is_removed_by_firestore(collection: str) -> None:
     assert OVERRIDES[(collection, "expires_at")] == {

@@ -29,6 +29,8 @@ PRIVATE = (
     "bank_limits",
     "bank_pushes",
     "bank_institution_claims",
+    "bank_link_sessions",
+    "bank_link_results",
     "bank_audit_log",
     "bank_tombstones",
     "bank_a_name_of_tomorrow",

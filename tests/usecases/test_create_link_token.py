@@ -11,7 +11,7 @@ from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, Pro
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.ports import LinkRequest, Profile
 from shared.usecases.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
-from tests.fakes import FakeProfiles, problem
+from tests.fakes import FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
 
@@ -32,6 +32,8 @@ def link(
         vault=world.vault,
         connections=world.store,
         profiles=FakeProfiles(profile),
+        links=FakeLinks(),
+        clock=world.clock,
     )
     return world.bank.link_requests[-1]
 

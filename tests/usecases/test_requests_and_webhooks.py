@@ -14,7 +14,7 @@ from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_lin
 from shared.usecases.receive_webhook import receive_webhook
 from shared.usecases.request_sync import sync_by_user
 from shared.usecases.welcome_connection import start_first_sync, welcome_connection
-from tests.fakes import FakeInbox, FakeInstitutions, FakeProfiles, problem, row
+from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
 
 
@@ -200,6 +200,8 @@ def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  #
         vault=world.vault,
         connections=world.store,
         profiles=FakeProfiles(profile),
+        links=FakeLinks(),
+        clock=world.clock,
     )
 
 

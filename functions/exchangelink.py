@@ -1,0 +1,43 @@
+"""The task queue behind Hosted Link: one public token that came by webhook."""
+
+import time
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.entry import guarded_task
+from shared.usecases.exchange_link_result import exchange_link_result
+from shared.usecases.exchange_public_token import Exchange
+
+
+def _exchange_for(uid: str) -> Exchange:
+    return Exchange(
+        app_user_id=uid,
+        bank=container.bank(),
+        vault=container.vault(),
+        connections=container.connections(),
+        intents=container.intents(),
+        institutions=container.institutions(),
+        clock=container.clock(),
+        sleep=time.sleep,
+    )
+
+
+@tasks_fn.on_task_dispatched(
+    secrets=["PLAID_SECRET"],
+    timeout_sec=120,
+    # A public token lives for 30 minutes, which is how long these attempts go on.
+    retry_config=options.RetryConfig(max_attempts=40, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
+)
+@guarded_task
+def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """Anything but a normal return makes the queue deliver the task again."""
+    settled = exchange_link_result(
+        str(request.data["result_id"]),
+        links=container.links(),
+        vault=container.vault(),
+        exchange_for=_exchange_for,
+    )
+    if not settled:
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

@@ -1,0 +1,87 @@
+"""What the stories rely on in the port `Links`: the same tests over the fake and over Firestore."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from emulators.stack import Stack
+from shared.adapters.firestore_links import KEPT, FirestoreLinks
+from shared.domain.connection import SealedToken
+from shared.domain.hosted_link import LinkOutcome, LinkResult, digest
+from shared.ports import Links
+from tests.fakes import FakeLinks
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+SEALED = SealedToken(ciphertext="c", key_id="k")
+
+
+@pytest.fixture(scope="module")
+def firestore_client(stack: Stack) -> Iterator[Any]:
+    from google.cloud import firestore
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
+        client = firestore.Client(project="demo-bank")
+    yield client
+    client.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def links(request: pytest.FixtureRequest) -> Links:
+    if request.param == "fake":
+        return FakeLinks()
+    return FirestoreLinks(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def token() -> str:
+    return f"link-sandbox-{uuid.uuid4()}"
+
+
+def result(token: str) -> LinkResult:
+    return LinkResult(digest(token), "alice", SEALED, NOW)
+
+
+def test_a_session_is_found_by_its_link_token(links: Links, token: str) -> None:
+    assert links.owner(token) is None
+    links.remember(token, app_user_id="alice", now=NOW)
+    assert links.owner(token) == "alice"
+    assert links.owner(token + "x") is None
+
+
+def test_a_result_is_kept_once(links: Links, token: str) -> None:
+    assert links.result(digest(token)) is None
+    assert links.keep(result(token))
+    later = LinkResult(digest(token), "bob", None, NOW + timedelta(hours=1))
+    assert not links.keep(later)
+    assert links.result(digest(token)) == result(token)
+
+
+def test_a_settled_result_says_what_became_of_it_and_has_no_token(links: Links, token: str) -> None:
+    links.keep(result(token))
+    links.settle(digest(token), LinkOutcome.CONNECTED, connection_id="c1")
+    expected = LinkResult(digest(token), "alice", None, NOW, LinkOutcome.CONNECTED, "c1")
+    assert links.result(digest(token)) == expected
+    assert not links.keep(result(token)), "a webhook that comes late brings nothing back"
+    assert links.result(digest(token)) == expected
+
+
+def test_what_has_expired_is_settled_anyway(links: Links, token: str) -> None:
+    links.settle(digest(token), LinkOutcome.UNUSABLE, connection_id=None)
+    assert links.result(digest(token)) is None
+
+
+def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: str) -> None:
+    links = FirestoreLinks(firestore_client)
+    links.remember(token, app_user_id="alice", now=NOW)
+    links.keep(result(token))
+    session = firestore_client.document("bank_link_sessions", digest(token)).get().to_dict()
+    assert session == {"app_user_id": "alice", "expires_at": NOW + KEPT}
+    stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()
+    assert stored["public_token"] == {"ciphertext": "c", "key_id": "k"}
+    assert stored["expires_at"] == NOW + KEPT

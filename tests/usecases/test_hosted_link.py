@@ -1,0 +1,362 @@
+"""What users link on Plaid's own page becomes a connection of theirs, once, and its token lies nowhere in the clear."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.connection import SealedToken
+from shared.domain.errors import Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
+from shared.domain.webhook import Webhook
+from shared.settings import Settings
+from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.exchange_link_result import exchange_link_result
+from shared.usecases.exchange_public_token import BROKEN_OFF_AFTER, Exchange, LinkedItem
+from shared.usecases.receive_link_webhook import receive_link_webhook
+from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
+from tests.usecases.conftest import ALICE, World
+
+RESULT = digest("public-1")
+
+
+class Hosted:
+    """Plaid's page, and what is done about it here."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.links = FakeLinks(world.calls)
+
+    def open(self, *, user: str = ALICE, **wish: Any) -> str | None:
+        """A link token, made while Hosted Link is on."""
+        made = create_link_token(
+            LinkWish(**wish),
+            app_user_id=user,
+            defaults=LinkDefaults(
+                "en",
+                ("US",),
+                ("transactions",),
+                "https://us.example/",
+                hosted=True,
+                completion_redirect_uri="https://app.example/done",
+            ),
+            bank=self.world.bank,
+            vault=self.world.vault,
+            connections=self.world.store,
+            profiles=FakeProfiles(),
+            links=self.links,
+            clock=self.world.clock,
+        )
+        return made.hosted_link_url
+
+    def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
+        """A LINK webhook, verified."""
+        known = {"webhook_type": "LINK", "webhook_code": code, "environment": "sandbox", "link_token": link_token}
+        receive_link_webhook(
+            Webhook.of({**known, **body}),
+            links=self.links,
+            vault=self.world.vault,
+            tasks=self.world.queue,
+            clock=self.world.clock,
+        )
+
+    def tasks(self) -> list[str]:
+        return [payload["result_id"] for function, payload in self.world.queue.others if function == "exchangelink"]
+
+    def deliver(self, result_id: str = RESULT) -> bool:
+        """One delivery of a task."""
+        return exchange_link_result(
+            result_id, links=self.links, vault=self.world.vault, exchange_for=lambda uid: self._exchange(uid)
+        )
+
+    def _exchange(self, uid: str) -> Exchange:
+        return Exchange(
+            app_user_id=uid,
+            bank=self.world.bank,
+            vault=self.world.vault,
+            connections=self.world.store,
+            intents=self.world.intents,
+            institutions=FakeInstitutions(),
+            clock=self.world.clock,
+            sleep=lambda seconds: self.world.clock.move(timedelta(seconds=seconds)),
+        )
+
+    @property
+    def result(self) -> LinkResult:
+        return self.links.results[RESULT]
+
+
+@pytest.fixture
+def hosted(world: World) -> Hosted:
+    hosted = Hosted(world)
+    world.bank.new_item()
+    return hosted
+
+
+def owners(world: World) -> list[str]:
+    return [connection.app_user_id for connection in world.store.connections.values()]
+
+
+def test_what_is_linked_becomes_a_connection_of_whom_the_session_was_made_for(hosted: Hosted, world: World) -> None:
+    assert hosted.open() == "https://hosted.example/link-fake"
+    hosted.hear(status="SUCCESS", public_tokens=["public-1"])
+    assert hosted.tasks() == [RESULT]
+    assert hosted.deliver()
+    assert owners(world) == [ALICE]
+    [connection_id] = world.store.connections
+    assert (hosted.result.outcome, hosted.result.connection_id) == (LinkOutcome.CONNECTED, connection_id)
+    assert hosted.result.public_token is None
+
+
+def test_plaid_is_asked_for_a_page_of_its_own(hosted: Hosted, world: World) -> None:
+    hosted.open()
+    assert world.bank.link_requests[0].hosted
+    assert world.bank.link_requests[0].completion_redirect_uri == "https://app.example/done"
+
+
+def test_both_webhooks_of_a_session_and_their_duplicates_make_one_connection(hosted: Hosted, world: World) -> None:
+    hosted.open()
+    for _ in range(3):
+        hosted.hear("ITEM_ADD_RESULT", public_token="public-1")
+        hosted.hear(status="SUCCESS", public_tokens=["public-1"])
+    assert hosted.tasks() == [RESULT]
+    assert all(hosted.deliver() for _ in range(3))
+    hosted.hear(status="SUCCESS", public_tokens=["public-1"])
+    assert hosted.deliver()
+    assert owners(world) == [ALICE]
+    assert world.calls.log.count("bank.exchange") == 1
+
+
+def test_several_banks_of_one_session_become_several_connections(hosted: Hosted, world: World) -> None:
+    world.bank.new_item("2", institution_id="ins_2")
+    hosted.open()
+    hosted.hear(status="SUCCESS", public_tokens=["public-1", "public-2", "public-1"])
+    assert hosted.tasks() == [RESULT, digest("public-2")]
+    assert all(hosted.deliver(result_id) for result_id in hosted.tasks())
+    assert owners(world) == [ALICE, ALICE]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({"public_tokens": ["a", "b"]}, ("a", "b")),
+        ({"public_token": "a"}, ("a",)),
+        ({"public_token": "a", "public_tokens": ["a", "b"]}, ("a", "b")),
+        ({"public_tokens": []}, ()),
+        ({"public_tokens": None, "public_token": None}, ()),
+        ({"public_tokens": "abc", "public_token": 7}, ()),
+        ({"public_tokens": [None, "", 7, ["x"], {"y": 1}, "a"]}, ("a",)),
+        ({}, ()),
+    ],
+)
+def test_public_tokens_are_found_wherever_plaid_puts_them(body: dict[str, Any], found: tuple[str, ...]) -> None:
+    assert public_tokens(body) == found
+
+
+def test_a_session_brings_so_many_banks_and_no_more() -> None:
+    assert len(public_tokens({"public_tokens": [f"t{n}" for n in range(500)]})) == MAX_PUBLIC_TOKENS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "EXITED", "public_tokens": []},
+        {"status": "EXITED"},
+        {"code": "EVENTS", "events": [{"event_name": "HANDOFF"}]},
+        {"code": "SOMETHING_NEW"},
+    ],
+)
+def test_a_session_without_a_bank_asks_for_nothing(hosted: Hosted, body: dict[str, Any]) -> None:
+    hosted.open()
+    hosted.hear(**body)
+    assert (hosted.tasks(), hosted.links.results) == ([], {})
+
+
+@pytest.mark.parametrize("link_token", ["link-of-nobody", "", None, 7, ["link-fake"]])
+def test_a_session_that_is_not_ours_makes_no_connection(hosted: Hosted, link_token: object) -> None:
+    hosted.open()
+    hosted.hear(link_token=link_token, status="SUCCESS", public_tokens=["public-1"])
+    assert (hosted.tasks(), hosted.links.results) == ([], {})
+
+
+def test_update_mode_gives_no_second_connection(hosted: Hosted, world: World) -> None:
+    world.connected("2")
+    assert hosted.open(connection_id="2") is not None
+    assert hosted.links.sessions == {}
+    hosted.hear(status="SUCCESS", public_tokens=["public-2"])
+    assert hosted.tasks() == []
+
+
+def test_a_session_that_could_not_be_noted_is_not_begun(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_args: object, **_more: object) -> None:
+        raise Unavailable("down", code="store_unavailable")
+
+    monkeypatch.setattr(hosted.links, "remember", down)
+    with pytest.raises(Unavailable):
+        hosted.open()
+
+
+def test_the_public_token_lies_nowhere_in_the_clear(
+    hosted: Hosted, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sealing:
+        """Unlike the other fake, hides what it seals."""
+
+        def seal(self, token: Any, *, app_user_id: str, connection_id: str) -> SealedToken:
+            sealed = world.vault.seal(token, app_user_id=app_user_id, connection_id=connection_id)
+            return SealedToken(ciphertext=sealed.ciphertext[::-1], key_id="k1")
+
+    caplog.set_level(logging.INFO)
+    hosted.open()
+    receive_link_webhook(
+        Webhook.of(
+            {"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"}
+        ),
+        links=hosted.links,
+        vault=Sealing(),  # type: ignore[arg-type]
+        tasks=world.queue,
+        clock=world.clock,
+    )
+    logged = "".join(str(vars(record)) for record in caplog.records)
+    seen = json.dumps([asdict(hosted.result), world.queue.others, list(world.queue.names), logged], default=str)
+    assert RESULT in seen
+    assert "link.ended" in seen
+    for secret in ("public-1", "link-fake"):
+        assert secret not in seen
+
+
+def test_a_token_is_sealed_for_its_owner_and_its_place(hosted: Hosted) -> None:
+    hosted.open()
+    hosted.hear(public_tokens=["public-1"])
+    assert hosted.result.public_token is not None
+    assert hosted.result.public_token.ciphertext == f"{ALICE}/link-result-{RESULT}/public-1"
+
+
+class TestTask:
+    @pytest.fixture(autouse=True)
+    def _linked(self, hosted: Hosted) -> None:
+        hosted.open()
+        hosted.hear(status="SUCCESS", public_tokens=["public-1"])
+
+    def test_while_plaid_is_down_it_is_delivered_again(self, hosted: Hosted, world: World) -> None:
+        world.bank.fail("exchange", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 2)
+        assert [hosted.deliver() for _ in range(3)] == [False, False, True]
+        assert owners(world) == [ALICE]
+
+    def test_so_it_is_while_our_keys_are_wrong(self, hosted: Hosted, world: World) -> None:
+        world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+        assert not hosted.deliver()
+        assert hosted.deliver()
+        assert owners(world) == [ALICE]
+
+    def test_a_token_that_expired_is_settled(self, hosted: Hosted, world: World) -> None:
+        world.bank.public_tokens.clear()
+        assert hosted.deliver()
+        assert (hosted.result.outcome, hosted.result.public_token) == (LinkOutcome.UNUSABLE, None)
+        assert hosted.deliver()
+        assert world.calls.log.count("bank.exchange") == 1
+
+    @pytest.mark.parametrize("fault", [Fault.USER, Fault.TERMINAL])
+    def test_what_only_a_new_link_can_help_is_settled(self, hosted: Hosted, world: World, fault: Fault) -> None:
+        world.bank.fail("exchange", problem(fault, "ITEM_NOT_SUPPORTED"))
+        assert hosted.deliver()
+        assert hosted.result.outcome is LinkOutcome.UNUSABLE
+        assert owners(world) == []
+
+    def test_the_same_accounts_again_are_settled_with_the_connection_that_has_them(
+        self, hosted: Hosted, world: World
+    ) -> None:
+        assert hosted.deliver()
+        [first] = world.store.connections
+        world.bank.new_item("2")
+        hosted.hear(public_tokens=["public-2"])
+        again = digest("public-2")
+        assert hosted.deliver(again)
+        settled = hosted.links.results[again]
+        assert (settled.outcome, settled.connection_id) == (LinkOutcome.DUPLICATE, first)
+        assert world.bank.removed == ["item-2"]
+
+    def test_the_app_may_exchange_the_token_as_well(self, hosted: Hosted, world: World) -> None:
+        by_the_app = hosted._exchange(ALICE)(LinkedItem("public-1"))
+        assert hosted.deliver()
+        assert owners(world) == [ALICE]
+        assert hosted.result.connection_id == by_the_app.answer["connection_id"]
+
+    def test_an_unknown_result_is_settled(self, hosted: Hosted, world: World) -> None:
+        assert hosted.deliver("nothing")
+        assert owners(world) == []
+
+
+def test_a_process_that_dies_anywhere_is_made_up_for() -> None:
+    """But for the one window of the exchange itself, between Plaid's answer and the first store."""
+    for step in range(30):
+        world, calls = World(), Calls()
+        hosted = Hosted(world)
+        world.bank.new_item()
+        hosted.open()
+        hosted.hear(public_tokens=["public-1"])
+        world.bank.calls = world.store.calls = hosted.links.calls = calls
+        calls.crash_after = step
+        try:
+            hosted.deliver()
+        except Crash:
+            window = calls.log[-1] == "bank.exchange"
+        else:
+            break
+        world.clock.move(BROKEN_OFF_AFTER)
+        assert any(hosted.deliver() for _ in range(3))
+        assert hosted.result.outcome is (LinkOutcome.UNUSABLE if window else LinkOutcome.CONNECTED), calls.log
+        assert owners(world) == ([] if window else [ALICE])
+    assert step == len(calls.log) > 4
+
+
+def test_a_webhook_that_could_not_be_kept_or_enqueued_is_wanted_again(hosted: Hosted, world: World) -> None:
+    hosted.open()
+    for method in ("links.keep", "queue.add"):
+
+        def down(name: str, method: str = method) -> None:
+            if name == method:
+                raise Unavailable("down", code="store_unavailable")
+
+        world.calls.before = down
+        with pytest.raises(Unavailable):
+            hosted.hear(public_tokens=["public-1"])
+    world.calls.before = None
+    hosted.hear(public_tokens=["public-1"])
+    assert hosted.tasks() == [RESULT]
+    assert hosted.deliver()
+    assert owners(world) == [ALICE]
+
+
+def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:
+    class Closed:
+        def seal(self, *_args: object, **_more: object) -> SealedToken:
+            raise problem(Fault.CONFIGURATION, "NO_VAULT_KEY")
+
+    hosted.open()
+    world.vault = Closed()  # type: ignore[assignment]
+    with pytest.raises(ProviderError):
+        hosted.hear(public_tokens=["public-1"])
+    assert (hosted.links.results, hosted.tasks()) == ({}, [])
+
+
+def test_somebody_else_gets_nothing_of_it(hosted: Hosted, world: World) -> None:
+    hosted.open(user="bob")
+    hosted.hear(public_tokens=["public-1"])
+    assert hosted.deliver()
+    assert owners(world) == ["bob"]
+    with pytest.raises(InvalidArgument):
+        hosted._exchange(ALICE)(LinkedItem("public-1"))
+
+
+def test_hosted_link_is_heard_of_by_webhook_alone() -> None:
+    with pytest.raises(ValueError, match="HOSTED_LINK needs WEBHOOK_URL"):
+        Settings.read({"GCLOUD_PROJECT": "demo-bank", "HOSTED_LINK": "1"})
+    given = {"GCLOUD_PROJECT": "demo-bank", "HOSTED_LINK": "1", "WEBHOOK_URL": "https://us.example/"}
+    assert Settings.read(given).hosted_link
+    assert not Settings.read({"GCLOUD_PROJECT": "demo-bank", "HOSTED_LINK": ""}).hosted_link
