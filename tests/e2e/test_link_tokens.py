@@ -1,0 +1,91 @@
+"""Link tokens on the running stack: what Plaid is asked for, and when a connection cannot be repaired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emulators.client import User, sign_up
+from tests.e2e.bank import Bank
+from tests.e2e.test_refusals import refused
+from tests.firestore_rest import Json
+
+
+@pytest.fixture(scope="module")
+def linked(bank: Bank) -> tuple[User, Json]:
+    user = sign_up(bank.http, bank.stack.ports)
+    connection = bank.connect(user)
+    bank.synced(user, connection["connection_id"])
+    return user, connection
+
+
+def asked_for(bank: Bank, link_token: str) -> Json:
+    """What Plaid says a link token was made with."""
+    metadata: Json = bank.plaid("/link/token/get", link_token=link_token)["metadata"]
+    return metadata
+
+
+def test_a_new_bank_is_asked_for_as_the_app_and_the_user_wish(bank: Bank, user: User) -> None:
+    bank.backend.seed({f"users/{user.uid}": {"language": "fr-CA", "country_codes": ["CA", "US"]}})
+    made = bank.rest("GET", "connect", user, params={"products": ["transactions", "liabilities"]}).json()
+    assert made["mode"] == "connect"
+    said = asked_for(bank, made["link_token"])
+    assert (said["language"], said["country_codes"]) == ("fr", ["CA", "US"])
+    assert said["initial_products"] == ["transactions", "liabilities"]
+    assert said["webhook"] == bank.stack.plaid.webhook_url
+    made = bank.rest("GET", "connect", user, params={"language": "de", "redirect_uri": "http://localhost/back"}).json()
+    said = asked_for(bank, made["link_token"])
+    assert (said["language"], said["redirect_uri"]) == ("de", "http://localhost/back")
+
+
+def test_a_bank_that_is_linked_without_transactions_gets_them(bank: Bank, user: User) -> None:
+    made = bank.rest("GET", "connect", user, params={"products": "auth"}).json()
+    done = bank.control("POST", f"link/{made['link_token']}/finish")
+    connection = bank.exchange(user, done["public_token"]).json()
+    bank.synced(user, connection["connection_id"])
+    assert bank.differences(user, connection["connection_id"]) == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{}, {"account_selection": "true"}, {"products": ["investments", "auth"]}, {"android_package_name": "com.x.app"}],
+    ids=str,
+)
+def test_update_mode_is_for_a_connection_and_repairs_it(
+    bank: Bank, linked: tuple[User, Json], wish: dict[str, Any]
+) -> None:
+    user, connection = linked
+    item_id = bank.items(user)[0]["item_id"]
+    bank.control("POST", f"items/{item_id}/state", state="login_required", announce=False)
+    query = {"connection_id": connection["connection_id"], **wish}
+    answer = bank.rest("GET", "connect", user, params=query)
+    assert (answer.status_code, answer.json()["mode"]) == (200, "update"), answer.text
+    bank.control("POST", f"link/{answer.json()['link_token']}/finish")
+    assert bank.items(user)[0]["state"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"products": "assets"}, {"products": "balance"}, {"account_selection": "true", "country_codes": "GB"}],
+    ids=str,
+)
+def test_what_update_mode_cannot_do_is_refused(bank: Bank, linked: tuple[User, Json], wish: dict[str, Any]) -> None:
+    user, connection = linked
+    query = {"connection_id": connection["connection_id"], **wish}
+    refused(bank.rest("GET", "connect", user, params=query), "INVALID_ARGUMENT", 400)
+
+
+@pytest.mark.parametrize(("state", "code"), [("revoked", "USER_PERMISSION_REVOKED"), ("removed", "ITEM_NOT_FOUND")])
+def test_a_connection_that_is_gone_at_plaid_has_to_be_linked_anew(
+    bank: Bank, user: User, state: str, code: str
+) -> None:
+    connection = bank.connect(user)
+    bank.synced(user, connection["connection_id"])
+    item_id = bank.items(user)[0]["item_id"]
+    bank.control("POST", f"items/{item_id}/state", state=state, announce=False)
+    query = {"connection_id": connection["connection_id"]}
+    error = refused(bank.rest("GET", "connect", user, params=query), "FAILED_PRECONDITION", 400)
+    assert error["details"]["code"] == "relink_required"
+    assert error["details"]["connection_id"] == connection["connection_id"]
+    assert error["details"]["plaid"]["error_code"] == code
