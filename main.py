@@ -22,6 +22,7 @@ FUNCTIONS = (
     "exchangelink",
     "checkitem",
     "checkitems",
+    "rotatetoken",
     "schedule_syncs",
     "monitor_connections",
 )

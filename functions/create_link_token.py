@@ -56,6 +56,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
         bank=container.bank(),
         vault=container.vault(),
         connections=container.connections(),
+        credentials=container.credentials(),
         profiles=container.profiles(),
         links=container.links(),
         clock=container.clock(),

@@ -11,3 +11,4 @@ from shared.entry import guarded_event
 def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
     container.connections_monitor().begin()
+    container.rotations().ask_aged(container.settings().rotate_tokens_after)

@@ -14,3 +14,4 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
     schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
     sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
+    container.rotations().sweep()

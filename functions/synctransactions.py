@@ -32,6 +32,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
             log.exception("welcome.postponed", connection_id=connection_id)
     sync = SyncTransactions(
         connections=container.connections(),
+        credentials=container.credentials(),
         syncs=container.syncs(),
         bank=container.bank(),
         vault=container.vault(),

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
+    from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
     from shared.usecases.handle_webhook import WebhookHandler
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
+    from shared.usecases.rotate_token import TokenRotation
 
 Made = TypeVar("Made")
 
@@ -129,6 +131,14 @@ def connections() -> ports.Connections:
 
 
 @once
+def credentials() -> ports.Credentials:
+    """The access tokens, sealed."""
+    from shared.adapters.firestore_credentials import FirestoreCredentials
+
+    return FirestoreCredentials(firestore_client(), audit=_audit())
+
+
+@once
 def intents() -> ports.Intents:
     """Exchanges under way."""
     from shared.adapters.firestore_intents import FirestoreIntents
@@ -207,6 +217,7 @@ def item_check() -> "ItemCheck":
 
     return ItemCheck(
         connections=connections(),
+        credentials=credentials(),
         syncs=syncs(),
         bank=bank(),
         vault=vault(),
@@ -221,6 +232,32 @@ def webhook_handler() -> "WebhookHandler":
     from shared.usecases.handle_webhook import WebhookHandler
 
     return WebhookHandler(inbox=inbox(), check=item_check(), clock=clock())
+
+
+@once
+def token_rotation() -> "TokenRotation":
+    """Replaces access tokens."""
+    import time
+
+    from shared.usecases.rotate_token import TokenRotation
+
+    return TokenRotation(
+        credentials=credentials(),
+        syncs=syncs(),
+        bank=bank(),
+        vault=vault(),
+        recorder=recorder(),
+        clock=clock(),
+        sleep=time.sleep,
+    )
+
+
+@once
+def rotations() -> "Rotations":
+    """Asks for access tokens to be replaced."""
+    from shared.usecases.ask_rotation import Rotations
+
+    return Rotations(credentials=credentials(), tasks=tasks(), clock=clock())
 
 
 def connections_monitor() -> "ConnectionsMonitor":

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.credentials import KeptToken
 from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult
@@ -110,6 +111,8 @@ class Bank(Protocol):
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
     def remove(self, access_token: Secret) -> None: ...  # noqa: D102
+    def invalidate(self, access_token: Secret) -> Secret:
+        """A new access token; the old one is dead at once. An error that `may_have_happened` leaves that open."""
 
 
 class Vault(Protocol):
@@ -184,6 +187,33 @@ class Connections(Protocol):
         """Merges descriptive fields into a connection that exists; False if it does not."""
 
 
+class Credentials(Protocol):
+    """The access tokens, and their replacement."""
+
+    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None: ...  # noqa: D102
+    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+        """Writes it, and what is to be told of it, if it is unchanged.
+
+        Raises:
+            Conflict: It changed or is gone, or another audit entry of this user came first.
+        """
+
+    def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
+        """The connection is being removed, and only this token can remove its item: puts it into the tombstone.
+
+        Raises:
+            Conflict: There is none (any more).
+        """
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+        """What the schedule must look at, longest due first."""
+
+    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+        """Tokens that are older, oldest first."""
+
+    def of_user(self, app_user_id: str) -> list[KeptToken]: ...  # noqa: D102
+
+
 class Intents(Protocol):
     """Exchanges under way and done."""
 
@@ -216,6 +246,7 @@ class Writes:
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
     touched, except by `removals`. `connection` holds fields of the connection document. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
+    `credentials` are as they are to be, if they are unchanged since that version.
     """
 
     upserts: tuple[Transaction, ...] = ()
@@ -227,6 +258,7 @@ class Writes:
     notifications: tuple[Notification, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     removal: Removal | None = None
+    credentials: tuple[KeptToken, Version] | None = None
     handled: tuple[str, ...] = ()
     handover: "Handover | None" = None
     ends_handover: bool = False

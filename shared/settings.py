@@ -36,6 +36,7 @@ class Settings(BaseModel):
     exchanges_per_minute: int = 30
     syncs_per_minute: int = 60
     manual_sync_spacing_seconds: int = 30
+    rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
 
     @field_validator("products", "country_codes", "cors_origins", mode="before")
     @classmethod
@@ -57,6 +58,12 @@ class Settings(BaseModel):
     def manual_sync_spacing(self) -> timedelta:
         """How long a user waits between two syncs of one connection by hand."""
         return timedelta(seconds=self.manual_sync_spacing_seconds)
+
+    @property
+    def rotate_tokens_after(self) -> timedelta | None:
+        """How old an access token may get."""
+        days = self.rotate_tokens_after_days
+        return timedelta(days=days) if days is not None else None
 
     @classmethod
     def read(cls, environ: dict[str, str]) -> Self:

@@ -15,7 +15,8 @@ from typing import Any
 
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
-from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.connection import Action, BankConnection, ItemStatus, SealedToken
+from shared.domain.credentials import KeptToken
 from shared.domain.errors import (
     CommitTooLarge,
     Conflict,
@@ -202,6 +203,7 @@ class FakeBank:
         self.items: dict[str, FakeItem] = {}  # by access token
         self.public_tokens: dict[str, str] = {}  # public token -> access token
         self.removed: list[str] = []
+        self.dead_tokens: set[str] = set()
         self.errors: dict[str, list[ProviderError]] = {}  # by method: raised one after the other
         self.page_rows = 2
         self.names_vanished_rows = False  # whether a row added and removed between two reads is named as removed
@@ -210,6 +212,9 @@ class FakeBank:
         self.catalogue: dict[str, InstitutionInfo] = {}  # without one, every institution is the first bank
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
+
+    def by_id(self, item_id: str) -> FakeItem:
+        return next(item for item in self.items.values() if item.item_id == item_id)
 
     def item_at(self, token: str) -> FakeItem:
         return self.items[token]
@@ -232,6 +237,8 @@ class FakeBank:
         return self.calls.around(f"bank.{method}", run)
 
     def _item(self, token: Secret) -> FakeItem:
+        if token.reveal() in self.dead_tokens:
+            raise problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
         if token.reveal() not in self.items:
             raise problem(Fault.TERMINAL, "ITEM_NOT_FOUND")
         return self.items[token.reveal()]
@@ -342,6 +349,17 @@ class FakeBank:
 
         self._call("remove", call)
 
+    def invalidate(self, access_token: Secret) -> Secret:
+        def call() -> Secret:
+            old, item = access_token.reveal(), self._item(access_token)
+            new = f"{old}+"
+            self.items[new] = self.items.pop(old)
+            self.dead_tokens.add(old)
+            assert item is self.items[new]
+            return Secret(new)
+
+        return self._call("invalidate", call)  # type: ignore[no-any-return]
+
 
 def problem(fault: Fault, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any) -> ProviderError:
     """An error of the bank's."""
@@ -410,6 +428,7 @@ class FakeStore:
         self.states: dict[str, Loaded] = {}
         self.connections: dict[str, BankConnection] = {}
         self.tokens: dict[str, SealedToken] = {}
+        self.kept: dict[str, tuple[KeptToken, Version]] = {}
         self.account_rows: dict[str, dict[str, Account]] = {}
         self.rows: dict[str, dict[str, dict[str, Any]]] = {}
         self.row_versions: dict[tuple[str, str], int] = {}
@@ -467,7 +486,7 @@ class FakeStore:
             self._append([audit])
             self.guards[key] = next(self._versions)
             self.connections[connection.connection_id] = connection
-            self.tokens[connection.connection_id] = token
+            self.put_kept(KeptToken.new(connection, token))
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
             self.rows[connection.connection_id] = {}
             self.states[connection.connection_id] = Loaded(state, next(self._versions))
@@ -502,6 +521,8 @@ class FakeStore:
         stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]
         if current is None or current.version != expected or stale:
             raise Conflict
+        if writes.credentials is not None and self.kept_version(connection_id) != writes.credentials[1]:
+            raise Conflict
         rows = self.rows[connection_id]
         for new in writes.upserts:
             transaction_id = new["transaction_id"]
@@ -522,6 +543,8 @@ class FakeStore:
         self._append(writes.audit)
         if writes.removal is not None:
             self.tombstones[connection_id] = writes.removal
+        if writes.credentials is not None:
+            self.put_kept(writes.credentials[0])
         for delivery_id in writes.handled:
             self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
         if writes.handover is not None:
@@ -537,6 +560,14 @@ class FakeStore:
         if state != current.state:  # a write that changes nothing of a document leaves its version as it is
             self.states[connection_id] = Loaded(state, next(self._versions))
         return self.states[connection_id].version
+
+    def put_kept(self, kept: KeptToken) -> Version:
+        self.tokens[kept.connection_id] = kept.token
+        self.kept[kept.connection_id] = (kept, next(self._versions))
+        return self.kept[kept.connection_id][1]
+
+    def kept_version(self, connection_id: str) -> Version | None:
+        return self.kept[connection_id][1] if connection_id in self.tokens else None
 
     def _append(self, entries: Iterable[AuditEntry]) -> None:
         for entry in entries:
@@ -594,6 +625,50 @@ class FakeStore:
 
     def handover(self, connection_id: str) -> Handover | None:
         return self.handovers.get(connection_id)
+
+
+class FakeCredentials:
+    """Access tokens, in the store's place for them."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None:
+        def call() -> tuple[KeptToken, Version] | None:
+            return self.store.kept[connection_id] if connection_id in self.store.tokens else None
+
+        return self.store.calls.around("credentials.load", call)  # type: ignore[no-any-return]
+
+    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+        def call() -> Version:
+            if self.store.kept_version(kept.connection_id) != expected:
+                raise Conflict
+            self.store._append(audit)
+            return self.store.put_kept(kept)
+
+        return self.store.calls.around("credentials.save", call)
+
+    def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
+        def call() -> None:
+            if connection_id not in self.store.tombstones:
+                raise Conflict
+            there = self.store.tombstones[connection_id]
+            self.store.tombstones[connection_id] = there.model_copy(update={"access_token": token, "due_at": now})
+
+        self.store.calls.around("credentials.bury", call)
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+        late = [k for k in self._all() if k[0].due_at is not None and k[0].due_at <= now]
+        return sorted(late, key=lambda k: k[0].due_at or now)[:limit]
+
+    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+        return iter(sorted((k for k, _ in self._all() if k.issued_at < moment), key=lambda k: k.issued_at))
+
+    def of_user(self, app_user_id: str) -> list[KeptToken]:
+        return [kept for kept, _ in self._all() if kept.app_user_id == app_user_id]
+
+    def _all(self) -> list[tuple[KeptToken, Version]]:
+        return [k for i, k in self.store.kept.items() if i in self.store.tokens]
 
 
 class FakeIntents:

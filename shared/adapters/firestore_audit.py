@@ -7,7 +7,7 @@ bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class FirestoreAudit:
         if not entries:
             return
         path = f"{HEADS}/{entries[0].app_user_id}"
-        snapshot = self._client.document(path).get()
+        snapshot = self._client.document(path).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
         head = AuditHead.model_validate(snapshot.to_dict()) if snapshot.exists else AuditHead()
         for entry in entries:
             chained = ChainedEntry.after(head, entry, function=self._function)

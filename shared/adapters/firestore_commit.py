@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 # The emulator takes messages of 4 MiB, production 10 MiB of documents and their index entries together.
 MAX_COMMIT_BYTES = 3_900_000
 COMMIT_TIMEOUT_SECONDS = 30.0
+READ_TIMEOUT_SECONDS = 15.0  # where a caller has something to lose; the library's own patience is five minutes
 
 _Write = write_types.Write.pb()
 _Mask = common.DocumentMask.pb()
-_RETRY = retry.Retry(
+RETRY = retry.Retry(
     predicate=retry.if_exception_type(exceptions.ServiceUnavailable), initial=0.1, maximum=2.0, timeout=15.0
 )
 
@@ -89,7 +90,7 @@ class Batch:
             response = self._client._firestore_api.commit(  # noqa: SLF001 (the library's own channel, without its encoder)
                 request=CommitRequest.wrap(self._request),
                 metadata=self._client._rpc_metadata,  # noqa: SLF001
-                retry=_RETRY,
+                retry=RETRY,
                 timeout=COMMIT_TIMEOUT_SECONDS,
             )
         except (exceptions.FailedPrecondition, exceptions.AlreadyExists, exceptions.NotFound, exceptions.Aborted):

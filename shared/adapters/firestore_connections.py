@@ -15,12 +15,14 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.credentials import KeptToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.sync_state import SyncState
@@ -29,7 +31,6 @@ from shared.ports import Version
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-CREDENTIALS = "bank_credentials"
 GUARDS = "bank_link_guards"
 _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
@@ -97,7 +98,7 @@ class FirestoreConnections:
         batch = Batch(self._client)
         put_intent(batch, settles[0], expected=settles[1])
         batch.create(f"{CONNECTIONS}/{connection_id}", connection.model_dump(exclude=_APART))
-        batch.create(f"{CREDENTIALS}/{connection_id}", token.model_dump() | owner | {"item_id": connection.item_id})
+        put_credentials(batch, KeptToken.new(connection, token), expected=None)
         batch.create(f"{STATES}/{connection_id}", state.model_dump())
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
         if connection.institution_id is not None:

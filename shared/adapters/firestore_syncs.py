@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
+from shared.adapters.firestore_credentials import put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_removals import put_removal
@@ -79,6 +80,8 @@ class FirestoreSyncs:
             settle_delivery(batch, delivery_id)
         if writes.removal is not None:
             put_removal(batch, writes.removal)
+        if writes.credentials is not None:
+            put_credentials(batch, writes.credentials[0], expected=writes.credentials[1])
         if writes.handover is not None:
             left = {"removed": writes.handover.removed, "successors": writes.handover.successors}
             batch.replace(f"{HANDOVERS}/{state.connection_id}", left)

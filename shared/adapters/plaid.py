@@ -160,6 +160,11 @@ class PlaidBank:
             if error.error_code not in ("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN"):
                 raise
 
+    def invalidate(self, access_token: Secret) -> Secret:
+        """https://plaid.com/docs/api/items/#itemaccess_tokeninvalidate; never sent twice."""
+        body = {"access_token": access_token.reveal()}
+        return Secret(self._call(self._api.item_access_token_invalidate, body)["new_access_token"])
+
     def webhook_key(self, key_id: str) -> dict[str, Any]:
         """https://plaid.com/docs/api/webhooks/webhook-verification/: the JWK of a key id."""
         method, body = self._api.webhook_verification_key_get, {"key_id": key_id}

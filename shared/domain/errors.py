@@ -185,6 +185,16 @@ class ProviderError(BankError):
         if fault in (Fault.USER, Fault.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether what was asked for may have been done all the same: no answer came, or that of a breakdown."""
+        return self.error_type in ("TRANSPORT", "API_ERROR")
+
+    @property
+    def is_about_token(self) -> bool:
+        """Whether Plaid does not know the access token (any more); so it answers for a token that was replaced, too."""
+        return self.error_code in ("INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND")
+
     def as_ours(self) -> "ProviderError":
         """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
         return ProviderError(

@@ -375,6 +375,25 @@ class SyncState(SyncProgress):
             due_at=None,
         )
 
+    def halt(self, *, now: datetime, error: ErrorSummary) -> Self:
+        """Found unusable outside a run: whoever runs has lost the lease, and only an event starts another run."""
+        return self._with(
+            status=SyncStatus.FAILED,
+            stage=Stage.FAILED,
+            error=error,
+            updated_at=now,
+            next_retry_at=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            dirty_runs=self._suspects(),
+            streaming=self._goes_on(),
+            served=self.requested,
+            serving=self.requested,
+            troubled=True,
+            heals=False,
+            due_at=None,
+        )
+
     def concerned(self, troubled: bool) -> Self:
         """The source was looked at from outside a run: whether it needs its user."""
         return self._with(troubled=troubled, heals=self.heals and not troubled)

@@ -14,9 +14,10 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
-from shared.ports import Bank, Connections, ItemFacts, SyncQueue, Syncs, Vault, Writes
+from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Vault, Writes
 from shared.usecases.enqueue import enqueue
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.use_token import with_token
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 A_DAY = timedelta(days=1)
@@ -46,6 +47,7 @@ class ItemCheck:
     """
 
     connections: Connections
+    credentials: Credentials
     syncs: Syncs
     bank: Bank
     vault: Vault
@@ -141,13 +143,14 @@ class ItemCheck:
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
     def _truth(self, connection: BankConnection) -> ItemFacts | None:
-        """What Plaid says; an item that is gone is a truth, too. None without credentials: it is being removed."""
-        sealed = self.connections.credentials(connection.connection_id)
-        if sealed is None:
-            return None
-        token = self.vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection.connection_id)
+        """What Plaid says; an item that is gone is a truth, too. None without credentials: it is being removed.
+
+        Raises:
+            ProviderError: Plaid did not answer; or our keys are wrong.
+            Unavailable: The access token is being replaced.
+        """
         try:
-            return self.bank.item(token)
+            return with_token(connection.connection_id, self.bank.item, credentials=self.credentials, vault=self.vault)
         except ProviderError as error:
             if error.error_code == "INVALID_ACCESS_TOKEN":
                 raise error.as_ours() from None  # wrong keys of ours look just like this

@@ -14,8 +14,10 @@ from shared.domain.link import (
     usable_countries,
     usable_language,
 )
-from shared.ports import Bank, Clock, Connections, LinkRequest, Links, LinkToken, Profiles, Vault
+from shared.domain.secret import Secret
+from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
 from shared.usecases.request_sync import owned
+from shared.usecases.use_token import with_token
 
 # What Plaid refuses for our keys and our plan, whatever the app has chosen.
 OPERATORS = frozenset(
@@ -83,6 +85,7 @@ def create_link_token(
     bank: Bank,
     vault: Vault,
     connections: Connections,
+    credentials: Credentials,
     profiles: Profiles,
     links: Links,
     clock: Clock,
@@ -96,6 +99,7 @@ def create_link_token(
         FailedPrecondition: The connection will never work again: link anew, without naming it.
         InvalidArgument: What the app chose cannot be asked for, or Plaid does not take it.
         ProviderError: Plaid refused otherwise.
+        Unavailable: The connection's access token is being replaced: try again.
     """
     wish.check(plain_http=defaults.plain_http)
     profile = profiles.find(app_user_id)
@@ -112,9 +116,9 @@ def create_link_token(
     if wish.connection_id is None:
         request = _for_new_bank(request, wish, defaults)
     else:
-        request = _for_update(request, wish, wish.connection_id, vault=vault, connections=connections)
+        request = _for_update(request, wish, wish.connection_id, connections=connections)
     try:
-        made = bank.create_link_token(request)
+        made = _made(request, wish.connection_id, bank=bank, vault=vault, credentials=credentials)
     except ProviderError as error:
         if (explained := _explained(error, wish)) is not None:
             raise explained from error
@@ -135,13 +139,10 @@ def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) 
     )
 
 
-def _for_update(
-    request: LinkRequest, wish: LinkWish, connection_id: str, *, vault: Vault, connections: Connections
-) -> LinkRequest:
-    """In update mode Plaid ignores the webhook, and takes no products but as more consent."""
+def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, connections: Connections) -> LinkRequest:
+    """All but the access token. In update mode Plaid ignores the webhook, and takes no products but as more consent."""
     connection = owned(connections.find(connection_id), request.app_user_id)
-    sealed = connections.credentials(connection_id)
-    if connection.status is ItemStatus.ERROR or sealed is None:
+    if connection.status is ItemStatus.ERROR:
         raise _relink(connection_id)
     if wish.account_selection and not ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes):
         raise InvalidArgument(
@@ -151,10 +152,25 @@ def _for_update(
         )
     return replace(
         request,
-        access_token=vault.open(sealed, app_user_id=request.app_user_id, connection_id=connection_id),
         account_selection=wish.account_selection,
         consent_products=_unique(wish.products),
     )
+
+
+def _made(
+    request: LinkRequest, connection_id: str | None, *, bank: Bank, vault: Vault, credentials: Credentials
+) -> LinkToken:
+    """What Plaid answers; for a connection, with its access token as it is by now."""
+    if connection_id is None:
+        return bank.create_link_token(request)
+
+    def update(token: Secret) -> LinkToken:
+        return bank.create_link_token(replace(request, access_token=token))
+
+    made = with_token(connection_id, update, credentials=credentials, vault=vault)
+    if made is None:
+        raise _relink(connection_id)
+    return made
 
 
 def _explained(error: ProviderError, wish: LinkWish) -> BankError | None:

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.status import event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Loaded, SyncQueue, Syncs, Vault, Writes
+from shared.ports import Bank, Clock, Connections, Credentials, Loaded, SyncQueue, Syncs, Vault, Writes
 from shared.usecases.enqueue import enqueue
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.use_token import Refused, why_refused
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 SUSPECT_OURSELVES = (
@@ -39,6 +41,7 @@ class SyncTransactions:
     """Runs syncs, if one is wanted and nobody else is running it."""
 
     connections: Connections
+    credentials: Credentials
     syncs: Syncs
     bank: Bank
     vault: Vault
@@ -102,10 +105,11 @@ class SyncTransactions:
     def _run(self, run: FencedRun) -> Outcome:
         """Reads the change log and ends the run, well or badly."""
         state = run.state
+        sealed: SealedToken | None = None
         try:
             sealed = self.connections.credentials(state.connection_id)
             if sealed is None:
-                raise LeaseLost("the connection has no credentials: it is being removed")
+                raise LeaseLost(_NO_CREDENTIALS)
             token = self.vault.open(sealed, app_user_id=state.app_user_id, connection_id=state.connection_id)
             if state.wants_refresh and state.cursor is not None and state.tries == 0:
                 self._refresh(token)
@@ -121,6 +125,8 @@ class SyncTransactions:
             )
             reading = reader.read()
         except ProviderError as error:
+            if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
+                return self._once_rotated(run)
             return self._failed(run, error)
         except (LeaseLost, Unavailable):
             raise
@@ -146,6 +152,26 @@ class SyncTransactions:
         """Plaid has nothing yet: look again in seconds, a few times; then a webhook or the next tick will."""
         if run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), stage=Stage.WAITING_FOR_BANK))
+            return Outcome.AGAIN
+        run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
+        return Outcome.DONE
+
+    def _is_rotated(self, run: FencedRun, used: SealedToken) -> bool:
+        """Whether Plaid refused the token because it is being replaced, or was, while this run worked with it.
+
+        Raises:
+            LeaseLost: The connection is being removed.
+        """
+        why = why_refused(used, run.state.connection_id, credentials=self.credentials)
+        if why is Refused.GONE:
+            raise LeaseLost(_NO_CREDENTIALS)
+        return why is not Refused.MEANT
+
+    def _once_rotated(self, run: FencedRun) -> Outcome:
+        """Goes on in seconds, a few times; then at the next tick, by which time the new token is stored."""
+        log.info("sync.token_rotated")
+        if run.state.tries + 1 < TRIES_PER_ATTEMPT:
+            run.commit(lambda s: s.pause(now=self.clock.now()))
             return Outcome.AGAIN
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
         return Outcome.DONE
@@ -200,6 +226,7 @@ class SyncTransactions:
         enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
 
 
+_NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
     "an error of the backend; it has been recorded",
     fault=Fault.CONFIGURATION,

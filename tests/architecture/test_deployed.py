@@ -74,6 +74,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "handlewebhook",
         "exchangelink",
         "checkitem",
+        "rotatetoken",
         "monitor_connections",
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ import pytest
 from emulators.plaid import institutions as simulated
 from shared.adapters.plaid import PlaidBank
 from shared.domain.errors import ProviderError
+from shared.domain.secret import Secret
 from shared.ports import Bank
 from shared.settings import Settings
-from tests.fakes import FakeBank, FakeClock, institution
+from tests.fakes import FakeBank, FakeClock, institution, row
 from tests.simulator.harness import Sim, running_simulator
 
 BANK = "ins_109508"
@@ -70,3 +71,27 @@ def test_a_listed_institution_is_the_same_as_a_single_one(bank: Bank) -> None:
     }
     single = bank.institution(BANK, country_codes=("US",))
     assert listed[BANK].model_copy(update={"fetched_at": single.fetched_at}) == single
+
+
+def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_on(
+    bank: Bank, request: pytest.FixtureRequest
+) -> None:
+    if isinstance(bank, FakeBank):
+        bank.page_rows = 500
+        bank.new_item("1").add(row("t1"), row("t2"))
+        old = Secret("token-1")
+    else:
+        old = Secret(request.getfixturevalue("simulator").generated(20).access_token)
+    before = bank.changes(old, cursor=None)
+    assert before.added
+    new = bank.invalidate(old)
+    assert bank.item(new).item_id
+    after = bank.changes(new, cursor=before.next_cursor)
+    assert (after.added, after.modified, after.removed) == ([], [], [])
+    refusals: list[Callable[[Secret], object]] = [bank.item, bank.invalidate, lambda t: bank.changes(t, cursor=None)]
+    for refused_one in refusals:
+        with pytest.raises(ProviderError) as refused:
+            refused_one(old)
+        assert refused.value.error_code == "INVALID_ACCESS_TOKEN"
+        assert refused.value.is_about_token
+        assert not refused.value.may_have_happened

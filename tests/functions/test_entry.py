@@ -51,6 +51,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "bank": world.bank,
         "vault": world.vault,
         "connections": world.store,
+        "credentials": world.credentials,
         "syncs": world.store,
         "intents": world.intents,
         "institutions": FakeInstitutions(),

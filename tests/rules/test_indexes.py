@@ -13,6 +13,8 @@ import pytest
 
 from emulators.setup import ROOT
 from shared.adapters import firestore_syncs
+from shared.domain.connection import SealedToken
+from shared.domain.credentials import KeptToken
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 
@@ -65,6 +67,9 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
     ("collection", "field"),
     [
         ("bank_sync_state", "due_at"),
+        ("bank_credentials", "due_at"),
+        ("bank_credentials", "issued_at"),
+        ("bank_credentials", "app_user_id"),
         ("bank_institutions", "fetched_at"),
         ("bank_connections", "item_id"),
         ("bank_connections", "app_user_id"),
@@ -101,6 +106,13 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_sync_state"}
     assert set(SyncState.model_fields) - decided == {"due_at"}
     assert not any(entries("bank_sync_state", field) for field in decided)
+
+
+def test_of_an_access_token_only_its_times_and_its_owner_are_indexed() -> None:
+    decided = {field for collection, field in OVERRIDES if collection == "bank_credentials"}
+    stored = {*KeptToken.model_fields, *SealedToken.model_fields} - {"token"}
+    assert stored - decided == {"due_at", "issued_at", "app_user_id"}
+    assert not any(entries("bank_credentials", field) for field in decided)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from shared.domain.exchange import Intent
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
+from shared.usecases.ask_rotation import Rotations
 from shared.usecases.check_item import ItemCheck
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.rotate_token import TokenRotation
 from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
 from tests.fakes import (
@@ -24,6 +26,7 @@ from tests.fakes import (
     Crash,
     FakeBank,
     FakeClock,
+    FakeCredentials,
     FakeInbox,
     FakeIntents,
     FakeItem,
@@ -51,8 +54,10 @@ class World:
         self.profiles = FakeProfiles()
         self.recorder = StatusRecorder(connections=self.store, profiles=self.profiles, clock=self.clock)
         self.inbox = FakeInbox(self.store)
+        self.credentials = FakeCredentials(self.store)
         self.check = ItemCheck(
             connections=self.store,
+            credentials=self.credentials,
             syncs=self.store,
             bank=self.bank,
             vault=self.vault,
@@ -60,6 +65,16 @@ class World:
             recorder=self.recorder,
         )
         self.intents = FakeIntents(self.store)
+        self.rotations = Rotations(credentials=self.credentials, tasks=self.queue, clock=self.clock)
+        self.rotation = TokenRotation(
+            credentials=self.credentials,
+            syncs=self.store,
+            bank=self.bank,
+            vault=self.vault,
+            recorder=self.recorder,
+            clock=self.clock,
+            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+        )
         self._deliveries = itertools.count()
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
@@ -99,6 +114,7 @@ class World:
         number = next(self._deliveries)
         sync = SyncTransactions(
             connections=self.store,
+            credentials=self.credentials,
             syncs=self.store,
             bank=self.bank,
             vault=self.vault,
@@ -136,7 +152,7 @@ class World:
         return {i: {k: v for k, v in r.items() if k not in ("user", "run")} for i, r in self.store.rows[name].items()}
 
     def equals_truth(self, name: str = "1") -> bool:
-        return self.rows(name) == self.bank.items[f"token-{name}"].truth()
+        return self.rows(name) == self.bank.by_id(f"item-{name}").truth()
 
 
 @pytest.fixture

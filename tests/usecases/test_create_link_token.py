@@ -31,6 +31,7 @@ def link(
         bank=world.bank,
         vault=world.vault,
         connections=world.store,
+        credentials=world.credentials,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
         clock=world.clock,

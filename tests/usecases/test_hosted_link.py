@@ -48,6 +48,7 @@ class Hosted:
             bank=self.world.bank,
             vault=self.world.vault,
             connections=self.world.store,
+            credentials=self.world.credentials,
             profiles=FakeProfiles(),
             links=self.links,
             clock=self.world.clock,

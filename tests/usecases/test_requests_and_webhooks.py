@@ -199,6 +199,7 @@ def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  #
         bank=world.bank,
         vault=world.vault,
         connections=world.store,
+        credentials=world.credentials,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
         clock=world.clock,

@@ -1,0 +1,93 @@
+"""An access token as it is kept, and its replacement by a new one: pure.
+
+    at rest ──wanted──> wanted ──begun──> under way ──replaced──> at rest, with the new token
+                           ^                  │ │ │
+                           ├──────refused─────┘ │ └─ nobody is at it any more: broken off ──begun──> under way
+                           │                    │                                    └─────given_up──> at rest
+                           └── due again later  └──given_up──> at rest
+
+The old token is dead the moment that Plaid hands out the new one (https://plaid.com/docs/api/items/, under
+item/access_token/invalidate). So `rotating_since` is stored before Plaid is called: where it is found later than any
+call may take, the stored token works still, or nobody has one. `due_at` is when the schedule must look.
+"""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.audit import Actor
+from shared.domain.connection import BankConnection, SealedToken
+
+TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
+STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
+BROKEN_OFF_AFTER = timedelta(seconds=390)  # longer than the function may run
+RETRY_DELAYS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
+
+
+class KeptToken(BaseModel):
+    """A connection's access token, sealed.
+
+    Attributes:
+        token: What Plaid is called with.
+        issued_at: When Plaid handed it out.
+        wanted_by: Who wants it replaced; None while nobody does.
+        rotating_since: When the replacement began that is under way, or was broken off.
+        attempts: How often it was begun since it was wanted.
+        due_at: When the schedule must look; None while nothing is wanted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    connection_id: str
+    app_user_id: str
+    item_id: str
+    token: SealedToken
+    issued_at: datetime
+    wanted_by: Actor | None = None
+    rotating_since: datetime | None = None
+    attempts: int = 0
+    due_at: datetime | None = None
+
+    @classmethod
+    def new(cls, connection: BankConnection, token: SealedToken) -> Self:
+        """The token of a connection that is made."""
+        return cls(
+            connection_id=connection.connection_id,
+            app_user_id=connection.app_user_id,
+            item_id=connection.item_id,
+            token=token,
+            issued_at=connection.created_at,
+        )
+
+    def is_under_way(self, now: datetime) -> bool:
+        """Whether somebody may be replacing it at this moment."""
+        return self.rotating_since is not None and now - self.rotating_since <= BROKEN_OFF_AFTER
+
+    def wanted(self, *, by: Actor, now: datetime) -> Self:
+        """Somebody wants it replaced; if it is wanted already, nothing changes."""
+        return self if self.due_at is not None else self._with(wanted_by=by, due_at=now + TASK_GRACE)
+
+    def requeued(self, *, now: datetime) -> Self:
+        """The schedule has seen to it."""
+        return self._with(due_at=now + TASK_GRACE)
+
+    def begun(self, *, now: datetime) -> Self:
+        """Plaid is about to be called."""
+        return self._with(rotating_since=now, attempts=self.attempts + 1, due_at=now + BROKEN_OFF_AFTER)
+
+    def replaced(self, token: SealedToken, *, now: datetime) -> Self:
+        """The new token takes the place of the old one, whatever has become of the mark."""
+        return self._with(token=token, issued_at=now).given_up()
+
+    def refused(self, *, now: datetime) -> Self:
+        """Plaid did not do it, and may another time: the old token is as it was."""
+        delay = RETRY_DELAYS[min(max(self.attempts, 1), len(RETRY_DELAYS)) - 1]
+        return self._with(rotating_since=None, due_at=now + delay)
+
+    def given_up(self) -> Self:
+        """Nothing more is to be done."""
+        return self._with(wanted_by=None, rotating_since=None, attempts=0, due_at=None)
+
+    def _with(self, **changes: object) -> Self:
+        return self.model_copy(update=changes)
