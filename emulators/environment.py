@@ -97,6 +97,25 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
     return environment
 
 
+def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
+    """What a process beside the running stack needs to work on it, as the Python workers do."""
+    return {
+        "GCLOUD_PROJECT": PROJECT,
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
+        "FIREBASE_AUTH_EMULATOR_HOST": f"{HOST}:{ports.auth}",
+        "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{ports.tasks}",
+        "BANK_FUNCTIONS_HOST": f"{HOST}:{ports.functions}",
+        "METADATA_SERVER_DETECTION": "none",
+        "NO_PROXY": HOST,
+        "no_proxy": HOST,
+        "PLAID_BASE_URL": plaid.base_url,
+        "PLAID_ENV": plaid.environment,
+        "WEBHOOK_URL": plaid.webhook_url or "",
+        **secrets(plaid),
+    }
+
+
 def secrets(plaid: Plaid) -> dict[str, str]:
     """What Secret Manager holds in production."""
     return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, "VAULT_KEYSET": keyset()}

@@ -1,0 +1,143 @@
+"""The commands: parse, one call, say what came of it. Nothing secret is ever printed.
+
+Exit codes: 0 done, 1 refused or not possible now, 2 called wrongly.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+
+from shared import container
+from shared.domain.audit import Actor
+from shared.domain.errors import BankError, ProviderError
+from shared.log import JsonFormatter, log
+from shared.usecases.request_sync import no_connection, reconcile_connection
+
+EVERYTHING_DUE = timedelta(days=3650)
+
+
+def rotate(given: argparse.Namespace) -> str:
+    """Asks for new access tokens; the queue `rotatetoken` replaces them, and the schedule sees that it does."""
+    rotations, by = container.rotations(), Actor.OPERATOR
+    if given.connection is not None:
+        asked = int(rotations.ask(_connection(given.connection), by=by))
+    elif given.user is not None:
+        asked = rotations.ask_user(given.user, by=by)
+    else:
+        asked = rotations.ask_aged(timedelta(0), by=by, limit=None)
+    return f"{asked} asked for; `rotations` lists what is not done yet"
+
+
+def rotations(_: argparse.Namespace) -> str:
+    """Lists the access tokens that are to be replaced, and what is under way."""
+    due = container.credentials().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
+    lines = [
+        f"{kept.connection_id}  wanted by {kept.wanted_by}  tried {kept.attempts} times  "
+        f"{'under way since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
+        for kept, _ in due
+    ]
+    return "\n".join([*lines, f"{len(lines)} to be done"])
+
+
+def replay_webhooks(given: argparse.Namespace) -> str:
+    """Handles what came into the inbox again, in its order; harmless for what was handled already."""
+    connection_id = None if given.connection is None else _connection(given.connection)
+    handled = container.webhook_handler().replay(given.since, connection_id=connection_id)
+    return f"{handled} handled"
+
+
+def reconcile(given: argparse.Namespace) -> str:
+    """Has a connection's next sync read everything again, and repair what differs."""
+    connection_id = _connection(given.connection)
+    reconcile_connection(connection_id, syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
+    return f"{connection_id} is queued"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command, and returns its exit code."""
+    given = _parser().parse_args(arguments)
+    _log_to_stderr()
+    if given.local:
+        from emulators.ports import StackError
+        from operations.local import point_at_stack
+
+        try:
+            point_at_stack()
+        except StackError as error:
+            return _failed(given, str(error))
+    try:
+        container.settings()
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(e["loc"][0]).upper() for e in error.errors()}))
+        hint = "set GOOGLE_CLOUD_PROJECT, or say --local" if fields == "PROJECT" else f"cannot be used: {fields}"
+        return _failed(given, hint, code=2)
+    try:
+        print(f"{given.command}: {given.run(given)}")
+    except ProviderError as error:
+        return _failed(given, f"{error.message} ({error.error_code}, request {error.request_id})")
+    except BankError as error:
+        return _failed(given, f"{error.message} ({error.code})")
+    except Exception:  # noqa: BLE001 (a vendor's text may hold anything: it goes through the log, which strikes out)
+        log.exception("operation.failed", command=given.command)
+        return _failed(given, "an error of ours or of the set-up: see above")
+    return 0
+
+
+def _failed(given: argparse.Namespace, why: str, *, code: int = 1) -> int:
+    print(f"{given.command}: {why}", file=sys.stderr)
+    return code
+
+
+def _connection(connection_id: str) -> str:
+    """The id of a connection that exists.
+
+    Raises:
+        NotFound: It does not.
+    """
+    if container.connections().find(connection_id) is None:
+        raise no_connection()
+    return connection_id
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="operations", description=__doc__)
+    where = "work on the local stack (at PORT_OFFSET) instead of GOOGLE_CLOUD_PROJECT"
+    parser.add_argument("--local", action="store_true", help=where)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=(run.__doc__ or "").splitlines()[0], description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    which = command("rotate", rotate).add_mutually_exclusive_group(required=True)
+    which.add_argument("--connection", metavar="ID")
+    which.add_argument("--user", metavar="UID")
+    which.add_argument("--all", action="store_true")
+    command("rotations", rotations)
+    replayed = command("replay-webhooks", replay_webhooks)
+    replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
+    replayed.add_argument("--connection", metavar="ID")
+    command("reconcile", reconcile).add_argument("--connection", required=True, metavar="ID")
+    return parser
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a time like 2026-03-01T12:00:00Z: {text!r}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _log_to_stderr() -> None:
+    """What the stories log is for this command's user, too, from warnings on; stdout is for the result."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
