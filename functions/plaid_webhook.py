@@ -5,7 +5,9 @@ from flask import Request, Response
 
 from shared import container
 from shared.domain.errors import MethodNotAllowed, NotFound
+from shared.domain.webhook import Webhook
 from shared.entry import guarded_request, json_response, parse_object, read_body
+from shared.usecases.receive_link_webhook import receive_link_webhook
 from shared.usecases.receive_webhook import receive_webhook
 
 PATH = "/api/v1/bank/webhook"
@@ -32,5 +34,13 @@ def plaid_webhook(request: Request) -> Response:
         queue=container.sync_queue(),
         tasks=container.tasks(),
         clock=container.clock(),
+        linked=_linked,
     )
     return json_response({})
+
+
+def _linked(webhook: Webhook) -> None:
+    """Only these need the vault."""
+    receive_link_webhook(
+        webhook, links=container.links(), vault=container.vault(), tasks=container.tasks(), clock=container.clock()
+    )

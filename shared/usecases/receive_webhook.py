@@ -1,6 +1,7 @@
 """A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
 from shared.usecases.request_sync import sync_by_event
 
+SECRET = ("public_token", "public_tokens", "link_token")  # fields of LINK webhooks that are kept nowhere
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
@@ -27,6 +29,7 @@ def receive_webhook(
     queue: SyncQueue,
     tasks: Tasks,
     clock: Clock,
+    linked: Callable[[Webhook], None],
 ) -> None:
     """Records a verified webhook once, and acts on it or enqueues what acts. Unknown codes ask for nothing.
 
@@ -35,6 +38,7 @@ def receive_webhook(
         delivery: The signed token it came with: the same delivery twice is recorded once.
         environment: Our own Plaid environment; another's webhooks are none of our business.
         inbox, connections, syncs, queue, tasks, clock: The outside.
+        linked: Takes what users linked on a page of Plaid's out of a webhook.
 
     Raises:
         InvalidArgument: It is not the body of a webhook.
@@ -49,6 +53,8 @@ def receive_webhook(
         return
     if not webhook.is_known:
         log.warning("webhook.unknown", type=webhook.webhook_type, code=webhook.webhook_code)
+    if webhook.meaning is Meaning.LINKED:
+        linked(webhook)
     connection = connections.find_by_item(webhook.item_id) if webhook.item_id is not None else None
     if webhook.item_id is not None and connection is None:
         # Removed, or not there yet: then its first sync is still to come. Nothing is kept of what is nobody's.
@@ -59,7 +65,7 @@ def receive_webhook(
     asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
     kept = Delivery(
         delivery_id=hashlib.sha256(delivery.encode()).hexdigest(),
-        body={name: value for name, value in body.items() if name not in ("public_token", "public_tokens")},
+        body={name: value for name, value in body.items() if name not in SECRET},
         received_at=now,
         connection_id=connection.connection_id if connection else None,
         due_at=now + TASK_GRACE if asks else None,

@@ -6,7 +6,6 @@ The stack's own functions have it switched off, as is the default; so one more w
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import signal
 import socket
@@ -23,13 +22,8 @@ from emulators.client import User
 from emulators.environment import stack_environment
 from emulators.ports import HOST, PROJECT
 from emulators.setup import ROOT
-from shared.usecases.receive_webhook import receive_webhook
 from tests.e2e.bank import Bank, documents, wait_until
 from tests.firestore_rest import Json
-
-pytestmark = pytest.mark.skipif(
-    "links" not in inspect.signature(receive_webhook).parameters, reason="webhooks of Link are not handed on yet"
-)
 
 
 @dataclass(frozen=True)

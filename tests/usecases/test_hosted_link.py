@@ -19,6 +19,7 @@ from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_lin
 from shared.usecases.exchange_link_result import exchange_link_result
 from shared.usecases.exchange_public_token import BROKEN_OFF_AFTER, Exchange, LinkedItem
 from shared.usecases.receive_link_webhook import receive_link_webhook
+from shared.usecases.receive_webhook import receive_webhook
 from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -58,13 +59,12 @@ class Hosted:
     def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
         """A LINK webhook, verified."""
         known = {"webhook_type": "LINK", "webhook_code": code, "environment": "sandbox", "link_token": link_token}
-        receive_link_webhook(
-            Webhook.of({**known, **body}),
-            links=self.links,
-            vault=self.world.vault,
-            tasks=self.world.queue,
-            clock=self.world.clock,
-        )
+        self.take(Webhook.of({**known, **body}))
+
+    def take(self, webhook: Webhook) -> None:
+        """Takes the public tokens out of one."""
+        world = self.world
+        receive_link_webhook(webhook, links=self.links, vault=world.vault, tasks=world.queue, clock=world.clock)
 
     def tasks(self) -> list[str]:
         return [payload["result_id"] for function, payload in self.world.queue.others if function == "exchangelink"]
@@ -332,6 +332,30 @@ def test_a_webhook_that_could_not_be_kept_or_enqueued_is_wanted_again(hosted: Ho
     assert hosted.tasks() == [RESULT]
     assert hosted.deliver()
     assert owners(world) == [ALICE]
+
+
+def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hosted, world: World) -> None:
+    hosted.open()
+    tokens = {"link_token": "link-fake", "public_token": "public-1", "public_tokens": ["public-1"]}
+    for code in ("ITEM_ADD_RESULT", "SESSION_FINISHED"):
+        receive_webhook(
+            {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens},
+            delivery=f"jwt-{code}",
+            environment="sandbox",
+            inbox=world.inbox,
+            connections=world.store,
+            syncs=world.store,
+            queue=world.queue,
+            tasks=world.queue,
+            clock=world.clock,
+            linked=hosted.take,
+        )
+    assert hosted.tasks() == [RESULT]
+    assert hosted.deliver()
+    assert owners(world) == [ALICE]
+    kept = [delivery.body for delivery in world.inbox.deliveries.values()]
+    assert len(kept) == 2
+    assert not any(name in body for body in kept for name in tokens)
 
 
 def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:

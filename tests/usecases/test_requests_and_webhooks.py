@@ -41,6 +41,7 @@ def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox
         queue=world.queue,
         tasks=world.queue,
         clock=world.clock,
+        linked=lambda _: None,
     )
 
 

@@ -46,6 +46,7 @@ def receive(world: World, code: str, **body: Any) -> str:
         queue=world.queue,
         tasks=world.queue,
         clock=world.clock,
+        linked=lambda _: None,
     )
     return delivery
 
