@@ -47,6 +47,10 @@ class Log:
     def __init__(self) -> None:
         self._logger = logging.getLogger("bank")
 
+    def debug(self, event: str, **fields: Any) -> None:
+        """Something that helps to understand what happened."""
+        self._logger.debug(event, extra={"fields": fields})
+
     def info(self, event: str, **fields: Any) -> None:
         """Something happened that is worth knowing."""
         self._logger.info(event, extra={"fields": fields})

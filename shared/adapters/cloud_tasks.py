@@ -10,6 +10,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import tasks_v2
 
 from shared.domain.errors import Unavailable
+from shared.log import log
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class CloudTasksQueue:
         Raises:
             Unavailable: Cloud Tasks did not take it.
         """
+        log.debug("queue.adding", function=function, task=name, payload=dict(payload))
         url, queue = f"{self._url}/{function}", f"{self._parent}/{function}"
         request: dict[str, Any] = {
             "http_method": tasks_v2.HttpMethod.POST,

@@ -1,0 +1,85 @@
+"""Whatever all other tests have made the backend write, anywhere: no token, no key, no secret is in it.
+
+This comes last. It searches every document, every line of the functions' logs at DEBUG (with the payloads of all tasks)
+and every answer that a test got.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from emulators.environment import KEYSETS, keyset
+from tests.e2e.bank import Bank
+from tests.firestore_rest import BACKEND, ROOT
+
+TOKENS = {
+    "access token": re.compile(r"access-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
+    "public token": re.compile(r"public-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
+    "link token": re.compile(r"link-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
+    "ID token": re.compile(r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."),
+}
+ANSWERED_WITH_A_LINK_TOKEN = ("/create_link_token", "/bank/connect")
+PLANTED = "access-sandbox-00000000-dead-beef-0000-000000000000"
+
+
+def leaks(where: str, text: str, secrets: dict[str, str]) -> Iterator[str]:
+    """What should not be in a text, and where it is; never the thing itself."""
+    for kind, pattern in TOKENS.items():
+        if kind == "link token" and any(path in where for path in ANSWERED_WITH_A_LINK_TOKEN):
+            continue
+        if found := pattern.search(text):
+            yield f"{where}: a {kind} at {found.start()}"
+    for kind, secret in secrets.items():
+        if secret in text:
+            yield f"{where}: {kind}"
+
+
+def all_documents(bank: Bank) -> Iterator[tuple[str, str]]:
+    url = f"{bank.stack.ports.url('firestore')}/v1/{ROOT}:runQuery"
+    query = {"structuredQuery": {"from": [{"allDescendants": True}]}}
+    for answer in bank.http.post(url, headers=BACKEND, json=query, timeout=300).raise_for_status().json():
+        if "document" in answer:
+            document = answer["document"]
+            yield document["name"].removeprefix(f"{ROOT}/"), json.dumps(document["fields"])
+
+
+def everything(bank: Bank, heard: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield from all_documents(bank)
+    yield from ((f"the answer of {path}", text) for path, text in heard)
+    logs = (bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
+    yield from ((f"log line {number}", line) for number, line in enumerate(logs.splitlines(), 1))
+
+
+@pytest.fixture(scope="module")
+def secrets(bank: Bank) -> dict[str, str]:
+    """Those that the functions were given, and those that the simulator gave out."""
+    given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(module) for name, module in KEYSETS.items()}}
+    keys = re.findall(r'"value":\s*"([^"]{20,})"', "".join(given[name] for name in KEYSETS))
+    return given | {f"key {number}": key for number, key in enumerate(keys)}
+
+
+def test_no_secret_is_in_any_document_log_task_or_answer(
+    bank: Bank, heard: list[tuple[str, str]], secrets: dict[str, str]
+) -> None:
+    searched = list(everything(bank, heard))
+    assert len(searched) > 100
+    found = [leak for where, text in searched for leak in leaks(where, text, secrets)]
+    assert found == []
+
+
+def test_the_search_finds_what_is_there(bank: Bank, heard: list[tuple[str, str]], secrets: dict[str, str]) -> None:
+    bank.backend.create("bank_planted/one", {"deep": {"within": [PLANTED]}}).raise_for_status()
+    try:
+        found = [leak for where, text in all_documents(bank) for leak in leaks(where, text, secrets)]
+        assert [leak.split(":")[0] for leak in found] == ["bank_planted/one"]
+    finally:
+        bank.backend.delete("bank_planted/one").raise_for_status()
+    for kind, secret in secrets.items():
+        assert list(leaks("here", f"x{secret}y", secrets)), kind
+    token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzb21lYm9keSJ9."
+    assert list(leaks("here", json.dumps({"authorization": f"Bearer {token}"}), {}))
+    assert list(leaks("the answer of /api/v1/bank/connect", "link-sandbox-00000000-0000", {})) == []
