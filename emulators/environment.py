@@ -13,7 +13,7 @@ from pathlib import Path
 from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
-KEYSET = LOCAL / "vault-keyset.json"
+KEYSETS = {"VAULT_KEYSET": "vault", "AUDIT_KEYSET": "audit_signer"}
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
 # Credentials of real projects have no business in the local stack, so it does not see them.
@@ -118,20 +118,21 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 
 def secrets(plaid: Plaid) -> dict[str, str]:
     """What Secret Manager holds in production."""
-    return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, "VAULT_KEYSET": keyset()}
+    keysets = {name: keyset(module) for name, module in KEYSETS.items()}
+    return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, **keysets}
 
 
-def keyset() -> str:
-    """The local encryption keyset: made once per clone, so that data exported from the emulators stays readable."""
-    if not KEYSET.is_file():
-        made = subprocess.run(
-            [sys.executable, "-m", "shared.adapters.vault"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+def keyset(module: str) -> str:
+    """A local keyset: made once per clone, so that data exported from the emulators stays readable."""
+    path = LOCAL / f"{module.removesuffix('_signer')}-keyset.json"
+    if not path.is_file():
+        maker = [sys.executable, "-m", f"shared.adapters.{module}"]
+        made = subprocess.run(maker, cwd=ROOT, capture_output=True, text=True, check=False)
         if made.returncode:
             reason = (made.stderr.strip() or "no output").splitlines()[-1]
-            raise StackError(f"`python -m shared.adapters.vault` made no keyset: {reason}")
-        write_private(KEYSET, json.dumps(json.loads(made.stdout)))
-    return KEYSET.read_text(encoding="utf-8")
+            raise StackError(f"`python -m shared.adapters.{module}` made no keyset: {reason}")
+        write_private(path, json.dumps(json.loads(made.stdout)))
+    return path.read_text(encoding="utf-8")
 
 
 def write_secrets(plaid: Plaid) -> None:

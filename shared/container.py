@@ -111,7 +111,20 @@ def _queues() -> "CloudTasksQueue":
 def _audit() -> "FirestoreAudit":
     from shared.adapters.firestore_audit import FirestoreAudit
 
-    return FirestoreAudit(firestore_client(), function=settings().function)
+    return FirestoreAudit(firestore_client(), function=settings().function, retention=settings().audit_retention)
+
+
+def audit_log() -> ports.AuditLog:
+    """The audit logs."""
+    return _audit()
+
+
+@once
+def signer() -> ports.Signer:
+    """Signs the audit logs' checkpoints."""
+    from shared.adapters.audit_signer import signer_for
+
+    return signer_for(settings())
 
 
 @once

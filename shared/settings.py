@@ -24,6 +24,8 @@ class Settings(BaseModel):
     plaid_secret: SecretStr = SecretStr("")
     webhook_url: str | None = None  # where Plaid sends webhooks; without one the schedule does all the syncing
     vault_keyset: SecretStr | None = None  # local development only
+    audit_keyset: SecretStr | None = None  # signs the audit logs' checkpoints
+    audit_retention_days: int = Field(default=400, ge=1)
     client_name: str = Field(default="OmniButler", min_length=1, max_length=30)
     products: tuple[str, ...] = ("transactions",)
     country_codes: tuple[str, ...] = ("US",)
@@ -53,6 +55,11 @@ class Settings(BaseModel):
     def is_local(self) -> bool:
         """Whether this runs on the emulators, where nothing is real."""
         return self.project.startswith(LOCAL_PROJECT_PREFIX)
+
+    @property
+    def audit_retention(self) -> timedelta:
+        """How long audit entries are kept."""
+        return timedelta(days=self.audit_retention_days)
 
     @property
     def manual_sync_spacing(self) -> timedelta:

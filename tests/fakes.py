@@ -15,6 +15,7 @@ from typing import Any
 
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
+from shared.domain.audit_chain import Checkpoint
 from shared.domain.connection import Action, BankConnection, ItemStatus, SealedToken
 from shared.domain.credentials import KeptToken
 from shared.domain.errors import (
@@ -438,6 +439,7 @@ class FakeStore:
         self.guards: dict[tuple[str, str | None], Version] = {}
         self.handovers: dict[str, Handover] = {}
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
+        self.signatures: dict[str, list[Checkpoint]] = {}
         self.tombstones: dict[str, Removal] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.reads = 0
@@ -575,6 +577,33 @@ class FakeStore:
             head = chain[-1].head() if chain else AuditHead()
             chain.append(ChainedEntry.after(head, entry, function="test"))
 
+    # -- AuditLog ----------------------------------------------------------------------------------------------------
+    def unsigned(self, now: datetime, *, limit: int) -> list[str]:
+        due = [u for u, chain in self.audit.items() if chain[-1].seq > self._signed(u) and self._first_new(u) <= now]
+        return due[:limit]
+
+    def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
+        chain = self.audit.get(app_user_id)
+        return (chain[-1].head(), len(chain)) if chain else (AuditHead(), None)
+
+    def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
+        if len(self.audit[checkpoint.app_user_id]) != expected:
+            raise Conflict
+        self.signatures.setdefault(checkpoint.app_user_id, []).append(checkpoint)
+
+    def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry]]:
+        return ((entry.seq, entry) for entry in self.audit.get(app_user_id, []))
+
+    def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
+        return self.signatures.get(app_user_id, [])
+
+    def _signed(self, app_user_id: str) -> int:
+        return max((c.seq for c in self.checkpoints(app_user_id)), default=0)
+
+    def _first_new(self, app_user_id: str) -> datetime:
+        return self.audit[app_user_id][self._signed(app_user_id)].at + timedelta(hours=24)
+
+    # -- Syncs' own --------------------------------------------------------------------------------------------------
     def _put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
         self.rows[connection_id][transaction_id] = fields
         self.row_versions[connection_id, transaction_id] = next(self._versions)

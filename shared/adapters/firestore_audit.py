@@ -1,28 +1,45 @@
-"""The audit log in Firestore: one chain per user, written in the commit of what it records.
+"""The audit log in Firestore: one chain per user, written in the commit of what it records. Private.
 
 bank_audit/{uid}                                  where the chain ends; compared and set with each entry
-bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1
+bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1; dropped by a TTL on `expires_at`
+bank_audit/{uid}/bank_audit_checkpoints/{seq}     signatures of where the chain stood
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore_errors import translates_outages
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
+from shared.domain.audit_chain import Checkpoint
+from shared.ports import Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 HEADS = "bank_audit"
 ENTRIES = "bank_audit_entries"
+CHECKPOINTS = "bank_audit_checkpoints"
+SIGN_WITHIN = timedelta(hours=24)
 
 
+@translates_outages
 class FirestoreAudit:
-    """Adds entries to commits. `function` names the function that this process serves."""
+    """Adds entries to commits; and the port `AuditLog`.
 
-    def __init__(self, client: "firestore.Client", *, function: str) -> None:
+    Args:
+        client: Firestore.
+        function: The function that this process serves.
+        retention: How long entries are kept.
+    """
+
+    def __init__(self, client: "firestore.Client", *, function: str, retention: timedelta) -> None:
         self._client = client
         self._function = function
+        self._retention = retention
 
     def append(self, batch: Batch, entries: Sequence[AuditEntry]) -> None:
         """Adds entries of one user to a commit, at the cost of one read.
@@ -33,12 +50,45 @@ class FirestoreAudit:
             return
         path = f"{HEADS}/{entries[0].app_user_id}"
         snapshot = self._client.document(path).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
-        head = AuditHead.model_validate(snapshot.to_dict()) if snapshot.exists else AuditHead()
+        stored = snapshot.to_dict() or {}
+        head = AuditHead.model_validate(stored) if snapshot.exists else AuditHead()
         for entry in entries:
             chained = ChainedEntry.after(head, entry, function=self._function)
-            batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", chained.model_dump())
+            fields = chained.model_dump() | {"expires_at": chained.at + self._retention}
+            batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", fields)
             head = chained.head()
+        fields = head.model_dump() | {"sign_at": stored.get("sign_at") or entries[0].at + SIGN_WITHIN}
         if snapshot.exists:
-            batch.replace(path, head.model_dump(), expected=version_of(snapshot))
+            batch.replace(path, fields, expected=version_of(snapshot))
         else:
-            batch.create(path, head.model_dump())
+            batch.create(path, fields)
+
+    def unsigned(self, now: datetime, *, limit: int) -> list[str]:
+        """One query; reads what it returns."""
+        query = self._client.collection(HEADS).where(filter=FieldFilter("sign_at", "<=", now))
+        return [snapshot.id for snapshot in query.order_by("sign_at").limit(limit).stream()]
+
+    def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
+        """One read."""
+        snapshot = self._client.document(HEADS, app_user_id).get()
+        if not snapshot.exists:
+            return AuditHead(), None
+        return AuditHead.model_validate(snapshot.to_dict()), version_of(snapshot)
+
+    def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
+        """One commit."""
+        path = f"{HEADS}/{checkpoint.app_user_id}"
+        batch = Batch(self._client)
+        batch.replace(path, {"seq": checkpoint.seq, "hash": checkpoint.hash, "sign_at": None}, expected=expected)
+        batch.replace(f"{path}/{CHECKPOINTS}/{checkpoint.seq:010d}", checkpoint.model_dump())
+        batch.commit()
+
+    def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry]]:
+        """One query; reads the whole log."""
+        for snapshot in self._client.collection(HEADS, app_user_id, ENTRIES).stream():
+            yield int(snapshot.id), ChainedEntry.model_validate(snapshot.to_dict())
+
+    def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
+        """One query."""
+        found = self._client.collection(HEADS, app_user_id, CHECKPOINTS).stream()
+        return [Checkpoint.model_validate(snapshot.to_dict()) for snapshot in found]

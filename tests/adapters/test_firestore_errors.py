@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,13 +29,17 @@ class Down:
         raise self.error
 
 
+def audit_of(client: Any) -> FirestoreAudit:
+    return FirestoreAudit(client, function="test", retention=timedelta(days=1))
+
+
 @pytest.mark.parametrize("kind", [exceptions.ServiceUnavailable, exceptions.DeadlineExceeded])
 def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
     client: Any = Down(kind("x"))
     with pytest.raises(Unavailable):
-        FirestoreSyncs(client, audit=FirestoreAudit(client, function="test")).load("c")
+        FirestoreSyncs(client, audit=audit_of(client)).load("c")
     with pytest.raises(Unavailable):
-        FirestoreConnections(client, audit=FirestoreAudit(client, function="test")).find("c")
+        FirestoreConnections(client, audit=audit_of(client)).find("c")
     with pytest.raises(Unavailable):
         FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
 
@@ -42,4 +47,4 @@ def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
 def test_a_bug_stays_a_bug() -> None:
     client: Any = Down(ValueError("x"))
     with pytest.raises(ValueError, match="x"):
-        FirestoreSyncs(client, audit=FirestoreAudit(client, function="test")).load("c")
+        FirestoreSyncs(client, audit=audit_of(client)).load("c")

@@ -77,7 +77,8 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "rotatetoken",
         "monitor_connections",
     }
-    assert set().union(*secrets.values()) == {"PLAID_SECRET"}
+    assert set().union(*secrets.values()) == {"PLAID_SECRET", "AUDIT_KEYSET"}
+    assert {name for name, keys in secrets.items() if "AUDIT_KEYSET" in keys} == {"monitor_connections"}
 
 
 def test_triggers_queues_and_schedules_are_as_promised() -> None:

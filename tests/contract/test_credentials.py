@@ -49,7 +49,7 @@ def _in(removal: Removal) -> Any:
 
 
 def _firestore(client: Any) -> Ports:
-    audit = FirestoreAudit(client, function="test")
+    audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
     return Ports(
         FirestoreCredentials(client, audit=audit),
         FirestoreConnections(client, audit=audit),

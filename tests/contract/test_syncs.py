@@ -81,7 +81,7 @@ def _firestore(client: Any) -> Ports:
         fields = told(name).get().to_dict()
         return fields and {"title": fields["title"], "read": fields.get("read_at") is not None}
 
-    audit = FirestoreAudit(client, function="test")
+    audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
     return Ports(
         FirestoreSyncs(client, audit=audit),
         FirestoreConnections(client, audit=audit),

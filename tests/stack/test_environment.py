@@ -50,7 +50,7 @@ def test_an_environment_that_cannot_be_used_is_refused(given: dict[str, str]) ->
 
 def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/real/key.json")
-    monkeypatch.setattr(environment, "keyset", lambda: "{}")
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
     told = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in told
     assert told["HOME"].startswith(str(LOCAL))
@@ -70,7 +70,7 @@ def test_a_second_stack_of_the_clone_may_not_change_the_first_ones_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(environment, "ROOT", tmp_path)
-    monkeypatch.setattr(environment, "keyset", lambda: "{}")
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
     environment.write_secrets(Plaid.choose(PORTS, {}))
     path = tmp_path / ".secret.local"
     path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))  # pid 1 is always there

@@ -1,0 +1,102 @@
+"""Audit logs as they are signed and checked: the same tests over the fake and over Firestore, with real signatures."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.adapters.audit_signer import TinkSigner, new_keyset
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_commit import Batch
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.audit_chain import Checkpoint
+from shared.ports import AuditLog
+from shared.usecases.check_audit import check_audit
+from shared.usecases.sign_audit import sign_audit
+from tests.fakes import FakeClock, FakeStore
+
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+RETENTION = timedelta(days=400)
+
+
+@dataclass
+class World:
+    audit: AuditLog
+    write: Callable[[str, int], None]  # so many entries of a user
+    clock: FakeClock
+    signer: TinkSigner
+
+    def sign(self) -> int:
+        return sign_audit(audit=self.audit, signer=self.signer, clock=self.clock)
+
+    def check(self, user: str) -> tuple[int, list[str]]:
+        count, found = check_audit(user, audit=self.audit, signer=self.signer, clock=self.clock, retention=RETENTION)
+        return count, [str(damage) for damage in found]
+
+
+def entry(user: str) -> AuditEntry:
+    return AuditEntry(
+        app_user_id=user, action=AuditAction.STATUS_CHANGED, actor=Actor.BACKEND, details={"a": "b"}, at=NOW
+    )
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def world(request: pytest.FixtureRequest) -> World:
+    clock, signer = FakeClock(NOW), TinkSigner(new_keyset())
+    if request.param == "fake":
+        store = FakeStore()
+        return World(store, lambda user, count: store._append([entry(user)] * count), clock, signer)
+    client: Any = request.getfixturevalue("firestore_client")
+    audit = FirestoreAudit(client, function="test", retention=RETENTION)
+
+    def write(user: str, count: int) -> None:
+        batch = Batch(client)
+        audit.append(batch, [entry(user)] * count)
+        batch.commit()
+
+    return World(audit, write, clock, signer)
+
+
+@pytest.fixture
+def user() -> str:
+    return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+def test_a_log_is_signed_once_its_time_has_come_and_again_only_when_it_has_grown(world: World, user: str) -> None:
+    world.write(user, 3)
+    assert world.sign() == 0
+    world.clock.move(timedelta(hours=25))
+    assert world.sign() == 1
+    assert world.sign() == 0
+    assert [c.seq for c in world.audit.checkpoints(user)] == [3]
+    assert world.check(user) == (3, [])
+    world.write(user, 2)
+    assert world.sign() == 1
+    assert sorted(c.seq for c in world.audit.checkpoints(user)) == [3, 5]
+    assert world.check(user) == (5, [])
+
+
+def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:
+    assert world.check(user) == (0, [])
+
+
+def test_a_checkpoint_of_another_key_is_not_ours(world: World, user: str) -> None:
+    world.write(user, 1)
+    world.clock.move(timedelta(hours=25))
+    world.sign()
+    world.signer = TinkSigner(new_keyset())
+    assert world.check(user) == (1, ["entry 1: the checkpoint here is not signed by us"])
+
+
+def test_a_signature_covers_everything_in_its_checkpoint() -> None:
+    signer = TinkSigner(new_keyset())
+    signed = signer.sign(Checkpoint(app_user_id="u", seq=1, hash="h", at=NOW))
+    assert signer.is_signed(signed)
+    for change in ({"app_user_id": "v"}, {"seq": 2}, {"hash": "i"}, {"at": NOW + timedelta(seconds=1)}):
+        assert not signer.is_signed(signed.model_copy(update=change))
+    assert not signer.is_signed(signed.model_copy(update={"signature": "not base64!"}))

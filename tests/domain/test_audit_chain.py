@@ -1,0 +1,122 @@
+"""What is found in an audit log of 500 entries that somebody tampered with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+
+from shared.domain.audit import Actor, AuditAction, AuditEntry, AuditHead, ChainedEntry
+from shared.domain.audit_chain import Checkpoint, Damage, damages
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RETENTION = timedelta(days=400)
+ENTRIES, EVERY = 500, 100
+
+
+def log() -> dict[int, ChainedEntry]:
+    return dict(_log())
+
+
+@cache
+def _log() -> dict[int, ChainedEntry]:
+    head, entries = AuditHead(), {}
+    for number in range(ENTRIES):
+        entry = AuditEntry(
+            app_user_id="u",
+            connection_id="c",
+            action=AuditAction.STATUS_CHANGED,
+            actor=Actor.PROVIDER,
+            details={"number": str(number)},
+            at=START + timedelta(days=number),
+        )
+        chained = ChainedEntry.after(head, entry, function="f")
+        entries[chained.seq], head = chained, chained.head()
+    return entries
+
+
+def checkpoints(entries: dict[int, ChainedEntry]) -> list[Checkpoint]:
+    return [
+        Checkpoint(app_user_id="u", seq=e.seq, hash=e.hash, at=e.at, key_id="k", signature="ours")
+        for e in entries.values()
+        if e.seq % EVERY == 0
+    ]
+
+
+def check(entries: dict[int, ChainedEntry], *, signed: list[Checkpoint] | None = None, **more: Any) -> list[Damage]:
+    whole = log()
+    return damages(
+        entries,
+        checkpoints=checkpoints(whole) if signed is None else signed,
+        head=more.get("head", whole[ENTRIES].head()),
+        is_signed=lambda c: c.signature == "ours",
+        now=more.get("now", START + timedelta(days=ENTRIES)),
+        retention=RETENTION,
+    )
+
+
+def test_a_log_as_it_was_written_is_whole() -> None:
+    assert check(log()) == []
+    assert check({}, signed=[], head=AuditHead()) == []
+
+
+@pytest.mark.parametrize("seq", [101, 250, 499, 500])
+def test_an_entry_that_was_changed_is_named(seq: int) -> None:
+    entries = log()
+    entries[seq] = entries[seq].model_copy(update={"details": {"number": "x"}})
+    assert check(entries) == [Damage(seq, "was changed")]
+
+
+def test_an_entry_that_was_changed_with_its_hash_no_longer_fits_the_next() -> None:
+    entries = log()
+    forged = entries[250].model_copy(update={"details": {"number": "x"}})
+    entries[250] = forged.model_copy(update={"hash": forged.digest()})
+    assert check(entries) == [Damage(251, "does not follow the entry before it")]
+
+
+@pytest.mark.parametrize("seq", [101, 250, 499, 500])
+def test_an_entry_that_was_removed_is_named(seq: int) -> None:
+    entries = log()
+    del entries[seq]
+    assert check(entries) == [Damage(seq, "is missing")]
+
+
+def test_two_entries_that_were_swapped_are_named() -> None:
+    entries = log()
+    entries[200], entries[201] = entries[201], entries[200]
+    named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+    assert named == {200, 201}
+
+
+def test_a_whole_new_past_does_not_fit_what_was_signed() -> None:
+    entries, head = {}, AuditHead()
+    for old in log().values():
+        new = ChainedEntry.after(head, AuditEntry(**old.model_dump(include=set(AuditEntry.model_fields))), function="x")
+        entries[new.seq], head = new, new.head()
+    found = check(entries, head=head)
+    assert Damage(200, "is not the entry that was signed") in found
+
+
+def test_a_checkpoint_that_we_did_not_sign_is_named() -> None:
+    signed = checkpoints(log())
+    signed[2] = signed[2].model_copy(update={"signature": "theirs"})
+    assert check(log(), signed=signed) == [Damage(300, "the checkpoint here is not signed by us")]
+
+
+def test_a_tail_cut_off_with_the_head_is_found_by_the_checkpoint_behind_it() -> None:
+    entries = {seq: entry for seq, entry in log().items() if seq <= 450}
+    assert {d.seq for d in check(entries, head=entries[450].head())} == set(range(451, 501))
+
+
+def test_an_old_prefix_that_retention_dropped_is_accepted_in_whatever_order_it_goes() -> None:
+    entries = {seq: entry for seq, entry in log().items() if seq > 100 or seq % 7 == 0}
+    assert check(entries) == []
+
+
+def test_a_prefix_that_is_not_old_enough_is_not() -> None:
+    entries = {seq: entry for seq, entry in log().items() if seq > 200}
+    assert {damage.seq for damage in check(entries)} == set(range(101, 201))
+    entries = {seq: entry for seq, entry in log().items() if seq > 1}
+    assert check(entries, signed=[]) == [Damage(1, "is missing")]
