@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from shared import container
 from shared.domain.audit import Actor
-from shared.domain.errors import BankError, ProviderError
+from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.log import JsonFormatter, log
+from shared.usecases.check_audit import check_audit as check_audit_log
 from shared.usecases.request_sync import no_connection, reconcile_connection
 
 EVERYTHING_DUE = timedelta(days=3650)
@@ -55,6 +56,20 @@ def reconcile(given: argparse.Namespace) -> str:
     connection_id = _connection(given.connection)
     reconcile_connection(connection_id, syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
     return f"{connection_id} is queued"
+
+
+def check_audit(given: argparse.Namespace) -> str:
+    """Says whether a user's audit log is as it was written, and names what is not."""
+    count, damages = check_audit_log(
+        given.user,
+        audit=container.audit_log(),
+        signer=container.signer(),
+        clock=container.clock(),
+        retention=container.settings().audit_retention,
+    )
+    if damages:
+        raise FailedPrecondition("; ".join(map(str, damages)), code="audit_damaged")
+    return f"{count} entries, as they were written"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -122,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     replayed = command("replay-webhooks", replay_webhooks)
     replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
     replayed.add_argument("--connection", metavar="ID")
+    command("check-audit", check_audit).add_argument("--user", required=True, metavar="UID")
     command("reconcile", reconcile).add_argument("--connection", required=True, metavar="ID")
     return parser
 

@@ -20,12 +20,12 @@ from emulators.stack import Stack
 
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py"]
-SEARCH = "tests/e2e/test_no_secrets.py"  # comes last: it looks at what all others have left
+AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.nodeid.startswith(SEARCH))
+    items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)

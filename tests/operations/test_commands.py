@@ -11,6 +11,7 @@ import pytest
 
 from operations.commands import main
 from shared import container
+from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.domain.audit import Actor, AuditAction
 from shared.domain.errors import Fault, ProviderError, Unavailable
 from shared.ports import Delivery, TaskFunction
@@ -48,6 +49,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "syncs": world.store,
         "sync_queue": world.queue,
         "webhook_handler": handler,
+        "audit_log": world.store,
+        "signer": TinkSigner(new_keyset()),
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
@@ -204,3 +207,14 @@ def test_a_bug_shows_no_token(
     said = capsys.readouterr()
     assert "operation.failed" in said.err
     assert token not in said.err + said.out
+
+
+def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check-audit", "--user", ALICE]) == 0
+    assert capsys.readouterr().out == "check-audit: 2 entries, as they were written\n"
+    chain = world.store.audit[ALICE]
+    chain[0] = chain[0].model_copy(update={"connection_id": "another"})
+    assert main(["check-audit", "--user", ALICE]) == 1
+    assert capsys.readouterr().err == "check-audit: entry 1: was changed (audit_damaged)\n"

@@ -1,0 +1,48 @@
+"""The audit logs that all other tests have left: signed, whole, and damage is named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.adapters.audit_signer import TinkSigner, new_keyset
+from shared.adapters.firestore_audit import ENTRIES, HEADS, FirestoreAudit
+from shared.usecases.check_audit import check_audit
+from shared.usecases.sign_audit import sign_audit
+from tests.e2e.bank import Bank
+from tests.fakes import FakeClock
+
+RETENTION = timedelta(days=400)
+
+
+@pytest.fixture
+def audit(bank: Bank) -> FirestoreAudit:
+    from google.cloud import firestore
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{bank.stack.ports.firestore}")
+        client = firestore.Client(project="demo-bank")
+    return FirestoreAudit(client, function="test", retention=RETENTION)
+
+
+def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Bank, audit: FirestoreAudit) -> None:
+    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(new_keyset())
+    users = audit.unsigned(clock.now(), limit=10_000)
+    assert users
+
+    def damages(user: str) -> list[str]:
+        _, found = check_audit(user, audit=audit, signer=signer, clock=clock, retention=RETENTION)
+        return [str(damage) for damage in found]
+
+    broken: dict[str, Any] = {user: found for user in users if (found := damages(user))}
+    assert broken == {}
+    assert sign_audit(audit=audit, signer=signer, clock=clock) == len(users)
+    longest = max(users, key=lambda user: audit.head(user)[0].seq)
+    assert damages(longest) == []
+    path = f"{HEADS}/{longest}/{ENTRIES}/{1:010d}"
+    bank.backend.update(path, {"connection_id": "another"}).raise_for_status()
+    assert damages(longest) == ["entry 1: was changed"]
+    bank.backend.delete(path).raise_for_status()
+    assert damages(longest) == ["entry 1: is missing"]
