@@ -13,6 +13,7 @@ FUNCTIONS = (
     "exchange_public_token",
     "sync_connection",
     "reconnect_connection",
+    "remove_connection",
     "plaid_webhook",
     "api_not_found",
     "on_connection_created",
@@ -23,6 +24,7 @@ FUNCTIONS = (
     "checkitem",
     "checkitems",
     "rotatetoken",
+    "removeitem",
     "schedule_syncs",
     "monitor_connections",
 )

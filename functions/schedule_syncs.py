@@ -6,6 +6,7 @@ from shared import container
 from shared.entry import guarded_event
 from shared.usecases.schedule_syncs import schedule_syncs as schedule
 from shared.usecases.sweep_inbox import sweep_inbox
+from shared.usecases.sweep_removals import sweep_removals
 
 
 @scheduler_fn.on_schedule(schedule="every 15 minutes", timeout_sec=540)
@@ -15,3 +16,4 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
     sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
     container.rotations().sweep()
+    sweep_removals(removals=container.removals(), tasks=container.tasks(), clock=container.clock())

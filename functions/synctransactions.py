@@ -37,6 +37,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
         bank=container.bank(),
         vault=container.vault(),
         queue=container.sync_queue(),
+        tasks=container.tasks(),
         recorder=container.recorder(),
         clock=container.clock(),
         sleep=time.sleep,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.usecases.handle_webhook import WebhookHandler
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
+    from shared.usecases.remove_item import ItemRemover
     from shared.usecases.rotate_token import TokenRotation
 
 Made = TypeVar("Made")
@@ -160,6 +161,22 @@ def intents() -> ports.Intents:
 
 
 @once
+def removals() -> ports.Removals:
+    """Connections that are being removed."""
+    from shared.adapters.firestore_removals import FirestoreRemovals
+
+    return FirestoreRemovals(firestore_client(), audit=_audit())
+
+
+@once
+def remains() -> ports.Remains:
+    """What connections leave behind."""
+    from shared.adapters.firestore_remains import FirestoreRemains
+
+    return FirestoreRemains(firestore_client())
+
+
+@once
 def institutions() -> ports.Institutions:
     """The shared cache of institutions."""
     from shared.adapters.firestore_institutions import FirestoreInstitutions
@@ -235,8 +252,17 @@ def item_check() -> "ItemCheck":
         bank=bank(),
         vault=vault(),
         queue=sync_queue(),
+        tasks=tasks(),
         recorder=recorder(),
     )
+
+
+@once
+def item_remover() -> "ItemRemover":
+    """Removes what connections left behind."""
+    from shared.usecases.remove_item import ItemRemover
+
+    return ItemRemover(removals=removals(), remains=remains(), bank=bank(), vault=vault(), clock=clock())
 
 
 @once

@@ -111,7 +111,9 @@ class Bank(Protocol):
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage: ...  # noqa: D102
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
-    def remove(self, access_token: Secret) -> None: ...  # noqa: D102
+    def remove(self, access_token: Secret) -> bool:
+        """Removes the item; False if Plaid does not know it (any more), which is as good."""
+
     def invalidate(self, access_token: Secret) -> Secret:
         """A new access token; the old one is dead at once. An error that `may_have_happened` leaves that open."""
 
@@ -353,6 +355,52 @@ class Signer(Protocol):
     def is_signed(self, checkpoint: Checkpoint) -> bool: ...  # noqa: D102
 
 
+class Removals(Protocol):
+    """Connections that are being removed."""
+
+    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+        """Takes the connection away in one commit, and leaves the tombstone, with its credentials in it.
+
+        From then on no commit of anybody's sync state is taken. Returns the removal as it was stored.
+
+        Raises:
+            Conflict: The connection is gone, or its credentials changed in this moment, or another audit entry of
+                this user came first.
+        """
+
+    def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
+        """Moves the credentials, if there are any, into the tombstone.
+
+        Raises:
+            Conflict: The tombstone or the credentials changed.
+        """
+
+    def find(self, connection_id: str) -> tuple[Removal, Version] | None: ...  # noqa: D102
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
+        """What the schedule must see to, longest due first."""
+
+    def update(self, removal: Removal, *, expected: Version) -> Version:
+        """Writes the tombstone if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone.
+        """
+
+    def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
+        """Deletes the tombstone if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone, or another audit entry of this user came first.
+        """
+
+
+class Remains(Protocol):
+    """What connections leave behind."""
+
+    def purge(self, removal: Removal) -> None:
+        """Deletes all of it, in bounded steps, but for what is to tell the user. Broken off, it is called again."""
+
+
 class Institutions(Protocol):
     """The shared cache of institutions, and who is fetching one for it."""
 
@@ -397,6 +445,9 @@ class Inbox(Protocol):
 
     def settle(self, delivery_id: str) -> None:
         """Nothing is left to do; harmless if it is gone."""
+
+    def forget(self, delivery_id: str) -> None:
+        """It was about a connection that is gone; so it goes, too."""
 
 
 class Profiles(Protocol):

@@ -37,6 +37,7 @@ class Settings(BaseModel):
     link_tokens_per_minute: int = 60
     exchanges_per_minute: int = 30
     syncs_per_minute: int = 60
+    removals_per_minute: int = 60
     manual_sync_spacing_seconds: int = 30
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
 

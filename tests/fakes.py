@@ -342,13 +342,14 @@ class FakeBank:
     def set_webhook(self, access_token: Secret, url: str) -> None:
         self._call("set_webhook", lambda: None)
 
-    def remove(self, access_token: Secret) -> None:
-        def call() -> None:
+    def remove(self, access_token: Secret) -> bool:
+        def call() -> bool:
             item = self.items.pop(access_token.reveal(), None)
             if item is not None:
                 self.removed.append(item.item_id)
+            return item is not None
 
-        self._call("remove", call)
+        return self._call("remove", call)  # type: ignore[no-any-return]
 
     def invalidate(self, access_token: Secret) -> Secret:
         def call() -> Secret:
@@ -441,6 +442,7 @@ class FakeStore:
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
         self.signatures: dict[str, list[Checkpoint]] = {}
         self.tombstones: dict[str, Removal] = {}
+        self.tombstone_versions: dict[str, Version] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.reads = 0
 
@@ -544,7 +546,7 @@ class FakeStore:
             self.notifications[told.notification_id] = told.model_copy(update={"read_at": read_at})
         self._append(writes.audit)
         if writes.removal is not None:
-            self.tombstones[connection_id] = writes.removal
+            self.put_tombstone(writes.removal)
         if writes.credentials is not None:
             self.put_kept(writes.credentials[0])
         for delivery_id in writes.handled:
@@ -570,6 +572,11 @@ class FakeStore:
 
     def kept_version(self, connection_id: str) -> Version | None:
         return self.kept[connection_id][1] if connection_id in self.tokens else None
+
+    def put_tombstone(self, removal: Removal) -> Version:
+        self.tombstones[removal.connection_id] = removal
+        self.tombstone_versions[removal.connection_id] = next(self._versions)
+        return self.tombstone_versions[removal.connection_id]
 
     def _append(self, entries: Iterable[AuditEntry]) -> None:
         for entry in entries:
@@ -619,7 +626,7 @@ class FakeStore:
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
         wanted = set(runs)
-        return {i for i, fields in self.rows[connection_id].items() if fields.get("run") in wanted}
+        return {i for i, fields in self.rows.get(connection_id, {}).items() if fields.get("run") in wanted}
 
     def transaction_ids(self, connection_id: str) -> set[str]:
         return set(self.rows[connection_id])
@@ -682,7 +689,7 @@ class FakeCredentials:
             if connection_id not in self.store.tombstones:
                 raise Conflict
             there = self.store.tombstones[connection_id]
-            self.store.tombstones[connection_id] = there.model_copy(update={"access_token": token, "due_at": now})
+            self.store.put_tombstone(there.model_copy(update={"access_token": token, "due_at": now}))
 
         self.store.calls.around("credentials.bury", call)
 
@@ -822,6 +829,9 @@ class FakeInbox:
     def settle(self, delivery_id: str) -> None:
         if delivery_id in self.deliveries:
             self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
+
+    def forget(self, delivery_id: str) -> None:
+        self.deliveries.pop(delivery_id, None)
 
     def _in_order(self) -> list[Delivery]:
         return sorted(self.deliveries.values(), key=lambda d: d.received_at)

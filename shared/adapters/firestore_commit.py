@@ -66,12 +66,14 @@ class Batch:
         """The fields in the mask (those not given are removed) of a document that is made if need be."""
         self._put(path, fields).update_mask.CopyFrom(mask)
 
-    def delete(self, path: str, *, expected: Version | None = None) -> None:
-        """Removes a document, there or not; or only if it is unchanged since `expected`."""
+    def delete(self, path: str, *, expected: Version | None = None, must_exist: bool = False) -> None:
+        """Removes a document, there or not; or only if it is there, or unchanged since `expected`."""
         write = self._request.writes.add()
         write.delete = self._root + path
         if expected is not None:
             write.current_document.update_time.CopyFrom(expected)
+        elif must_exist:
+            write.current_document.exists = True
 
     def commit(self) -> list[Version]:
         """Commits.

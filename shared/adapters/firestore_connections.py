@@ -102,7 +102,7 @@ class FirestoreConnections:
         batch.create(f"{STATES}/{connection_id}", state.model_dump())
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
         if connection.institution_id is not None:
-            path = _guard_path(connection.app_user_id, connection.institution_id)
+            path = guard_path(connection.app_user_id, connection.institution_id)
             latest = {"connection_id": connection_id, "updated_at": connection.created_at}
             if guard is None:
                 batch.create(path, latest)
@@ -115,7 +115,7 @@ class FirestoreConnections:
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
         """One read."""
-        snapshot = self._client.document(_guard_path(app_user_id, institution_id)).get()
+        snapshot = self._client.document(guard_path(app_user_id, institution_id)).get()
         return version_of(snapshot) if snapshot.exists else None
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
@@ -129,7 +129,8 @@ class FirestoreConnections:
         return True
 
 
-def _guard_path(app_user_id: str, institution_id: str) -> str:
+def guard_path(app_user_id: str, institution_id: str) -> str:
+    """The document that changes with every connection of a user to an institution."""
     return f"{GUARDS}/{app_user_id}:{quote(institution_id, safe='')}"
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore_errors import OUTAGES, translates_outages, unavailable
-from shared.adapters.firestore_removals import REMOVALS
+from shared.adapters.firestore_tombstones import REMOVALS
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.credentials import KeptToken
@@ -35,7 +35,7 @@ class FirestoreCredentials:
         """One read."""
         document = self._client.document(CREDENTIALS, connection_id)
         snapshot = document.get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
-        return (_kept(snapshot), version_of(snapshot)) if snapshot.exists else None
+        return (kept_in(snapshot), version_of(snapshot)) if snapshot.exists else None
 
     def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
         """One commit."""
@@ -82,11 +82,12 @@ def put_credentials(batch: Batch, kept: KeptToken, *, expected: Version | None) 
 def _readable(snapshots: Any) -> Iterator[tuple[KeptToken, Version]]:
     for snapshot in snapshots:
         try:
-            yield _kept(snapshot), version_of(snapshot)
+            yield kept_in(snapshot), version_of(snapshot)
         except ValidationError:
             log.error("credentials.unreadable", connection_id=snapshot.id)
 
 
-def _kept(snapshot: Any) -> KeptToken:
+def kept_in(snapshot: Any) -> KeptToken:
+    """The access token in a document, with what is known of it."""
     fields = snapshot.to_dict()
     return KeptToken.model_validate(fields | {"token": SealedToken.model_validate(fields)})

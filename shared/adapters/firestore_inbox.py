@@ -71,6 +71,12 @@ class FirestoreInbox:
         except Conflict:
             return
 
+    def forget(self, delivery_id: str) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        batch.delete(f"{INBOX}/{delivery_id}")
+        batch.commit()
+
 
 def settle_delivery(batch: Batch, delivery_id: str) -> None:
     """Nothing is left to do for a delivery."""

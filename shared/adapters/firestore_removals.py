@@ -1,11 +1,102 @@
-"""Removals under way: `bank_removals/{connection_id}`, until nothing of the connection is left. Private."""
+"""Removals in Firestore: `bank_removals/{connection_id}`, a tombstone until nothing of the connection is left. Private.
 
-from shared.adapters.firestore_commit import Batch
+Deleting `bank_sync_state/{connection_id}` is what keeps everybody else out: each commit of a run, a webhook or a
+request compares that document, so none of them is taken any more.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
+
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_credentials import CREDENTIALS, kept_in
+from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES
+from shared.adapters.firestore_tombstones import REMOVALS, create_removal, put_removal, removal_in
+from shared.domain.audit import AuditEntry
+from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.removal import Removal
+from shared.log import log
+from shared.ports import Version
 
-REMOVALS = "bank_removals"
+if TYPE_CHECKING:
+    from google.cloud import firestore
 
 
-def put_removal(batch: Batch, removal: Removal) -> None:
-    """Writes the tombstone."""
-    batch.replace(f"{REMOVALS}/{removal.connection_id}", removal.model_dump())
+@translates_outages
+class FirestoreRemovals:
+    """The port `Removals`."""
+
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
+        self._client = client
+        self._audit = audit
+
+    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+        """Two reads and one commit."""
+        connection_id = removal.connection_id
+        tombstone = self._client.document(REMOVALS, connection_id).get()
+        batch = Batch(self._client)
+        removal = self._move_credentials(batch, removal)
+        if tombstone.exists:
+            removal = removal.instead_of(removal_in(tombstone))
+            put_removal(batch, removal, expected=version_of(tombstone))
+        else:
+            create_removal(batch, removal)
+        batch.delete(f"{CONNECTIONS}/{connection_id}", must_exist=True)
+        for collection in (PROGRESS, STATES, HANDOVERS):
+            batch.delete(f"{collection}/{connection_id}")
+        self._audit.append(batch, [audit])
+        batch.commit()
+        return removal
+
+    def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
+        """One read, and one commit if there are any."""
+        batch = Batch(self._client)
+        taken = self._move_credentials(batch, removal)
+        if not len(batch):
+            return removal, expected
+        put_removal(batch, taken, expected=expected)
+        return taken, batch.commit()[-1]
+
+    def find(self, connection_id: str) -> tuple[Removal, Version] | None:
+        """One read."""
+        snapshot = self._client.document(REMOVALS, connection_id).get()
+        return (removal_in(snapshot), version_of(snapshot)) if snapshot.exists else None
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
+        """One query; reads what it returns."""
+        query = self._client.collection(REMOVALS).where(filter=FieldFilter("due_at", "<=", now))
+        found = []
+        for snapshot in query.order_by("due_at").limit(limit).stream():
+            try:
+                found.append((removal_in(snapshot), version_of(snapshot)))
+            except ValidationError:
+                log.error("removal.unreadable", connection_id=snapshot.id)
+        return found
+
+    def update(self, removal: Removal, *, expected: Version) -> Version:
+        """One commit."""
+        batch = Batch(self._client)
+        put_removal(batch, removal, expected=expected)
+        return batch.commit()[0]
+
+    def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        batch.delete(f"{REMOVALS}/{removal.connection_id}", expected=expected)
+        self._audit.append(batch, [audit])
+        batch.commit()
+
+    def _move_credentials(self, batch: Batch, removal: Removal) -> Removal:
+        """Deletes the credentials if they are unchanged, and returns the removal with what was in them."""
+        path = f"{CREDENTIALS}/{removal.connection_id}"
+        snapshot = self._client.document(path).get()
+        if not snapshot.exists:
+            return removal
+        batch.delete(path, expected=version_of(snapshot))
+        kept = kept_in(snapshot)
+        settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
+        return removal.with_token(kept.token, settles_at=settles_at)

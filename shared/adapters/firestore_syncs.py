@@ -17,7 +17,7 @@ from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.adapters.firestore_credentials import put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import settle_delivery
-from shared.adapters.firestore_removals import put_removal
+from shared.adapters.firestore_tombstones import put_removal
 from shared.domain.account import Account
 from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState

@@ -33,6 +33,8 @@ KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds fo
 SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
+_GONE = ("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED")
+
 # A connection that was never made is safe to try again; whatever was sent may have happened.
 _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
 
@@ -152,13 +154,16 @@ class PlaidBank:
         """https://plaid.com/docs/api/items/#itemwebhookupdate"""
         self._call(self._api.item_webhook_update, {"access_token": access_token.reveal(), "webhook": url})
 
-    def remove(self, access_token: Secret) -> None:
+    def remove(self, access_token: Secret) -> bool:
         """https://plaid.com/docs/api/items/#itemremove; an item that is gone already is removed."""
         try:
             self._call(self._api.item_remove, {"access_token": access_token.reveal()})
         except ProviderError as error:
-            if error.error_code not in ("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN"):
+            if error.error_code not in _GONE:
                 raise
+            log.info("item.unknown", error_code=error.error_code, request_id=error.request_id)
+            return False
+        return True
 
     def invalidate(self, access_token: Secret) -> Secret:
         """https://plaid.com/docs/api/items/#itemaccess_tokeninvalidate; never sent twice."""

@@ -1,4 +1,10 @@
-"""What is left of a connection while it is being removed: a tombstone, until nothing is left at all."""
+"""What is left of a connection while it is being removed: a tombstone, until nothing is left at all.
+
+    begun ──purged──> our data is gone ──released──> the item is gone at Plaid ──finished──> no tombstone
+
+Both halves are taken again from the start whenever they broke off: each finds done what is done. Plaid being down
+holds up the second half only.
+"""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -6,10 +12,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
+TRIES_IN_A_ROW = 3  # seconds apart, before it is left to the schedule
 RETRY_DELAYS = (
+    timedelta(minutes=1),
     timedelta(minutes=1),
     timedelta(minutes=5),
     timedelta(minutes=15),
@@ -29,10 +38,24 @@ class RemovalReason(StrEnum):
     ABANDONED = "abandoned"  # an exchange that nobody came back for, which was never a connection
 
 
+class Parting(StrEnum):
+    """How an item left Plaid, for the audit log."""
+
+    REMOVED = "removed"
+    UNKNOWN = "unknown"  # Plaid did not know it (any more)
+    NO_TOKEN = "no_token"  # there was nothing to remove it with  # noqa: S105 (no secret)
+
+
 class Removal(BaseModel):
     """A removal under way: first our data goes, then the item at Plaid, then this.
 
-    `access_token` is what the item is removed with. `purged` and `released` say what is done: here, and at Plaid.
+    Attributes:
+        access_token: What the item is removed with.
+        token_settles_at: Until then somebody may be replacing the token at Plaid, so that the one here is unknown
+            there though the item is not.
+        purged: Our data is gone.
+        attempts: How often Plaid was asked in vain.
+        due_at: When the schedule must look.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,9 +65,9 @@ class Removal(BaseModel):
     item_id: str
     institution_id: str | None = None
     access_token: SealedToken | None = None
+    token_settles_at: datetime | None = None
     reason: RemovalReason
     purged: bool = False
-    released: bool = False
     attempts: int = 0
     created_at: datetime
     due_at: datetime
@@ -68,12 +91,55 @@ class Removal(BaseModel):
         """Whether the connection's document stays, to tell its user what happened."""
         return self.reason is RemovalReason.REVOKED
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.purged and self.released
+    def started(self, *, by: Actor) -> AuditEntry:
+        """The entry of its first commit."""
+        return self._entry(AuditAction.REMOVAL_STARTED, by, self.created_at)
 
-    def postponed(self, *, now: datetime) -> Self:
+    def finished(self, parting: Parting, *, now: datetime) -> AuditEntry:
+        """The entry of its last commit."""
+        entry = self._entry(AuditAction.REMOVAL_DONE, Actor.BACKEND, now)
+        return entry.model_copy(update={"details": entry.details | {"item": parting}})
+
+    def instead_of(self, before: Self) -> Self:
+        """Takes the place of a removal that keeps the connection: now that goes, too."""
+        return self.model_copy(
+            update={
+                "access_token": self.access_token or before.access_token,
+                "token_settles_at": self.token_settles_at or before.token_settles_at,
+            }
+        )
+
+    def with_token(self, token: SealedToken, *, settles_at: datetime | None = None) -> Self:
+        """The newest token: what was asked with another says nothing."""
+        return self.model_copy(update={"access_token": token, "token_settles_at": settles_at})
+
+    def is_unsettled(self, now: datetime) -> bool:
+        """Whether the token may have been replaced by one that is still to come."""
+        return self.token_settles_at is not None and now < self.token_settles_at
+
+    def emptied(self) -> Self:
+        """Our data is gone."""
+        return self.model_copy(update={"purged": True})
+
+    def queued(self, *, now: datetime) -> Self:
+        """The schedule has seen to it."""
+        return self.model_copy(update={"due_at": now + TASK_GRACE})
+
+    def postponed(self, *, now: datetime, at_least: timedelta = timedelta()) -> Self:
         """Plaid is down: again later, with growing delays."""
         delay = RETRY_DELAYS[min(self.attempts, len(RETRY_DELAYS) - 1)]
-        return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + delay})
+        return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + max(delay, at_least)})
+
+    def waiting(self) -> Self:
+        """Not before it is certain which token is the last."""
+        return self.model_copy(update={"due_at": self.token_settles_at or self.due_at})
+
+    def _entry(self, action: AuditAction, by: Actor, at: datetime) -> AuditEntry:
+        return AuditEntry(
+            app_user_id=self.app_user_id,
+            connection_id=self.connection_id,
+            action=action,
+            actor=by,
+            details={"reason": self.reason},
+            at=at,
+        )

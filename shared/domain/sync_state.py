@@ -62,6 +62,7 @@ class SyncState(SyncProgress):
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
         troubled: The source needs its user, or did when it was last looked at.
         heals: It did when the running run began: so if that one works, it does no more.
+        stopped: The source is gone for good: nothing runs again, whoever asks.
         welcomed: The source's surroundings (name, logo, webhook) are set up.
         asked_at: When a user last asked for a sync by hand.
         account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
@@ -87,6 +88,7 @@ class SyncState(SyncProgress):
     beat: int = 0
     troubled: bool = False
     heals: bool = False
+    stopped: bool = False
     revoked_accounts: tuple[str, ...] = ()
     looks: int = 0
     welcomed: bool = False
@@ -125,12 +127,14 @@ class SyncState(SyncProgress):
         return self.lease_expires_at is not None and now < self.lease_expires_at
 
     def request(self, *, now: datetime, refresh: bool = False) -> Self:
-        """Somebody wants a run: `pending`, or one more after the run that is working now.
+        """Somebody wants a run: `pending`, or one more after the run that is working now; none once it is stopped.
 
         Args:
             now: The present.
             refresh: The run is to ask the bank itself first.
         """
+        if self.stopped:
+            return self
         number = self.requested + 1
         counted = self._with(requested=number, refresh=number if refresh else self.refresh)
         goes_on = self.status is SyncStatus.IN_PROGRESS and (self.is_leased(now) or self.handover is not None)
@@ -140,10 +144,10 @@ class SyncState(SyncProgress):
         """The schedule's turn: what is due becomes `pending` (again).
 
         Raises:
-            IllegalTransition: A run that shows life is working.
+            IllegalTransition: A run that shows life is working, or nothing is to run any more.
         """
-        if self.is_leased(now):
-            raise IllegalTransition("a run is working")
+        if self.is_leased(now) or self.stopped:
+            raise IllegalTransition("a run is working, or none is to")
         if self.status is SyncStatus.IN_PROGRESS and self.handover is not None:
             return self._with(updated_at=now, lease_owner=None, lease_expires_at=None, due_at=now + TASK_GRACE)
         if self.status is SyncStatus.COMPLETED and not self.wanted:
@@ -156,7 +160,7 @@ class SyncState(SyncProgress):
         Raises:
             IllegalTransition: Nothing is pending, or another run holds the lease.
         """
-        if self.is_leased(now) or self.status not in (SyncStatus.PENDING, SyncStatus.IN_PROGRESS):
+        if self.stopped or self.is_leased(now) or self.status not in (SyncStatus.PENDING, SyncStatus.IN_PROGRESS):
             raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
         resumed = self.status is SyncStatus.IN_PROGRESS
         anew: dict[str, Any] = {
@@ -364,6 +368,7 @@ class SyncState(SyncProgress):
         return self._with(
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
+            stopped=True,
             error=error,
             updated_at=now,
             next_retry_at=None,
@@ -435,11 +440,13 @@ class SyncState(SyncProgress):
         )
 
     def reconcile(self, *, now: datetime) -> Self:
-        """The next run reads everything again and holds it against the store.
+        """The next run reads everything again and holds it against the store; there is none once it is stopped.
 
         Raises:
             IllegalTransition: A run is working: it would go on with the cursor that is taken away here.
         """
+        if self.stopped:
+            return self
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
         dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs

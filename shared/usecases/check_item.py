@@ -14,8 +14,8 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
-from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Vault, Writes
-from shared.usecases.enqueue import enqueue
+from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Tasks, Vault, Writes
+from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.record_status import StatusRecorder
 from shared.usecases.use_token import with_token
 
@@ -52,6 +52,7 @@ class ItemCheck:
     bank: Bank
     vault: Vault
     queue: SyncQueue
+    tasks: Tasks
     recorder: StatusRecorder
 
     def by_webhook(self, connection_id: str, webhook: Webhook, *, delivery_id: str) -> None:
@@ -137,6 +138,8 @@ class ItemCheck:
             except Conflict:
                 continue
             self._log(connection, after)
+            if writes.removal is not None:
+                enqueue_removal(self.tasks, writes.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
                 enqueue(self.queue, connection_id, name=f"{connection_id}-q{state.requested}")
             return after

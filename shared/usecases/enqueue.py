@@ -1,15 +1,27 @@
-"""Adds a run to the queue; if the queue does not take it, the schedule finds the state due."""
+"""Adds work to the queues; what a queue does not take, the schedule finds due."""
 
 from shared.domain.errors import Unavailable
+from shared.domain.removal import Removal
 from shared.log import log
-from shared.ports import SyncQueue
+from shared.ports import SyncQueue, TaskFunction, Tasks
 
 
 def enqueue(queue: SyncQueue, connection_id: str, *, name: str, welcome: bool = False) -> bool:
-    """Adds the task; False if the queue did not take it, which is recorded and no failure of the caller's."""
+    """Adds a run; False if the queue did not take it, which is recorded and no failure of the caller's."""
     try:
         queue.enqueue(connection_id, name=name, welcome=welcome)
     except Unavailable:
         log.error("queue.not_taken", connection_id=connection_id)
+        return False
+    return True
+
+
+def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:
+    """Adds the next step of a removal; its due time names the turn. False as above."""
+    name = f"{removal.connection_id}-r{int(removal.due_at.timestamp() * 1000)}"
+    try:
+        tasks.add(TaskFunction.REMOVE_ITEM, {"connection_id": removal.connection_id}, name=name)
+    except Unavailable:
+        log.error("queue.not_taken", connection_id=removal.connection_id)
         return False
     return True

@@ -74,6 +74,9 @@ def receive_webhook(
     log.info("webhook.received", type=webhook.webhook_type, code=webhook.webhook_code, item_id=webhook.item_id, new=new)
     if connection is None or is_revoked(connection):
         return
+    if connections.find(connection.connection_id) is None:
+        inbox.forget(kept.delivery_id)  # it was removed in this moment: what was kept may have come too late to be seen
+        return
     if asks:
         tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
     elif at_once:

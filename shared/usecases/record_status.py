@@ -61,11 +61,13 @@ class StatusRecorder:
         if fields:
             fields["updated_at"] = now
         moved = (before.status, before.action, before.error_code) != (after.status, after.action, after.error_code)
+        audit = (self._entry(before, after, event, actor, error),) if moved else ()
+        removal = self._revocation(after) if event is StatusEvent.REVOKED and moved else None
         writes = Writes(
             connection=fields or None,
-            audit=(self._entry(before, after, event, actor, error),) if moved else (),
+            audit=(*audit, removal.started(by=actor)) if removal else audit,
             notifications=self._told(after, tells, moved=moved),
-            removal=self._revocation(after) if event is StatusEvent.REVOKED and moved else None,
+            removal=removal,
         )
         return after, writes
 

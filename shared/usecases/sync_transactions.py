@@ -12,12 +12,13 @@ from enum import StrEnum
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
+from shared.domain.removal import Removal
 from shared.domain.secret import Secret
-from shared.domain.status import event_of
-from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition
+from shared.domain.status import StatusEvent, event_of
+from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Credentials, Loaded, SyncQueue, Syncs, Vault, Writes
-from shared.usecases.enqueue import enqueue
+from shared.ports import Bank, Clock, Connections, Credentials, Loaded, SyncQueue, Syncs, Tasks, Vault, Writes
+from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading
 from shared.usecases.record_status import StatusRecorder
@@ -46,6 +47,7 @@ class SyncTransactions:
     bank: Bank
     vault: Vault
     queue: SyncQueue
+    tasks: Tasks
     recorder: StatusRecorder
     clock: Clock
     sleep: Callable[[float], None]
@@ -196,21 +198,22 @@ class SyncTransactions:
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         event = event_of(error)
+        removal: Removal | None = None
+
+        def step(state: SyncState) -> SyncState:
+            now = self.clock.now()
+            failed = state.fail(now=now, error=summary, fault=error.fault, jitter=jitter, at_least=at_least)
+            return failed.stop(now=now, error=summary) if event is StatusEvent.REVOKED else failed
 
         def writes() -> Writes:
+            nonlocal removal
             recorded = event and self.recorder.event(run.state.connection_id, event, error=error)
+            removal = recorded[1].removal if recorded else None
             return recorded[1] if recorded else Writes()
 
-        run.commit(
-            lambda s: s.fail(
-                now=self.clock.now(),
-                error=summary,
-                fault=error.fault,
-                jitter=jitter,
-                at_least=at_least,
-            ),
-            writes,
-        )
+        run.commit(step, writes)
+        if removal is not None:
+            enqueue_removal(self.tasks, removal)
         return Outcome.DONE
 
     def _once_more(self, connection_id: str) -> None:

@@ -75,6 +75,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "exchangelink",
         "checkitem",
         "rotatetoken",
+        "removeitem",
         "monitor_connections",
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET", "AUDIT_KEYSET"}

@@ -31,8 +31,9 @@ PRIVATE = (
     "bank_institution_claims",
     "bank_link_sessions",
     "bank_link_results",
-    "bank_audit_log",
-    "bank_tombstones",
+    "bank_audit",
+    "bank_removals",
+    "bank_erasures",
     "bank_a_name_of_tomorrow",
     "somebody_elses",
 )

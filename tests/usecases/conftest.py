@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
+from shared.domain.errors import BankError
 from shared.domain.exchange import Intent
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
+from shared.ports import TaskFunction
 from shared.usecases.ask_rotation import Rotations
 from shared.usecases.check_item import ItemCheck
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.remove_connection import remove_connection
+from shared.usecases.remove_item import ItemRemover
 from shared.usecases.rotate_token import TokenRotation
 from shared.usecases.schedule_syncs import schedule_syncs
+from shared.usecases.sweep_removals import sweep_removals
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
+from tests.fake_removals import FakeRemains, FakeRemovals
 from tests.fakes import (
     Calls,
     Crash,
@@ -62,7 +70,16 @@ class World:
             bank=self.bank,
             vault=self.vault,
             queue=self.queue,
+            tasks=self.queue,
             recorder=self.recorder,
+        )
+        self.removals = FakeRemovals(self.store)
+        self.remover = ItemRemover(
+            removals=self.removals,
+            remains=FakeRemains(self.store),
+            bank=self.bank,
+            vault=self.vault,
+            clock=self.clock,
         )
         self.intents = FakeIntents(self.store)
         self.rotations = Rotations(credentials=self.credentials, tasks=self.queue, clock=self.clock)
@@ -119,6 +136,7 @@ class World:
             bank=self.bank,
             vault=self.vault,
             queue=self.queue,
+            tasks=self.queue,
             recorder=self.recorder,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
@@ -127,7 +145,66 @@ class World:
 
     def tick(self) -> int:
         """Cloud Scheduler's turn."""
+        sweep_removals(removals=self.removals, tasks=self.queue, clock=self.clock)
         return schedule_syncs(syncs=self.store, queue=self.queue, clock=self.clock)
+
+    def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
+        """A user removes a connection; the rest is the queue's."""
+        remove_connection(
+            name,
+            app_user_id=owner,
+            connections=self.store,
+            removals=self.removals,
+            tasks=self.queue,
+            clock=self.clock,
+        )
+
+    def clean_up(self, *, turns: int = 60) -> None:
+        """Lets queue and schedule go on with removals until there are none."""
+        for _ in range(turns):
+            while self.queue.others:
+                function, payload = self.queue.others.pop(0)
+                if function == TaskFunction.REMOVE_ITEM:
+                    self.deliver(partial(self.remover, payload["connection_id"]))
+            if not self.store.tombstones:
+                return
+            self.clock.move(timedelta(minutes=15))
+            self.tick()
+        raise AssertionError("it was never removed")
+
+    def deliver(self, task: Callable[[], None], *, attempts: int = 5) -> None:
+        """What the queue does with a task: again in seconds, a few times, while it fails."""
+        for _ in range(attempts):
+            try:
+                task()
+            except BankError:
+                self.clock.move(timedelta(seconds=10))
+            else:
+                return
+
+    def left_of(self, name: str = "1") -> list[str]:
+        """Whatever is left of a connection, but for the audit trail."""
+        store = self.store
+        by_name: dict[str, Mapping[Any, Any]] = {
+            "connection": store.connections,
+            "state": store.states,
+            "token": store.tokens,
+            "accounts": store.account_rows,
+            "handover": store.handovers,
+            "tombstone": store.tombstones,
+        }
+        found = [kind for kind, documents in by_name.items() if name in documents]
+        found += [f"row {i}" for i in store.rows.get(name, {})]
+        found += [f"notification {t.kind}" for t in store.notifications.values() if t.connection_id == name]
+        found += [f"delivery {d.delivery_id}" for d in store.deliveries.values() if d.connection_id == name]
+        found += [
+            f"intent {i.intent_id}" for i, _ in store.intents.values() if (i.answer or {}).get("connection_id") == name
+        ]
+        return found
+
+    def audited(self, owner: str = ALICE) -> list[str]:
+        """What the audit trail tells, in its order."""
+        return [str(entry.action) for entry in self.store.audit.get(owner, [])]
 
     def settle(self, *, turns: int = 60) -> None:
         """Lets queue and schedule do their work, as they would, until nothing is left to do."""

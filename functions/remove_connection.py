@@ -1,0 +1,34 @@
+"""DELETE /api/v1/bank/connections/{connection_id}: a user removes a connection."""
+
+from typing import Annotated
+
+from firebase_functions import https_fn
+from pydantic import Field
+
+from shared import container
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.remove_connection import remove_connection as remove
+
+ROUTE = Route("DELETE", "/api/v1/bank/connections/{connection_id}")
+
+
+class Input(StrictInput):
+    """Which connection."""
+
+    connection_id: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+@https_fn.on_request()
+@http_function(ROUTE, Input)
+def remove_connection(uid: str, given: Input) -> Reply:
+    """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""
+    limited(uid, "removal", container.settings().removals_per_minute)
+    remove(
+        given.connection_id,
+        app_user_id=uid,
+        connections=container.connections(),
+        removals=container.removals(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+    return Reply({}, status=202)

@@ -1,0 +1,116 @@
+"""What connections leave behind in Firestore, and how it goes: in commits of a few hundred documents, any number."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_connections import guard_path
+from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_inbox import INBOX
+from shared.adapters.firestore_intents import INTENTS
+from shared.adapters.firestore_links import RESULTS
+from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, TRANSACTIONS
+from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.removal import Removal
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+# Production counts the index entries of what is deleted, too: https://firebase.google.com/docs/firestore/quotas
+DELETES_AT_ONCE = 400
+
+
+@translates_outages
+class FirestoreRemains:
+    """The port `Remains`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def purge(self, removal: Removal) -> None:
+        """One query and one commit for each 400 documents, and a few more."""
+        connection = self._client.document(CONNECTIONS, removal.connection_id)
+        self._delete_found(connection.collection(TRANSACTIONS))
+        self._delete_found(connection.collection(ACCOUNTS))
+        self._delete([f"{HANDOVERS}/{removal.connection_id}"])
+        if removal.keeps_connection:
+            self._forget_accounts(removal.connection_id)
+            return
+        about_it = FieldFilter("connection_id", "==", removal.connection_id)
+        told = self._client.collection("users", removal.app_user_id, NOTIFICATIONS)
+        self._delete_found(told.where(filter=about_it))
+        self._delete_found(self._client.collection(INBOX).where(filter=about_it))
+        self._delete_found(self._client.collection(RESULTS).where(filter=about_it))
+        self._delete_answers(removal)
+        self._delete_guard(removal)
+
+    def _delete_answers(self, removal: Removal) -> None:
+        """What was answered for the public tokens of this connection; one that holds an access token stays."""
+        theirs = FieldFilter("app_user_id", "==", removal.app_user_id)
+        for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
+            fields = snapshot.to_dict() or {}
+            answer = fields.get("answer") or {}
+            if removal.connection_id not in (answer.get("connection_id"), answer.get("duplicate_of")):
+                continue
+            if fields.get("access_token") is None:
+                self._delete_unchanged(snapshot)
+
+    def _delete_guard(self, removal: Removal) -> None:
+        """The guard, unless it guards another connection of this user to this institution."""
+        if removal.institution_id is None:
+            return
+        guard = self._client.document(guard_path(removal.app_user_id, removal.institution_id)).get()
+        others = (
+            self._client.collection(CONNECTIONS)
+            .where(filter=FieldFilter("app_user_id", "==", removal.app_user_id))
+            .where(filter=FieldFilter("institution_id", "==", removal.institution_id))
+            .limit(1)
+        )
+        # The guard was read first: a connection that is made after the look at the others has changed it.
+        if guard.exists and not any(others.stream()):
+            self._delete_unchanged(guard)
+
+    def _forget_accounts(self, connection_id: str) -> None:
+        batch = Batch(self._client)
+        batch.update(f"{CONNECTIONS}/{connection_id}", {"account_ids": []})
+        try:
+            batch.commit()
+        except Conflict:  # the connection went, too
+            return
+
+    def _delete_unchanged(self, snapshot: Any) -> None:
+        batch = Batch(self._client)
+        batch.delete(snapshot.reference.path, expected=version_of(snapshot))
+        try:
+            batch.commit()
+        except Conflict:  # somebody works with it
+            return
+
+    def _delete_found(self, query: Any) -> None:
+        """Deletes all that a query finds, and looks again from the beginning until it finds nothing."""
+        last = None
+        while True:
+            page = query.select(["__name__"]).order_by("__name__").limit(DELETES_AT_ONCE)
+            found = list((page.start_after({"__name__": last}) if last is not None else page).stream())
+            if not found and last is None:
+                return
+            self._delete([snapshot.reference.path for snapshot in found])
+            # Going on behind what was deleted spares the store from walking over it again and again.
+            last = found[-1].reference if len(found) == DELETES_AT_ONCE else None
+
+    def _delete(self, paths: Sequence[str]) -> None:
+        """One commit, or two of half the size if the store finds it too large."""
+        if not paths:
+            return
+        batch = Batch(self._client)
+        for path in paths:
+            batch.delete(path)
+        try:
+            batch.commit()
+        except CommitTooLarge:
+            if len(paths) == 1:
+                raise
+            self._delete(paths[: len(paths) // 2])
+            self._delete(paths[len(paths) // 2 :])

@@ -1,0 +1,92 @@
+"""Removes what a connection left behind: our data, then its item at Plaid, then the tombstone.
+
+Every step may be the last one before the process dies, and every one may come twice: the next delivery of the task,
+or the schedule, finds the tombstone and goes on.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.removal import TRIES_IN_A_ROW, Parting, Removal
+from shared.log import log
+from shared.ports import Bank, Clock, Remains, Removals, Vault, Version
+
+MAX_TRIES = 20  # of a compare-and-set against the schedule, a rotation, and other audit entries of the user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRemover:
+    """Goes on with removals, wherever they broke off."""
+
+    removals: Removals
+    remains: Remains
+    bank: Bank
+    vault: Vault
+    clock: Clock
+
+    def __call__(self, connection_id: str) -> None:
+        """Goes on with one removal, to its end if Plaid answers.
+
+        Raises:
+            ProviderError: Plaid did not answer, a first time: deliver again in seconds. Later it is the schedule's.
+            Unavailable: The store did not answer, or the removal is busy: deliver again.
+        """
+        parted: dict[str, Parting] = {}
+        with log.bound(connection_id=connection_id):
+            for _ in range(MAX_TRIES):
+                found = self.removals.find(connection_id)
+                if found is None:
+                    return
+                try:
+                    self._go_on(*found, parted)
+                except Conflict:
+                    continue
+                return
+        raise Unavailable("the removal is busy", code="connection_busy", retry_after_seconds=1)
+
+    def _go_on(self, removal: Removal, version: Version, parted: dict[str, Parting]) -> None:
+        """All that is left to do; `parted` remembers by which tokens an item was removed already."""
+        removal, version = self.removals.take_credentials(removal, expected=version)
+        if not removal.purged:
+            self.remains.purge(removal)
+            removal = removal.emptied()
+            version = self.removals.update(removal, expected=version)
+            log.info("removal.purged", reason=removal.reason)
+        key = removal.access_token.ciphertext if removal.access_token else ""
+        if key not in parted:
+            try:
+                parting = self._part(removal)
+            except ProviderError as error:
+                self._postpone(removal, version, error)
+                return
+            if parting is Parting.UNKNOWN and removal.is_unsettled(self.clock.now()):
+                self.removals.update(removal.waiting(), expected=version)
+                return
+            parted[key] = parting
+        entry = removal.finished(parted[key], now=self.clock.now())
+        self.removals.finish(removal, expected=version, audit=entry)
+        log.info("removal.done", reason=removal.reason, item=parted[key])
+
+    def _part(self, removal: Removal) -> Parting:
+        """Removes the item at Plaid.
+
+        Raises:
+            ProviderError: It is still there, for all we know.
+        """
+        if removal.access_token is None:
+            return Parting.NO_TOKEN
+        token = self.vault.open(
+            removal.access_token, app_user_id=removal.app_user_id, connection_id=removal.connection_id
+        )
+        return Parting.REMOVED if self.bank.remove(token) else Parting.UNKNOWN
+
+    def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
+        """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""
+        report = log.error if error.fault is Fault.CONFIGURATION else log.warning
+        report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
+        at_least = timedelta(seconds=error.retry_after_seconds or 0)
+        later = removal.postponed(now=self.clock.now(), at_least=at_least)
+        self.removals.update(later, expected=version)
+        if error.fault is Fault.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
+            raise error

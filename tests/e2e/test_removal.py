@@ -1,0 +1,161 @@
+"""Connections that go, on the running stack: at once, for good, and at Plaid too."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from emulators.client import User, sign_up
+from tests.e2e.bank import Bank, documents, wait_until
+from tests.e2e.traces import audit_of, traces_of
+from tests.firestore_rest import Json
+
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Linked:
+    """A connection, and its item at the simulator."""
+
+    bank: Bank
+    user: User
+    connection_id: str
+    item_id: str
+
+    @classmethod
+    def new(cls, bank: Bank, *, rows: int = 40) -> Linked:
+        user = sign_up(bank.http, bank.stack.ports)
+        login = json.dumps({"transactions": rows, "seed": 8})
+        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+
+    def remove(self) -> None:
+        answer = self.bank.rest("DELETE", f"connections/{self.connection_id}", self.user)
+        assert (answer.status_code, answer.json()) == (202, {})
+
+    def left(self) -> list[str]:
+        return traces_of(self.bank, self.user, [self.connection_id])
+
+    def state_at_plaid(self) -> str:
+        return str(self.bank.control("GET", f"items/{self.item_id}")["state"])
+
+    def webhook(self, code: str, kind: str = "ITEM", **more: object) -> None:
+        self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code, **more)
+
+    def tombstone(self) -> Json | None:
+        return self.bank.behind.get(f"bank_removals/{self.connection_id}")
+
+
+@pytest.fixture
+def linked(bank: Bank) -> Linked:
+    made = Linked.new(bank)
+    bank.synced(made.user, made.connection_id)
+    return made
+
+
+@pytest.fixture
+def down(bank: Bank) -> Iterator[None]:
+    """Plaid takes no removals."""
+    fault = bank.control(
+        "POST", "faults", kind="error", error_code="INTERNAL_SERVER_ERROR", endpoint="/item/remove", times=None
+    )
+    yield
+    bank.http.delete(f"{bank.stack.plaid.base_url}/_sim/faults").raise_for_status()
+    assert fault
+
+
+def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank: Bank, linked: Linked) -> None:
+    user, connection_id = linked.user, linked.connection_id
+    linked.remove()
+    for collection in ("bank_sync_progress", "bank_connections"):
+        answer = bank.writer(user).query(collection, owner=user.uid)  # as an app lists its own
+        assert documents(answer) == []
+    for method, path in (
+        ("DELETE", f"connections/{connection_id}"),
+        ("POST", f"connections/{connection_id}/sync"),
+        ("POST", f"connections/{connection_id}/reconnected"),
+        ("GET", f"connect?connection_id={connection_id}"),
+    ):
+        answer = bank.rest(method, path, user)
+        assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND"), path
+    limits = {f"bank_limits/{user.uid}:{action}" for action in ("exchange", "removal", "sync", "link_token")}
+    wait_until("nothing is left", lambda: set(linked.left()) <= limits, within=60)
+    assert linked.state_at_plaid() == "removed"
+    trail = audit_of(bank, user)
+    assert [entry["action"] for entry in trail][-2:] == ["removal_started", "removal_done"]
+    assert (trail[-2]["actor"], trail[-2]["function"]) == ("user", "remove_connection")
+    assert trail[-1]["details"] == {"reason": "user", "item": "removed"}
+
+
+def test_it_is_for_its_owner_alone_and_by_delete_alone(bank: Bank, linked: Linked) -> None:
+    path = f"connections/{linked.connection_id}"
+    other = sign_up(bank.http, bank.stack.ports)
+    assert bank.rest("DELETE", path, None).status_code == 401
+    assert bank.rest("DELETE", path, other).status_code == 404
+    for method in ("GET", "POST", "PUT", "PATCH"):
+        answer = bank.rest(method, path, linked.user)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE")
+    assert bank.rest("DELETE", f"{path}?really=1", linked.user).status_code == 400
+    assert bank.rest("DELETE", "connections/", linked.user).status_code == 404
+    assert bank.differences(linked.user, linked.connection_id) == []
+    answer = bank.call("remove_connection", {"connection_id": linked.connection_id}, linked.user)
+    assert (answer.status_code, answer.json()) == (200, {"result": {}})
+    again = bank.call("remove_connection", {"connection_id": linked.connection_id}, linked.user)
+    assert again.json()["error"]["status"] == "NOT_FOUND"
+
+
+def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> None:
+    linked = Linked.new(bank, rows=6_000)
+    bank.control("POST", "faults", kind="latency", endpoint="/transactions/sync", item_id=linked.item_id, seconds=1)
+    progress = f"bank_sync_progress/{linked.connection_id}"
+    wait_until("rows arrive", lambda: (bank.behind.get(progress) or {}).get("added", 0) > 500, within=120)
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    linked.remove()
+    for code in ("ERROR", "NEW_ACCOUNTS_AVAILABLE", "USER_PERMISSION_REVOKED"):
+        linked.webhook(code, error=None)
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    task = {"data": {"connection_id": linked.connection_id, "welcome": True}}
+    for function in ("synctransactions", "checkitem", "removeitem"):
+        bank.http.post(bank.function_url(function), json=task)
+    limits = {f"bank_limits/{linked.user.uid}:{action}" for action in ("exchange", "removal")}
+    wait_until("nothing is left", lambda: set(linked.left()) <= limits, within=60)
+    time.sleep(5)
+    bank.run_schedule()
+    assert set(linked.left()) <= limits
+    assert linked.state_at_plaid() == "removed"
+
+
+def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, down: None) -> None:
+    linked.remove()
+    tombstone = f"bank_removals/{linked.connection_id}"
+
+    def only_the_tombstone() -> bool:
+        return [path for path in linked.left() if not path.startswith("bank_limits/")] == [tombstone]
+
+    wait_until("our data is gone", only_the_tombstone, within=60)
+    wait_until("the queue has tried", lambda: (linked.tombstone() or {})["attempts"] >= 3, within=60)
+    assert linked.state_at_plaid() == "healthy"
+    bank.http.delete(f"{bank.stack.plaid.base_url}/_sim/faults").raise_for_status()
+    bank.backend.update(tombstone, {"due_at": LONG_AGO}).raise_for_status()
+    bank.run_schedule()
+    wait_until("the schedule has found it", lambda: linked.tombstone() is None, within=60)
+    assert linked.state_at_plaid() == "removed"
+
+
+def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, linked: Linked) -> None:
+    bank.control("POST", f"items/{linked.item_id}/state", state="revoked")
+    connection = f"bank_connections/{linked.connection_id}"
+    wait_until("it is revoked", lambda: (bank.behind.get(connection) or {}).get("status") == "error", within=60)
+    wait_until("its removal is over", lambda: linked.tombstone() is None, within=60)
+    assert linked.state_at_plaid() == "removed"
+    assert [path for path in linked.left() if path.startswith((f"{connection}/", "bank_credentials"))] == []
+    stays = bank.store(linked.user).get(connection) or {}
+    assert (stays["status"], stays["action"], stays["account_ids"]) == ("error", "relink", [])
+    assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
+    linked.remove()
+    wait_until("it is gone, too", lambda: {p.split("/")[0] for p in linked.left()} <= {"bank_limits"}, within=60)

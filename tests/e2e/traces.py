@@ -1,0 +1,49 @@
+"""Whatever the store holds of somebody: every document that names them, in any collection there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emulators.client import User
+from tests.e2e.bank import Bank, documents
+from tests.firestore_rest import BACKEND, ROOT, Json
+
+AUDIT = "bank_audit"
+
+
+def traces_of(bank: Bank, user: User, connections: Iterable[str]) -> list[str]:
+    """Paths of documents that name the user or one of their connections, but for the audit trail and the user's own."""
+    connections = list(connections)
+    words = (user.uid, *connections)
+    found: list[str] = []
+    for collection in _collections(bank, ""):
+        if collection not in (AUDIT, "users"):
+            documents = _documents(bank, "", collection)
+            found += [path for path, text in documents if any(word in text for word in words)]
+    for parent in (f"users/{user.uid}", *(f"bank_connections/{one}" for one in connections)):
+        for collection in _collections(bank, parent):
+            found += [path for path, _ in _documents(bank, parent, collection)]
+    return found
+
+
+def audit_of(bank: Bank, user: User) -> list[Json]:
+    """The user's audit trail, in its order."""
+    found = documents(bank.backend.query("bank_audit_entries", parent=f"{AUDIT}/{user.uid}"))
+    return sorted(found, key=lambda entry: entry["seq"])
+
+
+def _base(bank: Bank, parent: str) -> str:
+    root = f"{bank.stack.ports.url('firestore')}/v1/{ROOT}"
+    return f"{root}/{parent}" if parent else root
+
+
+def _collections(bank: Bank, parent: str) -> list[str]:
+    answer = bank.http.post(f"{_base(bank, parent)}:listCollectionIds", headers=BACKEND, json={"pageSize": 300})
+    return list(answer.raise_for_status().json().get("collectionIds", []))
+
+
+def _documents(bank: Bank, parent: str, collection: str) -> list[tuple[str, str]]:
+    query = {"from": [{"collectionId": collection}]}
+    answer = bank.http.post(f"{_base(bank, parent)}:runQuery", headers=BACKEND, json={"structuredQuery": query})
+    rows = [row["document"] for row in answer.raise_for_status().json() if "document" in row]
+    return [(row["name"].removeprefix(f"{ROOT}/"), str(row)) for row in rows]

@@ -1,0 +1,142 @@
+"""Removals and what they leave behind, on the store's fake: kept honest by the contract tests, like all fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from shared.domain.audit import AuditEntry
+from shared.domain.credentials import BROKEN_OFF_AFTER
+from shared.domain.errors import Conflict
+from shared.domain.removal import Removal
+from shared.ports import Version
+from tests.fakes import FakeStore
+
+ROWS_AT_ONCE = 2
+
+
+class FakeRemovals:
+    """The port `Removals`."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+        store, connection_id = self.store, removal.connection_id
+        version, tombstone = store.kept_version(connection_id), store.tombstones.get(connection_id)
+        begun = self._with_credentials(removal)
+        begun = begun.instead_of(tombstone) if tombstone else begun
+
+        def call() -> Removal:
+            unchanged = store.kept_version(connection_id) == version
+            if not unchanged or store.tombstones.get(connection_id) is not tombstone:
+                raise Conflict
+            if connection_id not in store.connections:
+                raise Conflict
+            store.put_tombstone(begun)
+            del store.connections[connection_id]
+            for gone in (store.tokens, store.states, store.handovers):
+                gone.pop(connection_id, None)
+            store._append([audit])
+            return begun
+
+        return store.calls.around("removals.begin", call)  # type: ignore[no-any-return]
+
+    def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
+        store, connection_id = self.store, removal.connection_id
+        version = store.kept_version(connection_id)
+        if version is None:
+            return removal, expected
+        taken = self._with_credentials(removal)
+
+        def call() -> tuple[Removal, Version]:
+            self._must_be(connection_id, expected)
+            if store.kept_version(connection_id) != version:
+                raise Conflict
+            del store.tokens[connection_id]
+            return taken, store.put_tombstone(taken)
+
+        return store.calls.around("removals.take_credentials", call)  # type: ignore[no-any-return]
+
+    def _with_credentials(self, removal: Removal) -> Removal:
+        if removal.connection_id not in self.store.tokens:
+            return removal
+        kept, _ = self.store.kept[removal.connection_id]
+        settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
+        return removal.with_token(kept.token, settles_at=settles_at)
+
+    def find(self, connection_id: str) -> tuple[Removal, Version] | None:
+        def call() -> tuple[Removal, Version] | None:
+            found = self.store.tombstones.get(connection_id)
+            return (found, self.store.tombstone_versions[connection_id]) if found else None
+
+        return self.store.calls.around("removals.find", call)  # type: ignore[no-any-return]
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
+        waiting = sorted((r for r in self.store.tombstones.values() if r.due_at <= now), key=lambda r: r.due_at)
+        return [(r, self.store.tombstone_versions[r.connection_id]) for r in waiting[:limit]]
+
+    def update(self, removal: Removal, *, expected: Version) -> Version:
+        def call() -> Version:
+            self._must_be(removal.connection_id, expected)
+            return self.store.put_tombstone(removal)
+
+        return self.store.calls.around("removals.update", call)
+
+    def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
+        def call() -> None:
+            self._must_be(removal.connection_id, expected)
+            del self.store.tombstones[removal.connection_id]
+            self.store._append([audit])
+
+        self.store.calls.around("removals.finish", call)
+
+    def _must_be(self, connection_id: str, version: Version) -> None:
+        if connection_id not in self.store.tombstones or self.store.tombstone_versions[connection_id] != version:
+            raise Conflict
+
+
+class FakeRemains:
+    """The port `Remains`: every commit of the real one is a call here."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def purge(self, removal: Removal) -> None:
+        store, connection_id = self.store, removal.connection_id
+        rows = store.rows.setdefault(connection_id, {})
+        while rows:
+            self._step(lambda: [rows.pop(i) for i in list(rows)[:ROWS_AT_ONCE]])
+        self._step(lambda: store.account_rows.pop(connection_id, None))
+        self._step(lambda: store.handovers.pop(connection_id, None))
+        if removal.keeps_connection:
+            self._step(lambda: self._forget_accounts(connection_id))
+            return
+        self._step(lambda: self._drop(store.notifications, lambda told: told.connection_id == connection_id))
+        self._step(lambda: self._drop(store.deliveries, lambda kept: kept.connection_id == connection_id))
+        self._step(lambda: self._drop(store.intents, lambda kept: self._answered(kept[0], connection_id)))
+        self._step(lambda: self._drop_guard(removal))
+
+    def _step(self, call: Callable[[], object]) -> None:
+        self.store.calls.around("remains.delete", call)
+
+    def _drop(self, documents: dict[str, Any], goes: Callable[[Any], bool]) -> None:
+        for name in [name for name, document in documents.items() if goes(document)]:
+            del documents[name]
+
+    def _answered(self, intent: Any, connection_id: str) -> bool:
+        answer = intent.answer or {}
+        named = connection_id in (answer.get("connection_id"), answer.get("duplicate_of"))
+        return named and intent.access_token is None
+
+    def _drop_guard(self, removal: Removal) -> None:
+        key = (removal.app_user_id, removal.institution_id)
+        left = [c for c in self.store.connections.values() if (c.app_user_id, c.institution_id) == key]
+        if not left:
+            self.store.guards.pop(key, None)
+
+    def _forget_accounts(self, connection_id: str) -> None:
+        connection = self.store.connections.get(connection_id)
+        if connection is not None:
+            self.store.connections[connection_id] = connection.model_copy(update={"account_ids": ()})

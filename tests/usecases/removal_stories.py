@@ -1,0 +1,74 @@
+"""What stories about removals do again and again, as somebody outside would."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.errors import Fault, ProviderError
+from shared.domain.transaction import Transaction
+from shared.usecases.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.receive_webhook import receive_webhook
+from shared.usecases.request_sync import sync_by_user
+from tests.fakes import FakeInstitutions, problem, row
+from tests.usecases.conftest import ALICE, World
+
+
+def rows(count: int = 9) -> list[Transaction]:
+    return [row(f"t{n}") for n in range(count)]
+
+
+def revoked_error() -> ProviderError:
+    return problem(Fault.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+
+
+def tell(world: World, code: str, kind: str = "ITEM") -> None:
+    """A webhook, answered and handled."""
+    receive_webhook(
+        {"webhook_type": kind, "webhook_code": code, "item_id": "item-1", "environment": "sandbox"},
+        delivery=f"{code}-{world.clock.now()}",
+        environment="sandbox",
+        inbox=world.inbox,
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        tasks=world.queue,
+        clock=world.clock,
+        linked=lambda _: None,
+    )
+    handle(world)
+
+
+def handle(world: World) -> None:
+    handler = WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    mine = [payload for function, payload in world.queue.others if function == "handlewebhook"]
+    world.queue.others = [task for task in world.queue.others if task[0] != "handlewebhook"]
+    for payload in mine:
+        handler(payload["delivery_id"])
+
+
+def ask_for_sync(world: World, name: str = "1") -> None:
+    sync_by_user(
+        name,
+        app_user_id=ALICE,
+        spacing=timedelta(0),
+        connections=world.store,
+        syncs=world.store,
+        queue=world.queue,
+        clock=world.clock,
+    )
+
+
+def exchange(world: World, public_token: str) -> dict[str, object]:
+    call = Exchange(
+        app_user_id=ALICE,
+        bank=world.bank,
+        vault=world.vault,
+        connections=world.store,
+        intents=world.intents,
+        institutions=FakeInstitutions(),
+        clock=world.clock,
+        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
+    )
+    return call(LinkedItem(public_token=public_token, allow_duplicate=True)).answer

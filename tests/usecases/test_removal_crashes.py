@@ -1,0 +1,104 @@
+"""The process dies before and after every outside call of a removal; queue and schedule bring it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.errors import Fault
+from shared.ports import Delivery
+from tests.fakes import Crash, problem
+from tests.usecases.conftest import World
+from tests.usecases.removal_stories import revoked_error, rows, tell
+
+
+def connected(world: World) -> None:
+    world.connected("1", *rows(5))
+    world.settle()
+    world.inbox.record(Delivery("d1", {}, world.clock.now(), "1"))
+
+
+def removed(world: World) -> None:
+    world.remove()
+
+
+def removed_while_plaid_is_down(world: World) -> None:
+    world.bank.errors["remove"] = [problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 4
+    world.remove()
+
+
+def revoked_by_webhook(world: World) -> None:
+    tell(world, "USER_PERMISSION_REVOKED")
+
+
+def revoked_by_a_run(world: World) -> None:
+    world.clock.move(timedelta(minutes=5))  # a run that died has lost its lease
+    world.bank.errors["changes"] = [revoked_error()]
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    world.sync()
+
+
+def revoked_then_removed(world: World) -> None:
+    if "1" in world.store.connections:
+        tell(world, "USER_PERMISSION_REVOKED")
+        world.remove()
+
+
+def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World, str]]:
+    """One world for each outside call at which the process died; then queue and schedule have done their work."""
+    undisturbed = World()
+    connected(undisturbed)
+    start = len(undisturbed.calls.log)
+    begin(undisturbed)
+    undisturbed.clean_up()
+    calls = len(undisturbed.calls.log)
+    assert calls - start > 10
+
+    def to_the_end(world: World) -> None:
+        begin(world)
+        world.clean_up()
+
+    for number in range(start, calls):
+        world = World()
+        connected(world)
+        setattr(world.calls, where, number)
+        with pytest.raises(Crash):
+            to_the_end(world)
+        setattr(world.calls, where, None)
+        at = f"{where} {number}: {world.calls.log[number]}"
+        if "removal_started" not in world.audited():
+            assert {"1"} <= world.store.states.keys() & world.store.connections.keys() & world.store.tokens.keys(), at
+            assert len(world.store.rows["1"]) == 5, f"all of it, or nothing: {at}"
+            begin(world)  # whoever asked has got no answer, and asks again
+        world.clean_up()
+        assert world.bank.removed == ["item-1"], at
+        yield world, at
+
+
+@pytest.mark.parametrize("where", ["crash_before", "crash_after"])
+@pytest.mark.parametrize("begin", [removed, removed_while_plaid_is_down])
+def test_a_removal_that_breaks_off_anywhere_comes_to_its_end(begin: Callable[[World], None], where: str) -> None:
+    for world, at in crashed(begin, where):
+        assert world.left_of("1") == [], at
+        assert world.audited()[1:] == ["removal_started", "removal_done"], at
+
+
+@pytest.mark.parametrize("where", ["crash_before", "crash_after"])
+@pytest.mark.parametrize("begin", [revoked_by_webhook, revoked_by_a_run])
+def test_so_does_what_follows_a_revocation(begin: Callable[[World], None], where: str) -> None:
+    for world, at in crashed(begin, where):
+        stays = {"connection", "state", "notification revoked", "notification first_sync_done"}
+        left = {what for what in world.left_of("1") if not what.startswith("delivery")}
+        assert left == stays, at
+        assert world.audited()[1:] == ["status_changed", "removal_started", "removal_done"], at
+
+
+@pytest.mark.parametrize("where", ["crash_before", "crash_after"])
+def test_so_does_the_removal_of_a_revoked_connection(where: str) -> None:
+    for world, at in crashed(revoked_then_removed, where):
+        if "1" in world.store.connections:
+            revoked_then_removed(world)
+            world.clean_up()
+        assert world.left_of("1") == [], at

@@ -1,0 +1,320 @@
+"""A connection that is removed is gone at once, then all that belongs to it, and its item as soon as Plaid answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.audit import Actor
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.errors import Fault, InvalidArgument, NotFound, Unavailable
+from shared.domain.progress import SyncStatus
+from shared.ports import Delivery
+from shared.usecases.reconnect_connection import reconnect_connection
+from tests.fakes import Crash, FakeItem, problem, row
+from tests.usecases.conftest import ALICE, World
+from tests.usecases.removal_stories import ask_for_sync, exchange, revoked_error, rows, tell
+
+DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+
+
+@pytest.fixture
+def item(world: World) -> FakeItem:
+    """One connection, in sync, with something of everything."""
+    made = world.connected("1", *rows())
+    world.settle()
+    world.store.write_note("1", "t1", "mine")
+    world.inbox.record(Delivery("d1", {}, world.clock.now(), "1"))
+    return made
+
+
+# -- the user removes it --
+
+
+def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: FakeItem) -> None:
+    world.remove()
+    for call in (
+        lambda: ask_for_sync(world),
+        lambda: reconnect_connection("1", app_user_id=ALICE, connections=world.store, check=world.check),
+        lambda: world.remove(),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    store = world.store
+    assert not {"1"} & (store.connections.keys() | store.states.keys() | store.tokens.keys())
+    assert world.bank.removed == []
+    assert world.audited()[-1] == "removal_started"
+
+
+def test_then_all_that_belongs_to_it_goes_and_its_item_at_plaid(world: World, item: FakeItem) -> None:
+    world.remove()
+    world.clean_up()
+    assert world.left_of("1") == []
+    assert world.store.guards == {}
+    assert world.bank.removed == ["item-1"]
+    assert world.audited()[-2:] == ["removal_started", "removal_done"]
+    done = world.store.audit[ALICE][-1]
+    assert (done.connection_id, done.details) == ("1", {"reason": "user", "item": "removed"})
+
+
+def test_what_is_not_its_own_stays(world: World, item: FakeItem) -> None:
+    world.connected("2", *rows(3))
+    world.connected("3", *rows(2), owner="bob")
+    world.settle()
+    before = {name: world.left_of(name) for name in ("2", "3")}
+    guards = dict(world.store.guards)
+    world.remove()
+    world.clean_up()
+    assert {name: world.left_of(name) for name in ("2", "3")} == before
+    assert world.store.guards == guards, "there is another connection to that bank"
+    assert world.equals_truth("2")
+    assert world.bank.removed == ["item-1"]
+
+
+@pytest.mark.parametrize("name", ["1", "never-there"])
+def test_another_s_connection_is_not_found(world: World, item: FakeItem, name: str) -> None:
+    with pytest.raises(NotFound):
+        world.remove(name, owner="bob")
+    assert "1" in world.store.connections
+
+
+def test_of_two_removals_at_once_one_is_too_late(world: World, item: FakeItem) -> None:
+    def first(name: str) -> None:
+        if name == "removals.begin":
+            world.calls.before = None
+            world.remove()
+
+    world.calls.before = first
+    with pytest.raises(NotFound):
+        world.remove()
+    world.clean_up()
+    assert world.audited().count("removal_started") == world.audited().count("removal_done") == 1
+
+
+def test_the_bank_can_be_linked_again_at_once(world: World, item: FakeItem) -> None:
+    world.remove()
+    world.bank.new_item("2").add(*rows(3))
+    made = exchange(world, "public-2")
+    world.clean_up()
+    world.settle()
+    assert set(world.rows(str(made["connection_id"]))) == {"t0", "t1", "t2"}
+    assert world.store.guard(ALICE, institution_id="ins_1") is not None
+
+
+def test_the_same_public_token_does_not_answer_with_a_dead_connection(world: World) -> None:
+    world.bank.new_item("1").add(*rows(3))
+    name = str(exchange(world, "public-1")["connection_id"])
+    assert exchange(world, "public-1")["connection_id"] == name
+    world.settle()
+    world.remove(name)
+    world.clean_up()
+    assert world.left_of(name) == []
+    with pytest.raises(InvalidArgument):
+        exchange(world, "public-1")
+
+
+# -- Plaid does not answer, or answers something else --
+
+
+def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) -> None:
+    world.bank.fail("remove", *[DOWN] * 7)
+    world.remove()
+    waits = []
+    for _ in range(3):
+        before = world.clock.at
+        while world.queue.others:
+            world.queue.others.pop(0)
+            world.deliver(lambda: world.remover("1"))
+        assert world.left_of("1") == ["tombstone"]
+        waits.append(world.store.tombstones["1"].due_at - before)
+        world.clock.at = world.store.tombstones["1"].due_at
+        world.tick()
+    assert waits == sorted(waits)
+    assert waits[-1] > timedelta(minutes=50)
+    world.clean_up()
+    assert world.bank.removed == ["item-1"]
+    assert world.left_of("1") == []
+
+
+def test_keys_of_ours_that_are_wrong_remove_nothing_and_nothing_is_given_up(world: World, item: FakeItem) -> None:
+    world.bank.fail("remove", *[problem(Fault.CONFIGURATION, "INVALID_API_KEYS")] * 9)
+    world.remove()
+    world.clean_up(turns=200)
+    assert world.bank.removed == ["item-1"]
+    assert world.calls.log.count("bank.remove") == 10
+
+
+def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeItem) -> None:
+    del world.bank.items["token-1"]
+    world.remove()
+    world.clean_up()
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "unknown"
+
+
+def test_what_the_queue_does_not_take_the_schedule_finds(
+    world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise Unavailable("the queue did not take the task", code="queue_unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.queue, "add", refuse)
+        world.remove()
+    assert world.queue.others == []
+    world.tick()
+    assert world.queue.others == [], "it is not due yet"
+    world.clean_up()
+    assert world.left_of("1") == []
+
+
+# -- the token is replaced in that moment --
+
+
+def rotate(world: World) -> None:
+    """Somebody wants a new token; the queue sees to it."""
+    world.rotations.ask("1", by=Actor.OPERATOR)
+    world.rotation("1")
+
+
+def removed_at_last(world: World) -> bool:
+    return world.bank.removed == ["item-1"] and world.left_of("1") == []
+
+
+def test_a_removal_at_any_moment_of_a_rotation_removes_the_item() -> None:
+    undisturbed = World()
+    undisturbed.connected("1", *rows(3))
+    undisturbed.settle()
+    start = len(undisturbed.calls.log)
+    rotate(undisturbed)
+    for number in range(start, len(undisturbed.calls.log)):
+        for clean in (True, False):
+            world = World()
+            world.connected("1", *rows(3))
+            world.settle()
+
+            def remove(name: str, at: int = number, clean: bool = clean, world: World = world) -> None:
+                if len(world.calls.log) > at:
+                    world.calls.before = None
+                    world.remove()
+                    if clean:
+                        world.remover("1")
+
+            world.calls.before = remove
+            world.deliver(lambda: rotate(world))  # noqa: B023
+            world.clean_up()
+            assert removed_at_last(world), f"{number}: {world.calls.log[number]}"
+            assert world.audited().count("removal_done") == 1
+
+
+def test_a_rotation_at_any_moment_of_a_removal_leaves_no_item() -> None:
+    undisturbed = World()
+    undisturbed.connected("1", *rows(3))
+    undisturbed.settle()
+    start = len(undisturbed.calls.log)
+    undisturbed.remove()
+    undisturbed.clean_up()
+    for number in range(start, len(undisturbed.calls.log)):
+        world = World()
+        world.connected("1", *rows(3))
+        world.settle()
+
+        def replace(name: str, at: int = number, world: World = world) -> None:
+            if len(world.calls.log) > at:
+                world.calls.before = None
+                world.deliver(lambda: rotate(world))
+
+        world.calls.before = replace
+        world.remove()
+        world.clean_up()
+        assert removed_at_last(world), f"{number}: {world.calls.log[number]}"
+
+
+def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(world: World, item: FakeItem) -> None:
+    began = world.clock.now()
+
+    def killed_then_removed(name: str) -> None:
+        if name == "credentials.save" and world.calls.log.count("bank.invalidate"):
+            raise Crash
+
+    world.calls.before = killed_then_removed
+    with pytest.raises(Crash):
+        rotate(world)
+    world.calls.before = None
+    world.remove()
+    world.remover("1")
+    assert world.store.tombstones["1"].due_at - began > timedelta(minutes=5)
+    world.clean_up()
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "unknown", "nobody has its token any more"
+
+
+# -- the user takes the permission away, at Plaid --
+
+
+def revoked_by_webhook(world: World) -> None:
+    tell(world, "USER_PERMISSION_REVOKED")
+
+
+def revoked_by_a_call(world: World) -> None:
+    world.bank.fail("changes", revoked_error())
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    world.sync()
+
+
+REVOCATIONS = [revoked_by_webhook, revoked_by_a_call]
+
+
+@pytest.mark.parametrize("revoked", REVOCATIONS)
+def test_a_revoked_connection_stays_to_say_so_and_its_data_go(
+    world: World, item: FakeItem, revoked: Callable[[World], None]
+) -> None:
+    revoked(world)
+    assert [function for function, _ in world.queue.others] == ["removeitem"], "nobody has to wait for the schedule"
+    world.clean_up()
+    connection = world.store.connections["1"]
+    assert (connection.status, connection.action) == (ItemStatus.ERROR, Action.RELINK)
+    assert connection.account_ids == ()
+    assert world.state().status is SyncStatus.FAILED
+    assert [w for w in world.left_of("1") if w.startswith(("row", "token", "accounts", "tombstone"))] == []
+    assert "notification revoked" in world.left_of("1")
+    assert world.bank.removed == ["item-1"]
+    assert world.audited()[-3:] == ["status_changed", "removal_started", "removal_done"]
+
+
+@pytest.mark.parametrize("revoked", REVOCATIONS)
+def test_nothing_runs_again_on_a_revoked_connection(
+    world: World, item: FakeItem, revoked: Callable[[World], None]
+) -> None:
+    item.add(row("late"))
+    asked = world.store.connections["1"]  # as a caller read it a moment ago
+    revoked(world)
+    world.store.connections["1"], after = asked, world.store.connections["1"]
+    ask_for_sync(world)
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    world.store.connections["1"] = after
+    world.tick()
+    for _ in range(3):
+        world.sync()
+    world.clean_up()
+    world.clock.move(timedelta(days=2))
+    world.tick()
+    world.sync()
+    assert world.state().status is SyncStatus.FAILED
+    assert world.store.rows["1"] == {}
+
+
+@pytest.mark.parametrize("revoked", REVOCATIONS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_revoked_connection_can_be_removed(
+    world: World, item: FakeItem, revoked: Callable[[World], None], first: bool
+) -> None:
+    revoked(world)
+    if first:
+        world.clean_up()
+    world.remove()
+    world.clean_up()
+    assert world.left_of("1") == []
+    assert world.bank.removed == ["item-1"]

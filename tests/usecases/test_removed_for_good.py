@@ -1,0 +1,160 @@
+"""Whatever is at work while a connection is removed, or comes late, brings nothing of it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import Fault
+from shared.ports import Delivery
+from shared.usecases import read_changes
+from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+from tests.fakes import FakeInstitutions, FakeItem, problem
+from tests.usecases.conftest import World
+from tests.usecases.removal_stories import ask_for_sync, handle, revoked_error, rows, tell
+
+
+@pytest.fixture
+def item(world: World) -> FakeItem:
+    """One connection, in sync."""
+    made = world.connected("1", *rows())
+    world.settle()
+    return made
+
+
+@pytest.fixture(params=["atomic", "streamed"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "streamed":
+        monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
+        monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+
+
+def remove_all(world: World) -> None:
+    world.remove()
+    world.clean_up()
+
+
+def a_run(world: World) -> None:
+    world.sync()
+
+
+def a_removal_of_rows(world: World) -> None:
+    world.settle()
+    if "t1" in world.store.rows["1"]:
+        world.store.write_note("1", "t1", "mine")
+        world.bank.items["token-1"].remove(*(f"t{n}" for n in range(8)))
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    world.sync()
+
+
+def a_run_that_fails(world: World) -> None:
+    world.bank.fail("changes", problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD))
+    world.sync()
+
+
+def a_run_that_learns_of_a_revocation(world: World) -> None:
+    world.bank.fail("changes", revoked_error())
+    world.sync()
+
+
+def a_webhook_of_news(world: World) -> None:
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+
+
+def a_webhook_of_trouble(world: World) -> None:
+    world.bank.items["token-1"].error = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    tell(world, "ERROR")
+
+
+def a_webhook_of_nothing(world: World) -> None:
+    tell(world, "WEBHOOK_UPDATE_ACKNOWLEDGED")
+
+
+def a_revocation(world: World) -> None:
+    tell(world, "USER_PERMISSION_REVOKED")
+
+
+def the_trigger(world: World) -> None:
+    start_first_sync("1", syncs=world.store, queue=world.queue)
+    welcome_connection(
+        "1",
+        country_codes=("US",),
+        webhook_url="https://example.com/hook",
+        connections=world.store,
+        institutions=FakeInstitutions(),
+        syncs=world.store,
+        bank=world.bank,
+        vault=world.vault,
+        clock=world.clock,
+        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
+    )
+
+
+def the_user(world: World) -> None:
+    ask_for_sync(world)
+
+
+def the_day(world: World) -> None:
+    world.check.by_day("1")
+
+
+def the_schedule(world: World) -> None:
+    world.clock.move(timedelta(hours=1))
+    world.tick()
+
+
+ACTORS = [
+    *(a_run, a_removal_of_rows, a_run_that_fails, a_run_that_learns_of_a_revocation),
+    *(a_webhook_of_news, a_webhook_of_trouble, a_webhook_of_nothing, a_revocation),
+    *(the_trigger, the_user, the_day, the_schedule),
+]
+
+
+@pytest.mark.usefixtures("_size")
+@pytest.mark.parametrize("actor", ACTORS)
+def test_nothing_brings_it_back_wherever_it_was_removed_in_between(actor: Callable[[World], None]) -> None:
+    undisturbed = World()
+    undisturbed.connected("1", *rows())
+    start = len(undisturbed.calls.log)
+    actor(undisturbed)
+    calls = len(undisturbed.calls.log)
+    for number in range(start, calls):
+        world = World()
+        world.connected("1", *rows())
+
+        def remove(name: str, at: int = number, world: World = world) -> None:
+            if len(world.calls.log) > at:
+                world.calls.before = None
+                remove_all(world)
+
+        world.calls.before = remove
+        world.deliver(lambda: actor(world), attempts=2)  # noqa: B023
+        handle(world)
+        while world.queue.tasks:
+            name, connection_id = world.queue.tasks.pop(0)
+            world.sync(connection_id, task=name)
+        at = f"{number}: {world.calls.log[number]}"
+        assert world.left_of("1") == [], at
+        assert world.bank.removed == ["item-1"], at
+        assert world.audited().count("removal_done") == 1, at
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_nothing_that_comes_late_brings_it_back(world: World, item: FakeItem, actor: Callable[[World], None]) -> None:
+    remove_all(world)
+    world.bank.items["token-1"] = item  # should anybody still have the token
+    world.deliver(lambda: actor(world), attempts=1)
+    world.clock.move(timedelta(days=3))
+    world.tick()
+    handle(world)
+    world.sync()
+    assert world.left_of("1") == []
+
+
+def test_a_delivery_that_waits_for_its_task_goes_with_the_connection(world: World, item: FakeItem) -> None:
+    world.inbox.record(Delivery("d2", {"webhook_code": "ERROR"}, world.clock.now(), "1", world.clock.now()))
+    remove_all(world)
+    assert world.store.deliveries == {}
