@@ -1,17 +1,20 @@
 """POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
 
 import time
-from typing import Annotated, Self
+from datetime import timedelta
+from typing import Annotated, Any, Self
 
 from firebase_functions import https_fn
 from pydantic import Field, model_validator
 
 from shared import container
-from shared.domain.errors import BankError
-from shared.entry import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedAccount, LinkedItem
+from shared.domain.errors import BankError, Unavailable
+from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
+from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
+from shared.usecases.find_duplicate import LinkedAccount
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
+BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 Text = Annotated[str, Field(max_length=512)]
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
 
@@ -98,10 +101,15 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
     if given.items is None:
         done = one(given.single())
         return Reply(done.answer, status=201 if done.first else 200)
-    results = []
+    until = container.clock().now() + BEGIN_WITHIN
+    results: list[dict[str, Any]] = []
     for item in given.items:
         try:
+            if container.clock().now() > until:
+                raise Unavailable("the items before took long", code="exchange_not_started", retry_after_seconds=1)
             results.append(one(item).answer)
         except BankError as error:
             results.append({"error": error.form()})
+        except Exception:  # noqa: BLE001 (the items before are connected: their results are not to be lost)
+            results.append({"error": recorded_bug("exchange_public_token").form()})
     return Reply({"results": results})

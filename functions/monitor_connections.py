@@ -1,10 +1,12 @@
-"""Every day: consents that end, webhooks that never came, owners who are gone, exchanges that broke off."""
+"""Every day: ends of consents, webhooks that never came, owners who are gone, broken exchanges, old institutions."""
 
 from firebase_functions import scheduler_fn
 
 from shared import container
 from shared.entry import guarded_event
+from shared.usecases.refresh_institutions import refresh_institutions
 from shared.usecases.sign_audit import sign_audit
+from shared.usecases.sweep_intents import sweep_intents
 
 
 @scheduler_fn.on_schedule(schedule="every 24 hours", secrets=["PLAID_SECRET", "AUDIT_KEYSET"], timeout_sec=540)
@@ -12,5 +14,7 @@ from shared.usecases.sign_audit import sign_audit
 def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
     container.connections_monitor().begin()
+    sweep_intents(**container.for_sweep())
+    refresh_institutions(**container.for_institutions())
     container.rotations().ask_aged(container.settings().rotate_tokens_after)
     sign_audit(audit=container.audit_log(), signer=container.signer(), clock=container.clock())

@@ -6,10 +6,11 @@ from shared import container
 from shared.entry import guarded_event
 from shared.usecases.schedule_syncs import schedule_syncs as schedule
 from shared.usecases.sweep_inbox import sweep_inbox
+from shared.usecases.sweep_intents import sweep_intents
 from shared.usecases.sweep_removals import sweep_removals
 
 
-@scheduler_fn.on_schedule(schedule="every 15 minutes", timeout_sec=540)
+@scheduler_fn.on_schedule(schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540)
 @guarded_event
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
@@ -17,3 +18,4 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
     container.rotations().sweep()
     sweep_removals(removals=container.removals(), tasks=container.tasks(), clock=container.clock())
+    sweep_intents(**container.for_sweep())

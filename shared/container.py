@@ -157,7 +157,7 @@ def intents() -> ports.Intents:
     """Exchanges under way."""
     from shared.adapters.firestore_intents import FirestoreIntents
 
-    return FirestoreIntents(firestore_client())
+    return FirestoreIntents(firestore_client(), audit=_audit())
 
 
 @once
@@ -314,6 +314,17 @@ def for_welcome() -> dict[str, Any]:
         "syncs": syncs(),
         "vault": vault(),
         "sleep": time.sleep,
+    }
+
+
+def for_sweep() -> dict[str, Any]:
+    """What `sweep_intents` needs, for the two functions that call it."""
+    return {
+        "intents": intents(),
+        "bank": bank(),
+        "vault": vault(),
+        "profiles": profiles(),
+        "clock": clock(),
     }
 
 

@@ -205,8 +205,13 @@ def _translated(function: str, answer: Callable[[], Response]) -> Response:
         log.info("call.refused", function=function, status=error.status, code=error.code)
         return error_response(error)
     except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
-        log.exception("call.failed", function=function)
-        return error_response(BankError("an error of ours; it has been recorded", code="internal"))
+        return error_response(recorded_bug(function))
+
+
+def recorded_bug(function: str) -> BankError:
+    """What a caller is told of an exception that nobody foresaw; called while it is being handled."""
+    log.exception("call.failed", function=function)
+    return BankError("an error of ours; it has been recorded", code="internal")
 
 
 def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:

@@ -1,6 +1,6 @@
 """What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +122,13 @@ class Vault(Protocol):
     """Seals access tokens, bound to owner and connection. Fails closed."""
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str) -> SealedToken: ...  # noqa: D102
+    def sealer(self, *, app_user_id: str, connection_id: str) -> Callable[[Secret], SealedToken]:
+        """A seal made ready: what has to be asked outside is asked now, so that sealing itself asks nobody.
+
+        Raises:
+            BankError: There is no key, or whoever keeps it does not answer.
+        """
+
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret: ...  # noqa: D102
 
 
@@ -224,14 +231,29 @@ class Intents(Protocol):
         """Stores the intent unless there is one; returns the stored one and whether it is new."""
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None: ...  # noqa: D102
-    def update(self, intent: Intent, *, expected: Version) -> Version:
-        """Writes the intent if it is unchanged.
+    def update(
+        self,
+        intent: Intent,
+        *,
+        expected: Version,
+        audit: AuditEntry | None = None,
+        tells: Notification | None = None,
+    ) -> Version:
+        """Writes the intent if it is unchanged, with an audit entry and what its user is told.
 
         Raises:
-            Conflict: It changed.
+            Conflict: It changed, or is gone; or another audit entry of this user came first.
         """
 
-    def forget(self, intent_id: str, *, expected: Version) -> None: ...  # noqa: D102
+    def forget(self, intent_id: str, *, expected: Version) -> None:
+        """Removes the intent if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone.
+        """
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
+        """The intents that the sweep must look at, longest due first."""
 
 
 @dataclass(frozen=True, slots=True)

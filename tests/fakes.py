@@ -85,11 +85,11 @@ class Calls:
         with self._lock:
             number = len(self.log)
             self.log.append(name)
-        if self.before is not None:
-            self.before(name)
         if number == self.crash_before:
             raise Crash(name)
         try:
+            if self.before is not None:
+                self.before(name)
             return call()
         finally:
             if number == self.crash_after:
@@ -383,15 +383,27 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
 
 
 class FakeVault:
-    """Seals by writing owner and connection beside the token."""
+    """Seals by writing owner and connection beside the token. Keys are somewhere else, as in production."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str) -> SealedToken:
-        return SealedToken(ciphertext=f"{app_user_id}/{connection_id}/{token.reveal()}", key_id="k1")
+        return self.sealer(app_user_id=app_user_id, connection_id=connection_id)(token)
+
+    def sealer(self, *, app_user_id: str, connection_id: str) -> Callable[[Secret], SealedToken]:
+        def seal(token: Secret) -> SealedToken:
+            return SealedToken(ciphertext=f"{app_user_id}/{connection_id}/{token.reveal()}", key_id="k1")
+
+        return self.calls.around("vault.sealer", lambda: seal)  # type: ignore[no-any-return]
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
-        owner, connection, token = sealed.ciphertext.split("/")
-        assert (owner, connection) == (app_user_id, connection_id)
-        return Secret(token)
+        def call() -> Secret:
+            owner, connection, token = sealed.ciphertext.split("/")
+            assert (owner, connection) == (app_user_id, connection_id)
+            return Secret(token)
+
+        return self.calls.around("vault.open", call)  # type: ignore[no-any-return]
 
 
 class FakeQueue:
@@ -427,6 +439,7 @@ class FakeStore:
         self.calls = calls or Calls()
         self.max_writes = max_writes
         self._versions = itertools.count(1)
+        self.lock = threading.Lock()
         self.states: dict[str, Loaded] = {}
         self.connections: dict[str, BankConnection] = {}
         self.tokens: dict[str, SealedToken] = {}
@@ -448,22 +461,27 @@ class FakeStore:
 
     # -- Connections -------------------------------------------------------------------------------------------------
     def find(self, connection_id: str) -> BankConnection | None:
-        return self.connections.get(connection_id)
+        return self.calls.around("store.find", lambda: self.connections.get(connection_id))  # type: ignore[no-any-return]
 
     def find_by_item(self, item_id: str) -> BankConnection | None:
         return next((c for c in self.connections.values() if c.item_id == item_id), None)
 
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
-        return [
-            c for c in self.connections.values() if c.app_user_id == app_user_id and c.institution_id == institution_id
-        ]
+        def call() -> list[BankConnection]:
+            every = list(self.connections.values())
+            return [c for c in every if (c.app_user_id, c.institution_id) == (app_user_id, institution_id)]
+
+        return self.calls.around("store.of_user", call)  # type: ignore[no-any-return]
 
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         ids = sorted(i for i in self.connections if after is None or i > after)[:limit]
         return [(i, self.connections[i].app_user_id) for i in ids]
 
     def accounts_of(self, connection_id: str) -> list[Account]:
-        return list(self.account_rows.get(connection_id, {}).values())
+        def call() -> list[Account]:
+            return list(self.account_rows.get(connection_id, {}).values())
+
+        return self.calls.around("store.accounts_of", call)  # type: ignore[no-any-return]
 
     def credentials(self, connection_id: str) -> SealedToken | None:
         return self.calls.around("store.credentials", lambda: self.tokens.get(connection_id))  # type: ignore[no-any-return]
@@ -495,10 +513,14 @@ class FakeStore:
             self.rows[connection.connection_id] = {}
             self.states[connection.connection_id] = Loaded(state, next(self._versions))
 
-        self.calls.around("store.create", call)
+        def alone() -> None:
+            with self.lock:
+                call()
+
+        self.calls.around("store.create", alone)
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
-        return self.guards.get((app_user_id, institution_id))
+        return self.calls.around("store.guard", lambda: self.guards.get((app_user_id, institution_id)))  # type: ignore[no-any-return]
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         def call() -> bool:
@@ -718,27 +740,64 @@ class FakeIntents:
             if intent.intent_id in self.store.intents:
                 stored, version = self.store.intents[intent.intent_id]
                 return stored, version, stored.attempt == intent.attempt
-            self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
+            self._put(intent)
             return *self.store.intents[intent.intent_id], True
 
-        return self.store.calls.around("intents.begin", call)  # type: ignore[no-any-return]
+        return self._call("begin", call)  # type: ignore[no-any-return]
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:
-        return self.store.intents.get(intent_id)
+        return self._call("find", lambda: self.store.intents.get(intent_id))  # type: ignore[no-any-return]
 
-    def update(self, intent: Intent, *, expected: Version) -> Version:
+    def update(
+        self,
+        intent: Intent,
+        *,
+        expected: Version,
+        audit: AuditEntry | None = None,
+        tells: Notification | None = None,
+    ) -> Version:
         def call() -> Version:
-            if self.store.intents.get(intent.intent_id, (None, None))[1] != expected:
-                raise Conflict
-            self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
-            return self.store.intents[intent.intent_id][1]
+            self._compare(intent.intent_id, expected)
+            if audit is not None:
+                self.store._append([audit])
+            if tells is not None:
+                self.store.notifications[tells.notification_id] = tells
+            return self._put(intent)
 
-        return self.store.calls.around("intents.update", call)
+        return self._call("update", call)
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
+        def call() -> None:
+            self._compare(intent_id, expected)
+            del self.store.intents[intent_id]
+
+        self._call("forget", call)
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
+        def call() -> list[tuple[Intent, Version]]:
+            waiting = [
+                (intent.due_at, intent, version)
+                for intent, version in self.store.intents.values()
+                if intent.due_at is not None and intent.due_at <= now
+            ]
+            return [(intent, version) for _, intent, version in sorted(waiting, key=lambda one: one[0])][:limit]
+
+        return self._call("due", call)  # type: ignore[no-any-return]
+
+    def _call(self, method: str, call: Callable[[], Any]) -> Any:
+        def alone() -> Any:
+            with self.store.lock:
+                return call()
+
+        return self.store.calls.around(f"intents.{method}", alone)
+
+    def _compare(self, intent_id: str, expected: Version) -> None:
         if self.store.intents.get(intent_id, (None, None))[1] != expected:
             raise Conflict
-        del self.store.intents[intent_id]
+
+    def _put(self, intent: Intent) -> Version:
+        self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
+        return self.store.intents[intent.intent_id][1]
 
 
 class FakeInstitutions:

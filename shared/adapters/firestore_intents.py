@@ -1,14 +1,22 @@
 """Exchanges under way and done: `bank_exchange_intents/{sha256 of the public token}`. Private."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
+
+from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_syncs import put_notification
+from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.notification import Notification
+from shared.log import log
 from shared.ports import Version
 
 if TYPE_CHECKING:
@@ -22,8 +30,9 @@ ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` removes answer
 class FirestoreIntents:
     """The port `Intents`."""
 
-    def __init__(self, client: "firestore.Client") -> None:
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
         self._client = client
+        self._audit = audit
 
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
         """One commit; one read more if it is there already."""
@@ -44,10 +53,20 @@ class FirestoreIntents:
         snapshot = self._client.document(INTENTS, intent_id).get()
         return (_intent(snapshot.to_dict() or {}), version_of(snapshot)) if snapshot.exists else None
 
-    def update(self, intent: Intent, *, expected: Version) -> Version:
-        """One commit."""
+    def update(
+        self,
+        intent: Intent,
+        *,
+        expected: Version,
+        audit: AuditEntry | None = None,
+        tells: Notification | None = None,
+    ) -> Version:
+        """One commit; with an audit entry one read before it."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
+        self._audit.append(batch, [audit] if audit is not None else [])
+        if tells is not None:
+            put_notification(batch, tells, app_user_id=intent.app_user_id)
         return batch.commit()[0]
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
@@ -56,11 +75,24 @@ class FirestoreIntents:
         batch.delete(f"{INTENTS}/{intent_id}", expected=expected)
         batch.commit()
 
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
+        """One query; reads what it returns."""
+        query = self._client.collection(INTENTS).where(filter=FieldFilter("due_at", "<=", now))
+        found = []
+        for snapshot in query.order_by("due_at").limit(limit).stream():
+            try:
+                found.append((_intent(snapshot.to_dict() or {}), version_of(snapshot)))
+            except ValidationError:
+                log.error("exchange_intent.unreadable", intent_id=snapshot.id)
+        return found
+
 
 def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> None:
     """Writes an intent: a new one where nothing is expected."""
     fields = asdict(intent) | {"access_token": intent.access_token.model_dump() if intent.access_token else None}
-    fields["expires_at"] = intent.created_at + ANSWERED_KEPT if intent.answer is not None else None
+    # While something is due, or holds a token, it stays.
+    done = intent.answer is not None and intent.access_token is None and intent.due_at is None
+    fields["expires_at"] = intent.created_at + ANSWERED_KEPT if done else None
     path = f"{INTENTS}/{intent.intent_id}"
     if expected is None:
         batch.create(path, fields)

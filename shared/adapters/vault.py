@@ -5,8 +5,10 @@ Locally the keyset comes from a setting; `python -m shared.adapters.vault` print
 """
 
 import base64
+import functools
 import io
 import sys
+from collections.abc import Callable
 
 import tink
 from tink import aead, cleartext_keyset_handle
@@ -30,6 +32,10 @@ class LocalVault:
         sealed = self._aead.encrypt(token.reveal().encode(), _context(app_user_id, connection_id))
         key_id = str(self._handle.keyset_info().primary_key_id)
         return SealedToken(ciphertext=base64.b64encode(sealed).decode(), key_id=key_id)
+
+    def sealer(self, *, app_user_id: str, connection_id: str) -> Callable[[Secret], SealedToken]:
+        """The key is here already."""
+        return functools.partial(self.seal, app_user_id=app_user_id, connection_id=connection_id)
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
         """Decrypts.

@@ -1,17 +1,42 @@
-"""The exchange of a public token, as far as it must be remembered."""
+"""The exchange of a public token, as far as it must be remembered: pure.
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+    new ──exchanged──> holds the token ──connected──> answered: the connection
+     │                   │         └───duplicate_of─> answered: the one that is there already ──removed──> done
+     │                   └─abandoned─> answered: nothing ──(the item is removed)──> forgotten
+     └──lost──> answered: nothing; a token may have been lost with the process that had it
+
+An intent precedes the call to Plaid, so that no exchanged token is ever forgotten without a trace. `due_at` is when
+the sweep must look at it, whatever happens to the calls in between. Once it is answered nobody goes on with it; a
+token that it holds then is one whose item is to be removed at Plaid.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from shared.domain.connection import SealedToken
+
+ANSWER_KEPT = timedelta(hours=24)  # as long as the same public token gets the same answer
+BROKEN_OFF_AFTER = timedelta(seconds=150)  # longer than the function may run
+LOST_AFTER = timedelta(minutes=30)  # until then Plaid takes the public token: https://plaid.com/docs/api/link/
+RESUMABLE_FOR = ANSWER_KEPT  # as long as the app may come back to an exchange that broke off
+SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # within the schedule's 15
+
+_NOTHING = "nothing_came_of_it"
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What is known of one public token: that its exchange began, and how it ended.
 
-    An intent precedes the call to Plaid, so that no exchanged token is ever forgotten without a trace.
+    Attributes:
+        intent_id: SHA-256 of the public token.
+        connection_id: Of the connection that it is to become.
+        created_at: When the latest attempt began.
+        attempt: Who is at it; empty while nobody is.
+        access_token: Sealed, from the moment it is stored until it is stored elsewhere, or its item is removed.
+        answer: What was answered; None while it is open.
+        due_at: When the sweep must look; None when nothing is left to do.
     """
 
     intent_id: str
@@ -22,3 +47,64 @@ class Intent:
     item_id: str | None = None
     access_token: SealedToken | None = None
     answer: dict[str, Any] | None = None
+    due_at: datetime | None = None
+
+    @classmethod
+    def new(cls, *, intent_id: str, app_user_id: str, connection_id: str, attempt: str, now: datetime) -> Self:
+        """Before anything is asked of Plaid."""
+        return cls(intent_id, app_user_id, connection_id, now, attempt, due_at=now + LOST_AFTER)
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether somebody may go on with it: whoever was at it gave up, or died."""
+        return self.answer is None and (not self.attempt or now - self.created_at > BROKEN_OFF_AFTER)
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it ended without a connection, and without one that was there already."""
+        return _NOTHING in (self.answer or {})
+
+    @property
+    def duplicate(self) -> str | None:
+        """The connection that was there already, if that was the answer."""
+        return (self.answer or {}).get("duplicate_of")
+
+    def taken_over(self, *, attempt: str, now: datetime) -> Self:
+        """Somebody goes on where an earlier attempt broke off."""
+        wait = LOST_AFTER if self.access_token is None else RESUMABLE_FOR
+        return replace(self, attempt=attempt, created_at=now, due_at=now + wait)
+
+    def released(self) -> Self:
+        """Nobody is at it any more."""
+        return replace(self, attempt="")
+
+    def exchanged(self, token: SealedToken, *, item_id: str) -> Self:
+        """Plaid has answered."""
+        return replace(self, access_token=token, item_id=item_id, due_at=self.created_at + RESUMABLE_FOR)
+
+    def connected(self, answer: dict[str, Any]) -> Self:
+        """The connection is made, and has the token."""
+        return replace(self, access_token=None, answer=answer, due_at=None)
+
+    def duplicate_of(self, connection_id: str | None, *, now: datetime) -> Self:
+        """The same accounts are connected already; the new item is to be removed, by whoever found out or the sweep."""
+        return replace(self, answer={"duplicate_of": connection_id}, due_at=now + BROKEN_OFF_AFTER)
+
+    def used_up(self, *, now: datetime) -> Self:
+        """Plaid does not take the public token (any more): if an attempt before this has used it, its trace is here."""
+        return replace(self, attempt="", due_at=now)
+
+    def abandoned(self, *, now: datetime) -> Self:
+        """Nobody came back for it: from here on its item can only be removed."""
+        return replace(self, answer={_NOTHING: "abandoned"}, due_at=now + SWEPT_AGAIN_AFTER)
+
+    def lost(self) -> Self:
+        """If there was a token, nobody has it."""
+        return replace(self, answer={_NOTHING: "lost"}, due_at=None)
+
+    def removed(self) -> Self:
+        """The item whose token it held is gone at Plaid."""
+        return replace(self, access_token=None, due_at=None)
+
+    def postponed(self, *, now: datetime) -> Self:
+        """What was due could not be done now."""
+        return replace(self, due_at=now + SWEPT_AGAIN_AFTER)

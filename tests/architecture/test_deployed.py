@@ -77,6 +77,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "rotatetoken",
         "removeitem",
         "monitor_connections",
+        "schedule_syncs",
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET", "AUDIT_KEYSET"}
     assert {name for name, keys in secrets.items() if "AUDIT_KEYSET" in keys} == {"monitor_connections"}

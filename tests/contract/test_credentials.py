@@ -54,7 +54,7 @@ def _firestore(client: Any) -> Ports:
         FirestoreCredentials(client, audit=audit),
         FirestoreConnections(client, audit=audit),
         FirestoreSyncs(client, audit=audit),
-        FirestoreIntents(client),
+        FirestoreIntents(client, audit=audit),
         lambda c: _in(Removal.model_validate(client.document("bank_removals", c).get().to_dict())),
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.adapters.clock import SystemClock
 from shared.adapters.firestore_institutions import FirestoreInstitutions
 from shared.ports import Institutions
-from tests.fakes import FakeInstitutions, institution
+from shared.usecases.find_institution import find_institution
+from tests.fakes import FakeBank, FakeClock, FakeInstitutions, institution
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
 LATER = NOW + timedelta(minutes=1)
@@ -75,3 +78,23 @@ def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda _: institutions.claim(name, now=NOW, until=LATER), range(8)))
     assert len([claim for claim in claims if claim is not None]) == 1
+
+
+def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
+    client = request.getfixturevalue("firestore_client")
+    bank = FakeBank(FakeClock(datetime.now(UTC)))
+    bank.calls.before = lambda _: time.sleep(0.3)
+
+    def instance(_: int) -> str:
+        return find_institution(
+            name,
+            country_codes=("US",),
+            institutions=FirestoreInstitutions(client),
+            bank=bank,
+            clock=SystemClock(),
+            sleep=time.sleep,
+        ).name
+
+    with ThreadPoolExecutor(8) as instances:
+        assert set(instances.map(instance, range(8))) == {"First Bank"}
+    assert bank.calls.log == ["bank.institution"]

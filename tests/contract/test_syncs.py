@@ -85,7 +85,7 @@ def _firestore(client: Any) -> Ports:
     return Ports(
         FirestoreSyncs(client, audit=audit),
         FirestoreConnections(client, audit=audit),
-        FirestoreIntents(client),
+        FirestoreIntents(client, audit=audit),
         lambda c, t, user: document(c, t).update({"user": user}) and None,
         lambda c, t: document(c, t).get().to_dict(),
         entries,

@@ -6,7 +6,6 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -410,21 +409,6 @@ def accounts_in_link(bank: Bank, user: User) -> list[Json]:
         }
         for a in bank.behind.owned(user.uid, "bank_accounts")
     ]
-
-
-def test_two_exchanges_of_one_token_at_once_make_one_connection(bank: Bank, user: User) -> None:
-    public_token = bank.public_token(webhook=False)
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: bank.exchange(user, public_token), range(4)))
-    assert {a.status_code for a in answers} <= {200, 201, 503}
-    assert sum(a.status_code == 201 for a in answers) == 1
-    for busy in (a for a in answers if a.status_code == 503):
-        assert busy.json()["error"]["status"] == "UNAVAILABLE"
-        assert busy.json()["error"]["details"]["retry_after_seconds"] >= 1
-    assert len({a.json()["connection_id"] for a in answers if a.status_code != 503}) == 1
-    assert bank.exchange(user, public_token).status_code == 200
-    assert len(bank.traces(user)["bank_connections"]) == 1
-    assert len(bank.items(user)) == 1
 
 
 def test_several_items_are_answered_one_by_one_in_their_order(bank: Bank, user: User) -> None:

@@ -2,102 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from flask.testing import FlaskClient
-from functions_framework import create_app
 
 from shared import container
-from shared.domain.errors import Fault, Unauthenticated
+from shared.domain.errors import Fault
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
 from shared.settings import Settings
-from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, problem
+from tests.fakes import problem
+from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
 from tests.usecases.conftest import ALICE, World
-
-MAIN = Path(__file__).parents[2] / "main.py"
-TOKEN = "public-sandbox-11111111-2222-3333-4444-555555555555"
-CONNECT = "/api/v1/bank/connect"
-EXCHANGE = "/api/v1/bank/set_access_token"
-SIGNED_IN = {"Authorization": "Bearer alice"}
-
-
-class Callers:
-    def verify(self, id_token: str) -> str:
-        if id_token != ALICE:
-            raise Unauthenticated("no", code="id_token_invalid")
-        return id_token
-
-
-class Limits:
-    def __init__(self) -> None:
-        self.wait: int | None = None
-
-    def spend(self, app_user_id: str, action: str, *, per_minute: int, now: object) -> int | None:
-        return self.wait
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    outside: dict[str, object] = {
-        "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
-        "callers": Callers(),
-        "limits": Limits(),
-        "clock": world.clock,
-        "bank": world.bank,
-        "vault": world.vault,
-        "connections": world.store,
-        "credentials": world.credentials,
-        "syncs": world.store,
-        "intents": world.intents,
-        "institutions": FakeInstitutions(),
-        "profiles": FakeProfiles(),
-        "links": FakeLinks(),
-        "sync_queue": world.queue,
-    }
-    for name, fake in outside.items():
-        monkeypatch.setattr(container, name, lambda fake=fake: fake)
-    return world
-
-
-def _client(function: str) -> Iterator[FlaskClient]:
-    app = create_app(function, str(MAIN), "http")  # type: ignore[no-untyped-call]
-    with app.test_client() as client:
-        yield client
-
-
-@pytest.fixture
-def connect(world: World) -> Iterator[FlaskClient]:
-    yield from _client("create_link_token")
-
-
-@pytest.fixture
-def exchange(world: World) -> Iterator[FlaskClient]:
-    yield from _client("exchange_public_token")
-
-
-@pytest.fixture
-def sync(world: World) -> Iterator[FlaskClient]:
-    yield from _client("sync_connection")
-
-
-def body(response: Any) -> dict[str, Any]:
-    """The parsed answer."""
-    assert isinstance(response.json, dict)
-    return response.json
-
-
-def error(response: Any) -> dict[str, Any]:
-    """The error, in exactly the contract's form."""
-    assert set(response.json) == {"error"}
-    assert set(response.json["error"]) == {"status", "message", "details"}
-    assert response.headers["Cache-Control"] == "no-store"
-    assert "Traceback" not in response.text
-    return response.json["error"]  # type: ignore[no-any-return]
 
 
 def test_both_protocols_answer_from_one_handler(connect: FlaskClient) -> None:
@@ -128,9 +43,9 @@ def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: 
     sealed = world.vault.seal(Secret("public-1"), app_user_id=ALICE, connection_id="link-result-r1")
     container.links().keep(LinkResult("r1", ALICE, sealed, world.clock.now()))
     world.bank.fail("exchange", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
-    for client in _client("exchangelink"):
+    for delivering in client("exchangelink"):
         task = {"data": {"result_id": "r1"}}
-        assert [client.post("/", json=task).status_code for _ in range(3)] == [503, 200, 200]
+        assert [delivering.post("/", json=task).status_code for _ in range(3)] == [503, 200, 200]
     assert len(world.store.connections) == 1
 
 
@@ -143,61 +58,6 @@ def test_a_query_may_repeat_lists_and_only_lists(connect: FlaskClient, world: Wo
 def test_an_empty_body_or_no_data_is_an_empty_input(connect: FlaskClient, exchange: FlaskClient) -> None:
     assert connect.post("/", json={"data": None}, headers=SIGNED_IN).status_code == 200
     assert error(exchange.post(EXCHANGE, headers=SIGNED_IN))["details"]["code"] == "invalid_input"
-
-
-def test_what_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item()
-    data = {"public_token": "public-1", "allow_duplicate": None, "items": None, "accounts": None, "institution": None}
-    assert exchange.post("/", json={"data": data}, headers=SIGNED_IN).status_code == 200
-
-
-def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
-    rest = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
-    again = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
-    called = exchange.post("/", json={"data": {"public_token": "public-2", "allow_duplicate": True}}, headers=SIGNED_IN)
-    assert (rest.status_code, again.status_code, called.status_code) == (201, 200, 200)
-    assert rest.json == again.json
-    fields = {"connection_id", "institution_id", "institution_name", "status", "account_ids"}
-    assert set(body(rest)) == set(body(called)["result"]) == fields
-
-
-def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
-    items = [{"public_token": "unknown"}, {"public_token": "public-1"}]
-    answer = exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN)
-    assert answer.status_code == 200
-    bad, good = body(answer)["results"]
-    assert bad["error"]["status"] == "INVALID_ARGUMENT"
-    assert good["connection_id"] in world.store.connections
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"public_token": ""},
-        {"public_token": 7},
-        {"public_token": TOKEN, "user_id": "bob"},
-        {"items": []},
-        {"items": None},
-        {"items": [{"public_token": TOKEN}] * 11},
-        {"items": [{"public_token": TOKEN}, {"public_token": TOKEN, "x": 1}]},
-        {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
-        {"public_token": TOKEN, "user_id": None},
-        {"public_token": TOKEN, "allow_duplicate": "yes"},
-        {"public_token": TOKEN, "accounts": [{"name": None}]},
-    ],
-)
-def test_a_malformed_exchange_is_refused_as_a_whole_before_any_call(
-    exchange: FlaskClient, world: World, body: dict[str, Any]
-) -> None:
-    refused = exchange.post(EXCHANGE, json=body, headers=SIGNED_IN)
-    assert refused.status_code == 400
-    assert error(refused)["status"] == "INVALID_ARGUMENT"
-    assert world.calls.log == []
-    assert TOKEN not in refused.text, "a value of the caller's is never echoed: it may be a token"
 
 
 @pytest.mark.parametrize(
@@ -231,8 +91,8 @@ def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) ->
 )
 def test_nobody_passes_without_firebases_word(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
     world.bank.new_item()
-    for path, body in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
-        refused = exchange.post(path, json=body, headers=headers)
+    for path, sent in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
+        refused = exchange.post(path, json=sent, headers=headers)
         assert refused.status_code == 401
         assert error(refused)["status"] == "UNAUTHENTICATED"
     assert world.calls.log == []
@@ -301,14 +161,14 @@ def test_browsers_of_allowed_origins_are_let_in_and_others_are_not(connect: Flas
     "function", ["create_link_token", "exchange_public_token", "sync_connection", "plaid_webhook", "api_not_found"]
 )
 def test_the_platforms_probe_is_answered_harmlessly(world: World, function: str) -> None:
-    for client in _client(function):
-        assert client.get("/__/health").status_code == 200
+    for probed in client(function):
+        assert probed.get("/__/health").status_code == 200
     assert world.calls.log == []
 
 
 def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
-    for client in _client("api_not_found"):
+    for asked in client("api_not_found"):
         for method in ("get", "post", "delete"):
-            missing = getattr(client, method)("/api/v1/whatever")
+            missing = getattr(asked, method)("/api/v1/whatever")
             assert missing.status_code == 404
             assert error(missing)["details"]["code"] == "path_not_found"

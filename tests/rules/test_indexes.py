@@ -71,6 +71,7 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_credentials", "issued_at"),
         ("bank_credentials", "app_user_id"),
         ("bank_institutions", "fetched_at"),
+        ("bank_exchange_intents", "due_at"),
         ("bank_connections", "item_id"),
         ("bank_connections", "app_user_id"),
         ("bank_connections", "institution_id"),

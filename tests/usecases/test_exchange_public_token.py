@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import AlreadyExists, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
-from shared.domain.exchange import Intent
-from shared.usecases.exchange_public_token import BROKEN_OFF_AFTER, Exchange, Exchanged, LinkedAccount, LinkedItem
-from tests.fakes import Crash, FakeInstitutions, account, problem
+from shared.domain.errors import AlreadyExists, BankError, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.exchange import ANSWER_KEPT, BROKEN_OFF_AFTER, Intent
+from shared.usecases.exchange_public_token import Exchanged
+from shared.usecases.find_duplicate import LinkedAccount
+from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
 
 
-def exchange(
-    world: World,
-    token: str = "public-1",
-    *,
-    user: str = ALICE,
-    accounts: tuple[LinkedAccount, ...] = (),
-    allow_duplicate: bool = False,
-) -> Exchanged:
-    story = Exchange(
-        app_user_id=user,
-        bank=world.bank,
-        vault=world.vault,
-        connections=world.store,
-        intents=world.intents,
-        institutions=FakeInstitutions(),
-        clock=world.clock,
-        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
-    )
-    return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
+@pytest.fixture
+def world() -> World:
+    return new_world()
 
 
-def transient() -> ProviderError:
-    return problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+def unanswered() -> ProviderError:
+    """Plaid did not answer: nobody knows what it has done."""
+    return ProviderError("no answer", fault=Fault.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
 
 
 def test_one_commit_makes_connection_credentials_progress_and_due_time(world: World) -> None:
@@ -56,9 +47,13 @@ def test_the_token_is_stored_before_any_other_call_to_plaid(world: World) -> Non
     exchange(world)
     assert world.calls.log == [
         "intents.begin",
+        "vault.sealer",
         "bank.exchange",
         "intents.update",
         "bank.accounts",
+        "store.guard",
+        "store.of_user",
+        "institutions.find",
         "store.create",
     ]
 
@@ -189,44 +184,256 @@ def test_when_plaid_is_down_nothing_is_half_made_and_a_retry_works(world: World)
     assert exchange(world).first
 
 
-@pytest.mark.parametrize("failing", ["crash_before", "crash_after"])
-def test_a_crash_at_any_call_leaves_a_connection_or_an_intent_that_tells(world: World, failing: str) -> None:
-    for number in range(5):
-        world = World()
-        world.bank.new_item()
-        setattr(world.calls, failing, number)
-        with pytest.raises(Crash):
-            exchange(world)
-        setattr(world.calls, failing, None)
-        world.clock.move(BROKEN_OFF_AFTER)
-        # The one window: Plaid has answered, and nothing is stored yet.
-        lost = (failing, number) in {("crash_after", 1), ("crash_before", 2)}
-        if lost:
-            with pytest.raises(InvalidArgument):
-                exchange(world)
-        else:
-            exchange(world)
-            assert len(world.store.connections) == 1, (failing, number)
-            assert len(world.store.tokens) == 1
+def test_a_refusal_of_plaids_leaves_no_trace_and_trouble_does(world: World) -> None:
+    world.bank.new_item()
+    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    with pytest.raises(ProviderError):
+        exchange(world)
+    assert world.store.intents == {}
+    world.bank.fail("exchange", unanswered())
+    with pytest.raises(ProviderError):
+        exchange(world)
+    ((intent, _),) = world.store.intents.values()
+    assert intent.due_at is not None, "whether the token was used is unknown"
+    assert exchange(world).first
 
 
-def test_if_the_token_cannot_be_stored_the_item_is_removed_again(world: World) -> None:
+def test_without_a_key_the_public_token_is_not_used(world: World) -> None:
     world.bank.new_item()
 
-    def store_is_down(name: str) -> None:
-        if name == "intents.update":
-            world.calls.before = None
-            raise Unavailable("down", code="store_unavailable")
+    def no_key(name: str) -> None:
+        if name == "vault.sealer":
+            raise problem(Fault.CONFIGURATION, "NO_VAULT_KEY")
 
-    world.calls.before = store_is_down
+    world.calls.before = no_key
+    with pytest.raises(ProviderError):
+        exchange(world)
+    assert "bank.exchange" not in world.calls.log
+    assert world.store.intents == {}
+
+
+@pytest.mark.parametrize("refusals", range(12))
+@pytest.mark.parametrize("outages", range(10))
+def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_it_is_reported(
+    world: World, caplog: pytest.LogCaptureFixture, outages: int, refusals: int
+) -> None:
+    """The store fails so often, and Plaid's removal so often, before each of them works again."""
+    world.bank.new_item()
+    left = {"intents": outages, "bank": refusals}
+
+    def down(name: str) -> None:
+        if name in ("intents.update", "intents.find") and left["intents"]:
+            left["intents"] -= 1
+            raise store_down()
+        if name == "bank.remove" and left["bank"]:
+            left["bank"] -= 1
+            raise transient()
+
+    world.calls.before = down
+    error = tried(world)
+    world.calls.before = None
+    stored, removed = len(world.store.connections) == 1, world.bank.removed == ["item-1"]
+    orphaned = "exchange.orphan" in caplog.messages
+    assert stored + removed + orphaned == 1
+    assert (error is None) == stored
+    assert wrongs(world) == []
+    if orphaned:
+        assert outages >= 8
+        assert refusals >= 4
+        assert "token-1" not in caplog.text
+        (record,) = (r for r in caplog.records if r.getMessage() == "exchange.orphan")
+        assert record.levelname == "ERROR"
+    if not outages:
+        assert stored
+    if outages > 2 and not refusals:
+        assert removed
+
+
+def test_after_the_item_was_removed_nothing_is_left_to_look_for(world: World) -> None:
+    world.bank.new_item()
+
+    def down(name: str) -> None:
+        if name in ("intents.update", "intents.find"):
+            raise store_down()
+
+    world.calls.before = down
     with pytest.raises(Unavailable):
+        exchange(world)
+    world.calls.before = None
+    assert world.bank.removed == ["item-1"]
+    assert world.store.intents == {}
+    with pytest.raises(InvalidArgument):
+        exchange(world)
+
+
+def test_a_bug_in_the_store_removes_the_item_too(world: World) -> None:
+    world.bank.new_item()
+
+    def broken(name: str) -> None:
+        if name == "intents.update":
+            raise ZeroDivisionError
+
+    world.calls.before = broken
+    with pytest.raises(ZeroDivisionError):
         exchange(world)
     assert world.bank.removed == ["item-1"]
 
 
+def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world: World) -> None:
+    world.bank.new_item()
+    overtaken: list[BankError | None] = []
+
+    def slow(name: str) -> None:
+        if name == "intents.update" and "bank.exchange" in world.calls.log:
+            world.calls.before = None
+            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            overtaken.append(tried(world))
+
+    world.calls.before = slow
+    assert exchange(world).first
+    assert [type(error) for error in overtaken] == [InvalidArgument]
+    assert world.bank.removed == []
+    assert len(world.store.connections) == 1
+    assert loose_ends(world) == []
+
+
+def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> None:
+    """The store's answer is lost, and by the time this call looks again another one has made the connection."""
+    world.bank.new_item()
+    really = world.intents.update
+    others: list[Exchanged] = []
+
+    def update(intent: Intent, **kwargs: Any) -> object:
+        version = really(intent, **kwargs)
+        if not others and intent.access_token is not None:
+            setattr(world.intents, "update", really)  # noqa: B010
+            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            others.append(exchange(world))
+            raise store_down()
+        return version
+
+    setattr(world.intents, "update", update)  # noqa: B010 (a method, for one test)
+    with pytest.raises(Unavailable) as busy:
+        exchange(world)
+    assert busy.value.code == "exchange_in_progress"
+    assert world.bank.removed == []
+    assert exchange(world).answer == others[0].answer
+    assert wrongs(world) == loose_ends(world) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["settled as lost", "gone"])
+def test_a_token_whose_intent_is_closed_is_not_kept_and_its_item_is_removed(world: World, meanwhile: str) -> None:
+    world.bank.new_item()
+
+    def closed(name: str) -> None:
+        if name == "intents.update":
+            world.calls.before = None
+            ((intent, _),) = world.store.intents.values()
+            if meanwhile == "gone":
+                world.store.intents.clear()
+            else:
+                world.store.intents[intent.intent_id] = (intent.lost(), 999)
+
+    world.calls.before = closed
+    with pytest.raises(Unavailable):
+        exchange(world)
+    assert world.bank.removed == ["item-1"]
+    assert world.store.connections == {}
+    assert loose_ends(world) == []
+
+
+def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
+    world.bank.new_item()
+    waited: list[float] = []
+
+    def down(name: str) -> None:
+        if name in ("intents.update", "intents.find", "bank.remove"):
+            raise store_down()
+
+    world.calls.before = down
+    with pytest.raises(Unavailable):
+        exchange(world, sleep=waited.append)
+    assert waited == sorted(waited)
+    assert len(waited) >= 3
+    assert 2 < sum(waited) < 20
+
+
+@pytest.mark.parametrize("at", ["bank.exchange", "bank.accounts"])
+def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 0 if at == "bank.exchange" else 3
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    other: list[BankError | None] = []
+
+    def meanwhile(name: str) -> None:
+        if name == at:
+            world.calls.before = None
+            other.append(tried(world))
+
+    world.calls.before = meanwhile
+    assert exchange(world).first
+    (busy,) = other
+    assert isinstance(busy, Unavailable)
+    assert busy.code == "exchange_in_progress"
+    assert world.calls.log.count("bank.exchange") == 1
+
+
+def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 2
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    with pytest.raises(ProviderError):
+        exchange(world)
+    assert len(world.store.intents) == 1
+
+
+def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: World) -> None:
+    world.bank.new_item()
+    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    second: list[Exchanged] = []
+
+    def meanwhile(name: str) -> None:
+        if name == "bank.exchange":
+            world.calls.before = None
+            waiting = threading.Thread(target=lambda: second.append(exchange(world, sleep=lambda _: time.sleep(0.05))))
+            waiting.start()
+            waiters.append(waiting)
+            time.sleep(0.05)
+
+    waiters: list[threading.Thread] = []
+    world.calls.before = meanwhile
+    with pytest.raises(ProviderError):
+        exchange(world)
+    waiters[0].join()
+    assert second[0].first
+    assert len(world.store.connections) == 1
+
+
+def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 3
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    for method in ("accounts", "item"):
+        world.bank.fail(method, transient())
+    with pytest.raises(ProviderError):
+        exchange(world)
+    assert world.store.connections == {}
+    assert exchange(world).first
+
+
 def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 1
+    world.calls.crash_after = 2
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -236,6 +443,39 @@ def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
             exchange(world)
     (intent,) = (intent for intent, _ in world.store.intents.values())
     assert intent.answer is None
+    assert intent.due_at is not None
+    assert intent.due_at <= world.clock.at, "there is nothing to wait for"
+
+
+def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already(world: World) -> None:
+    world.bank.new_item("0")
+    exchange(world, "public-0")
+    world.bank.new_item("1")
+    world.calls.crash_after = len(world.calls.log)
+    with pytest.raises(Crash):
+        exchange(world, "public-1")
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    with pytest.raises(AlreadyExists):
+        exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
+    assert world.bank.removed == ["item-1"]
+    assert loose_ends(world) == []
+
+
+@pytest.mark.parametrize("after", [ANSWER_KEPT - timedelta(minutes=1), ANSWER_KEPT + timedelta(minutes=1)])
+def test_an_answer_is_given_again_for_a_day(world: World, after: timedelta) -> None:
+    world.bank.new_item()
+    first = exchange(world)
+    world.clock.move(after)
+    asked = len(world.calls.log)
+    if after < ANSWER_KEPT:
+        assert exchange(world).answer == first.answer
+    else:
+        with pytest.raises(InvalidArgument):
+            exchange(world)
+        assert world.calls.log[asked:] == ["intents.begin"]
+    assert len(world.store.connections) == 1
+    assert loose_ends(world) == []
 
 
 def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
@@ -257,7 +497,7 @@ def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
 
 def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_before = 3
+    world.calls.crash_before = 4
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_before = None
@@ -331,3 +571,59 @@ def test_a_commit_whose_answer_was_lost_is_answered_with_what_it_wrote(world: Wo
     setattr(world.store, "create", create)  # noqa: B010
     done = exchange(world)
     assert done.answer["connection_id"] in world.store.connections
+
+
+@pytest.mark.parametrize("patience", ["long", "short"])
+def test_ten_calls_with_one_token_at_once_make_one_item_and_one_connection(world: World, patience: str) -> None:
+    world.bank.new_item()
+    world.calls.before = lambda name: time.sleep(0.01 if name.startswith("bank.") else 0)
+    pause = 0.05 if patience == "long" else 0.0001
+    started = threading.Barrier(10)
+    busy_with: set[tuple[str, int | None]] = set()
+
+    def call(_: int) -> dict[str, Any]:
+        started.wait()
+        for _ in range(500):
+            try:
+                return exchange(world, sleep=lambda _: time.sleep(pause)).answer
+            except Unavailable as busy:
+                busy_with.add((busy.code, busy.retry_after_seconds))
+        raise AssertionError("it is busy for ever")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(call, range(10)))
+    assert answers == [answers[0]] * 10
+    assert busy_with <= {("exchange_in_progress", 2)}
+    assert bool(busy_with) == (patience == "short")
+    assert world.calls.log.count("bank.exchange") == 1
+    assert len(world.store.connections) == 1
+    assert orphans(world) == set()
+    assert loose_ends(world) == []
+
+
+def test_ten_logins_at_one_bank_at_once_are_all_kept_but_for_the_same_accounts(world: World) -> None:
+    for n in range(10):
+        world.bank.new_item(str(n), accounts=[account(f"a{n}", mask=f"{n // 2:04}")])
+    started = threading.Barrier(10)
+
+    def call(n: int) -> tuple[str, bool]:
+        started.wait()
+        for _ in range(500):
+            try:
+                answer = exchange(world, f"public-{n}", sleep=lambda _: time.sleep(0.001)).answer
+                return str(answer["connection_id"]), True
+            except AlreadyExists as refused:
+                return str(refused.connection_id), False
+            except Unavailable:
+                continue
+        raise AssertionError("it is busy for ever")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(call, range(10)))
+    for one, other in zip(answers[::2], answers[1::2], strict=True):
+        assert one[0] == other[0]
+        assert {one[1], other[1]} == {True, False}
+    assert {connection_id for connection_id, _ in answers} == set(world.store.connections)
+    assert len(world.store.connections) == 5
+    assert orphans(world) == set()
+    assert wrongs(world) == loose_ends(world) == []

@@ -1,0 +1,120 @@
+"""Exchanges that broke off, and that nobody came back for, are brought to an end.
+
+One that holds a token: its item is removed at Plaid. One without: a process may have died in the one window where a
+token can be lost; that is reported, and the user asked to link again. And second items of accounts that were
+connected already, which Plaid could not remove when it was asked first.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.errors import BankError, Conflict
+from shared.domain.exchange import Intent
+from shared.domain.link import usable_language
+from shared.domain.notification import NotificationKind, notification
+from shared.log import log
+from shared.ports import Bank, Clock, Intents, Profiles, Vault, Version
+
+MAX_INTENTS = 200  # a turn; the rest is due at the next
+TIME = timedelta(minutes=2)  # of a turn: when Plaid does not answer, each call takes half a minute to say so
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a turn did."""
+
+    removed: int = 0
+    lost: int = 0
+    postponed: int = 0
+
+
+def sweep_intents(*, intents: Intents, bank: Bank, vault: Vault, profiles: Profiles, clock: Clock) -> Swept:
+    """Sees to every exchange that is due. Reads only those; twice is harmless.
+
+    One that its own caller moves meanwhile is left to that caller.
+    """
+    sweep = _Sweep(intents=intents, bank=bank, vault=vault, profiles=profiles, clock=clock)
+    until = clock.now() + TIME
+    ends = []
+    for intent, version in intents.due(clock.now(), limit=MAX_INTENTS):
+        if clock.now() > until:
+            break
+        ends.append(sweep.one(intent, version))
+    swept = Swept(removed=ends.count("removed"), lost=ends.count("lost"), postponed=ends.count("postponed"))
+    log.info("intents.swept", removed=swept.removed, lost=swept.lost, postponed=swept.postponed)
+    return swept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    intents: Intents
+    bank: Bank
+    vault: Vault
+    profiles: Profiles
+    clock: Clock
+
+    def one(self, intent: Intent, version: Version) -> str:
+        """How it went."""
+        try:
+            if intent.access_token is None:
+                return self._report(intent, version)
+            return self._remove(intent, version)
+        except Conflict:
+            return "left to its caller"
+        except BankError as error:
+            log.warning("intent.postponed", intent_id=intent.intent_id, code=error.code)
+        except Exception:  # noqa: BLE001 (one exchange's trouble must not stop all others)
+            log.exception("intent.skipped", intent_id=intent.intent_id)
+        self._postpone(intent)
+        return "postponed"
+
+    def _report(self, intent: Intent, version: Version) -> str:
+        """The one window: if there was a token, it is lost. Reported before it is settled: rather twice than never."""
+        log.error("exchange.lost", intent_id=intent.intent_id, app_user_id=intent.app_user_id)
+        told = notification(
+            NotificationKind.LINK_AGAIN,
+            event_id=intent.connection_id,
+            connection_id=intent.connection_id,
+            bank=None,
+            language=usable_language(self.profiles.find(intent.app_user_id).language),
+            now=self.clock.now(),
+        )
+        self.intents.update(intent.lost(), expected=version, audit=self._entry(intent, "lost"), tells=told)
+        return "lost"
+
+    def _remove(self, intent: Intent, version: Version) -> str:
+        """From the first commit on nobody goes on with the exchange, so that no connection is made of a dead item."""
+        now = self.clock.now()
+        if intent.answer is None:
+            claimed = intent.abandoned(now=now)
+            version = self.intents.update(claimed, expected=version, audit=self._entry(intent, "abandoned"))
+        else:
+            claimed = intent.postponed(now=now)
+            version = self.intents.update(claimed, expected=version)
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller has looked)
+        token = self.vault.open(intent.access_token, app_user_id=intent.app_user_id, connection_id=intent.connection_id)
+        self.bank.remove(token)
+        if claimed.came_to_nothing:
+            self.intents.forget(intent.intent_id, expected=version)
+        else:
+            self.intents.update(claimed.removed(), expected=version)
+        log.info("intent.item_removed", intent_id=intent.intent_id, item_id=intent.item_id)
+        return "removed"
+
+    def _postpone(self, intent: Intent) -> None:
+        """Not at the head of the next turn, where it might stand in the way of others for ever."""
+        with suppress(Exception):  # then it stays as it is
+            found = self.intents.find(intent.intent_id)
+            if found is not None and found[0].due_at is not None:
+                self.intents.update(found[0].postponed(now=self.clock.now()), expected=found[1])
+
+    def _entry(self, intent: Intent, reason: str) -> AuditEntry:
+        return AuditEntry(
+            app_user_id=intent.app_user_id,
+            action=AuditAction.LINK_LOST,
+            actor=Actor.BACKEND,
+            details={"reason": reason, "intent_id": intent.intent_id},
+            at=self.clock.now(),
+        )

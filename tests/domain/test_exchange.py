@@ -1,0 +1,76 @@
+"""An intent is due whenever somebody has to look at it, and only then."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.domain.connection import SealedToken
+from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=3)
+NEW = Intent.new(intent_id="i", app_user_id="alice", connection_id="c", attempt="a", now=NOW)
+EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item")
+
+
+@pytest.mark.parametrize(
+    ("intent", "due"),
+    [
+        (NEW, NOW + LOST_AFTER),
+        (NEW.released(), NOW + LOST_AFTER),
+        (NEW.taken_over(attempt="b", now=LATER), LATER + LOST_AFTER),
+        (NEW.used_up(now=LATER), LATER),
+        (NEW.lost(), None),
+        (EXCHANGED, NOW + RESUMABLE_FOR),
+        (EXCHANGED.released(), NOW + RESUMABLE_FOR),
+        (EXCHANGED.taken_over(attempt="b", now=LATER), LATER + RESUMABLE_FOR),
+        (EXCHANGED.connected({"connection_id": "c"}), None),
+        (EXCHANGED.duplicate_of("d", now=LATER), LATER + BROKEN_OFF_AFTER),
+        (EXCHANGED.duplicate_of("d", now=LATER).removed(), None),
+        (EXCHANGED.abandoned(now=LATER), LATER + SWEPT_AGAIN_AFTER),
+        (EXCHANGED.duplicate_of("d", now=NOW).postponed(now=LATER), LATER + SWEPT_AGAIN_AFTER),
+    ],
+)
+def test_when_the_sweep_must_look(intent: Intent, due: datetime | None) -> None:
+    assert intent.due_at == due
+    held = intent.access_token is not None
+    assert due is not None or not held, "a token is never forgotten"
+
+
+def test_one_is_at_it_until_they_give_up_or_are_taken_for_dead() -> None:
+    assert not NEW.is_free(NOW + BROKEN_OFF_AFTER)
+    assert NEW.is_free(NOW + BROKEN_OFF_AFTER + timedelta(seconds=1))
+    assert NEW.released().is_free(NOW)
+    taken = NEW.taken_over(attempt="b", now=LATER)
+    assert not taken.is_free(LATER + BROKEN_OFF_AFTER)
+    assert taken.attempt == "b"
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        NEW.lost(),
+        EXCHANGED.abandoned(now=NOW),
+        EXCHANGED.duplicate_of("d", now=NOW),
+        EXCHANGED.connected({"connection_id": "c"}),
+    ],
+)
+def test_nobody_goes_on_with_what_is_answered(ended: Intent) -> None:
+    assert not ended.is_free(LATER)
+    assert not ended.released().is_free(LATER)
+
+
+def test_what_came_of_it() -> None:
+    assert NEW.lost().came_to_nothing
+    assert EXCHANGED.abandoned(now=NOW).came_to_nothing
+    assert EXCHANGED.duplicate_of("d", now=NOW).duplicate == "d"
+    for something in (
+        NEW,
+        EXCHANGED,
+        EXCHANGED.duplicate_of("d", now=NOW),
+        EXCHANGED.connected({"connection_id": "c"}),
+    ):
+        assert not something.came_to_nothing
+    assert EXCHANGED.connected({"connection_id": "c"}).duplicate is None

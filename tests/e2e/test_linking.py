@@ -1,0 +1,208 @@
+"""Links that meet each other, and links that break off: on the running stack, against what the simulator holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from emulators.client import User, decode_fields
+from emulators.environment import scheduled_url
+from tests.e2e.bank import Bank, wait_until
+from tests.firestore_rest import Json
+
+AGO = datetime(2001, 1, 1, tzinfo=UTC)
+EXCHANGE, REMOVE = "/item/public_token/exchange", "/item/remove"
+
+
+@contextmanager
+def fault(bank: Bank, **rule: object) -> Iterator[None]:
+    """While it lasts, something goes wrong at Plaid."""
+    bank.control("POST", "faults", **{"times": None, **rule})
+    try:
+        yield
+    finally:
+        bank.control("DELETE", "faults")
+
+
+def newest_item(bank: Bank) -> Json:
+    item: Json = bank.control("GET", "items")["items"][-1]
+    return item
+
+
+def intent(bank: Bank, public_token: str) -> tuple[str, Json | None]:
+    """Where the intent of a public token is, and what it holds."""
+    path = f"bank_exchange_intents/{hashlib.sha256(public_token.encode()).hexdigest()}"
+    return path, bank.behind.get(path)
+
+
+def told_to_link_again(bank: Bank, user: User) -> list[Json]:
+    return [one for one in listed(bank, f"users/{user.uid}/bank_notifications") if one["kind"] == "link_again"]
+
+
+def listed(bank: Bank, collection: str) -> list[Json]:
+    """A small collection's documents."""
+    answer = bank.backend.get(collection).raise_for_status()
+    return [decode_fields(document) for document in answer.json().get("documents", [])]
+
+
+def exchanged_until_answered(bank: Bank, user: User, public_token: str) -> httpx.Response:
+    """As an app does: again while it is told to."""
+    for _ in range(60):
+        answer = bank.exchange(user, public_token)
+        if answer.status_code < 500:
+            return answer
+        if answer.text:  # else it is the emulator's: its workers hang up now and then
+            details = answer.json()["error"]["details"]
+            assert (details["code"], details["retry_after_seconds"]) == ("exchange_in_progress", 2)
+    raise AssertionError("it is busy for ever")
+
+
+def test_ten_exchanges_of_one_token_at_once_make_one_item_and_one_connection(bank: Bank, user: User) -> None:
+    public_token = bank.public_token(webhook=False)
+    before = len(bank.control("GET", "items")["items"])
+    with ThreadPoolExecutor(10) as apps:
+        answers = list(apps.map(lambda _: exchanged_until_answered(bank, user, public_token), range(10)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
+    assert [answer.json() for answer in answers] == [answers[0].json()] * 10
+    assert len(bank.traces(user)["bank_connections"]) == 1
+    assert bank.open_intents(user) == []
+    assert len(bank.control("GET", "items")["items"]) == before
+    (item,) = bank.items(user)
+    assert item["state"] != "removed"
+
+
+def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank: Bank, user: User) -> None:
+    first = bank.exchange(user, bank.public_token(webhook=False))
+    other = bank.public_token(username="user_generated", password=json.dumps({"transactions": 1}), webhook=False)
+    second = bank.exchange(user, other)
+    assert (first.status_code, second.status_code) == (201, 201)
+    again = bank.exchange(user, bank.public_token(webhook=False))
+    assert again.status_code == 409
+    assert again.json()["error"]["details"]["connection_id"] == first.json()["connection_id"]
+    assert newest_item(bank)["state"] == "removed"
+    assert len(bank.traces(user)["bank_connections"]) == 2
+
+
+def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank, user: User) -> None:
+    tokens = [bank.public_token(webhook=False) for _ in range(5)]
+    with ThreadPoolExecutor(5) as apps:
+        answers = list(apps.map(lambda token: exchanged_until_answered(bank, user, token), tokens))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 4
+    (connection,) = bank.traces(user)["bank_connections"]
+    refused = [answer.json()["error"]["details"]["connection_id"] for answer in answers if answer.status_code == 409]
+    assert refused == [connection["connection_id"]] * 4
+    states = [item["state"] for item in bank.control("GET", "items")["items"][-5:]]
+    assert states.count("removed") == 4
+
+
+def test_a_token_that_was_lost_on_its_way_is_reported_and_the_user_asked_to_link_again(bank: Bank, user: User) -> None:
+    public_token = bank.public_token(webhook=False)
+    with fault(bank, kind="half_body", endpoint=EXCHANGE, after=True, times=1):
+        assert bank.exchange(user, public_token).status_code == 503
+    assert bank.exchange(user, public_token).status_code == 400
+    _, left = intent(bank, public_token)
+    assert left is not None
+    assert (left["answer"], left["access_token"]) == (None, None)
+    for _ in range(2):
+        bank.run_schedule()
+    _, settled = intent(bank, public_token)
+    assert settled is not None
+    assert settled["due_at"] is None
+    assert settled["expires_at"] is not None
+    (told,) = told_to_link_again(bank, user)
+    assert told["connection_id"] == left["connection_id"]
+    assert bank.exchange(user, public_token).status_code == 400
+    assert bank.traces(user) == {}
+    entries = listed(bank, f"bank_audit/{user.uid}/bank_audit_entries")
+    assert [(entry["action"], entry["details"]["reason"]) for entry in entries] == [("link_lost", "lost")]
+
+
+def test_a_second_item_that_plaid_could_not_remove_is_removed_by_the_schedule(bank: Bank, user: User) -> None:
+    first = bank.connect(user, webhook=False)
+    public_token = bank.public_token(webhook=False)
+    with fault(bank, kind="error", endpoint=REMOVE):
+        assert exchanged_until_answered(bank, user, public_token).status_code == 409
+        assert newest_item(bank)["state"] != "removed"
+        path, left = intent(bank, public_token)
+        assert left is not None
+        assert left["access_token"]
+        assert left["expires_at"] is None
+        bank.backend.update(path, {"due_at": AGO}).raise_for_status()
+        bank.run_schedule()
+        _, kept = intent(bank, public_token)
+        assert kept is not None
+        assert kept["access_token"]
+        assert kept["due_at"] > datetime.now(UTC)
+    bank.backend.update(path, {"due_at": AGO}).raise_for_status()
+    bank.run_schedule()
+    assert newest_item(bank)["state"] == "removed"
+    _, done = intent(bank, public_token)
+    assert done is not None
+    assert (done["access_token"], done["due_at"]) == (None, None)
+    again = exchanged_until_answered(bank, user, public_token)
+    assert again.json()["error"]["details"]["connection_id"] == first["connection_id"]
+
+
+def test_an_exchange_that_broke_off_and_nobody_came_back_for_is_undone_at_plaid(bank: Bank, user: User) -> None:
+    public_token = bank.public_token(webhook=False)
+    made = exchanged_until_answered(bank, user, public_token).json()
+    path = left_before_the_last_commit(bank, user, public_token, made["connection_id"])
+    bank.run_schedule()
+    assert newest_item(bank)["state"] == "removed"
+    assert bank.behind.get(path) is None
+    assert told_to_link_again(bank, user) == []
+    assert bank.exchange(user, public_token).status_code == 400
+
+
+def test_an_exchange_that_broke_off_is_gone_on_with_by_its_app(bank: Bank, user: User) -> None:
+    public_token = bank.public_token(webhook=False)
+    made = exchanged_until_answered(bank, user, public_token).json()
+    left_before_the_last_commit(bank, user, public_token, made["connection_id"])
+    again = exchanged_until_answered(bank, user, public_token)
+    assert again.status_code == 201
+    assert again.json() == made
+    (connection,) = bank.traces(user)["bank_connections"]
+    assert bank.control("GET", f"items/{connection['item_id']}")["state"] != "removed"
+    assert bank.open_intents(user) == []
+
+
+def left_before_the_last_commit(bank: Bank, user: User, public_token: str, connection_id: str) -> str:
+    """Everything as if the process had died before the commit that makes the connection, a day ago."""
+    bank.synced(user, connection_id)  # whose runs are not to come in between
+    path, answered = intent(bank, public_token)
+    sealed = bank.behind.get(f"bank_credentials/{connection_id}")
+    assert answered is not None
+    assert sealed is not None
+    token = {name: sealed[name] for name in ("ciphertext", "key_id")}
+    since = datetime.now(UTC) - timedelta(days=1)
+    left: dict[str, Any] = {"access_token": token, "answer": None, "expires_at": None, "created_at": since}
+    rows = [f"bank_transactions/{t['transaction_id']}" for t in bank.transactions(user)]
+    accounts = [f"bank_accounts/{account_id}" for account_id in made_accounts(bank, connection_id)]
+    gone = [f"bank_connections/{connection_id}/{below}" for below in (*rows, *accounts)]
+    gone += [f"{c}/{connection_id}" for c in ("bank_connections", "bank_sync_state", "bank_sync_progress")]
+    bank.backend.seed({}, gone=(*gone, f"bank_credentials/{connection_id}"))
+    bank.backend.update(path, left | {"due_at": AGO}).raise_for_status()
+    wait_until("nothing is left", lambda: bank.traces(user) == {})
+    return path
+
+
+def made_accounts(bank: Bank, connection_id: str) -> list[str]:
+    return list((bank.behind.get(f"bank_connections/{connection_id}") or {})["account_ids"])
+
+
+def test_a_day_s_round_sweeps_and_refreshes_what_is_old(bank: Bank, user: User) -> None:
+    made = bank.connect(user, institution_id="ins_109511", webhook=False)
+    path = f"bank_institutions/{made['institution_id']}"
+    wait_until("the institution", lambda: bank.behind.get(path))
+    bank.backend.update(path, {"fetched_at": AGO, "name": "An old name"}).raise_for_status()
+    bank.http.post(scheduled_url(bank.stack.ports, "monitor_connections")).raise_for_status()
+    found = bank.behind.get(path) or {}
+    assert found["name"] == "Tartan Bank"
+    assert found["fetched_at"] > datetime.now(UTC) - timedelta(minutes=5)

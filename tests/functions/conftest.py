@@ -1,0 +1,98 @@
+"""The deployed functions, through the real framework and the real main.py; only the outside is faked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from functions_framework import create_app
+
+from shared import container
+from shared.domain.errors import Unauthenticated
+from shared.settings import Settings
+from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles
+from tests.usecases.conftest import ALICE, World
+
+MAIN = Path(__file__).parents[2] / "main.py"
+TOKEN = "public-sandbox-11111111-2222-3333-4444-555555555555"
+CONNECT = "/api/v1/bank/connect"
+EXCHANGE = "/api/v1/bank/set_access_token"
+SIGNED_IN = {"Authorization": "Bearer alice"}
+
+
+class Callers:
+    def verify(self, id_token: str) -> str:
+        if id_token != ALICE:
+            raise Unauthenticated("no", code="id_token_invalid")
+        return id_token
+
+
+class Limits:
+    def __init__(self) -> None:
+        self.wait: int | None = None
+
+    def spend(self, app_user_id: str, action: str, *, per_minute: int, now: object) -> int | None:
+        return self.wait
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    outside: dict[str, object] = {
+        "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
+        "callers": Callers(),
+        "limits": Limits(),
+        "clock": world.clock,
+        "bank": world.bank,
+        "vault": world.vault,
+        "connections": world.store,
+        "credentials": world.credentials,
+        "syncs": world.store,
+        "intents": world.intents,
+        "institutions": FakeInstitutions(),
+        "profiles": FakeProfiles(),
+        "links": FakeLinks(),
+        "sync_queue": world.queue,
+    }
+    for name, fake in outside.items():
+        monkeypatch.setattr(container, name, lambda fake=fake: fake)
+    return world
+
+
+def client(function: str) -> Iterator[FlaskClient]:
+    app = create_app(function, str(MAIN), "http")  # type: ignore[no-untyped-call]
+    with app.test_client() as asking:
+        yield asking
+
+
+@pytest.fixture
+def connect(world: World) -> Iterator[FlaskClient]:
+    yield from client("create_link_token")
+
+
+@pytest.fixture
+def exchange(world: World) -> Iterator[FlaskClient]:
+    yield from client("exchange_public_token")
+
+
+@pytest.fixture
+def sync(world: World) -> Iterator[FlaskClient]:
+    yield from client("sync_connection")
+
+
+def body(response: Any) -> dict[str, Any]:
+    """The parsed answer."""
+    assert isinstance(response.json, dict)
+    return response.json
+
+
+def error(response: Any) -> dict[str, Any]:
+    """The error, in exactly the contract's form."""
+    assert set(response.json) == {"error"}
+    assert set(response.json["error"]) == {"status", "message", "details"}
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Traceback" not in response.text
+    return response.json["error"]  # type: ignore[no-any-return]

@@ -1,0 +1,163 @@
+"""What the exchange takes and answers: one item, or several, each with its own result."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared import container
+from tests.functions.conftest import EXCHANGE, SIGNED_IN, TOKEN, body, error
+from tests.usecases.conftest import World
+
+
+def test_what_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item()
+    data = {"public_token": "public-1", "allow_duplicate": None, "items": None, "accounts": None, "institution": None}
+    assert exchange.post("/", json={"data": data}, headers=SIGNED_IN).status_code == 200
+
+
+def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    rest = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
+    again = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
+    called = exchange.post("/", json={"data": {"public_token": "public-2", "allow_duplicate": True}}, headers=SIGNED_IN)
+    assert (rest.status_code, again.status_code, called.status_code) == (201, 200, 200)
+    assert rest.json == again.json
+    fields = {"connection_id", "institution_id", "institution_name", "status", "account_ids"}
+    assert set(body(rest)) == set(body(called)["result"]) == fields
+
+
+def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    items = [{"public_token": "unknown"}, {"public_token": "public-1"}]
+    answer = exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN)
+    assert answer.status_code == 200
+    bad, good = body(answer)["results"]
+    assert bad["error"]["status"] == "INVALID_ARGUMENT"
+    assert good["connection_id"] in world.store.connections
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"public_token": ""},
+        {"public_token": 7},
+        {"public_token": TOKEN, "user_id": "bob"},
+        {"items": []},
+        {"items": None},
+        {"items": [{"public_token": TOKEN}] * 11},
+        {"items": [{"public_token": TOKEN}, {"public_token": TOKEN, "x": 1}]},
+        {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
+        {"public_token": TOKEN, "user_id": None},
+        {"public_token": TOKEN, "allow_duplicate": "yes"},
+        {"public_token": TOKEN, "accounts": [{"name": None}]},
+    ],
+)
+def test_a_malformed_exchange_is_refused_as_a_whole_before_any_call(
+    exchange: FlaskClient, world: World, body: dict[str, Any]
+) -> None:
+    refused = exchange.post(EXCHANGE, json=body, headers=SIGNED_IN)
+    assert refused.status_code == 400
+    assert error(refused)["status"] == "INVALID_ARGUMENT"
+    assert world.calls.log == []
+    assert TOKEN not in refused.text, "a value of the caller's is never echoed: it may be a token"
+
+
+def several(exchange: FlaskClient, *tokens: str, **each: object) -> list[dict[str, Any]]:
+    """The results of one call with these public tokens."""
+    items = [{"public_token": token, **each} for token in tokens]
+    answer = exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN)
+    assert answer.status_code == 200
+    assert set(body(answer)) == {"results"}
+    assert answer.headers["Cache-Control"] == "no-store"
+    results: list[dict[str, Any]] = body(answer)["results"]
+    assert len(results) == len(tokens)
+    return results
+
+
+def test_ten_items_are_answered_in_their_order(exchange: FlaskClient, world: World) -> None:
+    tokens = [f"public-{n}" for n in range(10)]
+    items = [world.bank.new_item(str(n)).item_id for n in range(10)]
+    results = several(exchange, *tokens, allow_duplicate=True)
+    assert [world.store.connections[r["connection_id"]].item_id for r in results] == items
+    assert several(exchange, *tokens) == results, "the same again"
+    assert several(exchange, *reversed(tokens)) == results[::-1]
+
+
+def test_the_same_token_twice_in_a_list_is_one_connection(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    first, second = several(exchange, "public-1", "public-1")
+    assert first == second
+    assert len(world.store.connections) == 1
+
+
+def test_the_same_accounts_twice_in_a_list_are_one_connection(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    first, second = several(exchange, "public-1", "public-2")
+    assert second["error"]["status"] == "ALREADY_EXISTS"
+    assert second["error"]["details"]["connection_id"] == first["connection_id"]
+    assert world.bank.removed == ["item-2"]
+
+
+def test_each_item_counts_as_one_exchange_and_what_is_too_many_is_told_so(exchange: FlaskClient, world: World) -> None:
+    for n in range(3):
+        world.bank.new_item(str(n))
+    waits = iter([None, 17, None])
+    limits = container.limits()
+    limits.spend = lambda *_, **__: next(waits)  # type: ignore[method-assign]
+    first, second, third = several(exchange, "public-0", "public-1", "public-2", allow_duplicate=True)
+    assert second == {
+        "error": {
+            "status": "RESOURCE_EXHAUSTED",
+            "message": "too many calls",
+            "details": {"code": "rate_limited", "retry_after_seconds": 17},
+        }
+    }
+    assert {first["connection_id"], third["connection_id"]} == set(world.store.connections)
+
+
+def test_a_bug_in_one_item_does_not_hide_the_results_of_the_others(exchange: FlaskClient, world: World) -> None:
+    for n in range(3):
+        world.bank.new_item(str(n))
+
+    def bug(name: str) -> None:
+        if name == "bank.exchange" and "public-0" not in world.bank.public_tokens:
+            world.calls.before = None
+            raise RuntimeError(TOKEN)
+
+    world.calls.before = bug
+    first, second, third = several(exchange, "public-0", "public-1", "public-2", allow_duplicate=True)
+    assert (second["error"]["status"], second["error"]["details"]) == ("INTERNAL", {"code": "internal"})
+    assert TOKEN not in str(second)
+    assert {first["connection_id"], third["connection_id"]} == set(world.store.connections)
+
+
+def test_when_the_first_items_take_long_the_last_are_left_for_another_call(exchange: FlaskClient, world: World) -> None:
+    for n in range(3):
+        world.bank.new_item(str(n))
+    world.calls.before = lambda name: world.clock.move(timedelta(seconds=20 if name == "bank.exchange" else 0))
+    tokens = ["public-0", "public-1", "public-2"]
+    *done, left = several(exchange, *tokens, allow_duplicate=True)
+    assert {one["connection_id"] for one in done} == set(world.store.connections)
+    assert left["error"]["status"] == "UNAVAILABLE"
+    assert left["error"]["details"] == {"code": "exchange_not_started", "retry_after_seconds": 1}
+    assert "public-2" in world.bank.public_tokens
+    *again, last = several(exchange, *tokens, allow_duplicate=True)
+    assert again == done
+    assert last["connection_id"]
+
+
+def test_a_call_with_items_is_answered_by_the_callable_protocol_too(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    data = {"items": [{"public_token": "public-1"}, {"public_token": "unknown"}]}
+    answer = exchange.post("/", json={"data": data}, headers=SIGNED_IN)
+    assert answer.status_code == 200
+    good, bad = body(answer)["result"]["results"]
+    assert good["status"] == "good"
+    assert bad["error"]["details"]["plaid"]["request_id"] == "r1"

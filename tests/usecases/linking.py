@@ -1,0 +1,103 @@
+"""What tests of the exchange share: one call of it, one turn of the sweep, and what must never be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared.domain.errors import BankError, Fault, ProviderError, Unavailable
+from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
+from shared.usecases.find_duplicate import LinkedAccount
+from shared.usecases.sweep_intents import Swept, sweep_intents
+from tests.fakes import FakeInstitutions, FakeVault, problem
+from tests.usecases.conftest import ALICE, World
+
+
+def new_world() -> World:
+    """A world whose vault asks for its keys somewhere else, as in production."""
+    world = World()
+    world.vault = FakeVault(world.calls)
+    return world
+
+
+def exchange(
+    world: World,
+    token: str = "public-1",
+    *,
+    user: str = ALICE,
+    accounts: tuple[LinkedAccount, ...] = (),
+    allow_duplicate: bool = False,
+    sleep: Callable[[float], None] | None = None,
+) -> Exchanged:
+    """One call of an app."""
+    story = Exchange(
+        app_user_id=user,
+        bank=world.bank,
+        vault=world.vault,
+        connections=world.store,
+        intents=world.intents,
+        institutions=FakeInstitutions(world.calls),
+        clock=world.clock,
+        sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
+    )
+    return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
+
+
+def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = False) -> BankError | None:
+    """An app's retry, whatever comes of it."""
+    try:
+        exchange(world, token, allow_duplicate=allow_duplicate)
+    except BankError as error:
+        return error
+    return None
+
+
+def sweep(world: World) -> Swept:
+    """One turn of the sweep."""
+    return sweep_intents(
+        intents=world.intents, bank=world.bank, vault=world.vault, profiles=world.profiles, clock=world.clock
+    )
+
+
+def transient() -> ProviderError:
+    """Plaid is in trouble."""
+    return problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+
+
+def store_down() -> Unavailable:
+    """Firestore is in trouble."""
+    return Unavailable("down", code="store_unavailable")
+
+
+def orphans(world: World) -> set[str]:
+    """Items at the bank whose token was handed out, and which are no connection's."""
+    handed_out = {token: item for token, item in world.bank.items.items() if token not in unused(world)}
+    kept = {connection.item_id for connection in world.store.connections.values()}
+    return {item.item_id for item in handed_out.values()} - kept
+
+
+def unused(world: World) -> set[str]:
+    """Access tokens that nobody has been given yet."""
+    return set(world.bank.public_tokens.values())
+
+
+def wrongs(world: World) -> list[str]:
+    """Where an exchange broke its promises; the lost window's item is not looked at here."""
+    wrong = []
+    for connection in world.store.connections.values():
+        about = {"app_user_id": connection.app_user_id, "connection_id": connection.connection_id}
+        token = FakeVault().open(world.store.tokens[connection.connection_id], **about).reveal()
+        if world.bank.items.get(token) is None or world.bank.items[token].item_id != connection.item_id:
+            wrong.append(f"{connection.connection_id} has a token that does not work")
+    items = [connection.item_id for connection in world.store.connections.values()]
+    wrong += [f"{item} is connected twice" for item in {*items} if items.count(item) > 1]
+    return wrong
+
+
+def loose_ends(world: World) -> list[str]:
+    """What somebody would still have to see to."""
+    return [
+        f"{intent.answer} {intent.due_at} {'with' if intent.access_token else 'without'} a token"
+        for intent, _ in world.store.intents.values()
+        if intent.access_token is not None or intent.due_at is not None or intent.answer is None
+    ]
