@@ -75,7 +75,7 @@ def _firestore(client: Any) -> Ports:
         FirestoreRemains(client),
         FirestoreConnections(client, audit=audit),
         FirestoreSyncs(client, audit=audit),
-        FirestoreIntents(client),
+        FirestoreIntents(client, audit=audit),
         FirestoreInbox(client),
         lambda connection_id, token: client.document("bank_credentials", connection_id).update(token.model_dump()),
         lambda uid: len(list(client.collection("users", uid, "bank_notifications").stream())),
