@@ -3,7 +3,7 @@
 from firebase_functions import scheduler_fn
 
 from shared import container
-from shared.entry import guarded_event
+from shared.entry import each_by_itself, guarded_event
 from shared.usecases.refresh_institutions import refresh_institutions
 from shared.usecases.sign_audit import sign_audit
 from shared.usecases.sweep_intents import sweep_intents
@@ -13,8 +13,24 @@ from shared.usecases.sweep_intents import sweep_intents
 @guarded_event
 def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
+    each_by_itself(_connections, _intents, _institutions, _tokens, _audit)
+
+
+def _connections() -> None:
     container.connections_monitor().begin()
+
+
+def _intents() -> None:
     sweep_intents(**container.for_sweep())
+
+
+def _institutions() -> None:
     refresh_institutions(**container.for_institutions())
+
+
+def _tokens() -> None:
     container.rotations().ask_aged(container.settings().rotate_tokens_after)
+
+
+def _audit() -> None:
     sign_audit(audit=container.audit_log(), signer=container.signer(), clock=container.clock())

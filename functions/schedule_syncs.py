@@ -1,9 +1,9 @@
-"""Every 15 minutes: the orchestrator."""
+"""Every 15 minutes: the orchestrator, and whatever else was left behind."""
 
 from firebase_functions import scheduler_fn
 
 from shared import container
-from shared.entry import guarded_event
+from shared.entry import each_by_itself, guarded_event
 from shared.usecases.schedule_syncs import schedule_syncs as schedule
 from shared.usecases.sweep_inbox import sweep_inbox
 from shared.usecases.sweep_intents import sweep_intents
@@ -14,8 +14,24 @@ from shared.usecases.sweep_removals import sweep_removals
 @guarded_event
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
+    each_by_itself(_syncs, _inbox, _rotations, _removals, _intents)
+
+
+def _syncs() -> None:
     schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
+
+
+def _inbox() -> None:
     sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
+
+
+def _rotations() -> None:
     container.rotations().sweep()
+
+
+def _removals() -> None:
     sweep_removals(removals=container.removals(), tasks=container.tasks(), clock=container.clock())
+
+
+def _intents() -> None:
     sweep_intents(**container.for_sweep())

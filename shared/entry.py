@@ -133,6 +133,15 @@ def guarded_event(handler: Callable[[Event], None]) -> Callable[[Event], None]:
     return guarded
 
 
+def each_by_itself(*steps: Callable[[], object]) -> None:
+    """Takes all steps of a schedule: one that fails is recorded, and does not stop the others."""
+    for step in steps:
+        try:
+            step()
+        except Exception:  # noqa: BLE001 (as above)
+            log.exception("step.failed", step=step.__name__)
+
+
 def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
     """The guard of task queues: whatever escapes makes the queue deliver the task again."""
 

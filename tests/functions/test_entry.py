@@ -9,6 +9,7 @@ from shared import container
 from shared.domain.errors import Fault
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
+from shared.entry import each_by_itself
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -172,3 +173,14 @@ def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
             missing = getattr(asked, method)("/api/v1/whatever")
             assert missing.status_code == 404
             assert error(missing)["details"]["code"] == "path_not_found"
+
+
+def test_a_step_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    taken: list[str] = []
+
+    def broken() -> None:
+        raise RuntimeError("what it says stays in the log")
+
+    each_by_itself(lambda: taken.append("first"), broken, lambda: taken.append("last"))
+    assert taken == ["first", "last"]
+    assert [record.getMessage() for record in caplog.records] == ["step.failed"]
