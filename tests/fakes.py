@@ -246,6 +246,8 @@ class FakeBank:
 
     def create_link_token(self, request: LinkRequest) -> LinkToken:
         def call() -> LinkToken:
+            if request.access_token is not None:
+                self._item(request.access_token)
             self.link_requests.append(request)
             page = "https://hosted.example/link-fake" if request.hosted else None
             return LinkToken(link_token="link-fake", expiration="2026-03-01T16:00:00Z", hosted_link_url=page)
@@ -711,7 +713,7 @@ class FakeCredentials:
             if connection_id not in self.store.tombstones:
                 raise Conflict
             there = self.store.tombstones[connection_id]
-            self.store.put_tombstone(there.model_copy(update={"access_token": token, "due_at": now}))
+            self.store.put_tombstone(there.with_token(token).model_copy(update={"due_at": now}))
 
         self.store.calls.around("credentials.bury", call)
 

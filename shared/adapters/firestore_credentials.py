@@ -47,7 +47,8 @@ class FirestoreCredentials:
     def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
         """One write."""
         batch = Batch(self._client)
-        batch.update(f"{REMOVALS}/{connection_id}", {"access_token": token.model_dump(), "due_at": now})
+        changes = {"access_token": token.model_dump(), "token_settles_at": None, "due_at": now}
+        batch.update(f"{REMOVALS}/{connection_id}", changes)
         batch.commit()
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:

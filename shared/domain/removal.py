@@ -43,6 +43,7 @@ class Parting(StrEnum):
 
     REMOVED = "removed"
     UNKNOWN = "unknown"  # Plaid did not know it (any more)
+    LOST = "lost"  # Plaid did not know a token whose replacement broke off: the item may be left there
     NO_TOKEN = "no_token"  # there was nothing to remove it with  # noqa: S105 (no secret)
 
 
@@ -52,7 +53,7 @@ class Removal(BaseModel):
     Attributes:
         access_token: What the item is removed with.
         token_settles_at: Until then somebody may be replacing the token at Plaid, so that the one here is unknown
-            there though the item is not.
+            there though the item is not. Later, nobody has another.
         purged: Our data is gone.
         attempts: How often Plaid was asked in vain.
         due_at: When the schedule must look.

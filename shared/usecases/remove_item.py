@@ -63,6 +63,9 @@ class ItemRemover:
             if parting is Parting.UNKNOWN and removal.is_unsettled(self.clock.now()):
                 self.removals.update(removal.waiting(), expected=version)
                 return
+            if parting is Parting.UNKNOWN and removal.token_settles_at is not None:
+                parting = Parting.LOST
+                log.error("removal.token_lost", item_id=removal.item_id)
             parted[key] = parting
         entry = removal.finished(parted[key], now=self.clock.now())
         self.removals.finish(removal, expected=version, audit=entry)

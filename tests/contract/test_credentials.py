@@ -45,7 +45,7 @@ def _fake() -> Ports:
 
 
 def _in(removal: Removal) -> Any:
-    return removal.model_dump(include={"access_token", "due_at", "item_id"})
+    return removal.model_dump(include={"access_token", "token_settles_at", "due_at", "item_id"})
 
 
 def _firestore(client: Any) -> Ports:
@@ -178,8 +178,8 @@ def test_a_token_is_buried_only_where_there_is_a_tombstone(ports: Ports, name: s
     connection, loaded = ports.connections.find(name), ports.syncs.load(name)
     assert connection is not None
     assert loaded is not None
-    removal = Removal.of(connection, token=OLD, reason=RemovalReason.USER, now=NOW)
+    removal = Removal.of(connection, token=None, reason=RemovalReason.USER, now=NOW).with_token(OLD, settles_at=NOW)
     ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(removal=removal))
     ports.credentials.bury(name, NEW, now=NEVER)
-    left = {"access_token": NEW.model_dump(), "due_at": NEVER, "item_id": f"item-{name}"}
+    left = {"access_token": NEW.model_dump(), "token_settles_at": None, "due_at": NEVER, "item_id": f"item-{name}"}
     assert ports.buried(name) == left

@@ -232,7 +232,9 @@ def test_a_rotation_at_any_moment_of_a_removal_leaves_no_item() -> None:
         assert removed_at_last(world), f"{number}: {world.calls.log[number]}"
 
 
-def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(world: World, item: FakeItem) -> None:
+def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(
+    world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
+) -> None:
     began = world.clock.now()
 
     def killed_then_removed(name: str) -> None:
@@ -248,7 +250,8 @@ def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(world: Wo
     assert world.store.tombstones["1"].due_at - began > timedelta(minutes=5)
     world.clean_up()
     assert world.left_of("1") == []
-    assert world.store.audit[ALICE][-1].details["item"] == "unknown", "nobody has its token any more"
+    assert world.store.audit[ALICE][-1].details["item"] == "lost", "nobody has its token any more"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
 
 
 # -- the user takes the permission away, at Plaid --
