@@ -27,7 +27,7 @@ ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 NO_LIFE = 12.0  # seconds; a run that lives shows it every 5 at least
 SYNC = "/transactions/sync"
-_CONNECTING = threading.Semaphore(3)  # the emulator starts a process for each call at once, and gives up on slow ones
+_CONNECTING = threading.Semaphore(1)  # the emulator starts a process for each call at once, and gives up on slow ones
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
 
 

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
 ]
 
-CONNECTIONS, SYNCS, KILLS = (20, 200, 60) if SOAK else (3, 6, 2)
+CONNECTIONS, SYNCS, KILLS = (8, 200, 60) if SOAK else (3, 6, 2)
 ROWS = (1_500, 3_000) if SOAK else (1_500, 1_800)
 MOST_CHANGES = 2_000 if SOAK else 1_200
 PAGE_SECONDS = 0.3  # a page takes as long as it does at Plaid, so that a kill may come between two
