@@ -78,8 +78,9 @@ class Exchange:
         if held.intent.answer is not None:
             return self._answered_before(held)
         resumed = held.intent.access_token is not None
-        token = self._opened(held) if resumed else self._exchanged(held, linked)
+        token = None if resumed else self._exchanged(held, linked)
         try:
+            token = token or self._opened(held)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked)
         except BankError as error:

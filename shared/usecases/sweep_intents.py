@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
-from shared.domain.errors import BankError, Conflict
+from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.link import usable_language
 from shared.domain.notification import NotificationKind, notification
@@ -64,7 +64,11 @@ class _Sweep:
         except Conflict:
             return "left to its caller"
         except BankError as error:
-            log.warning("intent.postponed", intent_id=intent.intent_id, code=error.code)
+            passes = isinstance(error, Unavailable) or (
+                isinstance(error, ProviderError) and error.fault is Fault.TRANSIENT
+            )
+            report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
+            report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
         except Exception:  # noqa: BLE001 (one exchange's trouble must not stop all others)
             log.exception("intent.skipped", intent_id=intent.intent_id)
         self._postpone(intent)

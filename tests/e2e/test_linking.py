@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
-from emulators.client import User, decode_fields
+from emulators.client import User, decode_fields, sign_up
 from emulators.environment import scheduled_url
 from tests.e2e.bank import Bank, wait_until
 from tests.firestore_rest import Json
@@ -29,6 +30,27 @@ def fault(bank: Bank, **rule: object) -> Iterator[None]:
         yield
     finally:
         bank.control("DELETE", "faults")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm(bank: Bank) -> None:
+    """Workers take their time to start, ten at once above all, and that is not what these tests are about."""
+    somebody = sign_up(bank.http, bank.stack.ports)
+
+    def refused(_: int) -> bool:
+        with suppress(httpx.TimeoutException):
+            return bank.rest("POST", "set_access_token", somebody, json={}).status_code == 400
+        return False
+
+    def scheduled(name: str) -> bool:
+        with suppress(httpx.TimeoutException):
+            return bank.http.post(scheduled_url(bank.stack.ports, name)).is_success
+        return False
+
+    for name in ("schedule_syncs", "monitor_connections"):
+        wait_until(name, lambda name=name: scheduled(name), within=300)  # type: ignore[misc]
+    with ThreadPoolExecutor(10) as apps:
+        wait_until("ten workers", lambda: all(apps.map(refused, range(10))), within=300)
 
 
 def newest_item(bank: Bank) -> Json:
@@ -55,7 +77,10 @@ def listed(bank: Bank, collection: str) -> list[Json]:
 def exchanged_until_answered(bank: Bank, user: User, public_token: str) -> httpx.Response:
     """As an app does: again while it is told to."""
     for _ in range(60):
-        answer = bank.exchange(user, public_token)
+        try:
+            answer = bank.exchange(user, public_token)
+        except httpx.TimeoutException:  # a machine that is at its limit
+            continue
         if answer.status_code < 500:
             return answer
         if answer.text:  # else it is the emulator's: its workers hang up now and then
@@ -69,7 +94,8 @@ def test_ten_exchanges_of_one_token_at_once_make_one_item_and_one_connection(ban
     before = len(bank.control("GET", "items")["items"])
     with ThreadPoolExecutor(10) as apps:
         answers = list(apps.map(lambda _: exchanged_until_answered(bank, user, public_token), range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    assert sum(answer.status_code == 201 for answer in answers) <= 1
     assert [answer.json() for answer in answers] == [answers[0].json()] * 10
     assert len(bank.traces(user)["bank_connections"]) == 1
     assert bank.open_intents(user) == []
@@ -94,7 +120,7 @@ def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank,
     tokens = [bank.public_token(webhook=False) for _ in range(5)]
     with ThreadPoolExecutor(5) as apps:
         answers = list(apps.map(lambda token: exchanged_until_answered(bank, user, token), tokens))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 4
+    assert sum(answer.status_code in (200, 201) for answer in answers) == 1
     (connection,) = bank.traces(user)["bank_connections"]
     refused = [answer.json()["error"]["details"]["connection_id"] for answer in answers if answer.status_code == 409]
     assert refused == [connection["connection_id"]] * 4

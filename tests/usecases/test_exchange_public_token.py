@@ -416,6 +416,25 @@ def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: Wor
     assert len(world.store.connections) == 1
 
 
+def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 3
+    with pytest.raises(Crash):
+        exchange(world)
+    world.calls.crash_after = None
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+
+    def down(name: str) -> None:
+        if name == "vault.open":
+            world.calls.before = None
+            raise problem(Fault.TRANSIENT, "KMS_UNAVAILABLE")
+
+    world.calls.before = down
+    with pytest.raises(ProviderError):
+        exchange(world)
+    assert exchange(world).first
+
+
 def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
     world.bank.new_item()
     world.calls.crash_after = 3

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from shared.domain.audit import AuditAction
-from shared.domain.errors import AlreadyExists, InvalidArgument
+from shared.domain.errors import AlreadyExists, Fault, InvalidArgument
 from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
 from shared.usecases import sweep_intents as sweeping
 from shared.usecases.sweep_intents import Swept
-from tests.fakes import Crash
+from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, sweep, transient, tried, wrongs
 
@@ -263,6 +263,23 @@ def test_a_turn_ends_in_time_and_the_next_goes_on(world: World) -> None:
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     world.calls.before = lambda name: world.clock.move(timedelta(seconds=45 if name == "bank.remove" else 0))
     assert [sweep(world).removed for _ in range(3)] == [3, 3, 0]
+
+
+@pytest.mark.parametrize(("fault", "level"), [(Fault.TRANSIENT, "WARNING"), (Fault.CONFIGURATION, "ERROR")])
+def test_an_item_that_nobody_can_remove_is_an_operators_matter(
+    world: World, caplog: pytest.LogCaptureFixture, fault: Fault, level: str
+) -> None:
+    broken_off(world, STORED)
+    world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
+
+    def closed(name: str) -> None:
+        if name == "vault.open":
+            raise problem(fault, "A_CODE")
+
+    world.calls.before = closed
+    assert sweep(world) == Swept(postponed=1)
+    (line,) = (r for r in caplog.records if r.getMessage() == "intent.postponed")
+    assert line.levelname == level
 
 
 def test_an_item_that_is_gone_already_counts_as_removed(world: World) -> None:
