@@ -30,7 +30,9 @@ def _rotations() -> None:
 
 
 def _removals() -> None:
-    sweep_removals(removals=container.removals(), tasks=container.tasks(), clock=container.clock())
+    sweep_removals(
+        removals=container.removals(), erasures=container.erasures(), tasks=container.tasks(), clock=container.clock()
+    )
 
 
 def _intents() -> None:

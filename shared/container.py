@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
     from shared.adapters.cloud_tasks import CloudTasksQueue
+    from shared.adapters.firebase_auth import FirebaseCallers
     from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
+    from shared.usecases.erase_user import Eraser
     from shared.usecases.handle_webhook import WebhookHandler
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
@@ -60,11 +62,20 @@ def clock() -> ports.Clock:
 
 
 @once
-def callers() -> ports.Callers:
-    """Firebase Auth."""
+def _auth() -> "FirebaseCallers":
     from shared.adapters.firebase_auth import FirebaseCallers
 
     return FirebaseCallers(project=settings().project)
+
+
+def callers() -> ports.Callers:
+    """Firebase Auth: who calls."""
+    return _auth()
+
+
+def owners() -> ports.Owners:
+    """Firebase Auth: who is there still."""
+    return _auth()
 
 
 @once
@@ -177,6 +188,14 @@ def remains() -> ports.Remains:
 
 
 @once
+def erasures() -> ports.Erasures:
+    """Users whose bank data is being erased."""
+    from shared.adapters.firestore_erasures import FirestoreErasures
+
+    return FirestoreErasures(firestore_client(), audit=_audit())
+
+
+@once
 def institutions() -> ports.Institutions:
     """The shared cache of institutions."""
     from shared.adapters.firestore_institutions import FirestoreInstitutions
@@ -262,7 +281,32 @@ def item_remover() -> "ItemRemover":
     """Removes what connections left behind."""
     from shared.usecases.remove_item import ItemRemover
 
-    return ItemRemover(removals=removals(), remains=remains(), bank=bank(), vault=vault(), clock=clock())
+    return ItemRemover(
+        removals=removals(),
+        remains=remains(),
+        erasures=erasures(),
+        tasks=tasks(),
+        bank=bank(),
+        vault=vault(),
+        clock=clock(),
+    )
+
+
+@once
+def eraser() -> "Eraser":
+    """Erases users' bank data."""
+    from shared.usecases.erase_user import Eraser
+
+    return Eraser(
+        connections=connections(),
+        intents=intents(),
+        removals=removals(),
+        remains=remains(),
+        erasures=erasures(),
+        owners=owners(),
+        tasks=tasks(),
+        clock=clock(),
+    )
 
 
 @once
@@ -303,7 +347,7 @@ def connections_monitor() -> "ConnectionsMonitor":
     """Looks at every connection, once a day."""
     from shared.usecases.monitor_connections import ConnectionsMonitor
 
-    return ConnectionsMonitor(connections=connections(), tasks=tasks(), clock=clock(), erase_gone=lambda _: None)
+    return ConnectionsMonitor(connections=connections(), tasks=tasks(), clock=clock(), erase_gone=eraser().gone)
 
 
 def for_welcome() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import KeptToken
+from shared.domain.erasure import Erasure
 from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult
@@ -146,6 +147,7 @@ class TaskFunction(StrEnum):
     CHECK_ITEM = "checkitem"
     CHECK_ITEMS = "checkitems"
     REMOVE_ITEM = "removeitem"
+    ERASE_DATA = "erasedata"
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
     EXCHANGE_LINK = "exchangelink"
 
@@ -167,6 +169,7 @@ class Connections(Protocol):
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
     def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """Ids of connections and of their owners, in the order of the former, beginning after one."""
 
@@ -254,6 +257,8 @@ class Intents(Protocol):
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
         """The intents that the sweep must look at, longest due first."""
+
+    def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +395,13 @@ class Removals(Protocol):
                 this user came first.
         """
 
+    def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
+        """Moves the token of an exchange that became no connection into a tombstone; its intent goes.
+
+        Raises:
+            Conflict: The intent changed, or another audit entry of this user came first.
+        """
+
     def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
         """Moves the credentials, if there are any, into the tombstone.
 
@@ -400,6 +412,8 @@ class Removals(Protocol):
     def find(self, connection_id: str) -> tuple[Removal, Version] | None: ...  # noqa: D102
     def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
         """What the schedule must see to, longest due first."""
+
+    def of_user(self, app_user_id: str) -> list[Removal]: ...  # noqa: D102
 
     def update(self, removal: Removal, *, expected: Version) -> Version:
         """Writes the tombstone if it is unchanged.
@@ -417,10 +431,53 @@ class Removals(Protocol):
 
 
 class Remains(Protocol):
-    """What connections leave behind."""
+    """What connections and their users leave behind; deleted in bounded steps, and again if that was broken off."""
 
     def purge(self, removal: Removal) -> None:
-        """Deletes all of it, in bounded steps, but for what is to tell the user. Broken off, it is called again."""
+        """Deletes all that belongs to a connection, but what is to tell its user why it went, where that is kept."""
+
+    def purge_user(self, app_user_id: str, *, before: datetime) -> None:
+        """Deletes what a user has besides connections and exchanges, as far as it was there at that moment."""
+
+
+class Erasures(Protocol):
+    """Users whose bank data is being erased."""
+
+    def begin(self, erasure: Erasure, *, audit: AuditEntry) -> Erasure:
+        """Stores an erasure, with its entry; or extends the one that is under way. Returns what is stored.
+
+        Raises:
+            Conflict: Somebody else did so in this moment, or another audit entry of this user came first.
+        """
+
+    def find(self, app_user_id: str) -> tuple[Erasure, Version] | None: ...  # noqa: D102
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Erasure, Version]]:
+        """What the schedule must see to, longest due first."""
+
+    def update(self, erasure: Erasure, *, expected: Version) -> Version:
+        """Writes it if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone.
+        """
+
+    def finish(self, erasure: Erasure, *, expected: Version, audit: AuditEntry) -> None:
+        """Deletes it if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone, or another audit entry of this user came first.
+        """
+
+
+class Owners(Protocol):
+    """Who of the users is there still."""
+
+    def gone(self, app_user_ids: Sequence[str]) -> set[str]:
+        """Those whom Firebase Auth says it does not know. Disabled users are known.
+
+        Raises:
+            Unavailable: It could not be asked about all of them.
+        """
 
 
 class Institutions(Protocol):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shared.domain.audit import AuditEntry
 from shared.domain.credentials import BROKEN_OFF_AFTER
-from shared.domain.errors import Conflict
+from shared.domain.erasure import Erasure
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.ports import Version
 from tests.fakes import FakeStore
@@ -66,6 +69,20 @@ class FakeRemovals:
         settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
         return removal.with_token(kept.token, settles_at=settles_at)
 
+    def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
+        def call() -> None:
+            held = self.store.intents.get(intent[0].intent_id)
+            if held is None or held[1] != intent[1] or removal.connection_id in self.store.tombstones:
+                raise Conflict
+            del self.store.intents[intent[0].intent_id]
+            self.store.put_tombstone(removal)
+            self.store._append([audit])
+
+        self.store.calls.around("removals.begin_exchange", call)
+
+    def of_user(self, app_user_id: str) -> list[Removal]:
+        return [r for r in self.store.tombstones.values() if r.app_user_id == app_user_id]
+
     def find(self, connection_id: str) -> tuple[Removal, Version] | None:
         def call() -> tuple[Removal, Version] | None:
             found = self.store.tombstones.get(connection_id)
@@ -116,7 +133,20 @@ class FakeRemains:
         self._step(lambda: self._drop(store.notifications, lambda told: told.connection_id == connection_id))
         self._step(lambda: self._drop(store.deliveries, lambda kept: kept.connection_id == connection_id))
         self._step(lambda: self._drop(store.intents, lambda kept: self._answered(kept[0], connection_id)))
-        self._step(lambda: self._drop_guard(removal))
+        self._step(lambda: self._drop_guard(removal.app_user_id, removal.institution_id))
+
+    def purge_user(self, app_user_id: str, *, before: datetime) -> None:
+        """The fake has no users' collections: whose a notification is, its connection tells."""
+        store = self.store
+        owned = {c.connection_id for c in store.connections.values() if c.app_user_id != app_user_id}
+        self._step(
+            lambda: self._drop(
+                store.notifications, lambda told: told.created_at <= before and told.connection_id not in owned
+            )
+        )
+        for (owner, institution_id), _ in list(store.guards.items()):
+            if owner == app_user_id:
+                self._step(partial(self._drop_guard, owner, institution_id))
 
     def _step(self, call: Callable[[], object]) -> None:
         self.store.calls.around("remains.delete", call)
@@ -130,8 +160,8 @@ class FakeRemains:
         named = connection_id in (answer.get("connection_id"), answer.get("duplicate_of"))
         return named and intent.access_token is None
 
-    def _drop_guard(self, removal: Removal) -> None:
-        key = (removal.app_user_id, removal.institution_id)
+    def _drop_guard(self, app_user_id: str, institution_id: str | None) -> None:
+        key = (app_user_id, institution_id)
         left = [c for c in self.store.connections.values() if (c.app_user_id, c.institution_id) == key]
         if not left:
             self.store.guards.pop(key, None)
@@ -140,3 +170,65 @@ class FakeRemains:
         connection = self.store.connections.get(connection_id)
         if connection is not None:
             self.store.connections[connection_id] = connection.model_copy(update={"account_ids": ()})
+
+
+class FakeErasures:
+    """The port `Erasures`."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+        self.kept: dict[str, tuple[Erasure, Version]] = {}
+
+    def begin(self, erasure: Erasure, *, audit: AuditEntry) -> Erasure:
+        def call() -> Erasure:
+            found = self.kept.get(erasure.app_user_id)
+            if found is None:
+                self.store._append([audit])
+            begun = found[0].extended(erasure) if found else erasure
+            self._put(begun)
+            return begun
+
+        return self.store.calls.around("erasures.begin", call)  # type: ignore[no-any-return]
+
+    def find(self, app_user_id: str) -> tuple[Erasure, Version] | None:
+        return self.store.calls.around("erasures.find", lambda: self.kept.get(app_user_id))  # type: ignore[no-any-return]
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Erasure, Version]]:
+        late = [kept for kept in self.kept.values() if kept[0].due_at <= now]
+        return sorted(late, key=lambda kept: kept[0].due_at)[:limit]
+
+    def update(self, erasure: Erasure, *, expected: Version) -> Version:
+        def call() -> Version:
+            self._must_be(erasure.app_user_id, expected)
+            return self._put(erasure)
+
+        return self.store.calls.around("erasures.update", call)
+
+    def finish(self, erasure: Erasure, *, expected: Version, audit: AuditEntry) -> None:
+        def call() -> None:
+            self._must_be(erasure.app_user_id, expected)
+            del self.kept[erasure.app_user_id]
+            self.store._append([audit])
+
+        self.store.calls.around("erasures.finish", call)
+
+    def _put(self, erasure: Erasure) -> Version:
+        self.kept[erasure.app_user_id] = (erasure, next(self.store._versions))
+        return self.kept[erasure.app_user_id][1]
+
+    def _must_be(self, app_user_id: str, version: Version) -> None:
+        if self.kept.get(app_user_id, (None, None))[1] != version:
+            raise Conflict
+
+
+class FakeOwners:
+    """The port `Owners`."""
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+        self.down = False
+
+    def gone(self, app_user_ids: Sequence[str]) -> set[str]:
+        if self.down:
+            raise Unavailable("users cannot be looked up right now", code="auth_unavailable")
+        return self.missing & set(app_user_ids)

@@ -479,6 +479,9 @@ class FakeStore:
         ids = sorted(i for i in self.connections if after is None or i > after)[:limit]
         return [(i, self.connections[i].app_user_id) for i in ids]
 
+    def owned_by(self, app_user_id: str) -> list[BankConnection]:
+        return [c for c in self.connections.values() if c.app_user_id == app_user_id]
+
     def accounts_of(self, connection_id: str) -> list[Account]:
         def call() -> list[Account]:
             return list(self.account_rows.get(connection_id, {}).values())
@@ -504,7 +507,10 @@ class FakeStore:
             key = (connection.app_user_id, connection.institution_id)
             if connection.institution_id is not None and self.guards.get(key) != guard:
                 raise Conflict
-            if self.intents[intent.intent_id][1] != expected or connection.connection_id in self.connections:
+            if (
+                self.intents.get(intent.intent_id, (None, None))[1] != expected
+                or connection.connection_id in self.connections
+            ):
                 raise Conflict
             self.intents[intent.intent_id] = (intent, next(self._versions))
             self._append([audit])
@@ -800,6 +806,9 @@ class FakeIntents:
     def _put(self, intent: Intent) -> Version:
         self.store.intents[intent.intent_id] = (intent, next(self.store._versions))
         return self.store.intents[intent.intent_id][1]
+
+    def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
+        return [held for held in self.store.intents.values() if held[0].app_user_id == app_user_id]
 
 
 class FakeInstitutions:

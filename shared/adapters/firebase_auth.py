@@ -1,18 +1,23 @@
-"""Who calls: Firebase's word on an ID token.
+"""Who calls, and who is there still: Firebase's word on an ID token, and on users.
 
-https://firebase.google.com/docs/auth/admin/verify-id-tokens and /manage-sessions (revocation)
+https://firebase.google.com/docs/auth/admin/verify-id-tokens, /manage-sessions (revocation) and /manage-users
 """
 
 import threading
+from collections.abc import Sequence
 
 import firebase_admin
 from firebase_admin import auth, exceptions
+from google.auth.exceptions import GoogleAuthError
 
 from shared.domain.errors import Unauthenticated, Unavailable
 
+USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
+LONGEST_UID = 128
+
 
 class FirebaseCallers:
-    """The port `Callers`."""
+    """The ports `Callers` and `Owners`."""
 
     def __init__(self, *, project: str) -> None:
         self._project = project
@@ -41,6 +46,23 @@ class FirebaseCallers:
         if "/" in uid:
             raise _refused("this user's id cannot name a document", "uid_unusable")
         return uid
+
+    def gone(self, app_user_ids: Sequence[str]) -> set[str]:
+        """One call for each hundred users.
+
+        Raises:
+            Unavailable: Firebase did not answer.
+        """
+        usable = [uid for uid in app_user_ids if 0 < len(uid) <= LONGEST_UID]
+        gone: set[str] = set()
+        for start in range(0, len(usable), USERS_AT_ONCE):
+            asked = [auth.UidIdentifier(uid) for uid in usable[start : start + USERS_AT_ONCE]]
+            try:
+                answer = auth.get_users(asked, app=self._firebase())
+            except (exceptions.FirebaseError, ValueError, GoogleAuthError):
+                raise Unavailable("users cannot be looked up right now", code="auth_unavailable") from None
+            gone |= {identifier.uid for identifier in answer.not_found}
+        return gone
 
     def _firebase(self) -> firebase_admin.App:
         with self._lock:

@@ -64,6 +64,11 @@ class FirestoreConnections:
         )
         return [c for c in map(_connection, query.stream()) if c is not None]
 
+    def owned_by(self, app_user_id: str) -> list[BankConnection]:
+        """One query."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [c for c in map(_connection, query.stream()) if c is not None]
+
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """One query; reads two fields of what it returns."""
         query = self._client.collection(CONNECTIONS).select(["app_user_id"]).order_by("__name__").limit(limit)

@@ -86,6 +86,11 @@ class FirestoreIntents:
                 log.error("exchange_intent.unreadable", intent_id=snapshot.id)
         return found
 
+    def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
+        """One query; a user has few, for days."""
+        query = self._client.collection(INTENTS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [(_intent(snapshot.to_dict() or {}), version_of(snapshot)) for snapshot in query.stream()]
+
 
 def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> None:
     """Writes an intent: a new one where nothing is expected."""

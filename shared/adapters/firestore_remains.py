@@ -1,16 +1,20 @@
 """What connections leave behind in Firestore, and how it goes: in commits of a few hundred documents, any number."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch, version_of
-from shared.adapters.firestore_connections import guard_path
+from shared.adapters.firestore_connections import GUARDS, guard_path
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import INBOX
 from shared.adapters.firestore_intents import INTENTS
-from shared.adapters.firestore_links import RESULTS
+from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT
+from shared.adapters.firestore_links import KEPT as LINKS_KEPT
+from shared.adapters.firestore_links import RESULTS, SESSIONS
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, TRANSACTIONS
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
@@ -44,7 +48,32 @@ class FirestoreRemains:
         self._delete_found(self._client.collection(INBOX).where(filter=about_it))
         self._delete_found(self._client.collection(RESULTS).where(filter=about_it))
         self._delete_answers(removal)
-        self._delete_guard(removal)
+        if removal.institution_id is not None:
+            guard = guard_path(removal.app_user_id, removal.institution_id)
+            self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
+
+    def purge_user(self, app_user_id: str, *, before: datetime) -> None:
+        """A few queries, and one commit for each 400 documents."""
+        told = self._client.collection("users", app_user_id, NOTIFICATIONS)
+        self._delete_found(told.where(filter=FieldFilter("created_at", "<=", before)), order_by="created_at")
+        theirs = FieldFilter("app_user_id", "==", app_user_id)
+        for collection, kept in ((SESSIONS, LINKS_KEPT), (RESULTS, LINKS_KEPT)):
+            for snapshot in self._client.collection(collection).where(filter=theirs).stream():
+                if (snapshot.get("expires_at") - kept) <= before:
+                    self._delete_unchanged(snapshot)
+        for snapshot in self._named_after(LIMITS, app_user_id):
+            if snapshot.get("expires_at") - LIMITS_KEPT <= before:
+                self._delete_unchanged(snapshot)
+        for snapshot in self._named_after(GUARDS, app_user_id):
+            self._delete_guard(snapshot.reference, app_user_id, unquote(snapshot.id.rpartition(":")[2]))
+
+    def _named_after(self, collection: str, app_user_id: str) -> list[Any]:
+        """Documents named `{uid}:{something}`; an uid may have colons of its own."""
+        documents = self._client.collection(collection)
+        first, last = documents.document(f"{app_user_id}:"), documents.document(f"{app_user_id};")
+        query = documents.where(filter=FieldFilter("__name__", ">=", first))
+        found = query.where(filter=FieldFilter("__name__", "<", last)).stream()
+        return [snapshot for snapshot in found if snapshot.id.rpartition(":")[0] == app_user_id]
 
     def _delete_answers(self, removal: Removal) -> None:
         """What was answered for the public tokens of this connection; one that holds an access token stays."""
@@ -57,15 +86,13 @@ class FirestoreRemains:
             if fields.get("access_token") is None:
                 self._delete_unchanged(snapshot)
 
-    def _delete_guard(self, removal: Removal) -> None:
+    def _delete_guard(self, document: Any, app_user_id: str, institution_id: str) -> None:
         """The guard, unless it guards another connection of this user to this institution."""
-        if removal.institution_id is None:
-            return
-        guard = self._client.document(guard_path(removal.app_user_id, removal.institution_id)).get()
+        guard = document.get()
         others = (
             self._client.collection(CONNECTIONS)
-            .where(filter=FieldFilter("app_user_id", "==", removal.app_user_id))
-            .where(filter=FieldFilter("institution_id", "==", removal.institution_id))
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("institution_id", "==", institution_id))
             .limit(1)
         )
         # The guard was read first: a connection that is made after the look at the others has changed it.
@@ -88,17 +115,17 @@ class FirestoreRemains:
         except Conflict:  # somebody works with it
             return
 
-    def _delete_found(self, query: Any) -> None:
+    def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
         """Deletes all that a query finds, and looks again from the beginning until it finds nothing."""
-        last = None
+        ordered = query.order_by(order_by) if order_by else query.order_by("__name__")
+        page, last = ordered.select([order_by or "__name__"]).limit(DELETES_AT_ONCE), None
         while True:
-            page = query.select(["__name__"]).order_by("__name__").limit(DELETES_AT_ONCE)
-            found = list((page.start_after({"__name__": last}) if last is not None else page).stream())
+            found = list((page.start_after(last) if last is not None else page).stream())
             if not found and last is None:
                 return
             self._delete([snapshot.reference.path for snapshot in found])
             # Going on behind what was deleted spares the store from walking over it again and again.
-            last = found[-1].reference if len(found) == DELETES_AT_ONCE else None
+            last = found[-1] if len(found) == DELETES_AT_ONCE else None
 
     def _delete(self, paths: Sequence[str]) -> None:
         """One commit, or two of half the size if the store finds it too large."""

@@ -14,10 +14,12 @@ from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, kept_in
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES
 from shared.adapters.firestore_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain.audit import AuditEntry
 from shared.domain.credentials import BROKEN_OFF_AFTER
+from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.log import log
 from shared.ports import Version
@@ -52,6 +54,14 @@ class FirestoreRemovals:
         batch.commit()
         return removal
 
+    def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        create_removal(batch, removal)
+        batch.delete(f"{INTENTS}/{intent[0].intent_id}", expected=intent[1])
+        self._audit.append(batch, [audit])
+        batch.commit()
+
     def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
         """One read, and one commit if there are any."""
         batch = Batch(self._client)
@@ -76,6 +86,11 @@ class FirestoreRemovals:
             except ValidationError:
                 log.error("removal.unreadable", connection_id=snapshot.id)
         return found
+
+    def of_user(self, app_user_id: str) -> list[Removal]:
+        """One query."""
+        query = self._client.collection(REMOVALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [removal_in(snapshot) for snapshot in query.stream()]
 
     def update(self, removal: Removal, *, expected: Version) -> Version:
         """One commit."""

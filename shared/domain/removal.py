@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.exchange import Intent
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 TRIES_IN_A_ROW = 3  # seconds apart, before it is left to the schedule
@@ -83,6 +84,19 @@ class Removal(BaseModel):
             institution_id=connection.institution_id,
             access_token=token,
             reason=reason,
+            created_at=now,
+            due_at=now + TASK_GRACE,
+        )
+
+    @classmethod
+    def of_exchange(cls, intent: Intent, *, now: datetime) -> Self:
+        """The removal of an item that was exchanged, and never became a connection."""
+        return cls(
+            connection_id=intent.connection_id,
+            app_user_id=intent.app_user_id,
+            item_id=intent.item_id or "",
+            access_token=intent.access_token,
+            reason=RemovalReason.DUPLICATE if intent.duplicate else RemovalReason.ABANDONED,
             created_at=now,
             due_at=now + TASK_GRACE,
         )

@@ -10,7 +10,8 @@ from datetime import timedelta
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.removal import TRIES_IN_A_ROW, Parting, Removal
 from shared.log import log
-from shared.ports import Bank, Clock, Remains, Removals, Vault, Version
+from shared.ports import Bank, Clock, Erasures, Remains, Removals, Tasks, Vault, Version
+from shared.usecases.enqueue import enqueue_erasure
 
 MAX_TRIES = 20  # of a compare-and-set against the schedule, a rotation, and other audit entries of the user
 
@@ -21,6 +22,8 @@ class ItemRemover:
 
     removals: Removals
     remains: Remains
+    erasures: Erasures
+    tasks: Tasks
     bank: Bank
     vault: Vault
     clock: Clock
@@ -70,6 +73,8 @@ class ItemRemover:
         entry = removal.finished(parted[key], now=self.clock.now())
         self.removals.finish(removal, expected=version, audit=entry)
         log.info("removal.done", reason=removal.reason, item=parted[key])
+        if self.erasures.find(removal.app_user_id) is not None:
+            enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)  # it may be the last one
 
     def _part(self, removal: Removal) -> Parting:
         """Removes the item at Plaid.

@@ -1,17 +1,17 @@
-"""Removals that did not come to their end: Plaid was down, a task was lost, a process died."""
+"""Removals and erasures that did not come to their end: Plaid was down, a task was lost, a process died."""
 
 from shared.domain.errors import Conflict
 from shared.log import log
-from shared.ports import Clock, Removals, Tasks
-from shared.usecases.enqueue import enqueue_removal
+from shared.ports import Clock, Erasures, Removals, Tasks
+from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
 
 PAGE = 300
 MAX_PAGES = 100
 
 
-def sweep_removals(*, removals: Removals, tasks: Tasks, clock: Clock) -> int:
+def sweep_removals(*, removals: Removals, erasures: Erasures, tasks: Tasks, clock: Clock) -> int:
     """Enqueues them again, as far as they are due. Returns how many."""
-    started, enqueued = clock.now(), 0
+    enqueued, started = 0, clock.now()
     for _ in range(MAX_PAGES):
         moved = 0
         for removal, version in removals.due(started, limit=PAGE):
@@ -22,6 +22,15 @@ def sweep_removals(*, removals: Removals, tasks: Tasks, clock: Clock) -> int:
                 continue  # somebody goes on with it
             moved += 1
             enqueued += enqueue_removal(tasks, queued)
+        for erasure, version in erasures.due(started, limit=PAGE):
+            waiting = erasure.queued(now=clock.now())
+            try:
+                erasures.update(waiting, expected=version)
+            except Conflict:
+                continue
+            moved += 1
+            turn = str(int(waiting.due_at.timestamp() * 1000))
+            enqueued += enqueue_erasure(tasks, erasure.app_user_id, turn=turn)
         if not moved:
             break
     if enqueued:

@@ -91,6 +91,9 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     told = endpoints["on_notification_created"]["eventTrigger"]
     assert told["eventType"] == "google.cloud.firestore.document.v1.created"
     assert told["eventFilterPathPatterns"] == {"document": "users/{uid}/bank_notifications/{notification_id}"}
+    deleted = endpoints["on_user_deleted"]["eventTrigger"]
+    assert deleted["eventType"] == "google.cloud.firestore.document.v1.deleted"
+    assert deleted["eventFilterPathPatterns"] == {"document": "users/{uid}"}
     assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
     assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "every 24 hours"
     queue = endpoints["synctransactions"]["taskQueueTrigger"]

@@ -3,93 +3,34 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from emulators.stack import Stack
 from shared.adapters import firestore_remains
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_inbox import FirestoreInbox
-from shared.adapters.firestore_intents import FirestoreIntents
-from shared.adapters.firestore_remains import FirestoreRemains
-from shared.adapters.firestore_removals import FirestoreRemovals
-from shared.adapters.firestore_syncs import FirestoreSyncs
-from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
-from shared.domain.notification import NotificationKind, notification
 from shared.domain.removal import Parting, Removal, RemovalReason
-from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Delivery, Handover, Inbox, Intents, Remains, Removals, Syncs, Writes
-from tests.fake_removals import FakeRemains, FakeRemovals
-from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
+from shared.ports import Delivery, Writes
+from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, firestore
+from tests.fakes import account, row
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-TOKEN = SealedToken(ciphertext="c", key_id="k")
 NEWER = SealedToken(ciphertext="newer", key_id="k")
-
-
-@dataclass
-class Ports:
-    removals: Removals
-    remains: Remains
-    connections: Connections
-    syncs: Syncs
-    intents: Intents
-    inbox: Inbox
-    replace_token: Callable[[str, SealedToken], object]
-    notified: Callable[[str], int]
-    audited: Callable[[str], list[str]]
-
-
-def _fake() -> Ports:
-    store = FakeStore()
-    return Ports(
-        FakeRemovals(store),
-        FakeRemains(store),
-        store,
-        store,
-        FakeIntents(store),
-        FakeInbox(store),
-        lambda connection_id, token: store.put_kept(store.kept[connection_id][0].replaced(token, now=NOW)),
-        lambda uid: len(store.notifications),
-        lambda uid: [str(entry.action) for entry in store.audit[uid]],
-    )
-
-
-def _firestore(client: Any) -> Ports:
-    audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
-
-    def entries(uid: str) -> list[str]:
-        found = client.collection("bank_audit", uid, "bank_audit_entries").order_by("seq").stream()
-        return [entry.get("action") for entry in found]
-
-    return Ports(
-        FirestoreRemovals(client, audit=audit),
-        FirestoreRemains(client),
-        FirestoreConnections(client, audit=audit),
-        FirestoreSyncs(client, audit=audit),
-        FirestoreIntents(client, audit=audit),
-        FirestoreInbox(client),
-        lambda connection_id, token: client.document("bank_credentials", connection_id).update(token.model_dump()),
-        lambda uid: len(list(client.collection("users", uid, "bank_notifications").stream())),
-        entries,
-    )
 
 
 @pytest.fixture(scope="module")
 def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud import firestore
+    from google.cloud.firestore import Client
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = firestore.Client(project="demo-bank")
+        client = Client(project="demo-bank")
     yield client
     client.close()  # type: ignore[no-untyped-call]
 
@@ -97,61 +38,13 @@ def firestore_client(stack: Stack) -> Iterator[Any]:
 @pytest.fixture(params=["fake", "firestore"])
 def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ports:
     monkeypatch.setattr(firestore_remains, "DELETES_AT_ONCE", 3)
-    return _fake() if request.param == "fake" else _firestore(request.getfixturevalue("firestore_client"))
+    return fake() if request.param == "fake" else firestore(request.getfixturevalue("firestore_client"))
 
 
 @pytest.fixture
 def uid() -> str:
     """Somebody of their own: contract tests share one store."""
     return f"contract-{uuid.uuid4().hex[:12]}"
-
-
-def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "ins_1") -> BankConnection:
-    """A connection with something of everything."""
-    connection_id = f"{uid}{name}"
-    connection = BankConnection(
-        connection_id=connection_id,
-        app_user_id=uid,
-        institution_id=institution_id,
-        item_id=f"item-{connection_id}",
-        account_ids=("checking",),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    intent = Intent(f"intent-{connection_id}", uid, connection_id, NOW, "a")
-    _, version, _ = ports.intents.begin(intent)
-    state = SyncState.new(connection_id=connection_id, app_user_id=uid, now=NOW)
-    ports.connections.create(
-        connection,
-        token=TOKEN,
-        accounts=[account()],
-        state=state,
-        settles=(Intent(**{**_fields(intent), "answer": {"connection_id": connection_id}}), version),
-        audit=AuditEntry(app_user_id=uid, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW),
-        guard=ports.connections.guard(uid, institution_id=institution_id),
-    )
-    told = notification(
-        NotificationKind.FIRST_SYNC_DONE,
-        event_id=connection_id,
-        connection_id=connection_id,
-        bank=None,
-        language=None,
-        now=NOW,
-    )
-    writes = Writes(
-        upserts=tuple(row(f"t{n}") for n in range(8)),
-        notifications=(told,),
-        handover=Handover(removed=(), successors={}),
-    )
-    loaded = ports.syncs.load(connection_id)
-    assert loaded is not None
-    ports.syncs.save(state.claim(now=NOW, owner="me"), expected=loaded.version, writes=writes)
-    ports.inbox.record(Delivery(f"delivery-{connection_id}", {"x": 1}, NOW, connection_id, None))
-    return connection
-
-
-def _fields(intent: Intent) -> dict[str, Any]:
-    return {name: getattr(intent, name) for name in Intent.__dataclass_fields__}
 
 
 def of(connection: BankConnection, reason: RemovalReason = RemovalReason.USER, **changes: Any) -> Removal:
@@ -314,3 +207,32 @@ def test_a_delivery_is_forgotten_there_or_not(ports: Ports, uid: str) -> None:
     for _ in range(2):
         ports.inbox.forget(f"d-{uid}")
     assert ports.inbox.find(f"d-{uid}") is None
+
+
+def test_an_exchange_that_became_no_connection_leaves_its_token_in_a_tombstone(ports: Ports, uid: str) -> None:
+    intent = Intent(f"i-{uid}", uid, uid, NOW, "a", item_id="item", access_token=TOKEN)
+    held = ports.intents.begin(intent)[:2]
+    removal = Removal.of_exchange(intent, now=NOW)
+    intent = replace(intent, attempt="b")
+    newer = (intent, ports.intents.update(intent, expected=held[1]))
+    with pytest.raises(Conflict):
+        ports.removals.begin_exchange(removal, held, audit=removal.started(by=Actor.BACKEND))
+    assert ports.removals.find(uid) is None
+    ports.removals.begin_exchange(removal, newer, audit=removal.started(by=Actor.BACKEND))
+    assert found(ports, uid)[0] == removal
+    assert (removal.access_token, removal.reason) == (TOKEN, RemovalReason.ABANDONED)
+    assert ports.intents.find(intent.intent_id) is None
+    assert ports.intents.of_user(uid) == []
+    assert ports.audited(uid) == ["removal_started"]
+
+
+def test_removals_and_connections_are_found_by_their_user(ports: Ports, uid: str) -> None:
+    for name in ("a", "b"):
+        connect(ports, uid, name)
+    connect(ports, f"{uid}-other")
+    assert {c.connection_id for c in ports.connections.owned_by(uid)} == {f"{uid}a", f"{uid}b"}
+    assert {i.intent_id for i, _ in ports.intents.of_user(uid)} == {f"intent-{uid}a", f"intent-{uid}b"}
+    assert ports.removals.of_user(uid) == []
+    begun = begin(ports, ports.connections.owned_by(uid)[0])
+    assert ports.removals.of_user(uid) == [begun]
+    assert len(ports.connections.owned_by(uid)) == 1

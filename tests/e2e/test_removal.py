@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 import pytest
 
 from emulators.client import User, sign_up
+from emulators.ports import PROJECT
 from tests.e2e.bank import Bank, documents, wait_until
 from tests.e2e.traces import audit_of, traces_of
-from tests.firestore_rest import Json
+from tests.firestore_rest import BACKEND, Json
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -159,3 +160,82 @@ def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, li
     assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
     linked.remove()
     wait_until("it is gone, too", lambda: {p.split("/")[0] for p in linked.left()} <= {"bank_limits"}, within=60)
+
+
+# -- everything that somebody has --
+
+
+def many(bank: Bank, user: User, *, connections: int, rows: int) -> list[str]:
+    """Connections of one user, with everything in."""
+    made = []
+    for number in range(connections):
+        login = json.dumps({"transactions": rows, "seed": number})
+        made.append(bank.connect(user, username="user_generated", password=login)["connection_id"])
+    for connection_id in made:
+        bank.synced(user, connection_id)
+    return made
+
+
+def test_a_user_deletes_everything_and_may_link_again_at_once(bank: Bank, user: User) -> None:
+    made = many(bank, user, connections=2, rows=30)
+    items = [item["item_id"] for item in bank.items(user)]
+    bank.rest("GET", "connect", user)
+    answer = bank.rest("DELETE", "data", user)
+    assert (answer.status_code, answer.json()) == (202, {})
+    assert documents(bank.writer(user).query("bank_connections", owner=user.uid)) == []
+    wait_until("nothing is left", lambda: traces_of(bank, user, made) == [], within=60)
+    assert [bank.control("GET", f"items/{item}")["state"] for item in items] == ["removed"] * 2
+    trail = [entry["action"] for entry in audit_of(bank, user)]
+    assert trail.count("removal_done") == 2
+    assert (trail.count("erasure_started"), trail[-1]) == (1, "erasure_done")
+    [again] = many(bank, user, connections=1, rows=10)
+    assert bank.differences(user, again) == []
+
+
+def test_only_its_owner_deletes_and_by_delete_alone(bank: Bank, linked: Linked) -> None:
+    assert bank.rest("DELETE", "data", None).status_code == 401
+    for method in ("GET", "POST", "PUT", "PATCH"):
+        answer = bank.rest(method, "data", linked.user)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE")
+    other = sign_up(bank.http, bank.stack.ports)
+    assert bank.call("delete_bank_data", {}, other).json() == {"result": {}}
+    wait_until("it is over", lambda: traces_of(bank, other, []) == [], within=60)
+    assert bank.call("delete_bank_data", {"uid": linked.user.uid}, other).status_code == 400
+    assert bank.differences(linked.user, linked.connection_id) == []
+
+
+def test_a_user_whose_document_is_deleted_loses_the_bank_data_too(bank: Bank, linked: Linked) -> None:
+    document = f"users/{linked.user.uid}"
+    bank.writer(linked.user).create(document, {"language": "en"}).raise_for_status()
+    bank.backend.delete(document).raise_for_status()
+    wait_until("nothing is left", lambda: linked.left() == [], within=60)
+    assert linked.state_at_plaid() == "removed"
+
+
+def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank, linked: Linked) -> None:
+    stays = Linked.new(bank)
+    bank.synced(stays.user, stays.connection_id)
+    _forget_strangers(bank)
+    auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
+    deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
+    deleted.raise_for_status()
+    page = {"data": {"after": _before(linked.connection_id)}}
+    bank.http.post(bank.function_url("checkitems"), json=page)
+    wait_until("nothing is left", lambda: linked.left() == [], within=60)
+    assert linked.state_at_plaid() == "removed"
+    assert bank.differences(stays.user, stays.connection_id) == []
+
+
+def _forget_strangers(bank: Bank) -> None:
+    """Other tests leave connections of owners who never were: so many that nobody would believe they are all gone."""
+    auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}"
+    query = bank.http.post(f"{auth}/accounts:query", headers=BACKEND, json={}).raise_for_status().json()
+    known = {user["localId"] for user in query["userInfo"]}
+    for connection in documents(bank.backend.query("bank_connections")):
+        if connection["app_user_id"] not in known:
+            bank.backend.delete(f"bank_connections/{connection['connection_id']}").raise_for_status()
+
+
+def _before(connection_id: str) -> str:
+    """The id that comes just before, so that the page begins with this one."""
+    return f"{int(connection_id, 16) - 1:032x}"

@@ -21,6 +21,7 @@ from shared.domain.transaction import Transaction
 from shared.ports import TaskFunction
 from shared.usecases.ask_rotation import Rotations
 from shared.usecases.check_item import ItemCheck
+from shared.usecases.erase_user import Eraser
 from shared.usecases.record_status import StatusRecorder
 from shared.usecases.remove_connection import remove_connection
 from shared.usecases.remove_item import ItemRemover
@@ -28,7 +29,7 @@ from shared.usecases.rotate_token import TokenRotation
 from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sweep_removals import sweep_removals
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
-from tests.fake_removals import FakeRemains, FakeRemovals
+from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (
     Calls,
     Crash,
@@ -74,14 +75,29 @@ class World:
             recorder=self.recorder,
         )
         self.removals = FakeRemovals(self.store)
+        self.erasures = FakeErasures(self.store)
+        self.owners = FakeOwners()
+        remains = FakeRemains(self.store)
         self.remover = ItemRemover(
             removals=self.removals,
-            remains=FakeRemains(self.store),
+            remains=remains,
+            erasures=self.erasures,
+            tasks=self.queue,
             bank=self.bank,
             vault=self.vault,
             clock=self.clock,
         )
         self.intents = FakeIntents(self.store)
+        self.eraser = Eraser(
+            connections=self.store,
+            intents=self.intents,
+            removals=self.removals,
+            remains=remains,
+            erasures=self.erasures,
+            owners=self.owners,
+            tasks=self.queue,
+            clock=self.clock,
+        )
         self.rotations = Rotations(credentials=self.credentials, tasks=self.queue, clock=self.clock)
         self.rotation = TokenRotation(
             credentials=self.credentials,
@@ -145,7 +161,7 @@ class World:
 
     def tick(self) -> int:
         """Cloud Scheduler's turn."""
-        sweep_removals(removals=self.removals, tasks=self.queue, clock=self.clock)
+        sweep_removals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)
         return schedule_syncs(syncs=self.store, queue=self.queue, clock=self.clock)
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
@@ -160,13 +176,15 @@ class World:
         )
 
     def clean_up(self, *, turns: int = 60) -> None:
-        """Lets queue and schedule go on with removals until there are none."""
+        """Lets queue and schedule go on with removals and erasures until there are none."""
         for _ in range(turns):
             while self.queue.others:
                 function, payload = self.queue.others.pop(0)
                 if function == TaskFunction.REMOVE_ITEM:
                     self.deliver(partial(self.remover, payload["connection_id"]))
-            if not self.store.tombstones:
+                if function == TaskFunction.ERASE_DATA:
+                    self.deliver(partial(self.eraser, payload["app_user_id"]))
+            if not self.store.tombstones and not self.erasures.kept:
                 return
             self.clock.move(timedelta(minutes=15))
             self.tick()

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.errors import Fault
+from shared.domain.exchange import Intent
+from shared.domain.removal import RemovalReason
+from shared.domain.secret import Secret
 from shared.ports import Delivery
 from tests.fakes import Crash, problem
-from tests.usecases.conftest import World
+from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal_stories import revoked_error, rows, tell
 
 
@@ -102,3 +105,43 @@ def test_so_does_the_removal_of_a_revoked_connection(where: str) -> None:
             revoked_then_removed(world)
             world.clean_up()
         assert world.left_of("1") == [], at
+
+
+@pytest.mark.parametrize("where", ["crash_before", "crash_after"])
+@pytest.mark.parametrize("down", [0, 5])
+def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: int) -> None:
+    def prepared() -> World:
+        world = World()
+        for name in ("1", "2"):
+            world.connected(name, *rows(3))
+        world.settle()
+        token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
+        item = world.bank.new_item("half")
+        world.intents.begin(Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token))
+        world.bank.fail("remove", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * down)
+        return world
+
+    def to_the_end(world: World) -> None:
+        world.eraser.begin(ALICE, reason=RemovalReason.ERASURE)
+        world.clean_up()
+
+    undisturbed = prepared()
+    start = len(undisturbed.calls.log)
+    to_the_end(undisturbed)
+    for number in range(start, len(undisturbed.calls.log)):
+        world = prepared()
+        setattr(world.calls, where, number)
+        with pytest.raises(Crash):
+            to_the_end(world)
+        setattr(world.calls, where, None)
+        at = f"{where} {number}: {world.calls.log[number]}"
+        if "erasure_started" not in world.audited():
+            assert set(world.store.connections) == {"1", "2"}, f"all of it, or nothing: {at}"
+            to_the_end(world)
+        world.clean_up()
+        assert [world.left_of(name) for name in ("1", "2", "half")] == [[], [], []], at
+        assert [*world.store.intents, *world.store.guards, *world.erasures.kept] == [], at
+        assert sorted(world.bank.removed) == ["item-1", "item-2", "item-half"], at
+        trail = world.audited()
+        assert [trail.count(f"removal_{what}") for what in ("started", "done")] == [3, 3], at
+        assert [trail.count(f"erasure_{what}") for what in ("started", "done")] == [1, 1], at

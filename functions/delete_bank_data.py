@@ -1,0 +1,22 @@
+"""DELETE /api/v1/bank/data: everything that the caller has."""
+
+from firebase_functions import https_fn
+
+from shared import container
+from shared.domain.removal import RemovalReason
+from shared.entry import Reply, Route, StrictInput, http_function, limited
+
+ROUTE = Route("DELETE", "/api/v1/bank/data")
+
+
+class Input(StrictInput):
+    """Nothing: who calls is all there is to know."""
+
+
+@https_fn.on_request(timeout_sec=120)
+@http_function(ROUTE, Input)
+def delete_bank_data(uid: str, _given: Input) -> Reply:
+    """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""
+    limited(uid, "erasure", container.settings().removals_per_minute)
+    container.eraser().begin(uid, reason=RemovalReason.ERASURE)
+    return Reply({}, status=202)

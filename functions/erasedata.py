@@ -1,0 +1,18 @@
+"""The task queue that goes on with erasures."""
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import container
+from shared.entry import guarded_task
+
+
+@tasks_fn.on_task_dispatched(
+    timeout_sec=540,
+    # Seconds are the queue's, hours the schedule's.
+    retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
+)
+@guarded_task
+def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """Anything but a normal return makes the queue deliver the task again."""
+    container.eraser()(str(request.data["app_user_id"]))

@@ -1,0 +1,127 @@
+"""What the contract tests of removals and erasures stand on: the same ports, of fakes and of Firestore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_erasures import FirestoreErasures
+from shared.adapters.firestore_inbox import FirestoreInbox
+from shared.adapters.firestore_intents import FirestoreIntents
+from shared.adapters.firestore_remains import FirestoreRemains
+from shared.adapters.firestore_removals import FirestoreRemovals
+from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.exchange import Intent
+from shared.domain.notification import NotificationKind, notification
+from shared.domain.sync_state import SyncState
+from shared.ports import Connections, Delivery, Erasures, Handover, Inbox, Intents, Remains, Removals, Syncs, Writes
+from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
+from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+TOKEN = SealedToken(ciphertext="c", key_id="k")
+
+
+@dataclass
+class Ports:
+    removals: Removals
+    remains: Remains
+    erasures: Erasures
+    connections: Connections
+    syncs: Syncs
+    intents: Intents
+    inbox: Inbox
+    replace_token: Callable[[str, SealedToken], object]
+    notified: Callable[[str], int]
+    audited: Callable[[str], list[str]]
+
+
+def fake() -> Ports:
+    store = FakeStore()
+    return Ports(
+        FakeRemovals(store),
+        FakeRemains(store),
+        FakeErasures(store),
+        store,
+        store,
+        FakeIntents(store),
+        FakeInbox(store),
+        lambda connection_id, token: store.put_kept(store.kept[connection_id][0].replaced(token, now=NOW)),
+        lambda uid: len(store.notifications),
+        lambda uid: [str(entry.action) for entry in store.audit[uid]],
+    )
+
+
+def firestore(client: Any) -> Ports:
+    audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
+
+    def entries(uid: str) -> list[str]:
+        found = client.collection("bank_audit", uid, "bank_audit_entries").order_by("seq").stream()
+        return [entry.get("action") for entry in found]
+
+    return Ports(
+        FirestoreRemovals(client, audit=audit),
+        FirestoreRemains(client),
+        FirestoreErasures(client, audit=audit),
+        FirestoreConnections(client, audit=audit),
+        FirestoreSyncs(client, audit=audit),
+        FirestoreIntents(client, audit=audit),
+        FirestoreInbox(client),
+        lambda connection_id, token: client.document("bank_credentials", connection_id).update(token.model_dump()),
+        lambda uid: len(list(client.collection("users", uid, "bank_notifications").stream())),
+        entries,
+    )
+
+
+def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "ins_1") -> BankConnection:
+    """A connection with something of everything."""
+    connection_id = f"{uid}{name}"
+    connection = BankConnection(
+        connection_id=connection_id,
+        app_user_id=uid,
+        institution_id=institution_id,
+        item_id=f"item-{connection_id}",
+        account_ids=("checking",),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    intent = Intent(f"intent-{connection_id}", uid, connection_id, NOW, "a")
+    _, version, _ = ports.intents.begin(intent)
+    state = SyncState.new(connection_id=connection_id, app_user_id=uid, now=NOW)
+    ports.connections.create(
+        connection,
+        token=TOKEN,
+        accounts=[account()],
+        state=state,
+        settles=(Intent(**{**_fields(intent), "answer": {"connection_id": connection_id}}), version),
+        audit=AuditEntry(app_user_id=uid, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW),
+        guard=ports.connections.guard(uid, institution_id=institution_id),
+    )
+    told = notification(
+        NotificationKind.FIRST_SYNC_DONE,
+        event_id=connection_id,
+        connection_id=connection_id,
+        bank=None,
+        language=None,
+        now=NOW,
+    )
+    writes = Writes(
+        upserts=tuple(row(f"t{n}") for n in range(8)),
+        notifications=(told,),
+        handover=Handover(removed=(), successors={}),
+    )
+    loaded = ports.syncs.load(connection_id)
+    assert loaded is not None
+    ports.syncs.save(state.claim(now=NOW, owner="me"), expected=loaded.version, writes=writes)
+    ports.inbox.record(Delivery(f"delivery-{connection_id}", {"x": 1}, NOW, connection_id, None))
+    return connection
+
+
+def _fields(intent: Intent) -> dict[str, Any]:
+    return {name: getattr(intent, name) for name in Intent.__dataclass_fields__}

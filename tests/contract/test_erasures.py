@@ -1,0 +1,187 @@
+"""What the stories rely on in `Erasures`, `Remains` and `Owners`: over the fakes, Firestore, and Firebase Auth."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from emulators.client import sign_up
+from emulators.stack import Stack
+from shared.adapters import firestore_remains
+from shared.adapters.firebase_auth import FirebaseCallers
+from shared.adapters.firestore_limits import FirestoreLimits
+from shared.adapters.firestore_links import FirestoreLinks
+from shared.adapters.firestore_remains import FirestoreRemains
+from shared.domain.connection import SealedToken
+from shared.domain.erasure import Erasure
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.hosted_link import LinkOutcome, LinkResult
+from shared.domain.removal import Removal, RemovalReason
+from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+
+TOKEN = SealedToken(ciphertext="c", key_id="k")
+
+
+@pytest.fixture(scope="module")
+def firestore_client(stack: Stack) -> Iterator[Any]:
+    from google.cloud.firestore import Client
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
+        client = Client(project="demo-bank")
+    yield client
+    client.close()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ports:
+    monkeypatch.setattr(firestore_remains, "DELETES_AT_ONCE", 3)
+    return fake() if request.param == "fake" else firestore(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def uid() -> str:
+    """Somebody of their own: contract tests share one store."""
+    return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+def wanted(uid: str, **changes: Any) -> Erasure:
+    erasure = Erasure.of(uid, reason=RemovalReason.ERASURE, before=NOW, now=NOW)
+    return erasure.model_copy(update=changes)
+
+
+def begin(ports: Ports, erasure: Erasure) -> Erasure:
+    return ports.erasures.begin(erasure, audit=erasure.started(now=NOW))
+
+
+def test_an_erasure_is_stored_with_its_entry_and_extended_without(ports: Ports, uid: str) -> None:
+    assert ports.erasures.find(uid) is None
+    first = begin(ports, wanted(uid))
+    later = NOW + timedelta(minutes=5)
+    again = begin(ports, wanted(uid, before=later, due_at=later))
+    begin(ports, wanted(uid, before=NOW - timedelta(days=1), due_at=later))
+    found = ports.erasures.find(uid)
+    assert found is not None
+    assert first == wanted(uid)
+    assert found[0] == again == wanted(uid, before=later, due_at=later)
+    assert ports.audited(uid) == ["erasure_started"]
+
+
+def test_it_is_changed_and_ended_only_by_whoever_read_it_last(ports: Ports, uid: str) -> None:
+    begin(ports, wanted(uid))
+    found = ports.erasures.find(uid)
+    assert found is not None
+    erasure, version = found
+    newer = ports.erasures.update(erasure.postponed(now=NOW), expected=version)
+    with pytest.raises(Conflict):
+        ports.erasures.update(erasure, expected=version)
+    with pytest.raises(Conflict):
+        ports.erasures.finish(erasure, expected=version, audit=erasure.finished(now=NOW))
+    ports.erasures.finish(erasure, expected=newer, audit=erasure.finished(now=NOW))
+    assert ports.erasures.find(uid) is None
+    assert ports.audited(uid) == ["erasure_started", "erasure_done"]
+
+
+def test_only_what_is_due_is_found(ports: Ports, uid: str) -> None:
+    long_ago = NOW - timedelta(days=3650)
+    begin(ports, wanted(f"{uid}-a", due_at=long_ago))
+    begin(ports, wanted(f"{uid}-b"))
+    assert [e.app_user_id for e, _ in ports.erasures.due(long_ago, limit=10)] == [f"{uid}-a"]
+    for name in ("a", "b"):  # leave nothing due for the schedule of other tests
+        found = ports.erasures.find(f"{uid}-{name}")
+        assert found is not None
+        ports.erasures.finish(found[0], expected=found[1], audit=found[0].finished(now=NOW))
+
+
+def test_what_users_were_told_goes_up_to_the_moment_and_not_that_of_others(ports: Ports, uid: str) -> None:
+    for name in ("a", "b", "c", "d"):
+        connect(ports, uid, name)
+    ports.remains.purge_user(f"{uid}-other", before=NOW)
+    ports.remains.purge_user(uid, before=NOW - timedelta(seconds=1))
+    assert ports.notified(uid) == 4
+    ports.remains.purge_user(uid, before=NOW)
+    assert ports.notified(uid) == 0
+
+
+def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) -> None:
+    connection = connect(ports, uid)
+    ports.remains.purge_user(uid, before=NOW)
+    assert ports.connections.guard(uid, institution_id="ins_1") is not None
+    removal = Removal.of(connection, token=None, reason=RemovalReason.ERASURE, now=NOW)
+    ports.removals.begin(removal, audit=removal.started(by=wanted(uid).by))
+    ports.remains.purge_user(uid, before=NOW)
+    assert ports.connections.guard(uid, institution_id="ins_1") is None
+
+
+# -- what only the real store has --
+
+
+@pytest.fixture
+def remains(firestore_client: Any) -> FirestoreRemains:
+    return FirestoreRemains(firestore_client)
+
+
+def test_limits_go_by_their_user_s_name_and_time(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
+    limits = FirestoreLimits(firestore_client)
+    others = (f"{uid}:b", f"{uid}0", f"{uid};")
+    for who in (uid, *others):
+        assert limits.spend(who, "sync", per_minute=1, now=NOW) is None
+    assert limits.spend(uid, "later", per_minute=1, now=NOW + timedelta(seconds=1)) is None
+    remains.purge_user(uid, before=NOW)
+    assert limits.spend(uid, "sync", per_minute=1, now=NOW) is None, "it is gone"
+    assert limits.spend(uid, "later", per_minute=1, now=NOW + timedelta(seconds=2)) is not None
+    for who in others:
+        assert limits.spend(who, "sync", per_minute=1, now=NOW) is not None, who
+
+
+def test_link_sessions_and_their_results_go(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
+    links = FirestoreLinks(firestore_client)
+    for who in (uid, f"{uid}-other"):
+        links.remember(f"link-{who}", app_user_id=who, now=NOW)
+        links.keep(LinkResult(f"r-{who}", who, TOKEN, NOW))
+    links.keep(LinkResult(f"later-{uid}", uid, TOKEN, NOW + timedelta(seconds=1)))
+    remains.purge_user(uid, before=NOW)
+    assert links.owner(f"link-{uid}") is None
+    assert links.result(f"r-{uid}") is None
+    assert links.result(f"later-{uid}") is not None
+    assert links.owner(f"link-{uid}-other") == f"{uid}-other"
+    assert links.result(f"r-{uid}-other") is not None
+
+
+def test_the_result_of_a_link_goes_with_its_connection(
+    firestore_client: Any, remains: FirestoreRemains, uid: str
+) -> None:
+    ports, links = firestore(firestore_client), FirestoreLinks(firestore_client)
+    connection = connect(ports, uid)
+    links.keep(LinkResult(f"r-{uid}", uid, TOKEN, NOW))
+    links.settle(f"r-{uid}", LinkOutcome.CONNECTED, connection_id=uid)
+    removal = Removal.of(connection, token=None, reason=RemovalReason.USER, now=NOW)
+    remains.purge(removal.model_copy(update={"reason": RemovalReason.REVOKED}))
+    assert links.result(f"r-{uid}") is not None
+    remains.purge(removal)
+    assert links.result(f"r-{uid}") is None
+
+
+# -- Firebase Auth --
+
+
+def test_auth_says_who_is_gone_in_batches(
+    stack: Stack, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, uid: str
+) -> None:
+    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{stack.ports.auth}")
+    owners = FirebaseCallers(project="demo-bank")
+    there = [sign_up(http, stack.ports).uid for _ in range(3)]
+    gone = {f"{uid}-{n}" for n in range(120)}
+    assert owners.gone([*there, *gone, "", "x" * 129]) == gone
+    assert owners.gone([]) == set()
+
+
+def test_an_auth_that_does_not_answer_knows_nobody_to_be_gone(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9")
+    with pytest.raises(Unavailable):
+        FirebaseCallers(project="demo-bank").gone(["anybody"])

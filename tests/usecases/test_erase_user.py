@@ -1,0 +1,291 @@
+"""Somebody's bank data goes, all of it but the audit trail, and what they link afterwards stays."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.errors import BankError, Fault, Unavailable
+from shared.domain.exchange import Intent
+from shared.domain.removal import RemovalReason
+from shared.domain.secret import Secret
+from tests.fakes import problem, row
+from tests.usecases.conftest import ALICE, World
+from tests.usecases.removal_stories import exchange, rows
+
+DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+
+
+def erase(world: World, owner: str = ALICE) -> None:
+    world.eraser.begin(owner, reason=RemovalReason.ERASURE)
+
+
+def left(world: World, owner: str = ALICE) -> list[str]:
+    """Whatever is left of somebody."""
+    store = world.store
+    found = [c.connection_id for c in store.connections.values() if c.app_user_id == owner]
+    found += [f"intent {i.intent_id}" for i, _ in store.intents.values() if i.app_user_id == owner]
+    found += [f"guard {institution}" for uid, institution in store.guards if uid == owner]
+    found += [f"tombstone {r.connection_id}" for r in store.tombstones.values() if r.app_user_id == owner]
+    found += [f"erasure {uid}" for uid in world.erasures.kept if uid == owner]
+    return found
+
+
+@pytest.fixture
+def connected(world: World) -> World:
+    """Alice has three connections, Bob has one; all are in sync."""
+    for name in ("1", "2", "3"):
+        world.connected(name, *rows(4))
+    world.connected("bob", *rows(2), owner="bob")
+    world.settle()
+    return world
+
+
+def test_everything_goes_but_the_audit_trail(connected: World) -> None:
+    world = connected
+    erase(world)
+    assert not {"1", "2", "3"} & world.store.connections.keys(), "they are gone before the answer"
+    world.clean_up()
+    assert left(world) == []
+    assert [world.left_of(name) for name in ("1", "2", "3")] == [[], [], []]
+    assert sorted(world.bank.removed) == ["item-1", "item-2", "item-3"]
+    trail = world.audited()
+    assert trail[3] == "erasure_started"
+    assert trail[-1] == "erasure_done"
+    assert trail.count("removal_started") == trail.count("removal_done") == 3
+    reasons = {e.details["reason"] for e in world.store.audit[ALICE] if e.action == "removal_done"}
+    assert reasons == {"erasure"}
+
+
+def test_nothing_of_others_goes(connected: World) -> None:
+    world = connected
+    before = world.left_of("bob")
+    erase(world)
+    world.clean_up()
+    assert world.left_of("bob") == before
+    assert world.equals_truth("bob")
+
+
+def test_it_is_over_when_plaid_has_removed_the_last_item(connected: World) -> None:
+    world = connected
+    world.bank.fail("remove", *[DOWN] * 20)
+    erase(world)
+    world.clean_up()
+    assert left(world) == []
+    assert world.audited()[-2:] == ["removal_done", "erasure_done"]
+    assert len(world.bank.removed) == 3
+
+
+def test_the_end_of_the_last_removal_ends_it_without_the_schedule(connected: World) -> None:
+    world = connected
+    erase(world)
+    began = world.clock.at
+    world.clean_up(turns=1)
+    assert world.clock.at - began < timedelta(minutes=1)
+
+
+def test_who_links_again_while_it_is_under_way_keeps_that(connected: World) -> None:
+    world = connected
+    world.bank.fail("remove", *[DOWN] * 20)
+    erase(world)
+    world.connected("new", *rows(5))
+    world.sync("new")
+    world.clean_up()
+    assert world.equals_truth("new")
+    assert left(world) == ["new", "intent intent-new", "guard ins_1"]
+    assert any(told.connection_id == "new" for told in world.store.notifications.values())
+    assert world.audited()[-1] == "erasure_done"
+
+
+def test_asked_for_again_while_it_is_under_way_the_new_connections_go_too(connected: World) -> None:
+    world = connected
+    world.bank.fail("remove", *[DOWN] * 20)
+    erase(world)
+    world.connected("new", *rows(5))
+    erase(world)
+    world.clean_up()
+    assert left(world) == []
+    assert world.audited().count("erasure_started") == world.audited().count("erasure_done") == 1
+
+
+def test_who_has_nothing_has_nothing_to_lose(world: World) -> None:
+    erase(world)
+    world.clean_up()
+    assert left(world) == []
+    assert world.audited() == ["erasure_started", "erasure_done"]
+
+
+# -- exchanges that were never finished --
+
+
+def unfinished(world: World, answer: dict[str, object] | None = None) -> None:
+    item = world.bank.new_item("half")
+    token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
+    intent = Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token, answer)
+    world.intents.begin(intent)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), [(None, RemovalReason.ABANDONED), ({"duplicate_of": "1"}, RemovalReason.DUPLICATE)]
+)
+def test_the_item_of_an_exchange_that_broke_off_is_removed_too(
+    world: World, answer: dict[str, object] | None, reason: RemovalReason
+) -> None:
+    unfinished(world, answer)
+    erase(world)
+    assert world.store.tombstones["half"].reason is reason
+    world.clean_up()
+    assert world.bank.removed == ["item-half"]
+    assert left(world) == []
+    assert world.audited() == ["erasure_started", "removal_started", "removal_done", "erasure_done"]
+
+
+def test_an_exchange_that_began_afterwards_stays(world: World) -> None:
+    world.bank.fail("remove", *[DOWN] * 4)
+    world.connected("1")
+    erase(world)
+    unfinished(world)
+    world.clean_up()
+    assert left(world) == ["intent i-half"]
+    assert world.bank.removed == ["item-1"]
+
+
+def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() -> None:
+    undisturbed = World()
+    undisturbed.bank.new_item("1").add(row("t1"))
+    exchange(undisturbed, "public-1")
+    for number in range(len(undisturbed.calls.log)):
+        world = World()
+        world.bank.new_item("1").add(row("t1"))
+
+        def erased(name: str, at: int = number, world: World = world) -> None:
+            if len(world.calls.log) > at:
+                world.calls.before = None
+                erase(world)
+                world.clean_up()
+
+        world.calls.before = erased
+        try:
+            made = str(exchange(world, "public-1")["connection_id"])
+        except BankError:
+            made = None
+        world.clean_up()
+        at = f"{number}: {world.calls.log[number]}"
+        if made is not None:
+            assert {made} == world.store.connections.keys() == world.store.tokens.keys(), at
+            assert world.bank.removed == [], at
+        else:
+            held = [i for i, _ in world.store.intents.values() if i.access_token is not None]
+            exchanged = "public-1" not in world.bank.public_tokens
+            assert held == [], at
+            assert world.store.connections == {}, at
+            assert world.bank.removed == (["item-1"] if exchanged else []), at
+
+
+# -- owners who are gone --
+
+
+def test_a_user_whose_document_is_deleted_is_erased(connected: World) -> None:
+    world = connected
+    world.eraser.owner_deleted(ALICE, at=world.clock.now())
+    world.clean_up()
+    assert left(world) == []
+    started = next(e for e in world.store.audit[ALICE] if e.action == "erasure_started")
+    assert (started.actor, started.details["reason"]) == ("backend", "owner_gone")
+
+
+def test_an_event_that_comes_late_leaves_what_was_linked_since(world: World) -> None:
+    world.connected("old")
+    deleted = world.clock.now()
+    world.connected("new")
+    world.eraser.owner_deleted(ALICE, at=deleted)
+    world.clean_up()
+    assert set(world.store.connections) == {"new"}
+
+
+def test_of_users_who_never_had_to_do_with_a_bank_nothing_is_put_on_record(world: World) -> None:
+    world.eraser.owner_deleted("nobody", at=world.clock.now())
+    assert world.store.audit == {}
+    assert world.erasures.kept == {}
+    assert world.queue.others == []
+
+
+def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) -> None:
+    world = connected
+    world.owners.missing = {ALICE, "carol"}
+    world.eraser.gone([ALICE, "bob", ALICE])
+    world.clean_up()
+    assert left(world) == []
+    assert "carol" not in world.store.audit, "only who was asked about"
+    assert set(world.store.connections) == {"bob"}
+
+
+def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
+    connected.owners.missing, connected.owners.down = {ALICE, "bob"}, True
+    connected.eraser.gone([ALICE, "bob"])
+    assert len(connected.store.connections) == 4
+    assert connected.erasures.kept == {}
+
+
+def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None:
+    everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
+    connected.owners.missing = {ALICE, "bob", *(f"user-{n}" for n in range(5))}
+    connected.eraser.gone(everybody)
+    assert connected.erasures.kept == {}
+    connected.owners.missing = {ALICE}
+    connected.eraser.gone(everybody)
+    assert set(connected.erasures.kept) == {ALICE}
+
+
+# -- what the queue and the store do not take --
+
+
+def test_what_the_queue_does_not_take_the_schedule_finds(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = connected
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise Unavailable("the queue did not take the task", code="queue_unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.queue, "add", refuse)
+        erase(world)
+    assert world.queue.others == []
+    world.clean_up()
+    assert left(world) == []
+
+
+def test_a_store_that_goes_away_after_the_first_commit_only_delays_it(connected: World) -> None:
+    world = connected
+
+    def away(name: str) -> None:
+        if name == "removals.begin":
+            raise Unavailable("the store did not answer", code="store_unavailable")
+
+    world.calls.before = away
+    erase(world)
+    assert len(world.store.connections) == 4
+    world.calls.before = None
+    world.clean_up()
+    assert left(world) == []
+
+
+def test_a_store_that_does_not_take_the_first_commit_is_answered_so(connected: World) -> None:
+    world = connected
+
+    def away(name: str) -> None:
+        raise Unavailable("the store did not answer", code="store_unavailable")
+
+    world.calls.before = away
+    with pytest.raises(Unavailable):
+        erase(world)
+    assert len(world.store.connections) == 4
+    assert world.erasures.kept == {}
+
+
+def test_a_task_is_named_by_no_uid(connected: World) -> None:
+    erase(connected)
+    names = [name for name in connected.queue.names if name.startswith(f"e{hashlib.sha256(b'alice').hexdigest()[:32]}")]
+    assert names
+    assert not any(ALICE in name for name in connected.queue.names)
