@@ -44,6 +44,18 @@ def rotations(_: argparse.Namespace) -> str:
     return "\n".join([*lines, f"{len(lines)} to be done"])
 
 
+def intents(_: argparse.Namespace) -> str:
+    """Lists the exchanges that broke off or are not done with; the schedule brings each to an end when it is due."""
+    due = container.intents().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
+    lines = [
+        f"{intent.connection_id}  of {intent.app_user_id}  item {intent.item_id or 'unknown'}  "
+        f"{'unanswered' if intent.answer is None else 'its item is to be removed'}, "
+        f"{'holds a token' if intent.access_token else 'without a token'}  due {intent.due_at:%Y-%m-%dT%H:%M:%SZ}"
+        for intent, _ in due
+    ]
+    return "\n".join([*lines, f"{len(lines)} to be done"])
+
+
 def replay_webhooks(given: argparse.Namespace) -> str:
     """Handles what came into the inbox again, in its order; harmless for what was handled already."""
     connection_id = None if given.connection is None else _connection(given.connection)
@@ -134,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--user", metavar="UID")
     which.add_argument("--all", action="store_true")
     command("rotations", rotations)
+    command("intents", intents)
     replayed = command("replay-webhooks", replay_webhooks)
     replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
     replayed.add_argument("--connection", metavar="ID")

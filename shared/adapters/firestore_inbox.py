@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch
-from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_errors import OUTAGES, translates_outages, unavailable
 from shared.domain.errors import Conflict
 from shared.ports import Delivery
 
@@ -60,7 +60,10 @@ class FirestoreInbox:
     def since(self, moment: datetime) -> Iterator[Delivery]:
         """One query."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("received_at", ">=", moment))
-        return (_delivery(snapshot) for snapshot in query.order_by("received_at").stream())
+        try:
+            yield from map(_delivery, query.order_by("received_at").stream())
+        except OUTAGES as error:  # what is read as it is asked for raises here, and not in the call
+            raise unavailable() from error
 
     def settle(self, delivery_id: str) -> None:
         """One write."""

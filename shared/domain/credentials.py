@@ -65,8 +65,11 @@ class KeptToken(BaseModel):
         return self.rotating_since is not None and now - self.rotating_since <= BROKEN_OFF_AFTER
 
     def wanted(self, *, by: Actor, now: datetime) -> Self:
-        """Somebody wants it replaced; if it is wanted already, nothing changes."""
-        return self if self.due_at is not None else self._with(wanted_by=by, due_at=now + TASK_GRACE)
+        """Somebody wants it replaced now. If it is being replaced, or is wanted as soon already, nothing changes."""
+        soon = now + TASK_GRACE
+        if self.rotating_since is not None or (self.due_at is not None and self.due_at <= soon):
+            return self
+        return self._with(wanted_by=by, due_at=soon)
 
     def requeued(self, *, now: datetime) -> Self:
         """The schedule has seen to it."""

@@ -25,7 +25,7 @@ class Rotations:
     clock: Clock
 
     def ask(self, connection_id: str, *, by: Actor) -> bool:
-        """Wants a connection's token replaced. One that is wanted already stays so.
+        """Wants a connection's token replaced, now. One that is wanted as soon already stays so.
 
         Returns:
             Whether it was not wanted before.
@@ -86,7 +86,7 @@ class Rotations:
     def _ask_quietly(self, kept: KeptToken, *, by: Actor) -> bool:
         """One connection's trouble must not stop all others."""
         try:
-            return kept.due_at is None and self.ask(kept.connection_id, by=by)
+            return self.ask(kept.connection_id, by=by)
         except BankError as error:
             log.warning("rotation.not_asked", connection_id=kept.connection_id, code=error.code)
             return False

@@ -19,6 +19,14 @@ def test_what_is_wanted_is_found_by_the_schedule_if_its_task_is_lost() -> None:
     assert wanted.wanted(by=Actor.BACKEND, now=NOW + timedelta(hours=1)) is wanted
 
 
+def test_what_was_put_off_can_be_wanted_now_but_not_what_is_under_way() -> None:
+    later = REST.wanted(by=Actor.BACKEND, now=NOW).begun(now=NOW).refused(now=NOW)
+    hurried = later.wanted(by=Actor.OPERATOR, now=NOW)
+    assert (hurried.due_at, hurried.wanted_by, hurried.attempts) == (NOW + TASK_GRACE, Actor.OPERATOR, 1)
+    begun = hurried.begun(now=NOW)
+    assert begun.wanted(by=Actor.OPERATOR, now=NOW) is begun
+
+
 def test_a_mark_says_for_longer_than_a_process_may_work_that_somebody_is_at_it() -> None:
     begun = REST.wanted(by=Actor.OPERATOR, now=NOW).begun(now=NOW)
     assert begun.is_under_way(NOW + BROKEN_OFF_AFTER)

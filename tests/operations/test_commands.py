@@ -13,8 +13,10 @@ from operations.commands import main
 from shared import container
 from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.domain.audit import Actor, AuditAction
+from shared.domain.connection import SealedToken
 from shared.domain.errors import Fault, ProviderError, Unavailable
-from shared.ports import Delivery, TaskFunction
+from shared.domain.exchange import Intent
+from shared.ports import Delivery, TaskFunction, Version
 from shared.settings import Settings, settings
 from shared.usecases.handle_webhook import WebhookHandler
 from tests.fakes import problem, row
@@ -46,6 +48,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "connections": world.store,
         "credentials": world.credentials,
         "rotations": world.rotations,
+        "intents": world.intents,
         "syncs": world.store,
         "sync_queue": world.queue,
         "webhook_handler": handler,
@@ -101,6 +104,28 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     assert "token-" not in said
     assert world.store.audit[ALICE][-1].action is AuditAction.TOKEN_ROTATED
     assert world.store.audit[ALICE][-1].actor is Actor.OPERATOR
+
+
+def test_intents_lists_what_exchanges_left_behind(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    now = world.clock.now()
+
+    def begin(name: str) -> tuple[Intent, Version]:
+        intent = Intent.new(intent_id=name, app_user_id=ALICE, connection_id=f"c-{name}", attempt="a", now=now)
+        return world.intents.begin(intent)[:2]
+
+    begin("open")
+    stored, version = begin("stored")
+    token = SealedToken(ciphertext="sealed-token", key_id="k")
+    version = world.intents.update(stored.exchanged(token, item_id="item-9"), expected=version)
+    done, version = begin("done")
+    world.intents.update(done.connected({"connection_id": "c-done"}), expected=version)
+    assert main(["intents"]) == 0
+    said = capsys.readouterr().out
+    assert "c-open  of alice  item unknown  unanswered, without a token  due 2026-" in said
+    assert "c-stored  of alice  item item-9  unanswered, holds a token  due 2026-" in said
+    assert "c-done" not in said
+    assert said.endswith("2 to be done\n")
+    assert "sealed-token" not in said
 
 
 def test_replay_handles_what_came_since(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,6 +144,31 @@ def test_two_crashes_in_a_row_lose_nothing_but_in_that_window(connected: World) 
             assert kept(world).rotating_since is None
 
 
+@pytest.mark.parametrize("where", ["crash_before", "crash_after"])
+def test_a_crash_while_a_loss_is_told_tells_it_once_all_the_same(where: str) -> None:
+    def lost() -> World:
+        world = with_a_connection(World())
+        crash_in_the_window(world)
+        world.clock.move(LATER)
+        return world
+
+    undisturbed = lost()
+    start = len(undisturbed.calls.log)
+    undisturbed.rotation("1")
+    assert len(undisturbed.calls.log) - start >= 4
+    for number in range(start, len(undisturbed.calls.log)):
+        world = lost()
+        setattr(world.calls, where, number)
+        with pytest.raises(Crash):
+            world.rotation("1")
+        setattr(world.calls, where, None)
+        world.rotation("1")
+        assert is_lost(world)
+        assert actions(world).count(AuditAction.TOKEN_LOST) == 1
+        assert sum("needs_relink" in name for name in world.store.notifications) == 1
+        assert kept(world).due_at is None
+
+
 def test_a_lost_token_is_told_once_and_loudly(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
     crash_in_the_window(world)
