@@ -370,12 +370,18 @@ def test_the_callable_protocol_converts_nothing(bank: Bank, ann: User, data: dic
     refused(bank.call("create_link_token", data, ann), "INVALID_ARGUMENT", 400)
 
 
-@pytest.mark.parametrize("connection_id", ["nothing", "x" * 129, "..", "a%2Fb", "%00", "ÅÄÖ", "__all__", " ", "."])
+@pytest.mark.parametrize("connection_id", ["nothing", "x" * 129, "..", "a%2Fb", "%00", "ÅÄÖ", "__all__", " "])
 def test_a_connection_that_is_not_there_is_not_found(bank: Bank, ann: User, connection_id: str) -> None:
     answer = bank.rest("POST", f"connections/{connection_id}/sync", ann)
     refused(answer, "INVALID_ARGUMENT" if len(connection_id) > 128 else "NOT_FOUND")
     called = bank.call("sync_connection", {"connection_id": connection_id}, ann)
     refused(called, "INVALID_ARGUMENT" if len(connection_id) > 128 else "NOT_FOUND")
+
+
+def test_a_path_that_names_a_connection_and_nothing_to_do_with_it_is_only_for_its_removal(
+    bank: Bank, ann: User
+) -> None:
+    refused(bank.rest("POST", "connections/./sync", ann), "INVALID_ARGUMENT", 405)  # which is connections/sync
 
 
 @pytest.mark.parametrize("connection_id", ["a/b", "a/b/c", "//", "/"])
