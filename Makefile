@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy ops lock clean
+.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy ops docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -49,6 +49,9 @@ deploy: ## (not built yet) deploy to a real project
 
 ops: setup ## an operator's command: make ops ARGS="--local rotate --all"; ARGS=--help lists them
 	@$(PYTHON) -m operations $(ARGS)
+
+docs: setup ## write what is generated: docs/errors.md
+	@$(PYTHON) -m docs.errors
 
 lock: setup ## pin the dependencies anew
 	@$(UV) -o requirements.txt requirements.in

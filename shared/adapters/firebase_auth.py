@@ -34,17 +34,17 @@ class FirebaseCallers:
         try:
             uid: str = auth.verify_id_token(id_token, app=self._firebase(), check_revoked=True)["uid"]
         except auth.RevokedIdTokenError:
-            raise _refused("this session was ended: sign in again", "id_token_revoked") from None
+            raise _refused("this session was ended: sign in again", code="id_token_revoked") from None
         except auth.UserDisabledError:
-            raise _refused("this user is disabled", "user_disabled") from None
+            raise _refused("this user is disabled", code="user_disabled") from None
         except auth.ExpiredIdTokenError:
-            raise _refused("the ID token has expired: refresh it", "id_token_expired") from None
+            raise _refused("the ID token has expired: refresh it", code="id_token_expired") from None
         except (auth.InvalidIdTokenError, auth.UserNotFoundError, ValueError):
-            raise _refused("the ID token is not valid", "id_token_invalid") from None
+            raise _refused("the ID token is not valid", code="id_token_invalid") from None
         except (auth.CertificateFetchError, exceptions.FirebaseError):
             raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
         if "/" in uid:
-            raise _refused("this user's id cannot name a document", "uid_unusable")
+            raise _refused("this user's id cannot name a document", code="uid_unusable")
         return uid
 
     def gone(self, app_user_ids: Sequence[str]) -> set[str]:
@@ -71,5 +71,5 @@ class FirebaseCallers:
             return self._app
 
 
-def _refused(message: str, code: str) -> Unauthenticated:
+def _refused(message: str, *, code: str) -> Unauthenticated:
     return Unauthenticated(message, code=code)

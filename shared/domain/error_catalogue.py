@@ -1,0 +1,210 @@
+"""Every refusal by its code: when it comes, and what an app should do about it.
+
+Which function answers which is read from the code (docs/errors.py, which also writes docs/errors.md). Not imported at
+run time: it is for people, tests, and whatever describes the API to machines.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain.errors import (
+    AlreadyExists,
+    BankError,
+    FailedPrecondition,
+    Fault,
+    InvalidArgument,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ProviderError,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
+
+MEND = "Mend the call: sending it again unchanged cannot help."
+LATER = "Try again after `retry_after_seconds`, or after a few seconds where it is absent."
+SIGN_IN = "Have the user sign in again."
+REPORT = "Tell the user that it does not work right now, and report it: an operator has to act."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way to refuse a call.
+
+    Attributes:
+        code: Our own stable code, in `details.code`.
+        status: The canonical status.
+        http: The HTTP status that belongs to it.
+        when: When it comes.
+        app: What the app should do.
+    """
+
+    code: str
+    status: str
+    http: int
+    when: str
+    app: str
+
+
+def _ours(kind: type[BankError], code: str, when: str, app: str) -> Refusal:
+    return Refusal(code, kind.status, kind.http, when, app)
+
+
+def _plaids(fault: Fault, when: str, app: str) -> Refusal:
+    error = ProviderError("", fault=fault, error_type="", error_code="")
+    return Refusal(error.code, error.status, error.http, when, app)
+
+
+_ALL = (
+    # -- the call itself --
+    _ours(InvalidArgument, "body_not_json", "The body is not JSON, or its type is not `application/json`.", MEND),
+    _ours(InvalidArgument, "body_not_an_object", "The body is JSON, but not an object.", MEND),
+    _ours(PayloadTooLarge, "body_too_large", "The body is longer than 256 KiB.", MEND),
+    _ours(
+        InvalidArgument,
+        "invalid_input",
+        "A field is unknown, missing, of the wrong type, too long or contradicts another; the message names it.",
+        MEND,
+    ),
+    _ours(InvalidArgument, "unexpected_query", "A call with a body has fields in its query, too.", MEND),
+    _ours(MethodNotAllowed, "method_not_allowed", "The path is right and the method is not; see `Allow`.", MEND),
+    _ours(NotFound, "path_not_found", "No function has this path.", MEND),
+    # -- who calls --
+    _ours(
+        Unauthenticated,
+        "id_token_missing",
+        "No `Authorization: Bearer <Firebase ID token>` was sent.",
+        "Have the user sign in, and send their ID token.",
+    ),
+    _ours(
+        Unauthenticated,
+        "id_token_invalid",
+        "The ID token is not one of this project's, its signature does not hold, or its user is gone.",
+        SIGN_IN,
+    ),
+    _ours(
+        Unauthenticated,
+        "id_token_expired",
+        "The ID token is older than an hour.",
+        "Refresh it (`getIdToken(true)`), and send the call again. The Firebase SDKs do so by themselves.",
+    ),
+    _ours(Unauthenticated, "id_token_revoked", "The user's sessions were ended since the token was made.", SIGN_IN),
+    _ours(Unauthenticated, "user_disabled", "An administrator has disabled the user.", "Tell the user."),
+    _ours(Unauthenticated, "uid_unusable", "The user's id has a `/` in it.", REPORT),
+    _ours(Unavailable, "auth_unavailable", "Firebase could not be asked about the ID token.", LATER),
+    # -- limits --
+    _ours(
+        ResourceExhausted,
+        "rate_limited",
+        "The user has made as many such calls in a minute as the settings allow; this one was not counted.",
+        "Try again after `retry_after_seconds`.",
+    ),
+    _ours(
+        ResourceExhausted,
+        "sync_too_soon",
+        "This connection was asked to sync a moment ago.",
+        "Listen to its progress document; offer the button again after `retry_after_seconds`.",
+    ),
+    _ours(Unavailable, "limits_busy", "Too many calls of one user at the same moment; nothing was done.", LATER),
+    # -- connections --
+    _ours(
+        NotFound,
+        "connection_not_found",
+        "The connection does not exist (any more), or is somebody else's.",
+        "Take it off the screen.",
+    ),
+    _ours(
+        FailedPrecondition,
+        "relink_required",
+        "The connection is in `error`: it will never work again.",
+        "Offer to link the bank anew, without naming the connection.",
+    ),
+    _ours(
+        Unavailable,
+        "connection_busy",
+        "Something else is writing to the connection, or its access token is being replaced.",
+        LATER,
+    ),
+    _ours(Unavailable, "erasure_busy", "Something else is writing to what is to be erased.", LATER),
+    # -- Link and the exchange --
+    _ours(
+        InvalidArgument,
+        "link_request_refused",
+        "Plaid does not take what the call chose (a redirect URI, a product, …); `plaid` says what.",
+        MEND,
+    ),
+    _ours(
+        InvalidArgument,
+        "public_token_invalid",
+        "The public token is unknown, used, expired (after 30 minutes) or another user's.",
+        "Open Link again.",
+    ),
+    _ours(
+        AlreadyExists,
+        "duplicate_connection",
+        "The same accounts are connected already; `connection_id` says where. Nothing was added.",
+        "Show that connection; send the call with `allow_duplicate` only if the user insists.",
+    ),
+    _ours(
+        Unavailable,
+        "exchange_in_progress",
+        "Another call is exchanging the same public token.",
+        "Send the same call again after `retry_after_seconds`: it answers what the other one made.",
+    ),
+    _ours(
+        Unavailable,
+        "exchange_not_started",
+        "The items before it took so long that this one was not begun (only in `results`).",
+        "Send this item again.",
+    ),
+    # -- webhooks --
+    _ours(
+        Unauthenticated,
+        "webhook_not_verified",
+        "Not signed by Plaid, for another body, or older than five minutes.",
+        "Nothing: only Plaid calls this.",
+    ),
+    _ours(
+        InvalidArgument,
+        "webhook_malformed",
+        "Signed by Plaid, but not a webhook.",
+        "Nothing: only Plaid calls this.",
+    ),
+    _ours(
+        Unavailable,
+        "webhook_key_unavailable",
+        "Plaid could not be asked for its key.",
+        "Nothing: Plaid sends it again.",
+    ),
+    _ours(
+        Unavailable,
+        "webhook_keys_busy",
+        "Too many unknown keys were named within a minute.",
+        "Nothing: Plaid sends it again.",
+    ),
+    # -- what is outside --
+    _plaids(
+        Fault.TRANSIENT,
+        "Plaid or the bank cannot answer right now.",
+        "Try again after `retry_after_seconds`, or after a minute where it is absent.",
+    ),
+    _plaids(
+        Fault.USER,
+        "Only the user can help, in Link; `display_message` may say how.",
+        "Open Link: in update mode if there is a connection.",
+    ),
+    _plaids(
+        Fault.TERMINAL,
+        "Plaid says that this login will never work again, or cannot be used at all.",
+        "Offer to link the bank anew.",
+    ),
+    _plaids(
+        Fault.CONFIGURATION, "The backend's keys or settings are wrong: no fault of the caller or the user.", REPORT
+    ),
+    _ours(Unavailable, "store_unavailable", "Firestore did not answer.", LATER),
+    _ours(Unavailable, "queue_unavailable", "Cloud Tasks did not take a task.", LATER),
+    _ours(BankError, "internal", "A bug of ours; it has been recorded.", REPORT),
+)
+
+CATALOGUE: dict[str, Refusal] = {refusal.code: refusal for refusal in _ALL}
+"""By code."""
