@@ -3,11 +3,12 @@
 from firebase_functions import https_fn
 from flask import Request, Response
 
+from shared import accounts
 from shared.domain.errors import NotFound
 from shared.entry import guarded_request
 
 
-@https_fn.on_request()
+@https_fn.on_request(service_account=accounts.NOBODY)
 @guarded_request
 def api_not_found(_request: Request) -> Response:
     """404, whatever the method."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import container
+from shared import accounts, container
 from shared.entry import Reply, Route, StrictInput, http_function, limited
 from shared.usecases.create_link_token import LinkDefaults, LinkWish
 from shared.usecases.create_link_token import create_link_token as create
@@ -26,7 +26,7 @@ class Input(StrictInput):
     products: Annotated[list[Name], Field(min_length=1)] | None = None
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"])
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.LINK)
 @http_function(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""

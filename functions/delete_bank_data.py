@@ -2,7 +2,7 @@
 
 from firebase_functions import https_fn
 
-from shared import container
+from shared import accounts, container
 from shared.domain.removal import RemovalReason
 from shared.entry import Reply, Route, StrictInput, http_function, limited
 
@@ -13,7 +13,7 @@ class Input(StrictInput):
     """Nothing: who calls is all there is to know."""
 
 
-@https_fn.on_request(timeout_sec=120)
+@https_fn.on_request(timeout_sec=120, service_account=accounts.USERS)
 @http_function(ROUTE, Input)
 def delete_bank_data(uid: str, _given: Input) -> Reply:
     """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""

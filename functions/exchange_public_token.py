@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from firebase_functions import https_fn
 from pydantic import Field, model_validator
 
-from shared import container
+from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
 from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
 from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
@@ -79,7 +79,7 @@ class Input(StrictInput):
         return Item.model_validate(self.model_dump(exclude={"items"}))
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120)
+@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=accounts.LINK)
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""

@@ -4,7 +4,7 @@ import time
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import container
+from shared import accounts, container
 from shared.entry import guarded_task
 from shared.usecases.exchange_link_result import exchange_link_result
 from shared.usecases.exchange_public_token import Exchange
@@ -24,6 +24,7 @@ def _exchange_for(uid: str) -> Exchange:
 
 
 @tasks_fn.on_task_dispatched(
+    service_account=accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
     # A public token lives for 30 minutes, which is how long these attempts go on.

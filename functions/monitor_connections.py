@@ -2,14 +2,19 @@
 
 from firebase_functions import scheduler_fn
 
-from shared import container
+from shared import accounts, container
 from shared.entry import each_by_itself, guarded_event
 from shared.usecases.refresh_institutions import refresh_institutions
 from shared.usecases.sign_audit import sign_audit
 from shared.usecases.sweep_intents import sweep_intents
 
 
-@scheduler_fn.on_schedule(schedule="every 24 hours", secrets=["PLAID_SECRET", "AUDIT_KEYSET"], timeout_sec=540)
+@scheduler_fn.on_schedule(
+    schedule="every 24 hours",
+    secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
+    timeout_sec=540,
+    service_account=accounts.SCHEDULE,
+)
 @guarded_event
 def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""

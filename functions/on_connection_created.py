@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import container
+from shared import accounts, container
 from shared.domain.errors import ProviderError
 from shared.entry import guarded_event
 from shared.log import log
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 @firestore_fn.on_document_created(
-    document="bank_connections/{connection_id}", secrets=["PLAID_SECRET"], timeout_sec=120
+    service_account=accounts.CREATED,
+    document="bank_connections/{connection_id}",
+    secrets=["PLAID_SECRET"],
+    timeout_sec=120,
 )
 @guarded_event
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import container
+from shared import accounts, container
 from shared.domain.push import PushMessage
 from shared.entry import guarded_event
 from shared.log import log
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 
-@firestore_fn.on_document_created(document="users/{uid}/bank_notifications/{notification_id}", timeout_sec=300)
+@firestore_fn.on_document_created(
+    document="users/{uid}/bank_notifications/{notification_id}", timeout_sec=300, service_account=accounts.PUSH
+)
 @guarded_event
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: a push that is missed here is missed, but the notification is there to read."""

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import container
+from shared import accounts, container
 from shared.entry import guarded_event
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
-@firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120)
+@firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=accounts.DELETED)
 @guarded_event
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: what is missed here is the daily round's, once Auth does not know the user."""

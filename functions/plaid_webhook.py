@@ -3,7 +3,7 @@
 from firebase_functions import https_fn
 from flask import Request, Response
 
-from shared import container
+from shared import accounts, container
 from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.domain.webhook import Webhook
 from shared.entry import guarded_request, json_response, parse_object, read_body
@@ -13,7 +13,7 @@ from shared.usecases.receive_webhook import receive_webhook
 PATH = "/api/v1/bank/webhook"
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"])
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.WEBHOOK)
 @guarded_request
 def plaid_webhook(request: Request) -> Response:
     """200: kept. 401: not Plaid's. 503: send it again. 400: signed, but not a webhook."""
@@ -23,7 +23,7 @@ def plaid_webhook(request: Request) -> Response:
         raise MethodNotAllowed(allowed="POST")
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
-    container.webhooks().verify(signed, raw)
+    signed_at = container.webhooks().verify(signed, raw)
     receive_webhook(
         parse_object(raw),
         delivery=signed,
@@ -35,6 +35,7 @@ def plaid_webhook(request: Request) -> Response:
         tasks=container.tasks(),
         clock=container.clock(),
         linked=_linked,
+        signed_at=signed_at,
     )
     return json_response({})
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import container
+from shared import accounts, container
 from shared.entry import Reply, Route, StrictInput, http_function, limited
 from shared.usecases.reconnect_connection import reconnect_connection as reconnect
 
@@ -18,7 +18,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"])
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.LINK)
 @http_function(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now."""

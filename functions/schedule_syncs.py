@@ -2,19 +2,22 @@
 
 from firebase_functions import scheduler_fn
 
-from shared import container
+from shared import accounts, container
 from shared.entry import each_by_itself, guarded_event
+from shared.usecases.measure_health import measure_health
 from shared.usecases.schedule_syncs import schedule_syncs as schedule
 from shared.usecases.sweep_inbox import sweep_inbox
 from shared.usecases.sweep_intents import sweep_intents
 from shared.usecases.sweep_removals import sweep_removals
 
 
-@scheduler_fn.on_schedule(schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540)
+@scheduler_fn.on_schedule(
+    schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540, service_account=accounts.SCHEDULE
+)
 @guarded_event
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
-    each_by_itself(_syncs, _inbox, _rotations, _removals, _intents)
+    each_by_itself(_syncs, _inbox, _rotations, _removals, _intents, _health)
 
 
 def _syncs() -> None:
@@ -37,3 +40,7 @@ def _removals() -> None:
 
 def _intents() -> None:
     sweep_intents(**container.for_sweep())
+
+
+def _health() -> None:
+    measure_health(figures=container.health_figures(), clock=container.clock())

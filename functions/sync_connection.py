@@ -5,7 +5,7 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import container
+from shared import accounts, container
 from shared.entry import Reply, Route, StrictInput, http_function, limited
 from shared.usecases.request_sync import sync_by_user
 
@@ -18,7 +18,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request()
+@https_fn.on_request(service_account=accounts.USERS)
 @http_function(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""

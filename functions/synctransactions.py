@@ -5,7 +5,7 @@ import uuid
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import container
+from shared import accounts, container
 from shared.entry import guarded_task
 from shared.log import log
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
@@ -13,6 +13,7 @@ from shared.usecases.welcome_connection import welcome_connection
 
 
 @tasks_fn.on_task_dispatched(
+    service_account=accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=540,
     # Seconds are the queue's, hours the schedule's. Deliveries are not failures: those are counted in the state.

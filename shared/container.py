@@ -244,6 +244,14 @@ def links() -> ports.Links:
 
 
 @once
+def health_figures() -> ports.HealthFigures:
+    """Counts over all connections."""
+    from shared.adapters.firestore_health import FirestoreHealth
+
+    return FirestoreHealth(firestore_client())
+
+
+@once
 def limits() -> ports.Limits:
     """Rate limits."""
     from shared.adapters.firestore_limits import FirestoreLimits

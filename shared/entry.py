@@ -7,7 +7,9 @@ own URL.
 
 import functools
 import json
+import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -148,15 +150,36 @@ def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
     @functools.wraps(handler)
     def guarded(task: Task) -> None:
         configure()
+        outcome = "again"
         try:
             handler(task)
+            outcome = "done"
         except https_fn.HttpsError:
             raise
         except Exception:  # noqa: BLE001 (as above)
+            outcome = "failed"
             log.exception("task.failed", function=handler.__name__)
             raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "deliver again") from None
+        finally:
+            log.info("task.ended", function=handler.__name__, outcome=outcome, **_waited(task))
 
     return guarded
+
+
+def _waited(task: Any) -> dict[str, Any]:
+    """How often the queue had delivered a task before, and, of a first delivery, how long it had waited.
+
+    Headers: https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
+    """
+    headers = getattr(getattr(task, "raw_request", None), "headers", None) or {}
+    retries = headers.get("X-Cloudtasks-Taskretrycount", "0")
+    retries = int(retries) if retries.isdecimal() else 0
+    try:
+        due = float(headers.get("X-Cloudtasks-Tasketa", ""))
+    except ValueError:
+        due = math.nan
+    waited = max(0.0, round(time.time() - due, 3)) if retries == 0 and math.isfinite(due) else None
+    return {"retries": retries, "waited_seconds": waited}
 
 
 def error_response(error: BankError) -> Response:

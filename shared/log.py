@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 _bound: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("bound", default=None)
@@ -94,3 +95,14 @@ def configure() -> None:
     root.setLevel(os.environ.get("BANK_LOG_LEVEL", "INFO").upper())
     for name in ("plaid", "urllib3", "google", "werkzeug"):
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
+    log.info("instance.started", function=os.environ.get("FUNCTION_TARGET"), seconds=_age())
+
+
+def _age() -> float | None:
+    """How long this process has been there, where the system tells."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return round(up - ticks / os.sysconf("SC_CLK_TCK"), 2)

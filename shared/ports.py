@@ -14,6 +14,7 @@ from shared.domain.credentials import KeptToken
 from shared.domain.erasure import Erasure
 from shared.domain.errors import ProviderError
 from shared.domain.exchange import Intent
+from shared.domain.health import Ailing, Health
 from shared.domain.hosted_link import LinkOutcome, LinkResult
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
@@ -351,6 +352,16 @@ class Syncs(Protocol):
 
     def handover(self, connection_id: str) -> Handover | None:
         """What the run before left to its continuation."""
+
+
+class HealthFigures(Protocol):
+    """How the connections are, over all of them."""
+
+    def count(self, now: datetime) -> Health:
+        """The counts."""
+
+    def ailing(self, *, limit: int) -> list[Ailing]:
+        """Some that are not as they should be: first those that need their user."""
 
 
 class AuditLog(Protocol):

@@ -22,6 +22,7 @@ class Settings(BaseModel):
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
     plaid_client_id: str = ""
     plaid_secret: SecretStr = SecretStr("")
+    tasks_caller: str | None = None  # as whom Cloud Tasks calls the functions; none: the account that the deploy makes
     webhook_url: str | None = None  # where Plaid sends webhooks; without one the schedule does all the syncing
     vault_keyset: SecretStr | None = None  # local development only
     audit_keyset: SecretStr | None = None  # signs the audit logs' checkpoints

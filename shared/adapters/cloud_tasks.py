@@ -9,6 +9,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import tasks_v2
 
+from shared.accounts import tasks_caller
 from shared.domain.errors import Unavailable
 from shared.log import log
 from shared.settings import Settings
@@ -36,7 +37,7 @@ class CloudTasksQueue:
             # The cloudfunctions.net address of a function answers for both generations.
             self._url = f"https://{settings.region}-{settings.project}.cloudfunctions.net"
             self._client = tasks_v2.CloudTasksClient()
-        self._caller = os.environ.get("FUNCTION_IDENTITY")
+        self._caller = settings.tasks_caller or tasks_caller(settings.project)
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
         """One call."""
@@ -56,7 +57,9 @@ class CloudTasksQueue:
             "headers": {"Content-Type": "application/json"},
             "body": json.dumps({"data": dict(payload)}).encode(),
         }
-        if self._caller:
+        if not self._emulator:
+            # The Admin SDK names the account that enqueues here, which then may call every private service that it may
+            # enqueue for. Ours is an account that can do nothing but call the functions behind the queues.
             request["oidc_token"] = {"service_account_email": self._caller, "audience": url}
         task: Any = {
             "name": f"{queue}/tasks/{name}",

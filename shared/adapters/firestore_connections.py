@@ -8,6 +8,7 @@ bank_link_guards/{uid}:{institution_id}             so that no two connections a
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 GUARDS = "bank_link_guards"
+GUARD_KEPT = timedelta(days=7)  # it matters while two exchanges run beside each other
 _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
@@ -108,7 +110,8 @@ class FirestoreConnections:
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
         if connection.institution_id is not None:
             path = guard_path(connection.app_user_id, connection.institution_id)
-            latest = {"connection_id": connection_id, "updated_at": connection.created_at}
+            made = connection.created_at
+            latest = {"connection_id": connection_id, "updated_at": made, "expires_at": made + GUARD_KEPT}
             if guard is None:
                 batch.create(path, latest)
             else:

@@ -6,6 +6,8 @@ each call takes the raw answer (`_preload_content=False`), and numbers are parse
 
 import functools
 import json
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -34,6 +36,8 @@ SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
 _GONE = ("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED")
+
+_REQUEST_ID = re.compile(rb'"request_id"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
 # A connection that was never made is safe to try again; whatever was sent may have happened.
 _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
@@ -182,16 +186,30 @@ class PlaidBank:
         return _Answer(_parsed(self._raw(method, body, read_seconds=read_seconds)))
 
     def _raw(self, method: Callable[..., Any], body: dict[str, Any], *, read_seconds: float) -> bytes:
+        started = time.monotonic()
+        failed: ProviderError | None = None
+        raw = b""
         try:
             response = method(body, _preload_content=False, _request_timeout=(CONNECT_SECONDS, read_seconds))
-            return bytes(response.data)  # read here: an answer that breaks off half-way says so only now
+            raw = bytes(response.data)  # read here: an answer that breaks off half-way says so only now
         except plaid.ApiException as error:
             retry_after = (error.headers or {}).get("Retry-After")
-            raise translated(error.status or 0, error.body, retry_after=retry_after) from None
+            failed = translated(error.status or 0, error.body, retry_after=retry_after)
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
             # The library stumbles over its own handling of a TLS error: an AttributeError.
             log.info("plaid.no_answer", kind=type(error).__name__)
-            raise unreachable("NO_ANSWER") from None
+            failed = unreachable("NO_ANSWER")
+        log.info(
+            "plaid.called",
+            endpoint=method.__name__,
+            seconds=round(time.monotonic() - started, 3),
+            outcome="ok" if failed is None else failed.error_type,
+            error_code=failed and failed.error_code,
+            request_id=failed.request_id if failed else _request_id(raw),
+        )
+        if failed is not None:
+            raise failed
+        return raw
 
 
 @contextmanager
@@ -208,6 +226,12 @@ class _Answer(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         raise unreachable(f"ANSWER_WITHOUT_{name.upper()}")
+
+
+def _request_id(raw: bytes) -> str | None:
+    """Plaid's id of the request, which its support asks for. It stands at the end; a quote within a text is escaped."""
+    found = _REQUEST_ID.search(raw, max(0, len(raw) - 300)) or _REQUEST_ID.search(raw)
+    return found[1].decode() if found else None
 
 
 _parse = functools.partial(json.loads, parse_float=Decimal)

@@ -51,12 +51,15 @@ class WebhookVerifier:
         self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
         self._lock = threading.Lock()
 
-    def verify(self, signed: str, body: bytes) -> None:
+    def verify(self, signed: str, body: bytes) -> datetime:
         """Holds a delivery against its signature.
 
         Args:
             signed: The header `Plaid-Verification`; "" if there is none.
             body: The body as it was received, byte for byte.
+
+        Returns:
+            When Plaid signed it.
 
         Raises:
             Unauthenticated: It is not Plaid's, too old, or for another body.
@@ -84,6 +87,7 @@ class WebhookVerifier:
             claimed.encode(), hashlib.sha256(body).hexdigest().encode()
         ):
             raise _forged()
+        return datetime.fromtimestamp(issued, tz=now.tzinfo)
 
     def _claims(self, signed: str, kid: str) -> tuple[dict[str, Any], _Kept]:
         """The verified claims; a kept key that does not fit is fetched once more, it may have been replaced."""

@@ -65,6 +65,8 @@ class SyncState(SyncProgress):
         stopped: The source is gone for good: nothing runs again, whoever asks.
         welcomed: The source's surroundings (name, logo, webhook) are set up.
         asked_at: When a user last asked for a sync by hand.
+        wanted_since: When the oldest of the requests came that the latest claim, or the next, is to serve.
+        source: Where the data comes from, as statistics name it.
         account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
         accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
         due_at: When the schedule must look again; None when nothing but an event can change anything.
@@ -93,18 +95,30 @@ class SyncState(SyncProgress):
     looks: int = 0
     welcomed: bool = False
     asked_at: datetime | None = None
+    wanted_since: datetime | None = None
+    source: str | None = None
     account_ids: tuple[str, ...] = ()
     accounts_digest: str | None = None
     due_at: datetime | None = None
 
     @classmethod
-    def new(cls, *, connection_id: str, app_user_id: str, now: datetime, account_ids: tuple[str, ...] = ()) -> Self:
+    def new(
+        cls,
+        *,
+        connection_id: str,
+        app_user_id: str,
+        now: datetime,
+        account_ids: tuple[str, ...] = (),
+        source: str | None = None,
+    ) -> Self:
         """The state of a sync that was never run: pending, and found by the schedule if its task is lost."""
         return cls(
             connection_id=connection_id,
             app_user_id=app_user_id,
             account_ids=account_ids,
+            source=source,
             updated_at=now,
+            wanted_since=now,
             due_at=now + TASK_GRACE,
         )
 
@@ -136,7 +150,8 @@ class SyncState(SyncProgress):
         if self.stopped:
             return self
         number = self.requested + 1
-        counted = self._with(requested=number, refresh=number if refresh else self.refresh)
+        since = self.wanted_since if self.wanted else now
+        counted = self._with(requested=number, refresh=number if refresh else self.refresh, wanted_since=since)
         goes_on = self.status is SyncStatus.IN_PROGRESS and (self.is_leased(now) or self.handover is not None)
         return counted if goes_on else counted.queued(now=now)
 

@@ -196,6 +196,7 @@ class Exchange:
                 connection_id=connection.connection_id,
                 app_user_id=self.app_user_id,
                 account_ids=connection.account_ids,
+                source=connection.institution_id,
                 now=now,
             ),
             settles=(intent.connected(answer), held.version),

@@ -7,6 +7,7 @@ from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.status import REVOKED_CODE
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
+from shared.log import log
 from shared.ports import Clock, Delivery, Inbox
 from shared.usecases.check_item import ItemCheck
 from shared.usecases.receive_webhook import sync_by_webhook
@@ -65,6 +66,8 @@ class WebhookHandler:
                 self.check.by_webhook(connection_id, webhook, delivery_id=delivery.delivery_id)
         if delivery.due_at is not None:
             self.inbox.settle(delivery.delivery_id)
+            waited = (self.clock.now() - delivery.received_at).total_seconds()
+            log.info("webhook.handled", connection_id=connection_id, code=webhook.webhook_code, lag_seconds=waited)
 
     def replay(self, since: datetime, *, connection_id: str | None = None) -> int:
         """An operator's: everything that came since, handled again in its order. Returns how many.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ def receive_webhook(
     tasks: Tasks,
     clock: Clock,
     linked: Callable[[Webhook], None],
+    signed_at: datetime | None = None,
 ) -> None:
     """Records a verified webhook once, and acts on it or enqueues what acts. Unknown codes ask for nothing.
 
@@ -39,6 +40,7 @@ def receive_webhook(
         environment: Our own Plaid environment; another's webhooks are none of our business.
         inbox, connections, syncs, queue, tasks, clock: The outside.
         linked: Takes what users linked on a page of Plaid's out of a webhook.
+        signed_at: When Plaid signed this delivery.
 
     Raises:
         InvalidArgument: It is not the body of a webhook.
@@ -71,7 +73,15 @@ def receive_webhook(
         due_at=now + TASK_GRACE if asks else None,
     )
     new = inbox.record(kept)
-    log.info("webhook.received", type=webhook.webhook_type, code=webhook.webhook_code, item_id=webhook.item_id, new=new)
+    log.info(
+        "webhook.received",
+        type=webhook.webhook_type,
+        code=webhook.webhook_code,
+        item_id=webhook.item_id,
+        connection_id=kept.connection_id,
+        new=new,
+        lag_seconds=max(0.0, (now - signed_at).total_seconds()) if signed_at else None,
+    )
     if connection is None or is_revoked(connection):
         return
     if connections.find(connection.connection_id) is None:

@@ -6,8 +6,9 @@ Plaid's rules for the loop: https://plaid.com/docs/transactions/sync-migration/ 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
@@ -75,9 +76,7 @@ class SyncTransactions:
                 log.warning("sync.lease_lost", reason=str(lost))
                 return Outcome.DONE
             state = run.state
-            log.info(
-                "sync.ended", status=state.status, added=state.added, modified=state.modified, removed=state.removed
-            )
+            log.info("sync.ended", **_account(claimed.state, state, now=self.clock.now()))
             if state.status is SyncStatus.COMPLETED and state.wanted:
                 self._once_more(connection_id)
             return outcome
@@ -236,6 +235,25 @@ _BUG = ProviderError(
     error_type="BACKEND",
     error_code="INTERNAL",
 )
+
+
+def _account(begun: SyncState, ended: SyncState, *, now: datetime) -> dict[str, Any]:
+    """How a run went, for the log. `lag_seconds`: from the oldest request to its data in the store."""
+    done = ended.status is SyncStatus.COMPLETED
+    wanted_since, started_at = begun.wanted_since, ended.started_at
+    return {
+        "status": ended.status,
+        "source": ended.source or "unknown",
+        "first": not begun.history_complete,
+        "error_code": ended.error.code if ended.error else None,
+        "retryable": ended.error.retryable if ended.error else None,
+        "seconds": (now - started_at).total_seconds() if started_at else None,
+        "lag_seconds": (now - wanted_since).total_seconds() if done and wanted_since else None,
+        "pages": ended.pages,
+        "added": ended.added,
+        "modified": ended.modified,
+        "removed": ended.removed,
+    }
 
 
 def _task(delivery: str | None) -> str:

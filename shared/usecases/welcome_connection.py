@@ -62,16 +62,17 @@ def welcome_connection(
         )
         shown = {"institution_name": info.name, "institution": info.branding().model_dump()}
         connections.describe(connection_id, shown | {"updated_at": clock.now()})
-    _mark_welcomed(connection, syncs=syncs)
+    _mark_welcomed(connection, source=institution_id, syncs=syncs)
 
 
-def _mark_welcomed(connection: BankConnection, *, syncs: Syncs) -> None:
+def _mark_welcomed(connection: BankConnection, *, source: str | None, syncs: Syncs) -> None:
     for _ in range(MAX_TRIES):
         loaded = syncs.load(connection.connection_id)
         if loaded is None or loaded.state.welcomed:
             return
         try:
-            syncs.save(loaded.state.model_copy(update={"welcomed": True}), expected=loaded.version)
+            welcomed = loaded.state.model_copy(update={"welcomed": True, "source": source or loaded.state.source})
+            syncs.save(welcomed, expected=loaded.version)
         except Conflict:
             continue
         return

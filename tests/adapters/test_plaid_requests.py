@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.adapters.plaid import PlaidBank
+from shared.domain.errors import ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.secret import Secret
 from shared.ports import LinkRequest
@@ -129,3 +130,21 @@ def test_the_first_read_says_how_much_history_there_may_be(sim: Sim, sent: list[
     assert bodies[0]["options"] == {"days_requested": 365}
     assert "cursor" not in bodies[0]
     assert bodies[1] == {"access_token": token.reveal(), "count": 500, "cursor": first.next_cursor}
+
+
+def test_each_call_tells_how_long_it_took_and_how_it_ended(sim: Sim, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    plaid = bank(sim)
+    plaid.create_link_token(request(products=("transactions",)))
+    with pytest.raises(ProviderError):
+        plaid.item(Secret("access-sandbox-00000000-0000-4000-8000-000000000000"))
+    with pytest.raises(ProviderError):
+        bank(replace(sim, url="http://127.0.0.1:9")).webhook_key("kid")
+    told: list[dict[str, Any]] = [r.fields for r in caplog.records if r.getMessage() == "plaid.called"]  # type: ignore[attr-defined]
+    assert [(one["endpoint"], one["outcome"], one["error_code"]) for one in told] == [
+        ("link_token_create", "ok", None),
+        ("item_get", "INVALID_INPUT", "INVALID_ACCESS_TOKEN"),
+        ("webhook_verification_key_get", "TRANSPORT", "NO_ANSWER"),
+    ]
+    assert [bool(one["request_id"]) for one in told] == [True, True, False]
+    assert all(0 <= one["seconds"] < 30 for one in told)

@@ -198,3 +198,11 @@ def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: 
         done = queued.claim(now=later, owner="y").complete(now=later, cursor="z", history_complete=True)
         assert done.status is SyncStatus.COMPLETED
         assert not done.wanted
+
+
+def test_a_request_is_wanted_since_it_came_until_a_run_has_served_it() -> None:
+    later = NOW + timedelta(minutes=7)
+    assert new().request(now=later).wanted_since == NOW  # the first is the older
+    assert failed(claimed()).queued(now=later).request(now=later).wanted_since == NOW  # nobody has served it yet
+    assert completed(claimed()).request(now=later).wanted_since == later
+    assert claimed().request(now=later).wanted_since == later  # of the run after this one

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -184,3 +186,29 @@ def test_a_step_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFix
     each_by_itself(lambda: taken.append("first"), broken, lambda: taken.append("last"))
     assert taken == ["first", "last"]
     assert [record.getMessage() for record in caplog.records] == ["step.failed"]
+
+
+def _ended(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    return [record.fields for record in caplog.records if record.getMessage() == "task.ended"]  # type: ignore[attr-defined]
+
+
+def test_each_delivery_of_a_task_tells_how_it_ended_and_how_long_it_had_waited(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    late = {"X-Cloudtasks-Tasketa": f"{time.time() - 90:.6f}"}
+    again = late | {"X-Cloudtasks-Taskretrycount": "3"}
+    task = {"data": {"connection_id": "nobody"}}
+    for delivering in client("removeitem"):
+        monkeypatch.setattr(container, "item_remover", lambda: lambda _: None)
+        assert delivering.post("/", json=task, headers=late).status_code == 200
+        monkeypatch.setattr(container, "item_remover", lambda: lambda _: 1 / 0)
+        assert delivering.post("/", json=task, headers=again).status_code == 503
+        assert delivering.post("/", json=task, headers={"X-Cloudtasks-Tasketa": "soon"}).status_code == 503
+    first, second, third = _ended(caplog)
+    waited = first.pop("waited_seconds")
+    assert isinstance(waited, float)
+    assert 85 < waited < 120
+    assert first == {"function": "removeitem", "outcome": "done", "retries": 0}
+    assert second == {"function": "removeitem", "outcome": "failed", "retries": 3, "waited_seconds": None}
+    assert third["waited_seconds"] is None

@@ -57,6 +57,12 @@ def test_transactions_of_one_connection_can_be_listed_newest_first_by_owner_by_a
     assert ("DESCENDING", "COLLECTION") in entries("bank_transactions", "date")
 
 
+def test_connections_that_were_not_synced_for_long_can_be_counted_by_status() -> None:
+    found = composite("bank_connections", everywhere=False)
+    synced = (("status", "ASCENDING"), ("last_sync", "ASCENDING"))
+    assert {synced, (*synced, ("created_at", "ASCENDING"))} <= found
+
+
 @pytest.mark.parametrize("collection", ["bank_accounts", "bank_transactions"])
 def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collection: str) -> None:
     """Indexes of a single field over a collection group are not automatic."""
@@ -75,7 +81,11 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_connections", "item_id"),
         ("bank_connections", "app_user_id"),
         ("bank_connections", "institution_id"),
+        ("bank_connections", "status"),
         ("bank_sync_progress", "app_user_id"),
+        ("bank_sync_progress", "status"),
+        ("bank_webhook_inbox", "due_at"),
+        ("bank_removals", "due_at"),
         ("bank_transactions", firestore_syncs.MARK),
         ("bank_transactions", "app_user_id"),
         ("bank_transactions", "account_id"),
@@ -124,6 +134,7 @@ def test_of_an_access_token_only_its_times_and_its_owner_are_indexed() -> None:
         "bank_link_sessions",
         "bank_link_results",
         "bank_pushes",
+        "bank_link_guards",
         "bank_limits",
         "bank_institution_claims",
     ],
