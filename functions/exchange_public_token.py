@@ -111,5 +111,5 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
         except BankError as error:
             results.append({"error": error.form()})
         except Exception:  # noqa: BLE001 (the items before are connected: their results are not to be lost)
-            results.append({"error": recorded_bug("exchange_public_token").form()})
+            results.append({"error": recorded_bug().form()})
     return Reply({"results": results})

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import accounts, container
+from shared import accounts, container, trace
 from shared.domain.errors import ProviderError
 from shared.entry import guarded_event
 from shared.log import log
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: whatever is missed here, the schedule finds."""
     connection_id = event.params["connection_id"]
-    start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
-    try:
-        welcome_connection(connection_id, **container.for_welcome())
-    except ProviderError as error:
-        log.warning("welcome.postponed", connection_id=connection_id, error_code=error.error_code)
+    call = start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
+    with trace.resumed(call), log.bound(connection_id=connection_id):
+        try:
+            welcome_connection(connection_id, **container.for_welcome())
+        except ProviderError as error:
+            log.warning("welcome.postponed", error_code=error.error_code, request_id=error.request_id)

@@ -10,7 +10,8 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from firebase_functions import https_fn
 from flask import Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from shared import container
+from shared import container, trace
 from shared.domain.errors import (
     BankError,
     InvalidArgument,
@@ -28,14 +29,15 @@ from shared.domain.errors import (
     ResourceExhausted,
     Unauthenticated,
 )
-from shared.log import configure, log
+from shared.log import age, configure, log
 
 MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
 HEALTH_PATH = "/__/health"
+REQUEST_ID = "X-Request-Id"  # of every answer: with it, `make trace` tells the whole story
 
 Input = TypeVar("Input", bound=BaseModel)
 Event = TypeVar("Event")
-Task = TypeVar("Task")
+Task = https_fn.CallableRequest[dict[str, object]]
 
 
 class StrictInput(BaseModel):
@@ -89,7 +91,6 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
     def decorate(handler: Handler[Input]) -> Callable[[Request], Response]:
         @functools.wraps(handler)
         def guarded(request: Request) -> Response:
-            configure()
             if request.path == HEALTH_PATH:
                 return Response("ok")
             if request.method == "OPTIONS":
@@ -101,7 +102,7 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
                 reply = handler(_caller(request), _validated(takes, fields, from_text=from_text))
                 return json_response(reply.body, reply.status) if is_rest else json_response({"result": reply.body})
 
-            return _with_cors(request, _translated(handler.__name__, answer))
+            return _with_cors(request, _told(handler.__name__, request, answer))
 
         return guarded
 
@@ -113,10 +114,9 @@ def guarded_request(handler: Callable[[Request], Response]) -> Callable[[Request
 
     @functools.wraps(handler)
     def guarded(request: Request) -> Response:
-        configure()
         if request.path == HEALTH_PATH:
             return Response("ok")
-        return _translated(handler.__name__, lambda: handler(request))
+        return _told(handler.__name__, request, lambda: handler(request))
 
     return guarded
 
@@ -126,11 +126,13 @@ def guarded_event(handler: Callable[[Event], None]) -> Callable[[Event], None]:
 
     @functools.wraps(handler)
     def guarded(event: Event) -> None:
-        configure()
-        try:
-            handler(event)
-        except Exception:  # noqa: BLE001 (the SDK would log the exception's text, and that may hold anything)
-            log.exception("event.failed", function=handler.__name__)
+        with _story(handler.__name__, dict[str, str]()) as story:
+            try:
+                handler(event)
+            except Exception:  # noqa: BLE001 (the SDK would log the exception's text, and that may hold anything)
+                log.exception("event.failed")
+            else:
+                log.info("event.done", ms=story.ms())
 
     return guarded
 
@@ -149,31 +151,31 @@ def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
 
     @functools.wraps(handler)
     def guarded(task: Task) -> None:
-        configure()
-        outcome = "again"
-        try:
-            handler(task)
-            outcome = "done"
-        except https_fn.HttpsError:
-            raise
-        except Exception:  # noqa: BLE001 (as above)
-            outcome = "failed"
-            log.exception("task.failed", function=handler.__name__)
-            raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "deliver again") from None
-        finally:
-            log.info("task.ended", function=handler.__name__, outcome=outcome, **_waited(task))
+        headers = task.raw_request.headers
+        with _story(handler.__name__, headers, task=headers.get("X-Cloudtasks-Taskname", "")) as story:
+            outcome = "again"
+            try:
+                handler(task)
+                outcome = "done"
+            except https_fn.HttpsError:
+                raise
+            except Exception:  # noqa: BLE001 (as above)
+                outcome = "failed"
+                log.exception("task.failed")
+                raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "deliver again") from None
+            finally:
+                log.info("task.ended", outcome=outcome, ms=story.ms(), **_waited(headers))
 
     return guarded
 
 
-def _waited(task: Any) -> dict[str, Any]:
+def _waited(headers: trace.Headers) -> dict[str, Any]:
     """How often the queue had delivered a task before, and, of a first delivery, how long it had waited.
 
     Headers: https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
     """
-    headers = getattr(getattr(task, "raw_request", None), "headers", None) or {}
-    retries = headers.get("X-Cloudtasks-Taskretrycount", "0")
-    retries = int(retries) if retries.isdecimal() else 0
+    text = headers.get("X-Cloudtasks-Taskretrycount", "0")
+    retries = int(text) if text.isdecimal() else 0
     try:
         due = float(headers.get("X-Cloudtasks-Tasketa", ""))
     except ValueError:
@@ -230,19 +232,48 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _translated(function: str, answer: Callable[[], Response]) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """The lines of one call, event or delivery."""
+
+    trace_id: str
+    began: float
+
+    def ms(self) -> int:
+        return round((time.monotonic() - self.began) * 1000)
+
+
+@contextmanager
+def _story(function: str, headers: trace.Headers, **about: Any) -> Iterator[_Story]:
+    """Every line within says which function it is of, and belongs to the trace that the headers name."""
+    told, first = trace.Trace.of(headers), configure()
+    with trace.within(told), log.bound(function=function, **about):
+        if first:
+            log.info("instance.started", seconds=age())
+        yield _Story(told.trace_id, time.monotonic())
+
+
+def _told(function: str, request: Request, answer: Callable[[], Response]) -> Response:
+    with _story(function, request.headers) as story:
+        response = _translated(answer)
+        log.info("call.answered", http=response.status_code, ms=story.ms())
+    response.headers[REQUEST_ID] = story.trace_id
+    return response
+
+
+def _translated(answer: Callable[[], Response]) -> Response:
     try:
         return answer()
     except BankError as error:
-        log.info("call.refused", function=function, status=error.status, code=error.code)
+        log.info("call.refused", status=error.status, code=error.code)
         return error_response(error)
     except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
-        return error_response(recorded_bug(function))
+        return error_response(recorded_bug())
 
 
-def recorded_bug(function: str) -> BankError:
+def recorded_bug() -> BankError:
     """What a caller is told of an exception that nobody foresaw; called while it is being handled."""
-    log.exception("call.failed", function=function)
+    log.exception("call.failed")
     return BankError("an error of ours; it has been recorded", code="internal")
 
 
@@ -323,6 +354,7 @@ def _with_cors(request: Request, response: Response) -> Response:
     response.headers.add("Vary", "Origin")
     if origin and ("*" in allowed or origin in allowed):
         response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = f"{REQUEST_ID}, Retry-After"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
             requested = request.headers.get("Access-Control-Request-Headers", "authorization, content-type")

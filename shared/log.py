@@ -2,6 +2,7 @@
 
 One JSON object per line, in the form that Cloud Logging understands
 (https://cloud.google.com/logging/docs/structured-logging). What looks like a token is struck out whoever logs it.
+The names of the events are declared in shared/events.py.
 """
 
 import contextvars
@@ -12,8 +13,11 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from shared import trace
 
 _bound: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("bound", default=None)
 
@@ -35,6 +39,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, redacted."""
         entry: dict[str, Any] = {"severity": record.levelname, "message": record.getMessage(), "logger": record.name}
+        entry["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
+        if (within := trace.current()) is not None:
+            entry |= within.fields()
         entry |= _bound.get() or {}
         entry |= getattr(record, "fields", {})
         if record.exc_info:
@@ -81,24 +88,24 @@ class Log:
 log = Log()
 
 
-def configure() -> None:
-    """Sends all loggers through the JSON formatter. Called by the triggers' guard, once per process.
+def configure() -> bool:
+    """Sends all loggers through the JSON formatter. Called by the triggers' guard; True the first time in a process.
 
     plaid-python's and urllib3's loggers print bodies and headers at DEBUG: they stay at INFO.
     """
     root = logging.getLogger()
     if any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
-        return
+        return False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("BANK_LOG_LEVEL", "INFO").upper())
     for name in ("plaid", "urllib3", "google", "werkzeug"):
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
-    log.info("instance.started", function=os.environ.get("FUNCTION_TARGET"), seconds=_age())
+    return True
 
 
-def _age() -> float | None:
+def age() -> float | None:
     """How long this process has been there, where the system tells."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])

@@ -508,13 +508,17 @@ class Institutions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do."""
+    """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do.
+
+    `trace` is that of its arrival.
+    """
 
     delivery_id: str
     body: dict[str, Any]
     received_at: datetime
     connection_id: str | None = None
     due_at: datetime | None = None
+    trace: str | None = None
 
 
 class Inbox(Protocol):

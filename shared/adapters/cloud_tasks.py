@@ -9,6 +9,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import tasks_v2
 
+from shared import trace
 from shared.accounts import tasks_caller
 from shared.domain.errors import Unavailable
 from shared.log import log
@@ -50,11 +51,11 @@ class CloudTasksQueue:
             Unavailable: Cloud Tasks did not take it.
         """
         log.debug("queue.adding", function=function, task=name, payload=dict(payload))
-        url, queue = f"{self._url}/{function}", f"{self._parent}/{function}"
+        url, queue, carried = f"{self._url}/{function}", f"{self._parent}/{function}", trace.carried()
         request: dict[str, Any] = {
             "http_method": tasks_v2.HttpMethod.POST,
             "url": url,
-            "headers": {"Content-Type": "application/json"},
+            "headers": {"Content-Type": "application/json"} | ({trace.HEADER: carried} if carried else {}),
             "body": json.dumps({"data": dict(payload)}).encode(),
         }
         if not self._emulator:
@@ -68,6 +69,7 @@ class CloudTasksQueue:
         }
         try:
             self._client.create_task(parent=queue, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
+            log.info("task.enqueued", queue=function, task=name)
         except exceptions.Aborted as error:
             raise Unavailable("the queue did not take the task", code="queue_unavailable") from error
         except exceptions.Conflict:  # ALREADY_EXISTS, over gRPC and over HTTP

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#google.firestore.v1.Firestore.Commit
 """
 
+import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from google.cloud.firestore_v1.types import write as write_types
 from shared.adapters.firestore_errors import OUTAGES, unavailable
 from shared.adapters.firestore_values import encode_fields
 from shared.domain.errors import CommitTooLarge, Conflict
+from shared.log import log
 from shared.ports import Version
 
 if TYPE_CHECKING:
@@ -88,6 +91,7 @@ class Batch:
         """
         if self._request.ByteSize() > MAX_COMMIT_BYTES:
             raise CommitTooLarge(f"{self._request.ByteSize()} bytes")
+        began = time.monotonic()
         try:
             response = self._client._firestore_api.commit(  # noqa: SLF001 (the library's own channel, without its encoder)
                 request=CommitRequest.wrap(self._request),
@@ -96,6 +100,7 @@ class Batch:
                 timeout=COMMIT_TIMEOUT_SECONDS,
             )
         except (exceptions.FailedPrecondition, exceptions.AlreadyExists, exceptions.NotFound, exceptions.Aborted):
+            log.info("commit.refused", writes=self._kinds())
             raise Conflict from None
         except exceptions.InvalidArgument as error:
             if "too big" in str(error).lower() or "too large" in str(error).lower():
@@ -103,7 +108,14 @@ class Batch:
             raise
         except OUTAGES as error:
             raise unavailable() from error
+        ms = round((time.monotonic() - began) * 1000)
+        log.info("commit.done", writes=self._kinds(), ms=ms, bytes=self._request.ByteSize())
         return [result.update_time for result in CommitResponse.pb(response).write_results]
+
+    def _kinds(self) -> dict[str, int]:
+        """How many writes there are of which collection, for the log."""
+        names = (write.update.name or write.delete for write in self._request.writes)
+        return dict(Counter(name.rsplit("/", 2)[1] for name in names))
 
     def _put(self, path: str, fields: Mapping[str, Any]) -> Any:
         write = self._request.writes.add()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 INBOX = "bank_webhook_inbox"
 INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
-_FIELDS = ("body", "received_at", "connection_id", "due_at")
+_FIELDS = ("body", "received_at", "connection_id", "due_at", "trace")
 
 
 @translates_outages
@@ -88,4 +88,5 @@ def settle_delivery(batch: Batch, delivery_id: str) -> None:
 
 def _delivery(snapshot: Any) -> Delivery:
     fields: dict[str, Any] = snapshot.to_dict() or {}
-    return Delivery(delivery_id=snapshot.id, **{name: fields[name] for name in _FIELDS})
+    kept: dict[str, Any] = {name: fields.get(name) for name in _FIELDS}
+    return Delivery(delivery_id=snapshot.id, **kept)

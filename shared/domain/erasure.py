@@ -26,6 +26,7 @@ class Erasure(BaseModel):
         reason: ERASURE where the user asked for it, OWNER_GONE where the user is gone.
         attempts: How often it was not over yet.
         due_at: When the schedule must look.
+        trace: Of the call that it began with: what is logged of both is one story.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,11 +36,14 @@ class Erasure(BaseModel):
     before: datetime
     attempts: int = 0
     due_at: datetime
+    trace: str | None = None
 
     @classmethod
-    def of(cls, app_user_id: str, *, reason: RemovalReason, before: datetime, now: datetime) -> Self:
+    def of(
+        cls, app_user_id: str, *, reason: RemovalReason, before: datetime, now: datetime, trace: str | None = None
+    ) -> Self:
         """An erasure that begins now, and is found by the schedule if its task is lost."""
-        return cls(app_user_id=app_user_id, reason=reason, before=before, due_at=now + TASK_GRACE)
+        return cls(app_user_id=app_user_id, reason=reason, before=before, due_at=now + TASK_GRACE, trace=trace)
 
     @property
     def by(self) -> Actor:

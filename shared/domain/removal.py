@@ -58,6 +58,7 @@ class Removal(BaseModel):
         purged: Our data is gone.
         attempts: How often Plaid was asked in vain.
         due_at: When the schedule must look.
+        trace: Of the call that it began with: what is logged of both is one story.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,9 +74,18 @@ class Removal(BaseModel):
     attempts: int = 0
     created_at: datetime
     due_at: datetime
+    trace: str | None = None
 
     @classmethod
-    def of(cls, connection: BankConnection, *, token: SealedToken | None, reason: RemovalReason, now: datetime) -> Self:
+    def of(
+        cls,
+        connection: BankConnection,
+        *,
+        token: SealedToken | None,
+        reason: RemovalReason,
+        now: datetime,
+        trace: str | None = None,
+    ) -> Self:
         """The removal of a connection, beginning now, and found by the schedule if its task is lost."""
         return cls(
             connection_id=connection.connection_id,
@@ -86,10 +96,11 @@ class Removal(BaseModel):
             reason=reason,
             created_at=now,
             due_at=now + TASK_GRACE,
+            trace=trace,
         )
 
     @classmethod
-    def of_exchange(cls, intent: Intent, *, now: datetime) -> Self:
+    def of_exchange(cls, intent: Intent, *, now: datetime, trace: str | None = None) -> Self:
         """The removal of an item that was exchanged, and never became a connection."""
         return cls(
             connection_id=intent.connection_id,
@@ -99,6 +110,7 @@ class Removal(BaseModel):
             reason=RemovalReason.DUPLICATE if intent.duplicate else RemovalReason.ABANDONED,
             created_at=now,
             due_at=now + TASK_GRACE,
+            trace=trace,
         )
 
     @property

@@ -67,6 +67,7 @@ class SyncState(SyncProgress):
         asked_at: When a user last asked for a sync by hand.
         wanted_since: When the oldest of the requests came that the latest claim, or the next, is to serve.
         source: Where the data comes from, as statistics name it.
+        trace: Of the latest request, for the run that serves it: what is logged of both is one story.
         account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
         accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
         due_at: When the schedule must look again; None when nothing but an event can change anything.
@@ -97,6 +98,7 @@ class SyncState(SyncProgress):
     asked_at: datetime | None = None
     wanted_since: datetime | None = None
     source: str | None = None
+    trace: str | None = None
     account_ids: tuple[str, ...] = ()
     accounts_digest: str | None = None
     due_at: datetime | None = None
@@ -110,6 +112,7 @@ class SyncState(SyncProgress):
         now: datetime,
         account_ids: tuple[str, ...] = (),
         source: str | None = None,
+        trace: str | None = None,
     ) -> Self:
         """The state of a sync that was never run: pending, and found by the schedule if its task is lost."""
         return cls(
@@ -117,6 +120,7 @@ class SyncState(SyncProgress):
             app_user_id=app_user_id,
             account_ids=account_ids,
             source=source,
+            trace=trace,
             updated_at=now,
             wanted_since=now,
             due_at=now + TASK_GRACE,
@@ -140,23 +144,33 @@ class SyncState(SyncProgress):
         """Whether a run that shows life is working."""
         return self.lease_expires_at is not None and now < self.lease_expires_at
 
-    def request(self, *, now: datetime, refresh: bool = False) -> Self:
+    def request(self, *, now: datetime, refresh: bool = False, trace: str | None = None) -> Self:
         """Somebody wants a run: `pending`, or one more after the run that is working now; none once it is stopped.
 
         Args:
             now: The present.
             refresh: The run is to ask the bank itself first.
+            trace: Of whoever wants it.
         """
         if self.stopped:
             return self
         number = self.requested + 1
         since = self.wanted_since if self.wanted else now
-        counted = self._with(requested=number, refresh=number if refresh else self.refresh, wanted_since=since)
+        counted = self._with(
+            requested=number,
+            refresh=number if refresh else self.refresh,
+            wanted_since=since,
+            trace=trace or self.trace,
+        )
         goes_on = self.status is SyncStatus.IN_PROGRESS and (self.is_leased(now) or self.handover is not None)
         return counted if goes_on else counted.queued(now=now)
 
-    def requeue(self, *, now: datetime) -> Self:
+    def requeue(self, *, now: datetime, trace: str | None = None) -> Self:
         """The schedule's turn: what is due becomes `pending` (again).
+
+        Args:
+            now: The present.
+            trace: Of the turn, where it is the one who asks; what somebody else asked for stays theirs.
 
         Raises:
             IllegalTransition: A run that shows life is working, or nothing is to run any more.
@@ -166,7 +180,7 @@ class SyncState(SyncProgress):
         if self.status is SyncStatus.IN_PROGRESS and self.handover is not None:
             return self._with(updated_at=now, lease_owner=None, lease_expires_at=None, due_at=now + TASK_GRACE)
         if self.status is SyncStatus.COMPLETED and not self.wanted:
-            return self.request(now=now)
+            return self.request(now=now, trace=trace)
         return self.queued(now=now)
 
     def claim(self, *, now: datetime, owner: str) -> Self:
@@ -453,7 +467,7 @@ class SyncState(SyncProgress):
             due_at=now + TASK_GRACE,
         )
 
-    def reconcile(self, *, now: datetime) -> Self:
+    def reconcile(self, *, now: datetime, trace: str | None = None) -> Self:
         """The next run reads everything again and holds it against the store; there is none once it is stopped.
 
         Raises:
@@ -465,7 +479,7 @@ class SyncState(SyncProgress):
             raise IllegalTransition("a run is working")
         dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs
         anew = {"cursor": None, "rebuilding": True, "handover": None, "streaming": False, "dirty_runs": dirty}
-        return self.request(now=now).model_copy(update=anew)
+        return self.request(now=now, trace=trace).model_copy(update=anew)
 
     def _released(self, now: datetime, **changes: Any) -> Self:
         return self._with(

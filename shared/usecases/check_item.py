@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
@@ -16,7 +17,7 @@ from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
 from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Tasks, Vault, Writes
 from shared.usecases.enqueue import enqueue, enqueue_removal
-from shared.usecases.record_status import StatusRecorder
+from shared.usecases.record_status import StatusRecorder, report
 from shared.usecases.use_token import with_token
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -137,7 +138,7 @@ class ItemCheck:
                 self.syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
             except Conflict:
                 continue
-            self._log(connection, after)
+            report(writes)
             if writes.removal is not None:
                 enqueue_removal(self.tasks, writes.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
@@ -192,7 +193,7 @@ class ItemCheck:
         changed = state.concerned(after.error_code is not None) if after != before else state
         if finding.accounts_anew:
             changed = changed.read_accounts_anew()
-        return changed.request(now=now) if finding.sync else changed
+        return changed.request(now=now, trace=trace.carried()) if finding.sync else changed
 
     def _unasked(self, connection: BankConnection, facts: ItemFacts) -> Finding:
         """What the day has brought: a consent that ends soon, an error, a repair, or webhooks that never came."""
@@ -215,16 +216,6 @@ class ItemCheck:
             return None
         log.warning("connection.long_broken", connection_id=connection.connection_id, days=broken_for.days)
         return broken_for
-
-    def _log(self, before: BankConnection, after: BankConnection) -> None:
-        if before.status is not after.status:
-            log.info(
-                "connection.status",
-                connection_id=after.connection_id,
-                before=before.status,
-                after=after.status,
-                error_code=after.error_code,
-            )
 
 
 def _fault(facts: ItemFacts) -> Finding | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from shared import trace
 from shared.domain.errors import Unavailable
 from shared.domain.removal import Removal
 from shared.log import log
@@ -22,7 +23,8 @@ def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:
     """Adds the next step of a removal; its due time names the turn. False as above."""
     name = f"{removal.connection_id}-r{int(removal.due_at.timestamp() * 1000)}"
     try:
-        tasks.add(TaskFunction.REMOVE_ITEM, {"connection_id": removal.connection_id}, name=name)
+        with trace.resumed(removal.trace):
+            tasks.add(TaskFunction.REMOVE_ITEM, {"connection_id": removal.connection_id}, name=name)
     except Unavailable:
         log.error("queue.not_taken", connection_id=removal.connection_id)
         return False

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
@@ -120,7 +121,7 @@ class Eraser:
 
     def _stored(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None) -> Erasure:
         now = self.clock.now()
-        erasure = Erasure.of(app_user_id, reason=reason, before=before or now, now=now)
+        erasure = Erasure.of(app_user_id, reason=reason, before=before or now, now=now, trace=trace.carried())
         for _ in range(MAX_TRIES):
             try:
                 return self.erasures.begin(erasure, audit=erasure.started(now=now))
@@ -149,9 +150,9 @@ class Eraser:
         """Nobody goes on with them: one that is at work finds that its intent is gone, and undoes what it did."""
         for intent, version in self.intents.of_user(erasure.app_user_id):
             if intent.created_at <= erasure.before:
-                self._end_exchange(intent, version)
+                self._end_exchange(intent, version, trace=erasure.trace)
 
-    def _end_exchange(self, intent: Intent, version: Version) -> None:
+    def _end_exchange(self, intent: Intent, version: Version, *, trace: str | None) -> None:
         """Deletes the intent; the token that it holds goes into a tombstone.
 
         Raises:
@@ -160,7 +161,7 @@ class Eraser:
         if intent.access_token is None:
             self.intents.forget(intent.intent_id, expected=version)
             return
-        removal = Removal.of_exchange(intent, now=self.clock.now())
+        removal = Removal.of_exchange(intent, now=self.clock.now(), trace=trace)
         self.removals.begin_exchange(removal, (intent, version), audit=removal.started(by=Actor.BACKEND))
         enqueue_removal(self.tasks, removal)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from shared import trace
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import AlreadyExists, BankError, Conflict, ProviderError
@@ -197,6 +198,7 @@ class Exchange:
                 app_user_id=self.app_user_id,
                 account_ids=connection.account_ids,
                 source=connection.institution_id,
+                trace=trace.carried(),
                 now=now,
             ),
             settles=(intent.connected(answer), held.version),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.sync_state import SyncState
 from shared.ports import Loaded, Syncs, Writes
+from shared.usecases.record_status import report
 
 MAX_TRIES = 20
 
@@ -44,18 +45,21 @@ class FencedRun:
         for _ in range(MAX_TRIES):
             after = step(self.state)
             try:
-                version = self._syncs.save(after, expected=self._loaded.version, writes=writes())
+                written = writes()
+                version = self._syncs.save(after, expected=self._loaded.version, writes=written)
             except (Conflict, Unavailable):
                 now = self._syncs.load(after.connection_id)
                 if now is None:
                     raise LeaseLost("the connection is gone") from None
                 if (now.state.writer, now.state.beat) == (after.writer, after.beat):
                     self._loaded = now
+                    report(written)
                     return
                 if (now.state.run, now.state.lease_owner) != (run, owner):
                     raise LeaseLost("another run took over") from None
                 self._loaded = now
             else:
                 self._loaded = Loaded(state=after, version=version)
+                report(written)
                 return
         raise LeaseLost("the state never held still")

@@ -32,6 +32,7 @@ def keep_token(
     for wait in (*WAITS, None):
         try:
             if held.keep_token(seal(item.access_token), item_id=item.item_id):
+                log.info("token.exchanged", connection_id=held.intent.connection_id, item_id=item.item_id)
                 return
         except Exception as error:  # noqa: BLE001 (whatever it was, the item must not stay without a token)
             failure = error

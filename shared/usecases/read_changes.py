@@ -175,6 +175,14 @@ class ChangeReader:
         self._counts["modified"] += len(page.modified)
         self._counts["removed"] += len(page.removed)
         self._counts["pages"] += 1
+        log.info(
+            "sync.page",
+            page=self._counts["pages"],
+            added=len(page.added),
+            modified=len(page.modified),
+            removed=len(page.removed),
+            history=page.history,
+        )
         self._counts["percent"] = round(95 * (1 - 0.85 ** self._counts["pages"]))
 
     def _to_write(self) -> tuple[Transaction, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared import trace
 from shared.domain.errors import InvalidArgument, NotFound
 from shared.domain.status import is_revoked
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
@@ -71,6 +72,7 @@ def receive_webhook(
         received_at=now,
         connection_id=connection.connection_id if connection else None,
         due_at=now + TASK_GRACE if asks else None,
+        trace=trace.carried(),
     )
     new = inbox.record(kept)
     log.info(

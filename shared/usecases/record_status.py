@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
@@ -13,6 +14,7 @@ from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, note_kept, notification
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.status import StatusEvent
+from shared.log import log
 from shared.ports import Clock, Connections, Profiles, Writes
 
 
@@ -165,4 +167,19 @@ class StatusRecorder:
     def _revocation(self, after: BankConnection) -> Removal:
         """The data goes; the document stays, to say why."""
         token = self.connections.credentials(after.connection_id)
-        return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now())
+        return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now(), trace=trace.carried())
+
+
+def report(writes: Writes) -> None:
+    """Logs the changes of status that a commit has made."""
+    for entry in writes.audit:
+        if entry.action is AuditAction.STATUS_CHANGED:
+            log.info(
+                "connection.status_changed",
+                connection_id=entry.connection_id,
+                before=entry.details["from"],
+                after=entry.details["to"],
+                cause=entry.details["event"],
+                error_code=entry.details.get("error_code"),
+                request_id=entry.request_id,
+            )

@@ -1,5 +1,6 @@
 """A connection goes: with one commit it is gone for everybody, and what it leaves behind is the queue's to remove."""
 
+from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict, Unavailable
@@ -56,7 +57,7 @@ def begin_removal(
     Raises:
         Unavailable: The connection is busy: try again.
     """
-    removal = Removal.of(connection, token=None, reason=reason, now=clock.now())
+    removal = Removal.of(connection, token=None, reason=reason, now=clock.now(), trace=trace.carried())
     for _ in range(MAX_TRIES):
         try:
             removals.begin(removal, audit=removal.started(by=by))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 
+from shared import trace
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Conflict, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from shared.domain.progress import SyncProgress, SyncStatus
@@ -52,7 +53,7 @@ def sync_by_user(
                 retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
                 connection_id=connection_id,
             )
-        return state.request(now=now, refresh=True).model_copy(update={"asked_at": now})
+        return state.request(now=now, refresh=True, trace=trace.carried()).model_copy(update={"asked_at": now})
 
     return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
 
@@ -74,7 +75,8 @@ def sync_by_event(
     """
 
     def told(state: SyncState) -> SyncState:
-        return state if only_if_incomplete and state.history_complete else state.request(now=clock.now())
+        served = only_if_incomplete and state.history_complete
+        return state if served else state.request(now=clock.now(), trace=trace.carried())
 
     _request(connection_id, told, syncs=syncs, queue=queue)
 
@@ -89,7 +91,7 @@ def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, 
 
     def again(state: SyncState) -> SyncState:
         try:
-            return state.reconcile(now=clock.now())
+            return state.reconcile(now=clock.now(), trace=trace.carried())
         except IllegalTransition:
             raise Unavailable("a run is working", code="connection_busy", retry_after_seconds=30) from None
 

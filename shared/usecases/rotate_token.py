@@ -20,7 +20,7 @@ from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.log import log
 from shared.ports import Bank, Clock, Credentials, Syncs, Vault, Version
-from shared.usecases.record_status import StatusRecorder
+from shared.usecases.record_status import StatusRecorder, report
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 MIN_STORES = 3  # tries, of a process that was asleep for long
@@ -209,6 +209,7 @@ class TokenRotation:
         writes = replace(recorded[1], credentials=(after, version))
         state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(_LOST))
         self.syncs.save(state, expected=loaded.version, writes=replace(writes, audit=(entry, *writes.audit)))
+        report(writes)
 
     def _entry(self, kept: KeptToken, action: AuditAction, *, by: Actor | None = None) -> AuditEntry:
         return AuditEntry(

@@ -1,5 +1,6 @@
 """The orchestrator: whatever a lost trigger, task, webhook or process left behind, it sets going again."""
 
+from shared import trace
 from shared.domain.errors import Conflict
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
@@ -29,7 +30,7 @@ def schedule_syncs(*, syncs: Syncs, queue: SyncQueue, clock: Clock) -> int:
         for loaded in syncs.due(started, limit=PAGE):
             state = loaded.state
             try:
-                queued = state.requeue(now=clock.now())
+                queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
                 syncs.save(queued, expected=loaded.version)
             except (IllegalTransition, Conflict):
                 continue
@@ -39,7 +40,8 @@ def schedule_syncs(*, syncs: Syncs, queue: SyncQueue, clock: Clock) -> int:
             moved += 1
             # The run and the time make the name new at every turn: a name is blocked for a while once used.
             name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
-            enqueued += enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
+            with trace.resumed(queued.trace):
+                enqueued += enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
         if not moved:
             break
     log.info("schedule.done", enqueued=enqueued)

@@ -1,5 +1,6 @@
 """Webhooks that were never settled: their tasks were lost, or given up."""
 
+from shared import trace
 from shared.domain.errors import Unavailable
 from shared.log import log
 from shared.ports import Clock, Inbox, TaskFunction, Tasks
@@ -14,7 +15,8 @@ def sweep_inbox(*, inbox: Inbox, tasks: Tasks, clock: Clock) -> int:
     for delivery in late:
         name = f"{delivery.delivery_id}-s{int(now.timestamp())}"
         try:
-            tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery.delivery_id}, name=name)
+            with trace.resumed(delivery.trace):
+                tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery.delivery_id}, name=name)
         except Unavailable:
             log.error("queue.not_taken", delivery_id=delivery.delivery_id)
     return len(late)

@@ -1,5 +1,6 @@
 """Removals and erasures that did not come to their end: Plaid was down, a task was lost, a process died."""
 
+from shared import trace
 from shared.domain.errors import Conflict
 from shared.log import log
 from shared.ports import Clock, Erasures, Removals, Tasks
@@ -30,7 +31,8 @@ def sweep_removals(*, removals: Removals, erasures: Erasures, tasks: Tasks, cloc
                 continue
             moved += 1
             turn = str(int(waiting.due_at.timestamp() * 1000))
-            enqueued += enqueue_erasure(tasks, erasure.app_user_id, turn=turn)
+            with trace.resumed(erasure.trace):
+                enqueued += enqueue_erasure(tasks, erasure.app_user_id, turn=turn)
         if not moved:
             break
     if enqueued:

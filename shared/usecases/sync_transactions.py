@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from shared import trace
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
@@ -68,8 +69,10 @@ class SyncTransactions:
         if isinstance(claimed, Outcome):
             return claimed
         run = FencedRun(claimed, syncs=self.syncs)
-        with log.bound(connection_id=connection_id, run=run.state.run):
-            log.info("sync.started", attempt=run.state.attempt)
+        state = run.state
+        about = {"connection_id": connection_id, "run": state.run}
+        with trace.resumed(state.trace), log.bound(**about):
+            log.info("sync.started", attempt=state.attempt)
             try:
                 outcome = self._run(run)
             except LeaseLost as lost:
@@ -225,7 +228,8 @@ class SyncTransactions:
             self.syncs.save(state, expected=loaded.version)
         except Conflict:
             return
-        enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
+        with trace.resumed(state.trace):
+            enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
 
 
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
@@ -249,6 +253,8 @@ def _account(begun: SyncState, ended: SyncState, *, now: datetime) -> dict[str, 
         "retryable": ended.error.retryable if ended.error else None,
         "seconds": (now - started_at).total_seconds() if started_at else None,
         "lag_seconds": (now - wanted_since).total_seconds() if done and wanted_since else None,
+        "stage": ended.stage,
+        "history_complete": ended.history_complete,
         "pages": ended.pages,
         "added": ended.added,
         "modified": ended.modified,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from shared import trace
 from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
@@ -11,11 +12,19 @@ from shared.usecases.find_institution import find_institution
 MAX_TRIES = 20
 
 
-def start_first_sync(connection_id: str, *, syncs: Syncs, queue: SyncQueue) -> None:
-    """Enqueues the run that the connection was created with (its state is `pending` already)."""
+def start_first_sync(connection_id: str, *, syncs: Syncs, queue: SyncQueue) -> str | None:
+    """Enqueues the run that the connection was created with (its state is `pending` already).
+
+    Returns:
+        The trace of the call that created it, if that is known.
+    """
     loaded = syncs.load(connection_id)
-    if loaded is not None and loaded.state.wanted:
-        enqueue(queue, connection_id, name=f"{connection_id}-q{loaded.state.requested}")
+    if loaded is None:
+        return None
+    if loaded.state.wanted:
+        with trace.resumed(loaded.state.trace):
+            enqueue(queue, connection_id, name=f"{connection_id}-q{loaded.state.requested}")
+    return loaded.state.trace
 
 
 def welcome_connection(

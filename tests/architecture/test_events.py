@@ -1,0 +1,74 @@
+"""What is logged is what shared/events.py says."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.events import KEY_EVENTS, OTHER_EVENTS
+
+ROOT = Path(__file__).parents[2]
+LOGGING = {"debug", "info", "warning", "error", "exception"}
+ANY = None  # the keywords of a call that hands on a mapping: they cannot be told
+
+
+def logged() -> dict[str, list[set[str] | None]]:
+    """The events that the code logs, each with the fields of every place that does."""
+    found: dict[str, list[set[str] | None]] = defaultdict(list)
+    for folder in ("shared", "functions", "operations"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for call in _calls(ast.parse(path.read_text(encoding="utf-8"))):
+                event = call.args[0]
+                assert isinstance(event, ast.Constant), f"{path.name}:{call.lineno}: an event's name is a constant"
+                names = {keyword.arg for keyword in call.keywords}
+                found[str(event.value)].append(ANY if None in names else {str(name) for name in names})
+    return found
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    """Calls of `log.info` and the like, and of what was chosen among them: `report = log.error if ... else ...`."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.Module):
+            continue
+        chosen = {
+            target.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp) and _is_logging(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        if isinstance(function, ast.Module):
+            chosen = set()
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and node.args:
+                named = isinstance(node.func, ast.Name) and node.func.id in chosen
+                if named or (isinstance(function, ast.Module) and _is_logging(node.func)):
+                    yield node
+
+
+def _is_logging(node: ast.expr) -> bool:
+    match node:
+        case ast.Attribute(value=ast.Name(id="log"), attr=method):
+            return method in LOGGING
+        case ast.IfExp(body=first, orelse=second):
+            return _is_logging(first) and _is_logging(second)
+        case _:
+            return False
+
+
+def test_every_event_is_declared_and_every_declared_one_is_logged() -> None:
+    assert set(logged()) == KEY_EVENTS.keys() | OTHER_EVENTS.keys()
+    assert not KEY_EVENTS.keys() & OTHER_EVENTS.keys()
+
+
+def test_the_promised_fields_are_given_wherever_an_event_is_logged() -> None:
+    places = logged()
+    lacking = {
+        name: sorted(set(event.fields) - fields)
+        for name, event in (KEY_EVENTS | OTHER_EVENTS).items()
+        for fields in places[name]
+        if fields is not ANY and not set(event.fields) <= fields
+    }
+    assert lacking == {}
