@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy ops docs lock clean
+.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy ops trace docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -52,6 +52,9 @@ ops: setup ## an operator's command: make ops ARGS="--local rotate --all"; ARGS=
 
 docs: setup ## write what is generated: docs/errors.md
 	@$(PYTHON) -m docs.errors
+
+trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
+	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"
 
 lock: setup ## pin the dependencies anew
 	@$(UV) -o requirements.txt requirements.in

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: whatever is missed here, the schedule finds."""
     connection_id = event.params["connection_id"]
-    call = start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
-    with trace.resumed(call), log.bound(connection_id=connection_id):
+    trace.join(start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue()))
+    with log.bound(connection_id=connection_id):
         try:
             welcome_connection(connection_id, **container.for_welcome())
         except ProviderError as error:

@@ -37,6 +37,10 @@ KEY_EVENTS: dict[str, Event] = {
     "connection.created": Event("A connection was made.", ("connection_id", "institution_id")),
     "institution.fetched": Event("An institution was fetched from Plaid into the cache.", ("institution_id",)),
     # -- syncs --
+    "sync.requested": Event(
+        "Somebody wants a run; it will be told in that trace, whose request came first.",
+        ("connection_id", "status", "served_in"),
+    ),
     "sync.started": Event("A run has begun.", ("attempt",)),
     "sync.page": Event("A page of changes was read.", ("page", "added", "modified", "removed", "history")),
     "sync.ended": Event(

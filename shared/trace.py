@@ -101,3 +101,9 @@ def resumed(header: str | None) -> Iterator[None]:
     """Goes on with a trace that a document kept; without one, with the current trace."""
     with within(Trace.parse(header)):
         yield
+
+
+def join(header: str | None) -> None:
+    """From here on the current call, event or delivery belongs to the trace that a document kept, if it kept one."""
+    if (kept := Trace.parse(header)) is not None:
+        _current.set(kept)

@@ -67,7 +67,8 @@ class SyncState(SyncProgress):
         asked_at: When a user last asked for a sync by hand.
         wanted_since: When the oldest of the requests came that the latest claim, or the next, is to serve.
         source: Where the data comes from, as statistics name it.
-        trace: Of the latest request, for the run that serves it: what is logged of both is one story.
+        trace: Of the request that the latest run served, or the next is to serve; of several, the one that came first:
+            what is logged of it and of the run is one story. next_trace: of the first that came while a run works.
         account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
         accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
         due_at: When the schedule must look again; None when nothing but an event can change anything.
@@ -99,6 +100,7 @@ class SyncState(SyncProgress):
     wanted_since: datetime | None = None
     source: str | None = None
     trace: str | None = None
+    next_trace: str | None = None
     account_ids: tuple[str, ...] = ()
     accounts_digest: str | None = None
     due_at: datetime | None = None
@@ -160,7 +162,7 @@ class SyncState(SyncProgress):
             requested=number,
             refresh=number if refresh else self.refresh,
             wanted_since=since,
-            trace=trace or self.trace,
+            **self._story_of(trace),
         )
         goes_on = self.status is SyncStatus.IN_PROGRESS and (self.is_leased(now) or self.handover is not None)
         return counted if goes_on else counted.queued(now=now)
@@ -203,6 +205,7 @@ class SyncState(SyncProgress):
             "streaming": False,
             "dirty_runs": self._suspects(),
             "serving": self.requested,
+            "next_trace": None,
             "heals": self.troubled,
         }
         return self._with(
@@ -291,6 +294,8 @@ class SyncState(SyncProgress):
             handover=None,
             rebuilding=False,
             troubled=self.troubled and not self.heals,
+            trace=self.next_trace if more else self.trace,
+            next_trace=None,
             due_at=now if more or not history_complete else soon,
             **(counts | {"percent": 100}),
         )
@@ -480,6 +485,15 @@ class SyncState(SyncProgress):
         dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs
         anew = {"cursor": None, "rebuilding": True, "handover": None, "streaming": False, "dirty_runs": dirty}
         return self.request(now=now, trace=trace).model_copy(update=anew)
+
+    def _story_of(self, trace: str | None) -> dict[str, str | None]:
+        match self.status:
+            case SyncStatus.PENDING:
+                return {"trace": self.trace or trace}
+            case SyncStatus.IN_PROGRESS:
+                return {"next_trace": self.next_trace or trace}
+            case _:
+                return {"trace": trace, "next_trace": None}
 
     def _released(self, now: datetime, **changes: Any) -> Self:
         return self._with(

@@ -9,6 +9,7 @@ from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Conflict, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.domain.sync_state import IllegalTransition, SyncState
+from shared.log import log
 from shared.ports import Clock, Connections, SyncQueue, Syncs
 from shared.usecases.enqueue import enqueue
 
@@ -128,6 +129,13 @@ def _request(
             syncs.save(state, expected=loaded.version)
         except Conflict:
             continue
+        story = trace.Trace.parse(state.trace if state.status is SyncStatus.PENDING else state.next_trace)
+        log.info(
+            "sync.requested",
+            connection_id=connection_id,
+            status=state.status,
+            served_in=story.trace_id if story else None,
+        )
         if state.status is SyncStatus.PENDING:
             enqueue(queue, connection_id, name=f"{connection_id}-q{state.requested}")
         return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared import container, trace
+from shared.domain.sync_state import SyncState
 from shared.log import JsonFormatter, log
 from shared.trace import Trace
 from tests.functions.conftest import EXCHANGE, SIGNED_IN, body, client
@@ -127,6 +129,27 @@ def test_a_run_belongs_to_the_request_that_it_serves_however_it_came_about(
         "sync.ended",
     ]
     assert {line["connection_id"] for line in lines} == {"1"}
+
+
+FIRST, SECOND, THIRD = (Trace.new().header() for _ in range(3))
+
+
+@pytest.mark.parametrize("history_complete", [True, False])
+def test_a_story_goes_on_until_what_was_asked_for_is_there(history_complete: bool) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    asked = SyncState.new(connection_id="1", app_user_id="alice", now=now, trace=FIRST)
+    waiting = asked.request(now=now, trace=SECOND)
+    assert waiting.trace == FIRST, "who asks for what is asked for already joins"
+    running = waiting.claim(now=now, owner="a#1").request(now=now, trace=SECOND).request(now=now, trace=THIRD)
+    paused = running.pause(now=now)
+    assert paused.trace == FIRST
+    assert paused.next_trace == SECOND
+    again = paused.claim(now=now, owner="a#2")
+    done = again.complete(now=now, cursor="c", history_complete=history_complete)
+    assert (done.trace, done.next_trace) == (FIRST, None), "the second claim served all three"
+    late = again.request(now=now, trace=THIRD).complete(now=now, cursor="c", history_complete=history_complete)
+    assert (late.trace, late.next_trace) == (THIRD, None), "one more run follows, for the third"
+    assert done.request(now=now, trace=THIRD).trace == THIRD
 
 
 def test_a_poll_is_a_story_of_its_own(world: World) -> None:
