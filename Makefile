@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo dev plaid test soak check bench deploy ops trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy ops trace docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -16,6 +16,10 @@ setup:
 	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
 	@$(SYSTEM_PYTHON) emulators/setup.py
 
+setup-web:
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@$(SYSTEM_PYTHON) emulators/setup.py --web
+
 setup-tests:
 	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
 	@$(SYSTEM_PYTHON) emulators/setup.py --tests
@@ -23,7 +27,7 @@ setup-tests:
 demo: setup ## connect a bank on the local stack and show what arrives
 	@$(PYTHON) -m emulators.demo
 
-dev: setup ## the local stack until Ctrl-C
+dev: setup-web ## the local stack with the web app, until Ctrl-C
 	@$(PYTHON) -m emulators.dev
 
 plaid: setup ## the Plaid simulator alone until Ctrl-C
@@ -32,10 +36,12 @@ plaid: setup ## the Plaid simulator alone until Ctrl-C
 test: setup-tests ## every test
 	@$(PYTHON) -m pytest
 
-check: setup ## lint, format, strict types, architecture rules
+check: setup-web ## lint, format, strict types, architecture rules
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
 	@venv/bin/mypy
+	@$(PYTHON) -m web.generate_types --check
+	@npm --prefix web run --silent check
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## the long campaigns in full
@@ -56,9 +62,12 @@ docs: setup ## write what is generated: docs/errors.md
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"
 
+types: setup ## the web app's types, from the models
+	@$(PYTHON) -m web.generate_types
+
 lock: setup ## pin the dependencies anew
 	@$(UV) -o requirements.txt requirements.in
 	@$(UV) -o requirements-dev.txt requirements-dev.in
 
 clean: ## remove everything the set-up made
-	@rm -rf venv emulators/node_modules tests/js/node_modules .local .secret.local .env.local firebase.*.local.json
+	@rm -rf venv emulators/node_modules tests/js/node_modules web/node_modules web/dist .local .secret.local .env.local firebase.*.local.json

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulators.hosting import localize
 from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
@@ -160,7 +161,7 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_config(ports: Ports) -> Path:
+def write_config(ports: Ports, plaid: Plaid) -> Path:
     """firebase.json with this offset's ports, beside it: firebase-tools takes the file's folder for the project's."""
     config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
     emulators = config["emulators"]
@@ -168,6 +169,7 @@ def write_config(ports: Ports) -> Path:
         if name in emulators:
             emulators[name] |= {"host": HOST, "port": port}
     emulators["firestore"]["websocketPort"] = ports.websocket
+    localize(config["hosting"], ports, plaid)
     path = ROOT / f"firebase.{ports.offset}.local.json"
     path.write_text(json.dumps(config, indent=2), encoding="utf-8")
     return path

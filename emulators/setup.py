@@ -195,6 +195,23 @@ def make_node_modules(folder: Path, name: str) -> None:
         stamp.write_text(wanted, encoding="utf-8")
 
 
+def make_web() -> None:
+    """The web app that Hosting serves, in web/dist: built again when anything that it is made from has changed."""
+    web = ROOT / "web"
+    make_node_modules(web, "web")
+    sources = (path for top in ("src", "public") for path in sorted((web / top).rglob("*")) if path.is_file())
+    made_from = [web / name for name in ("index.html", "package-lock.json", "vite.config.ts")]
+    wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(web)), path)))
+    stamp = LOCAL / "web-made-from"
+    if stamped(stamp, wanted) and (web / "dist" / "index.html").is_file():
+        return
+    stamp.unlink(missing_ok=True)
+    task = Task("web-build")
+    with task.announced("building the web app"):
+        task.run(["npm", "run", "build"], tool_environment(), cwd=web, hint="`cd web && npm run build` shows more.")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
 def check_node() -> None:
     version = output_of(["node", "--version"]) or ""
     major = version.lstrip("v").split(".")[0]
@@ -294,12 +311,14 @@ def wrap_jar(jar: Path, wrapper: Path) -> None:
         archive.writestr("META-INF/MANIFEST.MF", "\r\n".join([*wrapped, "", ""]))
 
 
-def set_up(with_tests: bool) -> None:
+def set_up(*, with_web: bool, with_tests: bool) -> None:
     """Every step that is not done yet; the slow, independent ones beside each other."""
     steps: list[Callable[[], None]] = [
         make_venv,
         lambda: make_node_modules(ROOT / "emulators", "firebase-tools"),
     ]
+    if with_web:
+        steps.append(make_web)
     if with_tests:
         steps.append(lambda: make_node_modules(ROOT / "tests" / "js", "sdk-tests"))
     with ThreadPoolExecutor(len(steps)) as pool:
@@ -335,7 +354,8 @@ def main() -> int:
             print("set-up: waiting for another one of this clone to end ...", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            set_up(with_tests="--tests" in sys.argv[1:])
+            tests = "--tests" in sys.argv[1:]
+            set_up(with_web=tests or "--web" in sys.argv[1:], with_tests=tests)
         except SetupError as error:
             print(error, file=sys.stderr)
             return 1

@@ -95,7 +95,7 @@ class Stack:
             arguments = [sys.executable, "-m", "emulators.plaid", "--port", str(self.ports.plaid)]
             commands.append((SIMULATOR, arguments, ROOT))
         if not self._only_simulator:
-            config = str(write_config(self.ports))
+            config = str(write_config(self.ports, self.plaid))
             options = ["--config", config, "--project", PROJECT, "--only", SERVICES, "--non-interactive"]
             # firebase-tools writes its debug logs into the working folder.
             commands.append(

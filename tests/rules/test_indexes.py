@@ -44,7 +44,7 @@ def test_transactions_of_all_connections_can_be_listed_newest_first() -> None:
     assert (("app_user_id", "ASCENDING"), ("date", "DESCENDING")) in composite("bank_transactions", everywhere=True)
 
 
-@pytest.mark.parametrize("narrower", ["account_id", "category.primary"])
+@pytest.mark.parametrize("narrower", ["account_id", "category.primary", "user.category"])
 def test_transactions_of_one_account_or_category_can_be_listed_newest_first(narrower: str) -> None:
     wanted = (("app_user_id", "ASCENDING"), (narrower, "ASCENDING"), ("date", "DESCENDING"))
     assert wanted in composite("bank_transactions", everywhere=True)

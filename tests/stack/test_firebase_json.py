@@ -11,11 +11,17 @@ from emulators.setup import ROOT
 from emulators.stack import Stack
 
 CONFIG = json.loads((ROOT / "firebase.json").read_text())
-REWRITES = [(rule["source"], rule["function"]["functionId"]) for rule in CONFIG["hosting"]["rewrites"]]
+RULES = CONFIG["hosting"]["rewrites"]
+REWRITES = [(rule["source"], rule["function"]["functionId"]) for rule in RULES if "function" in rule]
 
 
 def test_the_last_api_rule_takes_every_unrouted_path() -> None:
     assert REWRITES[-1] == ("/api{,/**}", "api_not_found")
+
+
+def test_every_other_path_is_the_web_app_s() -> None:
+    assert RULES[-1] == {"source": "**", "destination": "/index.html"}
+    assert len(REWRITES) == len(RULES) - 1
 
 
 def test_longer_connection_routes_come_before_shorter_ones() -> None:
@@ -44,7 +50,10 @@ def test_an_unrouted_api_path_is_not_found_in_the_contracts_form(
     assert answer.json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_hosting_serves_the_page(stack: Stack, http: httpx.Client) -> None:
-    answer = http.get(stack.ports.url("hosting"))
+@pytest.mark.parametrize("path", ["/", "/transactions", "/connections/some-id"])
+def test_hosting_serves_the_web_app_under_a_strict_policy(stack: Stack, http: httpx.Client, path: str) -> None:
+    answer = http.get(stack.ports.url("hosting") + path)
     assert answer.is_success
-    assert "Bank connections" in answer.text
+    assert "<title>OmniButler</title>" in answer.text
+    assert "'unsafe-" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from emulators.environment import write_config
+from emulators.environment import Plaid, write_config
 from emulators.ports import HOST, Ports, StackError, check_free, offset_from_environment
 from emulators.setup import ROOT
 
@@ -22,7 +22,7 @@ def test_firebase_json_names_the_documented_ports() -> None:
 
 
 def test_an_offset_moves_every_port() -> None:
-    config = write_config(Ports.at(1234))
+    config = write_config(Ports.at(1234), Plaid.choose(Ports.at(1234), {}))
     try:
         moved = json.loads(config.read_text())["emulators"]
     finally:

@@ -44,7 +44,7 @@ class Installer:
             if "venv" in command:
                 (Path(command[-1]) / "bin").mkdir(parents=True)
                 (Path(command[-1]) / "bin" / "python").symlink_to(sys.executable)
-            elif command[0] == "npm":
+            elif command[:2] == ["npm", "ci"]:
                 shutil.rmtree(cwd / "node_modules", ignore_errors=True)
                 (cwd / "node_modules").mkdir()
             if installer.breaks:
@@ -117,6 +117,41 @@ def test_node_modules_are_made_once_and_again_after_a_break(clone: Path, install
     assert len(installer.commands) == 3
 
 
+def test_the_web_app_is_built_once_and_again_when_a_source_changes_or_a_build_broke_off(
+    clone: Path, installer: Installer
+) -> None:
+    web = clone / "web"
+    for folder in (web / "src", web / "dist", clone / ".local"):
+        folder.mkdir(parents=True)
+    for name in (
+        "index.html",
+        "package.json",
+        "package-lock.json",
+        "vite.config.ts",
+        "src/main.tsx",
+        "dist/index.html",
+    ):
+        (web / name).write_text("{}")
+
+    def builds() -> int:
+        return sum(command[1] == "run" for command in installer.commands)
+
+    setup.make_web()
+    setup.make_web()
+    assert builds() == 1
+    (web / "src" / "main.tsx").write_text("changed")
+    installer.breaks = True
+    with pytest.raises(SetupError):
+        setup.make_web()
+    installer.breaks = False
+    setup.make_web()
+    setup.make_web()
+    assert builds() == 3
+    (web / "dist" / "index.html").unlink()
+    setup.make_web()
+    assert builds() == 4
+
+
 def test_the_jar_is_downloaded_where_that_works(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -168,7 +203,8 @@ def test_a_machine_without_python_3_11_is_told_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_locks_name_no_private_registry() -> None:
-    for lock in (ROOT / "emulators" / "package-lock.json", ROOT / "tests" / "js" / "package-lock.json"):
+    for folder in ("emulators", "tests/js", "web"):
+        lock = ROOT / folder / "package-lock.json"
         packages = json.loads(lock.read_text())["packages"].values()
         addresses = [package["resolved"] for package in packages if "resolved" in package]
         assert all(address.startswith("https://registry.npmjs.org/") for address in addresses)

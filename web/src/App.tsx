@@ -1,0 +1,38 @@
+import type { User } from "firebase/auth";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { leave, onUser } from "./bank/session";
+import { Crash } from "./parts/Crash";
+import { SignIn } from "./screens/SignIn";
+import { useText } from "./text/language";
+
+const Shell = lazy(() => import("./screens/Shell"));
+
+/** Either nobody is signed in, or somebody is: the rest of the app is loaded only then. */
+export function App() {
+  const { t } = useText();
+  const [user, setUser] = useState<User | null | undefined>(undefined);
+  const last = useRef<User | null>(null);
+  useEffect(
+    () =>
+      onUser((now) => {
+        // Another account in another tab: nothing of the first may stay in memory.
+        if (last.current && now && last.current.uid !== now.uid) return location.reload();
+        if (now) last.current = now;
+        setUser(now);
+      }),
+    [],
+  );
+  if (user === undefined) return <div className="splash" role="status" aria-label={t.loading} />;
+  if (user === null) return <SignIn ended={last.current?.email ?? null} />;
+  const signOut = async () => {
+    await leave();
+    location.assign("/"); // a new page: nothing of the user stays in memory
+  };
+  return (
+    <Crash>
+      <Suspense fallback={<div className="splash" role="status" aria-label={t.loading} />}>
+        <Shell user={user} signOut={signOut} />
+      </Suspense>
+    </Crash>
+  );
+}

@@ -1,0 +1,55 @@
+/** The functions, typed. Inputs come from the models; refusals are thrown as BankError. */
+import { connectFunctionsEmulator, type Functions, getFunctions, httpsCallable } from "firebase/functions";
+import { toBankError } from "./errors";
+import { bank, checkSession } from "./session";
+import type {
+  CreateLinkTokenInput,
+  ExchangePublicTokenInput,
+  ItemStatus,
+  ReconnectConnectionInput,
+  RemoveConnectionInput,
+  SyncConnectionInput,
+} from "./types.generated";
+
+export interface LinkToken {
+  link_token: string;
+  expiration: string;
+  mode: "connect" | "update";
+  hosted_link_url?: string;
+}
+export interface Connected {
+  connection_id: string;
+  institution_id: string | null;
+  institution_name: string | null;
+  status: ItemStatus;
+  account_ids: string[];
+}
+
+let functions: Functions | null = null;
+
+function reach(): Functions {
+  if (functions) return functions;
+  const { app, config } = bank();
+  functions = getFunctions(app, config.region);
+  if (config.emulators) connectFunctionsEmulator(functions, config.emulators.host, config.emulators.functions);
+  return functions;
+}
+
+function call<Input, Answer>(name: string, timeout = 60_000) {
+  return async (input: Input): Promise<Answer> => {
+    try {
+      return (await httpsCallable<Input, Answer>(reach(), name, { timeout })(input)).data;
+    } catch (error) {
+      const found = toBankError(error);
+      if (found.wayOn === "sign_in") await checkSession();
+      throw found;
+    }
+  };
+}
+
+export const createLinkToken = call<CreateLinkTokenInput, LinkToken>("create_link_token");
+export const exchangePublicToken = call<ExchangePublicTokenInput, Connected>("exchange_public_token", 130_000);
+export const syncConnection = call<SyncConnectionInput, { sync_progress: Record<string, unknown> }>("sync_connection");
+export const reconnectConnection = call<ReconnectConnectionInput, { status: ItemStatus }>("reconnect_connection");
+export const removeConnection = call<RemoveConnectionInput, Record<string, never>>("remove_connection");
+export const deleteBankData = call<Record<string, never>, Record<string, never>>("delete_bank_data", 130_000);

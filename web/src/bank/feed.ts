@@ -1,0 +1,227 @@
+/** A list of transactions, newest first: the newest page live, older pages on demand, and every read accounted for. */
+import {
+  and,
+  limit,
+  or,
+  orderBy,
+  type Query,
+  type QueryDocumentSnapshot,
+  type QueryFilterConstraint,
+  type QuerySnapshot,
+  query,
+  startAfter,
+  where,
+} from "firebase/firestore";
+import { allTransactions, type Transaction } from "./documents";
+import { type BankError, toBankError } from "./errors";
+import { ask, listen } from "./firestore";
+
+export interface Filter {
+  account?: string;
+  category?: string;
+  /** Days, `YYYY-MM-DD`, both included. */
+  from?: string;
+  to?: string;
+  /** Amounts without their sign. */
+  least?: number;
+  most?: number;
+  text?: string;
+}
+export interface FeedState {
+  rows: Transaction[];
+  state: "loading" | "ready" | "failed";
+  error: BankError | null;
+  /** Whether there is more than what is loaded. */
+  more: boolean;
+  loading: boolean;
+  /** Whether the search for matches has paused, so as not to read everything unasked. */
+  paused: boolean;
+  /** How many documents were looked at. */
+  looked: number;
+}
+type Row = QueryDocumentSnapshot<Transaction>;
+
+export const PAGE = 50;
+export const UNASKED = 500; // documents read in search of matches before the user is asked whether to go on
+const ENOUGH = 25;
+const LABEL = "transactions";
+
+/** A user's own category comes before the bank's. */
+export const categoryOf = (one: Transaction): string | null => one.user?.category ?? one.category?.primary ?? null;
+
+/**
+ * What Firestore narrows down: days, and one account or one category; `matches` does the rest.
+ * Its indexes are in firestore.indexes.json.
+ */
+export function transactionsQuery(uid: string, filter: Filter): Query<Transaction> {
+  const { account, category, from, to } = filter;
+  const narrowed: QueryFilterConstraint[] = [where("app_user_id", "==", uid)];
+  if (account) narrowed.push(where("account_id", "==", account));
+  else if (category) {
+    narrowed.push(or(where("category.primary", "==", category), where("user.category", "==", category)));
+  }
+  if (from) narrowed.push(where("date", ">=", from));
+  if (to) narrowed.push(where("date", "<=", to));
+  return query(allTransactions(), and(...narrowed), orderBy("date", "desc"));
+}
+
+const plain = (text: string) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+/** Whether a transaction is what a filter asks for. */
+export function matches(one: Transaction, filter: Filter): boolean {
+  const { account, category, least, most, text } = filter;
+  if (account && one.account_id !== account) return false;
+  if (category && categoryOf(one) !== category) return false;
+  const size = Math.abs(one.amount_value);
+  if ((least !== undefined && size < least) || (most !== undefined && size > most)) return false;
+  if (!text) return true;
+  const words = [one.name, one.merchant_name, one.user?.note, one.amount, ...(one.user?.tags ?? [])];
+  const found = plain(words.filter(Boolean).join(" "));
+  return plain(text)
+    .split(/\s+/)
+    .every((word) => found.includes(word));
+}
+
+export class Feed {
+  private head: Row[] = [];
+  private tail: Row[] = [];
+  private tailEnded = false;
+  private want = ENOUGH;
+  private askedAt = 0;
+  private busy = false;
+  private ready = false;
+  private error: BankError | null = null;
+  private stopListening: (() => void) | null = null;
+  private watchers = new Set<() => void>();
+  private generation = 0;
+  value: FeedState = { rows: [], state: "loading", error: null, more: true, loading: true, paused: false, looked: 0 };
+
+  constructor(
+    private readonly query: Query<Transaction>,
+    private readonly filter: Filter,
+  ) {}
+
+  subscribe = (watcher: () => void): (() => void) => {
+    this.watchers.add(watcher);
+    this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.failed);
+    return () => {
+      this.watchers.delete(watcher);
+      if (this.watchers.size > 0) return;
+      this.stopListening?.();
+      this.stopListening = null;
+    };
+  };
+
+  /** Asks for the next page of matches. */
+  more = (): void => {
+    this.want = this.value.rows.length + PAGE;
+    this.askedAt = this.looked;
+    void this.fill();
+  };
+
+  /** Reads the older pages anew: a sync has changed something somewhere. */
+  reload = async (): Promise<void> => {
+    const last = this.head.at(-1);
+    if (this.tail.length === 0 || !last) return;
+    const generation = ++this.generation;
+    const most = Math.ceil(this.tail.length / PAGE) * PAGE;
+    try {
+      const page = await ask(LABEL, query(this.query, startAfter(last), limit(most)));
+      if (generation !== this.generation) return;
+      this.tail = page.docs;
+      this.tailEnded = page.size < most;
+      this.tell();
+    } catch (error) {
+      this.failed(error);
+    }
+  };
+
+  private get looked() {
+    return this.head.length + this.tail.length;
+  }
+
+  private get ended() {
+    return this.tail.length === 0 && !this.tailEnded ? this.head.length < PAGE : this.tailEnded;
+  }
+
+  private headChanged = (snapshot: QuerySnapshot<Transaction>) => {
+    if (snapshot.metadata.fromCache && snapshot.size === 0 && !this.ready) return;
+    const last = snapshot.docs.at(-1);
+    if (snapshot.size === PAGE && last) {
+      // Newer rows push older ones out of the live page: those go on to the rest, unlike those that are gone.
+      const pushed = snapshot.docChanges().filter(({ type, doc }) => type === "removed" && isAfter(doc, last));
+      if (this.tail.length > 0 || this.tailEnded) this.tail = [...pushed.map(({ doc }) => doc), ...this.tail];
+    }
+    this.head = snapshot.docs;
+    this.ready = true;
+    this.error = null;
+    void this.fill();
+  };
+
+  private failed = (error: unknown) => {
+    this.error = toBankError(error);
+    this.tell();
+  };
+
+  private async fill(): Promise<void> {
+    if (this.busy) return this.tell();
+    this.busy = true;
+    this.tell();
+    try {
+      while (this.value.rows.length < this.want && !this.ended && this.looked - this.askedAt < UNASKED) {
+        const after = this.tail.at(-1) ?? this.head.at(-1);
+        if (!after) break;
+        const generation = ++this.generation;
+        const page = await ask(LABEL, query(this.query, startAfter(after), limit(PAGE)));
+        if (generation !== this.generation) continue;
+        this.tail = [...this.tail, ...page.docs];
+        this.tailEnded = page.size < PAGE;
+        this.tell();
+      }
+    } catch (error) {
+      this.error = toBankError(error);
+    } finally {
+      this.busy = false;
+      this.tell();
+    }
+  }
+
+  private tell() {
+    const seen = new Set<string>();
+    const rows: Transaction[] = [];
+    for (const row of [...this.head, ...this.tail]) {
+      if (seen.has(row.ref.path)) continue;
+      seen.add(row.ref.path);
+      const one = row.data();
+      if (matches(one, this.filter)) rows.push(one);
+    }
+    const lacking = rows.length < this.want && !this.ended;
+    this.value = {
+      rows,
+      state: this.ready ? "ready" : this.error ? "failed" : "loading",
+      error: this.error,
+      more: !this.ended,
+      loading: this.busy || (!this.ready && !this.error),
+      paused: lacking && !this.busy && this.looked - this.askedAt >= UNASKED,
+      looked: this.looked,
+    };
+    for (const watcher of this.watchers) watcher();
+  }
+
+  /** What the user wrote on a row that is not live is shown at once. */
+  amend(id: string, change: (one: Transaction) => Transaction): void {
+    const at = this.tail.findIndex((row) => row.id === id);
+    const row = this.tail[at];
+    if (!row) return;
+    const changed = change(row.data());
+    const amended = Object.create(row, { data: { value: () => changed } }) as Row;
+    this.tail = this.tail.toSpliced(at, 1, amended);
+    this.tell();
+  }
+}
+
+/** In the order of the list: by day, then by path, both descending. */
+function isAfter(one: Row, other: Row): boolean {
+  const [a, b] = [one.data().date, other.data().date];
+  return a === b ? one.ref.path < other.ref.path : a < b;
+}

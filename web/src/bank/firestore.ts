@@ -1,0 +1,60 @@
+/** Firestore, and a count of what is read from it. */
+import {
+  connectFirestoreEmulator,
+  type Firestore,
+  getDocs,
+  initializeFirestore,
+  memoryLocalCache,
+  onSnapshot,
+  type Query,
+  type QuerySnapshot,
+} from "firebase/firestore";
+import { bank } from "./session";
+
+let database: Firestore | null = null;
+
+/** The database. Nothing is kept on the device: bank data of a shared computer would outlive its user's session. */
+export function db(): Firestore {
+  if (database) return database;
+  const { app, config } = bank();
+  database = initializeFirestore(app, { localCache: memoryLocalCache(), ignoreUndefinedProperties: true });
+  if (config.emulators) connectFirestoreEmulator(database, config.emulators.host, config.emulators.firestore);
+  return database;
+}
+
+/** Documents read, by what for, as Firestore bills them: each document of an answer and of a change, at least one. */
+export const reads: Record<string, number> = {};
+
+function count(label: string, snapshot: QuerySnapshot, fresh: boolean): void {
+  if (snapshot.metadata.fromCache) return;
+  const read = snapshot
+    .docChanges()
+    .filter(({ type, doc }) => type !== "removed" && !doc.metadata.hasPendingWrites).length;
+  reads[label] = (reads[label] ?? 0) + (fresh ? Math.max(read, 1) : read);
+}
+
+/** Listens to a query; the answer is the function that stops. */
+export function listen<T>(
+  label: string,
+  query: Query<T>,
+  next: (snapshot: QuerySnapshot<T>) => void,
+  failed: (error: unknown) => void,
+): () => void {
+  let fresh = true;
+  return onSnapshot(
+    query,
+    (snapshot) => {
+      count(label, snapshot as QuerySnapshot, fresh);
+      fresh &&= snapshot.metadata.fromCache;
+      next(snapshot);
+    },
+    failed,
+  );
+}
+
+/** Asks once. */
+export async function ask<T>(label: string, query: Query<T>): Promise<QuerySnapshot<T>> {
+  const snapshot = await getDocs(query);
+  count(label, snapshot as QuerySnapshot, true);
+  return snapshot;
+}

@@ -1,0 +1,73 @@
+/** What screens look at, live. */
+import { documentId, query, serverTimestamp, setDoc, updateDoc, where } from "firebase/firestore";
+import { createContext, useContext, useMemo } from "react";
+import * as documents from "./documents";
+import { type Live, useLive } from "./live";
+import type { Account, BankConnection, InstitutionInfo, Notification, SyncProgress } from "./types.generated";
+
+const Uid = createContext<string | null>(null);
+/** Says whose documents everything below it shows. */
+export const UserProvider = Uid.Provider;
+
+export function useUid(): string {
+  const uid = useContext(Uid);
+  if (uid === null) throw new Error("nobody is signed in here");
+  return uid;
+}
+
+/** The user's connections, oldest first. */
+export function useConnections(): Live<BankConnection> {
+  const uid = useUid();
+  const live = useLive("connections", uid, () => documents.connectionsOf(uid));
+  return useMemo(
+    () => ({ ...live, rows: live.rows.toSorted((a, b) => a.created_at.toMillis() - b.created_at.toMillis()) }),
+    [live],
+  );
+}
+
+/** How each connection's sync is getting on. */
+export function useAllProgress(): Live<SyncProgress> {
+  const uid = useUid();
+  return useLive("progress", uid, () => documents.progressOf(uid));
+}
+
+/** How one connection's sync is getting on; undefined while unknown, or once the connection is gone. */
+export function useSyncProgress(connectionId: string): SyncProgress | undefined {
+  return useAllProgress().rows.find((one) => one.connection_id === connectionId);
+}
+
+const TYPES = ["depository", "credit", "investment", "loan"];
+const rank = ({ type }: Account) => (TYPES.indexOf(type) + TYPES.length + 1) % (TYPES.length + 1);
+const byType = (a: Account, b: Account) => rank(a) - rank(b) || a.name.localeCompare(b.name);
+
+/** The accounts of all connections: cash first, loans and whatever else there is last. */
+export function useAccounts(): Live<Account> {
+  const uid = useUid();
+  const live = useLive("accounts", uid, () => documents.accountsOf(uid));
+  return useMemo(() => ({ ...live, rows: live.rows.toSorted(byType) }), [live]);
+}
+
+/** A bank's shared facts: for a connection whose own document does not have them yet. */
+export function useInstitution(institutionId: string | null): InstitutionInfo | undefined {
+  const id = institutionId ?? "-";
+  const live = useLive("institutions", id, () =>
+    query(documents.institution(id).parent, where(documentId(), "==", id)),
+  );
+  return live.rows[0];
+}
+
+const NEWEST = 30;
+
+/** The newest of what the user was told, and how many of them are unread. */
+export function useNotifications(): Live<Notification> & { unread: number } {
+  const uid = useUid();
+  const live = useLive("notifications", uid, () => documents.notificationsOf(uid, NEWEST));
+  return { ...live, unread: live.rows.filter((one) => !one.read_at).length };
+}
+
+export const markRead = (uid: string, notificationId: string) =>
+  updateDoc(documents.notification(uid, notificationId), { read_at: serverTimestamp() });
+
+/** In which language the backend writes to the user, and Link opens. */
+export const setLanguage = (uid: string, language: string) =>
+  setDoc(documents.profile(uid), { language }, { merge: true });

@@ -1,0 +1,13 @@
+import { useSyncExternalStore } from "react";
+
+function subscribe(watcher: () => void) {
+  addEventListener("online", watcher);
+  addEventListener("offline", watcher);
+  return () => {
+    removeEventListener("online", watcher);
+    removeEventListener("offline", watcher);
+  };
+}
+
+/** Whether the browser has a network. Live data goes on by itself when it is back. */
+export const useOnline = () => useSyncExternalStore(subscribe, () => navigator.onLine);

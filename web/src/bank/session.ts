@@ -1,0 +1,71 @@
+/** Who is signed in. Kept apart from the rest, so that the sign-in page loads without Firestore. */
+import { type FirebaseApp, initializeApp } from "firebase/app";
+import {
+  type Auth,
+  browserPopupRedirectResolver,
+  connectAuthEmulator,
+  createUserWithEmailAndPassword,
+  GoogleAuthProvider,
+  indexedDBLocalPersistence,
+  initializeAuth,
+  onAuthStateChanged,
+  sendPasswordResetEmail,
+  signInWithCredential,
+  signInWithEmailAndPassword,
+  signInWithPopup,
+  signOut,
+  type User,
+} from "firebase/auth";
+import { type Config, loadConfig } from "./config";
+
+export interface Bank {
+  app: FirebaseApp;
+  auth: Auth;
+  config: Config;
+}
+
+let started: Bank | null = null;
+
+/** Starts the library, once; everything else in it asks `bank()`. */
+export async function startBank(): Promise<Bank> {
+  if (started) return started;
+  const config = await loadConfig();
+  const app = initializeApp(config.firebase ?? {});
+  const auth = initializeAuth(app, { persistence: indexedDBLocalPersistence });
+  if (config.emulators) {
+    const { host, auth: port } = config.emulators;
+    connectAuthEmulator(auth, `http://${host}:${port}`, { disableWarnings: true });
+  }
+  started = { app, auth, config };
+  return started;
+}
+
+export function bank(): Bank {
+  if (!started) throw new Error("startBank() comes first");
+  return started;
+}
+
+export const onUser = (listener: (user: User | null) => void) => onAuthStateChanged(bank().auth, listener);
+
+export const signUp = (email: string, password: string) => createUserWithEmailAndPassword(bank().auth, email, password);
+
+export const signIn = (email: string, password: string) => signInWithEmailAndPassword(bank().auth, email, password);
+
+export const resetPassword = (email: string) => sendPasswordResetEmail(bank().auth, email);
+
+/** Google's own window or, on the emulators, which have none, an account of that address. */
+export async function signInWithGoogle(localEmail?: string) {
+  const { auth, config } = bank();
+  if (!config.emulators) return signInWithPopup(auth, new GoogleAuthProvider(), browserPopupRedirectResolver);
+  const claims = { sub: `google-${localEmail}`, email: localEmail, email_verified: true };
+  return signInWithCredential(auth, GoogleAuthProvider.credential(JSON.stringify(claims)));
+}
+
+export const leave = () => signOut(bank().auth);
+
+/** Asks for a new ID token. Firebase signs a user out by itself if the account is gone, disabled or revoked. */
+export async function checkSession(): Promise<void> {
+  await bank()
+    .auth.currentUser?.getIdToken(true)
+    .catch(() => undefined);
+}

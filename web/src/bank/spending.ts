@@ -1,0 +1,87 @@
+/** What was spent, by month and by category, from the newest transactions. */
+import { limit, query, startAfter } from "firebase/firestore";
+import type { Transaction } from "./documents";
+import { categoryOf, transactionsQuery } from "./feed";
+import { ask } from "./firestore";
+import { currencyOf } from "./money";
+
+export const MOST_READ = 3000; // documents for one look at the charts
+const CHUNK = 500;
+/** Money that only changes places: counting it would count what it paid for twice. */
+const NOT_SPENT = new Set(["TRANSFER_IN", "TRANSFER_OUT", "LOAN_PAYMENTS", "INCOME"]);
+
+export interface Loaded {
+  transactions: Transaction[];
+  /** The first day that is complete; null if all of the time that was asked for is. */
+  cutAt: string | null;
+}
+export interface Spending {
+  months: { month: string; total: number }[];
+  categories: { category: string; total: number; count: number }[];
+  total: number;
+}
+
+/** Reads the transactions since a day, newest first, MOST_READ at most. */
+export async function loadSince(uid: string, from: string): Promise<Loaded> {
+  const since = transactionsQuery(uid, { from });
+  const transactions: Transaction[] = [];
+  let page = await ask("spending", query(since, limit(CHUNK)));
+  for (;;) {
+    transactions.push(...page.docs.map((one) => one.data()));
+    const last = page.docs.at(-1);
+    if (page.size < CHUNK || !last) return { transactions, cutAt: null };
+    if (transactions.length >= MOST_READ) return { transactions, cutAt: last.data().date };
+    page = await ask("spending", query(since, startAfter(last), limit(CHUNK)));
+  }
+}
+
+/** The currencies that occur, the most frequent first. */
+export function currenciesIn(transactions: Transaction[]): string[] {
+  const counts = new Map<string, number>();
+  for (const one of transactions) counts.set(currencyOf(one), (counts.get(currencyOf(one)) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([currency]) => currency);
+}
+
+const isSpending = (one: Transaction) => {
+  if (one.user?.hidden) return false;
+  const category = categoryOf(one);
+  return category === null ? one.amount_value > 0 : !NOT_SPENT.has(category);
+};
+
+/**
+ * Adds up in one currency. A refund lowers what its category has cost.
+ * @param months which, `YYYY-MM`, in order
+ * @param only the month whose categories are wanted; all of them without one
+ */
+export function addUp(transactions: Transaction[], currency: string, months: string[], only?: string): Spending {
+  const byMonth = new Map(months.map((month) => [month, 0]));
+  const byCategory = new Map<string, { total: number; count: number }>();
+  let total = 0;
+  for (const one of transactions) {
+    const month = one.date.slice(0, 7);
+    const known = byMonth.get(month);
+    if (known === undefined || currencyOf(one) !== currency || !isSpending(one)) continue;
+    byMonth.set(month, known + one.amount_value);
+    if (only && month !== only) continue;
+    const category = categoryOf(one) ?? "";
+    const sum = byCategory.get(category) ?? { total: 0, count: 0 };
+    byCategory.set(category, { total: sum.total + one.amount_value, count: sum.count + 1 });
+    total += one.amount_value;
+  }
+  return {
+    months: months.map((month) => ({ month, total: byMonth.get(month) ?? 0 })),
+    categories: [...byCategory]
+      .map(([category, sum]) => ({ category, ...sum }))
+      .filter((one) => one.total > 0)
+      .sort((a, b) => b.total - a.total),
+    total,
+  };
+}
+
+/** The last months, this one included, as `YYYY-MM`, oldest first. */
+export function lastMonths(count: number, today = new Date()): string[] {
+  return Array.from({ length: count }, (_, i) => {
+    const first = new Date(today.getFullYear(), today.getMonth() - (count - 1 - i), 1);
+    return `${first.getFullYear()}-${String(first.getMonth() + 1).padStart(2, "0")}`;
+  });
+}

@@ -1,0 +1,214 @@
+// Written by `make types` from shared/domain and functions; `make check` fails when it is stale.
+import type { Timestamp } from "firebase/firestore";
+
+/** One item of one user. */
+export interface BankConnection {
+  connection_id: string;
+  app_user_id: string;
+  institution_id: string | null;
+  institution_name: string | null;
+  item_id: string;
+  status: ItemStatus;
+  error_type: string | null;
+  error_code: string | null;
+  action: Action | null;
+  last_sync: Timestamp | null;
+  account_ids: string[];
+  institution: Branding | null;
+  consent_expiration_time: Timestamp | null;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+export type ItemStatus = "good" | "bad" | "error" | "pending_expiration" | "pending_disconnect";
+
+export type Action = "reconnect" | "relink" | "select_accounts";
+
+/** What an app shows beside a connection. */
+export interface Branding {
+  logo: string | null;
+  url: string | null;
+  primary_color: string | null;
+}
+
+/** One account. `persistent_account_id` survives a new link at the few banks that have it. */
+export interface Account {
+  account_id: string;
+  name: string;
+  official_name: string | null;
+  mask: string | null;
+  type: string;
+  subtype: string | null;
+  balances: Balances;
+  persistent_account_id: string | null;
+  connection_id: string;
+  app_user_id: string;
+  updated_at: Timestamp;
+}
+
+/** Decimal strings, exact as the bank sent them; None where the bank says nothing. */
+export interface Balances {
+  current: string | null;
+  available: string | null;
+  limit: string | null;
+  iso_currency_code: string | null;
+  unofficial_currency_code: string | null;
+}
+
+/** One transaction. A plain dictionary with a type, since tens of thousands of them pass in one run. */
+export interface Transaction {
+  transaction_id: string;
+  account_id: string;
+  date: string;
+  authorized_date: string | null;
+  datetime: Timestamp | null;
+  authorized_datetime: Timestamp | null;
+  amount: string;
+  amount_value: number;
+  iso_currency_code: string | null;
+  unofficial_currency_code: string | null;
+  name: string;
+  merchant_name: string | null;
+  merchant_entity_id: string | null;
+  pending: boolean;
+  pending_transaction_id: string | null;
+  payment_channel: string | null;
+  category: Category | null;
+  category_icon_url: string | null;
+  counterparties: Record<string, unknown>[];
+  location: Record<string, unknown> | null;
+  logo_url: string | null;
+  website: string | null;
+  check_number: string | null;
+  original_description: string | null;
+  transaction_code: string | null;
+  account_owner: string | null;
+  connection_id: string;
+  app_user_id: string;
+}
+
+/** Plaid's personal finance category (https://plaid.com/docs/api/products/transactions/). */
+export interface Category {
+  primary: string;
+  detailed: string;
+  confidence_level: string | null;
+}
+
+/** What clients see of a sync (contract: `bank_sync_progress/{connection_id}`). */
+export interface SyncProgress {
+  connection_id: string;
+  app_user_id: string;
+  kind: string;
+  status: SyncStatus;
+  stage: Stage;
+  attempt: number;
+  added: number;
+  modified: number;
+  removed: number;
+  pages: number;
+  percent: number | null;
+  history_complete: boolean;
+  started_at: Timestamp | null;
+  updated_at: Timestamp;
+  completed_at: Timestamp | null;
+  next_retry_at: Timestamp | null;
+  error: ErrorSummary | null;
+}
+
+export type SyncStatus = "pending" | "in_progress" | "completed" | "failed";
+
+export type Stage = "queued" | "starting" | "fetching" | "writing" | "retrying" | "waiting_for_bank" | "done" | "failed";
+
+/** Why a sync failed, in words that are safe to show. */
+export interface ErrorSummary {
+  type: string;
+  code: string;
+  message: string;
+  retryable: boolean;
+  action: Action | null;
+  request_id: string | null;
+}
+
+/** The shared, cached facts about one institution. */
+export interface InstitutionInfo {
+  institution_id: string;
+  name: string;
+  url: string | null;
+  logo: string | null;
+  primary_color: string | null;
+  country_codes: string[];
+  products: string[];
+  oauth: boolean;
+  fetched_at: Timestamp;
+}
+
+/** A document under the user; `notification_id` is made from the event, so that telling twice tells once. */
+export interface Notification {
+  notification_id: string;
+  kind: NotificationKind;
+  connection_id: string;
+  title: string;
+  body: string;
+  created_at: Timestamp;
+  read_at: Timestamp | null;
+}
+
+export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "link_again" | "note_kept";
+
+/** All optional: without a connection, Link starts for a new bank with the user's own settings. */
+export interface CreateLinkTokenInput {
+  connection_id?: string | null;
+  account_selection?: boolean;
+  redirect_uri?: string | null;
+  android_package_name?: string | null;
+  language?: string | null;
+  country_codes?: string[] | null;
+  products?: string[] | null;
+}
+
+/** One item, or up to ten of them in `items`. */
+export interface ExchangePublicTokenInput {
+  public_token?: string | null;
+  institution?: LinkInstitution | null;
+  accounts?: LinkAccount[] | null;
+  allow_duplicate?: boolean;
+  items?: Item[] | null;
+}
+
+/** The institution as Link's onSuccess gives it; both are null where Link does not know. */
+export interface LinkInstitution {
+  institution_id?: string | null;
+  name?: string | null;
+}
+
+/** An account as Link's onSuccess gives it. */
+export interface LinkAccount {
+  id?: string | null;
+  name: string;
+  mask?: string | null;
+  type?: string | null;
+  subtype?: string | null;
+}
+
+/** One success of Link. */
+export interface Item {
+  public_token: string;
+  institution?: LinkInstitution | null;
+  accounts?: LinkAccount[] | null;
+  allow_duplicate?: boolean;
+}
+
+/** Which connection. */
+export interface SyncConnectionInput {
+  connection_id: string;
+}
+
+/** Which connection. */
+export interface ReconnectConnectionInput {
+  connection_id: string;
+}
+
+/** Which connection. */
+export interface RemoveConnectionInput {
+  connection_id: string;
+}

@@ -1,0 +1,18 @@
+import { CloudOff } from "lucide-react";
+import type { BankError } from "../bank";
+import { useText } from "../text/language";
+import { Button, Empty } from "./basics";
+import { words } from "./useAction";
+
+/** Instead of what could not be read. */
+export function LoadFailed({ error }: { error: BankError | null }) {
+  const { t } = useText();
+  return (
+    <Empty icon={<CloudOff aria-hidden />} title={t.failedToLoad}>
+      {error && <p role="alert">{words(error, t)}</p>}
+      <Button look="main" onClick={() => location.reload()}>
+        {t.tryAgain}
+      </Button>
+    </Empty>
+  );
+}

@@ -1,0 +1,25 @@
+import { CircleAlert, Info } from "lucide-react";
+import type { BankConnection } from "../bank";
+import { useOnline } from "../bank";
+import { useText } from "../text/language";
+import { Button } from "./basics";
+import { noticeOf } from "./situation";
+import { useLinkFlow } from "./useLinkFlow";
+
+/** What the user should do about a connection, with the button that does it. */
+export function Notice({ connection }: { connection: BankConnection }) {
+  const { t, language } = useText();
+  const link = useLinkFlow();
+  const online = useOnline();
+  const notice = noticeOf(connection, t, language);
+  if (!notice) return null;
+  return (
+    <div className={`note ${notice.tone} notice`} data-testid="notice">
+      {notice.tone === "info" ? <Info aria-hidden /> : <CircleAlert aria-hidden />}
+      <p>{notice.text}</p>
+      <Button look="main" busy={link.busy} disabled={!online || link.busy} onClick={() => link.open(notice.purpose)}>
+        {notice.action}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,31 @@
+import { Progress } from "@base-ui/react/progress";
+import { CircleCheck, Clock } from "lucide-react";
+import type { BankConnection, SyncProgress } from "../bank";
+import { useText } from "../text/language";
+import { useNow } from "./basics";
+import { nameOf, syncLineOf } from "./situation";
+
+/** One line under a connection; its height is the same whatever it says, so that nothing jumps. */
+export function SyncLine({ connection, progress }: { connection: BankConnection; progress: SyncProgress | undefined }) {
+  const { t, language } = useText();
+  const line = syncLineOf(connection, progress, useNow(), t, language);
+  const counts =
+    progress?.status === "in_progress" ? t.sync.counts(progress.added, progress.modified, progress.removed) : "";
+  return (
+    <div className={`sync-line ${line.tone}`} data-testid="sync-line" data-status={progress?.status}>
+      <p>
+        {line.tone === "calm" && <CircleCheck aria-hidden />}
+        {line.tone === "warn" && <Clock aria-hidden />}
+        <span role={line.tone === "calm" ? undefined : "status"}>{line.text}</span>
+        {counts && <span className="soft count">{counts}</span>}
+      </p>
+      {line.busy && (
+        <Progress.Root value={line.percent} aria-label={t.sync.label(nameOf(connection, t))} className="bar">
+          <Progress.Track className="bar-track">
+            <Progress.Indicator className="bar-fill" />
+          </Progress.Track>
+        </Progress.Root>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+import { Toast } from "@base-ui/react/toast";
+import { X } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { useText } from "../text/language";
+import { type Message, useMessages } from "./toasts";
+
+function List() {
+  const { t } = useText();
+  const manager = Toast.useToastManager();
+  const messages = useMessages();
+  const shown = useRef(0);
+  useEffect(() => {
+    for (const one of messages.filter((message) => message.id > shown.current)) {
+      shown.current = one.id;
+      manager.add({ description: one.text, data: one, priority: one.tone === "bad" ? "high" : "low", timeout: 5000 });
+    }
+  }, [messages, manager]);
+  return manager.toasts.map((toast) => {
+    const { tone, action } = toast.data as Message;
+    return (
+      <Toast.Root key={toast.id} toast={toast} className={`toast ${tone}`}>
+        <Toast.Description className="toast-text" />
+        {action && (
+          <Toast.Action className="button quiet" onClick={action.run}>
+            {action.label}
+          </Toast.Action>
+        )}
+        <Toast.Close className="button quiet icon-only" aria-label={t.close}>
+          <X aria-hidden />
+        </Toast.Close>
+      </Toast.Root>
+    );
+  });
+}
+
+export default function Toaster() {
+  return (
+    <Toast.Provider>
+      <Toast.Portal>
+        <Toast.Viewport className="toasts">
+          <List />
+        </Toast.Viewport>
+      </Toast.Portal>
+    </Toast.Provider>
+  );
+}

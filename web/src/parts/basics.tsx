@@ -1,0 +1,109 @@
+import { LoaderCircle } from "lucide-react";
+import { type ButtonHTMLAttributes, type ReactNode, useId, useSyncExternalStore } from "react";
+import type { Branding } from "../bank/types.generated";
+
+type Look = "main" | "plain" | "quiet" | "danger";
+
+export function Button({
+  look = "plain",
+  busy = false,
+  icon,
+  children,
+  ...rest
+}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; busy?: boolean; icon?: ReactNode }) {
+  return (
+    <button type="button" {...rest} className={`button ${look} ${rest.className ?? ""}`} aria-busy={busy || undefined}>
+      {busy ? <LoaderCircle className="spin" aria-hidden /> : icon}
+      {children && <span>{children}</span>}
+    </button>
+  );
+}
+
+export function Field({
+  label,
+  hint,
+  children,
+}: {
+  label: string;
+  hint?: string;
+  children: (id: string, hint?: string) => ReactNode;
+}) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children(id, hint && `${id}-hint`)}
+      {hint && (
+        <small id={`${id}-hint`} className="soft">
+          {hint}
+        </small>
+      )}
+    </div>
+  );
+}
+
+/** A bank's own logo (base64, as Plaid sends it), or its first letters on its colour. */
+export function BankLogo({
+  name,
+  branding,
+  size = 44,
+}: {
+  name: string;
+  branding?: Partial<Branding> | null;
+  size?: number;
+}) {
+  const style = { width: size, height: size };
+  if (branding?.logo)
+    return <img className="logo" style={style} src={`data:image/png;base64,${branding.logo}`} alt="" />;
+  const letters = name
+    .split(/\s+/)
+    .map((word) => word[0])
+    .slice(0, 2)
+    .join("");
+  return (
+    <span className="logo letters" style={{ ...style, background: branding?.primary_color ?? undefined }} aria-hidden>
+      {letters}
+    </span>
+  );
+}
+
+export function Empty({ icon, title, children }: { icon: ReactNode; title: string; children: ReactNode }) {
+  return (
+    <div className="empty">
+      <span className="empty-icon">{icon}</span>
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+export function Skeleton({ lines, height = 64 }: { lines: number; height?: number }) {
+  return (
+    <div className="skeleton" aria-hidden>
+      {Array.from({ length: lines }, (_, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the lines are all the same
+        <span key={i} style={{ height }} />
+      ))}
+    </div>
+  );
+}
+
+const minutes = {
+  now: Date.now(),
+  watchers: new Set<() => void>(),
+};
+setInterval(() => {
+  minutes.now = Date.now();
+  for (const watcher of minutes.watchers) watcher();
+}, 15_000);
+
+/** The present, four times a minute: for "5 minutes ago". */
+export function useNow(): number {
+  return useSyncExternalStore(
+    (watcher) => {
+      minutes.watchers.add(watcher);
+      return () => minutes.watchers.delete(watcher);
+    },
+    () => minutes.now,
+  );
+}

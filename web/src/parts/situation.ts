@@ -1,0 +1,81 @@
+/** What a connection's documents mean to its user. */
+import type { BankConnection, Purpose, SyncProgress } from "../bank";
+import type { Texts } from "../text/en";
+import { longDay, relative } from "../text/language";
+
+export interface Notice {
+  tone: "bad" | "warn" | "info";
+  text: string;
+  action: string;
+  purpose: Purpose;
+}
+
+export const nameOf = (connection: BankConnection, t: Texts) => connection.institution_name ?? t.yourBank;
+
+/** What its user should do about a connection, if anything. */
+export function noticeOf(connection: BankConnection, t: Texts, language: string): Notice | null {
+  const { connection_id, status, action, consent_expiration_time } = connection;
+  const bank = nameOf(connection, t);
+  if (status === "error" || action === "relink") {
+    return { tone: "bad", text: t.notice.error(bank), action: t.notice.relink, purpose: { kind: "connect" } };
+  }
+  const repair: Purpose = { kind: "repair", connection_id };
+  if (status === "bad") return { tone: "bad", text: t.notice.bad(bank), action: t.notice.repair, purpose: repair };
+  if (status === "pending_expiration") {
+    const day = consent_expiration_time ? longDay(consent_expiration_time.toDate(), language) : null;
+    return { tone: "warn", text: t.notice.expiring(bank, day), action: t.notice.renew, purpose: repair };
+  }
+  if (status === "pending_disconnect") {
+    return { tone: "warn", text: t.notice.disconnecting(bank), action: t.notice.renew, purpose: repair };
+  }
+  if (action === "select_accounts") {
+    const accounts: Purpose = { kind: "accounts", connection_id };
+    return { tone: "info", text: t.notice.newAccounts(bank), action: t.notice.accounts, purpose: accounts };
+  }
+  return null;
+}
+
+export interface SyncLine {
+  text: string;
+  tone: "busy" | "calm" | "warn";
+  /** For the bar: null means that it is not known how far. */
+  percent: number | null;
+  busy: boolean;
+}
+
+/** How its sync is getting on, in one line. */
+export function syncLineOf(
+  connection: BankConnection,
+  progress: SyncProgress | undefined,
+  now: number,
+  t: Texts,
+  language: string,
+): SyncLine {
+  const updated = connection.last_sync
+    ? t.sync.updated(relative(connection.last_sync.toDate(), now, language))
+    : t.sync.never;
+  const calm: SyncLine = { text: updated, tone: "calm", percent: null, busy: false };
+  if (!progress) return calm;
+  const bank = nameOf(connection, t);
+  const busy = (text: string): SyncLine => ({ text, tone: "busy", percent: progress.percent, busy: true });
+  switch (progress.status) {
+    case "failed":
+      if (connection.status === "bad" || connection.status === "error") return calm; // the notice says more
+      if (!progress.error?.retryable) return { ...calm, text: t.sync.failed, tone: "warn" };
+      if (!progress.next_retry_at) return { ...calm, text: t.sync.retrySoon(bank), tone: "warn" };
+      return {
+        ...calm,
+        text: t.sync.retryAt(bank, relative(progress.next_retry_at.toDate(), now, language)),
+        tone: "warn",
+      };
+    case "in_progress":
+      return busy(t.sync[progress.stage]);
+    case "pending":
+      return busy(t.sync[progress.stage === "waiting_for_bank" ? "waiting_for_bank" : "queued"]);
+    case "completed":
+      return progress.history_complete ? calm : { ...busy(t.sync.history), percent: null };
+  }
+}
+
+/** Whether a first sync is still under way somewhere. */
+export const isArriving = (all: SyncProgress[]) => all.some((one) => !one.history_complete && one.status !== "failed");

@@ -1,0 +1,44 @@
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { type BankError, toBankError } from "../bank";
+import type { Texts } from "../text/en";
+import { useText } from "../text/language";
+import { say } from "./toasts";
+
+/** An error in words for users: Plaid's own where it has some, else ours. */
+export function words(error: BankError, t: Texts): string {
+  const { details, code, wayOn, retryAfterSeconds } = error;
+  if (details.display_message) return details.display_message;
+  const fallback = wayOn === "sign_in" ? "session" : wayOn === "retry" ? "store_unavailable" : "unknown";
+  const text = t.errors[code] ?? t.errors[fallback] ?? "";
+  return retryAfterSeconds ? `${text} ${t.retryIn(retryAfterSeconds)}` : text;
+}
+
+/** Runs what a button does: busy meanwhile, and a failure is said with its way on. */
+export function useAction() {
+  const { t } = useText();
+  const [, go] = useLocation();
+  const [busy, setBusy] = useState(false);
+  async function run(work: () => Promise<void>): Promise<BankError | null> {
+    if (busy) return null;
+    setBusy(true);
+    try {
+      await work();
+      return null;
+    } catch (caught) {
+      const error = toBankError(caught);
+      const shown = error.details.connection_id;
+      const action =
+        error.wayOn === "show_connection" && shown
+          ? { label: t.showConnection, run: () => go(`/connections/${shown}`) }
+          : error.wayOn === "support"
+            ? { label: t.settings.report, run: () => go("/settings?report") }
+            : undefined;
+      say(words(error, t), { tone: "bad", ...(action ? { action } : {}) });
+      return error;
+    } finally {
+      setBusy(false);
+    }
+  }
+  return { busy, run };
+}

@@ -1,0 +1,112 @@
+import {
+  Bar,
+  BarChart,
+  CartesianGrid,
+  Cell,
+  Pie,
+  PieChart,
+  ResponsiveContainer,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from "recharts";
+import type { Spending } from "../bank";
+import { hueOf } from "../parts/TransactionRow";
+
+interface Props {
+  spending: Spending;
+  format(amount: number): string;
+  month(month: string): string;
+}
+const CHOSEN = "var(--accent)";
+const OTHERS = "var(--bar)";
+const box = { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: 10, color: "var(--ink)" };
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export const colourOf = (category: string) => `oklch(0.66 0.13 ${hueOf(category || null)})`;
+
+/** A bar for each month. */
+export function MonthBars(props: Props & { label: string; chosen: string | undefined; onChoose(month: string): void }) {
+  const { spending, format, month } = props;
+  return (
+    <ResponsiveContainer width="100%" height={240}>
+      <BarChart
+        data={spending.months}
+        margin={{ top: 8, right: 0, left: 0, bottom: 0 }}
+        accessibilityLayer
+        title={props.label}
+      >
+        <CartesianGrid vertical={false} stroke="var(--line)" />
+        <XAxis
+          dataKey="month"
+          tickFormatter={month}
+          tickLine={false}
+          axisLine={false}
+          stroke="var(--ink-2)"
+          fontSize={12}
+        />
+        <YAxis
+          tickFormatter={format}
+          tickLine={false}
+          axisLine={false}
+          stroke="var(--ink-2)"
+          width={72}
+          fontSize={12}
+        />
+        <Tooltip
+          formatter={(value) => format(Number(value))}
+          labelFormatter={(value) => month(String(value))}
+          contentStyle={box}
+          itemStyle={{ color: "var(--ink)" }}
+          cursor={{ fill: "var(--surface-2)" }}
+          separator=""
+        />
+        <Bar
+          dataKey="total"
+          name=""
+          maxBarSize={64}
+          radius={[6, 6, 0, 0]}
+          isAnimationActive={!still}
+          onClick={(bar) => props.onChoose(String((bar.payload as { month?: string } | undefined)?.month ?? ""))}
+        >
+          {spending.months.map((one) => (
+            <Cell
+              key={one.month}
+              fill={!props.chosen || one.month === props.chosen ? CHOSEN : OTHERS}
+              cursor="pointer"
+            />
+          ))}
+        </Bar>
+      </BarChart>
+    </ResponsiveContainer>
+  );
+}
+
+/** A ring of categories. */
+export function CategoryRing({
+  spending,
+  format,
+  name,
+}: Pick<Props, "spending" | "format"> & { name(category: string): string }) {
+  return (
+    <ResponsiveContainer width="100%" height={240}>
+      <PieChart>
+        <Pie
+          data={spending.categories.map((one) => ({ ...one, name: name(one.category) }))}
+          dataKey="total"
+          nameKey="name"
+          innerRadius="62%"
+          outerRadius="95%"
+          paddingAngle={1}
+          stroke="none"
+          isAnimationActive={!still}
+        >
+          {spending.categories.map((one) => (
+            <Cell key={one.category} fill={colourOf(one.category)} />
+          ))}
+        </Pie>
+        <Tooltip formatter={(value) => format(Number(value))} contentStyle={box} itemStyle={{ color: "var(--ink)" }} />
+      </PieChart>
+    </ResponsiveContainer>
+  );
+}

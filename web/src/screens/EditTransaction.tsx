@@ -1,0 +1,125 @@
+import { type FormEvent, useId, useState } from "react";
+import { type Account, type Notes, type Transaction, useOnline, writeNotes } from "../bank";
+import { Button, Field } from "../parts/basics";
+import Dialog from "../parts/Dialog";
+import { Amount, titleOf, useCategoryName } from "../parts/TransactionRow";
+import { say } from "../parts/toasts";
+import { useAction } from "../parts/useAction";
+import { dayOf, longDay, useText } from "../text/language";
+
+/** Everything about a transaction, and what its user wrote on it. */
+export default function EditTransaction(props: {
+  one: Transaction;
+  account: Account | undefined;
+  onSaved(notes: Notes): void;
+  onClose(): void;
+}) {
+  const { one, account } = props;
+  const { t, language } = useText();
+  const online = useOnline();
+  const nameOf = useCategoryName();
+  const { busy, run } = useAction();
+  const choices = useId();
+  const [note, setNote] = useState(one.user?.note ?? "");
+  const [category, setCategory] = useState(one.user?.category ? nameOf(one.user.category) : "");
+  const [tags, setTags] = useState((one.user?.tags ?? []).join(", "));
+  const [hidden, setHidden] = useState(one.user?.hidden ?? false);
+
+  const save = (event: FormEvent) => {
+    event.preventDefault();
+    // A category of the bank's list is stored by its code, so that it is the same one in every language.
+    const code = Object.entries(t.category).find(
+      ([, name]) => name.toLowerCase() === category.trim().toLowerCase(),
+    )?.[0];
+    const list = tags.split(",").map((tag) => tag.trim());
+    const notes: Notes = {
+      note: note.trim(),
+      category: code ?? category.trim(),
+      tags: [...new Set(list)]
+        .filter(Boolean)
+        .map((tag) => tag.slice(0, 50))
+        .slice(0, 20),
+      hidden,
+    };
+    void run(async () => {
+      await writeNotes(one, notes);
+      props.onSaved(notes);
+      say(t.saved);
+      props.onClose();
+    });
+  };
+  const place = one.location as { city?: string; region?: string } | null;
+  const facts: [string, string | null | undefined][] = [
+    [t.edit.date, longDay(dayOf(one.date), language)],
+    [t.edit.account, account && `${account.name}${account.mask ? ` •• ${account.mask}` : ""}`],
+    [t.edit.bankCategory, one.category && nameOf(one.category.primary)],
+    [t.edit.place, [place?.city, place?.region].filter(Boolean).join(", ")],
+    [t.edit.originally, one.name === titleOf(one) ? null : one.name],
+  ];
+  return (
+    <Dialog title={titleOf(one)} onClose={props.onClose}>
+      <p className="dialog-amount">
+        <Amount of={one} />
+      </p>
+      {one.pending && <p className="note info">{t.edit.pendingNote}</p>}
+      <dl className="facts">
+        {facts.map(
+          ([name, value]) =>
+            value && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+      <form onSubmit={save}>
+        <Field label={t.edit.note}>
+          {(id) => (
+            <textarea
+              id={id}
+              rows={2}
+              maxLength={2000}
+              value={note}
+              placeholder={t.edit.notePlaceholder}
+              onChange={(event) => setNote(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label={t.edit.category} hint={t.edit.categoryHint}>
+          {(id, hint) => (
+            <>
+              <input
+                id={id}
+                aria-describedby={hint}
+                list={choices}
+                maxLength={100}
+                value={category}
+                onChange={(event) => setCategory(event.target.value)}
+              />
+              <datalist id={choices}>
+                {Object.entries(t.category).map(([code, name]) => (
+                  <option key={code} value={name} />
+                ))}
+              </datalist>
+            </>
+          )}
+        </Field>
+        <Field label={t.edit.tags}>
+          {(id) => <input id={id} maxLength={1000} value={tags} onChange={(event) => setTags(event.target.value)} />}
+        </Field>
+        <label className="check">
+          <input type="checkbox" checked={hidden} onChange={(event) => setHidden(event.target.checked)} />
+          {t.edit.hidden}
+        </label>
+        {!online && <p className="note warn">{t.offlineAction}</p>}
+        <footer>
+          <Button onClick={props.onClose}>{t.cancel}</Button>
+          <Button type="submit" look="main" busy={busy} disabled={busy || !online}>
+            {t.save}
+          </Button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,96 @@
+import { Bell, CircleAlert, CircleCheck, Info } from "lucide-react";
+import { useEffect } from "react";
+import { Link } from "wouter";
+import {
+  markRead,
+  type Notification,
+  type NotificationKind,
+  useConnections,
+  useNotifications,
+  useOnline,
+  useUid,
+} from "../bank";
+import { Button, Empty, Skeleton, useNow } from "../parts/basics";
+import { LoadFailed } from "../parts/LoadFailed";
+import { relative, useText } from "../text/language";
+
+const ALARMING = new Set<NotificationKind>(["needs_repair", "needs_relink", "expiring", "disconnecting", "link_again"]);
+const CHEERFUL = new Set<NotificationKind>(["repaired", "first_sync_done"]);
+
+function Icon({ kind }: { kind: NotificationKind }) {
+  if (ALARMING.has(kind)) return <CircleAlert aria-hidden className="bad-ink" />;
+  return CHEERFUL.has(kind) ? (
+    <CircleCheck aria-hidden className="good-ink" />
+  ) : (
+    <Info aria-hidden className="info-ink" />
+  );
+}
+
+function Told({ one, known }: { one: Notification; known: boolean }) {
+  const { t, language } = useText();
+  const uid = useUid();
+  const now = useNow();
+  const read = () => !one.read_at && void markRead(uid, one.notification_id);
+  return (
+    <li className={`told ${one.read_at ? "" : "unread"}`} data-testid="notification">
+      <Icon kind={one.kind} />
+      <div>
+        <h2>
+          {one.title} {!one.read_at && <span className="tag">{t.notifications.new}</span>}
+        </h2>
+        <p>{one.body}</p>
+        <p className="soft">
+          {relative(one.created_at.toDate(), now, language)}
+          {known && (
+            <>
+              {" · "}
+              <Link href={`/connections/${one.connection_id}`} onClick={read}>
+                {t.notifications.open}
+              </Link>
+            </>
+          )}
+        </p>
+      </div>
+    </li>
+  );
+}
+
+/** What the user was told, newest first. */
+export default function Notifications() {
+  const { t } = useText();
+  const uid = useUid();
+  const online = useOnline();
+  const { rows, state, error, unread } = useNotifications();
+  const known = new Set(useConnections().rows.map((one) => one.connection_id));
+  useEffect(() => {
+    document.title = `${t.notifications.title} · ${t.app}`;
+  }, [t]);
+  const readAll = () =>
+    Promise.all(rows.filter((one) => !one.read_at).map((one) => markRead(uid, one.notification_id)));
+  return (
+    <>
+      <header className="page-head">
+        <h1>{t.notifications.title}</h1>
+        {unread > 0 && (
+          <Button disabled={!online} onClick={readAll}>
+            {t.notifications.readAll}
+          </Button>
+        )}
+      </header>
+      {state === "failed" && <LoadFailed error={error} />}
+      {state === "loading" && <Skeleton lines={4} height={84} />}
+      {state === "ready" && rows.length === 0 && (
+        <Empty icon={<Bell aria-hidden />} title={t.notifications.emptyTitle}>
+          <p>{t.notifications.emptyBody}</p>
+        </Empty>
+      )}
+      {rows.length > 0 && (
+        <ul className="card told-list">
+          {rows.map((one) => (
+            <Told key={one.notification_id} one={one} known={known.has(one.connection_id)} />
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,164 @@
+import { ChevronRight, Landmark, Plus } from "lucide-react";
+import { useEffect } from "react";
+import { Link } from "wouter";
+import {
+  type Account,
+  type BankConnection,
+  balancesOf,
+  negated,
+  roundMoney,
+  type SyncProgress,
+  useAccounts,
+  useAllProgress,
+  useConnections,
+  useInstitution,
+  useOnline,
+} from "../bank";
+import { bank } from "../bank/session";
+import { AccountRow } from "../parts/Accounts";
+import { BankLogo, Button, Empty, Skeleton } from "../parts/basics";
+import { LoadFailed } from "../parts/LoadFailed";
+import { Notice } from "../parts/Notice";
+import { SyncLine } from "../parts/SyncLine";
+import { nameOf } from "../parts/situation";
+import { useLinkFlow } from "../parts/useLinkFlow";
+import { useText } from "../text/language";
+
+const SHOWN = 5; // accounts of a card, before "all"
+
+export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
+  const { t } = useText();
+  const link = useLinkFlow();
+  const online = useOnline();
+  return (
+    <Button
+      look={look}
+      busy={link.busy}
+      disabled={link.busy || !online}
+      icon={<Plus aria-hidden />}
+      onClick={() => link.open({ kind: "connect" })}
+    >
+      {link.busy ? t.overview.connecting : t.overview.connect}
+    </Button>
+  );
+}
+
+export function ConnectionLogo({ connection, size }: { connection: BankConnection; size?: number }) {
+  const { t } = useText();
+  // The connection's own document has the logo once it was fetched; until then the shared one may.
+  const shared = useInstitution(connection.institution ? null : connection.institution_id);
+  return (
+    <BankLogo name={nameOf(connection, t)} branding={connection.institution ?? shared} {...(size ? { size } : {})} />
+  );
+}
+
+function Card(props: { connection: BankConnection; progress: SyncProgress | undefined; accounts: Account[] }) {
+  const { connection, progress, accounts } = props;
+  const { t } = useText();
+  const bank = nameOf(connection, t);
+  const address = `/connections/${connection.connection_id}`;
+  return (
+    <li className="card" data-testid="connection">
+      <Link href={address} className="card-head" aria-label={t.overview.open(bank)}>
+        <ConnectionLogo connection={connection} />
+        <span className="card-name">
+          <h2>{bank}</h2>
+          <span className={`status ${connection.status}`}>{t.status[connection.status]}</span>
+        </span>
+        <ChevronRight aria-hidden className="soft" />
+      </Link>
+      <Notice connection={connection} />
+      {accounts.length > 0 ? (
+        <ul className="accounts">
+          {accounts.slice(0, SHOWN).map((account) => (
+            <AccountRow key={account.account_id} account={account} />
+          ))}
+        </ul>
+      ) : (
+        <p className="soft pad">{t.overview.noAccounts}</p>
+      )}
+      {accounts.length > SHOWN && (
+        <Link href={address} className="show-all">
+          {t.overview.showAll(accounts.length)}
+        </Link>
+      )}
+      <SyncLine connection={connection} progress={progress} />
+    </li>
+  );
+}
+
+function Totals({ accounts }: { accounts: Account[] }) {
+  const { t, language } = useText();
+  const [main, ...others] = balancesOf(accounts);
+  if (!main) return null;
+  return (
+    <section className="totals" aria-label={t.overview.net}>
+      <p className="soft">{t.overview.net}</p>
+      <p className="big">{roundMoney(main.net, main.of, language)}</p>
+      <p className="soft">
+        {t.overview.assets} {roundMoney(main.assets, main.of, language)} · {t.overview.debts}{" "}
+        {roundMoney(negated(main.debts), main.of, language)}
+      </p>
+      {others.map((one) => (
+        <p key={one.currency}>{roundMoney(one.net, one.of, language)}</p>
+      ))}
+    </section>
+  );
+}
+
+function Nothing() {
+  const { t } = useText();
+  return (
+    <Empty icon={<Landmark aria-hidden />} title={t.overview.emptyTitle}>
+      <p>{t.overview.emptyBody}</p>
+      <ol className="steps">
+        {t.overview.emptySteps.map((step) => (
+          <li key={step}>{step}</li>
+        ))}
+      </ol>
+      <ConnectButton />
+      {bank().config.emulators && <small className="soft">{t.overview.localHint}</small>}
+    </Empty>
+  );
+}
+
+/** The connections with their accounts, and how each is getting on. */
+export function Overview() {
+  const { t } = useText();
+  const connections = useConnections();
+  const accounts = useAccounts();
+  const progress = useAllProgress();
+  useEffect(() => {
+    document.title = `${t.overview.title} · ${t.app}`;
+  }, [t]);
+  if (connections.state === "failed") return <LoadFailed error={connections.error} />;
+  if (connections.state === "loading") {
+    return (
+      <>
+        <h1>{t.overview.title}</h1>
+        <Skeleton lines={3} height={180} />
+      </>
+    );
+  }
+  if (connections.rows.length === 0) return <Nothing />;
+  const of = (id: string) => accounts.rows.filter((one) => one.connection_id === id);
+  return (
+    <>
+      <header className="page-head">
+        <h1>{t.overview.title}</h1>
+        <ConnectButton />
+      </header>
+      <Totals accounts={accounts.rows} />
+      <ul className="cards">
+        {connections.rows.map((one) => (
+          <Card
+            key={one.connection_id}
+            connection={one}
+            accounts={of(one.connection_id)}
+            progress={progress.rows.find((row) => row.connection_id === one.connection_id)}
+          />
+        ))}
+      </ul>
+    </>
+  );
+}

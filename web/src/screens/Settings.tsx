@@ -1,0 +1,135 @@
+import type { User } from "firebase/auth";
+import { LifeBuoy, LogOut, Trash2 } from "lucide-react";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useLocation, useSearch } from "wouter";
+import { deleteBankData, setLanguage, useOnline } from "../bank";
+import { Button, Field } from "../parts/basics";
+import { say } from "../parts/toasts";
+import { useAction } from "../parts/useAction";
+import { LANGUAGES, type Language, useText } from "../text/language";
+
+const Confirm = lazy(() => import("../parts/Confirm"));
+const Report = lazy(() => import("./Report"));
+const THEMES = ["system", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
+
+function ThemeChoice() {
+  const { t } = useText();
+  const [theme, setTheme] = useState<Theme>((localStorage.getItem("theme") as Theme | null) ?? "system");
+  const choose = (chosen: Theme) => {
+    setTheme(chosen);
+    localStorage.setItem("theme", chosen);
+    if (chosen === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = chosen;
+  };
+  return (
+    <Field label={t.settings.theme}>
+      {(id) => (
+        <select id={id} value={theme} onChange={(event) => choose(event.target.value as Theme)}>
+          {THEMES.map((one) => (
+            <option key={one} value={one}>
+              {t.settings.themes[one]}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+function LanguageChoice({ uid }: { uid: string }) {
+  const { t, language, speak } = useText();
+  const { run } = useAction();
+  // The backend writes its notifications, and opens Link, in the language that it finds in the user's document.
+  const choose = (chosen: Language) => {
+    void speak(chosen);
+    void run(() => setLanguage(uid, chosen));
+  };
+  return (
+    <Field label={t.settings.language}>
+      {(id) => (
+        <select id={id} value={language} onChange={(event) => choose(event.target.value as Language)}>
+          {Object.entries(LANGUAGES).map(([code, name]) => (
+            <option key={code} value={code}>
+              {name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+/** Account, appearance, help, and the way to take everything away. */
+export default function Settings({ user, signOut }: { user: User; signOut(): Promise<void> }) {
+  const { t } = useText();
+  const words = t.settings;
+  const [, go] = useLocation();
+  const asked = new URLSearchParams(useSearch()).has("report");
+  const online = useOnline();
+  const erasure = useAction();
+  const [deleting, setDeleting] = useState(false);
+  const [reporting, setReporting] = useState(asked);
+  useEffect(() => {
+    document.title = `${words.title} · ${t.app}`;
+  }, [t, words]);
+  const erase = async () => {
+    const refused = await erasure.run(async () => {
+      await deleteBankData({});
+      say(words.deleted);
+      go("/");
+    });
+    if (refused) setDeleting(false);
+  };
+  return (
+    <>
+      <header className="page-head">
+        <h1>{words.title}</h1>
+      </header>
+      <section className="card pad">
+        <h2 className="card-title">{words.account}</h2>
+        <p>
+          {words.signedInAs} <strong>{user.email}</strong>
+        </p>
+        <Button icon={<LogOut aria-hidden />} onClick={signOut}>
+          {words.signOut}
+        </Button>
+      </section>
+      <section className="card pad">
+        <h2 className="card-title">{words.appearance}</h2>
+        <div className="choices">
+          <ThemeChoice />
+          <LanguageChoice uid={user.uid} />
+        </div>
+      </section>
+      <section className="card pad">
+        <h2 className="card-title">{words.help}</h2>
+        <p className="soft">{words.reportBody}</p>
+        <Button icon={<LifeBuoy aria-hidden />} onClick={() => setReporting(true)}>
+          {words.report}
+        </Button>
+      </section>
+      <section className="card pad">
+        <h2 className="card-title">{words.data}</h2>
+        <p className="soft">{words.deleteBody}</p>
+        <Button look="danger" icon={<Trash2 aria-hidden />} disabled={!online} onClick={() => setDeleting(true)}>
+          {words.deleteAll}
+        </Button>
+      </section>
+      <Suspense>
+        {reporting && <Report user={user} onClose={() => setReporting(false)} />}
+        {deleting && (
+          <Confirm
+            title={words.deleteTitle}
+            body={words.deleteBody}
+            confirm={words.deleteAll}
+            word={{ label: words.deleteConfirm, value: words.deleteWord }}
+            busy={erasure.busy}
+            onConfirm={erase}
+            onClose={() => setDeleting(false)}
+          />
+        )}
+      </Suspense>
+    </>
+  );
+}

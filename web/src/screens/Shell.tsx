@@ -1,0 +1,134 @@
+import type { User } from "firebase/auth";
+import { ArrowLeftRight, Bell, ChartPie, Settings as Gear, Landmark, type LucideIcon, WifiOff } from "lucide-react";
+import { lazy, Suspense, useEffect } from "react";
+import { Link, Route, Switch, useLocation } from "wouter";
+import { reads, UserProvider, useNotifications, useOnline } from "../bank";
+import { bank } from "../bank/session";
+import { Skeleton } from "../parts/basics";
+import { Crash } from "../parts/Crash";
+import { useMessages } from "../parts/toasts";
+import { useText } from "../text/language";
+import { Overview } from "./Overview";
+
+const Connection = lazy(() => import("./Connection"));
+const Transactions = lazy(() => import("./Transactions"));
+const Spending = lazy(() => import("./Spending"));
+const Notifications = lazy(() => import("./Notifications"));
+const Settings = lazy(() => import("./Settings"));
+const LinkReturn = lazy(() => import("./LinkReturn"));
+const Toaster = lazy(() => import("../parts/Toaster"));
+
+// On the local stack only: what each screen costs can be looked at in the browser's console, and by tests.
+if (bank().config.emulators) Object.assign(window, { bankReads: reads });
+
+function Item({ to, icon: Icon, label, count = 0 }: { to: string; icon: LucideIcon; label: string; count?: number }) {
+  const { t } = useText();
+  const [at] = useLocation();
+  const here = to === "/" ? at === "/" || at.startsWith("/connections") : at.startsWith(to);
+  return (
+    <li>
+      <Link href={to} aria-current={here ? "page" : undefined}>
+        <span className="nav-icon">
+          <Icon aria-hidden />
+          {count > 0 && (
+            <span className="count-badge">
+              <span aria-hidden>{count}</span>
+              <span className="sr">{t.nav.unread(count)}</span>
+            </span>
+          )}
+        </span>
+        <span>{label}</span>
+      </Link>
+    </li>
+  );
+}
+
+function Navigation({ user }: { user: User }) {
+  const { t } = useText();
+  const { unread } = useNotifications();
+  return (
+    <nav aria-label={t.nav.label}>
+      <p className="brand">
+        <img src="/icon.svg" alt="" width="28" height="28" /> <span>{t.app}</span>
+      </p>
+      <ul>
+        <Item to="/" icon={Landmark} label={t.nav.overview} />
+        <Item to="/transactions" icon={ArrowLeftRight} label={t.nav.transactions} />
+        <Item to="/spending" icon={ChartPie} label={t.nav.spending} />
+        <Item to="/notifications" icon={Bell} label={t.nav.notifications} count={unread} />
+        <Item to="/settings" icon={Gear} label={t.nav.settings} />
+      </ul>
+      <p className="who soft">{user.email}</p>
+    </nav>
+  );
+}
+
+function NotFound() {
+  const { t } = useText();
+  return (
+    <div className="empty">
+      <h1>{t.notFound.title}</h1>
+      <p>{t.notFound.body}</p>
+      <Link href="/" className="button main">
+        {t.notFound.home}
+      </Link>
+    </div>
+  );
+}
+
+function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
+  const [at] = useLocation();
+  useEffect(() => {
+    if (at) scrollTo(0, 0);
+  }, [at]);
+  return (
+    <Crash key={at}>
+      <Suspense fallback={<Skeleton lines={5} />}>
+        <Switch>
+          <Route path="/" component={Overview} />
+          <Route path="/connections/:id">{({ id }) => <Connection id={id} />}</Route>
+          <Route path="/transactions" component={Transactions} />
+          <Route path="/spending" component={Spending} />
+          <Route path="/notifications" component={Notifications} />
+          <Route path="/settings">
+            <Settings user={user} signOut={signOut} />
+          </Route>
+          <Route path="/link-return" component={LinkReturn} />
+          <Route component={NotFound} />
+        </Switch>
+      </Suspense>
+    </Crash>
+  );
+}
+
+/** What stands around every screen of somebody who is signed in. */
+export default function Shell({ user, signOut }: { user: User; signOut(): Promise<void> }) {
+  const { t } = useText();
+  const online = useOnline();
+  const messages = useMessages();
+  return (
+    <UserProvider value={user.uid}>
+      <a className="skip" href="#content">
+        {t.skip}
+      </a>
+      <div className="shell">
+        <Navigation user={user} />
+        <main id="content" tabIndex={-1}>
+          <div role="status">
+            {!online && (
+              <p className="note warn offline">
+                <WifiOff aria-hidden /> {t.offline}
+              </p>
+            )}
+          </div>
+          <Screens user={user} signOut={signOut} />
+        </main>
+      </div>
+      {messages.length > 0 && (
+        <Suspense>
+          <Toaster />
+        </Suspense>
+      )}
+    </UserProvider>
+  );
+}

@@ -1,0 +1,213 @@
+import { ChartPie } from "lucide-react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import {
+  addUp,
+  type BankError,
+  currenciesIn,
+  type Loaded,
+  lastMonths,
+  loadSince,
+  money,
+  toBankError,
+  useConnections,
+  useLastChange,
+  useUid,
+} from "../bank";
+import { Empty, Field, Skeleton } from "../parts/basics";
+import { LoadFailed } from "../parts/LoadFailed";
+import { hueOf, useCategoryName } from "../parts/TransactionRow";
+import { dayOf, longDay, monthName, useText } from "../text/language";
+import { ConnectButton } from "./Overview";
+
+const MonthBars = lazy(() => import("./Charts").then((charts) => ({ default: charts.MonthBars })));
+const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: charts.CategoryRing })));
+const SPANS = [3, 6, 12];
+
+/** The transactions since a day; read again when a sync has changed something. */
+function useSince(from: string) {
+  const uid = useUid();
+  const change = useLastChange();
+  const [loaded, setLoaded] = useState<Loaded | null>(null);
+  const [error, setError] = useState<BankError | null>(null);
+  useEffect(() => {
+    let current = change >= 0;
+    loadSince(uid, from).then(
+      (found) => current && setLoaded(found),
+      (failed) => current && setError(toBankError(failed)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [uid, from, change]);
+  return { loaded, error };
+}
+
+/** What was spent, by month and by category. */
+export default function Spending() {
+  const { t, language } = useText();
+  const words = t.spending;
+  const [span, setSpan] = useState(6);
+  const months = useMemo(() => lastMonths(span), [span]);
+  const { loaded, error } = useSince(`${months[0]}-01`);
+  const [wanted, setWanted] = useState<string>();
+  const [only, setOnly] = useState("");
+  const nameOf = useCategoryName();
+  const connections = useConnections();
+  useEffect(() => {
+    document.title = `${words.title} · ${t.app}`;
+  }, [t, words]);
+
+  const currencies = useMemo(() => currenciesIn(loaded?.transactions ?? []), [loaded]);
+  const currency = wanted && currencies.includes(wanted) ? wanted : (currencies[0] ?? "");
+  const chosen = months.includes(only) ? only : undefined;
+  const spending = useMemo(
+    () => addUp(loaded?.transactions ?? [], currency, months, chosen),
+    [loaded, currency, months, chosen],
+  );
+  const of = { iso_currency_code: currency, unofficial_currency_code: null };
+  const exact = (amount: number) => money(amount, of, language);
+  const round = (amount: number) => money(Math.round(amount), of, language).replace(/[.,]00(?=\D*$)/, "");
+  const shortMonth = (month: string) => monthName(month, language, "short");
+  const title = (
+    <header className="page-head">
+      <div>
+        <h1>{words.title}</h1>
+        <p className="soft">{words.lead}</p>
+      </div>
+    </header>
+  );
+  if (error) return <LoadFailed error={error} />;
+  if (!loaded) {
+    return (
+      <>
+        {title}
+        <Skeleton lines={2} height={300} />
+      </>
+    );
+  }
+  if (loaded.transactions.length === 0) {
+    return (
+      <>
+        {title}
+        <Empty icon={<ChartPie aria-hidden />} title={words.emptyTitle}>
+          <p>{words.emptyBody}</p>
+          {connections.state === "ready" && connections.rows.length === 0 && <ConnectButton />}
+        </Empty>
+      </>
+    );
+  }
+  return (
+    <>
+      {title}
+      <div className="choices">
+        <Field label={words.months}>
+          {(id) => (
+            <select id={id} value={span} onChange={(event) => setSpan(Number(event.target.value))}>
+              {SPANS.map((count) => (
+                <option key={count} value={count}>
+                  {words.lastMonths(count)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        {currencies.length > 1 && (
+          <Field label={words.currency}>
+            {(id) => (
+              <select id={id} value={currency} onChange={(event) => setWanted(event.target.value)}>
+                {currencies.map((one) => (
+                  <option key={one}>{one}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+        )}
+      </div>
+      {loaded.cutAt && (
+        <p className="note info">{words.cut(loaded.transactions.length, longDay(dayOf(loaded.cutAt), language))}</p>
+      )}
+      <section className="card pad">
+        <h2 className="card-title">{words.byMonth}</h2>
+        <div className="chart" data-testid="month-chart">
+          <Suspense>
+            <MonthBars
+              spending={spending}
+              format={round}
+              month={shortMonth}
+              label={words.monthChart(monthName(months[0] ?? "", language), monthName(months.at(-1) ?? "", language))}
+              chosen={chosen}
+              onChoose={(month) => setOnly(month === chosen ? "" : month)}
+            />
+          </Suspense>
+        </div>
+        <details>
+          <summary>{words.table}</summary>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{words.month}</th>
+                <th scope="col">{words.amount}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {spending.months.map((one) => (
+                <tr key={one.month}>
+                  <td>{monthName(one.month, language)}</td>
+                  <td>{exact(one.total)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </details>
+      </section>
+      <section className="card pad">
+        <div className="card-line">
+          <h2 className="card-title">{words.byCategory}</h2>
+          <select aria-label={words.month} value={chosen ?? ""} onChange={(event) => setOnly(event.target.value)}>
+            <option value="">{words.allMonths}</option>
+            {months.toReversed().map((month) => (
+              <option key={month} value={month}>
+                {monthName(month, language)}
+              </option>
+            ))}
+          </select>
+        </div>
+        <div className="by-category">
+          <div className="chart ring" aria-hidden data-testid="category-chart">
+            <Suspense>
+              <CategoryRing spending={spending} format={exact} name={nameOf} />
+            </Suspense>
+            <p className="ring-total">
+              <small className="soft">{words.total}</small>
+              <strong>{round(spending.total)}</strong>
+            </p>
+          </div>
+          <table>
+            <thead className="sr">
+              <tr>
+                <th scope="col">{t.transactions.category}</th>
+                <th scope="col">{words.share}</th>
+                <th scope="col">{words.amount}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {spending.categories.map((one) => (
+                <tr key={one.category}>
+                  <td>
+                    <span
+                      className="swatch"
+                      style={{ background: `oklch(0.66 0.13 ${hueOf(one.category || null)})` }}
+                    />
+                    {nameOf(one.category || null)}
+                  </td>
+                  <td className="soft">{Math.round((100 * one.total) / (spending.total || 1))} %</td>
+                  <td>{exact(one.total)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+    </>
+  );
+}

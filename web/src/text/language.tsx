@@ -1,0 +1,84 @@
+/** The language of the page, and dates in it. */
+import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import type { Texts } from "./en";
+
+export const LANGUAGES = { en: "English", es: "Español" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const files: Record<Language, () => Promise<{ default: Texts }>> = {
+  en: () => import("./en"),
+  es: () => import("./es"),
+};
+const isLanguage = (text: string | null | undefined): text is Language => !!text && text in files;
+
+/** The chosen one, else the browser's, else English. */
+export function preferredLanguage(): Language {
+  const chosen = localStorage.getItem("language");
+  if (isLanguage(chosen)) return chosen;
+  return navigator.languages.map((one) => one.slice(0, 2)).find(isLanguage) ?? "en";
+}
+
+export async function loadTexts(language: Language): Promise<Texts> {
+  document.documentElement.lang = language;
+  return (await files[language]()).default;
+}
+
+interface Spoken {
+  language: Language;
+  t: Texts;
+  speak(language: Language): Promise<void>;
+}
+const Context = createContext<Spoken | null>(null);
+
+export function LanguageProvider(props: { language: Language; texts: Texts; children: ReactNode }) {
+  const [spoken, setSpoken] = useState({ language: props.language, t: props.texts });
+  const value = useMemo(
+    () => ({
+      ...spoken,
+      speak: async (language: Language) => {
+        localStorage.setItem("language", language);
+        setSpoken({ language, t: await loadTexts(language) });
+      },
+    }),
+    [spoken],
+  );
+  return <Context value={value}>{props.children}</Context>;
+}
+
+export function useText(): Spoken {
+  const found = useContext(Context);
+  if (!found) throw new Error("no LanguageProvider");
+  return found;
+}
+
+/** `YYYY-MM-DD` is a day of the calendar, whatever the time zone. */
+export function dayOf(day: string): Date {
+  const [year = 1970, month = 1, date = 1] = day.split("-").map(Number);
+  return new Date(year, month - 1, date);
+}
+
+export const longDay = (day: Date, language: string) =>
+  day.toLocaleDateString(language, { day: "numeric", month: "long", year: "numeric" });
+
+export const monthName = (month: string, language: string, style: "short" | "long" = "long") =>
+  dayOf(`${month}-01`).toLocaleDateString(language, { month: style, year: style === "long" ? "numeric" : undefined });
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+/** "5 minutes ago", "in 2 hours"; days apart it is the date. */
+export function relative(time: Date, now: number, language: string): string {
+  const distance = time.getTime() - now;
+  if (Math.abs(distance) > 6 * 86_400_000) return longDay(time, language);
+  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  for (const [unit, size] of STEPS) {
+    if (Math.abs(distance) >= size) return format.format(Math.round(distance / size), unit);
+  }
+  return format
+    .format(0, "minute")
+    .replace(/^this minute$/, "just now")
+    .replace(/^este minuto$/, "ahora mismo");
+}
