@@ -16,7 +16,7 @@ from shared.usecases.find_duplicate import LinkedAccount
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 Text = Annotated[str, Field(max_length=512)]
-PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
+PublicToken = Annotated[str, Field(min_length=1, max_length=512, repr=False)]
 
 
 class LinkInstitution(StrictInput):

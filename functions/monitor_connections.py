@@ -1,4 +1,4 @@
-"""Every day: ends of consents, webhooks that never came, owners who are gone, broken exchanges, old institutions."""
+"""Every day: ends of consents, webhooks that never came, owners who are gone, broken exchanges, old keys."""
 
 from firebase_functions import scheduler_fn
 
@@ -18,7 +18,7 @@ from shared.usecases.sweep_intents import sweep_intents
 @guarded_event
 def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
-    each_by_itself(_connections, _intents, _institutions, _tokens, _audit)
+    each_by_itself(_connections, _intents, _institutions, _tokens, _audit, _keys)
 
 
 def _connections() -> None:
@@ -39,3 +39,7 @@ def _tokens() -> None:
 
 def _audit() -> None:
     sign_audit(audit=container.audit_log(), signer=container.signer(), clock=container.clock())
+
+
+def _keys() -> None:
+    container.reencryption()()

@@ -70,6 +70,21 @@ def reconcile(given: argparse.Namespace) -> str:
     return f"{connection_id} is queued"
 
 
+def reencrypt(_: argparse.Namespace) -> str:
+    """Moves every sealed token to the newest version of the key; after that, older versions can be retired.
+
+    It may be broken off and begun again. The daily round does the same, some at a time.
+    """
+    came = container.reencryption()(limit=None)
+    if came.unopened or came.busy:
+        raise FailedPrecondition(
+            f"{came.moved} moved to {came.key_id}; {came.unopened} do not open, see above; {came.busy} were being "
+            "written: run it again, and retire no key version before nothing is left",
+            code="tokens_left",
+        )
+    return f"{came.moved} moved; every token is sealed with {came.key_id}"
+
+
 def check_audit(given: argparse.Namespace) -> str:
     """Says whether a user's audit log is as it was written, and names what is not."""
     count, damages = check_audit_log(
@@ -151,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
     replayed.add_argument("--connection", metavar="ID")
     command("check-audit", check_audit).add_argument("--user", required=True, metavar="UID")
+    command("reencrypt", reencrypt)
     command("reconcile", reconcile).add_argument("--connection", required=True, metavar="ID")
     return parser
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.usecases.handle_webhook import WebhookHandler
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
+    from shared.usecases.reencrypt_tokens import Reencryption
     from shared.usecases.remove_item import ItemRemover
     from shared.usecases.rotate_token import TokenRotation
 
@@ -349,6 +350,14 @@ def rotations() -> "Rotations":
     from shared.usecases.ask_rotation import Rotations
 
     return Rotations(credentials=credentials(), tasks=tasks(), clock=clock())
+
+
+def reencryption() -> "Reencryption":
+    """Moves sealed tokens to the newest key."""
+    from shared.adapters.firestore_seals import FirestoreSeals
+    from shared.usecases.reencrypt_tokens import Reencryption
+
+    return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
 
 
 def connections_monitor() -> "ConnectionsMonitor":

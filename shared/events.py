@@ -86,6 +86,11 @@ KEY_EVENTS: dict[str, Event] = {
     ),
     "rotation.orphan": Event("A new token could be neither stored nor its item removed.", ("item_id",)),
     "removal.token_lost": Event("An item may be left at Plaid: its token was lost before its removal.", ("item_id",)),
+    # -- the vault: an operator must look --
+    "vault.closed": Event(
+        "No access token can be sealed, or one does not open: `hint` says why.", ("error_code", "hint")
+    ),
+    "vault.unavailable": Event("Cloud KMS does not answer; what needed it is tried again.", ("error_code",)),
     # -- how things stand --
     "connections.health": Event("Every quarter of an hour: how many connections are well, stale, broken, and so on."),
     # -- what is outside --
@@ -153,7 +158,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "removal.unreadable": Event("A stored removal cannot be read.", ("connection_id",)),
     "removals.swept": Event("Removals and erasures that are due were enqueued.", ("enqueued",)),
     # -- access tokens --
-    "credentials.unreadable": Event("Stored credentials cannot be read.", ("connection_id",)),
+    "credentials.unreadable": Event("Stored credentials cannot be read."),
+    "reencryption.stepped": Event("Sealed tokens were moved to the newest key version.", ("key_id",)),
+    "reencryption.unopened": Event("A sealed token does not open, and was stepped over.", ("place", "error_code")),
     "rotation.again": Event("A replacement that broke off begins again."),
     "rotation.aged": Event("Old tokens are to be replaced.", ("asked",)),
     "rotation.buried": Event("A connection was removed while its token was replaced."),

@@ -24,6 +24,9 @@ class Settings(BaseModel):
     plaid_secret: SecretStr = SecretStr("")
     tasks_caller: str | None = None  # as whom Cloud Tasks calls the functions; none: the account that the deploy makes
     webhook_url: str | None = None  # where Plaid sends webhooks; without one the schedule does all the syncing
+    vault_key: str | None = Field(
+        default=None, pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
+    )
     vault_keyset: SecretStr | None = None  # local development only
     audit_keyset: SecretStr | None = None  # signs the audit logs' checkpoints
     audit_retention_days: int = Field(default=400, ge=1)

@@ -390,12 +390,13 @@ class FakeVault:
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
 
-    def seal(self, token: Secret, *, app_user_id: str, connection_id: str) -> SealedToken:
-        return self.sealer(app_user_id=app_user_id, connection_id=connection_id)(token)
+    def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
+        return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
 
-    def sealer(self, *, app_user_id: str, connection_id: str) -> Callable[[Secret], SealedToken]:
+    def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
         def seal(token: Secret) -> SealedToken:
-            return SealedToken(ciphertext=f"{app_user_id}/{connection_id}/{token.reveal()}", key_id="k1")
+            text = f"{app_user_id}/{connection_id}/{token.reveal()}"
+            return SealedToken(ciphertext=text, key_id="k1", generation=generation)
 
         return self.calls.around("vault.sealer", lambda: seal)  # type: ignore[no-any-return]
 
@@ -406,6 +407,9 @@ class FakeVault:
             return Secret(token)
 
         return self.calls.around("vault.open", call)  # type: ignore[no-any-return]
+
+    def newest_key(self) -> str:
+        return "k1"
 
 
 class FakeQueue:

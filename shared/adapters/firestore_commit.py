@@ -59,11 +59,14 @@ class Batch:
         if expected is not None:
             write.current_document.update_time.CopyFrom(expected)
 
-    def update(self, path: str, fields: Mapping[str, Any]) -> None:
-        """Some fields of a document that must exist."""
+    def update(self, path: str, fields: Mapping[str, Any], *, expected: Version | None = None) -> None:
+        """Some fields of a document that must exist; or only if it is unchanged since `expected`."""
         write = self._put(path, fields)
         write.update_mask.field_paths.extend(fields)
-        write.current_document.exists = True
+        if expected is not None:
+            write.current_document.update_time.CopyFrom(expected)
+        else:
+            write.current_document.exists = True
 
     def merge(self, path: str, fields: Mapping[str, Any], mask: Any) -> None:
         """The fields in the mask (those not given are removed) of a document that is made if need be."""

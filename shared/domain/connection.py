@@ -25,12 +25,19 @@ class Action(StrEnum):
 
 
 class SealedToken(BaseModel):
-    """An access token as it is stored: encrypted, bound to its owner and connection. Only the vault opens it."""
+    """An access token as it is stored: encrypted, bound to its owner and connection. Only the vault opens it.
+
+    Attributes:
+        ciphertext: Opens for this owner, connection and generation only.
+        key_id: The version of the key that it was sealed with.
+        generation: Counts what was sealed in this place, so that an earlier ciphertext cannot be put back.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     ciphertext: str = Field(repr=False)
     key_id: str
+    generation: int = 1
 
 
 class Branding(BaseModel):

@@ -9,7 +9,7 @@ answer), under way (it waits a little), or broken off (it goes on from the seale
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared import trace
@@ -33,7 +33,7 @@ TRY_AGAIN_SECONDS = 0.1
 class LinkedItem:
     """What the app hands over after Link."""
 
-    public_token: str
+    public_token: str = field(repr=False)
     institution_id: str | None = None
     accounts: tuple[LinkedAccount, ...] = ()
     allow_duplicate: bool = False

@@ -225,7 +225,12 @@ class TokenRotation:
         return self.vault.open(kept.token, app_user_id=kept.app_user_id, connection_id=kept.connection_id)
 
     def _seal(self, kept: KeptToken, token: Secret) -> SealedToken:
-        return self.vault.seal(token, app_user_id=kept.app_user_id, connection_id=kept.connection_id)
+        return self.vault.seal(
+            token,
+            app_user_id=kept.app_user_id,
+            connection_id=kept.connection_id,
+            generation=kept.token.generation + 1,
+        )
 
 
 _LOST = ProviderError(

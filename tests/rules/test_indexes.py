@@ -75,6 +75,9 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_sync_state", "due_at"),
         ("bank_credentials", "due_at"),
         ("bank_credentials", "issued_at"),
+        ("bank_credentials", "key_id"),
+        ("bank_exchange_intents", "access_token.key_id"),
+        ("bank_removals", "access_token.key_id"),
         ("bank_credentials", "app_user_id"),
         ("bank_institutions", "fetched_at"),
         ("bank_exchange_intents", "due_at"),
@@ -119,11 +122,11 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
     assert not any(entries("bank_sync_state", field) for field in decided)
 
 
-def test_of_an_access_token_only_its_times_and_its_owner_are_indexed() -> None:
+def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_credentials"}
     stored = {*KeptToken.model_fields, *SealedToken.model_fields} - {"token"}
     assert stored - decided == {"due_at", "issued_at", "app_user_id"}
-    assert not any(entries("bank_credentials", field) for field in decided)
+    assert {field for field in decided if entries("bank_credentials", field)} == {"key_id"}
 
 
 @pytest.mark.parametrize(

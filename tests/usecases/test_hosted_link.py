@@ -209,7 +209,7 @@ def test_the_public_token_lies_nowhere_in_the_clear(
     class Sealing:
         """Unlike the other fake, hides what it seals."""
 
-        def seal(self, token: Any, *, app_user_id: str, connection_id: str) -> SealedToken:
+        def seal(self, token: Any, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
             sealed = world.vault.seal(token, app_user_id=app_user_id, connection_id=connection_id)
             return SealedToken(ciphertext=sealed.ciphertext[::-1], key_id="k1")
 
