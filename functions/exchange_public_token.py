@@ -16,7 +16,7 @@ from shared.usecases.find_duplicate import LinkedAccount
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 Text = Annotated[str, Field(max_length=512)]
-PublicToken = Annotated[str, Field(min_length=1, max_length=512, repr=False)]
+PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class LinkInstitution(StrictInput):
@@ -41,7 +41,7 @@ class LinkAccount(StrictInput):
 class Item(StrictInput):
     """One success of Link."""
 
-    public_token: PublicToken
+    public_token: PublicToken = Field(repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
@@ -59,7 +59,7 @@ class Item(StrictInput):
 class Input(StrictInput):
     """One item, or up to ten of them in `items`."""
 
-    public_token: PublicToken | None = None
+    public_token: PublicToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
