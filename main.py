@@ -8,6 +8,8 @@ from typing import Any
 
 from firebase_functions import options
 
+from shared.entry import answer_for_the_framework
+
 FUNCTIONS = (
     "create_link_token",
     "exchange_public_token",
@@ -39,7 +41,9 @@ options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_
 def __getattr__(name: str) -> Any:
     if name not in FUNCTIONS:
         raise AttributeError(name)
-    return getattr(importlib.import_module(f"functions.{name}"), name)
+    function = getattr(importlib.import_module(f"functions.{name}"), name)
+    answer_for_the_framework()
+    return function
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from firebase_functions import https_fn
-from flask import Request, Response
+from flask import Request, Response, current_app, has_app_context
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared import container, trace
@@ -33,7 +33,11 @@ from shared.log import age, configure, log
 
 MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
 HEALTH_PATH = "/__/health"
+APP_CHECK = "X-Firebase-AppCheck"  # where the Firebase SDKs put the token of App Check
 REQUEST_ID = "X-Request-Id"  # of every answer: with it, `make trace` tells the whole story
+
+_HEADERS = "authorization, content-type, x-firebase-appcheck"
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?: ?, ?[A-Za-z0-9-]+){0,30}")
 
 Input = TypeVar("Input", bound=BaseModel)
 Event = TypeVar("Event")
@@ -107,6 +111,19 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
         return guarded
 
     return decorate
+
+
+def answer_for_the_framework() -> None:
+    """A path that the framework does not route (one with a line break) never comes to a function: its 404 is ours, too.
+
+    The framework loads main.py within its application; where there is none (in discovery), nothing is served.
+    """
+    if has_app_context():
+        current_app.register_error_handler(404, lambda _: error_response(_no_path()))
+
+
+def _no_path() -> NotFound:
+    return NotFound("no such path", code="path_not_found")
 
 
 def guarded_request(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -281,7 +298,7 @@ def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:
     """The fields of a REST call, and whether they came as text (in a query) rather than as JSON."""
     in_path = route.match(request.path)
     if in_path is None:
-        raise NotFound("no such path", code="path_not_found")
+        raise _no_path()
     if request.method != route.method:
         raise MethodNotAllowed(allowed=route.method)
     in_query = {name: values if name in route.lists else _single(name, values) for name, values in request.args.lists()}
@@ -326,7 +343,14 @@ def _caller(request: Request) -> str:
     scheme, _, id_token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not id_token.strip():
         raise Unauthenticated("sign in first: no ID token was sent", code="id_token_missing")
-    return container.callers().verify(id_token.strip())
+    app_token = request.headers.get(APP_CHECK, "")
+    enforced = container.settings().app_check
+    if enforced and not app_token:
+        raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
+    uid = container.callers().verify(id_token.strip())
+    if enforced:  # after the user: nobody who is not signed in makes us fetch keys
+        container.callers().verify_app(app_token)
+    return uid
 
 
 def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:
@@ -357,8 +381,8 @@ def _with_cors(request: Request, response: Response) -> Response:
         response.headers["Access-Control-Expose-Headers"] = f"{REQUEST_ID}, Retry-After"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-            requested = request.headers.get("Access-Control-Request-Headers", "authorization, content-type")
-            response.headers["Access-Control-Allow-Headers"] = requested
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            response.headers["Access-Control-Allow-Headers"] = asked if _HEADER_NAMES.fullmatch(asked) else _HEADERS
             response.headers["Access-Control-Max-Age"] = "3600"
     return response
 

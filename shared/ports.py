@@ -619,6 +619,14 @@ class Callers(Protocol):
             Unavailable: Firebase could not be asked.
         """
 
+    def verify_app(self, app_token: str) -> str:
+        """The id of the app that Firebase App Check vouches for.
+
+        Raises:
+            Unauthenticated: It does not.
+            Unavailable: Firebase could not be asked.
+        """
+
 
 class Pushes(Protocol):
     """Which push messages were sent, and the devices of a user."""

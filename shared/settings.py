@@ -37,6 +37,7 @@ class Settings(BaseModel):
     days_requested: int = Field(default=730, ge=1, le=730)
     hosted_link: bool = False  # Plaid shows Link on a page of its own, and tells us by webhook how it ended
     hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
+    app_check: bool = False  # only apps that Firebase App Check vouches for may call
     cors_origins: tuple[str, ...] = ("*",)
     link_tokens_per_minute: int = 60
     exchanges_per_minute: int = 30

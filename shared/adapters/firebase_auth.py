@@ -1,12 +1,14 @@
-"""Who calls, and who is there still: Firebase's word on an ID token, and on users.
+"""Who calls, with which app, and who is there still: Firebase's word on ID tokens, App Check tokens, and users.
 
-https://firebase.google.com/docs/auth/admin/verify-id-tokens, /manage-sessions (revocation) and /manage-users
+https://firebase.google.com/docs/auth/admin/verify-id-tokens, /manage-sessions (revocation) and /manage-users;
+https://firebase.google.com/docs/app-check/custom-resource-backend
 """
 
 import threading
 from collections.abc import Sequence
 
 import firebase_admin
+import jwt
 from firebase_admin import auth, exceptions
 from google.auth.exceptions import GoogleAuthError
 
@@ -14,6 +16,9 @@ from shared.domain.errors import Unauthenticated, Unavailable
 
 USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
 LONGEST_UID = 128
+TIMEOUT_SECONDS = 10
+# What the SDK raises for tokens that it did not foresee: claims of another type, headers without a field.
+MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
 
 
 class FirebaseCallers:
@@ -39,13 +44,31 @@ class FirebaseCallers:
             raise _refused("this user is disabled", code="user_disabled") from None
         except auth.ExpiredIdTokenError:
             raise _refused("the ID token has expired: refresh it", code="id_token_expired") from None
-        except (auth.InvalidIdTokenError, auth.UserNotFoundError, ValueError):
+        except (auth.InvalidIdTokenError, auth.UserNotFoundError):
             raise _refused("the ID token is not valid", code="id_token_invalid") from None
-        except (auth.CertificateFetchError, exceptions.FirebaseError):
+        except (auth.CertificateFetchError, exceptions.FirebaseError, GoogleAuthError):
             raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
+        except MALFORMED:
+            raise _refused("the ID token is not valid", code="id_token_invalid") from None
         if "/" in uid:
             raise _refused("this user's id cannot name a document", code="uid_unusable")
         return uid
+
+    def verify_app(self, app_token: str) -> str:
+        """The app's id. Asks nobody but for Google's keys, every few hours.
+
+        Raises:
+            Unauthenticated: The App Check token is not good.
+            Unavailable: The keys could not be fetched.
+        """
+        from firebase_admin import app_check
+
+        try:
+            return str(app_check.verify_token(app_token, app=self._firebase())["app_id"])
+        except (jwt.PyJWKClientConnectionError, GoogleAuthError):
+            raise Unavailable("the app cannot be checked right now", code="app_check_unavailable") from None
+        except (jwt.PyJWTError, *MALFORMED):
+            raise _refused("the App Check token is not valid", code="app_check_invalid") from None
 
     def gone(self, app_user_ids: Sequence[str]) -> set[str]:
         """One call for each hundred users.
@@ -67,7 +90,8 @@ class FirebaseCallers:
     def _firebase(self) -> firebase_admin.App:
         with self._lock:
             if self._app is None:
-                self._app = firebase_admin.initialize_app(options={"projectId": self._project}, name="bank")
+                options = {"projectId": self._project, "httpTimeout": TIMEOUT_SECONDS}
+                self._app = firebase_admin.initialize_app(options=options, name="bank")
             return self._app
 
 

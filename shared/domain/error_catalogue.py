@@ -91,6 +91,19 @@ _ALL = (
     _ours(Unauthenticated, "id_token_revoked", "The user's sessions were ended since the token was made.", SIGN_IN),
     _ours(Unauthenticated, "user_disabled", "An administrator has disabled the user.", "Tell the user."),
     _ours(Unauthenticated, "uid_unusable", "The user's id has a `/` in it.", REPORT),
+    _ours(
+        Unauthenticated,
+        "app_check_missing",
+        "The backend wants to know which app calls, and no `X-Firebase-AppCheck` was sent.",
+        "Set App Check up in the app; the Firebase SDKs send its token by themselves, REST calls have to.",
+    ),
+    _ours(
+        Unauthenticated,
+        "app_check_invalid",
+        "The App Check token is not one of this project's, has expired, or its signature does not hold.",
+        "Get a new one (`getToken(appCheck, true)`), and send the call again once.",
+    ),
+    _ours(Unavailable, "app_check_unavailable", "The keys of App Check could not be fetched.", LATER),
     _ours(Unavailable, "auth_unavailable", "Firebase could not be asked about the ID token.", LATER),
     # -- limits --
     _ours(

@@ -11,9 +11,10 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 
 from shared import container
-from shared.domain.errors import Unauthenticated
+from shared.adapters.plaid_webhooks import WebhookVerifier
+from shared.domain.errors import Fault, Unauthenticated
 from shared.settings import Settings
-from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles
+from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -29,6 +30,11 @@ class Callers:
             raise Unauthenticated("no", code="id_token_invalid")
         return id_token
 
+    def verify_app(self, app_token: str) -> str:
+        if app_token != "attested":
+            raise Unauthenticated("no", code="app_check_invalid")
+        return "1:1:web:1"
+
 
 class Limits:
     def __init__(self) -> None:
@@ -36,6 +42,10 @@ class Limits:
 
     def spend(self, app_user_id: str, action: str, *, per_minute: int, now: object) -> int | None:
         return self.wait
+
+
+def _no_key(_kid: str) -> dict[str, Any]:
+    raise problem(Fault.CONFIGURATION, "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
 
 
 @pytest.fixture
@@ -56,6 +66,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "profiles": FakeProfiles(),
         "links": FakeLinks(),
         "sync_queue": world.queue,
+        "tasks": world.queue,
+        "removals": world.removals,
+        "item_check": world.check,
+        "eraser": world.eraser,
+        "inbox": world.inbox,
+        "webhooks": WebhookVerifier(fetch_key=_no_key, clock=world.clock),
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)

@@ -17,6 +17,15 @@ from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
 from tests.usecases.conftest import ALICE, World
 
+CLIENT_FUNCTIONS = {
+    "create_link_token": ("GET", CONNECT),
+    "exchange_public_token": ("POST", EXCHANGE),
+    "sync_connection": ("POST", "/api/v1/bank/connections/1/sync"),
+    "reconnect_connection": ("POST", "/api/v1/bank/connections/1/reconnected"),
+    "remove_connection": ("DELETE", "/api/v1/bank/connections/1"),
+    "delete_bank_data": ("DELETE", "/api/v1/bank/data"),
+}
+
 
 def test_both_protocols_answer_from_one_handler(connect: FlaskClient) -> None:
     rest = connect.get(CONNECT, headers=SIGNED_IN)
@@ -169,6 +178,12 @@ def test_the_platforms_probe_is_answered_harmlessly(world: World, function: str)
     assert world.calls.log == []
 
 
+def test_a_path_that_the_framework_does_not_route_is_not_found_in_the_same_form(connect: FlaskClient) -> None:
+    missing = connect.get("/api/v1/bank/connections/%0A", headers=SIGNED_IN)
+    assert missing.status_code == 404
+    assert error(missing)["details"]["code"] == "path_not_found"
+
+
 def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
     for asked in client("api_not_found"):
         for method in ("get", "post", "delete"):
@@ -213,3 +228,39 @@ def test_each_delivery_of_a_task_tells_how_it_ended_and_how_long_it_had_waited(
     assert first == {"outcome": "done", "retries": 0}
     assert second == {"outcome": "failed", "retries": 3, "waited_seconds": None}
     assert third["waited_seconds"] is None
+
+
+def test_with_app_check_only_attested_apps_may_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connected("1")
+    monkeypatch.setattr(container, "settings", lambda: Settings(project="demo-bank", app_check=True))
+    for name, (method, path) in CLIENT_FUNCTIONS.items():
+        before = list(world.calls.log)
+        for asking in client(name):
+            for headers, code in (
+                ({}, "app_check_missing"),
+                ({"X-Firebase-AppCheck": ""}, "app_check_missing"),
+                ({"X-Firebase-AppCheck": "another"}, "app_check_invalid"),
+            ):
+                rest = asking.open(path, method=method, headers=SIGNED_IN | headers)
+                called = asking.post("/", json={"data": {}}, headers=SIGNED_IN | headers)
+                for refused in (rest, called):
+                    assert refused.status_code == 401, name
+                    assert error(refused)["details"]["code"] == code
+            assert world.calls.log == before
+            attested = SIGNED_IN | {"X-Firebase-AppCheck": "attested"}
+            assert asking.open(path, method=method, headers=attested).status_code not in (401, 500), name
+
+
+def test_app_check_holds_up_neither_plaid_nor_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "settings", lambda: Settings(project="demo-bank", app_check=True))
+    for asking in client("api_not_found"):
+        assert asking.get("/api/v1/x").status_code == 404
+    for delivering in client("exchangelink"):
+        assert delivering.post("/", json={"data": {"result_id": "unknown"}}).status_code == 200
+
+
+def test_the_functions_of_apps_are_all_tried() -> None:
+    from docs.errors import refusals
+
+    theirs = {name for name, found in refusals().items() if "app_check_missing" in {r.code for r in found}}
+    assert set(CLIENT_FUNCTIONS) == theirs

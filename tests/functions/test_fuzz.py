@@ -1,0 +1,66 @@
+"""Every HTTP function under requests that nobody means well with, in process: what is refused has done nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, seed, settings
+
+from tests.functions.conftest import client
+from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
+from tests.usecases.conftest import World
+
+EXAMPLES = 1000 if os.environ.get("SOAK") else 60
+AUTHORIZATIONS = ("Bearer alice",) * 4 + (
+    "bearer alice",
+    "Bearer bob",
+    "Bearer",
+    "Basic YWxpY2U=",
+    "Bearer ÅÄÖ",
+    "",
+    None,
+)
+SECONDS = 5.0
+
+
+def everything(world: World) -> dict[str, str]:
+    """All that is kept, queued, or was asked of Plaid, but for the guards' own notes of who is asking."""
+    kept = {**vars(world.store), **vars(world.queue), "links": world.bank.link_requests}
+    return {name: repr(value) for name, value in kept.items() if name not in ("calls", "_versions")}
+
+
+@pytest.fixture(params=FUNCTIONS)
+def asked(request: pytest.FixtureRequest, world: World) -> Iterator[tuple[str, FlaskClient, World]]:
+    world.connected("1")
+    world.connected("of-another", owner="bob")
+    for asking in client(request.param):
+        yield request.param, asking, world
+
+
+def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
+    asked: tuple[str, FlaskClient, World],
+) -> None:
+    function, asking, world = asked
+    answers: dict[int, int] = {}
+
+    @seed(int(os.environ.get("BANK_SEED") or 20_260_301))
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(wild_requests(function, authorizations=AUTHORIZATIONS))
+    def ask(wild: Wild) -> None:
+        before, began = everything(world), time.monotonic()
+        answer: Any = asking.open(wild.path, method=wild.method, headers=wild.headers, data=wild.body)
+        took = time.monotonic() - began
+        answers[answer.status_code] = answers.get(answer.status_code, 0) + 1
+        assert complaints(wild, answer.status_code, answer.text, ours=True) == []
+        assert took < SECONDS
+        if answer.status_code >= 400 or wild.method == "OPTIONS":
+            assert everything(world) == before
+
+    ask()
+    assert sum(answers.values()) >= EXAMPLES
+    assert any(400 <= status < 500 for status in answers), answers
