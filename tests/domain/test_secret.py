@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+import main  # noqa: F401 (sets the options of the functions before one is loaded)
 from functions.exchange_public_token import Input
 from shared.domain.connection import SealedToken
 from shared.domain.secret import Secret
