@@ -84,7 +84,7 @@ def reencrypt(given: argparse.Namespace) -> str:
 
     It may be broken off and begun again. The daily round does the same, some at a time.
     """
-    write_down(_)
+    write_down(given)
     came = container.reencryption()(limit=None)
     if came.unopened or came.busy:
         raise FailedPrecondition(

@@ -20,6 +20,7 @@ from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
 from shared.settings import Settings, settings
 from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.reencrypt_tokens import Reencrypted
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -57,6 +58,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "inbox": world.inbox,
         "paused": world.paused,
         "eraser": world.eraser,
+        "reencryption": lambda limit: Reencrypted("k1", moved=0, unopened=0, busy=0, done=True),
         "signer": TinkSigner(new_keyset()),
     }
     for name, fake in outside.items():
