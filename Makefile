@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy ops trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy destroy status ops trace docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -50,15 +50,20 @@ soak: setup-tests ## the long campaigns in full
 bench: ## (not built yet) the benchmarks
 	@echo "make bench: the benchmarks are not built yet." >&2; exit 1
 
-deploy: ## (not built yet) deploy to a real project
-	@echo "make deploy: deploying to a real project is not built yet." >&2; exit 1
+deploy: setup-web ## to a real project: make deploy PROJECT=<id>; with DRY_RUN=1 it shows everything and calls nothing
+	@$(PYTHON) -m deploy up --project "$(PROJECT)"
+
+destroy: setup ## take it out of a real project again; asks first
+	@$(PYTHON) -m deploy destroy --project "$(PROJECT)"
+
+status: setup ## how all connections are: of PROJECT=<id>, or with LOCAL=1 of the running local stack
+	@$(if $(LOCAL),,GOOGLE_CLOUD_PROJECT="$(PROJECT)") $(PYTHON) -m operations $(if $(LOCAL),--local )status
 
 ops: setup ## an operator's command: make ops ARGS="--local rotate --all"; ARGS=--help lists them
 	@$(PYTHON) -m operations $(ARGS)
 
-docs: setup ## write what is generated in docs/
+docs: setup ## write what is generated: docs/errors.md
 	@$(PYTHON) -m docs.errors
-	@$(PYTHON) -m docs.events
 
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"

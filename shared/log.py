@@ -106,9 +106,9 @@ def configure() -> bool:
 
 
 def age() -> float | None:
-    """How long this process has been there, where the system tells."""
+    """How long the server has been there, where the system tells: the parent, which loads the function and forks."""
     try:
-        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
+        ticks = int(Path(f"/proc/{os.getppid()}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):
         return None

@@ -36,12 +36,19 @@ class Health(BaseModel):
         """All connections."""
         return sum(self.statuses.values())
 
+    @property
+    def broken_percent(self) -> float:
+        """The share of connections that need their user."""
+        broken = self.statuses.get(ItemStatus.BAD, 0) + self.statuses.get(ItemStatus.ERROR, 0)
+        return round(100 * broken / self.total, 1) if self.total else 0.0
+
     def figures(self) -> dict[str, object]:
         """The same as fields of the log."""
         longest = self.longest_overdue
         return {
             **{status.value: count for status, count in self.statuses.items()},
             "total": self.total,
+            "broken_percent": self.broken_percent,
             "stale": self.stale,
             "failing": self.failing,
             "overdue_syncs": self.overdue_syncs,

@@ -82,6 +82,7 @@ def test_figures_are_plain_numbers_for_the_log() -> None:
     assert health.figures() == {
         **{status.value: 2 for status in ItemStatus},
         "total": 10,
+        "broken_percent": 40.0,
         "stale": 1,
         "failing": 0,
         "overdue_syncs": 3,

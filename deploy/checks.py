@@ -1,0 +1,120 @@
+"""What must be there before anything is changed: all of it is looked at, and all that is missing is said at once."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from deploy.context import Context
+from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, environment_file
+from deploy.secret_values import ASKED
+from deploy.tools import ROOT, DeployError
+from shared.settings import Settings
+
+LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
+Check = Callable[[Context], Iterator[str]]
+
+
+def check(context: Context) -> None:
+    """Looks at everything.
+
+    Raises:
+        DeployError: Something is missing; the text is the whole list.
+    """
+    missing: list[str] = []
+    for one in (files, settings, tools):
+        context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
+        missing += one(context)
+    for one in (cloud,):
+        context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
+        if context.tools.dry or not any("gcloud" in why for why in missing):
+            missing += one(context)
+    if missing and not context.tools.dry:
+        raise DeployError("\n".join(["Before this can be deployed:", *(f"  - {why}" for why in missing)]))
+
+
+def files(_: Context) -> Iterator[str]:
+    """The clone: nothing in it that would change what is deployed."""
+    for name in (".env", "functions.yaml", "package.json"):
+        if (ROOT / name).exists():
+            yield f"remove {name} from the root of the clone: the Firebase CLI would take it for part of the functions"
+    if not (hosted() / "index.html").is_file():
+        yield "the web app is not built: make setup-web"
+
+
+def hosted() -> Path:
+    """What Hosting serves."""
+    return ROOT / str(json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))["hosting"]["public"])
+
+
+def settings(context: Context) -> Iterator[str]:
+    """The environment file: complete, valid, and without secrets."""
+    project = context.project
+    name = FOLDER / environment_file(project.id).name
+    if not (ROOT / name).is_file():
+        yield f"copy {FOLDER}/example.env to {name}, and fill it in"
+        return
+    given = project.variables
+    for secret in sorted(NEVER & given.keys()):
+        yield f"take {secret} out of {name}: secrets are asked for at the terminal, and kept in Secret Manager"
+    known = {field.upper() for field in Settings.model_fields} - RUNTIME
+    if unknown := sorted(given.keys() - known - NEVER - OWN):
+        yield f"take out of {name}, or correct: {', '.join(unknown)} (README.md, Settings, lists what there is)"
+    for required in ("PLAID_ENV", "PLAID_CLIENT_ID"):
+        if not given.get(required):
+            yield f"set {required} in {name}"
+    if given.get("PLAID_BASE_URL"):
+        yield f"take PLAID_BASE_URL out of {name}: a deployed backend talks to Plaid itself"
+    if "@" not in project.alert_email:
+        yield f"set DEPLOY_ALERT_EMAIL in {name}: who is told of alerts"
+    if not 1 <= project.backup_days <= LONGEST_BACKUP_DAYS:
+        yield f"set DEPLOY_BACKUP_DAYS in {name} to 1 to {LONGEST_BACKUP_DAYS}"
+    if not project.webhook_url.startswith("https://"):
+        yield f"WEBHOOK_URL in {name} must be an https address"
+    try:
+        Settings.read(project.deployed_variables() | {"GCLOUD_PROJECT": project.id})
+    except ValidationError as error:
+        for one in error.errors(include_input=False):
+            where = ".".join(map(str, one["loc"])).upper() or "the settings"
+            yield f"correct {where} in {name}: {one['msg'].removeprefix('Value error, ')}"
+
+
+def tools(context: Context) -> Iterator[str]:
+    """The tools: gcloud, firebase and Node, and that somebody is logged in with both."""
+    if not context.tools.dry and shutil.which("node") is None:
+        yield "install Node 20 or newer: https://nodejs.org"
+    done = context.tools.look("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
+    if done.code == 127:
+        yield "install gcloud: https://cloud.google.com/sdk/docs/install"
+    elif not context.tools.dry and (done.code or not done.out.strip()):
+        yield "log in: gcloud auth login"
+    done = context.tools.look("firebase", "projects:list", "--json")
+    if done.code == 127:
+        yield "firebase-tools is not installed: make setup"
+    elif done.code:
+        yield "log in: emulators/node_modules/.bin/firebase login"
+
+
+def cloud(context: Context) -> Iterator[str]:
+    """The project: it exists, is paid for, and its secrets are there or can be asked for."""
+    project, tools_ = context.project, context.tools
+    done = tools_.look("gcloud", "projects", "describe", project.id, "--format=value(projectNumber)")
+    if done.code:
+        yield f"project {project.id}: it does not exist, or your account may not see it (gcloud projects create …)"
+        return
+    done = tools_.look("gcloud", "billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
+    if not tools_.dry and (done.code or done.out.strip().lower() != "true"):
+        yield f"project {project.id}: link a billing account (gcloud billing projects link …)"
+    if not context.interactive and not tools_.dry:
+        for name in ASKED:
+            listed = tools_.look(
+                "gcloud", "secrets", "versions", "list", name, project.flag, "--filter=state:ENABLED", "--limit=1",
+                "--format=value(name)",
+            )  # fmt: skip
+            if listed.code or not listed.out.strip():
+                yield f"{name} is not in Secret Manager yet: run this at a terminal, where it can be asked for"
+
+
+assert set(ASKED) <= set(SECRETS)  # noqa: S101 (two tables that belong together)

@@ -1,0 +1,127 @@
+"""Takes everything out of a project that the deploy put there. The data is a matter of its own, asked about apart."""
+
+from collections.abc import Callable
+
+from deploy import monitoring_setup
+from deploy.context import Context
+from deploy.iam import bindings
+from deploy.project import DATABASE, KEY, KEYRING, REGION, SECRETS
+from deploy.roles import RIGHTS
+from deploy.tools import DeployError
+from shared.accounts import tasks_caller
+
+WARNING = """\
+This takes the backend out of {id}: functions, queues, schedules, alerts, secrets, service accounts.
+Connections stay at Plaid, and are paid for, until they are removed there: have every user's data deleted first
+(docs/operations.md, "Taking it down")."""
+DATA_WARNING = """\
+The database and its key are still there. Without the key nobody can ever read an access token again, and the items at
+Plaid that are left can only be removed through Plaid's support. This deletes every document of the database, those of
+other apps in the project too."""
+
+
+def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
+    """Undoes a deploy. What is gone already is passed over, so it can be repeated.
+
+    Args:
+        context: The project.
+        confirm: Asks a question at the terminal.
+
+    Raises:
+        DeployError: It was not confirmed, or a command failed.
+    """
+    project = context.project
+    _confirmed(context, WARNING.format(id=project.id), f"Type {project.id} to go on: ", confirm, project.id)
+    _functions(context)
+    _hosting(context, confirm)
+    _monitoring(context)
+    _secrets(context)
+    _accounts(context)
+    delete = f"delete {project.id}"
+    context.say(DATA_WARNING)
+    if not context.tools.dry and confirm(f"Type `{delete}` to delete the data too, or Enter to keep it: ") != delete:
+        context.say("The database, its backups and the key are kept.")
+        return
+    _data(context)
+
+
+def _confirmed(context: Context, warning: str, question: str, confirm: Callable[[str], str], word: str) -> None:
+    context.say(warning)
+    if context.tools.dry:
+        context.say(f"  ask: {question}")
+    elif confirm(question).strip() != word:
+        raise DeployError("not confirmed; nothing was changed")
+
+
+def _functions(context: Context) -> None:
+    project, tools = context.project, context.tools
+    config = str(project.write_config()) if not tools.dry else f"firebase.{project.id}.local.json"
+    common = ("--project", project.id, "--config", config, "--force")
+    listed = tools.json("functions", "list", project.flag, "--v2", f"--regions={REGION}") or []
+    there = {one["name"].rsplit("/", 1)[-1] for one in listed}
+    if ours := sorted(context.endpoints if tools.dry else there & context.endpoints.keys()):
+        tools.firebase("functions:delete", *ours, "--region", REGION, *common)
+
+
+def _hosting(context: Context, confirm: Callable[[str], str]) -> None:
+    """Asked about apart: another app may be served there."""
+    question = "Type `hosting` to take the project's site down, or Enter to leave it as it is: "
+    if context.tools.dry:
+        context.say(f"  ask: {question}")
+    elif confirm(question).strip() != "hosting":
+        return
+    context.tools.firebase("hosting:disable", "--project", context.project.id, "--force")
+
+
+def _monitoring(context: Context) -> None:
+    flag, tools = context.project.flag, context.tools
+    for one in tools.json("alpha", "monitoring", "policies", "list", flag) or []:
+        if monitoring_setup.LABEL in one.get("userLabels", {}):
+            tools.gcloud("alpha", "monitoring", "policies", "delete", one["name"], flag, "--quiet")
+    for one in tools.json("monitoring", "dashboards", "list", flag) or []:
+        if one["name"].rsplit("/", 1)[-1].startswith(monitoring_setup.DASHBOARD):
+            tools.gcloud("monitoring", "dashboards", "delete", one["name"], flag, "--quiet")
+    there = {one["name"] for one in tools.json("logging", "metrics", "list", flag) or []}
+    for name in monitoring_setup.metrics():
+        if name in there:
+            tools.gcloud("logging", "metrics", "delete", name, flag, "--quiet")
+    for one in tools.json("beta", "monitoring", "channels", "list", flag) or []:
+        if one.get("displayName") == monitoring_setup.CHANNEL:
+            tools.gcloud("beta", "monitoring", "channels", "delete", one["name"], flag, "--quiet")
+
+
+def _secrets(context: Context) -> None:
+    flag, tools = context.project.flag, context.tools
+    there = {name.rsplit("/", 1)[-1] for name in tools.lines("secrets", "list", flag, "--format=value(name)")}
+    for name in SECRETS:
+        if name in there:
+            tools.gcloud("secrets", "delete", name, flag, "--quiet")
+
+
+def _accounts(context: Context) -> None:
+    """Roles first: of an account that is gone, they would stay behind under a name that nobody knows."""
+    project, tools = context.project, context.tools
+    held = bindings(tools.json("projects", "get-iam-policy", project.id))
+    for account, rights in RIGHTS.items():
+        member = f"serviceAccount:{project.address(account)}"
+        for role in rights.project:
+            if (role, member) in held:
+                take = ("projects", "remove-iam-policy-binding", project.id, f"--member={member}", f"--role={role}")
+                tools.gcloud(*take, "--condition=None", "--format=none")
+    there = set(tools.lines("iam", "service-accounts", "list", project.flag, "--format=value(email)"))
+    for address in (*map(project.address, RIGHTS), tasks_caller(project.id)):
+        if address in there:
+            tools.gcloud("iam", "service-accounts", "delete", address, project.flag, "--quiet")
+
+
+def _data(context: Context) -> None:
+    project, tools = context.project, context.tools
+    where = (f"--database={DATABASE}", project.flag)
+    if tools.dry or tools.json("firestore", "databases", "list", project.flag):
+        tools.gcloud("firestore", "databases", "update", "--no-delete-protection", *where)
+        tools.gcloud("firestore", "databases", "delete", *where, "--quiet")
+    key = (f"--key={KEY}", f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
+    for one in tools.json("kms", "keys", "versions", "list", *key) or []:
+        if one.get("state") in ("ENABLED", "DISABLED"):
+            tools.gcloud("kms", "keys", "versions", "destroy", one["name"].rsplit("/", 1)[-1], *key)
+    context.say("The key's versions are destroyed after Cloud KMS's waiting time (30 days unless set otherwise).")

@@ -1,0 +1,118 @@
+"""Log-based metrics, alert policies and the dashboard: the files in deploy/monitoring, put into the project.
+
+Each thing that is made bears the version of the file it was made from, so a second deploy changes what differs only.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy.context import Context
+from deploy.tools import ROOT
+
+FOLDER = ROOT / "deploy" / "monitoring"
+LABEL, VERSION = "bank-policy", "bank-version"
+DASHBOARD = "bank-"
+CHANNEL = "Bank alerts"
+
+
+def metrics() -> dict[str, dict[str, Any]]:
+    """The log-based metrics, by name."""
+    return {one["name"]: one for one in json.loads((FOLDER / "metrics.json").read_text(encoding="utf-8"))}
+
+
+def policies() -> dict[str, dict[str, Any]]:
+    """The alert policies, by their files' names."""
+    files = sorted((FOLDER / "policies").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def version(definition: Any) -> str:
+    """Changes with what is defined."""
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def monitoring(context: Context) -> None:
+    """Puts everything in place that is missing or differs.
+
+    Raises:
+        DeployError: A command failed.
+    """
+    _metrics(context)
+    channel = _channel(context)
+    _policies(context, channel)
+    _dashboard(context)
+
+
+def _metrics(context: Context) -> None:
+    flag, tools = context.project.flag, context.tools
+    listed = tools.json("logging", "metrics", "list", flag) or []
+    there = {one["name"]: one.get("description", "") for one in listed}
+    for name, metric in metrics().items():
+        mark = f"[{version(metric)}]"
+        if name in there and there[name].endswith(mark):
+            continue
+        made = metric | {"description": f"{metric['description']} {mark}"}
+        verb = "update" if name in there else "create"
+        tools.gcloud("logging", "metrics", verb, name, flag, f"--config-from-file={_write(context, name, made)}")
+
+
+def _channel(context: Context) -> str:
+    """The full name of the channel that reaches whoever is told of alerts."""
+    project, tools = context.project, context.tools
+    make = (
+        "beta", "monitoring", "channels", "create", project.flag, f"--display-name={CHANNEL}", "--type=email",
+        f"--channel-labels=email_address={project.alert_email}",
+    )  # fmt: skip
+    for last in (False, True):
+        for one in tools.json("beta", "monitoring", "channels", "list", project.flag) or []:
+            if one.get("displayName") == CHANNEL and one.get("labels", {}).get("email_address") == project.alert_email:
+                return str(one["name"])
+        if not last:
+            tools.gcloud(*make)
+    return "CHANNEL"  # of a dry run, which finds nothing
+
+
+def _policies(context: Context, channel: str) -> None:
+    flag, tools = context.project.flag, context.tools
+    listed = tools.json("alpha", "monitoring", "policies", "list", flag) or []
+    there = {one["userLabels"][LABEL]: one for one in listed if LABEL in one.get("userLabels", {})}
+    wanted = policies()
+    for name, policy in wanted.items():
+        labels = {LABEL: name, VERSION: version([policy, channel])}
+        found = there.get(name)
+        if found is not None and found["userLabels"].get(VERSION) == labels[VERSION]:
+            continue
+        made = policy | {"userLabels": labels, "notificationChannels": [channel]}
+        file = f"--policy-from-file={_write(context, f'policy-{name}', made)}"
+        if found is None:
+            tools.gcloud("alpha", "monitoring", "policies", "create", flag, file)
+        else:
+            tools.gcloud("alpha", "monitoring", "policies", "update", found["name"], flag, file)
+    for name in sorted(there.keys() - wanted.keys()):
+        tools.gcloud("alpha", "monitoring", "policies", "delete", there[name]["name"], flag, "--quiet")
+
+
+def _dashboard(context: Context) -> None:
+    """A changed dashboard is a new one, whose name tells its version; then the old one goes."""
+    project, tools = context.project, context.tools
+    dashboard = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
+    name = f"{DASHBOARD}{version(dashboard)}"
+    listed = tools.json("monitoring", "dashboards", "list", project.flag) or []
+    there = [one["name"] for one in listed if one["name"].rsplit("/", 1)[-1].startswith(DASHBOARD)]
+    if not any(one.endswith(f"/{name}") for one in there):
+        made = {"name": f"projects/{project.id}/dashboards/{name}", **dashboard}
+        file = f"--config-from-file={_write(context, 'dashboard', made)}"
+        tools.gcloud("monitoring", "dashboards", "create", project.flag, file)
+    for old in there:
+        if not old.endswith(f"/{name}"):
+            tools.gcloud("monitoring", "dashboards", "delete", old, project.flag, "--quiet")
+
+
+def _write(context: Context, name: str, content: dict[str, Any]) -> Path:
+    path = context.project.work / f"{name}.json"
+    if not context.tools.dry:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return path.relative_to(ROOT)

@@ -1,0 +1,115 @@
+"""Where to deploy: the project, and what its environment file says.
+
+`deploy/env/.env.<project>` holds the functions' variables (README.md, Settings), and beside them what only the deploy
+needs: DEPLOY_ALERT_EMAIL, who is told of alerts; DEPLOY_FIRESTORE_LOCATION, where a new database is made;
+DEPLOY_BACKUP_DAYS, how long daily backups are kept. It may be committed: secrets are refused in it.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.tools import ROOT, DeployError
+from shared.accounts import tasks_caller
+from shared.settings import Settings
+
+REGION = str(Settings.model_fields["region"].default)
+FOLDER = Path("deploy") / "env"
+OWN = {"DEPLOY_ALERT_EMAIL", "DEPLOY_FIRESTORE_LOCATION", "DEPLOY_BACKUP_DAYS"}
+RUNTIME = {"PROJECT", "REGION", "FUNCTION"}  # the functions' runtime says these itself
+SECRETS = ("PLAID_SECRET", "AUDIT_KEYSET")
+NEVER = {*SECRETS, "VAULT_KEYSET"}
+KEYRING, KEY = "bank", "access-tokens"
+DATABASE = "(default)"
+
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project, with the variables of its functions."""
+
+    id: str
+    variables: dict[str, str]
+    alert_email: str = ""
+    firestore_location: str = "nam5"
+    backup_days: int = 7
+
+    @property
+    def flag(self) -> str:
+        """What every `gcloud` command is told."""
+        return f"--project={self.id}"
+
+    @property
+    def key(self) -> str:
+        """The full name of the key that seals access tokens."""
+        return f"projects/{self.id}/locations/{REGION}/keyRings/{KEYRING}/cryptoKeys/{KEY}"
+
+    @property
+    def host(self) -> str:
+        """Where Hosting serves it, unless the variables name another webhook address."""
+        return self.variables.get("WEBHOOK_URL", "").partition("/api/")[0] or f"https://{self.id}.web.app"
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Plaid sends webhooks."""
+        return self.variables.get("WEBHOOK_URL") or f"{self.host}/api/v1/bank/webhook"
+
+    @property
+    def work(self) -> Path:
+        """Where files for the tools are written: inside the clone, out of git, and with nothing secret in them."""
+        return ROOT / ".local" / "deploy" / self.id
+
+    def address(self, account: str) -> str:
+        """A service account of ours, by its address with the project left open."""
+        return account.replace("{{ params.PROJECT_ID }}", self.id)
+
+    def deployed_variables(self) -> dict[str, str]:
+        """The functions' variables, with those that follow from the project."""
+        found = {"VAULT_KEY": self.key, "WEBHOOK_URL": self.webhook_url, "TASKS_CALLER": tasks_caller(self.id)}
+        return found | {name: value for name, value in self.variables.items() if value}
+
+    def write_config(self) -> Path:
+        """firebase.json for this project, beside the original: firebase-tools takes its folder for the project's."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        for stale in self.work.glob(".env*"):
+            stale.unlink()
+        lines = [f"{name}={json.dumps(value)}" for name, value in sorted(self.deployed_variables().items())]
+        (self.work / f".env.{self.id}").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
+        for codebase in config["functions"]:
+            codebase["configDir"] = str(self.work.relative_to(ROOT))
+        path = ROOT / f"firebase.{self.id}.local.json"
+        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+        return path
+
+
+def environment_file(project: str) -> Path:
+    """Where a project's variables are."""
+    return ROOT / FOLDER / f".env.{project}"
+
+
+def read(project: str) -> Project:
+    """The project, as its environment file says; with defaults where there is none, which the checks report.
+
+    Raises:
+        DeployError: The file cannot be read as one.
+    """
+    path = environment_file(project)
+    given: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.is_file() else [], 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise DeployError(f"{FOLDER / path.name}, line {number} is not NAME=value")
+        given[found[1]] = found[2][1:-1] if found[2][:1] in ("'", '"') and found[2][-1:] == found[2][:1] else found[2]
+    days = given.get("DEPLOY_BACKUP_DAYS") or "7"
+    return Project(
+        id=project,
+        variables={name: value for name, value in given.items() if name not in OWN},
+        alert_email=given.get("DEPLOY_ALERT_EMAIL", ""),
+        firestore_location=given.get("DEPLOY_FIRESTORE_LOCATION") or "nam5",
+        backup_days=int(days) if days.isdecimal() else 0,
+    )

@@ -1,0 +1,121 @@
+"""A smoke test of the live system: addresses refuse what they have to, a schedule runs, and a task comes through."""
+
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from deploy.context import Context
+from deploy.project import REGION
+from deploy.queues import job_of
+from deploy.tools import DeployError
+
+WAIT_SECONDS = 180.0
+PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A request that must be refused in just one way."""
+
+    method: str
+    path: str
+    status: int
+    code: str
+
+
+PROBES = (
+    Probe("GET", "/api/v1/bank/connect", 401, "id_token_missing"),
+    Probe("POST", "/api/v1/bank/set_access_token", 401, "id_token_missing"),
+    Probe("POST", "/api/v1/bank/webhook", 401, "webhook_not_verified"),
+    Probe("GET", "/api/v1/bank/webhook", 405, "method_not_allowed"),
+    Probe("GET", "/api/nowhere", 404, "path_not_found"),
+)
+RUNS = {
+    "schedule_syncs": ("connections.health", "the schedule runs, and reads the database"),
+    "monitor_connections": ("task.ended", "a task comes through its queue into a function"),
+}
+
+
+def smoke(context: Context) -> None:
+    """Tries the live system.
+
+    Raises:
+        DeployError: Something does not work; the text says what, and where to look.
+    """
+    failed = [why for probe in PROBES if (why := _refused(context, probe)) is not None]
+    if (why := _page(context)) is not None:
+        failed.append(why)
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now()))
+    for function in RUNS:
+        place = (f"--location={REGION}", context.project.flag)
+        context.tools.gcloud("scheduler", "jobs", "run", job_of(function), *place)
+    for function, (event, what) in RUNS.items():
+        if not _logged(context, event, began):
+            failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; look into the functions' log)")
+    if failed:
+        raise DeployError("\n".join(["It is deployed, but does not work yet:", *(f"  - {why}" for why in failed)]))
+
+
+def _refused(context: Context, probe: Probe) -> str | None:
+    url = f"{context.project.host}{probe.path}"
+    context.say(f"  try: {probe.method} {url}  (must be {probe.status} {probe.code})")
+    if context.tools.dry:
+        return None
+    try:
+        answer = context.request(probe.method, url, timeout=60)
+        code = answer.json()["error"]["details"]["code"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        return f"{probe.method} {url}: no answer of ours ({type(error).__name__})"
+    found, wanted = (answer.status_code, code), (probe.status, probe.code)
+    return (
+        None if found == wanted else f"{probe.method} {url}: {found[0]} {found[1]} instead of {wanted[0]} {wanted[1]}"
+    )
+
+
+def _page(context: Context) -> str | None:
+    context.say(f"  try: GET {context.project.host}/  (must be the web app)")
+    if context.tools.dry:
+        return None
+    try:
+        answer = context.request("GET", f"{context.project.host}/", timeout=60)
+    except httpx.HTTPError as error:
+        return f"{context.project.host}/: no answer ({type(error).__name__})"
+    return None if answer.status_code == httpx.codes.OK else f"{context.project.host}/: {answer.status_code}"
+
+
+def _logged(context: Context, event: str, began: str) -> bool:
+    """Whether an event is in the log. The page of the daily round is made once a day: then that day's counts."""
+    since = f"{began[:10]}T00:00:00Z" if event == "task.ended" else began
+    wanted = f'resource.type="cloud_run_revision" AND jsonPayload.message="{event}" AND timestamp>="{since}"'
+    command = ("logging", "read", wanted, context.project.flag, "--freshness=1d", "--limit=1")
+    deadline = context.now() + WAIT_SECONDS
+    while True:
+        found = context.tools.json(*command)
+        if found or context.tools.dry:
+            return True
+        if context.now() >= deadline:
+            return False
+        context.tools.sleep(PAUSE_SECONDS)
+
+
+def for_plaid(context: Context) -> str:
+    """What is left to do by hand, with the addresses that Plaid's dashboard asks for."""
+    project = context.project
+    production = project.variables.get("PLAID_ENV") == "production"
+    lines = [
+        "Give to Plaid (https://dashboard.plaid.com/developers/api):",
+        f"  webhook               {project.webhook_url}",
+        f"  allowed redirect URI  {project.host}/   (for banks that log in on pages of their own)",
+        "And by hand, once:",
+        f"  a way to sign in      https://console.firebase.google.com/project/{project.id}/authentication/providers",
+        f"  the web app           link it to the site, where {project.host}/__/firebase/init.json shows no apiKey:",
+        f"                        https://console.firebase.google.com/project/{project.id}/settings/general",
+        f"  alerts                confirm the mail address {project.alert_email}",
+        f"  the dashboard         https://console.cloud.google.com/monitoring/dashboards?project={project.id}",
+    ]
+    if not production:
+        lines.append(
+            "  production            PLAID_ENV=production in the environment file, once Plaid has approved you"
+        )
+    return "\n".join(lines)

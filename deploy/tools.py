@@ -1,0 +1,130 @@
+"""Runs `gcloud` and `firebase`. A dry run prints what it would run, calls nothing, and finds nothing.
+
+A command line is visible to every process of the machine, so secrets go through standard input only.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FIREBASE = ROOT / "emulators" / "node_modules" / ".bin" / "firebase"
+PROGRAMS = {"gcloud": "gcloud", "firebase": str(FIREBASE)}
+
+# What is true a moment after something was made: the rest of the cloud has not heard of it yet.
+NOT_YET = ("SERVICE_DISABLED", "has not been used in project", "does not exist", "concurrent policy changes", "ABORTED")
+PATIENCE = (5.0, 10.0, 20.0, 30.0, 60.0)
+
+
+class DeployError(Exception):
+    """Something that the person at the terminal has to see to; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Runner = Callable[[Sequence[str], str | None], Done]
+
+
+def run(command: Sequence[str], stdin: str | None) -> Done:
+    """Runs a command to its end; one that is not installed ends with 127."""
+    environment = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "NO_UPDATE_NOTIFIER": "1"}
+    try:
+        done = subprocess.run(
+            command, input=stdin or "", capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+        )
+    except OSError as error:
+        return Done(127, "", f"{command[0]}: {error.strerror}")
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(kw_only=True)
+class Tools:
+    """The two programs.
+
+    Attributes:
+        say: Takes lines for the terminal.
+        dry: Print, and call nothing.
+        programs: Where they are.
+    """
+
+    say: Callable[[str], None]
+    dry: bool = False
+    programs: Mapping[str, str] = field(default_factory=lambda: PROGRAMS)
+    runner: Runner = run
+    sleep: Callable[[float], None] = time.sleep
+
+    def look(self, program: str, *arguments: str) -> Done:
+        """Runs a command that changes nothing, and takes any end of it."""
+        if self.dry:
+            self.say(f"  look: {shlex.join([program, *arguments])}")
+            return Done(0, "", "")
+        return self.runner([self.programs[program], *arguments], None)
+
+    def lines(self, *arguments: str) -> list[str]:
+        """The lines that a `gcloud` list prints; none in a dry run.
+
+        Raises:
+            DeployError: It failed.
+        """
+        done = self._patiently("gcloud", arguments, None) if not self.dry else self.look("gcloud", *arguments)
+        return [line.strip() for line in done.out.splitlines() if line.strip()]
+
+    def json(self, *arguments: str) -> Any:
+        """What a `gcloud` command prints as JSON; None in a dry run, or for nothing.
+
+        Raises:
+            DeployError: It failed.
+        """
+        text = "\n".join(self.lines(*arguments, "--format=json"))
+        return json.loads(text) if text else None
+
+    def gcloud(self, *arguments: str, stdin: str | None = None) -> None:
+        """Runs a `gcloud` command that changes something.
+
+        Raises:
+            DeployError: It failed.
+        """
+        self.change("gcloud", *arguments, stdin=stdin)
+
+    def firebase(self, *arguments: str) -> Done:
+        """Runs a `firebase` command that changes something.
+
+        Raises:
+            DeployError: It failed.
+        """
+        return self.change("firebase", *arguments)
+
+    def change(self, program: str, *arguments: str, stdin: str | None = None) -> Done:
+        """Runs a command that changes something; what it says on failure is shown.
+
+        Raises:
+            DeployError: It failed.
+        """
+        secret = "  < (a secret)" if stdin is not None else ""
+        self.say(f"  run: {shlex.join([program, *arguments])}{secret}")
+        return Done(0, "", "") if self.dry else self._patiently(program, arguments, stdin)
+
+    def _patiently(self, program: str, arguments: Sequence[str], stdin: str | None) -> Done:
+        for wait in (*PATIENCE, None):
+            done = self.runner([self.programs[program], *arguments], stdin)
+            if done.code == 0:
+                return done
+            if wait is None or not any(word in done.err for word in NOT_YET):
+                break
+            self.say(f"  … not there yet, again in {wait:.0f} s")
+            self.sleep(wait)
+        said = (done.err.strip() or done.out.strip() or "it said nothing").splitlines()[-15:]
+        raise DeployError("\n".join([f"`{shlex.join([program, *arguments])}` ended with {done.code}:", *said]))

@@ -1,0 +1,77 @@
+"""How all connections are, on one screen."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from shared.domain.connection import ItemStatus
+from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
+
+WIDTH = 40
+SHOWN = 15  # ailing connections: what fits a screen
+WORDS = {
+    ItemStatus.GOOD: "good",
+    ItemStatus.PENDING_EXPIRATION: "expires soon",
+    ItemStatus.PENDING_DISCONNECT: "disconnects soon",
+    ItemStatus.BAD: "to be repaired",
+    ItemStatus.ERROR: "unusable",
+}
+
+
+def screen(health: Health, ailing: Sequence[Ailing], *, now: datetime) -> str:
+    """The screen: counts, what is not as it should be, and the first of the connections that ail."""
+    lines = [f"{health.total} connections, {verdict(health)}", ""]
+    for status, words in WORDS.items():
+        count = health.statuses.get(status, 0)
+        lines.append(f"  {words:<18} {count:>7}  {_bar(count, health.total)}".rstrip())
+    hours, minutes = STALE_AFTER // timedelta(hours=1), OVERDUE_AFTER // timedelta(minutes=1)
+    longest = f", the first for {_ago(health.longest_overdue)}" if health.longest_overdue else ""
+    lines += [
+        "",
+        f"  stale              {health.stale:>7}  their login works, and they were not synced for {hours} hours",
+        f"  failing            {health.failing:>7}  their latest sync failed; most are retried by themselves",
+        f"  overdue syncs      {health.overdue_syncs:>7}  due for more than {minutes} minutes{longest}",
+        f"  overdue webhooks   {health.overdue_webhooks:>7}",
+        f"  overdue removals   {health.overdue_removals:>7}",
+    ]
+    if ailing:
+        lines += ["", f"  {'connection':<26} {'bank':<22} {'trouble':<30} since"]
+        lines += [_row(one, now) for one in ailing[:SHOWN]]
+    if len(ailing) > SHOWN:
+        lines.append("  … and more")
+    return "\n".join(lines)
+
+
+def verdict(health: Health) -> str:
+    """What an operator has to know first."""
+    trouble = [
+        f"{count} {what}"
+        for count, what in (
+            (health.stale, "stale"),
+            (health.overdue_syncs, "syncs overdue"),
+            (health.overdue_webhooks, "webhooks overdue"),
+            (health.overdue_removals, "removals overdue"),
+        )
+        if count
+    ]
+    return f"look: {', '.join(trouble)} (docs/operations.md)" if trouble else "nothing for an operator to do"
+
+
+def _row(one: Ailing, now: datetime) -> str:
+    trouble = " → ".join(filter(None, (one.error_code or one.status, one.action)))
+    retry = f", again in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
+    since = f"{_ago(now - one.since)}{retry}" if one.since else ""
+    return f"  {one.connection_id:<26.26} {one.institution or '':<22.22} {trouble:<30.30} {since}".rstrip()
+
+
+def _bar(count: int, total: int) -> str:
+    filled = -(-count * WIDTH // total) if total else 0  # the smallest number shows
+    return "█" * filled
+
+
+def _ago(span: timedelta | None) -> str:
+    """A span in its largest unit."""
+    seconds = int((span or timedelta()).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"

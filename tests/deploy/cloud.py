@@ -1,0 +1,417 @@
+"""A stand-in for the cloud behind `gcloud` and `firebase`: it keeps state, records calls, and is as strict as it.
+
+What exists cannot be made again; what does not exist cannot be changed or named in a binding; a service that is not
+switched on refuses. It answers commands as the tools do: output, error, exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.tools import Done
+
+PROJECT = "a-bank-project"
+PLAID_SECRET = "not-a-real-plaid-secret"
+Json = dict[str, Any]
+
+SERVICE_OF = {
+    "iam": "iam", "kms": "cloudkms", "secrets": "secretmanager", "firestore": "firestore", "run": "run",
+    "tasks": "cloudtasks", "scheduler": "cloudscheduler", "logging": "logging", "functions": "cloudfunctions",
+    "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """What a tool prints when it fails."""
+
+
+@dataclass
+class Cloud:
+    """The state, and what was called.
+
+    Attributes:
+        stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
+    """
+
+    state: Json = field(default_factory=dict)
+    calls: list[list[str]] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    changes: int = 0
+    stop_at: tuple[int, str] | None = None
+    cleanup_policy_needed: bool = True
+    manifest: Callable[[], Json] | None = None
+
+    def __post_init__(self) -> None:
+        for kind in (
+            "services",
+            "accounts",
+            "rings",
+            "secrets",
+            "metrics",
+            "policies",
+            "dashboards",
+            "channels",
+            "apps",
+        ):
+            self.state.setdefault(kind, {})
+        for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "apps"):
+            self.state.setdefault(kind, {})
+        self.state.setdefault("projects", {PROJECT: {"billing": True, "firebase": False}})
+        self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
+
+    def __call__(self, command: Sequence[str], stdin: str | None) -> Done:
+        """Runs a command as `deploy.tools.run` does."""
+        program, *arguments = command
+        tool = Path(program).name
+        self.calls.append([tool, *arguments])
+        if stdin is not None:
+            self.inputs.append(stdin)
+        try:
+            run = self._gcloud if tool == "gcloud" else self._firebase
+            out = run(arguments, stdin)
+        except Refused as why:
+            return Done(1, "", f"ERROR: {why}")
+        return Done(0, out if isinstance(out, str) else json.dumps(out), "")
+
+    # -- what all commands share --
+
+    def _change(self, effect: Callable[[], Any]) -> str:
+        """A change; broken off where a test wants it, as by Ctrl-C or a lost connection."""
+        self.changes += 1
+        if self.stop_at == (self.changes, "before"):
+            raise KeyboardInterrupt
+        effect()
+        if self.stop_at == (self.changes, "after"):
+            raise KeyboardInterrupt
+        return ""
+
+    def _make(self, kind: str, name: str, value: Any) -> str:
+        if name in self.state[kind]:
+            raise Refused(f"ALREADY_EXISTS: {kind} {name}")
+        return self._change(lambda: self.state[kind].__setitem__(name, value))
+
+    def _there(self, kind: str, name: str) -> Any:
+        if name not in self.state[kind]:
+            raise Refused(f"NOT_FOUND: {kind} {name}")
+        return self.state[kind][name]
+
+    def _drop(self, kind: str, name: str) -> str:
+        self._there(kind, name)
+        return self._change(lambda: self.state[kind].pop(name))
+
+    def _bind(self, where: str, role: str, member: str, *, take: bool = False) -> str:
+        address = member.partition(":")[2]
+        if not take and address not in self.state["accounts"]:
+            raise Refused(f"INVALID_ARGUMENT: Service account {address} does not exist.")
+        bound = self.state["bindings"].setdefault(where, [])
+        pair = [role, member]
+        if not take and pair in bound:
+            raise Refused(f"bound twice: {where} {pair}")  # the real one shrugs; here nothing is to be done twice
+        return self._change(lambda: bound.remove(pair) if take else bound.append(pair))
+
+    def _policy(self, where: str) -> Json:
+        return {"bindings": [{"role": r, "members": [m]} for r, m in self.state["bindings"].get(where, [])]}
+
+    # -- gcloud --
+
+    def _gcloud(self, arguments: list[str], stdin: str | None) -> Any:
+        words = [a for a in arguments if not a.startswith("--")]
+        flags = {name: value for name, _, value in (a[2:].partition("=") for a in arguments if a.startswith("--"))}
+        if not self.state["users"]["gcloud"]:
+            if words[:2] == ["auth", "list"]:
+                return ""
+            raise Refused("You do not currently have an active account selected.")
+        if words[0] in ("auth", "projects", "billing", "services"):
+            return getattr(self, f"_{words[0]}")(words[1:], flags)
+        if flags.get("project") not in self.state["projects"]:
+            raise Refused(f"PERMISSION_DENIED: {flags.get('project')}")
+        service = f"{SERVICE_OF[words[0]]}.googleapis.com"
+        if service not in self.state["services"]:
+            raise Refused(f"PERMISSION_DENIED: {service} has been turned off")
+        group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
+        return getattr(self, f"_{group}")(words[1 if words[0] == group else 2 :], flags, stdin)
+
+    def _auth(self, _words: list[str], _flags: Json) -> str:
+        return "\n".join(self.state["users"]["gcloud"])
+
+    def _billing(self, words: list[str], _flags: Json) -> str:
+        return str(self._there("projects", words[2])["billing"])
+
+    def _projects(self, words: list[str], flags: Json) -> Any:
+        verb, project = words
+        self._there("projects", project)
+        match verb:
+            case "describe":
+                return "123456"
+            case "get-iam-policy":
+                return self._policy("project")
+            case "add-iam-policy-binding":
+                return self._bind("project", flags["role"], flags["member"])
+            case "remove-iam-policy-binding":
+                return self._bind("project", flags["role"], flags["member"], take=True)
+        raise Refused(f"unknown: {words}")
+
+    def _services(self, words: list[str], flags: Json) -> Any:
+        self._there("projects", flags["project"])
+        if words[0] == "list":
+            return "\n".join(self.state["services"])
+        assert words[0] == "enable"
+        assert 0 < len(words) - 1 <= 20
+        return self._change(lambda: self.state["services"].update(dict.fromkeys(words[1:], True)))
+
+    def _iam(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        _, verb, *name = words
+        match verb:
+            case "list":
+                return "\n".join(self.state["accounts"])
+            case "create":
+                assert 6 <= len(name[0]) <= 30
+                assert len(flags["display-name"]) <= 100
+                return self._make("accounts", f"{name[0]}@{PROJECT}.iam.gserviceaccount.com", True)
+            case "delete":
+                return self._drop("accounts", name[0])
+            case "get-iam-policy":
+                self._there("accounts", name[0])
+                return self._policy(name[0])
+            case "add-iam-policy-binding":
+                self._there("accounts", name[0])
+                return self._bind(name[0], flags["role"], flags["member"])
+        raise Refused(f"unknown: {words}")
+
+    def _kms(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        root = f"projects/{PROJECT}/locations/{flags['location']}/keyRings"
+        match words:
+            case ["keyrings", "list"]:
+                return "\n".join(f"{root}/{name}" for name in self.state["rings"])
+            case ["keyrings", "create", name]:
+                return self._make("rings", name, True)
+            case ["keys", "versions", "list"]:
+                versions = self._there("keys", flags["key"])["versions"]
+                return [{"name": f"…/cryptoKeyVersions/{n}", "state": s} for n, s in versions.items()]
+            case ["keys", "versions", "destroy", number]:
+                versions = self._there("keys", flags["key"])["versions"]
+                return self._change(lambda: versions.__setitem__(number, "DESTROY_SCHEDULED"))
+        self._there("rings", flags["keyring"])
+        match words:
+            case ["keys", "list"]:
+                return [
+                    {"name": f"{root}/{flags['keyring']}/cryptoKeys/{name}", "rotationPeriod": key["rotation"]}
+                    for name, key in self.state["keys"].items()
+                ]
+            case ["keys", "create", name]:
+                assert flags["purpose"] == "encryption"
+                key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}}
+                return self._make("keys", name, key)
+            case ["keys", "update", name]:
+                key = self._there("keys", name)
+                return self._change(lambda: key.update(rotation=flags["rotation-period"]))
+            case ["keys", "get-iam-policy", name]:
+                self._there("keys", name)
+                return self._policy(f"key {name}")
+            case ["keys", "add-iam-policy-binding", name]:
+                self._there("keys", name)
+                return self._bind(f"key {name}", flags["role"], flags["member"])
+        raise Refused(f"unknown: {words}")
+
+    def _secrets(self, words: list[str], flags: Json, stdin: str | None) -> Any:
+        match words:
+            case ["list"]:
+                return "\n".join(f"projects/1/secrets/{name}" for name in self.state["secrets"])
+            case ["create", name]:
+                return self._make("secrets", name, [])
+            case ["delete", name]:
+                return self._drop("secrets", name)
+            case ["versions", "list", name]:
+                return "\n".join(str(n) for n, _ in enumerate(self._there("secrets", name), 1))
+            case ["versions", "add", name]:
+                assert flags["data-file"] == "-"
+                assert stdin
+                versions = self._there("secrets", name)
+                return self._change(lambda: versions.append(stdin))
+        raise Refused(f"unknown: {words}")
+
+    def _firestore(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        name = flags.get("database", "")
+        safe = {
+            "pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED",
+            "deleteProtectionState": "DELETE_PROTECTION_ENABLED",
+        }
+        match words:
+            case ["databases", "list"]:
+                return list(self.state["databases"].values())
+            case ["databases", "create"]:
+                made = {"name": f"projects/{PROJECT}/databases/{name}", "locationId": flags["location"]}
+                return self._make("databases", name, made | (safe if "enable-pitr" in flags else {}))
+            case ["databases", "update"]:
+                database = self._there("databases", name)
+                if "no-delete-protection" in flags:
+                    return self._change(lambda: database.update(deleteProtectionState="DELETE_PROTECTION_DISABLED"))
+                return self._change(lambda: database.update(safe))
+            case ["databases", "delete"]:
+                if self._there("databases", name).get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
+                    raise Refused("FAILED_PRECONDITION: the database is protected")
+                return self._drop("databases", name)
+            case ["backups", "schedules", "list"]:
+                self._there("databases", name)
+                return list(self.state["schedules"].values())
+            case ["backups", "schedules", "create"]:
+                self._there("databases", name)
+                kind = flags["recurrence"]
+                return self._make("schedules", kind, {f"{kind}Recurrence": {}, "retention": flags["retention"]})
+        raise Refused(f"unknown: {words}")
+
+    def _run(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        _, verb, service = words
+        if service not in {name.replace("_", "-") for name in self.state["functions"]}:
+            raise Refused(f"Cannot find service [{service}]")
+        if verb == "get-iam-policy":
+            return self._policy(f"service {service}")
+        return self._bind(f"service {service}", flags["role"], flags["member"])
+
+    def _functions(self, _words: list[str], _flags: Json, _stdin: str | None) -> Any:
+        return [{"name": f"projects/p/locations/l/functions/{name}"} for name in self.state["functions"]]
+
+    def _tasks(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        if words == ["queues", "list"]:
+            return [{"name": f"projects/p/queues/{name}", **queue} for name, queue in self.state["queues"].items()]
+        rates = {
+            "maxDispatchesPerSecond": float(flags["max-dispatches-per-second"]),
+            "maxConcurrentDispatches": int(flags["max-concurrent-dispatches"]),
+        }
+        queue = self._there("queues", words[2])
+        return self._change(lambda: queue["rateLimits"].update(rates))
+
+    def _scheduler(self, words: list[str], _flags: Json, _stdin: str | None) -> Any:
+        if words == ["jobs", "list"]:
+            return [{"name": f"projects/p/jobs/{name}", **job} for name, job in self.state["jobs"].items()]
+        self._there("jobs", words[2])  # running one is no change of the project
+        return ""
+
+    def _logging(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        match words:
+            case ["metrics", "list"]:
+                return list(self.state["metrics"].values())
+            case ["metrics", "create", name]:
+                return self._make("metrics", name, _file(flags["config-from-file"]))
+            case ["metrics", "update", name]:
+                self._there("metrics", name)
+                made = _file(flags["config-from-file"])
+                return self._change(lambda: self.state["metrics"].__setitem__(name, made))
+            case ["metrics", "delete", name]:
+                return self._drop("metrics", name)
+            case ["read", _]:
+                return [{"jsonPayload": {}}] if self.state["functions"] else []
+        raise Refused(f"unknown: {words}")
+
+    def _monitoring(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        kind, verb, *name = words
+        if verb == "list":
+            return list(self.state[kind].values())
+        if verb == "delete":
+            return self._drop(kind, name[0])
+        if kind == "channels":
+            made = {"displayName": flags["display-name"], "type": flags["type"]}
+            made |= {"labels": dict([flags["channel-labels"].split("=", 1)])}
+        else:
+            made = _file(flags.get("policy-from-file") or flags["config-from-file"])
+        if verb == "update":
+            self._there(kind, name[0])
+            return self._change(lambda: self.state[kind].__setitem__(name[0], {**made, "name": name[0]}))
+        full = made.get("name") or f"projects/{PROJECT}/{kind}/{len(self.state[kind]) + 1}"
+        for channel in made.get("notificationChannels", []):
+            self._there("channels", channel)
+        for metric in _metrics_in(made):
+            self._there("metrics", metric)
+        same = [one for one in self.state[kind].values() if one.get("displayName") == made["displayName"]]
+        if same and kind != "dashboards":
+            raise Refused(f"made twice: {made['displayName']}")  # the real one would
+        return self._make(kind, full, {**made, "name": full})
+
+    # -- firebase --
+
+    def _firebase(self, arguments: list[str], _stdin: str | None) -> Any:
+        verb = arguments[0]
+        if not self.state["users"]["firebase"]:
+            raise Refused("Failed to authenticate, have you run firebase login?")
+        match verb:
+            case "projects:list":
+                found = [{"projectId": n} for n, p in self.state["projects"].items() if p["firebase"]]
+                return {"status": "success", "result": found}
+            case "projects:addfirebase":
+                project = self._there("projects", arguments[1])
+                if project["firebase"]:
+                    raise Refused("ALREADY_EXISTS")
+                return self._change(lambda: project.update(firebase=True))
+            case "apps:list":
+                return {"status": "success", "result": [{"appId": name} for name in self.state["apps"]]}
+            case "apps:create":
+                if not self._there("projects", PROJECT)["firebase"]:
+                    raise Refused("not a Firebase project")
+                return self._make("apps", arguments[2], True)
+            case "functions:artifacts:setpolicy":
+                return self._change(lambda: setattr(self, "cleanup_policy_needed", False))
+            case "functions:delete":
+                names = [a for a in arguments[1:] if a in self.state["functions"]]
+                return self._change(lambda: self._forget(names))
+            case "hosting:disable":
+                return self._change(lambda: self.state["deployed"].pop("hosting", None))
+            case "deploy":
+                return self._deploy(arguments[arguments.index("--only") + 1], arguments)
+        raise Refused(f"unknown: {arguments}")
+
+    def _forget(self, names: list[str]) -> None:
+        for name in names:
+            for kind in ("functions", "queues"):
+                self.state[kind].pop(name, None)
+            self.state["jobs"].pop(f"firebase-schedule-{name}-us-central1", None)
+
+    def _deploy(self, what: str, arguments: list[str]) -> str:
+        assert "--non-interactive" in arguments
+        assert "--force" not in arguments  # it would delete functions of others
+        if not self._there("projects", PROJECT)["firebase"]:
+            raise Refused("not a Firebase project")
+        self._there("databases", "(default)")
+        config_path = Path(arguments[arguments.index("--config") + 1])
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        [codebase] = config["functions"]
+        variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
+        if what == "functions":
+            self._change(lambda: self._put_functions(variables))
+            if self.cleanup_policy_needed:
+                raise Refused("Functions successfully deployed but could not set up cleanup policy in us-central1.")
+            return ""
+        if what == "hosting":
+            for rule in config["hosting"]["rewrites"]:
+                if "function" in rule:
+                    self._there("functions", rule["function"]["functionId"])
+        return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
+
+    def _put_functions(self, variables: str) -> None:
+        assert self.manifest is not None
+        for name, endpoint in self.manifest().items():
+            for secret in endpoint.get("secretEnvironmentVariables") or []:
+                if not self._there("secrets", secret["key"]):
+                    raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
+            self._there("accounts", endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT))
+            self.state["functions"][name] = {"account": endpoint["serviceAccountEmail"], "variables": variables}
+            if "taskQueueTrigger" in endpoint:
+                rates = dict(endpoint["taskQueueTrigger"]["rateLimits"])
+                self.state["queues"].setdefault(name, {"state": "RUNNING"})["rateLimits"] = rates
+            if "scheduleTrigger" in endpoint:
+                self.state["jobs"][f"firebase-schedule-{name}-us-central1"] = {"state": "ENABLED"}
+
+
+def _file(path: str) -> Json:
+    from deploy.tools import ROOT
+
+    content: Json = json.loads((ROOT / path).read_text(encoding="utf-8"))
+    return content
+
+
+def _metrics_in(made: Json) -> set[str]:
+    return set(re.findall(r"logging\.googleapis\.com/user/(\w+)", json.dumps(made)))

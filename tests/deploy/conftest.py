@@ -1,0 +1,88 @@
+"""A project to deploy to, its environment file, and the stand-in cloud."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy import context, project
+from deploy.context import Context, manifest
+from deploy.smoke import PROBES
+from deploy.tools import ROOT, Tools
+from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
+
+ENVIRONMENT = """\
+# of a test
+PLAID_ENV=production
+PLAID_CLIENT_ID='a client'
+DEPLOY_ALERT_EMAIL=on-call@example.com
+"""
+
+
+WORK = ROOT / ".local" / "deploy" / PROJECT
+
+
+def live(method: str, url: str, **_: Any) -> httpx.Response:
+    """The live system's addresses answer as they should."""
+    for probe in PROBES:
+        if (method, url.partition(".web.app")[2]) == (probe.method, probe.path):
+            return httpx.Response(probe.status, json={"error": {"details": {"code": probe.code}}})
+    return httpx.Response(200)
+
+
+@pytest.fixture(scope="session")
+def functions() -> dict[str, Any]:
+    return manifest()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The environment file; the clone's own are left alone."""
+    path = tmp_path / f".env.{PROJECT}"
+    path.write_text(ENVIRONMENT, encoding="utf-8")
+    monkeypatch.setattr(project, "FOLDER", tmp_path)
+    monkeypatch.setattr(project, "environment_file", lambda name: tmp_path / f".env.{name}")
+    monkeypatch.setattr("deploy.checks.environment_file", lambda name: tmp_path / f".env.{name}")
+    monkeypatch.setattr("deploy.checks.FOLDER", tmp_path)
+    shutil.rmtree(WORK, ignore_errors=True)
+    page = tmp_path / "hosted" / "index.html"
+    page.parent.mkdir()
+    page.touch()
+    monkeypatch.setattr("deploy.checks.hosted", lambda: page.parent)
+    yield path
+    shutil.rmtree(WORK, ignore_errors=True)
+    (ROOT / f"firebase.{PROJECT}.local.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def cloud(functions: dict[str, Any]) -> Cloud:
+    return Cloud(manifest=lambda: functions)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What was said at the terminal."""
+    return []
+
+
+Deploy = Callable[..., Context]
+
+
+@pytest.fixture
+def ready(
+    cloud: Cloud, environment: Path, said: list[str], functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Deploy:
+    """Makes the context of one run of the deploy."""
+    monkeypatch.setattr(context, "manifest", lambda: functions)
+
+    def make(*, dry: bool = False, interactive: bool = True) -> Context:
+        programs = {"gcloud": "gcloud", "firebase": "firebase"}
+        tools = Tools(say=said.append, dry=dry, programs=programs, runner=cloud, sleep=lambda _: None)
+        return Context(project.read(PROJECT), tools, lambda _: PLAID_SECRET, interactive, request=live)
+
+    return make

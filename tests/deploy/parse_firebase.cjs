@@ -1,0 +1,34 @@
+// Reads with firebase-tools' own code, and calls nothing.
+//   node parse_firebase.cjs commands < calls.json      prints the calls that its commands do not know
+//   node parse_firebase.cjs manifest < manifest.json   prints the functions as it would deploy them
+const path = require("path");
+const tools = path.join(__dirname, "../../emulators/node_modules/firebase-tools");
+const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
+
+const GLOBAL = ["--project", "--config", "--non-interactive", "--json", "--account", "--debug"];
+
+function commands(calls) {
+  const client = require(path.join(tools, "lib/index.js"));
+  return calls.filter(([name, ...rest]) => {
+    const command = client.getCommand(name);
+    if (!command) return true;
+    const known = [...GLOBAL, ...command.options.map((option) => option.long)];
+    return rest.some((word) => word.startsWith("--") && !known.includes(word));
+  });
+}
+
+async function manifest({ yaml, project, region }) {
+  const { yamlToBuild } = require(path.join(tools, "lib/deploy/functions/runtimes/discovery/index.js"));
+  const build = require(path.join(tools, "lib/deploy/functions/build.js"));
+  const read = yamlToBuild(yaml, project, region, "python311");
+  const firebaseConfig = { projectId: project, storageBucket: "", locationId: "", databaseURL: "" };
+  const { backend } = await build.resolveBackend({
+    build: read, firebaseConfig, userEnvs: {}, nonInteractive: true, isEmulator: false,
+  });
+  return backend.endpoints;
+}
+
+Promise.resolve(process.argv[2] === "commands" ? commands(input) : manifest(input)).then(
+  (answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)),
+  (error) => { console.error(error); process.exit(1); },
+);

@@ -1,0 +1,131 @@
+"""Every command line of a deploy, read by the tools' own parsers; and the functions, by the Firebase CLI's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.context import manifest
+from deploy.destroy import destroy
+from deploy.steps import deploy
+from deploy.tools import Done, Tools, run
+from emulators.environment import folder
+from emulators.setup import ROOT
+from tests.deploy.cloud import PROJECT, Cloud
+from tests.deploy.conftest import Deploy
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
+    """All that a deploy, one that finds things changed, and both kinds of destroy call."""
+    deploy(ready())
+    cloud.state["metrics"]["bank_syncs"]["description"] = "of last year"
+    for policy in cloud.state["policies"].values():
+        policy["userLabels"]["bank-version"] = "of last year"
+    cloud.state["databases"]["(default)"].pop("deleteProtectionState")
+    cloud.state["keys"]["access-tokens"]["rotation"] = None
+    deploy(ready())
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
+    destroy(ready(), confirm=lambda _: next(answers))
+    return [list(call) for call in dict.fromkeys(map(tuple, cloud.calls))]
+
+
+def gcloud(calls: list[list[str]]) -> list[list[str]]:
+    return [call[1:] for call in calls if call[0] == "gcloud"]
+
+
+def refused_by_gcloud(calls: list[list[str]]) -> Any:
+    """What gcloud's own parser does not take. It reads the files that are named, too."""
+    program = shutil.which("gcloud")
+    if program is None:
+        pytest.skip("gcloud is not installed here")
+    environment = {**os.environ, "CLOUDSDK_CONFIG": str(folder("config", "gcloud"))}
+    ask = [program, "info", "--format=value(installation.sdk_root,basic.python_location)"]
+    root, python = subprocess.run(ask, capture_output=True, text=True, check=True, env=environment).stdout.split("\t")
+    command = [python.strip(), str(HERE / "parse_gcloud.py"), root]
+    done = subprocess.run(
+        command, input=json.dumps(calls), capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    return json.loads(done.stdout)
+
+
+def by_firebase(what: str, given: Any) -> Any:
+    """What firebase-tools' own code says; it neither asks the network nor writes into the home folder."""
+    home = str(folder("home"))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": home,
+        "XDG_CONFIG_HOME": home,
+        "NO_UPDATE_NOTIFIER": "1",
+        "CI": "1",
+    }
+    done = subprocess.run(
+        ["node", str(HERE / "parse_firebase.cjs"), what],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_gcloud_takes_every_command_as_it_is(calls: list[list[str]]) -> None:
+    kinds = {" ".join(word for word in call[:3] if not word.startswith("-")) for call in gcloud(calls)}
+    assert len(kinds) > 30
+    assert refused_by_gcloud(gcloud(calls)) == []
+
+
+def test_gcloud_s_parser_notices_flags_commands_and_files_that_do_not_exist() -> None:
+    wrong = [
+        ["kms", "keys", "create", "k", "--keyring=r", "--location=l", "--purpose=encryption", "--rotate=1d"],
+        ["firestore", "backup", "schedules", "create", "--database=d", "--retention=7d", "--recurrence=daily"],
+        ["logging", "metrics", "create", "m", "--config-from-file=no-such-file.json"],
+        ["monitoring", "policies", "list"],
+    ]
+    assert [call for call, _ in refused_by_gcloud(wrong)] == wrong
+
+
+def test_the_firebase_cli_takes_every_command_as_it_is(calls: list[list[str]]) -> None:
+    ours = [call[1:] for call in calls if call[0] == "firebase"]
+    assert {call[0] for call in ours} >= {"deploy", "projects:addfirebase", "functions:artifacts:setpolicy"}
+    wrong = [["deploy", "--onyl", "x"], ["deploi"]]
+    assert by_firebase("commands", [*ours, *wrong]) == wrong
+
+
+def test_the_firebase_cli_reads_the_functions_as_they_are_meant() -> None:
+    given = {"specVersion": "v1alpha1", "endpoints": manifest(), "params": [], "requiredAPIs": []}
+    read = by_firebase("manifest", {"yaml": given, "project": PROJECT, "region": "us-central1"})
+    assert list(read) == ["us-central1"]
+    functions = read["us-central1"]
+    assert functions.keys() == manifest().keys()
+    accounts = {function["serviceAccount"] for function in functions.values()}
+    assert all(account.endswith(f"@{PROJECT}.iam.gserviceaccount.com") for account in accounts)
+    assert functions["synctransactions"]["taskQueueTrigger"]["rateLimits"] == {
+        "maxConcurrentDispatches": 40,
+        "maxDispatchesPerSecond": 20,
+    }
+    assert functions["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
+    assert functions["plaid_webhook"]["secretEnvironmentVariables"][0]["key"] == "PLAID_SECRET"
+    assert functions["on_user_deleted"]["eventTrigger"]["eventType"] == "google.cloud.firestore.document.v1.deleted"
+
+
+def test_secrets_go_through_standard_input_and_stand_on_no_command_line(tmp_path: Path, said: list[str]) -> None:
+    program = tmp_path / "gcloud"
+    program.write_text('#!/bin/sh\necho "argv: $*"\nprintf "stdin: "\ncat\nenv >&2\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    tools = Tools(say=said.append, programs={"gcloud": str(program)})
+    done = tools.change("gcloud", "secrets", "versions", "add", "X", "--data-file=-", stdin="not-a-real-secret")
+    assert done.out == "argv: secrets versions add X --data-file=-\nstdin: not-a-real-secret"
+    assert "not-a-real-secret" not in done.err + "".join(said)
+    assert run([str(tmp_path / "missing")], None) == Done(127, "", f"{tmp_path / 'missing'}: No such file or directory")

@@ -1,0 +1,258 @@
+"""A deploy against a cloud that stands in: once, twice, and broken off at every change it makes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy import apis
+from deploy.destroy import destroy
+from deploy.roles import RIGHTS
+from deploy.smoke import PROBES
+from deploy.steps import deploy
+from deploy.tools import DeployError, Done, Tools
+from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
+from tests.deploy.conftest import WORK, Deploy
+
+MUST_NOT_LEAK = (PLAID_SECRET, '"primaryKeyId"', '"keyData"')
+
+
+def ended(cloud: Cloud) -> dict[str, Any]:
+    """Where a deploy ended, but for values that are made anew each time."""
+    state = copy.deepcopy(cloud.state)
+    state["secrets"] = {name: len(versions) for name, versions in state["secrets"].items()}
+    return state
+
+
+def leaks(cloud: Cloud, said: list[str]) -> list[str]:
+    texts = [*said, *(" ".join(call) for call in cloud.calls)]
+    texts += [path.read_text(encoding="utf-8") for path in WORK.rglob("*") if path.is_file()]
+    return [text for text in texts if any(secret in text for secret in MUST_NOT_LEAK)]
+
+
+def test_one_deploy_puts_everything_in_place(cloud: Cloud, ready: Deploy, said: list[str]) -> None:
+    deploy(ready())
+    state = cloud.state
+    assert set(state["services"]) == set(apis.APIS)
+    assert len(state["accounts"]) == len(RIGHTS) + 1
+    assert state["keys"]["access-tokens"]["rotation"] == "90d"
+    assert {name: len(versions) for name, versions in state["secrets"].items()} == {
+        "PLAID_SECRET": 1,
+        "AUDIT_KEYSET": 1,
+    }
+    assert state["secrets"]["PLAID_SECRET"] == [PLAID_SECRET]
+    [database] = state["databases"].values()
+    assert database["pointInTimeRecoveryEnablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
+    assert database["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED"
+    assert set(state["schedules"]) == {"daily", "weekly"}
+    assert set(state["deployed"]) == {"firestore", "hosting"}
+    assert state["queues"]["synctransactions"]["rateLimits"]["maxConcurrentDispatches"] == 40
+    assert len(state["jobs"]) == 2
+    variables = state["functions"]["synctransactions"]["variables"].splitlines()
+    assert f'VAULT_KEY="projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens"' in variables
+    assert f'WEBHOOK_URL="https://{PROJECT}.web.app/api/v1/bank/webhook"' in variables
+    assert 'PLAID_CLIENT_ID="a client"' in variables
+    assert not any("DEPLOY_" in line for line in variables)
+    assert f"webhook               https://{PROJECT}.web.app/api/v1/bank/webhook" in "\n".join(said)
+    assert leaks(cloud, said) == []
+
+
+def test_each_account_has_its_rights_and_tasks_come_as_one_that_has_none(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    bound = cloud.state["bindings"]
+    caller = f"bank-tasks@{PROJECT}.iam.gserviceaccount.com"
+    assert not any(caller in member for _, member in bound["project"])
+    called = {where for where, pairs in bound.items() if ["roles/run.invoker", f"serviceAccount:{caller}"] in pairs}
+    assert called == {f"service {queue}" for queue in cloud.state["queues"]}
+    events = [where for where, pairs in bound.items() if where.startswith("service on-") and pairs]
+    assert len(events) == 3
+    worker = f"serviceAccount:bank-worker@{PROJECT}.iam.gserviceaccount.com"
+    assert ["roles/cloudkms.cryptoKeyEncrypterDecrypter", worker] in bound["key access-tokens"]
+    assert ["roles/iam.serviceAccountUser", worker] in bound[caller]
+    assert not any("bank-users@" in member for _, member in bound["key access-tokens"])
+
+
+def test_a_second_deploy_changes_nothing_but_what_firebase_deploys_again(
+    cloud: Cloud, ready: Deploy, said: list[str]
+) -> None:
+    deploy(ready())
+    first, before = ended(cloud), len(cloud.calls)
+    said.clear()
+    deploy(ready())
+    assert ended(cloud) == first
+    runs = [line for line in said if line.startswith("  run:") and "scheduler jobs run" not in line]
+    assert [line.split(" --project")[0] for line in runs] == [
+        f"  run: firebase deploy --only {what}" for what in ("firestore", "functions", "hosting")
+    ]
+    assert len(cloud.calls) > before
+    assert leaks(cloud, said) == []
+
+
+def test_broken_off_at_every_change_and_run_again_it_ends_the_same(
+    ready: Deploy, cloud: Cloud, said: list[str]
+) -> None:
+    deploy(ready())
+    whole, changes = ended(cloud), cloud.changes
+    assert changes > 100
+    for moment in ("before", "after"):
+        for number in range(1, changes + 1):
+            cloud.__init__(manifest=cloud.manifest, stop_at=(number, moment))  # type: ignore[misc]
+            with pytest.raises(KeyboardInterrupt):
+                deploy(ready())
+            cloud.stop_at = None
+            deploy(ready())
+            assert ended(cloud) == whole, f"broken off {moment} change {number}"
+            assert leaks(cloud, said) == [], f"broken off {moment} change {number}"
+            said.clear()
+
+
+def test_a_dry_run_shows_every_command_and_calls_nothing(
+    cloud: Cloud, ready: Deploy, said: list[str], environment: Path
+) -> None:
+    environment.unlink()
+    deploy(ready(dry=True, interactive=False))
+    shown = "\n".join(said)
+    assert cloud.calls == []
+    deploy_kinds = [
+        "services enable",
+        "service-accounts create",
+        "kms keys create",
+        "secrets versions add PLAID_SECRET",
+    ]
+    deploy_kinds += ["databases create", "backups schedules create", "deploy --only functions", "queues update"]
+    deploy_kinds += ["metrics create bank_syncs", "policies create", "dashboards create", "scheduler jobs run"]
+    assert [kind for kind in deploy_kinds if kind not in shown] == []
+    assert not WORK.exists()
+
+
+def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+    environment.write_text("PLAID_ENV=produktion\nPLAID_SECRET=x\nCLIENT_NAM=y\nDEPLOY_BACKUP_DAYS=400\n", "utf-8")
+    cloud.state["users"] = {"gcloud": ["op@example.com"], "firebase": []}
+    cloud.state["projects"][PROJECT]["billing"] = False
+    with pytest.raises(DeployError) as refused:
+        deploy(ready(interactive=False))
+    for why in (
+        "set PLAID_CLIENT_ID",
+        "take PLAID_SECRET out",
+        "CLIENT_NAM",
+        "PLAID_ENV",
+        "set DEPLOY_ALERT_EMAIL",
+        "set DEPLOY_BACKUP_DAYS",
+        "firebase login",
+        "link a billing account",
+        "PLAID_SECRET is not in Secret Manager yet",
+    ):
+        assert why in str(refused.value)
+    assert cloud.changes == 0
+
+
+def test_without_the_tools_a_login_or_the_project_each_is_said(cloud: Cloud, ready: Deploy) -> None:
+    context = ready()
+    context.tools.runner = lambda command, _: Done(127, "", f"{command[0]}: No such file")
+    with pytest.raises(DeployError, match="install gcloud") as refused:
+        deploy(context)
+    assert "make setup" in str(refused.value)
+    cloud.state["users"]["gcloud"] = []
+    with pytest.raises(DeployError, match="gcloud auth login"):
+        deploy(ready())
+    cloud.state["users"]["gcloud"] = ["op@example.com"]
+    cloud.state["projects"].clear()
+    with pytest.raises(DeployError, match="it does not exist, or your account may not see it"):
+        deploy(ready())
+
+
+def test_a_secret_that_was_not_entered_stops_it_and_is_asked_for_again(cloud: Cloud, ready: Deploy) -> None:
+    context = ready()
+    context.ask = lambda _: "  "
+    with pytest.raises(DeployError, match="PLAID_SECRET was not entered"):
+        deploy(context)
+    deploy(ready())
+    assert cloud.state["secrets"]["PLAID_SECRET"] == [PLAID_SECRET]
+
+
+def test_what_differs_is_corrected_and_what_is_another_s_is_left_alone(
+    cloud: Cloud, ready: Deploy, said: list[str]
+) -> None:
+    deploy(ready())
+    cloud.state["queues"]["synctransactions"] |= {"state": "PAUSED", "rateLimits": {"maxConcurrentDispatches": 999}}
+    cloud.state["metrics"]["bank_syncs"]["description"] = "of last year"
+    cloud.state["metrics"]["theirs"] = {"name": "theirs"}
+    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
+    cloud.state["databases"]["(default)"]["pointInTimeRecoveryEnablement"] = "POINT_IN_TIME_RECOVERY_DISABLED"
+    [dashboard] = cloud.state["dashboards"]
+    cloud.state["dashboards"][f"{dashboard}old"] = {"name": f"{dashboard}old", "displayName": "Bank"}
+    cloud.manifest = dict  # the CLI keeps a queue's state; here nothing is deployed anew
+    deploy(ready())
+    assert cloud.state["queues"]["synctransactions"]["rateLimits"]["maxConcurrentDispatches"] == 40
+    assert cloud.state["queues"]["synctransactions"]["state"] == "PAUSED"
+    assert "the queue synctransactions is paused" in "\n".join(said)
+    assert cloud.state["metrics"]["bank_syncs"]["description"].startswith("Syncs that ended")
+    assert {"theirs"} <= cloud.state["metrics"].keys() & cloud.state["policies"].keys()
+    assert cloud.state["databases"]["(default)"]["pointInTimeRecoveryEnablement"].endswith("ENABLED")
+    assert list(cloud.state["dashboards"]) == [dashboard]
+
+
+def test_a_live_system_that_does_not_answer_as_it_should_fails_the_deploy(
+    cloud: Cloud, ready: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(method: str, url: str, **_: Any) -> httpx.Response:
+        if url.endswith("/webhook"):
+            raise httpx.ConnectError("no")
+        return httpx.Response(200, text="<html>") if "/api/" in url else httpx.Response(404)
+
+    times = iter(range(0, 100_000, 100))
+    context = ready()
+    context.request, context.now = broken, lambda: float(next(times))
+    real = Cloud._logging
+    monkeypatch.setattr(Cloud, "_logging", lambda c, words, *rest: [] if words[0] == "read" else real(c, words, *rest))
+    with pytest.raises(DeployError, match="deployed, but does not work yet") as refused:
+        deploy(context)
+    said = str(refused.value)
+    assert said.count("no answer of ours") == len(PROBES)
+    assert ".web.app/: 404" in said
+    assert said.count("not seen within") == 2
+
+
+def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
+    answers = [Done(1, "", "ERROR: service account x does not exist."), Done(0, "", "")]
+    waits: list[float] = []
+    tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append)
+    tools.gcloud("projects", "add-iam-policy-binding")
+    assert len(waits) == 1
+    tools.runner = lambda *_: Done(1, "", "ERROR: PERMISSION_DENIED: no")
+    with pytest.raises(DeployError, match="PERMISSION_DENIED"):
+        tools.gcloud("projects", "describe")
+    assert len(waits) == 1
+
+
+def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
+    cloud.state["accounts"]["theirs@x"] = True
+    answers = iter([PROJECT, "", ""])
+    destroy(ready(), confirm=lambda _: next(answers))
+    state = cloud.state
+    assert [state[kind] for kind in ("functions", "queues", "jobs", "secrets", "metrics", "dashboards")] == [{}] * 6
+    assert set(state["policies"]) == {"theirs"}
+    assert set(state["accounts"]) == {"theirs@x"}
+    assert not any("bank-" in member for _, member in state["bindings"]["project"])
+    assert set(state["deployed"]) == {"firestore", "hosting"}
+    assert state["databases"]
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
+    destroy(ready(), confirm=lambda _: next(answers))
+    assert state["databases"] == {}
+    assert state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}
+    assert "hosting" not in state["deployed"]
+
+
+def test_destroy_that_is_not_confirmed_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    before = json.dumps(cloud.state)
+    with pytest.raises(DeployError, match="not confirmed"):
+        destroy(ready(), confirm=lambda _: "yes")
+    assert json.dumps(cloud.state) == before

@@ -1,0 +1,93 @@
+"""The one screen: what it shows first, and that it fits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from operations.commands import main
+from operations.status import SHOWN, screen
+from shared import container
+from shared.domain.connection import Action, ItemStatus
+from shared.domain.health import Ailing, Health
+from shared.settings import Settings, settings
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WELL = Health(
+    statuses=dict.fromkeys(ItemStatus, 0) | {ItemStatus.GOOD: 997, ItemStatus.BAD: 3},
+    stale=0,
+    failing=1,
+    overdue_syncs=0,
+    overdue_webhooks=0,
+    overdue_removals=0,
+)
+BROKEN = Ailing(
+    connection_id="c" * 40,
+    status=ItemStatus.BAD,
+    institution="A Bank with a Name that is Longer than Names are",
+    error_code="ITEM_LOGIN_REQUIRED",
+    action=Action.RECONNECT,
+    since=NOW - timedelta(days=3),
+)
+FAILING = Ailing(
+    connection_id="d",
+    error_code="INSTITUTION_DOWN",
+    since=NOW - timedelta(minutes=9),
+    next_retry_at=NOW + timedelta(hours=2),
+)
+
+
+def test_where_all_is_well_the_first_line_says_so() -> None:
+    shown = screen(WELL, [], now=NOW).splitlines()
+    assert shown[0] == "1000 connections, nothing for an operator to do"
+    assert any(line.split()[:2] == ["good", "997"] for line in shown)
+    assert any(line.startswith("  to be repaired           3  █") for line in shown)
+
+
+def test_where_something_is_overdue_the_first_line_says_what() -> None:
+    ill = WELL.model_copy(update={"stale": 2, "overdue_syncs": 5, "longest_overdue": timedelta(hours=3)})
+    shown = screen(ill, [], now=NOW)
+    assert shown.startswith("1000 connections, look: 2 stale, 5 syncs overdue (docs/operations.md)")
+    assert "the first for 3 h" in shown
+
+
+def test_connections_that_ail_are_named_with_their_trouble_and_the_way_out() -> None:
+    rows = screen(WELL, [BROKEN, FAILING], now=NOW).splitlines()[-2:]
+    assert "ITEM_LOGIN_REQUIRED → reconnec" in rows[0]
+    assert rows[0].endswith(" 3 d")
+    assert rows[1].split() == ["d", "INSTITUTION_DOWN", "9", "min,", "again", "in", "2", "h"]
+
+
+def test_it_fits_a_screen_whatever_there_is() -> None:
+    lines = screen(WELL, [BROKEN] * (SHOWN + 1), now=NOW).splitlines()
+    assert len(lines) <= 34
+    assert max(map(len, lines)) <= 110
+    assert lines[-1] == "  … and more"
+    empty = Health(statuses={}, stale=0, failing=0, overdue_syncs=0, overdue_webhooks=0, overdue_removals=0)
+    assert screen(empty, [], now=NOW).startswith("0 connections")
+
+
+def test_the_command_counts_and_finds_the_banks_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Figures:
+        def count(self, _: datetime) -> Health:
+            return WELL
+
+        def ailing(self, *, limit: int) -> list[Ailing]:
+            return [FAILING][:limit]
+
+    class Connections:
+        def find(self, _: str) -> Any:
+            return type("Connection", (), {"institution_name": None, "institution_id": "ins_7"})
+
+    outside = {"health_figures": Figures(), "connections": Connections(), "settings": Settings(project="demo-bank")}
+    for name, fake in outside.items():
+        monkeypatch.setattr(container, name, lambda fake=fake: fake)
+    assert main(["status"]) == 0
+    settings.cache_clear()
+    out = capsys.readouterr().out
+    assert out.startswith("status: 1000 connections")
+    assert "ins_7" in out
