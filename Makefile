@@ -62,8 +62,9 @@ status: setup ## how all connections are: of PROJECT=<id>, or with LOCAL=1 of th
 ops: setup ## an operator's command: make ops ARGS="--local rotate --all"; ARGS=--help lists them
 	@$(PYTHON) -m operations $(ARGS)
 
-docs: setup ## write what is generated: docs/errors.md
+docs: setup ## write what is generated in docs/
 	@$(PYTHON) -m docs.errors
+	@$(PYTHON) -m docs.events
 
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"

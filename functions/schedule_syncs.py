@@ -21,7 +21,7 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _syncs() -> None:
-    schedule(syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
+    schedule(syncs=container.syncs(), paused=container.paused(), queue=container.sync_queue(), clock=container.clock())
 
 
 def _inbox() -> None:

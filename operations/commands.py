@@ -11,23 +11,30 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
+from operations.history import history
 from operations.status import SHOWN, screen
-from shared import container
+from operations.upkeep import erase, existing, pause, pauses, resume, resync
+from operations.who import write_down
+from shared import container, trace
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.domain.health import Ailing
 from shared.log import JsonFormatter, log
 from shared.usecases.check_audit import check_audit as check_audit_log
-from shared.usecases.request_sync import no_connection, reconcile_connection
+from shared.usecases.request_sync import reconcile_connection
 
 EVERYTHING_DUE = timedelta(days=3650)
 
 
 def rotate(given: argparse.Namespace) -> str:
     """Asks for new access tokens; the queue `rotatetoken` replaces them, and the schedule sees that it does."""
+    connection_id = existing(given.connection) if given.connection is not None else None
     rotations, by = container.rotations(), Actor.OPERATOR
-    if given.connection is not None:
-        asked = int(rotations.ask(_connection(given.connection), by=by))
+    write_down(given)
+    if connection_id is not None:
+        asked = int(rotations.ask(connection_id, by=by))
+    elif given.institution is not None:
+        asked = rotations.ask_institution(given.institution, by=by, connections=container.connections())
     elif given.user is not None:
         asked = rotations.ask_user(given.user, by=by)
     else:
@@ -60,23 +67,26 @@ def intents(_: argparse.Namespace) -> str:
 
 def replay_webhooks(given: argparse.Namespace) -> str:
     """Handles what came into the inbox again, in its order; harmless for what was handled already."""
-    connection_id = None if given.connection is None else _connection(given.connection)
+    connection_id = None if given.connection is None else existing(given.connection)
+    write_down(given)
     handled = container.webhook_handler().replay(given.since, connection_id=connection_id)
     return f"{handled} handled"
 
 
 def reconcile(given: argparse.Namespace) -> str:
     """Has a connection's next sync read everything again, and repair what differs."""
-    connection_id = _connection(given.connection)
+    connection_id = existing(given.connection)
+    write_down(given)
     reconcile_connection(connection_id, syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
     return f"{connection_id} is queued"
 
 
-def reencrypt(_: argparse.Namespace) -> str:
+def reencrypt(given: argparse.Namespace) -> str:
     """Moves every sealed token to the newest version of the key; after that, older versions can be retired.
 
     It may be broken off and begun again. The daily round does the same, some at a time.
     """
+    write_down(given)
     came = container.reencryption()(limit=None)
     if came.unopened or came.busy:
         raise FailedPrecondition(
@@ -133,7 +143,8 @@ def main(arguments: Sequence[str]) -> int:
         hint = "set GOOGLE_CLOUD_PROJECT, or say --local" if fields == "PROJECT" else f"cannot be used: {fields}"
         return _failed(given, hint, code=2)
     try:
-        print(f"{given.command}: {given.run(given)}")
+        with trace.within(trace.Trace.new()):
+            print(f"{given.command}: {given.run(given)}")
     except ProviderError as error:
         return _failed(given, f"{error.message} ({error.error_code}, request {error.request_id})")
     except BankError as error:
@@ -147,17 +158,6 @@ def main(arguments: Sequence[str]) -> int:
 def _failed(given: argparse.Namespace, why: str, *, code: int = 1) -> int:
     print(f"{given.command}: {why}", file=sys.stderr)
     return code
-
-
-def _connection(connection_id: str) -> str:
-    """The id of a connection that exists.
-
-    Raises:
-        NotFound: It does not.
-    """
-    if container.connections().find(connection_id) is None:
-        raise no_connection()
-    return connection_id
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     which = command("rotate", rotate).add_mutually_exclusive_group(required=True)
     which.add_argument("--connection", metavar="ID")
     which.add_argument("--user", metavar="UID")
+    which.add_argument("--institution", metavar="ID")
     which.add_argument("--all", action="store_true")
     command("rotations", rotations)
     command("intents", intents)
@@ -183,8 +184,36 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--connection", metavar="ID")
     command("check-audit", check_audit).add_argument("--user", required=True, metavar="UID")
     command("reencrypt", reencrypt)
+    again = command("resync", resync)
+    again.add_argument("--refresh", action="store_true", help="ask the banks first: slow, and Plaid may charge for it")
+    which = again.add_mutually_exclusive_group(required=True)
+    which.add_argument("--connection", metavar="ID")
+    which.add_argument("--user", metavar="UID")
+    which.add_argument("--institution", metavar="ID")
     command("reconcile", reconcile).add_argument("--connection", required=True, metavar="ID")
+    shown = command("history", history)
+    shown.add_argument("--last", type=_count, default=100, metavar="N", help="how many lines, the newest (100)")
+    which = shown.add_mutually_exclusive_group(required=True)
+    which.add_argument("--connection", metavar="ID")
+    which.add_argument("--user", metavar="UID")
+    for name, run in (("pause", pause), ("resume", resume)):
+        stopped = command(name, run)
+        which = stopped.add_mutually_exclusive_group(required=True)
+        which.add_argument("--institution", metavar="ID")
+        which.add_argument("--all", action="store_true")
+        if run is pause:
+            stopped.add_argument("--reason", default="", help="for whoever asks later")
+    command("pauses", pauses)
+    erased = command("erase", erase)
+    erased.add_argument("--user", required=True, metavar="UID")
+    erased.add_argument("--yes", action="store_true", help="really")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"not a number of lines: {text!r}")
+    return int(text)
 
 
 def _moment(text: str) -> datetime:

@@ -149,6 +149,14 @@ def syncs() -> ports.Syncs:
 
 
 @once
+def paused() -> ports.PausedSyncs:
+    """What operators have paused."""
+    from shared.adapters.firestore_pauses import FirestorePauses
+
+    return FirestorePauses(firestore_client())
+
+
+@once
 def connections() -> ports.Connections:
     """Connections, accounts, credentials."""
     from shared.adapters.firestore_connections import FirestoreConnections

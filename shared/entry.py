@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from firebase_functions import https_fn
-from flask import Request, Response, current_app, has_app_context
+from flask import Request, Response, current_app, has_app_context, has_request_context
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared import container, trace
@@ -116,9 +116,10 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
 def answer_for_the_framework() -> None:
     """A path that the framework does not route (one with a line break) never comes to a function: its 404 is ours, too.
 
-    The framework loads main.py within its application; where there is none (in discovery), nothing is served.
+    The framework loads main.py within its application, before any request; discovery, which serves nothing of ours,
+    without one or while it answers its own.
     """
-    if has_app_context():
+    if has_app_context() and not has_request_context():
         current_app.register_error_handler(404, lambda _: error_response(_no_path()))
 
 

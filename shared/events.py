@@ -55,7 +55,9 @@ KEY_EVENTS: dict[str, Event] = {
     ),
     "sync.lease_lost": Event("A run found that another one works, or that the connection is gone.", ("reason",)),
     "sync.bug": Event("A bug in a run."),
-    "schedule.done": Event("The orchestrator has looked at all that is due.", ("enqueued",)),
+    "schedule.done": Event("The orchestrator has looked at all that is due.", ("enqueued", "held")),
+    "schedule.paused": Event("An operator has paused all syncs: the orchestrator touches nothing.", ("since",)),
+    "sync.held": Event("A run was not begun: an operator has paused it.", ("connection_id", "since")),
     # -- webhooks and status --
     "webhook.received": Event(
         "A verified webhook was recorded, so long after Plaid signed it.",
@@ -107,6 +109,7 @@ KEY_EVENTS: dict[str, Event] = {
 
 OTHER_EVENTS: dict[str, Event] = {
     "step.failed": Event("A bug in one step of a schedule; the others were taken.", ("step",)),
+    "operation.skipped": Event("An operator's command left one connection out.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),
     # -- exchanges and Link --
     "exchange.duplicate_stays": Event("A second item of the same accounts could not be removed yet.", ("item_id",)),

@@ -18,6 +18,8 @@ from shared.domain.health import Ailing, Health
 from shared.domain.hosted_link import LinkOutcome, LinkResult
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.pause import Pauses
+from shared.domain.progress import RunRecord
 from shared.domain.push import PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
@@ -214,6 +216,9 @@ class Connections(Protocol):
     def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
     def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def at_institution(self, institution_id: str) -> list[str]:
+        """Ids of the connections to an institution."""
+
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """Ids of connections and of their owners, in the order of the former, beginning after one."""
 
@@ -320,7 +325,7 @@ class Writes:
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
     touched, except by `removals`. `connection` holds fields of the connection document. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
-    `credentials` are as they are to be, if they are unchanged since that version.
+    `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
     """
 
     upserts: tuple[Transaction, ...] = ()
@@ -336,6 +341,7 @@ class Writes:
     handled: tuple[str, ...] = ()
     handover: "Handover | None" = None
     ends_handover: bool = False
+    ends_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +402,9 @@ class Syncs(Protocol):
     def handover(self, connection_id: str) -> Handover | None:
         """What the run before left to its continuation."""
 
+    def runs(self, connection_id: str) -> list[RunRecord]:
+        """The runs that ended in the last months, oldest first."""
+
 
 class HealthFigures(Protocol):
     """How the connections are, over all of them."""
@@ -407,8 +416,29 @@ class HealthFigures(Protocol):
         """Some that are not as they should be: first those that need their user."""
 
 
+class PausedSyncs(Protocol):
+    """What operators have paused."""
+
+    def load(self) -> tuple[Pauses, Version | None]:
+        """Without a version if nothing was ever paused."""
+
+    def save(self, pauses: Pauses, *, expected: Version | None) -> None:
+        """Writes it if it is unchanged.
+
+        Raises:
+            Conflict: It changed.
+        """
+
+
 class AuditLog(Protocol):
     """The audit logs, for whoever signs and checks them; entries are written with what they record."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Writes an entry that records nothing but itself: what an operator is about to do.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         """Users whose log has grown since it was signed, and whose time has come."""
@@ -573,6 +603,9 @@ class Inbox(Protocol):
     def find(self, delivery_id: str) -> Delivery | None: ...  # noqa: D102
     def waiting(self, connection_id: str) -> list[Delivery]:
         """What nobody has handled yet of a connection, oldest first."""
+
+    def of_connection(self, connection_id: str) -> list[Delivery]:
+        """Everything that came about a connection, as far as it is kept, oldest first."""
 
     def due(self, now: datetime, *, limit: int) -> list[Delivery]:
         """What the schedule must see to, longest due first."""

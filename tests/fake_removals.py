@@ -132,6 +132,7 @@ class FakeRemains:
             return
         self._step(lambda: self._drop(store.notifications, lambda told: told.connection_id == connection_id))
         self._step(lambda: self._drop(store.deliveries, lambda kept: kept.connection_id == connection_id))
+        self._step(lambda: store.ended_runs.pop(connection_id, None))
         self._step(lambda: self._drop(store.intents, lambda kept: self._answered(kept[0], connection_id)))
         self._step(lambda: self._drop_guard(removal.app_user_id, removal.institution_id))
 

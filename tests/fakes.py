@@ -30,6 +30,8 @@ from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.pause import Pauses
+from shared.domain.progress import RunRecord
 from shared.domain.push import Fate, PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
@@ -463,6 +465,7 @@ class FakeStore:
         self.tombstones: dict[str, Removal] = {}
         self.tombstone_versions: dict[str, Version] = {}
         self.deliveries: dict[str, Delivery] = {}
+        self.ended_runs: dict[str, dict[int, RunRecord]] = {}
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
@@ -478,6 +481,9 @@ class FakeStore:
             return [c for c in every if (c.app_user_id, c.institution_id) == (app_user_id, institution_id)]
 
         return self.calls.around("store.of_user", call)  # type: ignore[no-any-return]
+
+    def at_institution(self, institution_id: str) -> list[str]:
+        return [i for i, c in self.connections.items() if c.institution_id == institution_id]
 
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         ids = sorted(i for i in self.connections if after is None or i > after)[:limit]
@@ -589,6 +595,8 @@ class FakeStore:
             self.handovers[connection_id] = writes.handover
         if writes.ends_handover:
             self.handovers.pop(connection_id, None)
+        if writes.ends_run:
+            self.ended_runs.setdefault(connection_id, {})[state.run] = state.record()
         for one in writes.accounts:
             self.account_rows[connection_id][one["account_id"]] = one
         if writes.connection is not None:
@@ -618,7 +626,13 @@ class FakeStore:
             head = chain[-1].head() if chain else AuditHead()
             chain.append(ChainedEntry.after(head, entry, function="test"))
 
+    def runs(self, connection_id: str) -> list[RunRecord]:
+        return [kept for _, kept in sorted(self.ended_runs.get(connection_id, {}).items())]
+
     # -- AuditLog ----------------------------------------------------------------------------------------------------
+    def add(self, entry: AuditEntry) -> None:
+        self.calls.around("audit.add", lambda: self._append([entry]))
+
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         due = [u for u, chain in self.audit.items() if chain[-1].seq > self._signed(u) and self._first_new(u) <= now]
         return due[:limit]
@@ -894,6 +908,9 @@ class FakeInbox:
     def waiting(self, connection_id: str) -> list[Delivery]:
         return [d for d in self._in_order() if d.connection_id == connection_id and d.due_at is not None]
 
+    def of_connection(self, connection_id: str) -> list[Delivery]:
+        return [d for d in self._in_order() if d.connection_id == connection_id]
+
     def due(self, now: datetime, *, limit: int) -> list[Delivery]:
         return [d for d in self._in_order() if d.due_at is not None and d.due_at <= now][:limit]
 
@@ -909,6 +926,21 @@ class FakeInbox:
 
     def _in_order(self) -> list[Delivery]:
         return sorted(self.deliveries.values(), key=lambda d: d.received_at)
+
+
+class FakePauses:
+    """What operators have paused."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[Pauses, int | None] = (Pauses(), None)
+
+    def load(self) -> tuple[Pauses, Version | None]:
+        return self.kept
+
+    def save(self, pauses: Pauses, *, expected: Version | None) -> None:
+        if expected != self.kept[1]:
+            raise Conflict
+        self.kept = (pauses, (self.kept[1] or 0) + 1)
 
 
 class FakePushes:

@@ -15,6 +15,7 @@ from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch,
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
+from shared.domain.errors import Conflict, Unavailable
 from shared.ports import Version
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ HEADS = "bank_audit"
 ENTRIES = "bank_audit_entries"
 CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
+MAX_TRIES = 20  # of an entry by itself
 
 
 @translates_outages
@@ -62,6 +64,22 @@ class FirestoreAudit:
             batch.replace(path, fields, expected=version_of(snapshot))
         else:
             batch.create(path, fields)
+
+    def add(self, entry: AuditEntry) -> None:
+        """One read and one commit, or a few more where others write to the same chain.
+
+        Raises:
+            Unavailable: The store did not answer, or the others did not cease.
+        """
+        for _ in range(MAX_TRIES):
+            batch = Batch(self._client)
+            self.append(batch, [entry])
+            try:
+                batch.commit()
+            except Conflict:
+                continue
+            return
+        raise Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         """One query; reads what it returns."""

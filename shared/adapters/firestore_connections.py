@@ -71,6 +71,11 @@ class FirestoreConnections:
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [c for c in map(_connection, query.stream()) if c is not None]
 
+    def at_institution(self, institution_id: str) -> list[str]:
+        """One query; reads the ids of what it returns."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
+        return [snapshot.id for snapshot in query.select(["institution_id"]).stream()]
+
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """One query; reads two fields of what it returns."""
         query = self._client.collection(CONNECTIONS).select(["app_user_id"]).order_by("__name__").limit(limit)

@@ -52,6 +52,11 @@ class FirestoreInbox:
         )
         return sorted(map(_delivery, query.order_by("due_at").stream()), key=lambda d: d.received_at)
 
+    def of_connection(self, connection_id: str) -> list[Delivery]:
+        """One query; reads what it returns."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("connection_id", "==", connection_id))
+        return sorted(map(_delivery, query.stream()), key=lambda d: d.received_at)
+
     def due(self, now: datetime, *, limit: int) -> list[Delivery]:
         """One query; reads what it returns."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("due_at", "<=", now))

@@ -15,7 +15,7 @@ from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT
 from shared.adapters.firestore_links import KEPT as LINKS_KEPT
 from shared.adapters.firestore_links import RESULTS, SESSIONS
-from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, TRANSACTIONS
+from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
 
@@ -47,6 +47,7 @@ class FirestoreRemains:
         self._delete_found(told.where(filter=about_it))
         self._delete_found(self._client.collection(INBOX).where(filter=about_it))
         self._delete_found(self._client.collection(RESULTS).where(filter=about_it))
+        self._delete_found(self._client.collection(RUNS).where(filter=about_it))
         self._delete_answers(removal)
         if removal.institution_id is not None:
             guard = guard_path(removal.app_user_id, removal.institution_id)

@@ -2,10 +2,11 @@
 
 bank_sync_state/{connection_id}       the whole state; its update time is what every commit compares
 bank_sync_progress/{connection_id}    its projection for clients
+bank_sync_runs/{connection_id}-{run}  the runs that have ended, for operators
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_tombstones import put_removal
 from shared.domain.account import Account
 from shared.domain.notification import Notification
+from shared.domain.progress import RunRecord
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.log import log
@@ -34,6 +36,8 @@ CONNECTIONS = "bank_connections"
 ACCOUNTS = "bank_accounts"
 TRANSACTIONS = "bank_transactions"
 HANDOVERS = "bank_sync_handover"
+RUNS = "bank_sync_runs"
+RUNS_KEPT = timedelta(days=90)  # by a TTL policy on `expires_at`
 NOTIFICATIONS = "bank_notifications"
 MARK = "run"  # on a streamed row: the number of the run that wrote it
 
@@ -89,6 +93,9 @@ class FirestoreSyncs:
             batch.delete(f"{HANDOVERS}/{state.connection_id}")
         if writes.connection is not None:
             batch.update(root, writes.connection)
+        if writes.ends_run:
+            kept = state.record().model_dump() | {"expires_at": state.updated_at + RUNS_KEPT}
+            batch.replace(f"{RUNS}/{state.connection_id}-{state.run:08d}", kept)
         self._audit.append(batch, writes.audit)
         return batch.commit()[0]
 
@@ -148,6 +155,11 @@ class FirestoreSyncs:
         """One read."""
         left = self._client.document(HANDOVERS, connection_id).get().to_dict()
         return Handover(removed=tuple(left["removed"]), successors=left["successors"]) if left else None
+
+    def runs(self, connection_id: str) -> list[RunRecord]:
+        """One query; reads what it returns."""
+        query = self._client.collection(RUNS).where(filter=FieldFilter("connection_id", "==", connection_id))
+        return sorted((RunRecord.model_validate(s.to_dict()) for s in query.stream()), key=lambda kept: kept.run)
 
     def _get(
         self, connection_id: str, ids: Iterable[str], fields: list[str]

@@ -9,6 +9,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 GENESIS = "0" * 64
+OPERATORS = "bank-operators"
+"""In a uid's place: whose log holds what operators do that is about no single user."""
 
 
 class Actor(StrEnum):
@@ -33,6 +35,7 @@ class AuditAction(StrEnum):
     ERASURE_STARTED = "erasure_started"
     ERASURE_DONE = "erasure_done"
     LINK_LOST = "link_lost"
+    OPERATION = "operation"  # an operator's command, written before it acts
 
 
 class AuditEntry(BaseModel):

@@ -23,7 +23,7 @@ class Erasure(BaseModel):
 
     Attributes:
         before: What was there at this moment goes. Whoever links again afterwards keeps that.
-        reason: ERASURE where the user asked for it, OWNER_GONE where the user is gone.
+        reason: ERASURE where the user asked for it, OWNER_GONE where the user is gone, OPERATOR where an operator did.
         attempts: How often it was not over yet.
         due_at: When the schedule must look.
         trace: Of the call that it began with: what is logged of both is one story.
@@ -48,7 +48,8 @@ class Erasure(BaseModel):
     @property
     def by(self) -> Actor:
         """Who wants it."""
-        return Actor.USER if self.reason is RemovalReason.ERASURE else Actor.BACKEND
+        wanted = {RemovalReason.ERASURE: Actor.USER, RemovalReason.OPERATOR: Actor.OPERATOR}
+        return wanted.get(self.reason, Actor.BACKEND)
 
     def extended(self, again: Self) -> Self:
         """Wanted once more, while it is under way: what came since goes, too."""

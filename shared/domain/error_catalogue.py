@@ -139,6 +139,9 @@ _ALL = (
         LATER,
     ),
     _ours(Unavailable, "erasure_busy", "Something else is writing to what is to be erased.", LATER),
+    _ours(
+        Unavailable, "store_busy", "Something else is writing to the same document (operators' commands only).", LATER
+    ),
     # -- Link and the exchange --
     _ours(
         InvalidArgument,

@@ -79,3 +79,10 @@ class SyncProgress(BaseModel):
     completed_at: datetime | None = None
     next_retry_at: datetime | None = None
     error: ErrorSummary | None = None
+
+
+class RunRecord(SyncProgress):
+    """A run that has ended, for an operator: how, and in which trace its story is told."""
+
+    run: int
+    trace: str | None = None

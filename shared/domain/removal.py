@@ -35,6 +35,7 @@ class RemovalReason(StrEnum):
     REVOKED = "revoked"  # its user took the permission away at Plaid: the connection's document stays
     ERASURE = "erasure"  # its user deleted all their data
     OWNER_GONE = "owner_gone"  # its user was deleted
+    OPERATOR = "operator"  # an operator deleted all data of its user
     DUPLICATE = "duplicate"  # a second item of the same accounts, which was never a connection
     ABANDONED = "abandoned"  # an exchange that nobody came back for, which was never a connection
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from shared.domain.errors import Fault
-from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
+from shared.domain.progress import ErrorSummary, RunRecord, Stage, SyncProgress, SyncStatus
 
 LEASE = timedelta(seconds=90)  # a dead run is free at most 2 minutes after its last sign of life
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
@@ -34,6 +34,7 @@ RETRY_DELAYS = (
     timedelta(hours=3),
     timedelta(hours=6),
 )
+HELD_FOR = timedelta(minutes=14)  # below the schedule's quarter: what is held is looked at with every turn
 TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
 
 
@@ -132,6 +133,10 @@ class SyncState(SyncProgress):
         """The part that clients see."""
         return SyncProgress.model_validate(self.model_dump(include=set(SyncProgress.model_fields)))
 
+    def record(self) -> RunRecord:
+        """The run that has ended, as it is kept."""
+        return RunRecord.model_validate(self.model_dump(include=set(RunRecord.model_fields)))
+
     @property
     def wanted(self) -> bool:
         """Whether a request is waiting that no run has taken up."""
@@ -184,6 +189,17 @@ class SyncState(SyncProgress):
         if self.status is SyncStatus.COMPLETED and not self.wanted:
             return self.request(now=now, trace=trace)
         return self.queued(now=now)
+
+    def held(self, *, now: datetime) -> Self:
+        """Nothing may run now: it is put off for a while, and what is wanted stays wanted.
+
+        Raises:
+            IllegalTransition: A run that shows life is working.
+        """
+        if self.is_leased(now):
+            raise IllegalTransition("a run is working")
+        died = self.status is SyncStatus.IN_PROGRESS and self.handover is None
+        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + HELD_FOR})
 
     def claim(self, *, now: datetime, owner: str) -> Self:
         """A run begins. What an unfinished run before it streamed becomes suspect.

@@ -8,7 +8,7 @@ from shared.domain.audit import Actor
 from shared.domain.credentials import KeptToken
 from shared.domain.errors import BankError, Conflict, Unavailable
 from shared.log import log
-from shared.ports import Clock, Credentials, TaskFunction, Tasks
+from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks
 from shared.usecases.request_sync import no_connection
 
 MAX_TRIES = 5
@@ -53,6 +53,11 @@ class Rotations:
     def ask_user(self, app_user_id: str, *, by: Actor) -> int:
         """Wants all tokens of a user replaced. Returns how many were not wanted before."""
         return sum(self._ask_quietly(kept, by=by) for kept in self.credentials.of_user(app_user_id))
+
+    def ask_institution(self, institution_id: str, *, by: Actor, connections: Connections) -> int:
+        """Wants all tokens of an institution replaced. Returns how many were not wanted before."""
+        found = (self.credentials.load(i) for i in connections.at_institution(institution_id))
+        return sum(self._ask_quietly(one[0], by=by) for one in found if one is not None)
 
     def ask_aged(self, age: timedelta | None, *, by: Actor = Actor.BACKEND, limit: int | None = A_DAYS) -> int:
         """Wants the tokens replaced that are older, the oldest first; none without an age.

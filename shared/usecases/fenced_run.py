@@ -1,8 +1,10 @@
 """One run of a sync as a writer: each commit proves that the lease is still ours, and renews it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.domain.errors import Conflict, Unavailable
+from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.ports import Loaded, Syncs, Writes
 from shared.usecases.record_status import report
@@ -46,6 +48,8 @@ class FencedRun:
             after = step(self.state)
             try:
                 written = writes()
+                if after.status in (SyncStatus.COMPLETED, SyncStatus.FAILED):
+                    written = replace(written, ends_run=True)
                 version = self._syncs.save(after, expected=self._loaded.version, writes=written)
             except (Conflict, Unavailable):
                 now = self._syncs.load(after.connection_id)

@@ -36,13 +36,7 @@ def sync_by_user(
         FailedPrecondition: The connection will never work again; the user has to link anew.
         ResourceExhausted: Asked again within `spacing`.
     """
-    connection = owned(connections.find(connection_id), app_user_id)
-    if connection.status is ItemStatus.ERROR:
-        raise FailedPrecondition(
-            "this connection cannot be used any more: link the bank again",
-            code="relink_required",
-            connection_id=connection_id,
-        )
+    _usable(owned(connections.find(connection_id), app_user_id))
 
     def asked(state: SyncState) -> SyncState:
         now = clock.now()
@@ -82,6 +76,31 @@ def sync_by_event(
     _request(connection_id, told, syncs=syncs, queue=queue)
 
 
+def sync_by_operator(
+    connection_id: str, *, refresh: bool, connections: Connections, syncs: Syncs, queue: SyncQueue, clock: Clock
+) -> SyncProgress:
+    """An operator wants a run, now.
+
+    Args:
+        connection_id: Of which connection.
+        refresh: The bank itself is to be asked first: slow, and Plaid may charge for it.
+        connections, syncs, queue, clock: The outside.
+
+    Raises:
+        NotFound: No such connection.
+        FailedPrecondition: It will never work again; its user has to link anew.
+    """
+    connection = connections.find(connection_id)
+    if connection is None:
+        raise no_connection()
+    _usable(connection)
+
+    def wanted(state: SyncState) -> SyncState:
+        return state.request(now=clock.now(), refresh=refresh, trace=trace.carried())
+
+    return _request(connection_id, wanted, syncs=syncs, queue=queue).progress()
+
+
 def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
     """An operator wants the store proven: the next run reads everything again and repairs what differs.
 
@@ -97,6 +116,15 @@ def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, 
             raise Unavailable("a run is working", code="connection_busy", retry_after_seconds=30) from None
 
     _request(connection_id, again, syncs=syncs, queue=queue)
+
+
+def _usable(connection: BankConnection) -> None:
+    if connection.status is ItemStatus.ERROR:
+        raise FailedPrecondition(
+            "this connection cannot be used any more: link the bank again",
+            code="relink_required",
+            connection_id=connection.connection_id,
+        )
 
 
 def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection:

@@ -4,32 +4,41 @@ from shared import trace
 from shared.domain.errors import Conflict
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
-from shared.ports import Clock, SyncQueue, Syncs
+from shared.ports import Clock, PausedSyncs, SyncQueue, Syncs
 from shared.usecases.enqueue import enqueue
 
 PAGE = 300
 MAX_PAGES = 1000
 
 
-def schedule_syncs(*, syncs: Syncs, queue: SyncQueue, clock: Clock) -> int:
+def schedule_syncs(*, syncs: Syncs, paused: PausedSyncs, queue: SyncQueue, clock: Clock) -> int:
     """Makes everything that is due `pending` and enqueues it: retries, runs that died, lost tasks, overdue polls.
 
     Reads only what is due. A state that another caller moves meanwhile is left to that caller.
 
     Args:
         syncs: Sync states.
+        paused: What is to wait. While everything is, nothing is touched.
         queue: Where the runs are enqueued.
         clock: The time.
 
     Returns:
         How many syncs were enqueued.
     """
-    enqueued, started = 0, clock.now()
+    enqueued, held, started = 0, 0, clock.now()
+    pauses = paused.load()[0]
+    if pauses.everything is not None:
+        log.warning("schedule.paused", since=pauses.everything.since)
+        return 0
     for _ in range(MAX_PAGES):
         moved = 0
         for loaded in syncs.due(started, limit=PAGE):
-            state = loaded.state
+            state, is_held = loaded.state, pauses.of(loaded.state.source) is not None
             try:
+                if is_held:
+                    syncs.save(state.held(now=clock.now()), expected=loaded.version)
+                    held, moved = held + 1, moved + 1
+                    continue
                 queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
                 syncs.save(queued, expected=loaded.version)
             except (IllegalTransition, Conflict):
@@ -44,5 +53,5 @@ def schedule_syncs(*, syncs: Syncs, queue: SyncQueue, clock: Clock) -> int:
                 enqueued += enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
         if not moved:
             break
-    log.info("schedule.done", enqueued=enqueued)
+    log.info("schedule.done", enqueued=enqueued, held=held)
     return enqueued

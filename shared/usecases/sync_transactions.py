@@ -5,6 +5,7 @@ Plaid's rules for the loop: https://plaid.com/docs/transactions/sync-migration/ 
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,13 +14,26 @@ from typing import Any
 from shared import trace
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.pause import Pause
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent, event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Credentials, Loaded, SyncQueue, Syncs, Tasks, Vault, Writes
+from shared.ports import (
+    Bank,
+    Clock,
+    Connections,
+    Credentials,
+    Loaded,
+    PausedSyncs,
+    SyncQueue,
+    Syncs,
+    Tasks,
+    Vault,
+    Writes,
+)
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.read_changes import ChangeReader, Reading
@@ -46,6 +60,7 @@ class SyncTransactions:
     connections: Connections
     credentials: Credentials
     syncs: Syncs
+    paused: PausedSyncs
     bank: Bank
     vault: Vault
     queue: SyncQueue
@@ -93,6 +108,8 @@ class SyncTransactions:
             now = self.clock.now()
             if loaded.state.is_leased(now) and loaded.state.lease_owner == delivery:
                 return loaded  # our own claim, of which only the answer was lost
+            if not loaded.state.is_leased(now) and (pause := self.paused.load()[0].of(loaded.state.source)):
+                return self._hold(loaded, pause)
             try:
                 state = loaded.state.claim(now=now, owner=delivery)
             except IllegalTransition:
@@ -105,6 +122,13 @@ class SyncTransactions:
             except Conflict:
                 continue
         return Outcome.AGAIN
+
+    def _hold(self, loaded: Loaded, pause: Pause) -> Outcome:
+        """Not now. Whoever wrote meanwhile has left it due; then the schedule holds it."""
+        log.info("sync.held", connection_id=loaded.state.connection_id, since=pause.since)
+        with suppress(Conflict):
+            self.syncs.save(loaded.state.held(now=self.clock.now()), expected=loaded.version)
+        return Outcome.DONE
 
     def _run(self, run: FencedRun) -> Outcome:
         """Reads the change log and ends the run, well or badly."""

@@ -101,3 +101,16 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     assert queue["rateLimits"]["maxConcurrentDispatches"] * 50 <= 2500
     assert "_" not in "synctransactions"
     assert {e["region"][0] for e in endpoints.values()} == {"us-central1"}
+
+
+def test_the_functions_are_discovered_while_the_discovery_server_answers_a_request() -> None:
+    """As the Firebase CLI does it: main.py is loaded within a request of another application."""
+    from flask import Flask
+
+    other = Flask("discovery")
+
+    @other.get("/")
+    def discover() -> dict[str, int]:
+        return {"functions": len([getattr(main, name) for name in dir(main)])}
+
+    assert other.test_client().get("/").json == {"functions": len(main.FUNCTIONS)}

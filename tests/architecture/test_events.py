@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.events import PAGE, rendered
 from shared.events import KEY_EVENTS, OTHER_EVENTS
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +73,7 @@ def test_the_promised_fields_are_given_wherever_an_event_is_logged() -> None:
         if fields is not ANY and not set(event.fields) <= fields
     }
     assert lacking == {}
+
+
+def test_the_list_in_the_documents_is_what_the_code_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == rendered(), "run `make docs`"

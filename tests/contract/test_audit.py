@@ -81,6 +81,14 @@ def test_a_log_is_signed_once_its_time_has_come_and_again_only_when_it_has_grown
     assert world.check(user) == (5, [])
 
 
+def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, user: str) -> None:
+    world.audit.add(entry(user))
+    world.write(user, 1)
+    world.audit.add(entry(user))
+    assert [number for number, _ in sorted(world.audit.entries(user), key=lambda found: found[0])] == [1, 2, 3]
+    assert world.check(user) == (3, [])
+
+
 def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:
     assert world.check(user) == (0, [])
 

@@ -32,6 +32,7 @@ def delivery(name: str, *, connection: str = "c", after: int = 0, due: bool = Tr
         received_at=at,
         connection_id=connection,
         due_at=at + timedelta(minutes=1) if due else None,
+        trace=f"trace-{name}",
     )
 
 
@@ -55,6 +56,9 @@ def test_what_waits_of_a_connection_is_there_in_its_order_until_it_is_settled(in
     for left in ("0", "2", "other"):
         inbox.settle(f"{name}-{left}")
     assert inbox.waiting(name) == []
+    assert [d.delivery_id for d in inbox.of_connection(name)] == [f"{name}-{n}" for n in ("0", "quiet", "1", "2")], (
+        "handled or not"
+    )
 
 
 def test_only_what_is_due_is_found_longest_due_first(inbox: Inbox, name: str) -> None:

@@ -417,6 +417,30 @@ def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
     assert ports.syncs.rows_of(name, "nothing") == set()
 
 
+def test_runs_that_ended_stay_on_record_each_once_in_their_order(ports: Ports, name: str) -> None:
+    loaded_, version = connect(ports, name).state, loaded(ports, name).version
+    for run in (1, 2):
+        state = loaded_.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, added=run)
+        loaded_ = state.complete(now=NOW, cursor="c", history_complete=True).request(now=NOW, trace=f"trace-{run}")
+        done = state.complete(now=NOW, cursor="c", history_complete=True)
+        version = ports.syncs.save(done, expected=version, writes=Writes(ends_run=True))
+        version = ports.syncs.save(done.looked_at(), expected=version, writes=Writes(ends_run=True))
+        version = ports.syncs.save(loaded_, expected=version)
+    first, second = ports.syncs.runs(name)
+    assert (first.run, first.status, first.added, first.trace) == (1, "completed", 1, None)
+    assert (second.run, second.added, second.trace) == (2, 2, "trace-1")
+    assert ports.syncs.runs(f"{name}-other") == []
+
+
+def test_connections_to_an_institution_are_found(ports: Ports, name: str) -> None:
+    connect(ports, name)
+    found = ports.connections.find(name)
+    assert found is not None
+    ports.connections.describe(name, {"institution_id": f"ins-{name}"})
+    assert ports.connections.at_institution(f"ins-{name}") == [name]
+    assert ports.connections.at_institution(f"ins-{name}-other") == []
+
+
 def test_connections_come_in_pages(ports: Ports, name: str) -> None:
     for number in range(3):
         connect(ports, f"{name}-{number}")

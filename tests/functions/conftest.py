@@ -72,6 +72,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "eraser": world.eraser,
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, clock=world.clock),
+        "paused": world.paused,
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from operations.commands import main
+from operations.who import operator
 from shared import container
 from shared.adapters.audit_signer import TinkSigner, new_keyset
-from shared.domain.audit import Actor, AuditAction
-from shared.domain.connection import SealedToken
+from shared.domain.audit import OPERATORS, Actor, AuditAction
+from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
 from shared.settings import Settings, settings
 from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.reencrypt_tokens import Reencrypted
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -53,6 +55,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "sync_queue": world.queue,
         "webhook_handler": handler,
         "audit_log": world.store,
+        "inbox": world.inbox,
+        "paused": world.paused,
+        "eraser": world.eraser,
+        "reencryption": lambda limit: Reencrypted("k1", moved=0, unopened=0, busy=0, done=True),
         "signer": TinkSigner(new_keyset()),
     }
     for name, fake in outside.items():
@@ -72,14 +78,20 @@ def asked(world: World) -> set[str]:
 
 @pytest.mark.parametrize(
     ("which", "wanted"),
-    [(["--connection", "1"], {"1"}), (["--user", ALICE], {"1", "2"}), (["--all"], {"1", "2", "3"})],
+    [
+        (["--connection", "1"], {"1"}),
+        (["--user", ALICE], {"1", "2"}),
+        (["--institution", "ins_1"], {"1", "2", "3"}),
+        (["--institution", "ins_2"], set()),
+        (["--all"], {"1", "2", "3"}),
+    ],
 )
 def test_rotate_asks_for_new_tokens(
     world: World, capsys: pytest.CaptureFixture[str], which: list[str], wanted: set[str]
 ) -> None:
     assert main(["rotate", *which]) == 0
     assert asked(world) == wanted
-    assert {kept.wanted_by for kept, _ in world.store.kept.values()} - {None} == {Actor.OPERATOR}
+    assert {kept.wanted_by for kept, _ in world.store.kept.values()} - {None} <= {Actor.OPERATOR}
     assert capsys.readouterr().out.startswith(f"rotate: {len(wanted)} asked for")
     assert main(["rotate", *which]) == 0
     assert capsys.readouterr().out.startswith("rotate: 0 asked for"), "they are wanted already"
@@ -151,9 +163,169 @@ def test_reconcile_reads_everything_again(world: World, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
+    ("which", "wanted"),
+    [
+        (["--connection", "1"], {"1"}),
+        (["--user", ALICE], {"1", "2"}),
+        (["--institution", "ins_1"], {"1", "2", "3"}),
+        (["--institution", "ins_2"], set()),
+    ],
+)
+def test_resync_asks_for_a_run_of_each(
+    world: World, capsys: pytest.CaptureFixture[str], which: list[str], wanted: set[str]
+) -> None:
+    assert main(["resync", *which]) == 0
+    assert capsys.readouterr().out == f"resync: {len(wanted)} of {len(wanted)} queued\n"
+    assert {connection_id for _, connection_id in world.queue.tasks} == wanted
+    assert all(world.state(name).wanted for name in wanted)
+
+
+def test_resync_asks_the_bank_itself_only_where_that_is_said(world: World) -> None:
+    main(["resync", "--connection", "1"])
+    main(["resync", "--connection", "2", "--refresh"])
+    world.settle()
+    assert world.calls.log.count("bank.refresh") == 1
+
+
+def test_resync_leaves_out_what_will_never_work_again_and_says_so_of_a_single_one(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.store.describe("1", {"status": "error"})
+    assert main(["resync", "--user", ALICE]) == 0
+    assert capsys.readouterr().out == "resync: 1 of 2 queued\n"
+    assert main(["resync", "--connection", "1"]) == 1
+    assert "link the bank again (relink_required)" in capsys.readouterr().err
+
+
+def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pause", "--institution", "ins_1", "--reason", "nonsense"]) == 0
+    assert main(["pause", "--institution", "ins_1"]) == 0
+    assert main(["pause", "--all"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "pause: ins_1 is paused",
+        "pause: ins_1 was paused already",
+        "pause: everything is paused",
+    ]
+    assert main(["pauses"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("pauses: everything  since 2026-")
+    assert "ins_1  since 2026-" in said
+    assert f"by {operator()}  nonsense" in said
+    assert said.endswith("2 paused\n")
+    for which in (["--all"], ["--all"], ["--institution", "ins_1"]):
+        assert main(["resume", *which]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "resume: everything goes on",
+        "resume: everything was not paused",
+        "resume: ins_1 goes on",
+    ]
+
+
+def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["erase", "--user", ALICE]) == 1
+    assert capsys.readouterr().err == "erase: 2 connections would go: say --yes (not_confirmed)\n"
+    assert set(world.store.connections) == {"1", "2", "3"}
+    assert "operation" not in world.audited()
+    assert main(["erase", "--user", ALICE, "--yes"]) == 0
+    assert capsys.readouterr().out.startswith("erase: 2 connections are gone")
+    world.clean_up()
+    assert set(world.store.connections) == {"3"}
+    assert world.left_of("1") == world.left_of("2") == []
+    begun = next(entry for entry in world.store.audit[ALICE] if entry.action is AuditAction.ERASURE_STARTED)
+    assert (begun.actor, begun.details["reason"]) == (Actor.OPERATOR, "operator")
+
+
+def test_nobody_is_erased_by_a_slip_of_the_keyboard(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["erase", "--user", "alcie", "--yes"]) == 1
+    assert capsys.readouterr().err == "erase: nothing is on record of this user (user_unknown)\n"
+    assert world.erasures.kept == {}
+
+
+def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.clock.move(timedelta(hours=1))
+    body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
+    world.inbox.record(Delivery("d1", body, world.clock.at, "1", trace=f"00-{'a' * 32}-{'b' * 16}-00"))
+    world.clock.move(timedelta(hours=1))
+    broken = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.bank.fail("changes", broken)
+    main(["resync", "--connection", "1"])
+    world.sync("1")
+    capsys.readouterr()
+    assert main(["history", "--connection", "1"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.startswith("history: 1 of alice, ins_1, item item-1, status ")
+    said = [" ".join(line.split()[1:5]) for line in lines]
+    assert said[0] == "audit connection_created by user"
+    assert said[1].startswith("sync run 1 completed")
+    assert said[2] == "webhook TRANSACTIONS SYNC_UPDATES_AVAILABLE trace"
+    assert said[3] == "audit operation by operator"
+    assert "audit status_changed by provider" in said[4:]
+    assert any("ITEM_LOGIN_REQUIRED, Plaid's request r1" in line for line in lines)
+    assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)
+    assert main(["history", "--connection", "1", "--last", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
+
+
+def test_history_of_a_user_outlives_their_connections(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.remove("1")
+    world.clean_up()
+    assert main(["history", "--connection", "1"]) == 1
+    assert main(["history", "--user", ALICE]) == 0
+    assert "removal_done by backend  1" in capsys.readouterr().out
+    assert main(["history", "--user", "nobody"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whose", "said"),
+    [
+        (["rotate", "--connection", "1"], ALICE, {"command": "rotate"}),
+        (["rotate", "--all"], OPERATORS, {"command": "rotate", "all": "True"}),
+        (["rotate", "--institution", "ins_1"], OPERATORS, {"command": "rotate", "institution": "ins_1"}),
+        (["resync", "--user", ALICE, "--refresh"], ALICE, {"command": "resync", "refresh": "True"}),
+        (["reconcile", "--connection", "3"], "bob", {"command": "reconcile"}),
+        (["reencrypt"], OPERATORS, {"command": "reencrypt"}),
+        (["pause", "--all", "--reason", "x"], OPERATORS, {"command": "pause", "all": "True", "reason": "x"}),
+        (["resume", "--institution", "ins_1"], OPERATORS, {"command": "resume", "institution": "ins_1"}),
+        (["erase", "--user", "bob", "--yes"], "bob", {"command": "erase", "yes": "True"}),
+        (
+            ["replay-webhooks", "--since", "2026-01-01"],
+            OPERATORS,
+            {"command": "replay-webhooks", "since": "2026-01-01 00:00:00+00:00"},
+        ),
+    ],
+)
+def test_every_command_that_changes_something_is_on_record_with_who_gave_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, arguments: list[str], whose: str, said: dict[str, str]
+) -> None:
+    monkeypatch.setenv("OPERATOR", "dora")
+    assert main(arguments) == 0
+    entries = [entry for entry in world.store.audit[whose] if entry.action is AuditAction.OPERATION]
+    assert [(entry.actor, entry.details) for entry in entries] == [(Actor.OPERATOR, said | {"operator": "dora"})]
+
+
+def test_what_cannot_be_put_on_record_is_not_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Unavailable("the store did not answer", code="store_unavailable")
+    monkeypatch.setattr(container, "audit_log", fails(outage))
+    for arguments in (["resync", "--connection", "1"], ["pause", "--all"], ["rotate", "--all"]):
+        assert main(arguments) == 1
+    assert world.queue.tasks == []
+    assert world.queue.others == []
+    assert world.paused.load()[0].everything is None
+
+
+def test_looking_is_not_put_on_record(world: World) -> None:
+    before = {who: len(chain) for who, chain in world.store.audit.items()}
+    for arguments in (["history", "--user", ALICE], ["pauses"], ["rotations"], ["intents"]):
+        assert main(arguments) == 0
+    assert {who: len(chain) for who, chain in world.store.audit.items()} == before
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["rotate", "--connection", "x"],
+        ["resync", "--connection", "x"],
+        ["history", "--connection", "x"],
         ["reconcile", "--connection", "x"],
         ["replay-webhooks", "--since", "2026-01-01", "--connection", "x"],
     ],
@@ -173,6 +345,14 @@ def test_what_does_not_exist_is_said_so(world: World, capsys: pytest.CaptureFixt
         ["rotate"],
         ["rotate", "--all", "--user", "x"],
         ["reconcile"],
+        ["resync"],
+        ["resync", "--connection", "1", "--user", "x"],
+        ["history"],
+        ["history", "--user", "x", "--last", "0"],
+        ["pause"],
+        ["pause", "--all", "--institution", "x"],
+        ["resume"],
+        ["erase", "--yes"],
         ["replay-webhooks"],
         ["replay-webhooks", "--since", "yesterday"],
     ],

@@ -39,6 +39,7 @@ from tests.fakes import (
     FakeInbox,
     FakeIntents,
     FakeItem,
+    FakePauses,
     FakeProfiles,
     FakeQueue,
     FakeStore,
@@ -59,6 +60,7 @@ class World:
         self.bank = FakeBank(self.clock, self.calls)
         self.store = FakeStore(self.calls)
         self.queue = FakeQueue(self.calls)
+        self.paused = FakePauses()
         self.vault = FakeVault()
         self.profiles = FakeProfiles()
         self.recorder = StatusRecorder(connections=self.store, profiles=self.profiles, clock=self.clock)
@@ -129,7 +131,7 @@ class World:
             connection,
             token=self.vault.seal(Secret(f"token-{name}"), app_user_id=owner, connection_id=name),
             accounts=[],
-            state=SyncState.new(connection_id=name, app_user_id=owner, now=now),
+            state=SyncState.new(connection_id=name, app_user_id=owner, now=now, source=item.institution_id),
             settles=(intent, version),
             audit=AuditEntry(
                 app_user_id=owner,
@@ -149,6 +151,7 @@ class World:
             connections=self.store,
             credentials=self.credentials,
             syncs=self.store,
+            paused=self.paused,
             bank=self.bank,
             vault=self.vault,
             queue=self.queue,
@@ -162,7 +165,7 @@ class World:
     def tick(self) -> int:
         """Cloud Scheduler's turn."""
         sweep_removals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)
-        return schedule_syncs(syncs=self.store, queue=self.queue, clock=self.clock)
+        return schedule_syncs(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock)
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
         """A user removes a connection; the rest is the queue's."""
@@ -210,6 +213,7 @@ class World:
             "accounts": store.account_rows,
             "handover": store.handovers,
             "tombstone": store.tombstones,
+            "ended runs": store.ended_runs,
         }
         found = [kind for kind, documents in by_name.items() if name in documents]
         found += [f"row {i}" for i in store.rows.get(name, {})]

@@ -16,6 +16,7 @@ from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
 from shared.usecases import read_changes
+from shared.usecases.pause_syncs import pause_syncs, resume_syncs
 from shared.usecases.request_sync import reconcile_connection, sync_by_event
 from shared.usecases.sync_transactions import Outcome
 from tests.fakes import Crash, problem, row
@@ -57,6 +58,8 @@ class AnyHistory(RuleBasedStateMachine):
         world.bank.errors.clear()
         world.bank.mutate_at_page = None
         self.item.ready = History.COMPLETE
+        for what in ("ins_1", None):
+            resume_syncs(what, paused=world.paused)
         world.clock.move(timedelta(hours=25))
         world.tick()
         sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
@@ -153,6 +156,14 @@ class AnyHistory(RuleBasedStateMachine):
         self._survive(
             lambda: reconcile_connection("1", syncs=self.world.store, queue=self.world.queue, clock=self.world.clock)
         )
+
+    @rule(what=st.sampled_from(["ins_1", None]))
+    def an_operator_pauses(self, what: str | None) -> None:
+        pause_syncs(what, by="op", reason="", paused=self.world.paused, clock=self.world.clock)
+
+    @rule(what=st.sampled_from(["ins_1", None]))
+    def an_operator_resumes(self, what: str | None) -> None:
+        resume_syncs(what, paused=self.world.paused)
 
     @rule()
     def the_history_is_ready(self) -> None:

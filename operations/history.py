@@ -1,0 +1,87 @@
+"""What is on record of a connection, or of a user: in the order of time, and with nothing secret in it."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from shared import container, trace
+from shared.domain.audit import ChainedEntry
+from shared.domain.errors import NotFound
+from shared.domain.progress import RunRecord
+from shared.domain.webhook import Webhook
+from shared.ports import Delivery
+from shared.usecases.request_sync import no_connection
+
+Happened = tuple[datetime, str]
+
+
+def history(given: argparse.Namespace) -> str:
+    """Shows what happened to a connection, or to all of a user: sync runs, webhooks, status changes, commands."""
+    happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
+    lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {what}" for at, what in sorted(happened)[-given.last :]]
+    head = _standing(given.connection) if given.connection is not None else f"{given.user}"
+    return "\n".join([head, *lines])
+
+
+def _of_connection(connection_id: str) -> Iterator[Happened]:
+    connection = container.connections().find(connection_id)
+    if connection is None:
+        raise no_connection()
+    yield from _audited(_entries(connection.app_user_id), connection_id)
+    yield from map(_run, container.syncs().runs(connection_id))
+    yield from map(_webhook, container.inbox().of_connection(connection_id))
+
+
+def _of_user(app_user_id: str) -> Iterator[Happened]:
+    """Also of connections that are gone: what was done stays on record."""
+    entries = _entries(app_user_id)
+    if not entries:
+        raise NotFound("nothing is on record of this user", code="user_unknown")
+    yield from _audited(entries, None)
+
+
+def _entries(app_user_id: str) -> list[ChainedEntry]:
+    return [entry for _, entry in container.audit_log().entries(app_user_id)]
+
+
+def _audited(entries: Iterable[ChainedEntry], connection_id: str | None) -> Iterator[Happened]:
+    for entry in entries:
+        if connection_id is None or entry.connection_id == connection_id:
+            whose = f"  {entry.connection_id}" if connection_id is None and entry.connection_id else ""
+            about = "".join(f"  {name}={value}" for name, value in entry.details.items())
+            yield entry.at, f"audit    {entry.action} by {entry.actor}{whose}{about}"
+
+
+def _run(kept: RunRecord) -> Happened:
+    took = f" in {(kept.updated_at - kept.started_at).total_seconds():.1f} s" if kept.started_at else ""
+    why = f"  {kept.error.code}, Plaid's request {kept.error.request_id}" if kept.error else ""
+    story = trace.Trace.parse(kept.trace)
+    told = f"  trace {story.trace_id}" if story else ""
+    counts = f"+{kept.added} ~{kept.modified} -{kept.removed} on {kept.pages} pages"
+    return kept.updated_at, f"sync     run {kept.run} {kept.status}{took}: {counts}{why}{told}"
+
+
+def _webhook(delivery: Delivery) -> Happened:
+    webhook = Webhook.of(delivery.body)
+    done = "" if delivery.due_at is None else "  not handled yet"
+    story = trace.Trace.parse(delivery.trace)
+    told = f"  trace {story.trace_id}" if story else ""
+    return delivery.received_at, f"webhook  {webhook.webhook_type} {webhook.webhook_code}{done}{told}"
+
+
+def _standing(connection_id: str) -> str:
+    connection, loaded = container.connections().find(connection_id), container.syncs().load(connection_id)
+    if connection is None:
+        raise no_connection()
+    why = f" ({connection.error_code})" if connection.error_code else ""
+    said = [
+        f"{connection_id} of {connection.app_user_id}, {connection.institution_name or connection.institution_id}",
+        f"item {connection.item_id}",
+        f"status {connection.status}{why}",
+    ]
+    if loaded is not None:
+        due = f"{loaded.state.due_at:%Y-%m-%dT%H:%M:%SZ}" if loaded.state.due_at else "never"
+        said.append(f"sync {loaded.state.status}, due {due}")
+        pause = container.paused().load()[0].of(loaded.state.source)
+        said += [f"paused since {pause.since:%Y-%m-%dT%H:%M:%SZ}"] if pause else []
+    return ", ".join(said)

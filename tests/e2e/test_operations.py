@@ -1,0 +1,58 @@
+"""What an operator does with a connection and a user, on the running stack."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from emulators.client import User
+from tests.e2e.bank import Bank, wait_until
+from tests.e2e.test_rotation import done, operate
+from tests.e2e.traces import audit_of, traces_of
+
+pytestmark = pytest.mark.timeout(300)  # each command is a process of its own, which loads the whole backend
+ELSEWHERE = "ins_109511"
+
+
+def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: User) -> None:
+    login = json.dumps({"transactions": 5})
+    made = bank.connect(user, username="user_generated", password=login, institution_id=ELSEWHERE)
+    connection_id = made["connection_id"]
+    before = bank.synced(user, connection_id)
+    done(bank, "pause", "--institution", ELSEWHERE, "--reason", "its data make no sense")
+    try:
+        assert ELSEWHERE in done(bank, "pauses")
+        item_id = (bank.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
+        bank.control("POST", f"items/{item_id}/transactions", add=[{"name": "meanwhile", "amount": 1.23}])
+        wait_until("the webhook", lambda: bank.progress(user, connection_id)["status"] == "pending")
+        wait_until("the hold", lambda: "sync.held" in (bank.stack.logs / "emulators.log").read_text(errors="replace"))
+        bank.run_schedule()
+        time.sleep(2)
+        assert bank.progress(user, connection_id)["status"] == "pending"
+        assert not any(row["name"] == "meanwhile" for row in bank.transactions(user))
+        history = done(bank, "history", "--connection", connection_id)
+        assert "paused since" in history.splitlines()[0]
+    finally:
+        done(bank, "resume", "--institution", ELSEWHERE)
+    assert done(bank, "resync", "--institution", ELSEWHERE).startswith("resync: ")
+    bank.synced(user, connection_id, after=before["completed_at"])
+    assert bank.differences(user, connection_id) == []
+    history = done(bank, "history", "--connection", connection_id)
+    assert "webhook  TRANSACTIONS SYNC_UPDATES_AVAILABLE" in history
+    assert "+1 ~0 -0 on 1 pages" in history
+
+
+def test_a_user_is_erased_by_an_operator_who_means_it(bank: Bank, user: User) -> None:
+    made = bank.connect(user)
+    bank.synced(user, made["connection_id"])
+    assert operate(bank, "erase", "--user", user.uid).returncode == 1
+    assert bank.progress(user, made["connection_id"])
+    done(bank, "erase", "--user", user.uid, "--yes")
+    wait_until("the end", lambda: traces_of(bank, user, [made["connection_id"]]) == [])
+    trail = [(entry["action"], entry["actor"]) for entry in audit_of(bank, user)]
+    assert ("operation", "operator") in trail
+    assert trail[-1] == ("erasure_done", "backend")
+    assert "erasure_done by backend" in done(bank, "history", "--user", user.uid)
+    assert done(bank, "check-audit", "--user", user.uid).endswith("as they were written\n")
