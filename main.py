@@ -8,7 +8,7 @@ from typing import Any
 
 from firebase_functions import options
 
-from shared.entry import answer_for_the_framework
+from shared.entry import prepare_for_requests
 
 FUNCTIONS = (
     "create_link_token",
@@ -42,7 +42,7 @@ def __getattr__(name: str) -> Any:
     if name not in FUNCTIONS:
         raise AttributeError(name)
     function = getattr(importlib.import_module(f"functions.{name}"), name)
-    answer_for_the_framework()
+    prepare_for_requests()
     return function
 
 

@@ -19,7 +19,7 @@ from shared import container, trace
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.domain.health import Ailing
-from shared.log import JsonFormatter, log
+from shared.log import JsonFormatter, log, strike_out
 from shared.usecases.check_audit import check_audit as check_audit_log
 from shared.usecases.request_sync import reconcile_connection
 
@@ -226,6 +226,7 @@ def _moment(text: str) -> datetime:
 
 def _log_to_stderr() -> None:
     """What the stories log is for this command's user, too, from warnings on; stdout is for the result."""
+    strike_out()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()

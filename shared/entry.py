@@ -6,6 +6,7 @@ own URL.
 """
 
 import functools
+import itertools
 import json
 import math
 import re
@@ -113,13 +114,20 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
     return decorate
 
 
-def answer_for_the_framework() -> None:
-    """A path that the framework does not route (one with a line break) never comes to a function: its 404 is ours, too.
+_requests = itertools.count()
+
+
+def prepare_for_requests() -> None:
+    """What has to be ours before a request comes: the log, and the framework's own answers.
+
+    The SDK speaks of what it refuses before a function is called. And a path that the framework does not route (one
+    with a line break) never comes to a function: its 404 is in the contract's form, too.
 
     The framework loads main.py within its application, before any request; discovery, which serves nothing of ours,
     without one or while it answers its own.
     """
     if has_app_context() and not has_request_context():
+        configure()
         current_app.register_error_handler(404, lambda _: error_response(_no_path()))
 
 
@@ -264,7 +272,8 @@ class _Story:
 @contextmanager
 def _story(function: str, headers: trace.Headers, **about: Any) -> Iterator[_Story]:
     """Every line within says which function it is of, and belongs to the trace that the headers name."""
-    told, first = trace.Trace.of(headers), configure()
+    told, first = trace.Trace.of(headers), next(_requests) == 0
+    configure()
     with trace.within(told), log.bound(function=function, **about):
         if first:
             log.info("instance.started", seconds=age())

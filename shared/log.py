@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,47 @@ from shared import trace
 
 _bound: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("bound", default=None)
 
-_SECRETS = re.compile(
-    r"(?:access|public|link)-(?:sandbox|production|development)-[0-9A-Za-z-]{8,}"
-    r"|\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
-    r"|(?i:(?<=bearer )\S+)"
+SECRETS = ("PLAID_SECRET", "VAULT_KEYSET", "AUDIT_KEYSET")
+"""Variables that hold a secret: their values are struck out, whatever they look like."""
+
+_REDACTED = "[redacted]"
+_SHAPES = re.compile(
+    r"(?:access|public|link|processor)-(?:sandbox|production|development)-[0-9A-Za-z-]{8,}"  # Plaid's tokens
+    r"|\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"  # signed tokens
+    r"|\bya29\.[0-9A-Za-z_-]+"  # Google's access tokens
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|(?i:(?<=bearer )[^\s\"'\\]+)",
+    re.DOTALL,
 )
+_NAMES = r"secret|client_secret|access_token|public_token|link_token|id_token|refresh_token|private_key|password"
+# `"access_token": "…"`, `'PLAID-SECRET': '…'`, `secret=…`, in JSON, in a repr, in a query, escaped or not.
+_NAMED = re.compile(rf"(?i)\b((?:plaid-)?(?:{_NAMES})\\*[\"']?\s*[:=]\s*b?\\*[\"']?)([^\s\"'\\,;&}}\]]{{4,}})")
+_SENSITIVE = re.compile(rf"(?i)(?:plaid-)?(?:{_NAMES}|authorization)")
+_known: re.Pattern[str] | None = None
 
 
 def redact(text: str) -> str:
-    """The text without anything that looks like a Plaid token or a signed token."""
-    return _SECRETS.sub("[redacted]", text)
+    """The text without anything that looks like a token or a key, is called one, or is a secret of this process."""
+    text = _NAMED.sub(rf"\1{_REDACTED}", _SHAPES.sub(_REDACTED, text))
+    return _known.sub(_REDACTED, text) if _known is not None else text
+
+
+def _clean(value: Any) -> Any:
+    """The same for whatever a line holds."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redact(value)
+        case dict():
+            return {
+                redact(str(name)): _REDACTED if inner and _SENSITIVE.fullmatch(str(name)) else _clean(inner)
+                for name, inner in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_clean(inner) for inner in value]
+        case _:
+            return redact(str(value))
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,15 +69,48 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, redacted."""
-        entry: dict[str, Any] = {"severity": record.levelname, "message": record.getMessage(), "logger": record.name}
+        level = record.levelname if record.levelname in _SEVERITIES else "DEFAULT"
+        entry: dict[str, Any] = {"severity": level, "message": record.getMessage(), "logger": record.name}
         entry["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
         if (within := trace.current()) is not None:
             entry |= within.fields()
-        entry |= _bound.get() or {}
+        bound = _bound.get() or {}
+        if labels := {name: str(bound[name]) for name in LABELS if name in bound}:
+            entry["logging.googleapis.com/labels"] = labels
+        entry |= bound
         entry |= getattr(record, "fields", {})
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(entry, default=str))
+            entry["exception"] = record.exc_text or self.formatException(record.exc_info)
+        return json.dumps(_clean(entry))
+
+
+LABELS = ("function",)
+"""What every line is found by, whatever it says: labels are indexed."""
+
+_SEVERITIES = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
+
+
+class _Record(logging.LogRecord):
+    """A record of any logger, struck out before any handler sees it, whoever has set that handler up.
+
+    Two speak of what is not theirs to tell: firebase-functions of the bodies of requests that it refuses, plaid-python
+    of the bodies of answers, which hold people's accounts. Of those only that they spoke is kept.
+    """
+
+    def __init__(self, name: str, level: int, pathname: str, *rest: Any, **more: Any) -> None:
+        super().__init__(name, level, pathname, *rest, **more)
+        said = str(self.msg)
+        if "firebase_functions" in pathname or (name.startswith("plaid") and level <= logging.DEBUG):
+            said = said.partition(":")[0].partition("%")[0].strip()
+        elif self.args:
+            # A mistake of whoever logs would have the library print the arguments past all handlers.
+            with suppress(TypeError, ValueError, KeyError):
+                said = said % self.args
+        self.msg, self.args = redact(said), ()
+        if self.exc_info and self.exc_info[0] is not None:
+            self.exc_text = redact(logging.Formatter().formatException(self.exc_info))
+        if self.stack_info:
+            self.stack_info = redact(self.stack_info)
 
 
 class Log:
@@ -89,13 +153,14 @@ log = Log()
 
 
 def configure() -> bool:
-    """Sends all loggers through the JSON formatter. Called by the triggers' guard; True the first time in a process.
+    """Sends all loggers through the JSON formatter, and strikes out what any of them says. True the first time.
 
-    plaid-python's and urllib3's loggers print bodies and headers at DEBUG: they stay at INFO.
+    Called when the framework loads a function, and by the triggers' guard.
     """
     root = logging.getLogger()
     if any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
         return False
+    strike_out()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root.handlers[:] = [handler]
@@ -103,6 +168,19 @@ def configure() -> bool:
     for name in ("plaid", "urllib3", "google", "werkzeug"):
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
     return True
+
+
+def strike_out() -> None:
+    """From now on no record of any logger holds a secret."""
+    global _known  # a process has one environment
+    values = [os.environ.get(name, "") for name in SECRETS]
+    keys = [key for value in values for key in re.findall(r'"value":\s*"([^"]{8,})"', value)]
+    secrets = sorted({value for value in (*values, *keys) if len(value) >= _SHORTEST}, key=len, reverse=True)
+    _known = re.compile("|".join(map(re.escape, secrets))) if secrets else None
+    logging.setLogRecordFactory(_Record)
+
+
+_SHORTEST = 8  # a shorter value would strike out words
 
 
 def age() -> float | None:

@@ -126,6 +126,8 @@ def twin_firebase() -> Iterator[TwinFirebase]:
             self.send_response(503 if twin.down else 200)
             self.send_header("Content-Length", str(len(text)))
             self.send_header("Content-Type", "application/json")
+            if self.path == "/certs":  # Google publishes a new key long before it signs with it
+                self.send_header("Cache-Control", "public, max-age=3600, must-revalidate, no-transform")
             self.end_headers()
             self.wfile.write(text)
 

@@ -143,10 +143,12 @@ def test_a_user_whose_id_is_no_name_of_a_document_is_refused(callers: FirebaseCa
     assert refusal(callers, id_token(sub="a/b")) == "uid_unusable"
 
 
-def test_a_new_key_of_firebase_s_is_fetched_when_it_is_used(callers: FirebaseCallers, firebase: TwinFirebase) -> None:
-    assert callers.verify(id_token()) == "alice"
-    firebase.kids = ["k2"]
-    assert callers.verify(id_token("k2")) == "alice"
+def test_certificates_are_fetched_once_and_the_user_is_asked_for_at_each_call(
+    callers: FirebaseCallers, firebase: TwinFirebase
+) -> None:
+    for _ in range(5):
+        callers.verify(id_token())
+    assert (firebase.asked.count("/certs"), len(firebase.asked)) == (1, 6)
 
 
 def test_while_firebase_is_down_nobody_passes_and_nobody_is_told_to_sign_in_again(

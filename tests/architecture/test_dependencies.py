@@ -1,0 +1,146 @@
+"""What is declared is used, what is used is declared, and everything that is installed is pinned by its hash."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = {"main", "functions", "shared", "operations", "emulators", "tests", "docs", "deploy", "benchmarks"}
+RUNTIME = ("main.py", "functions", "shared")
+DEVELOPMENT = ("operations", "emulators", "tests", "docs", "deploy", "benchmarks")
+# Needed, and imported by nobody here.
+RUNS_THE_FUNCTIONS = {"functions-framework"}
+TOOLS = {
+    "import-linter",
+    "mypy",
+    "pytest-timeout",
+    "ruff",
+    "types-protobuf",
+    "types-pyyaml",
+    "types-requests",
+    "uv",
+}
+
+
+def declared(file: str) -> set[str]:
+    """The distributions that a requirements file names."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return {_normal(re.split(r"[\[<>=~! ;]", line)[0]) for line in lines if re.match(r"[A-Za-z]", line)}
+
+
+def used(parts: tuple[str, ...]) -> dict[str, str]:
+    """The distributions that are imported, each with one of the places that do."""
+    found: dict[str, str] = {}
+    for part in parts:
+        root = ROOT / part
+        for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
+            if not {"node_modules", "venv"} & set(path.parts):
+                for module in _imports(path):
+                    if (distribution := _distribution(module)) is not None:
+                        found.setdefault(distribution, f"{path.relative_to(ROOT)}: {module}")
+    return found
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@cache
+def _distribution(module: str) -> str | None:
+    """Which distribution a module is of; None of the standard library's and ours."""
+    if module.partition(".")[0] in OURS:
+        return None
+    for name in (module, module.rpartition(".")[0]):
+        try:
+            spec = importlib.util.find_spec(name) if name else None
+        except (ImportError, ValueError):
+            continue
+        if spec is not None and spec.origin and "site-packages" in spec.origin:
+            return _owners().get(spec.origin)
+    return None
+
+
+@cache
+def _owners() -> dict[str, str]:
+    return {
+        str(distribution.locate_file(file)): _normal(distribution.metadata["Name"])
+        for distribution in metadata.distributions()
+        for file in distribution.files or ()
+        if file.suffix in (".py", ".so")
+    }
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_what_is_deployed_declares_what_it_imports_and_nothing_else() -> None:
+    imported = used(RUNTIME)
+    assert set(imported) | RUNS_THE_FUNCTIONS == declared("requirements.in"), imported
+
+
+def test_development_declares_what_it_imports_and_nothing_else() -> None:
+    imported = {name: place for name, place in used(DEVELOPMENT).items() if name not in declared("requirements.in")}
+    assert set(imported) | TOOLS == declared("requirements-dev.in"), imported
+
+
+def locked(file: str) -> dict[str, list[str]]:
+    """The pins of a lock file, each with its hashes."""
+    pins: dict[str, list[str]] = {}
+    for entry in re.split(r"\n(?=\S)", (ROOT / file).read_text(encoding="utf-8")):
+        if found := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\\n]+)", entry):
+            pins[f"{_normal(found[1])}=={found[2]}"] = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
+        else:
+            assert entry.strip().startswith("#") or not entry.strip(), entry
+    return pins
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_python_package_is_pinned_with_its_hashes(name: str) -> None:
+    pins = locked(f"{name}.txt")
+    assert [pin for pin, hashes in pins.items() if not hashes] == []
+    assert declared(f"{name}.in") <= {pin.partition("==")[0] for pin in pins}
+
+
+def test_what_is_tested_is_what_is_deployed() -> None:
+    deployed, tested = (
+        dict(pin.split("==") for pin in locked(file)) for file in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert {name: tested[name] for name in deployed.keys() & tested.keys()} == {
+        name: deployed[name] for name in deployed.keys() & tested.keys()
+    }
+
+
+def test_every_npm_package_is_pinned_with_its_hash() -> None:
+    locks = [path for path in ROOT.glob("*/**/package-lock.json") if "node_modules" not in path.parts]
+    assert locks
+    for lock in locks:
+        packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+        loose = [
+            name for name, about in packages.items() if name and not about.get("link") and "integrity" not in about
+        ]
+        assert [name for name in loose if not packages[name].get("inBundle")] == [], lock
+
+
+def test_a_bot_is_told_of_every_lock_file() -> None:
+    import yaml
+
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    watched = {(one["package-ecosystem"], folder) for one in updates for folder in one["directories"]}
+    locks = [path for path in ROOT.glob("*/**/package-lock.json") if "node_modules" not in path.parts]
+    npm = {("npm", f"/{lock.parent.relative_to(ROOT).as_posix()}") for lock in locks}
+    assert watched >= npm | {("pip", "/")}
+    assert {folder for kind, folder in watched if kind == "npm"} == {folder for _, folder in npm}

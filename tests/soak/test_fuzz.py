@@ -1,0 +1,103 @@
+"""Every HTTP function of the running stack under requests that nobody means well with, by REST and by its own URL."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from emulators.client import User, sign_up
+from tests.e2e.bank import Bank
+from tests.firestore_rest import BACKEND, ROOT
+from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
+from tests.soak.ground import SOAK
+
+pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
+
+EXAMPLES = 700 if SOAK else 12  # of each function, by either way: more than 5,000 requests in all
+SECONDS = 20.0  # a loaded machine starts workers slowly
+NOT_OURS = (400, 404, 414, 431)  # what Hosting, the emulator and the servers before us refuse in their own words
+
+
+def documents_of(bank: Bank, *names: str) -> dict[str, str]:
+    """Every document that names one of these, but for the limits, which count who asks."""
+    url = f"{bank.stack.ports.url('firestore')}/v1/{ROOT}:runQuery"
+    query = {"structuredQuery": {"from": [{"allDescendants": True}]}}
+    answer = bank.http.post(url, headers=BACKEND, json=query, timeout=300).raise_for_status().json()
+    found = {
+        row["document"]["name"].removeprefix(f"{ROOT}/"): str(row["document"]) for row in answer if "document" in row
+    }
+    theirs = {path: text for path, text in found.items() if any(name in text for name in names)}
+    return {path: text for path, text in theirs.items() if not path.startswith("bank_limits/")}
+
+
+@pytest.fixture(scope="module")
+def victim(bank: Bank) -> tuple[User, str]:
+    """Somebody with a connection that nothing moves any more."""
+    user = sign_up(bank.http, bank.stack.ports)
+    connection_id = bank.connect(user, webhook=False)["connection_id"]
+    bank.synced(user, connection_id)
+    return user, connection_id
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
+    bank: Bank, function: str, victim: tuple[User, str], rng: Random, tell: Callable[[str], None]
+) -> None:
+    them, connection_id = victim
+    us = sign_up(bank.http, bank.stack.ports)
+    good = us.headers["Authorization"]
+    authorizations = (
+        good,
+        good,
+        good,
+        good,
+        good.replace("Bearer", "bearer"),
+        f"{good}x",
+        "Bearer",
+        "Basic eA==",
+        None,
+    )
+    before = documents_of(bank, them.uid, connection_id)
+    hosting, functions = bank.stack.ports.url("hosting"), bank.function_url(function)
+    answers: Counter[int] = Counter()
+    longest = 0.0
+
+    @seed(rng.getrandbits(32))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(wild_requests(function, authorizations=authorizations))
+    def ask(wild: Wild) -> None:
+        nonlocal longest
+        path = wild.path.replace("of-another", connection_id)
+        url = f"{hosting}{path}" if path.startswith("/api") else f"{functions}{path}"
+        headers = {**wild.headers, "User-Agent": wild.headers.get("User-Agent", "fuzz")}
+        began = time.monotonic()
+        try:
+            answer = bank.http.request(wild.method, url, headers=headers, content=wild.body, timeout=60)
+        except (httpx.RemoteProtocolError, httpx.LocalProtocolError):
+            return  # a server before us closed the connection, or it is no HTTP at all: nothing reached us
+        took = time.monotonic() - began
+        longest = max(longest, took)
+        answers[answer.status_code] += 1
+        ours = answer.headers.get("Content-Type") == "application/json" or answer.status_code not in NOT_OURS
+        assert complaints(wild, answer.status_code, answer.text, ours=ours) == []
+        assert took < SECONDS
+
+    ask()
+    tell(f"{function}: {dict(sorted(answers.items()))}, longest {longest:.1f} s")
+    assert sum(answers.values()) > EXAMPLES // 2
+    assert documents_of(bank, them.uid, connection_id) == before
+    if function != "delete_bank_data":  # which a well-formed request is right to begin
+        left = documents_of(bank, us.uid)
+        assert {path for path in left if not path.startswith("bank_link_sessions/")} == set()
