@@ -121,7 +121,7 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert shown <= METRICS.keys()
     assert METRICS.keys() - shown <= {
         "bank_sync_duration", "bank_syncs_timed", "bank_tasks", "bank_schedule_runs", "bank_webhooks_refused",
-        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured",
+        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured", "bank_enqueued",
     }, "a metric that nobody sees"  # fmt: skip
     tiles = json.loads(text)["mosaicLayout"]["tiles"]
     assert len({(tile["xPos"], tile["yPos"]) for tile in tiles}) == len(tiles)

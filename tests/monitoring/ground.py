@@ -1,0 +1,113 @@
+"""A connection on the running stack, the trouble that can be made for it, and what the alerts make of the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.monitoring_setup import metrics, policies
+from emulators.client import User, decode_fields, sign_up
+from tests.e2e.bank import Bank, wait_until
+from tests.firestore_rest import Json
+from tests.monitoring.evaluate import Line, fires, lines
+
+METRICS, POLICIES = metrics(), policies()
+
+
+@dataclass
+class Ground:
+    """One connection, in sync when it is made."""
+
+    bank: Bank
+    user: User
+    connection_id: str
+    item_id: str
+
+    @classmethod
+    def link(cls, bank: Bank) -> Ground:
+        user = sign_up(bank.http, bank.stack.ports)
+        login = json.dumps({"transactions": 6})
+        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+        bank.synced(user, made)
+        item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+        return cls(bank, user, made, item_id)
+
+    # -- trouble --
+
+    @contextmanager
+    def fault(self, endpoint: str, **what: Any) -> Iterator[None]:
+        """Until the end, Plaid does so for this connection's item."""
+        order = {"kind": "error", "times": None, "item_id": self.item_id, "endpoint": endpoint}
+        self.bank.control("POST", "faults", **order | what)
+        try:
+            yield
+        finally:
+            self.bank.control("DELETE", "faults")
+
+    def webhook(self, code: str, kind: str = "TRANSACTIONS") -> None:
+        self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code)
+
+    def deliver(self, function: str, **headers: str) -> None:
+        """One delivery of a task, as Cloud Tasks makes it."""
+        task = {"data": {"connection_id": self.connection_id}}
+        self.bank.http.post(self.bank.function_url(function), json=task, headers=headers)
+
+    def document(self, collection: str) -> Json:
+        return self.bank.behind.get(f"{collection}/{self.connection_id}") or {}
+
+    def change(self, collection: str, **fields: object) -> None:
+        """As if time had passed: moments are set back in the store."""
+        self.bank.backend.update(f"{collection}/{self.connection_id}", fields).raise_for_status()
+
+    def waiting_webhook(self) -> str:
+        """The delivery in the inbox that nobody has handled."""
+
+        def found() -> str | None:
+            kept = self.bank.backend.query("bank_webhook_inbox").raise_for_status().json()
+            for row in kept:
+                [document] = documents_of(row)
+                if document.get("connection_id") == self.connection_id and document.get("due_at"):
+                    return str(row["document"]["name"].rsplit("/", 1)[-1])
+            return None
+
+        return str(wait_until("a webhook that waits", found))
+
+    def works_again(self) -> None:
+        """In sync, by a run that begins now."""
+        began = datetime.now(UTC)
+        self.webhook("SYNC_UPDATES_AVAILABLE")
+        self.bank.synced(self.user, self.connection_id, after=began)
+
+    # -- the log --
+
+    def mark(self) -> int:
+        """Where the log ends now."""
+        return len(self._text())
+
+    def log(self, since: int, event: str, **fields: object) -> list[Line]:
+        """What was logged since a mark, once a certain line is in it."""
+        found: list[Line] = []
+
+        def there() -> bool:
+            found[:] = lines(self._text()[since:])
+            return any(line["message"] == event and fields.items() <= line.items() for line in found)
+
+        wait_until(f"{event} {fields} in the log", there)
+        return list(found)
+
+    def _text(self) -> str:
+        return (self.bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
+
+
+def documents_of(row: Json) -> list[Json]:
+    """The document in one row of a query's answer."""
+    return [decode_fields(row["document"])] if "document" in row else [{}]
+
+
+def firing(log: list[Line], *, users: int = 1) -> set[str]:
+    """The alerts that fire, if a log is what each of so many users' connections has brought."""
+    return {name for name, policy in POLICIES.items() if fires(policy, METRICS, log * users)} - {"schedule-silent"}

@@ -1,0 +1,185 @@
+"""Each alert's condition, produced on the running stack, and seen in the metric that it watches.
+
+The log of the functions goes through the very filters, extractors and thresholds of deploy/monitoring. Where a
+threshold asks for the trouble of many users, one user's is taken that many times.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.bank import wait_until
+from tests.e2e.test_rotation import done
+from tests.monitoring.evaluate import fires
+from tests.monitoring.ground import METRICS, POLICIES, Ground, firing
+
+pytestmark = pytest.mark.timeout(240)
+SYNC, FAILING = "/transactions/sync", {"sync-failures-fast", "sync-failures-slow"}
+
+
+def ago(**span: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**span)
+
+
+def test_while_all_is_well_nothing_fires(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.works_again()
+    ground.bank.run_schedule()
+    log = ground.log(mark, "connections.health")
+    turns = {"connections.health", "schedule.done"}
+    log = [line for line in log if line["message"] in turns or line.get("connection_id") == ground.connection_id]
+    fired = firing(log, users=20)
+    assert not fired - {"stale-connections", "overdue-syncs"}  # of other tests' connections, which share the stack
+    assert not fires(POLICIES["schedule-silent"], METRICS, log)
+
+
+def test_keys_that_plaid_refuses(ground: Ground) -> None:
+    mark = ground.mark()
+    with ground.fault(SYNC, error_code="INVALID_API_KEYS"):
+        ground.webhook("SYNC_UPDATES_AVAILABLE")
+        log = ground.log(mark, "sync.ended", status="failed")
+    assert {"misconfigured", "errors"} <= firing(log)
+    assert FAILING & firing(log) == set()
+    assert firing(log, users=6) >= FAILING | {"misconfigured"}
+    assert "tokens-lost" not in firing(log, users=6)
+    ground.works_again()
+
+
+def test_plaid_is_down(ground: Ground) -> None:
+    mark = ground.mark()
+    with ground.fault(SYNC, error_code="INTERNAL_SERVER_ERROR"):
+        ground.webhook("SYNC_UPDATES_AVAILABLE")
+        log = ground.log(mark, "sync.ended", status="failed")
+    fired = firing(log, users=30)
+    assert fired >= FAILING | {"plaid-down", "task-retries"}
+    assert not fired & {"misconfigured", "plaid-rate-limits"}
+    ground.works_again()
+
+
+def test_plaid_is_asked_too_often_and_answers_slowly(ground: Ground) -> None:
+    mark = ground.mark()
+    with ground.fault(SYNC, kind="rate_limit", times=1):
+        ground.webhook("SYNC_UPDATES_AVAILABLE")
+        log = ground.log(mark, "plaid.called", outcome="RATE_LIMIT_EXCEEDED")
+    assert "plaid-rate-limits" in firing(log, users=11)
+    ground.works_again()
+    mark = ground.mark()
+    with ground.fault("/item/get", kind="latency", seconds=6.5, times=1):
+        ground.deliver("checkitem")
+        log = ground.log(mark, "plaid.called", endpoint="item_get")
+    assert "plaid-slow" in firing(log)
+    assert "plaid-down" not in firing(log, users=20)
+
+
+def test_a_webhook_that_is_not_plaid_s(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.bank.control(
+        "POST", "webhooks/faults", mode="wrong_signature", item_id=ground.item_id, webhook_code="DEFAULT_UPDATE"
+    )
+    ground.webhook("DEFAULT_UPDATE")
+    log = ground.log(mark, "call.refused", code="webhook_not_verified")
+    assert "webhooks-refused" not in firing(log)
+    assert "webhooks-refused" in firing(log, users=21)
+
+
+def test_a_webhook_takes_effect_late(ground: Ground) -> None:
+    mark = ground.mark()
+    with ground.fault("/item/get", error_code="INSTITUTION_DOWN"):
+        ground.webhook("NEW_ACCOUNTS_AVAILABLE", "ITEM")
+        delivery = ground.waiting_webhook()
+        ground.bank.backend.update(f"bank_webhook_inbox/{delivery}", {"received_at": ago(minutes=5)}).raise_for_status()
+    log = ground.log(mark, "webhook.handled", connection_id=ground.connection_id)
+    assert "webhook-lag" in firing(log)
+
+
+def test_webhooks_that_never_come(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.change("bank_connections", last_sync=ago(hours=2))
+    ground.deliver("checkitem")
+    log = ground.log(mark, "webhook.missing", connection_id=ground.connection_id)
+    assert "webhooks-missing" not in firing(log)
+    assert "webhooks-missing" in firing(log, users=4)
+    ground.works_again()
+
+
+def test_a_sync_whose_task_was_lost_comes_late(ground: Ground) -> None:
+    mark = ground.mark()
+    state = ground.document("bank_sync_state")
+    wanted = {"requested": state["requested"] + 1, "wanted_since": ago(minutes=10), "due_at": ago(minutes=9)}
+    ground.change("bank_sync_state", status="pending", **wanted)
+    ground.bank.run_schedule()
+    log = ground.log(mark, "sync.ended", connection_id=ground.connection_id, status="completed")
+    ours = [line for line in log if line.get("connection_id") == ground.connection_id]
+    assert firing(ours, users=6) >= {"sync-lag-fast", "sync-lag-slow"}
+    assert not firing(ours, users=6) & FAILING
+
+
+def test_nobody_takes_up_what_is_due_and_a_connection_goes_stale(ground: Ground) -> None:
+    mark = ground.mark()
+    done(ground.bank, "pause", "--all")
+    try:
+        ground.change("bank_sync_state", due_at=ago(hours=1))
+        ground.change("bank_connections", last_sync=ago(days=2))
+        ground.bank.run_schedule()
+        log = ground.log(mark, "connections.health")
+    finally:
+        done(ground.bank, "resume", "--all")
+    assert firing(log) >= {"overdue-syncs", "stale-connections"}
+    assert not fires(POLICIES["schedule-silent"], METRICS, log)  # it runs, and is told to wait
+    ground.works_again()
+
+
+def test_many_logins_break(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.bank.control("POST", f"items/{ground.item_id}/state", state="login_required")
+    log = ground.log(mark, "connection.status_changed", connection_id=ground.connection_id, after="bad")
+    assert "broken-connections" not in firing(log)
+    assert "broken-connections" in firing(log, users=11)
+    ground.bank.control("POST", f"items/{ground.item_id}/state", state="healthy", announce=True)
+    wait_until("the repair", lambda: ground.document("bank_connections")["status"] == "good")
+
+
+def test_a_task_has_waited_in_its_queue(ground: Ground) -> None:
+    mark = ground.mark()
+    due = datetime.now(UTC) - timedelta(seconds=90)
+    ground.deliver("synctransactions", **{"X-Cloudtasks-Tasketa": f"{due.timestamp():.6f}"})
+    log = ground.log(mark, "task.ended", function="synctransactions")
+    assert "queue-wait" in firing([line for line in log if line["message"] == "task.ended"][-1:])
+
+
+def test_an_access_token_is_lost(ground: Ground) -> None:
+    bank, mark = ground.bank, ground.mark()
+    order = {"kind": "half_body", "endpoint": "/item/public_token/exchange", "after": True, "times": 1}
+    public_token = bank.public_token(webhook=False)
+    bank.control("POST", "faults", **order)
+    assert bank.exchange(ground.user, public_token).status_code == 503
+    assert bank.exchange(ground.user, public_token).status_code == 400
+    bank.run_schedule()
+    log = ground.log(mark, "exchange.lost")
+    assert {"tokens-lost", "errors"} <= firing(log)
+
+
+def test_the_schedule_is_silent(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.works_again()
+    log = ground.log(mark, "sync.ended")
+    assert fires(POLICIES["schedule-silent"], METRICS, log)
+
+
+def test_what_the_schedule_enqueues_does_not_come_through(ground: Ground) -> None:
+    mark = ground.mark()
+    ground.change("bank_sync_state", due_at=ago(minutes=1))
+    ground.bank.run_schedule()
+    log = ground.log(mark, "task.ended", function="synctransactions")
+    before = [line for line in log if line["message"] != "task.ended"]  # as long as none has come through
+    assert "queue-stuck" in firing(before)
+    assert "queue-stuck" not in firing(log)
+
+
+def test_no_alert_is_left_out() -> None:
+    shown = set(re.findall(r"\"([a-z]+(?:-[a-z]+)+)\"", Path(__file__).read_text(encoding="utf-8")))
+    assert POLICIES.keys() - shown - {"errors", "misconfigured"} == set()
