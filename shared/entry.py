@@ -20,7 +20,7 @@ from firebase_functions import https_fn
 from flask import Request, Response, current_app, has_app_context, has_request_context
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from shared import container, trace
+from shared import caller, container, trace
 from shared.domain.errors import (
     BankError,
     InvalidArgument,
@@ -230,6 +230,9 @@ def json_response(body: dict[str, Any], status: int = 200) -> Response:
 def read_body(request: Request) -> bytes:
     """The raw body.
 
+    The framework reads a body to its end whatever is answered, so nothing is gained by reading less; the platform takes
+    32 MiB at most: https://cloud.google.com/functions/quotas
+
     Raises:
         PayloadTooLarge: It is longer than MAX_BODY_BYTES.
     """
@@ -358,8 +361,8 @@ def _caller(request: Request) -> str:
     if enforced and not app_token:
         raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
     uid = container.callers().verify(id_token.strip())
-    if enforced:  # after the user: nobody who is not signed in makes us fetch keys
-        container.callers().verify_app(app_token)
+    # After the user: nobody who is not signed in makes us fetch keys.
+    caller.app.set(container.callers().verify_app(app_token) if enforced else None)
     return uid
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from shared import caller
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
@@ -55,7 +56,7 @@ class FirestoreAudit:
         stored = snapshot.to_dict() or {}
         head = AuditHead.model_validate(stored) if snapshot.exists else AuditHead()
         for entry in entries:
-            chained = ChainedEntry.after(head, entry, function=self._function)
+            chained = ChainedEntry.after(head, entry, function=self._function, app=caller.app.get())
             fields = chained.model_dump() | {"expires_at": chained.at + self._retention}
             batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", fields)
             head = chained.head()

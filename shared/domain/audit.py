@@ -66,13 +66,14 @@ class ChainedEntry(AuditEntry):
 
     seq: int
     function: str
+    app: str | None = None  # which App Check vouched for, if it was asked
     previous: str
     hash: str = ""
 
     @classmethod
-    def after(cls, head: AuditHead, entry: AuditEntry, *, function: str) -> Self:
+    def after(cls, head: AuditHead, entry: AuditEntry, *, function: str, app: str | None = None) -> Self:
         """The entry that follows the head of a chain."""
-        placed = cls(**entry.model_dump(), seq=head.seq + 1, function=function, previous=head.hash)
+        placed = cls(**entry.model_dump(), seq=head.seq + 1, function=function, app=app, previous=head.hash)
         return placed.model_copy(update={"hash": placed.digest()})
 
     def digest(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import main
+from docs.errors import http_functions
 
 ROOT = Path(__file__).parents[2]
 PROBE = """
@@ -81,6 +82,17 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
     }
     assert set().union(*secrets.values()) == {"PLAID_SECRET", "AUDIT_KEYSET"}
     assert {name for name, keys in secrets.items() if "AUDIT_KEYSET" in keys} == {"monitor_connections"}
+
+
+def test_the_public_may_call_what_answers_http_and_nothing_else() -> None:
+    """Of a queue, a schedule and an event the Firebase CLI lets nobody call but who has the right to: deploy/iam.py."""
+    endpoints = manifest()
+    public = {name for name, endpoint in endpoints.items() if "httpsTrigger" in endpoint}
+    assert public == {*http_functions()}
+    for name in set(endpoints) - public:
+        kinds = {"taskQueueTrigger", "scheduleTrigger", "eventTrigger"} & set(endpoints[name])
+        assert len(kinds) == 1, name
+        assert "public" not in str(endpoints[name][kinds.pop()].get("invoker"))
 
 
 def test_triggers_queues_and_schedules_are_as_promised() -> None:

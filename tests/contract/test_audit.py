@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared import caller
 from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch
@@ -89,6 +90,20 @@ def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, use
     assert world.check(user) == (3, [])
 
 
+def test_an_entry_says_through_which_function_and_app(firestore_client: Any, user: str) -> None:
+    audit = FirestoreAudit(firestore_client, function="remove_connection", retention=RETENTION)
+    token = caller.app.set("1:1:web:1")
+    try:
+        batch = Batch(firestore_client)
+        audit.append(batch, [entry(user)])
+        batch.commit()
+    finally:
+        caller.app.reset(token)
+    ((_, written),) = audit.entries(user)
+    assert (written.function, written.app) == ("remove_connection", "1:1:web:1")
+    assert written.digest() == written.hash
+
+
 def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:
     assert world.check(user) == (0, [])
 
@@ -108,3 +123,50 @@ def test_a_signature_covers_everything_in_its_checkpoint() -> None:
     for change in ({"app_user_id": "v"}, {"seq": 2}, {"hash": "i"}, {"at": NOW + timedelta(seconds=1)}):
         assert not signer.is_signed(signed.model_copy(update=change))
     assert not signer.is_signed(signed.model_copy(update={"signature": "not base64!"}))
+
+
+def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(firestore_client: Any, user: str) -> None:
+    audit, signer = FirestoreAudit(firestore_client, function="test", retention=RETENTION), TinkSigner(new_keyset())
+    clock = FakeClock(NOW)
+    for day in range(10):
+        batch = Batch(firestore_client)
+        audit.append(batch, [entry(user).model_copy(update={"at": NOW + timedelta(days=day)})] * 50)
+        batch.commit()
+        clock.at = NOW + timedelta(days=day + 1, hours=1)
+        sign_audit(audit=audit, signer=signer, clock=clock)
+    stored = firestore_client.collection("bank_audit", user, "bank_audit_entries")
+
+    def damages() -> list[str]:
+        count, found = check_audit(user, audit=audit, signer=signer, clock=clock, retention=RETENTION)
+        assert count <= 500
+        return [str(damage) for damage in found]
+
+    def fields(seq: int) -> Any:
+        return stored.document(f"{seq:010d}").get().to_dict()
+
+    assert damages() == []
+    assert len(audit.checkpoints(user)) == 10
+    whole = fields(250), fields(300)
+
+    stored.document(f"{250:010d}").update({"details": {"a": "c"}})  # one byte
+    assert damages() == ["entry 250: was changed"]
+    stored.document(f"{250:010d}").set(whole[0])
+    assert damages() == []
+
+    stored.document(f"{250:010d}").delete()
+    assert damages() == ["entry 250: is missing"]
+
+    stored.document(f"{250:010d}").set(whole[1])
+    stored.document(f"{300:010d}").set(whole[0])
+    assert {
+        "entry 250: is in the place of another: it is entry 300",
+        "entry 300: is in the place of another: it is entry 250",
+    } <= set(damages())
+    for seq, as_written in zip((250, 300), whole, strict=True):
+        stored.document(f"{seq:010d}").set(as_written)
+    assert damages() == []
+
+    clock.at = NOW + RETENTION + timedelta(days=5, hours=2)  # what was signed in the first five days is old enough
+    for seq in range(1, 201):
+        stored.document(f"{seq:010d}").delete()
+    assert damages() == []

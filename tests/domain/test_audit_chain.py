@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -120,3 +121,40 @@ def test_a_prefix_that_is_not_old_enough_is_not() -> None:
     assert {damage.seq for damage in check(entries)} == set(range(101, 201))
     entries = {seq: entry for seq, entry in log().items() if seq > 1}
     assert check(entries, signed=[]) == [Damage(1, "is missing")]
+
+
+def damaged(seq: int, field: str) -> dict[int, ChainedEntry]:
+    """The log with one byte of one field of one entry changed, as it would come out of the store."""
+    entries = log()
+    stored = entries[seq].model_dump(mode="json")
+    text = str(stored[field])
+    at = len(text) // 2 if field != "at" else 3  # a digit, so that it can be read at all
+    stored[field] = text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :]
+    if field == "details":
+        stored[field] = {"number": f"{seq}0"}
+    entries[seq] = ChainedEntry.model_validate(stored | {"seq": int(stored["seq"])})
+    return entries
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["app_user_id", "connection_id", "details", "at", "function", "previous", "hash", "seq", "request_id", "app"],
+)
+def test_one_changed_byte_anywhere_in_any_entry_is_found_and_named(field: str) -> None:
+    for seq in random.Random(field).sample(range(101, ENTRIES + 1), 25):
+        found = check(damaged(seq, field))
+        assert seq in {damage.seq for damage in found}, (field, seq)
+        assert {damage.seq for damage in found} <= {seq, seq + 1}, (field, seq, found)
+
+
+def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() -> None:
+    rng = random.Random(500)
+    for _ in range(25):
+        one, other = rng.sample(range(101, ENTRIES + 1), 2)
+        entries = log()
+        del entries[one]
+        assert check(entries) == [Damage(one, "is missing")]
+        entries = log()
+        entries[one], entries[other] = entries[other], entries[one]
+        named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+        assert named == {one, other}

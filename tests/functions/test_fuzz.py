@@ -15,7 +15,7 @@ from tests.functions.conftest import client
 from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
 from tests.usecases.conftest import World
 
-EXAMPLES = 1000 if os.environ.get("SOAK") else 60
+EXAMPLES = 1000 if os.environ.get("SOAK") else 40
 AUTHORIZATIONS = ("Bearer alice",) * 4 + (
     "bearer alice",
     "Bearer bob",
