@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +24,7 @@ from emulators.supervisor import MEMBERSHIP, kill_members
 
 FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
 ANY_PORT = ROOT / "emulators" / "any-port.cjs"
-SERVICES = "auth,firestore,functions,tasks,hosting"
+SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"
 SIMULATOR = "simulator"
 
@@ -35,6 +35,7 @@ class Stack:
     Args:
         offset: added to every port; PORT_OFFSET if not given.
         only_simulator: leave the emulators out.
+        services: which emulators.
         say: told about long waits, a line at a time.
     """
 
@@ -43,12 +44,14 @@ class Stack:
         *,
         offset: int | None = None,
         only_simulator: bool = False,
+        services: Sequence[str] = SERVICES,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.ports = Ports.at(offset_from_environment() if offset is None else offset)
         self.plaid = Plaid.choose(self.ports, {} if only_simulator else os.environ)
         self.logs = folder("logs", str(self.ports.offset))
         self._only_simulator = only_simulator
+        self._services = services
         self._say = say
         self._id = uuid.uuid4().hex
         self._supervisor: subprocess.Popen[str] | None = None
@@ -96,7 +99,8 @@ class Stack:
             commands.append((SIMULATOR, arguments, ROOT))
         if not self._only_simulator:
             config = str(write_config(self.ports, self.plaid))
-            options = ["--config", config, "--project", PROJECT, "--only", SERVICES, "--non-interactive"]
+            only = ["--only", ",".join(self._services)]
+            options = ["--config", config, "--project", PROJECT, *only, "--non-interactive"]
             # firebase-tools writes its debug logs into the working folder.
             commands.append(
                 (EMULATORS, ["node", "--require", str(ANY_PORT), str(FIREBASE), "emulators:start", *options], self.logs)
@@ -156,7 +160,7 @@ class Stack:
             waiting[SIMULATOR] = lambda client: client.get(self.ports.url("plaid")).status_code > 0
         if not self._only_simulator:
             url = self.ports.url
-            waiting |= {
+            emulators: dict[str, Callable[[httpx.Client], bool]] = {
                 "auth": lambda client: client.get(url("auth")).is_success,
                 "firestore": lambda client: client.get(url("firestore")).is_success,
                 "tasks": lambda client: client.get(f"{url('tasks')}/queueStats").status_code > 0,
@@ -164,6 +168,7 @@ class Stack:
                 # The way from Hosting into a Python worker, which answers in the contract's form.
                 "hosting": lambda client: client.get(f"{url('hosting')}/api/").status_code == httpx.codes.NOT_FOUND,
             }
+            waiting |= {name: answers for name, answers in emulators.items() if name in self._services}
         started = time.monotonic()
         told = started
         with httpx.Client(trust_env=False, timeout=30.0) as client:

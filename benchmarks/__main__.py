@@ -1,0 +1,74 @@
+"""`make bench`: everything in the table, or some rows of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks import syncing
+from benchmarks.ground import Ground, ground
+from benchmarks.table import BY_ROW, Result, keep, show
+from emulators.lifecycle import run
+
+ROUNDS = 5
+Measure = Callable[..., list[Result]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are measured together, on the same emulators."""
+
+    rows: tuple[str, ...]
+    measure: Measure
+
+
+GROUPS = (
+    Group(("sync_vs_naive", "sync_vs_batch", "sync_vs_floor"), syncing.speed),
+    Group(("memory_growth",), syncing.memory),
+    Group(
+        (
+            "writes_per_row",
+            "idle_plaid_calls",
+            "idle_reads",
+            "idle_commits",
+            "idle_writes",
+            "unchanged_rewrites",
+        ),
+        syncing.costs,
+    ),
+)
+
+
+def wanted(rows: Sequence[str]) -> list[Group]:
+    """The groups that measure these rows; all if none is named."""
+    if unknown := set(rows) - BY_ROW.keys():
+        sys.exit(f"no such row: {', '.join(sorted(unknown))}. There are: {', '.join(BY_ROW)}")
+    return [group for group in GROUPS if not rows or set(rows) & set(group.rows)]
+
+
+def main() -> int:
+    """Measures, prints the table, keeps it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", default="", help="some rows only, separated by commas")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each contestant ({ROUNDS})")
+    parser.add_argument("--quick", action="store_true", help="small amounts; what it says is not kept")
+    given = parser.parse_args()
+    groups = wanted([row for row in given.rows.split(",") if row])
+    began = time.monotonic()
+    results: list[Result] = []
+    with ground("auth", "firestore") as on:
+        for group in groups:
+            print(f"{time.monotonic() - began:5.0f} s  {', '.join(group.rows)}", flush=True)
+            results += group.measure(on, rounds=given.rounds, quick=given.quick)
+    met = show(results)
+    if not given.quick:
+        keep(results)
+    print(f"\n{'all goals met' if met else 'goals not met: see above'}, after {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main, when_stopped=130)

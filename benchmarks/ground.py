@@ -1,0 +1,83 @@
+"""What is measured on: the emulators and the Plaid simulator, without latency, and emptied before each turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from emulators.environment import UNWANTED, operator_environment
+from emulators.ports import PROJECT
+from emulators.stack import Stack
+
+Json = dict[str, Any]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item at the simulated Plaid whose whole history is there."""
+
+    item_id: str
+    public_token: str
+    access_token: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The running stack as the benchmarks use it."""
+
+    stack: Stack
+    http: httpx.Client
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a process of the backend gets, with its log shut: a terminal is no part of production."""
+        given = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+        # No webhooks: what they set going would be measured with the rest.
+        ours = operator_environment(self.stack.ports, self.stack.plaid) | {"WEBHOOK_URL": "", "BANK_LOG_LEVEL": "ERROR"}
+        return given | ours | more
+
+    def empty(self) -> None:
+        """Forgets all documents."""
+        url = f"{self.stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
+        self.http.delete(url, timeout=PATIENCE).raise_for_status()
+
+    def item(self, rows: int, *, exchanged: bool = False, seed: int = 1) -> Item:
+        """A new item with a generated history."""
+        login = {"username": "user_generated", "password": json.dumps({"transactions": rows, "seed": seed})}
+        made = self.plaid("POST", "items", **login, exchange=exchanged)
+        until = time.monotonic() + PATIENCE
+        while self.plaid("GET", f"items/{made['item_id']}")["readiness"] != "HISTORICAL_UPDATE_COMPLETE":
+            if time.monotonic() > until:
+                raise TimeoutError("the simulated history did not come in")
+            time.sleep(0.02)
+        return Item(made["item_id"], made["public_token"], made["access_token"], rows)
+
+    def calls(self, item_id: str) -> int:
+        """How often Plaid was called about an item."""
+        return sum(self.plaid("GET", f"items/{item_id}")["calls"].values())
+
+    def plaid(self, method: str, path: str, **body: Any) -> Json:
+        """The simulator's control API."""
+        url = f"{self.stack.plaid.base_url}/_sim/{path}"
+        answer = self.http.request(method, url, json=body if method == "POST" else None)
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
+
+
+@contextmanager
+def ground(*services: str) -> Iterator[Ground]:
+    """The stack with some of the emulators, or all."""
+    with Stack(services=services, say=print) if services else Stack(say=print) as stack:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+            on = Ground(stack, http)
+            on.plaid("POST", "settings", initial_after=0, history_after=0)
+            yield on

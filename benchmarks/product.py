@@ -1,0 +1,134 @@
+"""The backend, in a process of its own: what the functions do, asked for by the benchmarks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.meter import Metered, metered
+from benchmarks.process import Json, Timed, peak_memory, serve
+from shared import container
+from shared.domain.progress import SyncStatus
+from shared.domain.removal import Removal, RemovalReason
+from shared.usecases.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.sync_transactions import SyncTransactions
+
+USER = "benchmark"
+_meters: list[Metered] = []
+
+
+def meter() -> Metered:
+    """The meter on this process's Firestore, put there on first use: runs that are timed have none."""
+    if not _meters:
+        _meters.append(metered(container.firestore_client()))
+    return _meters[0]
+
+
+def connect(public_token: str) -> Json:
+    """A connection, as `exchange_public_token` makes it."""
+    exchange = Exchange(
+        app_user_id=USER,
+        bank=container.bank(),
+        vault=container.vault(),
+        connections=container.connections(),
+        intents=container.intents(),
+        institutions=container.institutions(),
+        clock=container.clock(),
+        sleep=_no_sleep,
+    )
+    return exchange(LinkedItem(public_token=public_token, allow_duplicate=True)).answer
+
+
+def sync(connection_id: str, *, counted: bool = False) -> Json:
+    """One run, as `synctransactions` makes it."""
+    spent = meter().spent if counted else None
+    before = spent.copy() if spent else None
+    run = SyncTransactions(
+        connections=container.connections(),
+        credentials=container.credentials(),
+        syncs=container.syncs(),
+        bank=container.bank(),
+        vault=container.vault(),
+        queue=container.sync_queue(),
+        tasks=container.tasks(),
+        recorder=container.recorder(),
+        clock=container.clock(),
+        sleep=_no_sleep,
+    )
+    with Timed() as took:
+        run(connection_id, delivery=f"benchmark#{uuid.uuid4().hex}")
+    counts = asdict(spent.since(before)) if spent and before else {}  # the look below is not the run's
+    loaded = container.syncs().load(connection_id)
+    if loaded is None or loaded.state.status is not SyncStatus.COMPLETED:
+        raise AssertionError(f"the sync ended {loaded and loaded.state.status}: {loaded and loaded.state.error}")
+    state = loaded.state
+    return {
+        "seconds": took.seconds,
+        "cpu": took.cpu,
+        "memory": peak_memory(),
+        "added": state.added,
+        "modified": state.modified,
+        **counts,
+    }
+
+
+def ask(connection_id: str) -> Json:
+    """Makes a sync wanted, as a webhook does."""
+    loaded = container.syncs().load(connection_id)
+    assert loaded is not None  # noqa: S101
+    container.syncs().save(loaded.state.request(now=container.clock().now()), expected=loaded.version)
+    return {}
+
+
+def purge(connection_id: str) -> Json:
+    """All documents of a connection, as `removeitem` deletes them."""
+    now = datetime.now(UTC)
+    removal = Removal(
+        connection_id=connection_id,
+        app_user_id=USER,
+        item_id="",
+        reason=RemovalReason.USER,
+        created_at=now,
+        due_at=now,
+    )
+    with Timed() as took:
+        container.remains().purge(removal)
+    return {"seconds": took.seconds, "cpu": took.cpu}
+
+
+def sweep() -> Json:
+    """One tick of `schedule_syncs`, with a queue that only counts."""
+    from shared.usecases.schedule_syncs import schedule_syncs
+
+    spent = meter().spent
+    before = spent.copy()
+    queue = CountingQueue()
+    with Timed() as took:
+        enqueued = schedule_syncs(syncs=container.syncs(), queue=queue, clock=container.clock())
+    return {"seconds": took.seconds, "memory": peak_memory(), "enqueued": enqueued, **asdict(spent.since(before))}
+
+
+class CountingQueue:
+    """The port `SyncQueue`: what is measured is the reading."""
+
+    def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
+        """Nothing."""
+
+
+def _no_sleep(_seconds: float) -> None:
+    """The simulator has no limits that a pace would have to keep."""
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    "connect": connect,
+    "sync": sync,
+    "ask": ask,
+    "purge": purge,
+    "sweep": sweep,
+}
+
+if __name__ == "__main__":
+    serve(ACTIONS)

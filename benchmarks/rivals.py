@@ -1,0 +1,174 @@
+"""What the backend is measured against: the same work as people write it, and as little of it as there can be.
+
+`naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show it.
+`prepare`, `floor`: no logic at all. The pages are fetched as bytes and thrown away, and the very commits that the
+backend made for them are sent again as they are, without their preconditions: one page, then its rows, in one thread.
+`delete_floor`: the documents of a connection, whose names are known, in commits of ready-made deletes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import plaid
+import urllib3
+from google.cloud import firestore
+from google.cloud.firestore_v1.types import CommitRequest
+from plaid.api import plaid_api
+from plaid.model.transactions_sync_request import TransactionsSyncRequest
+
+from benchmarks import product
+from benchmarks.process import Json, Timed, serve
+from shared import container
+from shared.settings import settings
+
+COUNT = 500
+DELETES = 400  # as many as the backend's
+ROWS_OF_A_COMMIT = 100  # commits with fewer writes are the state's, not rows'
+HEADERS = {"Content-Type": "application/json"}
+
+_prepared: list[tuple[bytes | None, Any]] = []  # a page's request, if this is its first commit, and the commit
+
+
+def typed_pages(access_token: str) -> Iterator[list[Any]]:
+    """Every page of a history, as plaid-python gives it."""
+    given = settings()
+    key = {"clientId": given.plaid_client_id, "secret": given.plaid_secret.get_secret_value()}
+    configuration = plaid.Configuration(host=given.plaid_base_url, api_key=key)
+    api = plaid_api.PlaidApi(plaid.ApiClient(configuration))
+    cursor, more = "", True
+    while more:
+        answer = api.transactions_sync(TransactionsSyncRequest(access_token=access_token, cursor=cursor, count=COUNT))
+        yield answer["added"]
+        cursor, more = answer["next_cursor"], answer["has_more"]
+
+
+def storable(value: Any) -> Any:
+    """Firestore knows times, but no days."""
+    if isinstance(value, dict):
+        return {name: storable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [storable(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
+
+
+def naive(access_token: str) -> Json:
+    """One `set` a transaction."""
+    client = firestore.Client(project=settings().project)
+    rows = client.collection("bank_connections", "naive", "bank_transactions")
+    count = 0
+    with Timed() as took:
+        for page in typed_pages(access_token):
+            for transaction in page:
+                rows.document(transaction["transaction_id"]).set(storable(transaction.to_dict()))
+                count += 1
+    return {"seconds": took.seconds, "cpu": took.cpu, "rows": count}
+
+
+def batch(access_token: str) -> Json:
+    """One WriteBatch a page."""
+    client = firestore.Client(project=settings().project)
+    rows = client.collection("bank_connections", "batch", "bank_transactions")
+    count = 0
+    with Timed() as took:
+        for page in typed_pages(access_token):
+            writes = client.batch()
+            for transaction in page:
+                writes.set(rows.document(transaction["transaction_id"]), storable(transaction.to_dict()))
+                count += 1
+            writes.commit()
+    return {"seconds": took.seconds, "cpu": took.cpu, "rows": count}
+
+
+class Recorder:
+    """The library's `_firestore_api`, which keeps a copy of what is committed."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self.requests: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def commit(self, *args: Any, **kwargs: Any) -> Any:
+        request = CommitRequest.pb()()
+        request.CopyFrom(CommitRequest.pb(kwargs["request"]))
+        self.requests.append(request)
+        return self._api.commit(*args, **kwargs)
+
+
+def prepare(public_token: str) -> Json:
+    """Lets the backend sync once, and keeps what it asked for and what it wrote."""
+    client, bank = container.firestore_client(), container.bank()
+    recorder = Recorder(client._firestore_api)  # noqa: SLF001
+    client._firestore_api_internal = recorder  # noqa: SLF001
+    bodies: list[dict[str, Any]] = []
+    changes = bank.changes
+
+    def remembered(access_token: Any, *, cursor: str | None) -> Any:
+        bodies.append({"access_token": access_token.reveal(), "count": COUNT} | ({"cursor": cursor} if cursor else {}))
+        return changes(access_token, cursor=cursor)
+
+    bank.changes = remembered  # type: ignore[method-assign]
+    try:
+        connection_id = product.connect(public_token)["connection_id"]
+        product.sync(connection_id)
+    finally:
+        client._firestore_api_internal = recorder._api  # noqa: SLF001
+        bank.changes = changes  # type: ignore[method-assign]
+    commits = [request for request in recorder.requests if len(request.writes) >= ROWS_OF_A_COMMIT]
+    for request in commits:
+        for write in request.writes:
+            if write.current_document.HasField("update_time"):
+                write.ClearField("current_document")
+    asked = [json.dumps(body).encode() for body in bodies]
+    rows = max(len(asked), len(commits))
+    # A page and a commit are one step of the floor; where there are more of one kind, they come alone.
+    _prepared[:] = [
+        (asked[i] if i < len(asked) else None, commits[i] if i < len(commits) else None) for i in range(rows)
+    ]
+    return {"pages": len(asked), "commits": len(commits), "writes": sum(len(one.writes) for one in commits)}
+
+
+def floor() -> Json:
+    """The same pages, the same commits."""
+    given, client = settings(), container.firestore_client()
+    key = {"PLAID-CLIENT-ID": given.plaid_client_id, "PLAID-SECRET": given.plaid_secret.get_secret_value()}
+    pool = urllib3.PoolManager()
+    url = f"{given.plaid_base_url}/transactions/sync"
+    size = 0
+    with Timed() as took:
+        for asked, request in _prepared:
+            if asked is not None:
+                size += len(pool.request("POST", url, body=asked, headers=HEADERS | key, retries=False).data)
+            if request is not None:
+                _commit(client, request)
+    if size < 1000 * len(_prepared):
+        raise AssertionError("the pages of the floor are no pages")
+    return {"seconds": took.seconds, "cpu": took.cpu, "bytes": size}
+
+
+def delete_floor(names: list[str]) -> Json:
+    """Deletes documents by name."""
+    client = container.firestore_client()
+    requests = []
+    for start in range(0, len(names), DELETES):
+        request = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001
+        for name in names[start : start + DELETES]:
+            request.writes.add().delete = name
+        requests.append(request)
+    with Timed() as took:
+        for request in requests:
+            _commit(client, request)
+    return {"seconds": took.seconds, "cpu": took.cpu}
+
+
+def _commit(client: firestore.Client, request: Any) -> None:
+    client._firestore_api.commit(request=CommitRequest.wrap(request), metadata=client._rpc_metadata, timeout=60.0)  # noqa: SLF001
+
+
+if __name__ == "__main__":
+    serve({"naive": naive, "batch": batch, "prepare": prepare, "floor": floor, "delete_floor": delete_floor})
