@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import syncing
+from benchmarks import cold, syncing, warm
 from benchmarks.ground import Ground, ground
 from benchmarks.table import BY_ROW, Result, keep, show
 from emulators.lifecycle import run
@@ -39,6 +39,8 @@ GROUPS = (
         ),
         syncing.costs,
     ),
+    Group(("cold_import_worst", "cold_memory_worst"), cold.starts),
+    Group(("link_token_p50", "exchange_p50"), warm.latencies),
 )
 
 

@@ -31,11 +31,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured for a row. `detail` says it in absolute terms, which mean little elsewhere."""
+    """What was measured for a row.
+
+    `detail` says it in absolute terms, which mean little elsewhere. `flaw` is why it is not good though its value is.
+    """
 
     row: str
     value: float
     detail: str
+    flaw: str | None = None
 
 
 GOALS = (
@@ -73,10 +77,12 @@ def show(results: Sequence[Result]) -> bool:
     print(f"\n{'row':<20} {'value':>8} {'goal':>9}      what, and how it came about")
     for result in results:
         goal = BY_ROW[result.row]
-        good = goal.is_met(result.value)
+        good = goal.is_met(result.value) and result.flaw is None
         met = met and good
         print(f"{goal.row:<20} {result.value:>8.3g} {goal!s:>9}  {'ok' if good else 'NO'}  {goal.what}")
         print(f"{'':<45}{result.detail}")
+        if result.flaw is not None:
+            print(f"{'':<45}{result.flaw}")
     return met
 
 

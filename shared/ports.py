@@ -1,6 +1,6 @@
 """What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -322,7 +322,8 @@ class Loaded:
 class Writes:
     """What a commit of a run writes besides state and progress.
 
-    Rows in `marked` bear the run's number afterwards, all other upserts bear none. A row's `user` map is never
+    Rows in `marked` bear the run's number afterwards, all other upserts bear none. Those in `new` are probably not
+    there yet, which makes writing them cheaper; if one is, nothing else differs. A row's `user` map is never
     touched, except by `removals`. `connection` holds fields of the connection document. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
@@ -330,6 +331,7 @@ class Writes:
 
     upserts: tuple[Transaction, ...] = ()
     marked: frozenset[str] = frozenset()
+    new: frozenset[str] = frozenset()
     removals: tuple["RowRemoval", ...] = ()
     accounts: tuple[Account, ...] = ()
     gone_accounts: tuple[str, ...] = ()
@@ -396,8 +398,8 @@ class Syncs(Protocol):
     ) -> tuple[RowRemoval, ...]:
         """The rows of these that are in the store, ready to be removed."""
 
-    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
-        """Ids of rows that are in the store just so, without a mark."""
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
+        """Ids of rows that are in the store just so, and bear no mark of these runs."""
 
     def handover(self, connection_id: str) -> Handover | None:
         """What the run before left to its continuation."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -698,13 +698,14 @@ class FakeStore:
             if i in rows
         )
 
-    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         stored = self.rows[connection_id]
         self.reads += len(rows)
+        clean = {i: fields for i, fields in stored.items() if fields.get("run") not in dirty}
         return {
             r["transaction_id"]
             for r in rows
-            if {k: v for k, v in stored.get(r["transaction_id"], {}).items() if k != "user"} == r
+            if {k: v for k, v in clean.get(r["transaction_id"], {}).items() if k not in ("user", "run")} == r
         }
 
     def handover(self, connection_id: str) -> Handover | None:

@@ -14,7 +14,7 @@ from google.cloud.firestore_v1.types import write as write_types
 
 from shared.adapters.firestore_errors import OUTAGES, unavailable
 from shared.adapters.firestore_values import encode_fields
-from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict
 from shared.log import log
 from shared.ports import Version
 
@@ -89,6 +89,7 @@ class Batch:
 
         Raises:
             Conflict: A precondition does not hold; nothing was written by this call.
+            AlreadyThere: The same, of a document that must not exist yet.
             CommitTooLarge: Nothing was written.
             Unavailable: Firestore did not answer; whether anything was written is unknown.
         """
@@ -102,7 +103,10 @@ class Batch:
                 retry=RETRY,
                 timeout=COMMIT_TIMEOUT_SECONDS,
             )
-        except (exceptions.FailedPrecondition, exceptions.AlreadyExists, exceptions.NotFound, exceptions.Aborted):
+        except exceptions.AlreadyExists:
+            log.info("commit.refused", writes=self._kinds())
+            raise AlreadyThere from None
+        except (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted):
             log.info("commit.refused", writes=self._kinds())
             raise Conflict from None
         except exceptions.InvalidArgument as error:

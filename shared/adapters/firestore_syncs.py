@@ -5,7 +5,7 @@ bank_sync_progress/{connection_id}    its projection for clients
 bank_sync_runs/{connection_id}-{run}  the runs that have ended, for operators
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_tombstones import put_removal
 from shared.domain.account import Account
+from shared.domain.errors import AlreadyThere
 from shared.domain.notification import Notification
 from shared.domain.progress import RunRecord
 from shared.domain.sync_state import SyncState
@@ -61,15 +62,28 @@ class FirestoreSyncs:
         return _loaded(snapshot) if snapshot.exists else None
 
     def save(self, state: SyncState, *, expected: Version, writes: Writes = Writes()) -> Version:  # noqa: B008 (frozen)
-        """One commit."""
+        """One commit; one more if a row is there that was taken for new."""
+        try:
+            return self._save(state, expected, writes, new=writes.new)
+        except AlreadyThere:
+            if not writes.new:
+                raise
+            return self._save(state, expected, writes, new=frozenset())
+
+    def _save(self, state: SyncState, expected: Version, writes: Writes, *, new: frozenset[str]) -> Version:
         batch = Batch(self._client)
         batch.replace(f"{STATES}/{state.connection_id}", state.model_dump(), expected=expected)
         batch.replace(f"{PROGRESS}/{state.connection_id}", state.progress().model_dump())
         root = f"{CONNECTIONS}/{state.connection_id}"
         owner = {"connection_id": state.connection_id, "app_user_id": state.app_user_id}
         for row in writes.upserts:
-            mark = {MARK: state.run} if row["transaction_id"] in writes.marked else {}
-            batch.merge(f"{root}/{TRANSACTIONS}/{row['transaction_id']}", {**row, **owner, **mark}, _ROW_MASK)
+            transaction_id = row["transaction_id"]
+            path, mark = f"{root}/{TRANSACTIONS}/{transaction_id}", {MARK: state.run}
+            fields = {**row, **owner, **(mark if transaction_id in writes.marked else {})}
+            if transaction_id in new:  # a fifth fewer bytes than with the mask, which spares what the user wrote
+                batch.create(path, fields)
+            else:
+                batch.merge(path, fields, _ROW_MASK)
         for gone in writes.removals:
             if gone.notes is not None and gone.successor is not None:
                 batch.merge(f"{root}/{TRANSACTIONS}/{gone.successor}", {"user": gone.notes}, _NOTES_MASK)
@@ -146,10 +160,11 @@ class FirestoreSyncs:
             for i, (fields, version) in going.items()
         )
 
-    def unchanged(self, connection_id: str, rows: Sequence[Transaction]) -> set[str]:
+    def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         """One read a row."""
         stored = self._get(connection_id, [row["transaction_id"] for row in rows], [*Transaction.__annotations__, MARK])
-        return {row["transaction_id"] for row in rows if stored.get(row["transaction_id"], ({}, 0))[0] == row}
+        clean = {i: fields for i, (fields, _) in stored.items() if fields.pop(MARK, None) not in dirty}
+        return {row["transaction_id"] for row in rows if clean.get(row["transaction_id"]) == row}
 
     def handover(self, connection_id: str) -> Handover | None:
         """One read."""

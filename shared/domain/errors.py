@@ -218,5 +218,9 @@ class Conflict(Exception):
     """Somebody else wrote first: read again and decide again."""
 
 
+class AlreadyThere(Conflict):
+    """What was to be made is there."""
+
+
 class CommitTooLarge(Exception):
     """More than the store takes in one commit: write it in parts."""

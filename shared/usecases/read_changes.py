@@ -121,7 +121,8 @@ class ChangeReader:
                     return Reading.HANDED_OVER
                 if not in_time:
                     ahead.fetch(cursor)
-                if len(self._changes) > MAX_ATOMIC_ROWS or self._changes.size > MAX_ATOMIC_BYTES:
+                too_many = len(self._changes) > MAX_ATOMIC_ROWS or self._changes.size > MAX_ATOMIC_BYTES
+                if too_many or self.run.state.streaming:  # what has begun to appear goes on so, page by page
                     self._stream()
         self._finish(page, cursor)
         return Reading.COMPLETED
@@ -189,7 +190,8 @@ class ChangeReader:
         """The rows read so far, without those that are in the store just so: Plaid sends many of them as modified."""
         rows = tuple(self._changes.upserts.values())
         ask = rows if self._delivered is not None else [r for r in rows if r["transaction_id"] not in self._changes.new]
-        same = self.syncs.unchanged(self.run.state.connection_id, ask) if ask else set()
+        state = self.run.state
+        same = self.syncs.unchanged(state.connection_id, ask, dirty=state.dirty_runs) if ask else set()
         self._repaired += len(rows) - len(same)
         return tuple(row for row in rows if row["transaction_id"] not in same)
 
@@ -217,8 +219,13 @@ class ChangeReader:
             self._write(some[len(some) // 2 :], writes)
 
     def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
-        marked = frozenset(row["transaction_id"] for row in rows) & self._streamed
-        return Writes(upserts=tuple(rows), marked=marked)
+        ids = frozenset(row["transaction_id"] for row in rows)
+        return Writes(upserts=tuple(rows), marked=ids & self._streamed, new=self._new(ids))
+
+    def _new(self, ids: frozenset[str]) -> frozenset[str]:
+        """Those that are probably not in the store: added now, and by no run that broke off."""
+        state = self.run.state
+        return frozenset() if state.dirty_runs or state.rebuilding else ids & self._changes.new
 
     def _removal_writes(self, ids: Sequence[str]) -> Writes:
         """Removals; what a user wrote goes to the row's successor, or where the user finds it."""
@@ -264,6 +271,7 @@ class ChangeReader:
             told = self._news(done=complete)
             return Writes(
                 upserts=tuple(rows),
+                new=self._new(frozenset(row["transaction_id"] for row in rows)),
                 removals=going.removals,
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,

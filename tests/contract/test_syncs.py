@@ -335,7 +335,26 @@ def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
     ports.syncs.save(state, expected=before.version, writes=Writes(upserts=rows, marked=frozenset({"t3"})))
     ports.write_user(name, "t1", {"note": "mine"})
     asked = [full, row("t2", name="changed"), row("t3"), row("t4")]
-    assert ports.syncs.unchanged(name, asked) == {"t1"}, "changed, suspect and missing rows are to be written"
+    dirty = [state.run]
+    assert ports.syncs.unchanged(name, asked, dirty=dirty) == {"t1"}, "changed, suspect and missing ones are written"
+    assert ports.syncs.unchanged(name, asked, dirty=[]) == {"t1", "t3"}, "the mark of a run that ended well is none"
+
+
+def test_a_row_that_was_taken_for_new_keeps_what_its_user_wrote(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    writes = Writes(upserts=(row("t1"),), marked=frozenset({"t1"}), new=frozenset({"t1"}))
+    version = ports.syncs.save(state, expected=before.version, writes=writes)
+    ports.write_user(name, "t1", {"note": "mine"})
+    rows = (row("t1", name="changed"), row("t2"))
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    again = Writes(upserts=rows, new=frozenset({"t1", "t2"}))
+    ports.syncs.save(state, expected=version, writes=again)
+    stored = ports.row(name, "t1") or {}
+    assert (stored["name"], stored["user"], stored.get("run")) == ("changed", {"note": "mine"}, None)
+    assert ports.syncs.transaction_ids(name) == {"t1", "t2"}
+    with pytest.raises(Conflict):
+        ports.syncs.save(state, expected=version, writes=again)
 
 
 def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:

@@ -392,6 +392,34 @@ def test_what_a_user_wrote_on_a_row_that_vanishes_is_sent_to_them(world: World) 
     assert "claim back" in told.body
 
 
+@pytest.mark.usefixtures("streaming")
+def test_streamed_rows_that_come_as_modified_and_did_not_change_are_not_written(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(9)))
+    world.settle()
+    item.modify(*(row(f"t{n}") for n in range(9)))
+    world.store.commits.clear()
+    again(world)
+    assert [w.upserts for _, w in world.store.commits if w.upserts] == []
+    assert world.store.reads == 9
+
+
+@pytest.mark.usefixtures("streaming")
+def test_what_was_streamed_by_a_run_that_broke_off_is_not_taken_for_new(world: World) -> None:
+    item = world.connected("1", *(row(f"t{n}") for n in range(8)))
+
+    def change(at: int) -> None:
+        if at == 6:
+            world.bank.mutate_at_page = None
+            item.epoch += 1
+
+    world.bank.mutate_at_page = change
+    world.settle()
+    wrote = [(s.run, w) for s, w in world.store.commits if w.upserts]
+    taken_for_new = {run: w.new == {r["transaction_id"] for r in w.upserts} for run, w in wrote}
+    assert taken_for_new == {1: True, 2: False}
+    assert world.equals_truth()
+
+
 def test_modified_rows_that_did_not_change_are_read_once_and_not_written(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(5)))
     world.settle()

@@ -1,0 +1,33 @@
+"""What the warm functions are measured against: who calls is verified just as ours are, and one document is read."""
+
+import functools
+import json
+
+import firebase_admin
+from firebase_admin import auth
+from firebase_functions import https_fn
+from google.cloud import firestore
+
+
+@functools.cache
+def app() -> firebase_admin.App:
+    """The one connection to Firebase Auth."""
+    return firebase_admin.initialize_app()
+
+
+@functools.cache
+def client() -> firestore.Client:
+    """The one connection to Firestore."""
+    return firestore.Client()
+
+
+@https_fn.on_request()
+def verify_and_read(request: https_fn.Request) -> https_fn.Response:
+    """The caller's own document; 401 without a good token."""
+    try:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        uid = auth.verify_id_token(token, app=app(), check_revoked=True)["uid"]
+    except (auth.InvalidIdTokenError, ValueError):
+        return https_fn.Response("sign in", status=401)
+    found = client().document("users", uid).get().to_dict()
+    return https_fn.Response(json.dumps({"uid": uid, "found": found is not None}), content_type="application/json")

@@ -1,0 +1,96 @@
+"""The rows about cold starts: what a new instance of each function loads before it can answer its first request.
+
+Importing a function's module is only half of it: clients are loaded on first use. So what the first request would load
+is loaded, too: everything that the function asks the container for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import main
+from benchmarks.ground import Ground
+from benchmarks.table import Result, median
+from emulators.setup import ROOT
+
+# The interpreter's own start is in both; what is measured is the process's CPU time, which neighbours do not change.
+SDK_ALONE = "from firebase_functions import https_fn\nfrom google.cloud import firestore"
+FUNCTION = """
+import main
+getattr(main, {name!r})
+imported = time.process_time()
+from shared import container
+for factory in {factories!r}:
+    getattr(container, factory)()
+"""
+MEASURED = """
+import json, sys, time
+{code}
+memory = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmHWM:"))
+print(json.dumps([time.process_time(), globals().get("imported"), memory, len(sys.modules)]))
+"""
+
+
+def factories(function: str) -> list[str]:
+    """What a function asks the container for, and its guard."""
+    source = (ROOT / "functions" / f"{function}.py").read_text(encoding="utf-8")
+    found = dict.fromkeys(re.findall(r"container\.(\w+)\(", source))
+    if "@http_function" in source:
+        found |= dict.fromkeys(["callers"])
+    if "limited(" in source:
+        found |= dict.fromkeys(["limits", "clock"])
+    return [name for name in found if name != "settings"]
+
+
+def start(code: str, on: Ground) -> tuple[float, float, float, int]:
+    """Runs code in a new process: CPU seconds in all and to import, MB, modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED.format(code=code)],
+        cwd=ROOT,
+        env=on.environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"a cold start failed: {(done.stderr.strip() or 'no output').splitlines()[-1]}")
+    seconds, imported, memory, modules = json.loads(done.stdout.splitlines()[-1])
+    return seconds, imported or seconds, memory / 1024, modules
+
+
+def starts(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
+    """Each function beside the SDK with Firestore; the worst of the functions counts."""
+    names = main.FUNCTIONS[:3] if quick else main.FUNCTIONS
+    seconds: dict[str, list[float]] = defaultdict(list)
+    importing: dict[str, list[float]] = defaultdict(list)
+    megabytes: dict[str, list[float]] = defaultdict(list)
+    times: list[float] = []
+    sizes: list[float] = []
+    modules: dict[str, int] = {}
+    for number in range(rounds):
+        for name in names:
+            # The baseline before each: both see the same moment of the machine.
+            base, _, base_size, alone = start(SDK_ALONE, on)
+            took, imported, size, modules[name] = start(FUNCTION.format(name=name, factories=factories(name)), on)
+            seconds[name].append(took / base)
+            importing[name].append(imported / base)
+            megabytes[name].append(size / base_size)
+            times.append(base)
+            sizes.append(base_size)
+        print(f"  round {number + 1}: {max(median(each) for each in seconds.values()):.2f}", flush=True)
+    slowest = max(names, key=lambda name: median(seconds[name]))
+    largest = max(names, key=lambda name: median(megabytes[name]))
+    return [
+        Result(
+            "cold_import_worst",
+            median(seconds[slowest]),
+            f"{slowest}: {modules[slowest]} modules, {alone} alone in {median(times):.2f} s of CPU; "
+            f"its module without the clients {median(importing[slowest]):.2f} x",
+        ),
+        Result("cold_memory_worst", median(megabytes[largest]), f"{largest}; {median(sizes):.0f} MB alone"),
+    ]
