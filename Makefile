@@ -47,8 +47,8 @@ check: setup-web ## lint, format, strict types, architecture rules
 soak: setup-tests ## the long campaigns in full
 	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/usecases/test_any_history.py --timeout 7200
 
-bench: ## (not built yet) the benchmarks
-	@echo "make bench: the benchmarks are not built yet." >&2; exit 1
+bench: setup ## what it costs beside what people would write instead; BENCH="--quick", "--rows a,b"
+	@$(PYTHON) -m benchmarks $(BENCH)
 
 deploy: setup-web ## to a real project: make deploy PROJECT=<id>; with DRY_RUN=1 it shows everything and calls nothing
 	@$(PYTHON) -m deploy up --project "$(PROJECT)"

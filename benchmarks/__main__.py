@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import cold, syncing, warm
-from benchmarks.ground import Ground, ground
+from benchmarks import cold, sweeping, syncing, warm
+from benchmarks.ground import ground
 from benchmarks.table import BY_ROW, Result, keep, show
 from emulators.lifecycle import run
 
@@ -41,6 +41,8 @@ GROUPS = (
     ),
     Group(("cold_import_worst", "cold_memory_worst"), cold.starts),
     Group(("link_token_p50", "exchange_p50"), warm.latencies),
+    Group(("sweep_reads",), sweeping.sweep),
+    Group(("purge_vs_floor",), sweeping.purge),
 )
 
 

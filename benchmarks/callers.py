@@ -1,4 +1,4 @@
-"""Clients, in a process of their own: each keeps its connection, and sends its next request when the last is answered."""
+"""Clients, in a process of their own: each keeps its connection, and asks again when it is answered."""
 
 from __future__ import annotations
 

@@ -122,7 +122,8 @@ def prepare(public_token: str) -> Json:
     commits = [request for request in recorder.requests if len(request.writes) >= ROWS_OF_A_COMMIT]
     for request in commits:
         for write in request.writes:
-            if write.current_document.HasField("update_time"):
+            # The store is emptied in between: what is new stays new, what was there is not.
+            if write.current_document.HasField("update_time") or write.current_document.exists:
                 write.ClearField("current_document")
     asked = [json.dumps(body).encode() for body in bodies]
     rows = max(len(asked), len(commits))

@@ -79,10 +79,14 @@ def costs(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG
     if first["added"] != rows or touch["modified"] != touched:
         raise AssertionError(f"not what was to be measured: {first}, {touch}")
     return [
-        Result("writes_per_row", first["writes"] / rows, f"{first['writes']:,} : {rows:,} in {first['commits']} commits"),
+        Result(
+            "writes_per_row", first["writes"] / rows, f"{first['writes']:,} : {rows:,} in {first['commits']} commits"
+        ),
         Result("idle_plaid_calls", calls, "/transactions/sync"),
         Result("idle_reads", idle["reads"], "the state, the access token"),
         Result("idle_commits", idle["commits"], "the claim, the end"),
         Result("idle_writes", idle["writes"], "state and progress twice, the connection"),
-        Result("unchanged_rewrites", touch["rows"], f"of {touched}, checked with {touch['reads'] - idle['reads']} reads"),
+        Result(
+            "unchanged_rewrites", touch["rows"], f"of {touched}, checked with {touch['reads'] - idle['reads']} reads"
+        ),
     ]

@@ -323,7 +323,8 @@ class Writes:
     """What a commit of a run writes besides state and progress.
 
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. Those in `new` are probably not
-    there yet, which makes writing them cheaper; if one is, nothing else differs. A row's `user` map is never
+    there yet, which makes writing them cheaper; if one is, nothing else differs. `ready` holds rows by id as `ready`
+    made them. A row's `user` map is never
     touched, except by `removals`. `connection` holds fields of the connection document. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
@@ -332,6 +333,7 @@ class Writes:
     upserts: tuple[Transaction, ...] = ()
     marked: frozenset[str] = frozenset()
     new: frozenset[str] = frozenset()
+    ready: Mapping[str, Any] = field(default_factory=dict)
     removals: tuple["RowRemoval", ...] = ()
     accounts: tuple[Account, ...] = ()
     gone_accounts: tuple[str, ...] = ()
@@ -397,6 +399,9 @@ class Syncs(Protocol):
         self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
     ) -> tuple[RowRemoval, ...]:
         """The rows of these that are in the store, ready to be removed."""
+
+    def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
+        """Rows by id as `save` would have to make them, made ahead; pure, and safe in any thread."""
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         """Ids of rows that are in the store just so, and bear no mark of these runs."""

@@ -570,6 +570,7 @@ class FakeStore:
         rows = self.rows[connection_id]
         for new in writes.upserts:
             transaction_id = new["transaction_id"]
+            assert writes.ready.get(transaction_id, new) == new, "what was made ready is not what is to be written"
             kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
             mark = {"run": state.run} if transaction_id in writes.marked else {}
             self._put_row(connection_id, transaction_id, {**new, **kept, **mark})
@@ -697,6 +698,9 @@ class FakeStore:
             for i in transaction_ids
             if i in rows
         )
+
+    def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
+        return {row["transaction_id"]: row for row in rows}
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         stored = self.rows[connection_id]

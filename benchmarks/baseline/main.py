@@ -6,6 +6,7 @@ import json
 import firebase_admin
 from firebase_admin import auth
 from firebase_functions import https_fn
+from flask import Request, Response
 from google.cloud import firestore
 
 
@@ -22,12 +23,12 @@ def client() -> firestore.Client:
 
 
 @https_fn.on_request()
-def verify_and_read(request: https_fn.Request) -> https_fn.Response:
+def verify_and_read(request: Request) -> Response:
     """The caller's own document; 401 without a good token."""
     try:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         uid = auth.verify_id_token(token, app=app(), check_revoked=True)["uid"]
     except (auth.InvalidIdTokenError, ValueError):
-        return https_fn.Response("sign in", status=401)
+        return Response("sign in", status=401)
     found = client().document("users", uid).get().to_dict()
-    return https_fn.Response(json.dumps({"uid": uid, "found": found is not None}), content_type="application/json")
+    return Response(json.dumps({"uid": uid, "found": found is not None}), content_type="application/json")

@@ -49,9 +49,9 @@ class Batch:
     def __len__(self) -> int:
         return len(self._request.writes)
 
-    def create(self, path: str, fields: Mapping[str, Any]) -> None:
-        """A document that must not exist yet."""
-        self._put(path, fields).current_document.exists = False
+    def create(self, path: str, fields: Mapping[str, Any], *, ready: Any = None) -> None:
+        """A document that must not exist yet; `ready` is a part of it that was encoded ahead."""
+        self._put(path, fields, ready).current_document.exists = False
 
     def replace(self, path: str, fields: Mapping[str, Any], *, expected: Version | None = None) -> None:
         """A whole document, whatever was there; or only if it is unchanged since `expected`."""
@@ -68,9 +68,9 @@ class Batch:
         else:
             write.current_document.exists = True
 
-    def merge(self, path: str, fields: Mapping[str, Any], mask: Any) -> None:
+    def merge(self, path: str, fields: Mapping[str, Any], mask: Any, *, ready: Any = None) -> None:
         """The fields in the mask (those not given are removed) of a document that is made if need be."""
-        self._put(path, fields).update_mask.CopyFrom(mask)
+        self._put(path, fields, ready).update_mask.CopyFrom(mask)
 
     def delete(self, path: str, *, expected: Version | None = None, must_exist: bool = False) -> None:
         """Removes a document, there or not; or only if it is there, or unchanged since `expected`."""
@@ -124,8 +124,10 @@ class Batch:
         names = (write.update.name or write.delete for write in self._request.writes)
         return dict(Counter(name.rsplit("/", 2)[1] for name in names))
 
-    def _put(self, path: str, fields: Mapping[str, Any]) -> Any:
+    def _put(self, path: str, fields: Mapping[str, Any], ready: Any = None) -> Any:
         write = self._request.writes.add()
+        if ready is not None:
+            write.update.CopyFrom(ready)
         write.update.name = self._root + path
         encode_fields(write.update.fields, fields)
         return write

@@ -19,6 +19,7 @@ from shared.adapters.firestore_credentials import put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_tombstones import put_removal
+from shared.adapters.firestore_values import encoded
 from shared.domain.account import Account
 from shared.domain.errors import AlreadyThere
 from shared.domain.notification import Notification
@@ -78,12 +79,14 @@ class FirestoreSyncs:
         owner = {"connection_id": state.connection_id, "app_user_id": state.app_user_id}
         for row in writes.upserts:
             transaction_id = row["transaction_id"]
-            path, mark = f"{root}/{TRANSACTIONS}/{transaction_id}", {MARK: state.run}
-            fields = {**row, **owner, **(mark if transaction_id in writes.marked else {})}
+            path = f"{root}/{TRANSACTIONS}/{transaction_id}"
+            mark = {MARK: state.run} if transaction_id in writes.marked else {}
+            ready = writes.ready.get(transaction_id)
+            fields = mark if ready is not None else {**row, **owner, **mark}
             if transaction_id in new:  # a fifth fewer bytes than with the mask, which spares what the user wrote
-                batch.create(path, fields)
+                batch.create(path, fields, ready=ready)
             else:
-                batch.merge(path, fields, _ROW_MASK)
+                batch.merge(path, fields, _ROW_MASK, ready=ready)
         for gone in writes.removals:
             if gone.notes is not None and gone.successor is not None:
                 batch.merge(f"{root}/{TRANSACTIONS}/{gone.successor}", {"user": gone.notes}, _NOTES_MASK)
@@ -159,6 +162,11 @@ class FirestoreSyncs:
             )
             for i, (fields, version) in going.items()
         )
+
+    def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
+        """Nothing of the store."""
+        owner = {"connection_id": connection_id, "app_user_id": app_user_id}
+        return {row["transaction_id"]: encoded({**row, **owner}) for row in rows}
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         """One read a row."""

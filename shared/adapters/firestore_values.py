@@ -12,7 +12,15 @@ from typing import Any
 from google.cloud.firestore_v1.types import document
 
 Value = document.Value.pb()
+_Document = document.Document.pb()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def encoded(values: Mapping[str, Any]) -> Any:
+    """The same as a Document protobuf without a name."""
+    made = _Document()
+    encode_fields(made.fields, values)
+    return made
 
 
 def encode_fields(into: Any, values: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ class AuditAction(StrEnum):
 class AuditEntry(BaseModel):
     """One thing that was done. No personal data beyond the uid; details are ids, codes and states."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     app_user_id: str
     connection_id: str | None = None
@@ -55,7 +55,7 @@ class AuditEntry(BaseModel):
 class AuditHead(BaseModel):
     """Where a user's chain ends; the default is before its first entry."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     seq: int = 0
     hash: str = GENESIS

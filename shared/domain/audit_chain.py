@@ -19,7 +19,7 @@ from shared.domain.audit import GENESIS, AuditHead, ChainedEntry
 class Checkpoint(BaseModel):
     """Where a user's chain stood, signed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     app_user_id: str
     seq: int

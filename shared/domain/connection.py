@@ -33,7 +33,7 @@ class SealedToken(BaseModel):
         generation: Counts what was sealed in this place, so that an earlier ciphertext cannot be put back.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     ciphertext: str = Field(repr=False)
     key_id: str
@@ -43,7 +43,7 @@ class SealedToken(BaseModel):
 class Branding(BaseModel):
     """What an app shows beside a connection."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     logo: str | None = None
     url: str | None = None
@@ -57,7 +57,7 @@ class BankConnection(BaseModel):
     they are None on a connection that was read without them.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     connection_id: str
     app_user_id: str

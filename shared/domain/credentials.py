@@ -37,7 +37,7 @@ class KeptToken(BaseModel):
         due_at: When the schedule must look; None while nothing is wanted.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     connection_id: str
     app_user_id: str

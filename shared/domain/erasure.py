@@ -29,7 +29,7 @@ class Erasure(BaseModel):
         trace: Of the call that it began with: what is logged of both is one story.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     app_user_id: str
     reason: RemovalReason

@@ -13,7 +13,7 @@ REFRESH_AFTER = FRESH_FOR - timedelta(days=1)  # by a daily turn, before a user 
 class InstitutionInfo(BaseModel):
     """The shared, cached facts about one institution."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     institution_id: str
     name: str

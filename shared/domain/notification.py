@@ -28,7 +28,7 @@ class NotificationKind(StrEnum):
 class Notification(BaseModel):
     """A document under the user; `notification_id` is made from the event, so that telling twice tells once."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     notification_id: str
     kind: NotificationKind

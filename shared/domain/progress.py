@@ -35,7 +35,7 @@ class Stage(StrEnum):
 class ErrorSummary(BaseModel):
     """Why a sync failed, in words that are safe to show."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: str
     code: str
@@ -60,7 +60,7 @@ class ErrorSummary(BaseModel):
 class SyncProgress(BaseModel):
     """What clients see of a sync (contract: `bank_sync_progress/{connection_id}`)."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     connection_id: str
     app_user_id: str

@@ -18,7 +18,7 @@ MAX_TITLE, MAX_BODY = 100, 500
 class PushMessage(BaseModel):
     """One message for all devices of a user."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
     notification_id: str
     kind: str

@@ -62,7 +62,7 @@ class Removal(BaseModel):
         trace: Of the call that it began with: what is logged of both is one story.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     connection_id: str
     app_user_id: str

@@ -1,5 +1,6 @@
 """A transaction as clients see it, and a page of changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -64,7 +65,8 @@ class Page:
     """One answer of the sync loop.
 
     `next_cursor` is None where Plaid sent none worth keeping: "" must never replace a real cursor.
-    `size` is the answer's length in bytes, a cheap measure of what its rows will weigh in the store.
+    `size` is the answer's length in bytes, a cheap measure of what its rows will weigh in the store. `ready` holds
+    rows by id as the store takes them, where they were made ready ahead.
     """
 
     added: list[Transaction]
@@ -76,6 +78,7 @@ class Page:
     history: History
     size: int = 0
     request_id: str | None = None
+    ready: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -85,18 +88,29 @@ class ChangeSet:
     upserts: dict[str, Transaction] = field(default_factory=dict)
     new: set[str] = field(default_factory=set)  # ids that came as `added`
     removed: set[str] = field(default_factory=set)
+    ready: dict[str, Any] = field(default_factory=dict)
     size: int = 0
 
     def take(self, page: Page) -> None:
         """Adds a page: a row that is removed later is not written, one that is sent again after a removal is."""
         for row in (*page.added, *page.modified):
             self.upserts[row["transaction_id"]] = row
+            self.ready.pop(row["transaction_id"], None)
             self.removed.discard(row["transaction_id"])
         self.new.update(row["transaction_id"] for row in page.added)
         for transaction_id in page.removed:
             self.upserts.pop(transaction_id, None)
             self.removed.add(transaction_id)
+        changed = {row["transaction_id"] for row in page.modified}
+        self.ready.update((i, row) for i, row in page.ready.items() if i not in changed)
         self.size += page.size
+
+    def clear_rows(self) -> None:
+        """The rows are written; what is to be removed waits."""
+        self.upserts.clear()
+        self.new.clear()
+        self.ready.clear()
+        self.size = 0
 
     def __len__(self) -> int:
         return len(self.upserts) + len(self.removed)

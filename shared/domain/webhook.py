@@ -58,7 +58,7 @@ _MOMENT = TypeAdapter(datetime)
 class Webhook(BaseModel):
     """A verified webhook; only what every code has, the rest stays in `body`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     webhook_type: str
     webhook_code: str

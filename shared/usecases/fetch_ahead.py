@@ -31,6 +31,7 @@ class FetchAhead:
         sleep: Waits some seconds, in the fetching thread.
         heartbeat: Called every few seconds while a page is waited for, in the caller's thread.
         deadline: After this no page is asked for again.
+        ready: What is made of a page ahead, in the fetching thread.
         calls: When the item's pages were asked for in the last minute; kept by the caller from loop to loop.
     """
 
@@ -44,10 +45,11 @@ class FetchAhead:
         heartbeat: Callable[[], None],
         deadline: datetime,
         calls: deque[datetime],
+        ready: Callable[[Page], Page] = lambda page: page,
     ) -> None:
         self._bank, self._token, self._clock = bank, token, clock
         self._sleep, self._heartbeat, self._deadline = sleep, heartbeat, deadline
-        self._calls = calls
+        self._calls, self._ready = calls, ready
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
         self._next: Future[Page]
@@ -82,7 +84,7 @@ class FetchAhead:
         for attempt in range(patience + 1):
             self._keep_pace()
             try:
-                return self._bank.changes(self._token, cursor=cursor)
+                return self._ready(self._bank.changes(self._token, cursor=cursor))
             except (PagingInterrupted, CursorRejected):
                 raise
             except ProviderError as error:

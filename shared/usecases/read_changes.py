@@ -104,6 +104,7 @@ class ChangeReader:
             heartbeat=self._heartbeat,
             deadline=self.deadline,
             calls=self._calls,
+            ready=self._ready,
         ) as ahead:
             ahead.fetch(cursor, first=True)
             while True:
@@ -126,6 +127,11 @@ class ChangeReader:
                     self._stream()
         self._finish(page, cursor)
         return Reading.COMPLETED
+
+    def _ready(self, page: Page) -> Page:
+        """A page with its new rows ready for the store: made by the fetching thread, while a commit is under way."""
+        state = self.run.state
+        return replace(page, ready=self.syncs.ready(state.connection_id, state.app_user_id, page.added))
 
     def _begin(self) -> str | None:
         """Where to read from: the loop's first cursor, or where the run before handed over."""
@@ -201,9 +207,7 @@ class ChangeReader:
         self._streamed |= self._changes.new & {row["transaction_id"] for row in rows}
         for some in _chunks(rows):
             self._write(some, self._rows_writes)
-        self._changes.upserts.clear()
-        self._changes.new.clear()
-        self._changes.size = 0
+        self._changes.clear_rows()
 
     def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
         """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
@@ -220,7 +224,8 @@ class ChangeReader:
 
     def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
         ids = frozenset(row["transaction_id"] for row in rows)
-        return Writes(upserts=tuple(rows), marked=ids & self._streamed, new=self._new(ids))
+        ready = self._changes.ready
+        return Writes(upserts=tuple(rows), marked=ids & self._streamed, new=self._new(ids), ready=ready)
 
     def _new(self, ids: frozenset[str]) -> frozenset[str]:
         """Those that are probably not in the store: added now, and by no run that broke off."""
@@ -272,6 +277,7 @@ class ChangeReader:
             return Writes(
                 upserts=tuple(rows),
                 new=self._new(frozenset(row["transaction_id"] for row in rows)),
+                ready=self._changes.ready,
                 removals=going.removals,
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,
