@@ -76,8 +76,8 @@ class Ground:
 @contextmanager
 def ground(*services: str) -> Iterator[Ground]:
     """The stack with some of the emulators, or all."""
-    with Stack(services=services, say=print) if services else Stack(say=print) as stack:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
-            on = Ground(stack, http)
-            on.plaid("POST", "settings", initial_after=0, history_after=0)
-            yield on
+    emulators = Stack(services=services, say=print) if services else Stack(say=print)
+    with emulators as stack, httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        on = Ground(stack, http)
+        on.plaid("POST", "settings", initial_after=0, history_after=0)
+        yield on

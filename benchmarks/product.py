@@ -50,6 +50,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
         connections=container.connections(),
         credentials=container.credentials(),
         syncs=container.syncs(),
+        paused=container.paused(),
         bank=container.bank(),
         vault=container.vault(),
         queue=container.sync_queue(),
@@ -107,7 +108,9 @@ def sweep() -> Json:
     before = spent.copy()
     queue = CountingQueue()
     with Timed() as took:
-        enqueued = schedule_syncs(syncs=container.syncs(), queue=queue, clock=container.clock())
+        enqueued = schedule_syncs(
+            syncs=container.syncs(), paused=container.paused(), queue=queue, clock=container.clock()
+        )
     return {"seconds": took.seconds, "memory": peak_memory(), "enqueued": enqueued, **asdict(spent.since(before))}
 
 
