@@ -37,7 +37,11 @@ class Clock:
         self._schedule()
 
     async def advance(self, seconds: float, settle: Settle) -> None:
-        """Move forward. Timers on the way run in their order, each at its own time; `settle` waits for their work."""
+        """Move forward. Timers on the way run in their order, each at its own time; `settle` waits for their work.
+
+        It waits first for what is under way already: what follows from that belongs to the time before the move.
+        """
+        await settle()
         target = self.now() + timedelta(seconds=seconds)
         while self._timers and self._timers[0][0] <= target:
             self._jump(max(self._timers[0][0], self.now()))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.audit_signer import TinkSigner, new_keyset
+from emulators.environment import keyset
+from shared.adapters.audit_signer import TinkSigner
 from shared.adapters.firestore_audit import ENTRIES, HEADS, FirestoreAudit
 from shared.usecases.check_audit import check_audit
 from shared.usecases.sign_audit import sign_audit
@@ -28,7 +29,7 @@ def audit(bank: Bank) -> FirestoreAudit:
 
 
 def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Bank, audit: FirestoreAudit) -> None:
-    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(new_keyset())
+    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit_signer"))
     users = audit.unsigned(clock.now(), limit=10_000)
     assert users
 
