@@ -27,6 +27,13 @@ PAGE = 1000
 PLANTED = "access-sandbox-00000000-dead-beef-0000-000000000000"
 
 
+class Secrets(dict[str, str]):
+    """Names and values; a test that fails shows the names alone."""
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
 def leaks(where: str, text: str, secrets: dict[str, str]) -> Iterator[str]:
     """What should not be in a text, and where it is; never the thing itself."""
     for kind, pattern in TOKENS.items():
@@ -66,7 +73,7 @@ def secrets(bank: Bank) -> dict[str, str]:
     """Those that the functions were given, and those that the simulator gave out."""
     given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(module) for name, module in KEYSETS.items()}}
     keys = re.findall(r'"value":\s*"([^"]{20,})"', "".join(given[name] for name in KEYSETS))
-    return given | {f"key {number}": key for number, key in enumerate(keys)}
+    return Secrets(given | {f"key {number}": key for number, key in enumerate(keys)})
 
 
 def test_no_secret_is_in_any_document_log_task_or_answer(
