@@ -24,14 +24,21 @@ def revoke_account(
 ) -> None:
     """Removes an account. First what keeps its late rows out, then the rows in steps, at last the account itself.
 
-    A call that broke off is made again: until the last commit the account is still listed.
+    A call that broke off is made again: until the last commit the account is still listed, or not yet noted as revoked.
+    A sync may have found the account gone before the webhook came: it is noted and told all the same.
 
     Raises:
         Unavailable: The connection is busy: try again.
     """
-    connection = connections.find(connection_id)
-    if connection is None or account_id not in connection.account_ids:
+    connection, before = connections.find(connection_id), syncs.load(connection_id)
+    if connection is None or before is None:
         return
+    listed = account_id in connection.account_ids
+    if not listed and account_id in before.state.revoked_accounts:
+        return
+
+    def revoke(state: SyncState) -> SyncState:
+        return state.revoke_account(account_id)
 
     def save(writes: Callable[[], Writes], step: Callable[[SyncState], SyncState] = lambda state: state) -> None:
         for _ in range(MAX_TRIES):
@@ -45,7 +52,8 @@ def revoke_account(
             return
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
-    save(Writes, lambda state: state.revoke_account(account_id))
+    if listed:
+        save(Writes, revoke)
     ids = sorted(syncs.rows_of(connection_id, account_id))
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
@@ -53,7 +61,7 @@ def revoke_account(
     left = tuple(i for i in connection.account_ids if i != account_id)
     news = recorder.account_revoked(connection, account_id)
     changes = {"account_ids": left, "updated_at": clock.now()}
-    save(lambda: replace(news, connection=changes, gone_accounts=(account_id,)))
+    save(lambda: replace(news, connection=changes, gone_accounts=(account_id,)), revoke)
 
 
 def _removals(syncs: Syncs, connection_id: str, ids: list[str]) -> Writes:

@@ -213,9 +213,26 @@ def test_a_revoked_account_goes_with_its_rows_and_they_do_not_come_back(world: W
     assert kinds(world) == ["account_revoked"]
 
 
-def test_an_account_that_nobody_has_is_not_revoked(world: World, item: FakeItem) -> None:
+def test_a_revoked_account_that_a_sync_found_gone_first_is_told_of_once_and_leaves_no_rows(world: World) -> None:
+    item = world.connected("1", row("t1"), row("s1", account_id="savings"))
+    item.accounts.append(account("savings"))
+    world.settle()
+    item.accounts.pop()
+    item.add(row("t2"))
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.settle()
+    assert connection(world).account_ids == ("checking",)
+    tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    assert set(world.rows()) == {"t1", "t2"}
+    assert kinds(world) == ["account_revoked"]
+    trail = {user: len(chain) for user, chain in world.store.audit.items()}
+    tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    assert kinds(world) == ["account_revoked"]
+    assert {user: len(chain) for user, chain in world.store.audit.items()} == trail
+
+
+def test_a_revocation_that_names_no_account_changes_nothing(world: World, item: FakeItem) -> None:
     before = connection(world)
-    assert tell(world, "USER_ACCOUNT_REVOKED", account_id="nobody's") == before
     assert tell(world, "USER_ACCOUNT_REVOKED") == before
 
 
