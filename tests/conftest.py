@@ -22,14 +22,20 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py"]
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
+STACKS = "tests/stack/"  # starts stacks of its own
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, all that need a stack are one process's: there is one suite, and they meet in it."""
     items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
+        needs_the_stack = "stack" in getattr(item, "fixturenames", ())
+        if needs_the_stack:
             item.add_marker(pytest.mark.emulator)
+        if needs_the_stack or item.nodeid.startswith(STACKS):
+            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
