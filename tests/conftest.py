@@ -22,7 +22,8 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py"]
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
-STACKS = "tests/stack/"  # starts stacks of its own
+# These start stacks of their own, or ask for the store while they run: their fixtures do not tell.
+TOGETHER = ("tests/stack/", "tests/contract/")
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_the_stack = "stack" in getattr(item, "fixturenames", ())
         if needs_the_stack:
             item.add_marker(pytest.mark.emulator)
-        if needs_the_stack or item.nodeid.startswith(STACKS):
+        if needs_the_stack or item.nodeid.startswith(TOGETHER):
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
