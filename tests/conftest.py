@@ -29,7 +29,7 @@ SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, all that need a stack are one process's: there is one suite, and they meet in it."""
+    """Where tests run side by side, all that need a stack are one process's: there is one suite for them."""
     items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
     for item in items:
         needs_the_stack = "stack" in getattr(item, "fixturenames", ())
