@@ -22,8 +22,8 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py"]
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
-# These start stacks of their own, or ask for the store while they run: their fixtures do not tell.
-TOGETHER = ("tests/stack/", "tests/contract/")
+# These start stacks of their own, or ask for the store while they run, or share a folder: their fixtures do not tell.
+TOGETHER = {"tests/stack/": "stack", "tests/contract/": "stack", "tests/deploy/": "deploy"}
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
@@ -35,8 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_the_stack = "stack" in getattr(item, "fixturenames", ())
         if needs_the_stack:
             item.add_marker(pytest.mark.emulator)
-        if needs_the_stack or item.nodeid.startswith(TOGETHER):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+        together = next((group for folder, group in TOGETHER.items() if item.nodeid.startswith(folder)), None)
+        if group := "stack" if needs_the_stack else together:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
