@@ -23,6 +23,7 @@ TOOLS = {
     "import-linter",
     "mypy",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "types-protobuf",
     "types-pyyaml",
