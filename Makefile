@@ -65,6 +65,7 @@ ops: setup ## an operator's command: make ops ARGS="--local rotate --all"; ARGS=
 docs: setup ## write what is generated in docs/
 	@$(PYTHON) -m docs.errors
 	@$(PYTHON) -m docs.events
+	@$(PYTHON) -m docs.openapi
 
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from firebase_functions import https_fn
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
@@ -56,8 +56,19 @@ class Item(StrictInput):
         )
 
 
+# For the description of the API: what `_one_or_many` checks.
+ONE_OR_MANY: dict[str, JsonValue] = {
+    "oneOf": [
+        {"required": ["public_token"], "properties": {"items": {"type": "null"}}},
+        {"required": ["items"], "maxProperties": 1},
+    ]
+}
+
+
 class Input(StrictInput):
     """One item, or up to ten of them in `items`."""
+
+    model_config = ConfigDict(**StrictInput.model_config, json_schema_extra=ONE_OR_MANY)
 
     public_token: PublicToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None

@@ -32,7 +32,7 @@ def write_down(given: argparse.Namespace) -> None:
         connection = container.connections().find(connection_id)
         owner = connection.app_user_id if connection is not None else None
     said = {n: str(v) for n, v in vars(given).items() if n not in _SAID_ELSEWHERE and v not in (None, False, "")}
-    container.audit_log().add(
+    container.audit_log().write_down(
         AuditEntry(
             app_user_id=owner or OPERATORS,
             connection_id=connection_id,

@@ -440,7 +440,7 @@ class PausedSyncs(Protocol):
 class AuditLog(Protocol):
     """The audit logs, for whoever signs and checks them; entries are written with what they record."""
 
-    def add(self, entry: AuditEntry) -> None:
+    def write_down(self, entry: AuditEntry) -> None:
         """Writes an entry that records nothing but itself: what an operator is about to do.
 
         Raises:

@@ -72,7 +72,13 @@ def heard() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def http(heard: list[tuple[str, str]]) -> Iterator[httpx.Client]:
+def answers() -> list[httpx.Response]:
+    """The same as they came."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def http(heard: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterator[httpx.Client]:
     """A client that knows no proxies, and remembers what our functions answered."""
 
     def remember(response: httpx.Response) -> None:
@@ -80,6 +86,7 @@ def http(heard: list[tuple[str, str]]) -> Iterator[httpx.Client]:
         if path.startswith((f"/{PROJECT}/{REGION}/", "/api/")):
             headers = "".join(f"{name}: {value}\n" for name, value in response.headers.items())
             heard.append((path, headers + response.read().decode(errors="replace")))
+            answers.append(response)
 
     with httpx.Client(trust_env=False, timeout=60, event_hooks={"response": [remember]}) as client:
         yield client

@@ -631,8 +631,8 @@ class FakeStore:
         return [kept for _, kept in sorted(self.ended_runs.get(connection_id, {}).items())]
 
     # -- AuditLog ----------------------------------------------------------------------------------------------------
-    def add(self, entry: AuditEntry) -> None:
-        self.calls.around("audit.add", lambda: self._append([entry]))
+    def write_down(self, entry: AuditEntry) -> None:
+        self.calls.around("audit.write_down", lambda: self._append([entry]))
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         due = [u for u, chain in self.audit.items() if chain[-1].seq > self._signed(u) and self._first_new(u) <= now]

@@ -66,7 +66,7 @@ class FirestoreAudit:
         else:
             batch.create(path, fields)
 
-    def add(self, entry: AuditEntry) -> None:
+    def write_down(self, entry: AuditEntry) -> None:
         """One read and one commit, or a few more where others write to the same chain.
 
         Raises:

@@ -83,9 +83,9 @@ def test_a_log_is_signed_once_its_time_has_come_and_again_only_when_it_has_grown
 
 
 def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, user: str) -> None:
-    world.audit.add(entry(user))
+    world.audit.write_down(entry(user))
     world.write(user, 1)
-    world.audit.add(entry(user))
+    world.audit.write_down(entry(user))
     assert [number for number, _ in sorted(world.audit.entries(user), key=lambda found: found[0])] == [1, 2, 3]
     assert world.check(user) == (3, [])
 

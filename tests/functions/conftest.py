@@ -51,6 +51,12 @@ def _no_key(_kid: str) -> dict[str, Any]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
+    stand_in(world, monkeypatch)
+    return world
+
+
+def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the functions work on a world."""
     outside: dict[str, object] = {
         "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
         "callers": Callers(),
@@ -76,7 +82,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
-    return world
 
 
 def client(function: str) -> Iterator[FlaskClient]:

@@ -1,0 +1,333 @@
+"""The description of the HTTP API, made from the code: `make docs` writes docs/api/openapi.json, and a page of it.
+
+Routes and inputs are those of the functions' modules, refusals those that docs/errors.py finds in the code, answers
+those of shared/answers.py. Tests hold it against the running functions, both ways.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from docs.errors import refusals
+from shared.answers import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
+from shared.domain.error_catalogue import CATALOGUE, Refusal
+from shared.entry import Route
+
+Json = dict[str, Any]
+
+DESCRIPTION = Path(__file__).parent / "api" / "openapi.json"
+WEBHOOK = "plaid_webhook"
+CALLABLE_SERVER = "https://{region}-{project}.cloudfunctions.net"
+SCHEMA = "#/components/schemas/{model}"
+REQUEST_ID = "The id of this call: with it an operator finds its whole story."
+
+ANSWERS: dict[str, dict[int, type[BaseModel]]] = {
+    "create_link_token": {200: LinkTokenAnswer},
+    "exchange_public_token": {201: ConnectionAnswer, 200: ConnectionAnswer},
+    "sync_connection": {202: SyncAnswer},
+    "reconnect_connection": {200: ReconnectedAnswer},
+    "remove_connection": {202: NothingMore},
+    "delete_bank_data": {202: NothingMore},
+}
+MEANS = {
+    "create_link_token": {200: "The token."},
+    "exchange_public_token": {
+        201: "The new connection.",
+        200: "The connection that this token made before; for `items`, one result for each, in their order.",
+    },
+    "sync_connection": {202: "Asked for: listen to the progress document."},
+    "reconnect_connection": {200: "Looked at."},
+    "remove_connection": {202: "It is gone. What it leaves behind goes within a minute."},
+    "delete_bank_data": {202: "The connections are gone. The rest goes within minutes."},
+}
+
+# What docs/errors.py finds by names, and a function catches. A test knows these to be all.
+CAUGHT: dict[str, set[str]] = {
+    "exchange_public_token": {"exchange_not_started"},  # said of single items only, in `results`
+    "sync_connection": {"queue_unavailable"},  # the schedule finds what the queue did not take
+    "reconnect_connection": {"queue_unavailable", "user_action_required", "connection_unusable"},  # those are a status
+    "remove_connection": {"queue_unavailable"},
+    "delete_bank_data": {
+        "queue_unavailable",
+        "connection_busy",
+        "exchange_in_progress",
+    },  # stored before: it is certain
+    # A webhook of a connection that is gone is answered 200; of Plaid's and the vault's errors these come later only.
+    "plaid_webhook": {"connection_not_found", "user_action_required", "connection_unusable"},
+}
+OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
+
+
+def described() -> Json:
+    """The whole description."""
+    functions = {name: importlib.import_module(f"functions.{name}") for name in ANSWERS}
+    paths: Json = {}
+    for name, module in functions.items():
+        paths.setdefault(module.ROUTE.path, {})[module.ROUTE.method.lower()] = _rest(name, module.ROUTE, module.Input)
+    webhook = importlib.import_module(f"functions.{WEBHOOK}")
+    paths[webhook.PATH] = {"post": _webhook(webhook)}
+    paths["/api/{path}"] = {"get": _elsewhere()}
+    for name in functions:
+        paths[f"/{name}"] = {"servers": [_callable_server()], "post": _callable(name)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OmniButler bank backend",
+            "version": "1",
+            "summary": "Bank connections for a Firebase app.",
+            "description": _introduction(),
+        },
+        "servers": [{"url": "https://{host}", "variables": {"host": {"default": "app.example.com"}}}],
+        "security": [{"firebase": []}],
+        "tags": [
+            {"name": "REST", "description": "Through Hosting."},
+            {"name": "callable", "description": "The protocol of the Firebase SDKs: `httpsCallable(functions, name)`."},
+            {"name": "Plaid", "description": "For Plaid alone."},
+        ],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "firebase": {"type": "http", "scheme": "bearer", "description": "The user's Firebase ID token."}
+            },
+            "headers": _headers(),
+            "schemas": _schemas(functions.values()),
+        },
+    }
+
+
+def answered(name: str, *, method: str) -> list[Refusal]:
+    """The refusals of a function when it is called so; `callable` is a method, too."""
+    not_there = CAUGHT.get(name, set()) | {"path_not_found"}
+    if method == "callable":
+        not_there |= {"unexpected_query"}
+    elif method != "POST":
+        not_there |= OF_A_BODY | {"unexpected_query"}
+    return [refusal for refusal in _refusals()[name] if refusal.code not in not_there]
+
+
+def rendered() -> str:
+    """The text of docs/api/openapi.json."""
+    return json.dumps(described(), indent=1, ensure_ascii=False) + "\n"
+
+
+_found: dict[str, list[Refusal]] = {}
+
+
+def _refusals() -> dict[str, list[Refusal]]:
+    if not _found:
+        _found.update(refusals())
+    return _found
+
+
+def _introduction() -> str:
+    return (
+        "Every function answers as REST, and by the callable protocol of the Firebase SDKs. Who calls is taken from "
+        "the Firebase ID token alone. Where the backend enforces App Check, calls also need the header "
+        "`X-Firebase-AppCheck`. Unknown fields are refused; null is the same as absent. Decide by `details.code` of "
+        "a refusal, never by its message."
+    )
+
+
+def _rest(name: str, route: Route, takes: type[BaseModel]) -> Json:
+    schema = takes.model_json_schema()
+    in_path = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    operation = _operation(name, "REST")
+    operation["parameters"] = [
+        _parameter(field, inner, schema, place="path" if field in in_path else "query")
+        for field, inner in schema.get("properties", {}).items()
+        if field in in_path or route.method != "POST"
+    ]
+    if route.method == "POST" and set(schema.get("properties", {})) - set(in_path):
+        operation["requestBody"] = _json({"$ref": SCHEMA.format(model=_input_name(name))}, required=True)
+    answers = {str(http): _answer(name, http, _body(name, http)) for http in ANSWERS[name]}
+    operation["responses"] = answers | _refused(answered(name, method=route.method))
+    return operation
+
+
+def _callable(name: str) -> Json:
+    operation = _operation(name, "callable")
+    operation["operationId"] = f"call_{name}"
+    data = {"anyOf": [{"$ref": SCHEMA.format(model=_input_name(name))}, {"type": "null"}]}
+    operation["requestBody"] = _json(_object({"data": data}), required=True)
+    bodies = [_body(name, http) for http in ANSWERS[name]]
+    result = bodies[0] if len(bodies) == 1 else {"anyOf": _distinct(bodies)}
+    means = {"description": " ".join(MEANS[name].values())}
+    answer = _answer(name, next(iter(ANSWERS[name])), _object({"result": result})) | means
+    operation["responses"] = {"200": answer} | _refused(answered(name, method="callable"))
+    return operation
+
+
+def _webhook(module: Any) -> Json:
+    kept = _answer(WEBHOOK, 200, {"$ref": SCHEMA.format(model="NothingMore")}, means="Kept.")
+    return _operation(WEBHOOK, "Plaid", doc=inspect.getdoc(module)) | {
+        "security": [],
+        "parameters": [
+            {
+                "name": "Plaid-Verification",
+                "in": "header",
+                "required": True,
+                "description": "Plaid's signature: https://plaid.com/docs/api/webhooks/webhook-verification/",
+                "schema": {"type": "string"},
+            }
+        ],
+        "requestBody": _json({"type": "object"}, required=True),
+        "responses": {"200": kept} | _refused(answered(WEBHOOK, method="POST")),
+    }
+
+
+def _elsewhere() -> Json:
+    return {
+        "operationId": "api_not_found",
+        "summary": "Any other path, with any method.",
+        "security": [],
+        "tags": ["REST"],
+        "parameters": [{"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "responses": _refused([CATALOGUE["path_not_found"]]),
+    }
+
+
+def _operation(name: str, tag: str, *, doc: str | None = None) -> Json:
+    module = importlib.import_module(f"functions.{name}")
+    route_and_purpose = (inspect.getdoc(module) or "").splitlines()[0]
+    purpose = route_and_purpose.partition(": ")[2] or route_and_purpose
+    return {
+        "operationId": name,
+        "summary": purpose[:1].upper() + purpose[1:],
+        "description": (inspect.getdoc(getattr(module, name)) or "") if doc is None else doc,
+        "tags": [tag],
+    }
+
+
+def _parameter(field: str, schema: Json, whole: Json, *, place: str) -> Json:
+    said = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
+    return said | {"schema": _without_null(schema)}
+
+
+def _without_null(schema: Json) -> Json:
+    """In a query nothing is null."""
+    plain = {name: value for name, value in schema.items() if name not in ("title", "default")}
+    others = [inner for inner in plain.pop("anyOf", []) if inner.get("type") != "null"]
+    return plain | others[0] if others else plain
+
+
+def _body(name: str, http: int) -> Json:
+    ref = {"$ref": SCHEMA.format(model=ANSWERS[name][http].__name__)}
+    if (name, http) == ("exchange_public_token", 200):
+        return {"anyOf": [ref, {"$ref": SCHEMA.format(model="Results")}]}
+    return ref
+
+
+def _answer(name: str, http: int, schema: Json, *, means: str | None = None) -> Json:
+    headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    return {"description": means or MEANS[name][http], "headers": headers, **_json(schema)}
+
+
+def _refused(found: Iterable[Refusal]) -> Json:
+    """One answer for each HTTP status, with the codes that it may have there."""
+    by_status = groupby(sorted(found, key=lambda r: r.http), key=lambda r: r.http)
+    return {str(http): _refusal(list(group)) for http, group in by_status}
+
+
+def _refusal(group: list[Refusal]) -> Json:
+    headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    if group[0].http in (429, 503):
+        headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+    if group[0].http == 405:
+        headers["Allow"] = {"$ref": "#/components/headers/Allow"}
+    codes = {"type": "object", "properties": {"code": {"enum": [r.code for r in group]}}}
+    statuses = {"enum": sorted({r.status for r in group})}
+    narrowed = _narrow({"error": _narrow({"status": statuses, "details": codes})})
+    schema = {"allOf": [{"$ref": SCHEMA.format(model="Refusal")}, narrowed]}
+    lines = [f"- `{r.code}`: {r.when} {r.app}" for r in group]
+    return {"description": "\n".join(lines), "headers": headers, **_json(schema)}
+
+
+def _schemas(modules: Iterable[Any]) -> Json:
+    inputs = {module.Input: _input_name(module.__name__.rpartition(".")[2]) for module in modules}
+    answers = sorted({model for models in ANSWERS.values() for model in models.values()}, key=lambda m: m.__name__)
+    _, made = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMA)
+    schemas: Json = {name: _closed(schema) for name, schema in made["$defs"].items()}
+    for model, name in inputs.items():
+        schema = model.model_json_schema(ref_template=SCHEMA)
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
+    schemas["Refusal"] = _refusal_schema()
+    connected = {"$ref": SCHEMA.format(model="ConnectionAnswer")}
+    each = {"anyOf": [connected, {"$ref": SCHEMA.format(model="Refusal")}]}
+    schemas["Results"] = _object({"results": {"type": "array", "items": each, "minItems": 1, "maxItems": 10}})
+    return dict(sorted(schemas.items()))
+
+
+def _closed(schema: Json) -> Json:
+    """A field of an answer that is not described is a mistake."""
+    if schema.get("type") != "object" or "properties" not in schema:
+        return schema
+    return schema | {"additionalProperties": False}
+
+
+def _refusal_schema() -> Json:
+    text = {"type": "string"}
+    plaid = _object({"error_type": text, "error_code": text, "request_id": text})
+    plaid["description"] = "What Plaid said; its support asks for the request id."
+    details = _object({"code": {"enum": sorted(CATALOGUE)}})
+    details["properties"] |= {
+        "retry_after_seconds": {"type": "integer", "minimum": 0},
+        "connection_id": text,
+        "display_message": text | {"description": "Plaid's words for the user."},
+        "plaid": plaid,
+    }
+    status = {"enum": sorted({refusal.status for refusal in CATALOGUE.values()})}
+    return _object({"error": _object({"status": status, "message": text, "details": details})})
+
+
+def _headers() -> Json:
+    return {
+        "X-Request-Id": {"description": REQUEST_ID, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
+        "Retry-After": {"description": "In how many seconds, if that is known.", "schema": {"type": "integer"}},
+        "Allow": {"description": "The method that is answered here.", "schema": {"type": "string"}},
+    }
+
+
+def _callable_server() -> Json:
+    variables = {"region": {"default": "us-central1"}, "project": {"default": "my-project"}}
+    return {"url": CALLABLE_SERVER, "variables": variables}
+
+
+def _object(properties: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+        "additionalProperties": False,
+    }
+
+
+def _narrow(properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
+
+
+def _json(schema: Json, **more: Any) -> Json:
+    return {"content": {"application/json": {"schema": schema}}, **more}
+
+
+def _distinct(schemas: list[Json]) -> list[Json]:
+    flat = [inner for schema in schemas for inner in schema.get("anyOf", [schema])]
+    return [schema for number, schema in enumerate(flat) if schema not in flat[:number]]
+
+
+def _input_name(function: str) -> str:
+    return "".join(part.capitalize() for part in function.split("_")) + "Input"
+
+
+if __name__ == "__main__":
+    DESCRIPTION.parent.mkdir(exist_ok=True)
+    DESCRIPTION.write_text(rendered(), encoding="utf-8")

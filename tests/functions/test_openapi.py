@@ -1,0 +1,356 @@
+"""The functions answer what docs/api/openapi.json describes, and everything that it describes.
+
+Each function is called well, and each of its outside calls is made to fail in every way that such a call can fail; what
+only a state or a call of its own brings about comes on top. Whatever is answered must be described, and at the end
+nothing may be described that nobody has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from docs.openapi import DESCRIPTION, rendered
+from shared import container
+from shared.adapters.plaid_webhooks import WebhookVerifier
+from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
+from shared.domain.exchange import Intent
+from shared.settings import Settings
+from tests.fakes import account, problem
+from tests.functions.conftest import SIGNED_IN, Callers, Limits, client, stand_in
+from tests.openapi import Described
+from tests.usecases.conftest import ALICE, World
+
+REST = {
+    "create_link_token": ("GET", "/api/v1/bank/connect"),
+    "exchange_public_token": ("POST", "/api/v1/bank/set_access_token"),
+    "sync_connection": ("POST", "/api/v1/bank/connections/1/sync"),
+    "reconnect_connection": ("POST", "/api/v1/bank/connections/1/reconnected"),
+    "remove_connection": ("DELETE", "/api/v1/bank/connections/1"),
+    "delete_bank_data": ("DELETE", "/api/v1/bank/data"),
+    "plaid_webhook": ("POST", "/api/v1/bank/webhook"),
+    "api_not_found": ("GET", "/api/v1/nothing"),
+}
+OF_A_CONNECTION = {"sync_connection", "reconnect_connection", "remove_connection"}
+KEY = ec.generate_private_key(ec.SECP256R1())
+JWK = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key()))
+UPDATE = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
+EXPIRING = {"webhook_type": "ITEM", "webhook_code": "PENDING_EXPIRATION", "item_id": "item-1"}
+HELD = {"app_user_id": ALICE, "connection_id": "2"}
+LINKED = {
+    "webhook_type": "LINK",
+    "webhook_code": "ITEM_ADD_RESULT",
+    "link_token": "link-fake",
+    "public_token": "public-sandbox-11111111-2222-3333-4444-555555555555",
+}
+
+
+def signed(world: World, body: dict[str, Any] | bytes, *, kid: str = "k1") -> tuple[dict[str, str], bytes]:
+    """A webhook as Plaid sends it: its headers and its body."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    claims = {"iat": int(world.clock.at.timestamp()), "request_body_sha256": hashlib.sha256(raw).hexdigest()}
+    token = jwt.encode(claims, KEY, algorithm="ES256", headers={"kid": kid})
+    return {"Plaid-Verification": token, "Content-Type": "application/json"}, raw
+
+
+@dataclass
+class Seen:
+    """What the functions were seen to answer."""
+
+    described: Described = field(default_factory=Described)
+    codes: set[tuple[str, str]] = field(default_factory=set)
+    successes: set[tuple[str, int]] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    def take(self, method: str, path: str, answer: Any) -> None:
+        headers = dict(answer.headers)
+        self.complaints += self.described.complaints(method, path, answer.status_code, headers, answer.data)
+        _, operation = self.described.operation(method, path)
+        if answer.status_code < 400:
+            self.successes.add((operation["operationId"], answer.status_code))
+        else:
+            self.codes.add((operation["operationId"], answer.json["error"]["details"]["code"]))
+
+
+@dataclass
+class Trial:
+    """One function on a world of its own."""
+
+    function: str
+    asking: FlaskClient
+    world: World
+    patch: pytest.MonkeyPatch
+    seen: Seen
+
+    def rest(self, **content: Any) -> Any:
+        """By REST, as somebody signed in, or as Plaid."""
+        method, path = REST[self.function]
+        method, path = content.pop("method", method), content.pop("path", path)
+        answer = self.asking.open(path, method=method, **{"headers": SIGNED_IN} | content)
+        self.seen.take(method, path, answer)
+        return answer
+
+    def call(self, fields: Any = None, **content: Any) -> Any:
+        """By the callable protocol."""
+        method = content.pop("method", "POST")
+        given = {} if "data" in content else {"json": {"data": fields}}
+        answer = self.asking.open("/", method=method, **{"headers": SIGNED_IN} | given | content)
+        self.seen.take(method, f"/demo-bank/us-central1/{self.function}", answer)
+        return answer
+
+    def both(self, **fields: Any) -> None:
+        """The same call both ways."""
+        method, _ = REST[self.function]
+        if self.function == "plaid_webhook":
+            headers, raw = signed(self.world, fields or UPDATE)
+            self.rest(headers=headers, data=raw)
+            return
+        self.rest(**({"query_string": fields} if method != "POST" else {"json": fields} if fields else {}))
+        if self.function != "api_not_found":
+            self.call(fields | ({"connection_id": "1"} if self.function in OF_A_CONNECTION else {}))
+
+    def instead(self, name: str, fake: object) -> None:
+        self.patch.setattr(container, name, lambda: fake)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture(scope="module", params=REST)
+def function(request: pytest.FixtureRequest) -> Iterator[tuple[str, FlaskClient]]:
+    for asking in client(request.param):
+        yield request.param, asking
+
+
+@pytest.fixture
+def trials(function: tuple[str, FlaskClient], seen: Seen) -> Iterator[Callable[[], Trial]]:
+    """New trials of one function, each with a connected bank."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def trial() -> Trial:
+            world = World()
+            world.vault.calls = world.calls
+            stand_in(world, patch)
+            world.connected("1")
+            world.connected("of-another", owner="bob")
+            patch.setattr("time.sleep", lambda seconds: world.clock.move(timedelta(seconds=seconds)))
+            made = Trial(*function, world, patch, seen)
+            made.instead("webhooks", WebhookVerifier(fetch_key=lambda _: JWK, clock=world.clock))
+            container.links().remember("link-fake", app_user_id=ALICE, now=world.clock.at)
+            world.calls.log.clear()
+            return made
+
+        yield trial
+
+
+def well(function: str) -> list[dict[str, Any]]:
+    """Calls that succeed."""
+    match function:
+        case "create_link_token":
+            return [{}, {"redirect_uri": "https://app.example/back"}, {"connection_id": "1"}]
+        case "exchange_public_token":
+            return [{"public_token": "public-new"}, {"items": [{"public_token": "public-new"}, {"public_token": "x"}]}]
+        case "plaid_webhook":
+            return [UPDATE, EXPIRING, LINKED]
+        case _:
+            return [{}]
+
+
+def prepared(trials: Callable[[], Trial]) -> Trial:
+    """With a bank that can be linked."""
+    trial = trials()
+    trial.world.bank.new_item("new", institution_id="ins_2")
+    return trial
+
+
+def test_the_description_is_what_the_code_says_and_a_valid_one() -> None:
+    text = DESCRIPTION.read_text(encoding="utf-8")
+    assert text == rendered(), "run `make docs`"
+    validate(json.loads(text))
+
+
+def test_calls_that_succeed_are_described(trials: Callable[[], Trial]) -> None:
+    for fields in well(prepared(trials).function):
+        prepared(trials).both(**fields)
+        again = prepared(trials)
+        again.both(**fields)
+        again.both(**fields)
+    if prepared(trials).function in OF_A_CONNECTION:
+        prepared(trials).call({"connection_id": "1"})
+    hosted = prepared(trials)
+    hosted.instead("settings", Settings(project="demo-bank", hosted_link=True, webhook_url="https://us.example/"))
+    hosted.both()
+
+
+def ways(call: str) -> list[BaseException]:
+    """How an outside call can fail."""
+    kind = call.partition(".")[0]
+    if kind == "bank":
+        return [problem(fault, "SOMETHING") for fault in Fault]
+    if kind == "vault":  # whatever is wrong with a key is no user's fault
+        return [problem(fault, "SOMETHING") for fault in (Fault.TRANSIENT, Fault.CONFIGURATION)]
+    if kind == "queue":
+        return [Unavailable("no", code="queue_unavailable")]
+    return [Unavailable("no", code="store_unavailable"), Conflict(), RuntimeError("a bug")]
+
+
+def test_however_an_outside_call_fails_what_is_answered_is_described(trials: Callable[[], Trial]) -> None:
+    for fields in well(prepared(trials).function):
+        calm = prepared(trials)
+        calm.both(**fields)
+        for call in sorted(set(calm.world.calls.log)):
+            for failure in ways(call):
+                trial = prepared(trials)
+
+                def fail(name: str, call: str = call, failure: BaseException = failure) -> None:
+                    if name == call:
+                        raise failure
+
+                trial.world.calls.before = fail
+                trial.both(**fields)
+
+
+class Refusing(Callers):
+    """Firebase says no."""
+
+    def __init__(self, error: BankError, *, of_app: bool = False) -> None:
+        self.error, self.of_app = error, of_app
+
+    def verify(self, id_token: str) -> str:
+        if not self.of_app:
+            raise self.error
+        return id_token
+
+    def verify_app(self, app_token: str) -> str:
+        raise self.error
+
+
+class Busy(Limits):
+    def spend(self, app_user_id: str, action: str, *, per_minute: int, now: object) -> int | None:
+        raise Unavailable("no", code="limits_busy")
+
+
+def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) -> None:
+    trial = trials()
+    if trial.function == "api_not_found":
+        trial.rest()
+        return
+    method, _ = REST[trial.function]
+    calls = [trial.rest] if trial.function == "plaid_webhook" else [trial.rest, trial.call]
+    for call in calls:
+        call(method="PUT")
+        body = {"content_type": "application/json"}
+        if method == "POST" or call == trial.call:
+            call(data=b"{", **body)
+            call(data=b"[]", **body)
+            call(data=b"x" * 300_000, **body)
+        if trial.function == "plaid_webhook":
+            continue
+        call(headers={})
+        call(headers={"Authorization": "Bearer nobody"})
+    if trial.function == "plaid_webhook":
+        return
+    trial.both(unknown="x")
+    if method == "POST":
+        trial.rest(query_string={"x": "y"})
+    trial.instead("settings", Settings(project="demo-bank", app_check=True))
+    trial.both()
+    for token in ("wrong", "attested"):
+        headers = SIGNED_IN | {"X-Firebase-AppCheck": token}
+        trial.rest(headers=headers)
+        trial.call(headers=headers)
+    attested = SIGNED_IN | {"X-Firebase-AppCheck": "attested"}
+    trial.instead("callers", Refusing(Unavailable("no", code="app_check_unavailable"), of_app=True))
+    trial.rest(headers=attested)
+    trial.call(headers=attested)
+    trial.instead("settings", Settings(project="demo-bank"))
+    for code in ("id_token_expired", "id_token_revoked", "user_disabled", "uid_unusable"):
+        trial.instead("callers", Refusing(Unauthenticated("no", code=code)))
+        trial.both()
+    trial.instead("callers", Refusing(Unavailable("no", code="auth_unavailable")))
+    trial.both()
+    trial.instead("callers", Callers())
+    spent = Limits()
+    spent.wait = 7
+    for limits in (spent, Busy()):
+        trial.instead("limits", limits)
+        trial.both(**well(trial.function)[0])
+
+
+def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], Trial]) -> None:
+    trial = prepared(trials)
+    world = trial.world
+    match trial.function:
+        case "create_link_token":
+            trial.both(connection_id="of-another")
+            _being_replaced(world)
+            world.bank.fail("create_link_token", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+            trial.both(connection_id="1")
+            world.store.describe("1", {"status": "error"})
+            trial.both(connection_id="1")
+        case "exchange_public_token":
+            trial.both(public_token="unknown")
+            known = account("checking")
+            world.store.account_rows["1"] = {"checking": known}
+            linked = [{"name": known["name"], "mask": known["mask"]}]
+            trial.both(public_token="public-new", institution={"institution_id": "ins_1"}, accounts=linked)
+            name = hashlib.sha256(b"public-held").hexdigest()
+            world.intents.begin(Intent.new(intent_id=name, attempt="another", **HELD, now=world.clock.at))
+            trial.both(public_token="public-held")
+        case "sync_connection" | "reconnect_connection" | "remove_connection":
+            if trial.function == "sync_connection":
+                trial.both()
+                trial.both()
+            if trial.function == "reconnect_connection":
+                _being_replaced(world)
+                world.bank.fail("item", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+                trial.both()
+            world.store.describe("1", {"status": "error"})
+            trial.both()
+            for other in ("of-another", "nobody"):
+                trial.rest(path=REST[trial.function][1].replace("/1", f"/{other}"))
+                trial.call({"connection_id": other})
+        case "plaid_webhook":
+            headers, raw = signed(world, UPDATE)
+            trial.rest(headers=headers, data=raw + b" ")
+            for body in (b"{", b"[]", b'{"no": "webhook"}'):
+                headers, raw = signed(world, body)
+                trial.rest(headers=headers, data=raw)
+            for failure in (problem(Fault.TRANSIENT, "DOWN"), problem(Fault.CONFIGURATION, "UNKNOWN")):
+                trial.instead("webhooks", WebhookVerifier(fetch_key=_raising(failure), clock=world.clock))
+                for number in range(70):
+                    headers, raw = signed(world, UPDATE, kid=f"k{number}")
+                    trial.rest(headers=headers, data=raw)
+
+
+def _being_replaced(world: World) -> None:
+    kept, _ = world.store.kept["1"]
+    world.store.put_kept(kept.begun(now=world.clock.at))
+
+
+def _raising(failure: BaseException) -> Callable[[str], dict[str, Any]]:
+    def fetch(_: str) -> dict[str, Any]:
+        raise failure
+
+    return fetch
+
+
+def test_at_last_everything_that_was_answered_is_described_and_everything_described_was_answered(seen: Seen) -> None:
+    if len({operation for operation, _ in seen.successes}) < len(REST):
+        pytest.skip("looks at what the tests before it have seen: run them all")
+    assert seen.complaints == []
+    assert sorted(seen.codes - seen.described.codes()) == []
+    assert sorted(seen.described.codes() - seen.codes) == []
+    assert seen.successes == seen.described.successes()
