@@ -146,8 +146,8 @@ def _errors(unit: Unit) -> Iterator[tuple[str, str]]:
     for node in nodes:
         if not isinstance(node, ast.Call):
             continue
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        kind = kinds.get(name, "")
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        kind = kinds.get(name, "") if isinstance(node.func, ast.Name) else name * (name in ERRORS)
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         if kind == "MethodNotAllowed":
             yield kind, "method_not_allowed"

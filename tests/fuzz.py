@@ -205,27 +205,29 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
 
 
+_WHOLE = b'{"data": {"public_token": "x"}}'
+HARD = (
+    b"",
+    b"{",
+    b"[" * 100_000,
+    b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+    b'{"data":' * 500 + b"{}" + b"}" * 500,
+    b'{"public_token": "a", "public_token": "b"}',
+    b'{"data": {"public_token": NaN}}',
+    b'{"public_token": ' + b"9" * 5000 + b"}",
+    b'{"public_token": "\\ud800"}',
+    b'{"\\ud800": 1}',
+    b"\xef\xbb\xbf" + _WHOLE,
+    _WHOLE.decode().encode("utf-16"),
+    _WHOLE.decode().encode("utf-32"),
+    b"\xff\xfe\x00",
+    b"\x1f\x8b\x08\x00" + b"\x00" * 20,
+    b'{"public_token": "' + b"x" * LONG + b'"}',
+    b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n",
+    b"public_token=x&public_token=y",
+)
+"""Bodies that are no JSON of ours, or that are hard to read."""
+
+
 def _raw() -> st.SearchStrategy[bytes]:
-    """Bodies that are no JSON of ours, or that are hard to read."""
-    whole = b'{"data": {"public_token": "x"}}'
-    made = (
-        b"",
-        b"{",
-        b"[" * 100_000,
-        b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
-        b'{"data":' * 500 + b"{}" + b"}" * 500,
-        b'{"public_token": "a", "public_token": "b"}',
-        b'{"data": {"public_token": NaN}}',
-        b'{"public_token": ' + b"9" * 5000 + b"}",
-        b'{"public_token": "\\ud800"}',
-        b'{"\\ud800": 1}',
-        b"\xef\xbb\xbf" + whole,
-        whole.decode().encode("utf-16"),
-        whole.decode().encode("utf-32"),
-        b"\xff\xfe\x00",
-        b"\x1f\x8b\x08\x00" + b"\x00" * 20,
-        b'{"public_token": "' + b"x" * LONG + b'"}',
-        b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n",
-        b"public_token=x&public_token=y",
-    )
-    return st.one_of(st.sampled_from(made), st.binary(max_size=60))
+    return st.one_of(st.sampled_from(HARD), st.binary(max_size=60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings
 
+from shared.entry import Route
 from tests.functions.conftest import client
-from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
+from tests.fuzz import FUNCTIONS, HARD, Wild, complaints, wild_requests
 from tests.usecases.conftest import World
 
 EXAMPLES = 1000 if os.environ.get("SOAK") else 40
@@ -40,6 +42,21 @@ def asked(request: pytest.FixtureRequest, world: World) -> Iterator[tuple[str, F
     world.connected("of-another", owner="bob")
     for asking in client(request.param):
         yield request.param, asking, world
+
+
+def test_every_body_that_is_hard_to_read_is_refused(asked: tuple[str, FlaskClient, World]) -> None:
+    function, asking, world = asked
+    route = getattr(importlib.import_module(f"functions.{function}"), "ROUTE", Route("POST", "/api/v1/bank/webhook"))
+    before = everything(world)
+    for body in HARD:
+        for path in (route.path.replace("{connection_id}", "nothing"), "/"):
+            for kind in ("application/json", "text/plain"):
+                headers = {"Authorization": "Bearer alice", "Content-Type": kind}
+                answer = asking.post(path, headers=headers, data=body)
+                wild = Wild("POST", path, headers, body)
+                assert complaints(wild, answer.status_code, answer.text, ours=True) == [], wild
+                assert answer.status_code >= 400, wild
+    assert everything(world) == before
 
 
 def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -34,6 +36,15 @@ def documents_of(bank: Bank, *names: str) -> dict[str, str]:
     }
     theirs = {path: text for path, text in found.items() if any(name in text for name in names)}
     return {path: text for path, text in theirs.items() if not path.startswith("bank_limits/")}
+
+
+def decodes(path: str) -> bool:
+    """Whether a path is what its percent signs say."""
+    try:
+        unquote(path.partition("?")[0], errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return re.search(r"%(?![0-9a-fA-F]{2})", path.partition("?")[0]) is None
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     before = documents_of(bank, them.uid, connection_id)
     hosting, functions = bank.stack.ports.url("hosting"), bank.function_url(function)
     answers: Counter[int] = Counter()
-    longest = 0.0
+    longest, closed = 0.0, list[str]()
 
     @seed(rng.getrandbits(32))
     @settings(
@@ -80,13 +91,19 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     def ask(wild: Wild) -> None:
         nonlocal longest
         path = wild.path.replace("of-another", connection_id)
-        url = f"{hosting}{path}" if path.startswith("/api") else f"{functions}{path}"
+        # Hosting's emulator answers 500 by itself for what is no UTF-8: that goes to the function's own URL.
+        url = f"{hosting}{path}" if path.startswith("/api") and decodes(path) else f"{functions}{path}"
         headers = {**wild.headers, "User-Agent": wild.headers.get("User-Agent", "fuzz")}
         began = time.monotonic()
         try:
             answer = bank.http.request(wild.method, url, headers=headers, content=wild.body, timeout=60)
-        except (httpx.RemoteProtocolError, httpx.LocalProtocolError):
-            return  # a server before us closed the connection, or it is no HTTP at all: nothing reached us
+        except httpx.LocalProtocolError:
+            return  # it is no HTTP at all
+        except (httpx.RemoteProtocolError, httpx.NetworkError):
+            # A server before us has closed the connection, which it may: of no method, and of a body it will not read.
+            assert wild.method == "BREW" or len(wild.body) > 60_000
+            closed.append(wild.method)
+            return
         took = time.monotonic() - began
         longest = max(longest, took)
         answers[answer.status_code] += 1
@@ -95,7 +112,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
         assert took < SECONDS
 
     ask()
-    tell(f"{function}: {dict(sorted(answers.items()))}, longest {longest:.1f} s")
+    tell(f"{function}: {dict(sorted(answers.items()))}, longest {longest:.1f} s, closed {len(closed)}")
     assert sum(answers.values()) > EXAMPLES // 2
     assert documents_of(bank, them.uid, connection_id) == before
     if function != "delete_bank_data":  # which a well-formed request is right to begin
