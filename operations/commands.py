@@ -146,7 +146,8 @@ def main(arguments: Sequence[str]) -> int:
         with trace.within(trace.Trace.new()):
             print(f"{given.command}: {given.run(given)}")
     except ProviderError as error:
-        return _failed(given, f"{error.message} ({error.error_code}, request {error.request_id})")
+        request = f", request {error.request_id}" if error.request_id else ""
+        return _failed(given, f"{error.message} ({error.error_code}{request})")
     except BankError as error:
         return _failed(given, f"{error.message} ({error.code})")
     except Exception:  # noqa: BLE001 (a vendor's text may hold anything: it goes through the log, which strikes out)

@@ -13,6 +13,7 @@ from operations.commands import main
 from operations.who import operator
 from shared import container
 from shared.adapters.audit_signer import TinkSigner, new_keyset
+from shared.adapters.vault_keys import closed
 from shared.domain.audit import OPERATORS, Actor, AuditAction
 from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import Fault, ProviderError, Unavailable
@@ -423,3 +424,38 @@ def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
     chain[0] = chain[0].model_copy(update={"connection_id": "another"})
     assert main(["check-audit", "--user", ALICE]) == 1
     assert capsys.readouterr().err == "check-audit: entry 1: was changed (audit_damaged)\n"
+
+
+@pytest.mark.parametrize(
+    ("came", "code", "says"),
+    [
+        (Reencrypted("k2", moved=3, unopened=0, busy=0, done=True), 0, "3 moved; every token is sealed with k2"),
+        (Reencrypted("k2", moved=3, unopened=1, busy=0, done=True), 1, "1 do not open"),
+        (Reencrypted("k2", moved=3, unopened=0, busy=2, done=True), 1, "2 were being written"),
+    ],
+)
+def test_no_key_is_said_to_be_free_before_nothing_is_left(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    came: Reencrypted,
+    code: int,
+    says: str,
+) -> None:
+    monkeypatch.setattr(container, "reencryption", lambda: lambda limit: came)
+    assert main(["reencrypt"]) == code
+    out, err = capsys.readouterr()
+    assert says in (out if code == 0 else err)
+
+
+def test_a_vault_that_stays_shut_tells_the_operator_why(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shut() -> None:
+        raise closed("NO_VAULT_KEY")
+
+    monkeypatch.setattr(container, "reencryption", shut)
+    assert main(["reencrypt"]) == 1
+    err = capsys.readouterr().err
+    assert "(NO_VAULT_KEY)" in err
+    assert "set VAULT_KEY" in err
