@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy destroy status ops trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy destroy status ops adopt trace docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -46,6 +46,7 @@ check: setup-web ## lint, format, strict types, architecture rules
 
 soak: setup-tests ## the long campaigns in full
 	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/usecases/test_any_history.py --timeout 7200
+	@SOAK=1 $(PYTHON) -m pytest tests/adopted --timeout 600
 
 bench: setup ## what it costs beside what people would write instead; BENCH="--quick", "--rows a,b"
 	@$(PYTHON) -m benchmarks $(BENCH)
@@ -66,6 +67,9 @@ docs: setup ## write what is generated in docs/
 	@$(PYTHON) -m docs.errors
 	@$(PYTHON) -m docs.events
 	@$(PYTHON) -m docs.openapi
+
+adopt: setup ## add this backend to a Firebase project that exists: make adopt APP=<folder>; docs/adopt.md
+	@$(PYTHON) -m deploy.adopt --app "$(APP)"
 
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"

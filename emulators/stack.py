@@ -32,12 +32,16 @@ SIMULATOR = "simulator"
 class Stack:
     """The emulators and the Plaid simulator.
 
+    `nowhere` is a path below which Hosting leads to api_not_found.
+
     Args:
         offset: added to every port; PORT_OFFSET if not given.
         only_simulator: leave the emulators out.
         services: which emulators.
         say: told about long waits, a line at a time.
     """
+
+    nowhere = "/api/"
 
     def __init__(
         self,
@@ -98,7 +102,7 @@ class Stack:
             arguments = [sys.executable, "-m", "emulators.plaid", "--port", str(self.ports.plaid)]
             commands.append((SIMULATOR, arguments, ROOT))
         if not self._only_simulator:
-            config = str(write_config(self.ports, self.plaid))
+            config = str(self._config())
             only = ["--only", ",".join(self._services)]
             options = ["--config", config, "--project", PROJECT, *only, "--non-interactive"]
             # firebase-tools writes its debug logs into the working folder.
@@ -109,6 +113,9 @@ class Stack:
             {"name": name, "arguments": arguments, "folder": str(cwd), "log": str(self.log(name))}
             for name, arguments, cwd in commands
         ]
+
+    def _config(self) -> Path:
+        return write_config(self.ports, self.plaid)
 
     def _start(self) -> None:
         services = {name for name, _ in self.ports.items()}
@@ -166,7 +173,9 @@ class Stack:
                 "tasks": lambda client: client.get(f"{url('tasks')}/queueStats").status_code > 0,
                 "functions": self._functions_loaded,
                 # The way from Hosting into a Python worker, which answers in the contract's form.
-                "hosting": lambda client: client.get(f"{url('hosting')}/api/").status_code == httpx.codes.NOT_FOUND,
+                "hosting": lambda client: (
+                    client.get(url("hosting") + self.nowhere).status_code == httpx.codes.NOT_FOUND
+                ),
             }
             waiting |= {name: answers for name, answers in emulators.items() if name in self._services}
         started = time.monotonic()

@@ -20,10 +20,15 @@ from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
 
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
-collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py"]
+collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py", "adopted"]
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
 # These start stacks of their own, or ask for the store while they run, or share a folder: their fixtures do not tell.
-TOGETHER = {"tests/stack/": "stack", "tests/contract/": "stack", "tests/deploy/": "deploy"}
+TOGETHER = {
+    "tests/stack/": "stack",
+    "tests/contract/": "stack",
+    "tests/deploy/": "deploy",
+    "tests/functions/test_openapi.py": "openapi",
+}
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 

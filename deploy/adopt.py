@@ -1,0 +1,191 @@
+"""Adds this backend to a Firebase project that exists: `make adopt APP=<folder>`.
+
+It writes into that folder's firebase.json, rules and indexes, beside what is there and never over it; a second time it
+brings what it wrote up to date. Everything of ours is told by its name: the codebase `bank`, the paths below
+`/api/v1/bank`, the collections `bank_…`, and the rules between `bank: begin` and `bank: end`. See docs/adopt.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CODEBASE = "bank"
+OURS = "/api/v1/bank"
+NOT_FOUND = "api_not_found"
+BEGIN, END = "// bank: begin", "// bank: end"
+DOCUMENTS = re.compile(r"match\s+/databases/\{database\}/documents\s*\{[^\n]*\n")
+NO_RULES = "rules_version = '2';\n\nservice cloud.firestore {\n  match /databases/{database}/documents {\n  }\n}\n"
+
+Json = dict[str, Any]
+
+
+class Refused(Exception):
+    """It cannot be added like that; the text says what to do."""
+
+
+def functions(theirs: Any, *, source: str) -> list[Json]:
+    """Their codebases and ours.
+
+    Raises:
+        Refused: Another codebase has our name.
+    """
+    [ours] = _ours()["functions"]
+    listed = [dict(one) for one in (theirs if isinstance(theirs, list) else [theirs] if theirs else [])]
+    for one in listed:
+        if one.get("codebase", "default") == CODEBASE and one.get("source") != source:
+            raise Refused(f"a codebase named {CODEBASE} is there already, of {one.get('source')}: rename it")
+    others = [one for one in listed if one.get("codebase", "default") != CODEBASE]
+    return [*others, ours | {"source": source, "codebase": CODEBASE}]
+
+
+def hosting(theirs: Any, *, target: str | None) -> Any:
+    """Their Hosting with our routes first: the first rule that fits is taken, and theirs may fit everything.
+
+    Raises:
+        Refused: There are several sites, and it was not said which.
+    """
+    if isinstance(theirs, list):
+        names = [site.get("target") or site.get("site") or "" for site in theirs]
+        if len(theirs) > 1 and target not in names:
+            raise Refused(f"there are several sites: say --site, one of {', '.join(names)}")
+        chosen = names.index(target) if target in names else 0
+        return [_routed(site) if number == chosen else site for number, site in enumerate(theirs)]
+    if not theirs:
+        raise Refused("firebase.json has no hosting: REST calls and Plaid's webhooks come through it")
+    return _routed(theirs)
+
+
+def rules(theirs: str) -> str:
+    """Their rules with our block in them, before their own matches.
+
+    Raises:
+        Refused: There is no place for it.
+    """
+    block = _block((ROOT / "firestore.rules").read_text(encoding="utf-8"))
+    assert block is not None  # noqa: S101 (a test holds our own rules to it)
+    if (old := _block(theirs)) is not None:
+        return theirs.replace(old, block)
+    found = DOCUMENTS.search(theirs)
+    if found is None:
+        raise Refused("the rules have no `match /databases/{database}/documents {` that the block could go into")
+    return f"{theirs[: found.end()]}    {block}\n\n{theirs[found.end() :]}"
+
+
+def indexes(theirs: Json) -> Json:
+    """Their indexes and ours; ours are those of collections named `bank_…`."""
+    ours = json.loads((ROOT / "firestore.indexes.json").read_text(encoding="utf-8"))
+    kept = {
+        kind: [one for one in theirs.get(kind, []) if not str(one["collectionGroup"]).startswith("bank_")]
+        for kind in ("indexes", "fieldOverrides")
+    }
+    return theirs | {kind: [*kept[kind], *ours[kind]] for kind in kept}
+
+
+def adopt(app: Path, *, source: str, target: str | None = None) -> list[str]:
+    """Writes all of it, or nothing.
+
+    Args:
+        app: The project's folder, where its firebase.json is.
+        source: Where in it this repository is.
+        target: Which of several Hosting sites.
+
+    Returns:
+        The files that were changed.
+
+    Raises:
+        Refused: Nothing was written.
+    """
+    config = _read_json(app / "firebase.json", missing="there is no firebase.json: run `firebase init` first")
+    if not (app / source / "main.py").is_file():
+        raise Refused(f"{app / source} is not this repository: name the folder that it is in with --source")
+    store = config.get("firestore", {})
+    if isinstance(store, list):
+        raise Refused("several Firestore databases are not supported: add the block and the indexes by hand")
+    paths = {"rules": store.get("rules", "firestore.rules"), "indexes": store.get("indexes", "firestore.indexes.json")}
+    their_rules = app / paths["rules"]
+    text = their_rules.read_text(encoding="utf-8") if their_rules.is_file() else NO_RULES
+    composed = config | {
+        "functions": functions(config.get("functions"), source=source),
+        "hosting": hosting(config.get("hosting"), target=target),
+        "firestore": store | paths,
+    }
+    written = {
+        app / "firebase.json": _dumped(composed),
+        their_rules: rules(text),
+        app / paths["indexes"]: _dumped(indexes(_read_json(app / paths["indexes"]))),
+    }
+    changed = [path for path, new in written.items() if not path.is_file() or path.read_text(encoding="utf-8") != new]
+    for path in changed:
+        path.write_text(written[path], encoding="utf-8")
+    return [str(path.relative_to(app)) for path in changed]
+
+
+def _routed(site: Json) -> Json:
+    ours = [rule for rule in _ours()["hosting"]["rewrites"] if rule["source"].startswith(OURS)]
+    [last] = [
+        rule for rule in _ours()["hosting"]["rewrites"] if rule.get("function", {}).get("functionId") == NOT_FOUND
+    ]
+    theirs = [rule for rule in site.get("rewrites", []) if not str(rule.get("source", "")).startswith(OURS)]
+    return site | {"rewrites": [*ours, last | {"source": f"{OURS}{{,/**}}"}, *theirs]}
+
+
+def _block(text: str) -> str | None:
+    begin, end = text.find(BEGIN), text.find(END)
+    return text[begin : end + len(END)] if 0 <= begin < end else None
+
+
+def _ours() -> Json:
+    config: Json = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _read_json(path: Path, *, missing: str | None = None) -> Json:
+    if not path.is_file():
+        if missing is not None:
+            raise Refused(missing)
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Refused(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Refused(f"{path.name} is not a JSON object")
+    return content
+
+
+def _dumped(content: Json) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Adds it, and says what changed; 1 if it cannot be added, 2 if called wrongly."""
+    parser = argparse.ArgumentParser(prog="deploy.adopt", description=__doc__)
+    parser.add_argument(
+        "--app", required=True, type=Path, metavar="FOLDER", help="where the project's firebase.json is"
+    )
+    parser.add_argument("--source", metavar="FOLDER", help="where in it this repository is; found by itself if it is")
+    parser.add_argument("--site", metavar="NAME", help="which Hosting site or target, if there are several")
+    given = parser.parse_args(arguments)
+    app = given.app.resolve()
+    source = given.source or os.path.relpath(ROOT, app)
+    try:
+        if source.startswith(".."):
+            raise Refused(f"this repository must be within {app}, say as a submodule in {app / 'bank'}")
+        changed = adopt(app, source=source, target=given.site)
+    except Refused as refused:
+        print(f"adopt: {refused}", file=sys.stderr)
+        return 1
+    print(f"adopt: {', '.join(changed) if changed else 'nothing'} changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
