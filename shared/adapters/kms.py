@@ -76,7 +76,7 @@ class KmsKeys:
 
     def newest(self) -> str:
         """One call: encrypting says which version did. So no other permission is needed."""
-        return self.wrap(b"which version?", b"")[1]
+        return self.wrap(b"which version?", b"bank-access-token:newest")[1]
 
     def _is_ours(self, version: str) -> bool:
         return version.startswith(f"{self._key}/cryptoKeyVersions/")
