@@ -3,7 +3,7 @@
 `naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show it.
 `prepare`, `floor`: no logic at all. The pages are fetched as bytes and thrown away, and the very commits that the
 backend made for them are sent again as they are, without their preconditions: one page, then its rows, in one thread.
-`delete_floor`: the documents of a connection, whose names are known, in commits of ready-made deletes.
+`delete_floor`: the documents of a connection, found by one query for their names, in commits of raw deletes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import plaid
 import urllib3
 from google.cloud import firestore
-from google.cloud.firestore_v1.types import CommitRequest
+from google.cloud.firestore_v1.types import CommitRequest, RunQueryResponse
 from plaid.api import plaid_api
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 
@@ -152,19 +152,20 @@ def floor() -> Json:
     return {"seconds": took.seconds, "cpu": took.cpu, "bytes": size}
 
 
-def delete_floor(names: list[str]) -> Json:
-    """Deletes documents by name."""
+def delete_floor(connection_id: str) -> Json:
+    """Deletes a connection's transactions: one query for the names, then commit after commit."""
     client = container.firestore_client()
-    requests = []
-    for start in range(0, len(names), DELETES):
-        request = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001
-        for name in names[start : start + DELETES]:
-            request.writes.add().delete = name
-        requests.append(request)
+    rows = client.collection("bank_connections", connection_id, "bank_transactions")
+    request = {"parent": rows.parent._document_path, "structured_query": rows.select(["__name__"])._to_protobuf()}  # noqa: SLF001
     with Timed() as took:
-        for request in requests:
-            _commit(client, request)
-    return {"seconds": took.seconds, "cpu": took.cpu}
+        found = client._firestore_api.run_query(request=request, metadata=client._rpc_metadata)  # noqa: SLF001
+        names = [name for response in found if (name := RunQueryResponse.pb(response).document.name)]
+        for start in range(0, len(names), DELETES):
+            deletes = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001
+            for name in names[start : start + DELETES]:
+                deletes.writes.add().delete = name
+            _commit(client, deletes)
+    return {"seconds": took.seconds, "cpu": took.cpu, "deleted": len(names)}
 
 
 def _commit(client: firestore.Client, request: Any) -> None:

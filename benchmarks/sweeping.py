@@ -33,7 +33,7 @@ def sweep(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG
 
 
 def purge(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """The purge finds what it deletes; the floor knows the names. The first round warms both up."""
+    """The purge beside a query for all names and raw deletes. The first round warms both up."""
     count = 2_000 if quick else 50_000
     ours: list[float] = []
     floor: list[float] = []
@@ -48,8 +48,11 @@ def purge(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
             seeding.ask("rows", connection_id="purged", count=size, access_token=token)
             ours.append(size / product.ask("purge", connection_id="purged")["seconds"])
             on.empty()
-            names = seeding.ask("rows", connection_id="purged", count=size, access_token=token)["names"]
-            floor.append(size / rival.ask("delete_floor", names=names)["seconds"])
+            seeding.ask("rows", connection_id="purged", count=size, access_token=token)
+            raw = rival.ask("delete_floor", connection_id="purged")
+            if raw["deleted"] != size:
+                raise AssertionError(f"the floor deleted {raw['deleted']} of {size}")
+            floor.append(size / raw["seconds"])
             print(
                 f"  {'warm-up' if number == 0 else f'round {number}'}: "
                 f"ours {ours[-1]:,.0f} rows/s, floor {floor[-1]:,.0f}",

@@ -35,7 +35,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
         connections=container.connections(),
         credentials=container.credentials(),
         syncs=container.syncs(),
-        paused=container.paused(),
+        paused=container.recently_paused(),
         bank=container.bank(),
         vault=container.vault(),
         queue=container.sync_queue(),

@@ -157,6 +157,14 @@ def paused() -> ports.PausedSyncs:
 
 
 @once
+def recently_paused() -> ports.PausedSyncs:
+    """The same for runs, of which there are many."""
+    from shared.adapters.recent_pauses import RecentPauses
+
+    return RecentPauses(paused(), clock=clock())
+
+
+@once
 def connections() -> ports.Connections:
     """Connections, accounts, credentials."""
     from shared.adapters.firestore_connections import FirestoreConnections

@@ -1,7 +1,11 @@
 """What connections leave behind in Firestore, and how it goes: in commits of a few hundred documents, any number."""
 
+import contextvars
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,6 +19,7 @@ from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT
 from shared.adapters.firestore_links import KEPT as LINKS_KEPT
 from shared.adapters.firestore_links import RESULTS, SESSIONS
+from shared.adapters.firestore_names import names
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 # Production counts the index entries of what is deleted, too: https://firebase.google.com/docs/firestore/quotas
 DELETES_AT_ONCE = 400
+COMMITS_AT_ONCE = 2  # of one purge: they touch different documents, and need no order
+NAMES_AT_ONCE = 100_000  # that one query finds: read as the deletes go on, so that it is never held
 
 
 @translates_outages
@@ -34,7 +41,7 @@ class FirestoreRemains:
         self._client = client
 
     def purge(self, removal: Removal) -> None:
-        """One query and one commit for each 400 documents, and a few more."""
+        """One commit for each 400 documents, one query for each 100,000, and a few more."""
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ACCOUNTS))
@@ -118,15 +125,34 @@ class FirestoreRemains:
 
     def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
         """Deletes all that a query finds, and looks again from the beginning until it finds nothing."""
-        ordered = query.order_by(order_by) if order_by else query.order_by("__name__")
-        page, last = ordered.select([order_by or "__name__"]).limit(DELETES_AT_ONCE), None
+        page = (query.order_by(order_by) if order_by else query.order_by("__name__")).limit(NAMES_AT_ONCE)
+        last: str | None = None
         while True:
-            found = list((page.start_after(last) if last is not None else page).stream())
+            # Going on behind what was deleted spares the store from walking over it again and again.
+            behind = page if last is None else page.start_after({"__name__": self._client.document(last)})
+            found, last_found = self._delete_page(behind)
             if not found and last is None:
                 return
-            self._delete([snapshot.reference.path for snapshot in found])
-            # Going on behind what was deleted spares the store from walking over it again and again.
-            last = found[-1] if len(found) == DELETES_AT_ONCE else None
+            last = last_found if found == NAMES_AT_ONCE and order_by is None else None
+
+    def _delete_page(self, page: Any) -> tuple[int, str | None]:
+        """Deletes what one query finds, some commits at once while the rest of the names still come in.
+
+        Returns:
+            How many there were, and the last of them.
+        """
+        count, last, under_way = 0, None, deque[Future[None]]()
+        found = names(page)
+        with ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix="purge") as pool:
+            while some := list(islice(found, DELETES_AT_ONCE)):
+                count, last = count + len(some), some[-1]
+                if len(under_way) >= COMMITS_AT_ONCE:
+                    under_way.popleft().result()
+                context = contextvars.copy_context()  # for the log's fields
+                under_way.append(pool.submit(context.run, self._delete, some))
+            while under_way:
+                under_way.popleft().result()
+        return count, last
 
     def _delete(self, paths: Sequence[str]) -> None:
         """One commit, or two of half the size if the store finds it too large."""

@@ -138,6 +138,11 @@ class SyncState(SyncProgress):
         return RunRecord.model_validate(self.model_dump(include=set(RunRecord.model_fields)))
 
     @property
+    def found_anything(self) -> bool:
+        """Whether this run is worth a record: of one that found nothing new, the time is all there is to say."""
+        return bool(self.added or self.modified or self.removed or self.pages > 1)
+
+    @property
     def wanted(self) -> bool:
         """Whether a request is waiting that no run has taken up."""
         return self.requested > max(self.served, self.serving)

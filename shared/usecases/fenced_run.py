@@ -48,7 +48,7 @@ class FencedRun:
             after = step(self.state)
             try:
                 written = writes()
-                if after.status in (SyncStatus.COMPLETED, SyncStatus.FAILED):
+                if after.status is SyncStatus.FAILED or (after.status is SyncStatus.COMPLETED and after.found_anything):
                     written = replace(written, ends_run=True)
                 version = self._syncs.save(after, expected=self._loaded.version, writes=written)
             except (Conflict, Unavailable):

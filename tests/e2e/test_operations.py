@@ -8,6 +8,7 @@ import time
 import pytest
 
 from emulators.client import User
+from shared.adapters.recent_pauses import SEEN_WITHIN
 from tests.e2e.bank import Bank, wait_until
 from tests.e2e.test_rotation import done, operate
 from tests.e2e.traces import audit_of, traces_of
@@ -23,6 +24,7 @@ def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: U
     before = bank.synced(user, connection_id)
     done(bank, "pause", "--institution", ELSEWHERE, "--reason", "its data make no sense")
     try:
+        time.sleep(SEEN_WITHIN.total_seconds())
         assert ELSEWHERE in done(bank, "pauses")
         item_id = (bank.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
         bank.control("POST", f"items/{item_id}/transactions", add=[{"name": "meanwhile", "amount": 1.23}])

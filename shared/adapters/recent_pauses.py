@@ -1,0 +1,34 @@
+"""What operators have paused. That nothing is, is remembered for a moment: else every run would read it."""
+
+import threading
+from datetime import datetime, timedelta
+
+from shared.domain.pause import Pauses
+from shared.ports import Clock, PausedSyncs, Version
+
+SEEN_WITHIN = timedelta(seconds=5)
+
+
+class RecentPauses:
+    """The port `PausedSyncs`, with a memory: what is paused is seen within five seconds, what is resumed at once."""
+
+    def __init__(self, store: PausedSyncs, *, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._lock = threading.Lock()
+        self._nothing: tuple[datetime, Version | None] | None = None
+
+    def load(self) -> tuple[Pauses, Version | None]:
+        """One read at most, for all runs of the moment together."""
+        with self._lock:
+            now = self._clock.now()
+            if self._nothing is not None and timedelta() <= now - self._nothing[0] < SEEN_WITHIN:
+                return Pauses(), self._nothing[1]
+            pauses, version = self._store.load()
+            self._nothing = None if pauses != Pauses() else (now, version)
+            return pauses, version
+
+    def save(self, pauses: Pauses, *, expected: Version | None) -> None:
+        """One commit."""
+        with self._lock:
+            self._nothing = None
+            self._store.save(pauses, expected=expected)

@@ -1,0 +1,48 @@
+"""What runs know of pauses without reading them each time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from shared.adapters.recent_pauses import SEEN_WITHIN, RecentPauses
+from shared.domain.pause import Pause, Pauses
+from tests.fakes import FakeClock, FakePauses
+
+EVERYTHING = Pauses(everything=Pause(since=datetime(2026, 3, 1, tzinfo=UTC), by="op", reason="an outage"))
+
+
+class Counted(FakePauses):
+    reads = 0
+
+    def load(self):  # type: ignore[no-untyped-def]
+        self.reads += 1
+        return super().load()
+
+
+def test_that_nothing_is_paused_is_read_once_in_five_seconds_for_all_runs() -> None:
+    store, clock = Counted(), FakeClock()
+    recent = RecentPauses(store, clock=clock)
+    assert [recent.load()[0] for _ in range(5)] == [Pauses()] * 5
+    assert store.reads == 1
+    store.save(EVERYTHING, expected=None)
+    clock.move(SEEN_WITHIN)
+    assert recent.load()[0] == EVERYTHING
+
+
+def test_what_is_resumed_is_seen_at_once() -> None:
+    store = Counted()
+    store.save(EVERYTHING, expected=None)
+    recent = RecentPauses(store, clock=FakeClock())
+    found, version = recent.load()
+    assert found == EVERYTHING
+    store.save(Pauses(), expected=version)
+    assert recent.load()[0] == Pauses()
+
+
+def test_a_clock_that_was_set_back_does_not_keep_the_memory_for_long() -> None:
+    store, clock = Counted(), FakeClock()
+    recent = RecentPauses(store, clock=clock)
+    recent.load()
+    clock.move(-timedelta(hours=1))
+    recent.load()
+    assert store.reads == 2
