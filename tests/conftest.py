@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import httpx
@@ -32,8 +32,8 @@ TOGETHER = {
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist, which has to find the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Where tests run side by side, all that need a stack are one process's: there is one suite for them."""
     items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
     for item in items:
@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         together = next((group for folder, group in TOGETHER.items() if item.nodeid.startswith(folder)), None)
         if group := "stack" if needs_the_stack else together:
             item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
