@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from docs.errors import refusals
+from docs.page import written
 from shared.answers import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
 from shared.domain.error_catalogue import CATALOGUE, Refusal
 from shared.entry import Route
@@ -329,5 +330,6 @@ def _input_name(function: str) -> str:
 
 
 if __name__ == "__main__":
-    DESCRIPTION.parent.mkdir(exist_ok=True)
-    DESCRIPTION.write_text(rendered(), encoding="utf-8")
+    for path, text in {DESCRIPTION: rendered(), **written(described())}.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")

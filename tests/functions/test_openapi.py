@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
-from docs.openapi import DESCRIPTION, rendered
+from docs.openapi import DESCRIPTION, described, rendered
+from docs.page import FOLDER, written
 from shared import container
 from shared.adapters.plaid_webhooks import WebhookVerifier
 from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
@@ -179,6 +181,18 @@ def test_the_description_is_what_the_code_says_and_a_valid_one() -> None:
     text = DESCRIPTION.read_text(encoding="utf-8")
     assert text == rendered(), "run `make docs`"
     validate(json.loads(text))
+    for path, page in written(described()).items():
+        assert path.read_text(encoding="utf-8") == page, "run `make docs`"
+
+
+def test_the_page_names_every_function_and_every_refusal_and_asks_nobody_else_for_anything() -> None:
+    page = (FOLDER / "index.html").read_text(encoding="utf-8")
+    described = Described()
+    assert all(f'id="{operation["operationId"]}"' in page for _, _, operation in described.operations())
+    assert all(f"<code>{code}</code>" in page for _, code in described.codes())
+    anchors = set(re.findall(r'id="([^"]+)"', page))
+    assert {link[1:] for link in re.findall(r'href="([^"]+)"', page) if link.startswith("#")} <= anchors
+    assert not re.search(r"<(script|img|iframe)|style=", page)
 
 
 def test_calls_that_succeed_are_described(trials: Callable[[], Trial]) -> None:
