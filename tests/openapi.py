@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from openapi_schema_validator import OAS31Validator
 from referencing import Registry, Resource
@@ -64,7 +64,7 @@ class Described:
 
     def complaints(self, method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
         """Where an answer is not what is described; empty if it is."""
-        path = urlsplit(url).path
+        path = unquote(urlsplit(url).path)  # as the functions see it: an encoded slash is one
         pointer, operation = self.operation(method, path)
         answer = operation["responses"].get(str(status))
         where = f"{method} {path}: {status}"

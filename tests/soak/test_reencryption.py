@@ -99,7 +99,7 @@ def test_tokens_moved_by_processes_that_are_killed_all_end_on_the_new_key_and_op
             assert process.stdout is not None
             assert process.stdout.readline() == "begins\n"
             if turn < KILLS:
-                time.sleep(rng.uniform(0.02, 0.15))
+                time.sleep(rng.uniform(0.05, 0.6))
                 process.kill()
             said = process.stdout.read()
         left.append(sum(sealed.key_id != newest for sealed in sealed_in(store).values()))
