@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from operations.history import history
+from operations.restored import after_restore
 from operations.status import SHOWN, screen
 from operations.upkeep import erase, existing, pause, pauses, resume, resync
 from operations.who import write_down
@@ -205,6 +206,9 @@ def _parser() -> argparse.ArgumentParser:
         if run is pause:
             stopped.add_argument("--reason", default="", help="for whoever asks later")
     command("pauses", pauses)
+    restored = command("after-restore", after_restore)
+    restored.add_argument("--user", metavar="UID", help="only those of one user")
+    restored.add_argument("--yes", action="store_true", help="really")
     erased = command("erase", erase)
     erased.add_argument("--user", required=True, metavar="UID")
     erased.add_argument("--yes", action="store_true", help="really")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.usecases.reencrypt_tokens import Reencryption
     from shared.usecases.remove_item import ItemRemover
     from shared.usecases.rotate_token import TokenRotation
+    from shared.usecases.settle_restored import RestoredStore
 
 Made = TypeVar("Made")
 
@@ -374,6 +375,13 @@ def reencryption() -> "Reencryption":
     from shared.usecases.reencrypt_tokens import Reencryption
 
     return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
+
+
+def restored_store() -> "RestoredStore":
+    """Brings connections in line with Plaid after a restore."""
+    from shared.usecases.settle_restored import RestoredStore
+
+    return RestoredStore(check=item_check(), removals=removals(), clock=clock())
 
 
 def connections_monitor() -> "ConnectionsMonitor":

@@ -159,6 +159,10 @@ OTHER_EVENTS: dict[str, Event] = {
     "owners.unknown": Event("Firebase Auth could not be asked who is there still.", ("asked",)),
     "removal.purged": Event("The data of a connection is gone here.", ("reason",)),
     "removal.unreadable": Event("A stored removal cannot be read.", ("connection_id",)),
+    "restore.postponed": Event(
+        "A connection could not be settled after a restore; call again.", ("connection_id", "code")
+    ),
+    "restore.settled": Event("A connection was brought in line with Plaid after a restore.", ("connection_id", "fate")),
     "removals.swept": Event("Removals and erasures that are due were enqueued.", ("enqueued",)),
     # -- access tokens --
     "credentials.unreadable": Event("Stored credentials cannot be read."),

@@ -36,6 +36,7 @@ class RemovalReason(StrEnum):
     ERASURE = "erasure"  # its user deleted all their data
     OWNER_GONE = "owner_gone"  # its user was deleted
     OPERATOR = "operator"  # an operator deleted all data of its user
+    RESTORED = "restored"  # it was removed at Plaid, and a restore of the store brought it back here
     DUPLICATE = "duplicate"  # a second item of the same accounts, which was never a connection
     ABANDONED = "abandoned"  # an exchange that nobody came back for, which was never a connection
 

@@ -202,12 +202,12 @@ class TokenRotation:
         connection_id, after = kept.connection_id, kept.given_up()
         entry = self._entry(kept, AuditAction.TOKEN_LOST)
         loaded = self.syncs.load(connection_id)
-        recorded = self.recorder.event(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=_LOST)
+        recorded = self.recorder.event(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=LOST)
         if loaded is None or recorded is None:  # it is being removed
             self.credentials.save(after, expected=version, audit=[entry])
             return
         writes = replace(recorded[1], credentials=(after, version))
-        state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(_LOST))
+        state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))
         self.syncs.save(state, expected=loaded.version, writes=replace(writes, audit=(entry, *writes.audit)))
         report(writes)
 
@@ -233,7 +233,7 @@ class TokenRotation:
         )
 
 
-_LOST = ProviderError(
+LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
     fault=Fault.TERMINAL,
     error_type="BACKEND",
