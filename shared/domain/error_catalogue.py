@@ -142,6 +142,12 @@ _ALL = (
     _ours(
         Unavailable, "store_busy", "Something else is writing to the same document (operators' commands only).", LATER
     ),
+    _ours(
+        FailedPrecondition,
+        "restore_implausible",
+        "After a restore Plaid knows few of the connections: other keys, most likely (operators' commands only).",
+        REPORT,
+    ),
     # -- Link and the exchange --
     _ours(
         InvalidArgument,
