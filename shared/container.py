@@ -52,7 +52,12 @@ def firestore_client() -> "firestore.Client":
     """The one connection to Firestore."""
     from google.cloud import firestore
 
-    return firestore.Client(project=settings().project)
+    client = firestore.Client(project=settings().project)
+    if settings().is_local:  # the emulator answers what production would refuse for want of an index
+        from shared.adapters.firestore_queries import only_declared
+
+        return only_declared(client)
+    return client
 
 
 @once

@@ -1,0 +1,225 @@
+"""Every query of the backend and of the app: what it compares, and how it is sorted.
+
+Production answers a query only from an index, the emulators answer any. So each query is declared here; a test derives
+the index that it needs, and holds firestore.indexes.json against it, both ways; and on the emulators the client refuses
+a query that is not declared (`only_declared`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from google.cloud.firestore_v1.types import StructuredQuery
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+NAME = "__name__"  # its index is always there
+_Operator = StructuredQuery.FieldFilter.Operator
+_EQUALITIES = frozenset([_Operator.EQUAL, _Operator.IN])
+_DESCENDING = StructuredQuery.Direction.DESCENDING
+
+
+class Order(NamedTuple):
+    """A field that results are sorted by."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The shape of a query.
+
+    Attributes:
+        collection: The collection's last name.
+        equal: Fields that are compared for equality, in any order.
+        ranged: The field that is compared otherwise.
+        order: What is sorted by; where nothing is said, Firestore sorts by the ranged field.
+        everywhere: Asks all collections of that name (a collection group).
+    """
+
+    collection: str
+    equal: frozenset[str] = frozenset()
+    ranged: str | None = None
+    order: tuple[Order, ...] = ()
+    everywhere: bool = False
+
+    @classmethod
+    def all_of(cls, structured: Any) -> Iterator[Self]:
+        """The shapes within a StructuredQuery protobuf: an `or` at its top or within its `and` is a query each."""
+        [source] = structured.from_
+        for conditions in _alternatives(structured.where):
+            equal, ranged = set[str](), set[str]()
+            for field, operator in conditions:
+                (equal if operator in _EQUALITIES else ranged).add(field)
+            ranged.discard(NAME)
+            order = [Order(o.field.field_path, o.direction == _DESCENDING) for o in structured.order_by]
+            yield cls(
+                source.collection_id,
+                frozenset(equal - {NAME}),
+                next(iter(ranged), None),
+                tuple(one for one in order if one.field != NAME),
+                source.all_descendants,
+            )
+
+
+def _asked(collection: str, *equal: str, ranged: str | None = None, sorted_: bool = True) -> Query:
+    """A query of the backend: sorted by what it compares with a range, if by anything."""
+    order = (Order(ranged),) if ranged is not None and sorted_ else ()
+    return Query(collection, frozenset(equal), ranged, order)
+
+
+BACKEND = frozenset(
+    [
+        # what is due, longest due first
+        *(
+            _asked(name, ranged="due_at")
+            for name in (
+                "bank_sync_state",
+                "bank_exchange_intents",
+                "bank_removals",
+                "bank_erasures",
+                "bank_credentials",
+                "bank_webhook_inbox",
+            )
+        ),
+        _asked("bank_audit", ranged="sign_at"),
+        _asked("bank_credentials", ranged="issued_at"),
+        _asked("bank_institutions", ranged="fetched_at"),
+        # whose
+        _asked("bank_connections", "app_user_id"),
+        _asked("bank_connections", "app_user_id", "institution_id"),
+        _asked("bank_connections", "item_id"),
+        _asked("bank_credentials", "app_user_id"),
+        _asked("bank_exchange_intents", "app_user_id"),
+        _asked("bank_link_results", "app_user_id"),
+        _asked("bank_link_results", "connection_id"),
+        _asked("bank_link_sessions", "app_user_id"),
+        _asked("bank_notifications", "connection_id"),
+        _asked("bank_notifications", ranged="created_at"),
+        _asked("bank_removals", "app_user_id"),
+        _asked("bank_sync_runs", "connection_id"),
+        # webhooks
+        _asked("bank_webhook_inbox", "connection_id"),
+        _asked("bank_webhook_inbox", "connection_id", ranged="due_at"),
+        _asked("bank_webhook_inbox", ranged="received_at"),
+        # a connection's rows
+        _asked("bank_transactions", "account_id"),
+        _asked("bank_transactions", "run"),
+        # everything, by name
+        *(
+            _asked(name)
+            for name in (
+                "bank_accounts",
+                "bank_audit_checkpoints",
+                "bank_audit_entries",
+                "bank_connections",
+                "bank_limits",
+                "bank_link_guards",
+                "bank_transactions",
+            )
+        ),
+        # for operators: health
+        _asked("bank_connections", "status"),
+        _asked("bank_connections", "status", ranged="last_sync", sorted_=False),
+        _asked("bank_connections", "status", "last_sync", ranged="created_at", sorted_=False),
+        _asked("bank_sync_progress", "status"),
+        *(
+            _asked(name, ranged="due_at", sorted_=False)
+            for name in ("bank_sync_state", "bank_webhook_inbox", "bank_removals")
+        ),
+        # for operators: tokens that another key has sealed
+        _asked("bank_credentials", ranged="key_id"),
+        _asked("bank_exchange_intents", ranged="access_token.key_id"),
+        _asked("bank_removals", ranged="access_token.key_id"),
+    ]
+)
+_OWNED = frozenset(["app_user_id"])
+_NEWEST = (Order("date", descending=True),)
+
+APP = frozenset(
+    [
+        *(Query(name, _OWNED) for name in ("bank_connections", "bank_sync_progress")),
+        *(Query(name, _OWNED, everywhere=True) for name in ("bank_accounts", "bank_transactions")),
+        Query("bank_notifications", order=(Order("created_at", descending=True),)),
+        Query("bank_institutions"),
+        # over all banks, newest first: all, or of one account, or of one category (the bank's or the user's own)
+        *(
+            Query("bank_transactions", _OWNED | narrower, ranged, _NEWEST, everywhere=True)
+            for narrower in (frozenset[str](), {"account_id"}, {"category.primary"}, {"user.category"})
+            for ranged in (None, "date")
+        ),
+        # of one connection, newest first
+        *(
+            Query("bank_transactions", frozenset(equal), None, _NEWEST)
+            for equal in ((), ("app_user_id",), ("account_id",))
+        ),
+        # what else apps may want of a connection's own rows; each costs an index entry a row
+        Query("bank_transactions", _OWNED),
+        Query("bank_transactions", ranged="date", order=(Order("date"),)),
+        Query("bank_transactions", order=(Order("amount_value"),)),
+        Query("bank_transactions", order=(Order("amount_value", descending=True),)),
+        Query("bank_transactions", frozenset(["pending"])),
+        Query("bank_transactions", frozenset(["category.primary"])),
+        Query("bank_accounts", _OWNED),
+    ]
+)
+
+
+class Undeclared(Exception):
+    """A query that no index was looked after for: declare it here."""
+
+
+def only_declared(client: "firestore.Client") -> "firestore.Client":
+    """The same client; a query that is not declared raises Undeclared before it is sent. For the emulators."""
+    client._firestore_api_internal = _Guarded(client._firestore_api)  # noqa: SLF001 (where all queries pass)
+    return client
+
+
+class _Guarded:
+    """The library's `_firestore_api`, with a look at queries."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def run_query(self, request: Any, **options: Any) -> Any:
+        _check(request["structured_query"])
+        return self._api.run_query(request=request, **options)
+
+    def run_aggregation_query(self, request: Any, **options: Any) -> Any:
+        _check(request["structured_aggregation_query"].structured_query)
+        return self._api.run_aggregation_query(request=request, **options)
+
+
+def _check(structured: Any) -> None:
+    raw = structured if not hasattr(type(structured), "pb") else type(structured).pb(structured)
+    for shape in Query.all_of(raw):
+        if shape not in BACKEND:
+            raise Undeclared(f"{shape} is not declared in {__name__}")
+
+
+def _alternatives(where: Any) -> list[list[tuple[str, Any]]]:
+    """A filter as a list of alternatives, each a list of conditions that hold together."""
+    match where.WhichOneof("filter_type"):
+        case "field_filter":
+            return [[(where.field_filter.field.field_path, where.field_filter.op)]]
+        case "unary_filter":  # is null, is not a number: equalities; their negations are not used
+            return [[(where.unary_filter.field.field_path, _Operator.EQUAL)]]
+        case "composite_filter":
+            parts = [_alternatives(part) for part in where.composite_filter.filters]
+            if where.composite_filter.op == StructuredQuery.CompositeFilter.Operator.OR:
+                return [one for part in parts for one in part]
+            return _all_together(parts)
+        case _:
+            return [[]]
+
+
+def _all_together(parts: Iterable[list[list[tuple[str, Any]]]]) -> list[list[tuple[str, Any]]]:
+    together: list[list[tuple[str, Any]]] = [[]]
+    for part in parts:
+        together = [[*one, *other] for one in together for other in part]
+    return together
