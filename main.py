@@ -34,8 +34,9 @@ FUNCTIONS = (
     "monitor_connections",
 )
 
-# One worker with few threads serves an instance, so more concurrent requests than these would only queue in it.
-options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=8, cpu=1)
+# An instance of one vCPU has one worker with four threads (functions-framework): a fifth request would only queue in
+# it, behind requests that wait for Plaid. Memory: docs/performance.md says what was measured.
+options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=4, cpu=1)
 
 
 def __getattr__(name: str) -> Any:

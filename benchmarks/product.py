@@ -109,7 +109,7 @@ def sweep() -> Json:
     queue = CountingQueue()
     with Timed() as took:
         enqueued = schedule_syncs(
-            syncs=container.syncs(), paused=container.paused(), queue=queue, clock=container.clock()
+            syncs=container.syncs(), paused=container.paused(), queue=queue, clock=container.clock(), at_once=16
         )
     return {"seconds": took.seconds, "memory": peak_memory(), "enqueued": enqueued, **asdict(spent.since(before))}
 

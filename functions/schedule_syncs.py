@@ -10,6 +10,8 @@ from shared.usecases.sweep_inbox import sweep_inbox
 from shared.usecases.sweep_intents import sweep_intents
 from shared.usecases.sweep_removals import sweep_removals
 
+AT_ONCE = 16  # waits side by side, on connections that are kept
+
 
 @scheduler_fn.on_schedule(
     schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540, service_account=accounts.SCHEDULE
@@ -21,7 +23,13 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _syncs() -> None:
-    schedule(syncs=container.syncs(), paused=container.paused(), queue=container.sync_queue(), clock=container.clock())
+    schedule(
+        syncs=container.syncs(),
+        paused=container.paused(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+        at_once=AT_ONCE,
+    )
 
 
 def _inbox() -> None:

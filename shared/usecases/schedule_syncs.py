@@ -1,17 +1,24 @@
 """The orchestrator: whatever a lost trigger, task, webhook or process left behind, it sets going again."""
 
+import contextvars
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 from shared import trace
 from shared.domain.errors import Conflict
+from shared.domain.pause import Pauses
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
-from shared.ports import Clock, PausedSyncs, SyncQueue, Syncs
+from shared.ports import Clock, Loaded, PausedSyncs, SyncQueue, Syncs
 from shared.usecases.enqueue import enqueue
 
 PAGE = 300
 MAX_PAGES = 1000
+LEFT, HELD, MOVED, ENQUEUED = "left", "held", "moved", "enqueued"  # what became of one that was due
 
 
-def schedule_syncs(*, syncs: Syncs, paused: PausedSyncs, queue: SyncQueue, clock: Clock) -> int:
+def schedule_syncs(*, syncs: Syncs, paused: PausedSyncs, queue: SyncQueue, clock: Clock, at_once: int = 1) -> int:
     """Makes everything that is due `pending` and enqueues it: retries, runs that died, lost tasks, overdue polls.
 
     Reads only what is due. A state that another caller moves meanwhile is left to that caller.
@@ -21,37 +28,54 @@ def schedule_syncs(*, syncs: Syncs, paused: PausedSyncs, queue: SyncQueue, clock
         paused: What is to wait. While everything is, nothing is touched.
         queue: Where the runs are enqueued.
         clock: The time.
+        at_once: How many are seen to at a time: each is a commit and a task, which are waited for.
 
     Returns:
         How many syncs were enqueued.
     """
-    enqueued, held, started = 0, 0, clock.now()
-    pauses = paused.load()[0]
+    started, pauses = clock.now(), paused.load()[0]
     if pauses.everything is not None:
         log.warning("schedule.paused", since=pauses.everything.since)
         return 0
+    became: Counter[str] = Counter()
+
+    def see_to(loaded: Loaded) -> str:
+        return _see_to(loaded, pauses=pauses, syncs=syncs, queue=queue, clock=clock)
+
     for _ in range(MAX_PAGES):
-        moved = 0
-        for loaded in syncs.due(started, limit=PAGE):
-            state, is_held = loaded.state, pauses.of(loaded.state.source) is not None
-            try:
-                if is_held:
-                    syncs.save(state.held(now=clock.now()), expected=loaded.version)
-                    held, moved = held + 1, moved + 1
-                    continue
-                queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
-                syncs.save(queued, expected=loaded.version)
-            except (IllegalTransition, Conflict):
-                continue
-            except Exception:  # noqa: BLE001 (one connection's trouble must not stop all others)
-                log.exception("schedule.skipped", connection_id=state.connection_id)
-                continue
-            moved += 1
-            # The run and the time make the name new at every turn: a name is blocked for a while once used.
-            name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
-            with trace.resumed(queued.trace):
-                enqueued += enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
-        if not moved:
+        page = Counter(_each(see_to, syncs.due(started, limit=PAGE), at_once=at_once))
+        became += page
+        if not page.total() - page[LEFT]:
             break
-    log.info("schedule.done", enqueued=enqueued, held=held)
-    return enqueued
+    log.info("schedule.done", enqueued=became[ENQUEUED], held=became[HELD])
+    return became[ENQUEUED]
+
+
+def _each(see_to: Callable[[Loaded], str], due: Iterable[Loaded], *, at_once: int) -> Iterator[str]:
+    if at_once == 1:
+        yield from map(see_to, due)
+        return
+    with ThreadPoolExecutor(at_once, thread_name_prefix="schedule") as pool:
+        under_way = [pool.submit(contextvars.copy_context().run, see_to, loaded) for loaded in due]
+        yield from (one.result() for one in under_way)
+
+
+def _see_to(loaded: Loaded, *, pauses: Pauses, syncs: Syncs, queue: SyncQueue, clock: Clock) -> str:
+    """Moves one state on, and says what became of it."""
+    state = loaded.state
+    try:
+        if pauses.of(state.source) is not None:
+            syncs.save(state.held(now=clock.now()), expected=loaded.version)
+            return HELD
+        queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
+        syncs.save(queued, expected=loaded.version)
+    except (IllegalTransition, Conflict):
+        return LEFT
+    except Exception:  # noqa: BLE001 (one connection's trouble must not stop all others)
+        log.exception("schedule.skipped", connection_id=state.connection_id)
+        return LEFT
+    # The run and the time make the name new at every turn: a name is blocked for a while once used.
+    name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
+    with trace.resumed(queued.trace):
+        is_new = enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
+    return ENQUEUED if is_new else MOVED
