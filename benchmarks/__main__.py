@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from benchmarks import cold, sweeping, syncing, warm
 from benchmarks.ground import ground
+from benchmarks.load import load
 from benchmarks.table import BY_ROW, Result, keep, show
 from emulators.lifecycle import run
 
 ROUNDS = 5
+LOAD = "load"  # no row of the table: asked for by --rows load
 Measure = Callable[..., list[Result]]
 
 
@@ -58,16 +60,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", default="", help="some rows only, separated by commas")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each contestant ({ROUNDS})")
+    parser.add_argument("--no-load", action="store_true", help="without the load test, which comes with all rows")
     parser.add_argument("--quick", action="store_true", help="small amounts; what it says is not kept")
     given = parser.parse_args()
-    groups = wanted([row for row in given.rows.split(",") if row])
+    groups = wanted([row for row in given.rows.split(",") if row]) if given.rows != LOAD else []
     began = time.monotonic()
     results: list[Result] = []
     with ground("auth", "firestore") as on:
         for group in groups:
             print(f"{time.monotonic() - began:5.0f} s  {', '.join(group.rows)}", flush=True)
             results += group.measure(on, rounds=given.rounds, quick=given.quick)
+        told = None
+        if not given.no_load and (not given.rows or given.rows == LOAD):
+            print(f"{time.monotonic() - began:5.0f} s  {LOAD}", flush=True)
+            told = load(on, quick=given.quick)
     met = show(results)
+    if told is not None:
+        print(f"\n{LOAD}: {told}")
+        met = met and not told.refused
     if not given.quick:
         keep(results)
     print(f"\n{'all goals met' if met else 'goals not met: see above'}, after {time.monotonic() - began:.0f} s")

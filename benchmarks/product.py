@@ -76,6 +76,24 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
     }
 
 
+def created(connection_id: str) -> Json:
+    """What the trigger on a new connection does first."""
+    from shared.usecases.welcome_connection import start_first_sync
+
+    start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
+    return {}
+
+
+def state(connection_ids: list[str]) -> Json:
+    """How the syncs of some connections stand."""
+    found = {}
+    for connection_id in connection_ids:
+        loaded = container.syncs().load(connection_id)
+        assert loaded is not None  # noqa: S101
+        found[connection_id] = [loaded.state.status, loaded.state.attempt, loaded.state.added]
+    return found
+
+
 def ask(connection_id: str) -> Json:
     """Makes a sync wanted, as a webhook does."""
     loaded = container.syncs().load(connection_id)
@@ -128,6 +146,8 @@ def _no_sleep(_seconds: float) -> None:
 ACTIONS: dict[str, Callable[..., Any]] = {
     "connect": connect,
     "sync": sync,
+    "created": created,
+    "state": state,
     "ask": ask,
     "purge": purge,
     "sweep": sweep,

@@ -196,15 +196,16 @@ def main() -> None:
         mean = size * LIFE.webhooks_a_day / DAY
         print(f"{size:>12,} {mean:>11.2f} {peak:>7.1f} {writes:>9,.0f} {peak * MINUTE:>10,.0f}   {waits}")
     print(
-        f"\n{'connections':>12} {'functions':>10} {'Firestore':>10} {'storage':>9} {'KMS':>8} {'Tasks':>8} {'$/month':>10}"
+        f"\n{'connections':>12} {'functions':>10} {'Firestore':>10} {'storage':>9} "
+        f"{'KMS':>7} {'Tasks':>7} {'$/month':>9}"
     )
     for size in SIZES:
         parts = costs(size, run)
         each = sum(parts.values()) / size
         shown = " ".join(
-            f"{value:>{width},.0f}" for value, width in zip(parts.values(), (10, 10, 9, 8, 8), strict=True)
+            f"{value:>{width},.0f}" for value, width in zip(parts.values(), (10, 10, 9, 7, 7), strict=True)
         )
-        print(f"{size:>12,} {shown} {sum(parts.values()):>10,.0f}  ({each * 100:.1f} cents each)")
+        print(f"{size:>12,} {shown} {sum(parts.values()):>9,.0f}  ({each * 100:.1f} cents each)")
     print("\nwhat goes as it is up to            connections   and then")
     for what, most, then in sorted(bounds(run), key=lambda bound: bound[1]):
         print(f"  {most:>14,.0f}  {what}: {then}")

@@ -56,8 +56,8 @@ class Served:
 
 
 @contextmanager
-def served(function: Served, source: Path, on: Ground) -> Iterator[Served]:
-    """Runs a function as its container does in production."""
+def served(function: Served, source: Path, on: Ground, **more: str) -> Iterator[Served]:
+    """Runs a function as its container does in production, with `more` in its environment."""
     environment = on.environment(
         FUNCTION_TARGET=function.name,
         FUNCTION_SIGNATURE_TYPE="http",
@@ -66,6 +66,7 @@ def served(function: Served, source: Path, on: Ground) -> Iterator[Served]:
         THREADS=str(THREADS),
         PYTHONPATH=str(source),
         **UNLIMITED,
+        **more,
     )
     log = on.stack.log(f"benchmark-{function.name}")
     command = [str(Path(sys.executable).with_name("functions-framework"))]

@@ -90,6 +90,7 @@ BACKEND = frozenset(
         # whose
         _asked("bank_connections", "app_user_id"),
         _asked("bank_connections", "app_user_id", "institution_id"),
+        _asked("bank_connections", "institution_id"),
         _asked("bank_connections", "item_id"),
         _asked("bank_credentials", "app_user_id"),
         _asked("bank_exchange_intents", "app_user_id"),
