@@ -1,0 +1,211 @@
+"""What the documents tell people to type works, what they link to is there, and their diagrams name what exists."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import main
+from operations.commands import _parser
+from tests.openapi import Described
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "emulators/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+TYPED = re.compile(r"(?:[A-Z_]+=\S* )*(?:make|venv/bin/python|python|curl|gcloud|firebase|git|npm|cp|S=)\b")
+
+# Whoever runs a target for real; all others are dry-run here, and their modules looked for.
+RUN_BY = {
+    "demo": "tests/stack/test_demo.py",
+    "dev": "tests/stack/test_lifecycle.py",
+    "plaid": "tests/stack/test_lifecycle.py",
+    "setup": "tests/stack/test_setup.py",
+    "trace": "tests/e2e/test_trace.py",
+    "adopt": "tests/deploy/test_adopt.py",
+    "deploy": "tests/deploy/test_deploy.py",
+    "destroy": "tests/deploy/test_deploy.py",
+    "check": ".ci/run",
+    "test": ".ci/run",
+    "docs": "tests/architecture/test_errors.py",
+    "ops": "tests/e2e/test_operations.py",
+}
+# Commands of others: which of theirs are told, and that is all that can be looked at without an account.
+OTHERS = {
+    "gcloud": {
+        *("gcloud auth login", "gcloud auth application-default login", "gcloud secrets versions add"),
+        *("gcloud tasks queues list", "gcloud tasks queues resume", "gcloud logging read"),
+    },
+    "firebase": {"firebase deploy --only functions:bank,firestore,hosting"},
+    "git": {"git submodule add", "git diff"},
+}
+
+
+def commands(path: Path) -> Iterator[str]:
+    """Whatever a document tells people to type: lines of shell blocks, and spans that begin like a command."""
+    text = path.read_text(encoding="utf-8")
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        if language in ("", "sh", "bash"):
+            joined = block.replace("\\\n", " ")
+            yield from (line.strip() for line in joined.splitlines() if TYPED.match(line.strip()))
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    yield from (span for span in re.findall(r"`([^`\n]+)`", outside) if TYPED.match(span) and " " in span)
+
+
+ALL = sorted({(path.relative_to(ROOT).as_posix(), command) for path in DOCUMENTS for command in commands(path)})
+
+
+def words(command: str) -> list[str]:
+    """A command without its comment, its variables in front, and a trailing ellipsis."""
+    bare = re.split(r"\s+#\s", command)[0].replace("…", "X").replace("<", "{").replace(">", "}")
+    found = shlex.split(bare)
+    while found and re.fullmatch(r"[A-Z_]+=.*", found[0]):
+        found.pop(0)
+    return found
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(ALL) > 40
+    assert ("README.md", "make demo") in {(path, command.split("  ")[0]) for path, command in ALL}
+
+
+@pytest.mark.parametrize(("path", "command"), ALL)
+def test_every_command_in_the_documents_can_be_given(path: str, command: str) -> None:
+    match words(command):
+        case ["make", *rest]:
+            looked_at_make(rest)
+        case ["venv/bin/python" | "python", "-m", "operations", *rest]:
+            looked_at_operations(rest)
+        case ["venv/bin/python" | "python", "-m", module, *rest]:
+            assert importlib.util.find_spec(module), module
+            assert all((ROOT / one).exists() for one in rest if one.startswith("tests/"))
+        case ["curl", *rest]:
+            looked_at_curl(rest)
+        case ["gcloud" | "firebase" | "git" as tool, *_]:
+            said = " ".join(words(command))
+            assert any(said.startswith(known) for known in OTHERS[tool]), f"register it, with what runs it: {said}"
+        case ["cp", source, _]:
+            assert (ROOT / source).is_file()
+        case other:
+            pytest.fail(f"nobody looks at such a command: {other}")
+
+
+def looked_at_make(rest: list[str]) -> None:
+    """The target is there, and the modules that it would run are."""
+    given = list(rest)
+    if given[:1] == ["-C"]:
+        given = given[2:]
+    targets = [one for one in given if "=" not in one and re.fullmatch("[a-z-]+", one)]
+    assert targets, rest
+    arguments = next((one.partition("=")[2] for one in given if one.startswith("ARGS=")), None)
+    if "ops" in targets and arguments not in (None, "X", "--help"):
+        looked_at_operations(shlex.split(arguments or ""))
+    for target in targets:
+        variables = [one for one in given if re.fullmatch(r"[A-Z_]+=[\w./-]*", one)]
+        done = subprocess.run(
+            ["make", "-n", target, *variables], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        modules = re.findall(r"venv/bin/python -m ([\w.]+)", done.stdout)
+        assert all(importlib.util.find_spec(module) for module in modules)
+        if target in RUN_BY:
+            assert (ROOT / RUN_BY[target]).is_file()
+
+
+def looked_at_operations(rest: list[str]) -> None:
+    """An operator's command as the parser takes it; what a document leaves open is filled in."""
+    if rest and rest[-1] == "X":
+        rest = rest[:-1] or ["pauses"]
+        rest = [*rest, "--since", "2026-01-01"] if "replay-webhooks" in rest else rest
+    if "check-audit" in rest and "--user" not in rest:
+        rest = [*rest, "--user", "uid"]
+    _parser().parse_args(rest)
+
+
+def looked_at_curl(rest: list[str]) -> None:
+    """A call of the API: its path and its method are described."""
+    url = next(one for one in rest if "/api/" in one)
+    has_body = "-d" in rest
+    method = rest[rest.index("-X") + 1] if "-X" in rest else "POST" if has_body else "GET"
+    _, operation = Described().operation(method, "/api/" + url.partition("/api/")[2].replace("{id}", "1"))
+    known = {(verb.upper(), one["operationId"]) for _, verb, one in Described().operations()}
+    assert operation["operationId"] != "api_not_found", url
+    assert (method, operation["operationId"]) in known, (method, url)
+
+
+def test_every_operator_s_command_is_in_the_table_and_every_one_there_exists() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.split("## Commands")[1].split("\n###")[0]
+    told = {row.split("`")[1].split()[0] for row in table.splitlines() if row.startswith("| `")}
+    [action] = [one for one in _parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    assert told == set(action.choices)
+
+
+def test_every_target_explains_itself_and_is_phony() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[0].split())
+    targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
+    assert targets <= phony
+    explained = set(re.findall(r"^([a-z-]+):.*## ", text, flags=re.MULTILINE))
+    assert targets - explained <= {"setup", "setup-web", "setup-tests"}
+
+
+def test_make_alone_lists_the_targets() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ})
+    assert "make demo" in done.stdout
+    assert "make trace" in done.stdout
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a document, as links name them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    missing = [path.name for path in (ROOT / "docs").glob("*.md") if f"({path.name})" not in index]
+    assert missing == ["README.md"]
+
+
+def test_the_diagrams_name_what_exists_and_nobody_who_was_not_introduced() -> None:
+    text = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
+    outside = {"App", "Plaid", "Firestore", "Cloud Tasks", "Operator"}
+    diagrams = re.findall(r"```mermaid\n(.*?)```", text, flags=re.DOTALL)
+    assert len(diagrams) == 7
+    for diagram in diagrams:
+        introduced = re.findall(r"^    participant (.+)$", diagram, flags=re.MULTILINE)
+        assert set(introduced) <= outside | set(main.FUNCTIONS)
+        arrows = re.findall(r"^ +(.+?)(?:->>|-->>)(.+?): .+$", diagram, flags=re.MULTILINE)
+        assert arrows
+        assert {name for arrow in arrows for name in arrow} == set(introduced)
+        others = re.sub(
+            r"^ +(?:participant .+|.+?(?:->>|-->>).+?: .+|loop .+|alt .+|else .+|end)$", "", diagram, flags=re.MULTILINE
+        )
+        assert others.strip() == "sequenceDiagram"
+        opened, closed = (
+            len(re.findall(r"^ +(?:loop|alt) ", diagram, flags=re.MULTILINE)),
+            len(re.findall("^ +end$", diagram, flags=re.MULTILINE)),
+        )
+        assert opened == closed
