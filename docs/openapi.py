@@ -19,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 
 from docs.errors import refusals
 from docs.page import written
+from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
 from shared.answers import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
 from shared.domain.error_catalogue import CATALOGUE, Refusal
 from shared.entry import Route
@@ -143,12 +144,12 @@ def _rest(name: str, route: Route, takes: type[BaseModel]) -> Json:
     in_path = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     operation = _operation(name, "REST")
     operation["parameters"] = [
-        _parameter(field, inner, schema, place="path" if field in in_path else "query")
+        parameter(field, inner, schema, place="path" if field in in_path else "query")
         for field, inner in schema.get("properties", {}).items()
         if field in in_path or route.method != "POST"
     ]
     if route.method == "POST" and set(schema.get("properties", {})) - set(in_path):
-        operation["requestBody"] = _json({"$ref": SCHEMA.format(model=_input_name(name))}, required=True)
+        operation["requestBody"] = json_of({"$ref": SCHEMA.format(model=_input_name(name))}, required=True)
     answers = {str(http): _answer(name, http, _body(name, http)) for http in ANSWERS[name]}
     operation["responses"] = answers | _refused(answered(name, method=route.method))
     return operation
@@ -158,11 +159,11 @@ def _callable(name: str) -> Json:
     operation = _operation(name, "callable")
     operation["operationId"] = f"call_{name}"
     data = {"anyOf": [{"$ref": SCHEMA.format(model=_input_name(name))}, {"type": "null"}]}
-    operation["requestBody"] = _json(_object({"data": data}), required=True)
+    operation["requestBody"] = json_of(object_of({"data": data}), required=True)
     bodies = [_body(name, http) for http in ANSWERS[name]]
-    result = bodies[0] if len(bodies) == 1 else {"anyOf": _distinct(bodies)}
+    result = bodies[0] if len(bodies) == 1 else {"anyOf": distinct(bodies)}
     means = {"description": " ".join(MEANS[name].values())}
-    answer = _answer(name, next(iter(ANSWERS[name])), _object({"result": result})) | means
+    answer = _answer(name, next(iter(ANSWERS[name])), object_of({"result": result})) | means
     operation["responses"] = {"200": answer} | _refused(answered(name, method="callable"))
     return operation
 
@@ -180,7 +181,7 @@ def _webhook(module: Any) -> Json:
                 "schema": {"type": "string"},
             }
         ],
-        "requestBody": _json({"type": "object"}, required=True),
+        "requestBody": json_of({"type": "object"}, required=True),
         "responses": {"200": kept} | _refused(answered(WEBHOOK, method="POST")),
     }
 
@@ -208,18 +209,6 @@ def _operation(name: str, tag: str, *, doc: str | None = None) -> Json:
     }
 
 
-def _parameter(field: str, schema: Json, whole: Json, *, place: str) -> Json:
-    said = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
-    return said | {"schema": _without_null(schema)}
-
-
-def _without_null(schema: Json) -> Json:
-    """In a query nothing is null."""
-    plain = {name: value for name, value in schema.items() if name not in ("title", "default")}
-    others = [inner for inner in plain.pop("anyOf", []) if inner.get("type") != "null"]
-    return plain | others[0] if others else plain
-
-
 def _body(name: str, http: int) -> Json:
     ref = {"$ref": SCHEMA.format(model=ANSWERS[name][http].__name__)}
     if (name, http) == ("exchange_public_token", 200):
@@ -229,7 +218,7 @@ def _body(name: str, http: int) -> Json:
 
 def _answer(name: str, http: int, schema: Json, *, means: str | None = None) -> Json:
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-    return {"description": means or MEANS[name][http], "headers": headers, **_json(schema)}
+    return {"description": means or MEANS[name][http], "headers": headers, **json_of(schema)}
 
 
 def _refused(found: Iterable[Refusal]) -> Json:
@@ -246,17 +235,17 @@ def _refusal(group: list[Refusal]) -> Json:
         headers["Allow"] = {"$ref": "#/components/headers/Allow"}
     codes = {"type": "object", "properties": {"code": {"enum": [r.code for r in group]}}}
     statuses = {"enum": sorted({r.status for r in group})}
-    narrowed = _narrow({"error": _narrow({"status": statuses, "details": codes})})
+    narrowed = narrow({"error": narrow({"status": statuses, "details": codes})})
     schema = {"allOf": [{"$ref": SCHEMA.format(model="Refusal")}, narrowed]}
     lines = [f"- `{r.code}`: {r.when} {r.app}" for r in group]
-    return {"description": "\n".join(lines), "headers": headers, **_json(schema)}
+    return {"description": "\n".join(lines), "headers": headers, **json_of(schema)}
 
 
 def _schemas(modules: Iterable[Any]) -> Json:
     inputs = {module.Input: _input_name(module.__name__.rpartition(".")[2]) for module in modules}
     answers = sorted({model for models in ANSWERS.values() for model in models.values()}, key=lambda m: m.__name__)
     _, made = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMA)
-    schemas: Json = {name: _closed(schema) for name, schema in made["$defs"].items()}
+    schemas: Json = {name: closed(schema) for name, schema in made["$defs"].items()}
     for model, name in inputs.items():
         schema = model.model_json_schema(ref_template=SCHEMA)
         schemas |= schema.pop("$defs", {})
@@ -264,22 +253,15 @@ def _schemas(modules: Iterable[Any]) -> Json:
     schemas["Refusal"] = _refusal_schema()
     connected = {"$ref": SCHEMA.format(model="ConnectionAnswer")}
     each = {"anyOf": [connected, {"$ref": SCHEMA.format(model="Refusal")}]}
-    schemas["Results"] = _object({"results": {"type": "array", "items": each, "minItems": 1, "maxItems": 10}})
+    schemas["Results"] = object_of({"results": {"type": "array", "items": each, "minItems": 1, "maxItems": 10}})
     return dict(sorted(schemas.items()))
-
-
-def _closed(schema: Json) -> Json:
-    """A field of an answer that is not described is a mistake."""
-    if schema.get("type") != "object" or "properties" not in schema:
-        return schema
-    return schema | {"additionalProperties": False}
 
 
 def _refusal_schema() -> Json:
     text = {"type": "string"}
-    plaid = _object({"error_type": text, "error_code": text, "request_id": text})
+    plaid = object_of({"error_type": text, "error_code": text, "request_id": text})
     plaid["description"] = "What Plaid said; its support asks for the request id."
-    details = _object({"code": {"enum": sorted(CATALOGUE)}})
+    details = object_of({"code": {"enum": sorted(CATALOGUE)}})
     details["properties"] |= {
         "retry_after_seconds": {"type": "integer", "minimum": 0},
         "connection_id": text,
@@ -287,7 +269,7 @@ def _refusal_schema() -> Json:
         "plaid": plaid,
     }
     status = {"enum": sorted({refusal.status for refusal in CATALOGUE.values()})}
-    return _object({"error": _object({"status": status, "message": text, "details": details})})
+    return object_of({"error": object_of({"status": status, "message": text, "details": details})})
 
 
 def _headers() -> Json:
@@ -301,28 +283,6 @@ def _headers() -> Json:
 def _callable_server() -> Json:
     variables = {"region": {"default": "us-central1"}, "project": {"default": "my-project"}}
     return {"url": CALLABLE_SERVER, "variables": variables}
-
-
-def _object(properties: Json) -> Json:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": sorted(properties),
-        "additionalProperties": False,
-    }
-
-
-def _narrow(properties: Json) -> Json:
-    return {"type": "object", "properties": properties}
-
-
-def _json(schema: Json, **more: Any) -> Json:
-    return {"content": {"application/json": {"schema": schema}}, **more}
-
-
-def _distinct(schemas: list[Json]) -> list[Json]:
-    flat = [inner for schema in schemas for inner in schema.get("anyOf", [schema])]
-    return [schema for number, schema in enumerate(flat) if schema not in flat[:number]]
 
 
 def _input_name(function: str) -> str:
