@@ -106,7 +106,7 @@ def for_plaid(context: Context) -> str:
     lines = [
         "Give to Plaid (https://dashboard.plaid.com/developers/api):",
         f"  webhook               {project.webhook_url}",
-        f"  allowed redirect URI  {project.host}/   (for banks that log in on pages of their own)",
+        f"  allowed redirect URI  {project.host}/link-return   (for banks with pages of their own to log in)",
         "And by hand, once:",
         f"  a way to sign in      https://console.firebase.google.com/project/{project.id}/authentication/providers",
         f"  the web app           link it to the site, where {project.host}/__/firebase/init.json shows no apiKey:",
