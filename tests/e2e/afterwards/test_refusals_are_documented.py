@@ -35,7 +35,7 @@ def errors_in(text: str) -> list[dict[str, Any]]:
         answer = json.loads(text[text.index("{") :])
     except ValueError:
         return []
-    results = answer.get("results") or answer.get("result", {}).get("results") or []
+    results = answer.get("results") or (answer.get("result") or {}).get("results") or []
     return [part["error"] for part in (answer, *results) if isinstance(part.get("error"), dict)]
 
 
