@@ -35,7 +35,11 @@ WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
     Account: {**OWNER, "updated_at": datetime},
     Transaction: OWNER,
 }
-KEPT_FROM_CLIENTS: dict[type, set[str]] = {BankConnection: {"access_token", "cursor"}}
+NOT_STORED: dict[type, set[str]] = {
+    BankConnection: {"access_token", "cursor"},  # kept where no client can read them
+    Notification: {"notification_id"},  # the document's own name
+}
+ABSENT_AT_FIRST: dict[type, set[str]] = {Notification: {"read_at"}}
 DOCUMENTS = (BankConnection, Account, Transaction, SyncProgress, InstitutionInfo, Notification)
 FUNCTIONS = (create_link_token, exchange_public_token, sync_connection, reconnect_connection, remove_connection)
 SIMPLE: dict[Any, str] = {
@@ -88,15 +92,16 @@ class Writer:
 
     @staticmethod
     def _fields(what: type) -> Iterator[tuple[str, Any, bool]]:
-        """Name, type, and whether it may be left out: in what is sent, that is whatever has a default."""
+        """Name, type, and whether it may be missing: in what is sent, that is whatever has a default."""
         if is_typeddict(what):
             hints = get_type_hints(what) | WRITTEN_BESIDE.get(what, {})
             yield from ((field, hint, False) for field, hint in hints.items())
         elif issubclass(what, BaseModel):
             sent = what.__module__.startswith("functions.")
             for field, info in what.model_fields.items():
-                if field not in KEPT_FROM_CLIENTS.get(what, ()):
-                    yield field, info.annotation, sent and not info.is_required()
+                if field not in NOT_STORED.get(what, ()):
+                    absent = field in ABSENT_AT_FIRST.get(what, ())
+                    yield field, info.annotation, absent or (sent and not info.is_required())
 
     def _written(self, hint: Any) -> str:
         origin, inner = get_origin(hint), get_args(hint)

@@ -16,7 +16,7 @@ import type {
   Account,
   BankConnection,
   InstitutionInfo,
-  Notification,
+  Notification as StoredNotification,
   Transaction as StoredTransaction,
   SyncProgress,
 } from "./types.generated";
@@ -30,6 +30,8 @@ export interface Notes {
 }
 export type Transaction = StoredTransaction & { user?: Notes };
 
+export type Notification = StoredNotification & { notification_id: string };
+
 const typed = <T>(path: string) => collection(db(), path) as CollectionReference<T>;
 const group = <T>(name: string) => collectionGroup(db(), name) as Query<T>;
 const owned = (uid: string) => where("app_user_id", "==", uid);
@@ -40,7 +42,14 @@ export const progressOf = (uid: string) => query(typed<SyncProgress>("bank_sync_
 export const accountsOf = (uid: string) => query(group<Account>("bank_accounts"), owned(uid));
 export const allTransactions = () => group<Transaction>("bank_transactions");
 export const notificationsOf = (uid: string, most: number) =>
-  query(typed<Notification>(`users/${uid}/bank_notifications`), orderBy("created_at", "desc"), limit(most));
+  query(
+    typed<StoredNotification>(`users/${uid}/bank_notifications`).withConverter<Notification, StoredNotification>({
+      fromFirestore: (snapshot) => ({ ...(snapshot.data() as StoredNotification), notification_id: snapshot.id }),
+      toFirestore: (one: object) => one as StoredNotification,
+    }),
+    orderBy("created_at", "desc"),
+    limit(most),
+  );
 export const institution = (id: string) => doc(typed<InstitutionInfo>("bank_institutions"), id);
 export const transaction = (connection: string, id: string) =>
   doc(db(), `bank_connections/${connection}/bank_transactions/${id}`) as DocumentReference<Transaction>;

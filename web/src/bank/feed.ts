@@ -43,6 +43,7 @@ type Row = QueryDocumentSnapshot<Transaction>;
 
 export const PAGE = 50;
 export const UNASKED = 500; // documents read in search of matches before the user is asked whether to go on
+const SCAN = 250; // documents of one answer in such a search
 const ENOUGH = 25;
 const LABEL = "transactions";
 
@@ -140,6 +141,12 @@ export class Feed {
     return this.head.length + this.tail.length;
   }
 
+  /** Whether Firestore answers more than what is asked for. */
+  private get searches() {
+    const { account, category, least, most, text } = this.filter;
+    return !!text || least !== undefined || most !== undefined || !!(account && category);
+  }
+
   private get ended() {
     return this.tail.length === 0 && !this.tailEnded ? this.head.length < PAGE : this.tailEnded;
   }
@@ -172,10 +179,11 @@ export class Feed {
         const after = this.tail.at(-1) ?? this.head.at(-1);
         if (!after) break;
         const generation = ++this.generation;
-        const page = await ask(LABEL, query(this.query, startAfter(after), limit(PAGE)));
+        const most = this.searches ? Math.min(SCAN, UNASKED - (this.looked - this.askedAt)) : PAGE;
+        const page = await ask(LABEL, query(this.query, startAfter(after), limit(most)));
         if (generation !== this.generation) continue;
         this.tail = [...this.tail, ...page.docs];
-        this.tailEnded = page.size < PAGE;
+        this.tailEnded = page.size < most;
         this.tell();
       }
     } catch (error) {

@@ -3,7 +3,7 @@ import { documentId, query, serverTimestamp, setDoc, updateDoc, where } from "fi
 import { createContext, useContext, useMemo } from "react";
 import * as documents from "./documents";
 import { type Live, useLive } from "./live";
-import type { Account, BankConnection, InstitutionInfo, Notification, SyncProgress } from "./types.generated";
+import type { Account, BankConnection, InstitutionInfo, SyncProgress } from "./types.generated";
 
 const Uid = createContext<string | null>(null);
 /** Says whose documents everything below it shows. */
@@ -59,7 +59,7 @@ export function useInstitution(institutionId: string | null): InstitutionInfo | 
 const NEWEST = 30;
 
 /** The newest of what the user was told, and how many of them are unread. */
-export function useNotifications(): Live<Notification> & { unread: number } {
+export function useNotifications(): Live<documents.Notification> & { unread: number } {
   const uid = useUid();
   const live = useLive("notifications", uid, () => documents.notificationsOf(uid, NEWEST));
   return { ...live, unread: live.rows.filter((one) => !one.read_at).length };

@@ -1,7 +1,7 @@
 /** The client library: everything of it that needs Firestore and Functions. Who is signed in is in session.ts. */
 export { type Balance, balancesOf } from "./balances";
 export * from "./calls";
-export type { Notes, Transaction } from "./documents";
+export type { Notes, Notification, Transaction } from "./documents";
 export * from "./errors";
 export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
@@ -11,5 +11,13 @@ export { currencyOf, money, negated, roundMoney } from "./money";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
 export * from "./spending";
-export type * from "./types.generated";
+export type {
+  Account,
+  Action,
+  BankConnection,
+  InstitutionInfo,
+  ItemStatus,
+  NotificationKind,
+  SyncProgress,
+} from "./types.generated";
 export { useLastChange, useTransactions } from "./useTransactions";

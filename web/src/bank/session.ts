@@ -63,9 +63,11 @@ export async function signInWithGoogle(localEmail?: string) {
 
 export const leave = () => signOut(bank().auth);
 
-/** Asks for a new ID token. Firebase signs a user out by itself if the account is gone, disabled or revoked. */
+/** Asks for a new ID token, and ends the session here if there is none to be had: the account is gone, or revoked. */
 export async function checkSession(): Promise<void> {
-  await bank()
-    .auth.currentUser?.getIdToken(true)
-    .catch(() => undefined);
+  try {
+    await bank().auth.currentUser?.getIdToken(true);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "auth/network-request-failed") await leave();
+  }
 }

@@ -144,13 +144,12 @@ export interface InstitutionInfo {
 
 /** A document under the user; `notification_id` is made from the event, so that telling twice tells once. */
 export interface Notification {
-  notification_id: string;
   kind: NotificationKind;
   connection_id: string;
   title: string;
   body: string;
   created_at: Timestamp;
-  read_at: Timestamp | null;
+  read_at?: Timestamp | null;
 }
 
 export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "link_again" | "note_kept";

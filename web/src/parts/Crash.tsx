@@ -1,12 +1,27 @@
-import { Component, type ReactNode } from "react";
+import { Component, type ReactNode, useEffect, useState } from "react";
 import { useText } from "../text/language";
 import { Button } from "./basics";
 
-function Broken() {
+function Broken({ again }: { again(): void }) {
   const { t } = useText();
+  const [offline] = useState(() => !navigator.onLine);
+  useEffect(() => {
+    if (!offline) return;
+    addEventListener("online", again);
+    return () => removeEventListener("online", again);
+  }, [offline, again]);
+  // A page that was never opened cannot be loaded without a network; it comes by itself once there is one.
+  if (offline) {
+    return (
+      <div className="empty" role="alert">
+        <h1>{t.crash.offlineTitle}</h1>
+        <p>{t.crash.offlineBody}</p>
+      </div>
+    );
+  }
   return (
     <div className="empty" role="alert">
-      <h2>{t.crash.title}</h2>
+      <h1>{t.crash.title}</h1>
       <p>{t.crash.body}</p>
       <Button look="main" onClick={() => location.reload()}>
         {t.crash.reload}
@@ -22,6 +37,6 @@ export class Crash extends Component<{ children: ReactNode }, { broken: boolean 
     return { broken: true };
   }
   override render() {
-    return this.state.broken ? <Broken /> : this.props.children;
+    return this.state.broken ? <Broken again={() => location.reload()} /> : this.props.children;
   }
 }

@@ -5,10 +5,10 @@ import { Button, Empty } from "./basics";
 import { words } from "./useAction";
 
 /** Instead of what could not be read. */
-export function LoadFailed({ error }: { error: BankError | null }) {
+export function LoadFailed({ error, alone = false }: { error: BankError | null; alone?: boolean }) {
   const { t } = useText();
   return (
-    <Empty icon={<CloudOff aria-hidden />} title={t.failedToLoad}>
+    <Empty icon={<CloudOff aria-hidden />} title={t.failedToLoad} alone={alone}>
       {error && <p role="alert">{words(error, t)}</p>}
       <Button look="main" onClick={() => location.reload()}>
         {t.tryAgain}

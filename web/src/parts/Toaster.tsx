@@ -12,14 +12,14 @@ function List() {
   useEffect(() => {
     for (const one of messages.filter((message) => message.id > shown.current)) {
       shown.current = one.id;
-      manager.add({ description: one.text, data: one, priority: one.tone === "bad" ? "high" : "low", timeout: 5000 });
+      manager.add({ title: one.text, data: one, priority: one.tone === "bad" ? "high" : "low", timeout: 5000 });
     }
   }, [messages, manager]);
   return manager.toasts.map((toast) => {
     const { tone, action } = toast.data as Message;
     return (
       <Toast.Root key={toast.id} toast={toast} className={`toast ${tone}`}>
-        <Toast.Description className="toast-text" />
+        <Toast.Title className="toast-text" />
         {action && (
           <Toast.Action className="button quiet" onClick={action.run}>
             {action.label}

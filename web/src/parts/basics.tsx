@@ -67,11 +67,13 @@ export function BankLogo({
   );
 }
 
-export function Empty({ icon, title, children }: { icon: ReactNode; title: string; children: ReactNode }) {
+/** @param props.alone whether nothing else is on the page: then its title is the page's */
+export function Empty(props: { icon: ReactNode; title: string; alone?: boolean; children: ReactNode }) {
+  const { icon, title, alone, children } = props;
   return (
     <div className="empty">
       <span className="empty-icon">{icon}</span>
-      <h2>{title}</h2>
+      {alone ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );

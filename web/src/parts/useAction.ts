@@ -27,6 +27,7 @@ export function useAction() {
       return null;
     } catch (caught) {
       const error = toBankError(caught);
+      if (error.wayOn === "sign_in") return error; // the sign-in page says so
       const shown = error.details.connection_id;
       const action =
         error.wayOn === "show_connection" && shown

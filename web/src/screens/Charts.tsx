@@ -90,11 +90,12 @@ export function CategoryRing({
 }: Pick<Props, "spending" | "format"> & { name(category: string): string }) {
   return (
     <ResponsiveContainer width="100%" height={240}>
-      <PieChart>
+      <PieChart accessibilityLayer={false}>
         <Pie
           data={spending.categories.map((one) => ({ ...one, name: name(one.category) }))}
           dataKey="total"
           nameKey="name"
+          rootTabIndex={-1}
           innerRadius="62%"
           outerRadius="95%"
           paddingAngle={1}

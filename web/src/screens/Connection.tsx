@@ -202,11 +202,11 @@ export default function Connection({ id }: { id: string }) {
       <Link href="/" className="back">
         <ArrowLeft aria-hidden /> {t.nav.overview}
       </Link>
-      {connections.state === "failed" && <LoadFailed error={connections.error} />}
+      {connections.state === "failed" && <LoadFailed error={connections.error} alone />}
       {connections.state === "loading" && <Skeleton lines={4} height={120} />}
       {found && <Found connection={found} />}
       {connections.state === "ready" && !found && (
-        <Empty icon={<Unplug aria-hidden />} title={t.connection.goneTitle}>
+        <Empty icon={<Unplug aria-hidden />} title={t.connection.goneTitle} alone>
           <p>{t.connection.goneBody}</p>
           <Link href="/" className="button main">
             {t.notFound.home}

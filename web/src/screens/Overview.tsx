@@ -59,7 +59,7 @@ function Card(props: { connection: BankConnection; progress: SyncProgress | unde
   const address = `/connections/${connection.connection_id}`;
   return (
     <li className="card" data-testid="connection">
-      <Link href={address} className="card-head" aria-label={t.overview.open(bank)}>
+      <Link href={address} className="card-head">
         <ConnectionLogo connection={connection} />
         <span className="card-name">
           <h2>{bank}</h2>
@@ -109,7 +109,7 @@ function Totals({ accounts }: { accounts: Account[] }) {
 function Nothing() {
   const { t } = useText();
   return (
-    <Empty icon={<Landmark aria-hidden />} title={t.overview.emptyTitle}>
+    <Empty icon={<Landmark aria-hidden />} title={t.overview.emptyTitle} alone>
       <p>{t.overview.emptyBody}</p>
       <ol className="steps">
         {t.overview.emptySteps.map((step) => (
@@ -131,7 +131,7 @@ export function Overview() {
   useEffect(() => {
     document.title = `${t.overview.title} · ${t.app}`;
   }, [t]);
-  if (connections.state === "failed") return <LoadFailed error={connections.error} />;
+  if (connections.state === "failed") return <LoadFailed error={connections.error} alone />;
   if (connections.state === "loading") {
     return (
       <>

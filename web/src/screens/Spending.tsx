@@ -76,7 +76,7 @@ export default function Spending() {
       </div>
     </header>
   );
-  if (error) return <LoadFailed error={error} />;
+  if (error) return <LoadFailed error={error} alone />;
   if (!loaded) {
     return (
       <>

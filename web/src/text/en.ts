@@ -61,6 +61,8 @@ const en = {
   offlineAction: "Not possible while you are offline.",
   failedToLoad: "This could not be loaded.",
   crash: {
+    offlineTitle: "Not loaded yet",
+    offlineBody: "You are offline, and this page was not opened before. It appears by itself when you are back.",
     title: "Something broke here",
     body: "The page could not be shown. Loading it again usually helps.",
     reload: "Load again",
@@ -78,7 +80,6 @@ const en = {
       "You log in at your bank, in a window of its own. Your password stays there; you can disconnect at any time.",
     emptySteps: ["Choose your bank", "Log in there", "Watch your transactions arrive"],
     showAll: (count: number) => `All ${count} accounts`,
-    open: (bank: string) => `Open ${bank}`,
     noAccounts: "The accounts are on their way.",
     localHint: "Local stack: any bank, user name user_good, password pass_good.",
   },

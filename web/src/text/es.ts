@@ -62,6 +62,8 @@ const es: Texts = {
   offlineAction: "No es posible sin conexión.",
   failedToLoad: "No se pudo cargar.",
   crash: {
+    offlineTitle: "Aún sin cargar",
+    offlineBody: "Estás sin conexión y no habías abierto esta página. Aparecerá sola cuando vuelvas.",
     title: "Algo se rompió aquí",
     body: "No se pudo mostrar la página. Suele ayudar cargarla de nuevo.",
     reload: "Cargar de nuevo",
@@ -79,7 +81,6 @@ const es: Texts = {
       "Inicias sesión en tu banco, en una ventana propia. Tu contraseña se queda allí; puedes desconectarlo cuando quieras.",
     emptySteps: ["Elige tu banco", "Inicia sesión allí", "Mira cómo llegan tus movimientos"],
     showAll: (count) => `Las ${count} cuentas`,
-    open: (bank) => `Abrir ${bank}`,
     noAccounts: "Las cuentas están en camino.",
     localHint: "Entorno local: cualquier banco, usuario user_good, contraseña pass_good.",
   },

@@ -1,0 +1,46 @@
+"""A real Chromium on the running stack. What it shows is kept in .local/screenshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from emulators.setup import installed_browser
+from emulators.stack import Stack
+from tests.web.person import PATIENCE, Person, screenshot
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(
+    chromium: Browser, stack: Stack, http: httpx.Client, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Person]]:
+    """Makes people, each with a browser of their own; whoever saw an error in the console fails the test."""
+    people: list[Person] = []
+
+    def made(**options: Any) -> Person:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **options})
+        people.append(Person.at(context, stack, http))
+        return people[-1]
+
+    yield made
+    for i, one in enumerate(people):
+        screenshot(one.page, f"last/{request.node.name}-{i}")
+        one.page.context.close()
+    assert [one.unforgiven() for one in people if one.unforgiven()] == []

@@ -1,0 +1,158 @@
+"""Somebody at a browser: what they click, and what they must never see."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from emulators.client import Firestore
+from emulators.setup import LOCAL, ROOT
+from emulators.stack import Stack
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SCREENSHOTS = LOCAL / "screenshots"
+PASSWORD = "a long password"
+PATIENCE = 30_000  # milliseconds; a loaded machine starts workers slowly
+Json = dict[str, Any]
+
+# Notes how far the page moved under the user's eyes, and what the policy refused.
+WATCH = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+MOVING = """() => document.getAnimations().some(
+  (one) => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity)"""
+
+
+def screenshot(page: Page, name: str, *, full: bool = False) -> Path:
+    """Kept for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    path = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=path, full_page=full, animations="disabled")
+    return path
+
+
+def violations(page: Page, *, within: str | None = None) -> list[str]:
+    """What axe has against the page, by WCAG 2.2 A and AA and its best practices."""
+    while page.evaluate(MOVING):  # colours on their way from one to another are nobody's fault
+        page.wait_for_timeout(50)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("(within) => axe.run(within ?? document, { resultTypes: ['violations'] })", within)
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]
+    ]
+
+
+@dataclass
+class Person:
+    """A browser of their own, on the running stack."""
+
+    page: Page
+    stack: Stack
+    http: httpx.Client
+    email: str = field(default_factory=lambda: f"web-{uuid.uuid4().hex[:12]}@example.com")
+    complaints: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, context: BrowserContext, stack: Stack, http: httpx.Client) -> Person:
+        """Opens a page that notes every error."""
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(WATCH)
+        person = cls(context.new_page(), stack, http)
+        person.listen(person.page)
+        return person
+
+    def listen(self, page: Page) -> None:
+        """Notes what the page's console says."""
+        page.on(
+            "console",
+            lambda line: self.complaints.append(line.text) if line.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def unforgiven(self) -> list[str]:
+        """The complaints that nothing in the test explains."""
+        return [one for one in self.complaints if not any(re.search(known, one) for known in self.forgiven)]
+
+    # -- what they do --
+
+    def go(self, path: str = "/") -> None:
+        self.page.goto(self.stack.ports.url("hosting") + path)
+        self.page.get_by_role("heading", level=1).or_(self.page.get_by_role("heading", level=2)).first.wait_for()
+
+    def open(self, screen: str) -> None:
+        self.page.get_by_role("navigation").get_by_role("link", name=screen).click()
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(re.compile("."))
+
+    def sign_up(self) -> None:
+        self.go()
+        page = self.page
+        page.get_by_role("button", name="Create an account").click()
+        page.get_by_label("Email").fill(self.email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Create account", exact=True).click()
+        expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+
+    def connect(
+        self, bank: str = "First Platypus Bank", *, username: str = "user_good", password: str = "pass_good"
+    ) -> None:
+        self.page.get_by_role("button", name="Connect a bank").click()
+        link = self.link()
+        link.locator("#continue").click()
+        link.get_by_role("button", name=bank, exact=True).click()
+        self.log_in(username, password)
+        link.locator("#share").click()
+        expect(self.card(bank)).to_be_visible()
+
+    def link(self) -> Any:
+        return self.page.frame_locator("iframe[title='Plaid Link']")
+
+    def log_in(self, username: str = "user_good", password: str = "pass_good") -> None:
+        link = self.link()
+        link.locator("#username").fill(username)
+        link.locator("#password").fill(password)
+        link.locator("#submit").click()
+
+    # -- what they see --
+
+    def card(self, bank: str) -> Locator:
+        return self.page.get_by_test_id("connection").filter(has_text=bank)
+
+    def wait_until_synced(self, bank: str = "First Platypus Bank") -> None:
+        expect(self.card(bank).get_by_test_id("sync-line")).to_contain_text("Updated", timeout=2 * PATIENCE)
+
+    def reads(self) -> dict[str, int]:
+        counted: dict[str, int] = self.page.evaluate("({ ...window.bankReads })")
+        return counted
+
+    # -- behind the scenes --
+
+    def admin(self) -> Firestore:
+        return Firestore(self.http, self.stack.ports, {"Authorization": "Bearer owner"})
+
+    def uid(self) -> str:
+        url = f"{self.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/projects/demo-bank/accounts:lookup"
+        found = self.http.post(url, headers={"Authorization": "Bearer owner"}, json={"email": [self.email]}).json()
+        return str(found["users"][0]["localId"])
+
+    def connections(self) -> list[Json]:
+        return list(self.admin().owned(self.uid(), "bank_connections"))
+
+    def bank_does(self, what: str, **body: object) -> Json:
+        """Something happens at the bank of the user's first connection."""
+        [connection, *_] = self.connections()
+        url = f"{self.stack.plaid.base_url}/_sim/items/{connection['item_id']}/{what}"
+        done: Json = self.http.post(url, json=body).raise_for_status().json()
+        return done

@@ -1,0 +1,226 @@
+"""What goes wrong in a user's life, and the way on that each of these moments has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from emulators.stack import Stack
+from tests.web.person import Person, screenshot, violations
+
+BANK = "First Platypus Bank"
+SECOND = "Tartan Bank"
+NETWORK = r"Failed to fetch dynamically|ERR_INTERNET_DISCONNECTED|Could not reach Cloud Firestore|WebChannelConnection|Failed to load resource"
+
+
+@pytest.fixture(scope="module")
+def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+    """Somebody whose bank is connected and has sent everything; each test leaves it so (the last one with an account more)."""
+    ann = Person.at(chromium.new_context(), stack, http)
+    ann.sign_up()
+    ann.connect()
+    ann.wait_until_synced()
+    return ann
+
+
+@pytest.fixture
+def connected(ann: Person, person: Callable[..., Person]) -> Person:
+    """Ann at another browser."""
+    again = person(storage_state=ann.page.context.storage_state(indexed_db=True))
+    again.email = ann.email
+    again.go()
+    expect(again.card(BANK)).to_contain_text("$110.00")
+    return again
+
+
+def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person) -> None:
+    page = connected.page
+    connected.bank_does("state", state="login_required")
+    notice = page.get_by_test_id("notice")
+    expect(notice).to_contain_text("asks you to log in again")
+    expect(connected.card(BANK)).to_contain_text("Log in again")
+    screenshot(page, "desktop-needs-repair")
+    assert violations(page) == []
+
+    notice.get_by_role("button", name="Log in again").click()  # and leave: nothing changes
+    connected.link().get_by_label("Close").click()
+    expect(notice).to_be_visible()
+
+    notice.get_by_role("button", name="Log in again").click()
+    connected.log_in()
+    expect(notice).to_have_count(0)
+    expect(connected.card(BANK)).to_contain_text("Connected")
+    expect(page.locator(".toast.good").last).to_contain_text("works again")
+
+    # A bank that announces to end the connection is renewed the same way, before anything breaks.
+    announced = {"webhook_type": "ITEM", "webhook_code": "PENDING_DISCONNECT", "reason": "INSTITUTION_MIGRATION"}
+    connected.bank_does("webhook", **announced)
+    expect(notice).to_contain_text("to stay connected")
+    notice.get_by_role("button", name="Renew").click()
+    connected.log_in()
+    expect(notice).to_have_count(0)
+
+
+def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Person) -> None:
+    page = connected.page
+    other = page.context.new_page()
+    connected.listen(other)
+    other.goto(connected.stack.ports.url("hosting"))
+    expect(other.get_by_test_id("connection")).to_have_count(1)
+
+    connected.connect(SECOND)
+    expect(other.get_by_test_id("connection")).to_have_count(2)
+    connected.wait_until_synced(SECOND)
+    other.get_by_role("link", name=SECOND).click()
+    expect(other.get_by_role("heading", name=SECOND)).to_be_visible()
+
+    page.get_by_role("link", name=SECOND).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_contain_text("cannot be undone")
+    assert violations(page, within=".dialog") == []
+    screenshot(page, "desktop-remove")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Remove", exact=True).click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_test_id("connection")).to_have_count(1)
+    expect(page.get_by_test_id("connection")).to_contain_text(BANK)
+
+    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    assert violations(other) == []
+    other.get_by_role("link", name="To your accounts").click()
+    expect(other.get_by_test_id("connection")).to_have_count(1)
+
+
+def test_the_same_bank_again_is_shown_instead_of_connected_twice(connected: Person) -> None:
+    page = connected.page
+    page.get_by_role("button", name="Connect a bank").click()
+    link = connected.link()
+    link.locator("#continue").click()
+    link.get_by_role("button", name=BANK, exact=True).click()
+    connected.log_in()
+    link.locator("#share").click()
+    toast = page.locator(".toast.bad")
+    expect(toast).to_contain_text("connected already")
+    connected.forgiven.append("409")
+    toast.get_by_role("button", name="Show it").click()
+    expect(page.get_by_role("heading", name=BANK)).to_be_visible()
+
+
+def test_new_accounts_are_added(connected: Person) -> None:
+    page = connected.page
+    connected.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}])
+    expect(page.get_by_test_id("notice")).to_contain_text("accounts that you have not shared yet")
+    page.get_by_test_id("notice").get_by_role("button", name="Choose accounts").click()
+    connected.log_in()
+    connected.link().get_by_label("Brand new").check()
+    connected.link().locator("#share").click()
+    expect(page.get_by_test_id("notice")).to_have_count(0)
+    expect(connected.card(BANK)).to_contain_text("All 15 accounts")
+
+
+def test_everything_is_deleted_once_the_word_is_typed(person: Callable[..., Person]) -> None:
+    bob = person()
+    page = bob.page
+    bob.sign_up()
+    bob.connect()
+    bob.open("Settings")
+    page.get_by_role("button", name="Delete all my bank data").click()
+    dialog = page.get_by_role("alertdialog")
+    confirm = dialog.get_by_role("button", name="Delete all my bank data")
+    expect(confirm).to_be_disabled()
+    assert violations(page, within=".dialog") == []
+    dialog.get_by_label("Type DELETE").fill("DELETE")
+    confirm.click()
+    expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+    assert bob.connections() == []
+    bob.open("Transactions")
+    expect(page.get_by_role("heading", name="No transactions yet")).to_be_visible()
+
+
+def test_the_connection_to_the_network_drops_and_comes_back(connected: Person) -> None:
+    page = connected.page
+    connected.forgiven.append(NETWORK)
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline.")).to_be_visible()
+    expect(connected.card(BANK)).to_contain_text("$110.00")  # what was loaded stays
+    expect(page.get_by_role("button", name="Connect a bank")).to_be_disabled()
+    assert violations(page) == []
+    screenshot(page, "desktop-offline")
+    connected.open("Settings")  # never opened before, so it has to wait
+    expect(page.get_by_role("heading", name="Not loaded yet")).to_be_visible()
+    assert violations(page) == []
+
+    connected.bank_does("transactions", add=[{"amount": 4.2, "name": "Coffee while away"}])
+    page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    connected.open("Transactions")
+    expect(page.get_by_test_id("transaction").first).to_contain_text("Coffee while away")
+
+    # A list that is open goes on by itself.
+    page.context.set_offline(True)
+    connected.bank_does("transactions", add=[{"amount": 2.1, "name": "Tea while away"}])
+    expect(page.get_by_text("You are offline.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_test_id("transaction").filter(has_text="Tea while away")).to_be_visible()
+
+
+def test_a_refresh_too_soon_says_when_it_is_possible_again(connected: Person) -> None:
+    page = connected.page
+    page.get_by_role("link", name=BANK).click()
+    refresh = page.get_by_role("button", name="Refresh")
+    refresh.click()
+    expect(page.locator(".toast")).to_contain_text("asked for news")
+    expect(refresh).to_be_enabled()
+    refresh.click()
+    connected.forgiven.append("429")
+    expect(refresh).to_contain_text("Refresh in")
+    expect(refresh).to_be_disabled()
+    assert violations(page) == []
+
+
+def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
+    connected: Person, stack: Stack, http: httpx.Client
+) -> None:
+    page = connected.page
+    [connection] = connected.connections()
+    fault = {"kind": "error", "error_code": "INSTITUTION_DOWN", "endpoint": "/transactions/sync", "times": None}
+    faults = f"{stack.plaid.base_url}/_sim/faults"
+    http.post(faults, json={**fault, "item_id": connection["item_id"]}).raise_for_status()
+    page.get_by_role("link", name=BANK).click()
+    connected.bank_does("transactions", add=[{"amount": 1, "name": "Later"}])
+    line = page.get_by_test_id("sync-line")
+    expect(line).to_contain_text("did not answer; trying again")
+    expect(line).to_contain_text("is not answering. Next try")
+    expect(page.locator(".status")).to_have_text("Connected")  # an outage is not a status
+    screenshot(page, "desktop-bank-down")
+    [progress] = connected.admin().owned(connected.uid(), "bank_sync_progress")
+    page.get_by_role("link", name="Report a problem").click()
+    details = page.get_by_label("Technical details")
+    expect(details).to_be_visible()
+    assert progress["error"]["request_id"] in details.input_value()
+    assert connection["connection_id"] in details.input_value()
+    assert violations(page, within=".dialog") == []
+    http.delete(faults).raise_for_status()
+    connected.bank_does("transactions", add=[{"amount": 1, "name": "Later still"}])
+    connected.go()
+    connected.wait_until_synced()
+
+
+def test_a_session_that_ended_elsewhere_asks_to_sign_in_again(
+    person: Callable[..., Person], stack: Stack, http: httpx.Client
+) -> None:
+    bob = person()
+    page = bob.page
+    bob.sign_up()
+    url = f"{stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/projects/demo-bank/accounts:delete"
+    http.post(url, headers={"Authorization": "Bearer owner"}, json={"localId": bob.uid()}).raise_for_status()
+    bob.forgiven += ["401", "400", "permission"]
+    page.get_by_role("button", name="Connect a bank").click()
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    expect(page.get_by_label("Email")).to_have_value(bob.email)
+    assert violations(page) == []

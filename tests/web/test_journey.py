@@ -1,0 +1,135 @@
+"""From the first visit to the charts, and every state on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.person import Person, screenshot, violations
+
+BANK = "First Platypus Bank"
+SCREENS = ["Accounts", "Transactions", "Spending", "Notifications", "Settings"]
+PHONE = {"width": 390, "height": 844}
+
+# Notes what each sync line says, and how far its bar is, as they change.
+NOTE_PROGRESS = """
+window.progress = [];
+setInterval(() => {
+  const line = document.querySelector("[data-testid=sync-line]");
+  const seen = line && [line.dataset.status, line.querySelector(".count")?.textContent ?? ""].join("|");
+  if (seen && seen !== window.progress.at(-1)) window.progress.push(seen);
+}, 20);
+"""
+
+
+@pytest.mark.timeout(240)
+def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_went(
+    person: Callable[..., Person],
+) -> None:
+    ann = person()
+    page = ann.page
+    ann.go()
+    assert violations(page) == []
+    screenshot(page, "desktop-sign-in")
+    ann.sign_up()
+    assert violations(page) == []
+    page.evaluate(NOTE_PROGRESS)
+    ann.connect()
+    expect(ann.card(BANK).get_by_role("progressbar")).to_be_visible()
+    screenshot(page, "desktop-syncing")
+    ann.wait_until_synced()
+    seen = page.evaluate("window.progress")
+    assert any(line.startswith("in_progress|") for line in seen), seen
+    assert seen[-1].startswith("completed")
+
+    # Live data came in, and nothing jumped: https://web.dev/articles/cls calls 0.1 good.
+    assert sum(page.evaluate("window.shifts")) < 0.1
+
+    expect(ann.card(BANK)).to_contain_text("Connected")
+    expect(ann.card(BANK)).to_contain_text("$110.00")
+    expect(ann.card(BANK)).to_contain_text("All 14 accounts")
+
+    ann.open("Transactions")
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    expect(page.get_by_role("list", name="Transactions, newest first")).to_contain_text("-$78.50")
+
+    ann.open("Spending")
+    expect(page.get_by_test_id("month-chart").locator("path.recharts-rectangle").first).to_be_visible()
+    expect(page.get_by_test_id("category-chart").locator("path.recharts-sector").first).to_be_visible()
+    expect(page.get_by_role("row", name="Food and drink")).to_be_visible()
+
+    ann.open("Notifications")
+    expect(page.get_by_test_id("notification")).to_contain_text(f"{BANK} is connected")
+    page.get_by_role("button", name="Mark all as read").click()
+    expect(page.get_by_text("New", exact=True)).to_have_count(0)
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for size in ("desktop", "phone"):
+            page.set_viewport_size(PHONE if size == "phone" else {"width": 1280, "height": 860})
+            for screen in SCREENS:
+                ann.open(screen)
+                page.wait_for_timeout(250)
+                screenshot(page, f"{size}-{scheme}-{screen.lower()}")
+                assert violations(page) == [], (scheme, size, screen)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (size, screen)
+
+
+def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None:
+    bob = person()
+    page = bob.page
+    bob.sign_up()
+    bob.connect()
+    bob.wait_until_synced()
+    bob.open("Transactions")
+    rows = page.get_by_test_id("transaction")
+    rows.filter(has_text="Touchstone").first.click()
+    dialog = page.get_by_role("dialog", name="Touchstone Climbing")
+    dialog.get_by_label("Note").fill("monthly pass")
+    dialog.get_by_label("Own category").fill("Climbing")
+    dialog.get_by_label("Tags").fill("sport, fun")
+    assert violations(page, within=".dialog") == []
+    screenshot(page, "desktop-edit")
+    dialog.get_by_role("button", name="Save").click()
+    expect(rows.filter(has_text="Climbing")).to_contain_text("monthly pass")
+    expect(dialog).to_have_count(0)
+
+    # What Firestore holds is what was written, and nothing else changed.
+    [written] = [one for one in bob.admin().owned(bob.uid(), "bank_transactions") if "user" in one]
+    assert written["user"] == {"note": "monthly pass", "category": "Climbing", "tags": ["sport", "fun"]}
+
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Category").select_option("Climbing")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Category").select_option("FOOD_AND_DRINK")
+    expect(rows.filter(has_text="Food and drink").first).to_be_visible()
+    expect(rows.filter(has_not_text="Food and drink")).to_have_count(0)
+    page.get_by_label("Amount from").fill("400")
+    page.get_by_label("Category").select_option("")
+    expect(rows.filter(has_text="United Airlines").first).to_be_visible()
+    expect(rows.filter(has_text="Uber")).to_have_count(0)
+    page.get_by_role("button", name="Reset filters").click()
+    page.get_by_role("searchbox").fill("monthly pass")
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("no such thing")
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_app_speaks_spanish_and_so_does_the_backend(person: Callable[..., Person]) -> None:
+    eva = person(locale="es-ES")
+    page = eva.page
+    eva.go()
+    expect(page.get_by_role("heading", name="Hola de nuevo")).to_be_visible()
+    page.get_by_label("Idioma").select_option("en")
+    eva.sign_up()
+    eva.open("Settings")
+    page.get_by_label("Language").select_option("es")
+    expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "es"
+    page.wait_for_timeout(500)
+    assert eva.admin().get(f"users/{eva.uid()}") == {"language": "es"}
+    page.reload()
+    expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()

@@ -1,0 +1,91 @@
+"""Without a mouse: everything can be reached, seen and used with the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.person import PASSWORD, Person
+
+BANK = "First Platypus Bank"
+# What has the focus, into the frame of Link.
+FOCUSED = """() => {
+  const at = document.activeElement;
+  return at ? [at.tagName, at.getAttribute("aria-label") ?? "", at.innerText ?? "", at.id].join(" ").trim() : "";
+}"""
+
+
+def tab_to(person: Person, what: str, *, most: int = 40, key: str = "Tab") -> None:
+    """Presses Tab until something has the focus, and it shows that it has."""
+    page = person.page
+    for _ in range(most):
+        page.keyboard.press(key)
+        if what in page.evaluate(FOCUSED):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none" or what == "IFRAME", f"{what} has the focus, and nobody sees it"
+            return
+    pytest.fail(f"{what} cannot be reached with {key}")
+
+
+def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(person: Callable[..., Person]) -> None:
+    ann = person()
+    page, keys = ann.page, ann.page.keyboard
+    ann.go()
+    tab_to(ann, "Create an account")
+    keys.press("Enter")
+    tab_to(ann, "INPUT", key="Shift+Tab")  # the password
+    keys.type(PASSWORD)
+    keys.press("Shift+Tab")
+    keys.type(ann.email)
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+
+    page.evaluate("document.activeElement.blur()")
+    tab_to(ann, "Skip to content")
+    keys.press("Enter")
+    tab_to(ann, "Connect a bank")
+    keys.press("Enter")
+    link = ann.link()
+    expect(link.locator("#continue")).to_be_focused()
+    keys.press("Enter")
+    expect(link.locator("#search")).to_be_focused()
+    keys.type("platypus bank")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(link.locator("#username")).to_be_focused()
+    keys.type("user_good")
+    keys.press("Tab")
+    keys.type("pass_good")
+    keys.press("Enter")
+    expect(link.locator("#share")).to_be_visible()
+    link.locator("#share").press("Enter")
+    expect(ann.card(BANK)).to_be_visible()
+    ann.wait_until_synced()
+
+    tab_to(ann, "Transactions")
+    keys.press("Enter")
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    tab_to(ann, "Uber")
+    row = page.evaluate(FOCUSED)
+    keys.press("Enter")
+    dialog = page.get_by_role("dialog", name="Uber")
+    expect(dialog).to_be_visible()
+    for _ in range(12):  # the focus stays in the window
+        keys.press("Tab")
+        assert page.evaluate("!!document.activeElement.closest('.dialog, [data-base-ui-focus-guard]')")
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert page.evaluate(FOCUSED) == row  # and goes back to where it was
+
+    tab_to(ann, "Accounts", key="Shift+Tab")
+    keys.press("Enter")
+    tab_to(ann, BANK)
+    keys.press("Enter")
+    tab_to(ann, "Remove")
+    keys.press("Enter")
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    tab_to(ann, "Remove", most=3)
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

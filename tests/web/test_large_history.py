@@ -1,0 +1,129 @@
+"""Twenty thousand transactions: what each screen reads is bounded, and written down in docs/clients.md."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from emulators.setup import ROOT
+from tests.firestore_rest import BACKEND, Client
+from tests.web.person import Person, violations
+
+TRANSACTIONS = 20_000
+COMMIT = 2_000
+SHOWN = "account_id connection_id app_user_id iso_currency_code unofficial_currency_code name pending category".split()
+ACCOUNTS = 14
+MERCHANTS = ["Corner Bakery", "City Transit", "Green Grocer", "Blue Bottle", "Book Nook"]
+NOTIFICATIONS = 30
+PAGE = 50
+UNASKED = 500
+MOST_FOR_CHARTS = 3_000
+BANK = "First Platypus Bank"
+
+
+def test_the_bounds_are_those_that_are_written_down() -> None:
+    text = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8").split("## What each screen reads")[1]
+    for bound in (PAGE, UNASKED, MOST_FOR_CHARTS, NOTIFICATIONS):
+        assert re.search(rf"\b{bound:,}\b", text), bound
+
+
+@pytest.fixture
+def ann(person: Callable[..., Person]) -> Iterator[Person]:
+    """Somebody with a long history; it is put into the store directly, since the sync of one has tests of its own."""
+    ann = person()
+    ann.sign_up()
+    ann.connect()
+    ann.wait_until_synced()
+    store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
+    [connection] = ann.connections()
+    parent = f"bank_connections/{connection['connection_id']}/bank_transactions"
+    pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
+    kept = {name: pattern[name] for name in SHOWN}
+    today = datetime.now(UTC).date()
+
+    def one(i: int) -> dict[str, Any]:
+        cents = 100 + i * 7919 % 20_000
+        day = str(today - timedelta(days=i * 730 // TRANSACTIONS))
+        merchant = f"{MERCHANTS[i % len(MERCHANTS)]} {i}"
+        amount = {"amount": f"{cents / 100:.2f}", "amount_value": cents / 100}
+        return {**kept, **amount, "transaction_id": f"long-{i}", "date": day, "merchant_name": merchant}
+
+    ids = [f"{parent}/long-{i}" for i in range(TRANSACTIONS)]
+    for at in range(0, TRANSACTIONS, COMMIT):
+        store.seed({path: one(at + i) for i, path in enumerate(ids[at : at + COMMIT])})
+    yield ann
+    for at in range(0, TRANSACTIONS, COMMIT):
+        store.seed({}, gone=tuple(ids[at : at + COMMIT]))
+
+
+@pytest.mark.timeout(300)
+def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(ann: Person) -> None:
+    page = ann.page
+
+    # A visit that begins anew, so that only what the screen needs is counted.
+    page.reload()
+    expect(ann.card(BANK)).to_be_visible()
+    page.wait_for_timeout(500)
+    home = ann.reads()
+    assert home["connections"] == home["progress"] == 1
+    assert home["accounts"] == ACCOUNTS
+    assert home["notifications"] <= NOTIFICATIONS
+    assert set(home) <= {"connections", "progress", "accounts", "notifications", "institutions"}
+
+    started = time.monotonic()
+    ann.open("Transactions")
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    first_page = time.monotonic() - started
+    assert ann.reads()["transactions"] == PAGE
+    assert first_page < 5  # a second on an idle machine; here others may be at work
+
+    # Down through the list, page by page; only what is near the window exists.
+    seen: set[str] = set()
+    deadline = time.monotonic() + 60
+    while len(seen) < 6 * PAGE and time.monotonic() < deadline:
+        page.mouse.wheel(0, 800)
+        rows = page.get_by_test_id("transaction").all_inner_texts()
+        assert len(rows) < 60
+        seen.update(rows)
+    page.wait_for_timeout(500)
+    shown = int(re.sub(r"\D", "", page.locator(".page-head [role=status]").inner_text()))
+    assert 6 * PAGE <= len(seen) <= shown
+    assert ann.reads()["transactions"] == shown < 12 * PAGE
+
+    # Frames while scrolling: none that a person would notice as a halt.
+    slowest = page.evaluate(
+        """async () => {
+          let last = performance.now(), slowest = 0;
+          for (let i = 0; i < 60; i++) {
+            scrollBy(0, -150);
+            await new Promise(requestAnimationFrame);
+            slowest = Math.max(slowest, performance.now() - last);
+            last = performance.now();
+          }
+          return slowest;
+        }"""
+    )
+    assert slowest < 500
+
+    # A search that finds nothing does not read everything: it stops, says so, and goes on when asked.
+    before = ann.reads()["transactions"]
+    page.get_by_role("searchbox").fill("no merchant has this name")
+    go_on = page.get_by_role("button", name="Look further back")
+    expect(go_on).to_be_visible()
+    read = ann.reads()["transactions"] - before
+    assert read == UNASKED
+    go_on.click()
+    expect(page.get_by_text("Looked at the newest 1,000")).to_be_visible()
+    assert ann.reads()["transactions"] - before == 2 * UNASKED
+    assert violations(page) == []
+
+    ann.open("Spending")
+    expect(page.get_by_test_id("month-chart").locator("path.recharts-rectangle").first).to_be_visible()
+    assert ann.reads()["spending"] <= MOST_FOR_CHARTS
+    expect(page.get_by_text("These are your newest 3,000 transactions")).to_be_visible()
