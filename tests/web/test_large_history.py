@@ -17,7 +17,16 @@ from tests.web.person import Person, violations
 
 TRANSACTIONS = 20_000
 COMMIT = 2_000
-SHOWN = "account_id connection_id app_user_id iso_currency_code unofficial_currency_code name pending category".split()
+SHOWN = [
+    "account_id",
+    "connection_id",
+    "app_user_id",
+    "iso_currency_code",
+    "unofficial_currency_code",
+    "name",
+    "pending",
+    "category",
+]
 ACCOUNTS = 14
 MERCHANTS = ["Corner Bakery", "City Transit", "Green Grocer", "Blue Bottle", "Book Nook"]
 NOTIFICATIONS = 30

@@ -2,14 +2,16 @@ import { Component, type ReactNode, useEffect, useState } from "react";
 import { useText } from "../text/language";
 import { Button } from "./basics";
 
-function Broken({ again }: { again(): void }) {
+const again = () => location.reload();
+
+function Broken() {
   const { t } = useText();
   const [offline] = useState(() => !navigator.onLine);
   useEffect(() => {
     if (!offline) return;
     addEventListener("online", again);
     return () => removeEventListener("online", again);
-  }, [offline, again]);
+  }, [offline]);
   // A page that was never opened cannot be loaded without a network; it comes by itself once there is one.
   if (offline) {
     return (
@@ -23,7 +25,7 @@ function Broken({ again }: { again(): void }) {
     <div className="empty" role="alert">
       <h1>{t.crash.title}</h1>
       <p>{t.crash.body}</p>
-      <Button look="main" onClick={() => location.reload()}>
+      <Button look="main" onClick={again}>
         {t.crash.reload}
       </Button>
     </div>
@@ -37,6 +39,6 @@ export class Crash extends Component<{ children: ReactNode }, { broken: boolean 
     return { broken: true };
   }
   override render() {
-    return this.state.broken ? <Broken again={() => location.reload()} /> : this.props.children;
+    return this.state.broken ? <Broken /> : this.props.children;
   }
 }

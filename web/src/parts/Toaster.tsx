@@ -12,7 +12,12 @@ function List() {
   useEffect(() => {
     for (const one of messages.filter((message) => message.id > shown.current)) {
       shown.current = one.id;
-      manager.add({ title: one.text, data: one, priority: one.tone === "bad" ? "high" : "low", timeout: 5000 });
+      manager.add({
+        title: one.text,
+        data: one,
+        priority: one.tone === "bad" ? "high" : "low",
+        timeout: one.action ? 15_000 : 5_000,
+      });
     }
   }, [messages, manager]);
   return manager.toasts.map((toast) => {
