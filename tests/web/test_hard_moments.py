@@ -18,7 +18,7 @@ NETWORK = r"Failed to fetch dynamically|ERR_INTERNET_DISCONNECTED|WebChannelConn
 
 @pytest.fixture(scope="module")
 def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
-    """Somebody whose bank is connected and has sent everything; each test leaves it so, but for an account more."""
+    """Somebody whose bank has sent everything; each test leaves it so, the last with an account more."""
     ann = Person.at(chromium.new_context(), stack, http)
     ann.sign_up()
     ann.connect()

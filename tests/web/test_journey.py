@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from tests.web.person import Person, screenshot, violations
 
 BANK = "First Platypus Bank"
 SCREENS = ["Accounts", "Transactions", "Spending", "Notifications", "Settings"]
-PHONE = {"width": 390, "height": 844}
+SIZES: dict[str, ViewportSize] = {
+    "desktop": {"width": 1280, "height": 860},
+    "phone": {"width": 390, "height": 844},
+}
 
 # Notes what each sync line says, and how far its bar is, as they change.
 NOTE_PROGRESS = """
@@ -67,8 +70,8 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
 
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for size in ("desktop", "phone"):
-            page.set_viewport_size(PHONE if size == "phone" else {"width": 1280, "height": 860})
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)
             for screen in SCREENS:
                 ann.open(screen)
                 page.wait_for_timeout(250)
