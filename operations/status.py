@@ -34,7 +34,7 @@ def screen(health: Health, ailing: Sequence[Ailing], *, now: datetime) -> str:
         f"  overdue removals   {health.overdue_removals:>7}",
     ]
     if ailing:
-        lines += ["", f"  {'connection':<26} {'bank':<22} {'trouble':<30} since"]
+        lines += ["", f"  {'connection':<32} {'bank':<18} {'trouble':<32} since"]
         lines += [_row(one, now) for one in ailing[:SHOWN]]
     if len(ailing) > SHOWN:
         lines.append("  … and more")
@@ -60,7 +60,7 @@ def _row(one: Ailing, now: datetime) -> str:
     trouble = " → ".join(filter(None, (one.error_code or one.status, one.action)))
     retry = f", again in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
     since = f"{_ago(now - one.since)}{retry}" if one.since else ""
-    return f"  {one.connection_id:<26.26} {one.institution or '':<22.22} {trouble:<30.30} {since}".rstrip()
+    return f"  {one.connection_id:<32} {one.institution or '':<18.18} {trouble:<32.32} {since}".rstrip()
 
 
 def _bar(count: int, total: int) -> str:

@@ -1,6 +1,7 @@
 // Reads with firebase-tools' own code, and calls nothing.
 //   node parse_firebase.cjs commands < calls.json      prints the calls that its commands do not know
 //   node parse_firebase.cjs manifest < manifest.json   prints the functions as it would deploy them
+//   node parse_firebase.cjs variables < where.json     prints the variables that it would give them
 const path = require("path");
 const tools = path.join(__dirname, "../../emulators/node_modules/firebase-tools");
 const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -28,7 +29,13 @@ async function manifest({ yaml, project, region }) {
   return backend.endpoints;
 }
 
-Promise.resolve(process.argv[2] === "commands" ? commands(input) : manifest(input)).then(
+function variables({ project, folder }) {
+  const root = path.join(__dirname, "../..");
+  const { loadUserEnvs } = require(path.join(tools, "lib/functions/env.js"));
+  return loadUserEnvs({ functionsSource: root, projectDir: root, configDir: folder, projectId: project });
+}
+
+Promise.resolve({ commands, manifest, variables }[process.argv[2]](input)).then(
   (answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)),
   (error) => { console.error(error); process.exit(1); },
 );

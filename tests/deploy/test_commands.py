@@ -123,6 +123,17 @@ def test_the_firebase_cli_reads_the_functions_as_they_are_meant() -> None:
     assert functions["on_user_deleted"]["eventTrigger"]["eventType"] == "google.cloud.firestore.document.v1.deleted"
 
 
+def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, environment: Path) -> None:
+    """It refuses names that it keeps for itself, FUNCTION_IDENTITY among them, and quotes have to come through."""
+    odd = """it's "odd" \\ #1 $HOME"""
+    environment.write_text(environment.read_text(encoding="utf-8") + f"CLIENT_NAME={odd}\n", encoding="utf-8")
+    given = ready().project
+    config = json.loads(given.write_config().read_text(encoding="utf-8"))
+    folder_ = str(ROOT / config["functions"][0]["configDir"])
+    assert by_firebase("variables", {"project": PROJECT, "folder": folder_}) == given.deployed_variables()
+    assert given.deployed_variables()["CLIENT_NAME"] == odd
+
+
 def test_secrets_go_through_standard_input_and_stand_on_no_command_line(tmp_path: Path, said: list[str]) -> None:
     program = tmp_path / "gcloud"
     program.write_text('#!/bin/sh\necho "argv: $*"\nprintf "stdin: "\ncat\nenv >&2\n', encoding="utf-8")

@@ -24,7 +24,7 @@ WELL = Health(
     overdue_removals=0,
 )
 BROKEN = Ailing(
-    connection_id="c" * 40,
+    connection_id="c" * 32,
     status=ItemStatus.BAD,
     institution="A Bank with a Name that is Longer than Names are",
     error_code="ITEM_LOGIN_REQUIRED",
@@ -55,7 +55,7 @@ def test_where_something_is_overdue_the_first_line_says_what() -> None:
 
 def test_connections_that_ail_are_named_with_their_trouble_and_the_way_out() -> None:
     rows = screen(WELL, [BROKEN, FAILING], now=NOW).splitlines()[-2:]
-    assert "ITEM_LOGIN_REQUIRED → reconnec" in rows[0]
+    assert f"{BROKEN.connection_id} A Bank with a Name ITEM_LOGIN_REQUIRED → reconnect" in rows[0]
     assert rows[0].endswith(" 3 d")
     assert rows[1].split() == ["d", "INSTITUTION_DOWN", "9", "min,", "again", "in", "2", "h"]
 
