@@ -1,0 +1,56 @@
+"""What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
+
+from shared.ports.audit import AuditLog, Signer
+from shared.ports.bank import Bank, InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
+from shared.ports.clock import Clock, Version
+from shared.ports.connections import Connections, Credentials, Intents
+from shared.ports.institutions import Institutions
+from shared.ports.people import Callers, Limits, Messaging, Profile, Profiles, Pushes
+from shared.ports.queues import SyncQueue, TaskFunction, Tasks
+from shared.ports.removals import Erasures, Owners, Remains, Removals
+from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
+from shared.ports.vault import Seals, StoredSeal, Vault
+from shared.ports.webhooks import Delivery, Inbox, Links
+
+__all__ = [
+    "AuditLog",
+    "Bank",
+    "Callers",
+    "Clock",
+    "Connections",
+    "Credentials",
+    "Delivery",
+    "Erasures",
+    "Handover",
+    "HealthFigures",
+    "Inbox",
+    "InstitutionPage",
+    "Institutions",
+    "Intents",
+    "ItemFacts",
+    "Limits",
+    "LinkRequest",
+    "LinkToken",
+    "Links",
+    "Loaded",
+    "Messaging",
+    "NewItem",
+    "Owners",
+    "PausedSyncs",
+    "Profile",
+    "Profiles",
+    "Pushes",
+    "Remains",
+    "Removals",
+    "RowRemoval",
+    "Seals",
+    "Signer",
+    "StoredSeal",
+    "SyncQueue",
+    "Syncs",
+    "TaskFunction",
+    "Tasks",
+    "Vault",
+    "Version",
+    "Writes",
+]

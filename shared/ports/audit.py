@@ -1,0 +1,45 @@
+"""The audit logs."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
+from shared.domain.audit_chain import Checkpoint
+from shared.ports.clock import Version
+
+
+class AuditLog(Protocol):
+    """The audit logs, for whoever signs and checks them; entries are written with what they record."""
+
+    def write_down(self, entry: AuditEntry) -> None:
+        """Writes an entry that records nothing but itself: what an operator is about to do.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    def unsigned(self, now: datetime, *, limit: int) -> list[str]:
+        """Users whose log has grown since it was signed, and whose time has come."""
+
+    def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
+        """Where a log ends; without a version if there is none."""
+
+    def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
+        """Stores where a log stood.
+
+        Raises:
+            Conflict: It has grown since.
+        """
+
+    def entries(self, app_user_id: str) -> Iterable[tuple[int, ChainedEntry]]:
+        """The entries, each with the number that it is stored under."""
+
+    def checkpoints(self, app_user_id: str) -> list[Checkpoint]: ...  # noqa: D102
+
+
+class Signer(Protocol):
+    """Signs checkpoints."""
+
+    def sign(self, checkpoint: Checkpoint) -> Checkpoint: ...  # noqa: D102
+    def is_signed(self, checkpoint: Checkpoint) -> bool: ...  # noqa: D102

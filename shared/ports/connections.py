@@ -1,0 +1,115 @@
+"""Connections, their access tokens, and the exchanges that make them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.domain.account import Account
+from shared.domain.audit import AuditEntry
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.credentials import KeptToken
+from shared.domain.exchange import Intent
+from shared.domain.notification import Notification
+from shared.domain.sync_state import SyncState
+from shared.ports.clock import Version
+
+
+class Connections(Protocol):
+    """The connections and what belongs to them."""
+
+    def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
+    def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
+    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def at_institution(self, institution_id: str) -> list[str]:
+        """Ids of the connections to an institution."""
+
+    def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """Ids of connections and of their owners, in the order of the former, beginning after one."""
+
+    def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
+    def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
+    def create(
+        self,
+        connection: BankConnection,
+        *,
+        token: SealedToken,
+        accounts: Iterable[Account],
+        state: SyncState,
+        settles: tuple[Intent, Version],
+        audit: AuditEntry,
+        guard: Version | None = None,
+    ) -> None:
+        """Writes the connection and all that must exist with it in one commit.
+
+        Raises:
+            Conflict: The intent changed since it was read, or a connection of this user to this institution was made
+                since `guard` was, or another audit entry of this user came first.
+        """
+
+    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
+        """Changes with every connection of a user to an institution; None before the first."""
+
+    def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
+        """Merges descriptive fields into a connection that exists; False if it does not."""
+
+
+class Credentials(Protocol):
+    """The access tokens, and their replacement."""
+
+    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None: ...  # noqa: D102
+    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+        """Writes it, and what is to be told of it, if it is unchanged.
+
+        Raises:
+            Conflict: It changed or is gone, or another audit entry of this user came first.
+        """
+
+    def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
+        """The connection is being removed, and only this token can remove its item: puts it into the tombstone.
+
+        Raises:
+            Conflict: There is none (any more).
+        """
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+        """What the schedule must look at, longest due first."""
+
+    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+        """Tokens that are older, oldest first."""
+
+    def of_user(self, app_user_id: str) -> list[KeptToken]: ...  # noqa: D102
+
+
+class Intents(Protocol):
+    """Exchanges under way and done."""
+
+    def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
+        """Stores the intent unless there is one; returns the stored one and whether it is new."""
+
+    def find(self, intent_id: str) -> tuple[Intent, Version] | None: ...  # noqa: D102
+    def update(
+        self,
+        intent: Intent,
+        *,
+        expected: Version,
+        audit: AuditEntry | None = None,
+        tells: Notification | None = None,
+    ) -> Version:
+        """Writes the intent if it is unchanged, with an audit entry and what its user is told.
+
+        Raises:
+            Conflict: It changed, or is gone; or another audit entry of this user came first.
+        """
+
+    def forget(self, intent_id: str, *, expected: Version) -> None:
+        """Removes the intent if it is unchanged.
+
+        Raises:
+            Conflict: It changed, or is gone.
+        """
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
+        """The intents that the sweep must look at, longest due first."""
+
+    def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]: ...  # noqa: D102

@@ -1,0 +1,66 @@
+"""What Plaid tells us: webhooks, and what users link on Plaid's own page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.domain.hosted_link import LinkOutcome, LinkResult
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do.
+
+    `trace` is that of its arrival.
+    """
+
+    delivery_id: str
+    body: dict[str, Any]
+    received_at: datetime
+    connection_id: str | None = None
+    due_at: datetime | None = None
+    trace: str | None = None
+
+
+class Inbox(Protocol):
+    """Webhooks as they arrived."""
+
+    def record(self, delivery: Delivery) -> bool:
+        """Stores a delivery unless it is there; returns whether it is new."""
+
+    def find(self, delivery_id: str) -> Delivery | None: ...  # noqa: D102
+    def waiting(self, connection_id: str) -> list[Delivery]:
+        """What nobody has handled yet of a connection, oldest first."""
+
+    def of_connection(self, connection_id: str) -> list[Delivery]:
+        """Everything that came about a connection, as far as it is kept, oldest first."""
+
+    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
+        """What the schedule must see to, longest due first."""
+
+    def since(self, moment: datetime) -> Iterator[Delivery]:
+        """Everything from a moment on, in the order of arrival."""
+
+    def settle(self, delivery_id: str) -> None:
+        """Nothing is left to do; harmless if it is gone."""
+
+    def forget(self, delivery_id: str) -> None:
+        """It was about a connection that is gone; so it goes, too."""
+
+
+class Links(Protocol):
+    """Sessions of Hosted Link, and the public tokens that came of them."""
+
+    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
+        """Notes for whom a link token was made."""
+
+    def owner(self, link_token: str) -> str | None:
+        """For whom a link token was made, if that was noted."""
+
+    def keep(self, result: LinkResult) -> bool:
+        """Stores a result unless there is one; returns whether it is new."""
+
+    def result(self, result_id: str) -> LinkResult | None: ...  # noqa: D102
+    def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
+        """Notes what became of it, and forgets the public token."""
