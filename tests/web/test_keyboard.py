@@ -13,7 +13,8 @@ BANK = "First Platypus Bank"
 # What has the focus, into the frame of Link.
 FOCUSED = """() => {
   const at = document.activeElement;
-  return at ? [at.tagName, at.getAttribute("aria-label") ?? "", at.innerText ?? "", at.id].join(" ").trim() : "";
+  const nowhere = !at || at === document.body || at.id === "content";
+  return !nowhere ? [at.tagName, at.getAttribute("aria-label") ?? "", at.innerText ?? "", at.id].join(" ").trim() : "";
 }"""
 
 
