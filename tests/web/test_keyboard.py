@@ -82,8 +82,10 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
 
     tab_to(ann, "Accounts", key="Shift+Tab")
     keys.press("Enter")
+    expect(ann.card(BANK)).to_be_visible()
     tab_to(ann, BANK)
     keys.press("Enter")
+    expect(page.get_by_role("heading", name=BANK, level=1)).to_be_visible()
     tab_to(ann, "Remove")
     keys.press("Enter")
     expect(page.get_by_role("alertdialog")).to_be_visible()

@@ -102,7 +102,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     page.wait_for_timeout(500)
     shown = int(re.sub(r"\D", "", page.locator(".page-head [role=status]").inner_text()))
     assert 6 * PAGE <= len(seen) <= shown
-    assert ann.reads()["transactions"] == shown < 12 * PAGE
+    assert ann.reads()["transactions"] == shown < 24 * PAGE  # what was scrolled to, not what there is
 
     # Frames while scrolling: none that a person would notice as a halt.
     slowest = page.evaluate(
