@@ -8,13 +8,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import httpx
+
 from benchmarks import cold, sweeping, syncing, warm
 from benchmarks.ground import ground
 from benchmarks.load import load
+from benchmarks.process import Failed
 from benchmarks.table import BY_ROW, Result, keep, show
 from emulators.lifecycle import run
+from emulators.ports import StackError
 
 ROUNDS = 5
+EMULATORS = ("auth", "firestore")
 LOAD = "load"  # no row of the table: asked for by --rows load
 Measure = Callable[..., list[Result]]
 
@@ -66,22 +71,33 @@ def main() -> int:
     groups = wanted([row for row in given.rows.split(",") if row]) if given.rows != LOAD else []
     began = time.monotonic()
     results: list[Result] = []
-    with ground("auth", "firestore") as on:
-        for group in groups:
-            print(f"{time.monotonic() - began:5.0f} s  {', '.join(group.rows)}", flush=True)
-            results += group.measure(on, rounds=given.rounds, quick=given.quick)
-        told = None
-        if not given.no_load and (not given.rows or given.rows == LOAD):
-            print(f"{time.monotonic() - began:5.0f} s  {LOAD}", flush=True)
-            told = load(on, quick=given.quick)
+    failed: list[str] = []
+    told = None
+    for group in groups:
+        print(f"{time.monotonic() - began:5.0f} s  {', '.join(group.rows)}", flush=True)
+        try:
+            with ground(*EMULATORS) as on:  # new ones each time: they keep what was deleted
+                results += group.measure(on, rounds=given.rounds, quick=given.quick)
+        except (Failed, AssertionError, StackError, httpx.HTTPError, TimeoutError) as error:
+            failed.append(f"{', '.join(group.rows)}: {type(error).__name__}: {error}")
+            print(f"  not measured: {failed[-1]}", flush=True)
+    if not given.no_load and (not given.rows or given.rows == LOAD):
+        print(f"{time.monotonic() - began:5.0f} s  {LOAD}", flush=True)
+        try:
+            with ground(*EMULATORS) as on:
+                told = load(on, quick=given.quick)
+        except (Failed, AssertionError, StackError, httpx.HTTPError) as error:
+            failed.append(f"{LOAD}: {type(error).__name__}: {error}")
     met = show(results)
     if told is not None:
         print(f"\n{LOAD}: {told}")
         met = met and not told.refused
     if not given.quick:
         keep(results)
-    print(f"\n{'all goals met' if met else 'goals not met: see above'}, after {time.monotonic() - began:.0f} s")
-    return 0
+    print(*(f"\nnot measured: {one}" for one in failed), sep="")
+    outcome = "all goals met" if met and not failed else "goals not met: see above"
+    print(f"\n{outcome}, after {time.monotonic() - began:.0f} s")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 
-from emulators.environment import UNWANTED, operator_environment
+from emulators.environment import HEAP, UNWANTED, operator_environment
 from emulators.ports import PROJECT
 from emulators.stack import Stack
 
 Json = dict[str, Any]
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Ground:
 @contextmanager
 def ground(*services: str) -> Iterator[Ground]:
     """The stack with some of the emulators, or all."""
+    os.environ.setdefault(HEAP, "3g")  # the default would measure Java's garbage collection
     emulators = Stack(services=services, say=print) if services else Stack(say=print)
     with emulators as stack, httpx.Client(trust_env=False, timeout=PATIENCE) as http:
         on = Ground(stack, http)

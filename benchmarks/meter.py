@@ -13,13 +13,14 @@ from google.cloud.firestore_v1.types import CommitRequest
 class Spent:
     """What production would count: documents read (a query that finds nothing counts one), and written.
 
-    `rows` are the transactions among those that were written.
+    `rows` are the transactions among those that were written. `calls` are the round trips.
     """
 
     reads: int = 0
     writes: int = 0
     commits: int = 0
     rows: int = 0
+    calls: int = 0
 
     def since(self, before: Spent) -> Spent:
         return Spent(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
@@ -43,11 +44,13 @@ class Metered:
         request = kwargs["request"]
         writes = CommitRequest.pb(CommitRequest(request) if isinstance(request, dict) else request).writes
         self.spent.commits += 1
+        self.spent.calls += 1
         self.spent.writes += len(writes)
         self.spent.rows += sum("/bank_transactions/" in (write.delete or write.update.name) for write in writes)
         return answer
 
     def batch_get_documents(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        self.spent.calls += 1
         for response in self._api.batch_get_documents(*args, **kwargs):
             if response.found or response.missing:
                 self.spent.reads += 1
@@ -55,6 +58,7 @@ class Metered:
 
     def run_query(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         found = 0
+        self.spent.calls += 1
         for response in self._api.run_query(*args, **kwargs):
             found += bool(response.document)
             yield response

@@ -13,7 +13,9 @@ from benchmarks.process import Json, Timed, peak_memory, serve
 from shared import container
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
+from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
 from shared.usecases.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.find_duplicate import LinkedAccount
 from shared.usecases.sync_transactions import SyncTransactions
 
 USER = "benchmark"
@@ -27,10 +29,10 @@ def meter() -> Metered:
     return _meters[0]
 
 
-def connect(public_token: str) -> Json:
-    """A connection, as `exchange_public_token` makes it."""
+def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
+    """A connection, as `exchange_public_token` makes it; duplicates are looked for if Link named accounts."""
     exchange = Exchange(
-        app_user_id=USER,
+        app_user_id=user,
         bank=container.bank(),
         vault=container.vault(),
         connections=container.connections(),
@@ -39,7 +41,40 @@ def connect(public_token: str) -> Json:
         clock=container.clock(),
         sleep=_no_sleep,
     )
-    return exchange(LinkedItem(public_token=public_token, allow_duplicate=True)).answer
+    linked = LinkedItem(
+        public_token=public_token,
+        institution_id="ins_109508",
+        accounts=tuple(LinkedAccount(name=f"Account {n}", mask=f"{n:04d}") for n in range(accounts)),
+        allow_duplicate=not accounts,
+    )
+    return exchange(linked).answer
+
+
+def counted(action: str, **arguments: Any) -> Json:
+    """Another action, and what it asked of Firestore."""
+    spent = meter().spent
+    before = spent.copy()
+    answer = ACTIONS[action](**arguments)
+    return {"answer": answer, **asdict(spent.since(before))}
+
+
+def link_token(user: str) -> Json:
+    """A link token for a new bank, and what counts the call, as `create_link_token` has it."""
+    given = container.settings()
+    container.limits().spend(user, "link_token", per_minute=60, now=container.clock().now())
+    made = create_link_token(
+        LinkWish(),
+        app_user_id=user,
+        defaults=LinkDefaults(given.language, given.country_codes, given.products, given.webhook_url),
+        bank=container.bank(),
+        vault=container.vault(),
+        connections=container.connections(),
+        credentials=container.credentials(),
+        profiles=container.profiles(),
+        links=container.links(),
+        clock=container.clock(),
+    )
+    return {"link_token": made.link_token}
 
 
 def sync(connection_id: str, *, counted: bool = False) -> Json:
@@ -145,6 +180,8 @@ def _no_sleep(_seconds: float) -> None:
 
 ACTIONS: dict[str, Callable[..., Any]] = {
     "connect": connect,
+    "counted": counted,
+    "link_token": link_token,
     "sync": sync,
     "created": created,
     "state": state,

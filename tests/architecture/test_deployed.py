@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import yaml
 
 import main
+from benchmarks import cold
 from docs.errors import http_functions
+from shared.adapters.vault_keys import new_keyset
 
 ROOT = Path(__file__).parents[2]
 PROBE = """
@@ -45,6 +48,34 @@ def test_a_worker_loads_its_own_function_and_nothing_heavy(function: str) -> Non
     others = {f"functions.{name}" for name in main.FUNCTIONS if name != function}
     assert not loaded & others
     assert HEAVY & loaded == set()
+
+
+FIRST_REQUEST = """
+import json, sys
+{code}
+print(json.dumps(sorted(sys.modules)))
+"""
+# Those of the SDK with Firestore, and what is ours to decide: pydantic, Tink, Plaid's transport, Cloud Tasks, our own.
+MOST_MODULES = 1_300
+
+
+@pytest.mark.parametrize("function", ["synctransactions", "exchange_public_token", "plaid_webhook"])
+def test_a_first_request_loads_no_models_of_plaid_s_and_stays_below_the_ceiling(function: str) -> None:
+    environment = os.environ | {
+        "GCLOUD_PROJECT": "demo-bank",
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
+        "BANK_FUNCTIONS_HOST": "127.0.0.1:1",
+        "VAULT_KEYSET": new_keyset(),
+    }
+    code = cold.first_request(function, environment)
+    command = [sys.executable, "-c", FIRST_REQUEST.format(code="import time\n" + code)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert {"plaid.api_client", "google.cloud.firestore"} <= loaded
+    assert not {name for name in loaded if name.startswith(("plaid.api.", "plaid.models"))}
+    assert sum(name.startswith("plaid.model.") for name in loaded) == 0
+    assert len(loaded) <= MOST_MODULES
 
 
 def test_every_function_has_a_module_and_every_module_is_deployed() -> None:
