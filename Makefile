@@ -34,7 +34,7 @@ plaid: setup ## the Plaid simulator alone until Ctrl-C
 	@$(PYTHON) -m emulators.dev --only-plaid
 
 test: setup-tests ## every test
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup
+	@$(PYTHON) -m pytest -n 2
 
 check: setup-web ## lint, format, strict types, architecture rules
 	@venv/bin/ruff check .

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
 from emulators.ports import PROJECT, REGION
@@ -22,28 +23,37 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py", "adopted"]
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
-# These start stacks of their own, or ask for the store while they run, or share a folder: their fixtures do not tell.
-TOGETHER = {
-    "tests/stack/": "stack",
-    "tests/contract/": "stack",
-    "tests/deploy/": "deploy",
-    "tests/functions/test_openapi.py": "openapi",
-}
+# Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
+# they need the stack, of which there is one, or start stacks of their own.
+APART = tuple(
+    f"tests/{name}/"
+    for name in ("adapters", "architecture", "domain", "functions", "operations", "simulator", "usecases")
+)
+SHARING = ("tests/functions/test_openapi.py", "tests/deploy/")  # these share what they make, and stay together
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
-@pytest.hookimpl(wrapper=True)  # before xdist, which has to find the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Where tests run side by side, all that need a stack are one process's: there is one suite for them."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
     for item in items:
-        needs_the_stack = "stack" in getattr(item, "fixturenames", ())
-        if needs_the_stack:
+        if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)
-        together = next((group for folder, group in TOGETHER.items() if item.nodeid.startswith(folder)), None)
-        if group := "stack" if needs_the_stack else together:
-            item.add_marker(pytest.mark.xdist_group(group))
-    return (yield)
+            if item.nodeid.startswith(APART):
+                raise pytest.UsageError(f"{item.nodeid} needs the stack: it belongs to tests/e2e or tests/contract")
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """How pytest-xdist hands out the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """What has the same scope stays with one process."""
+        shared = next((place for place in SHARING if nodeid.startswith(place)), None)
+        return shared or (nodeid if nodeid.startswith(APART) else "the stack")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
