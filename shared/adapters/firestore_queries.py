@@ -45,6 +45,13 @@ class Query:
     order: tuple[Order, ...] = ()
     everywhere: bool = False
 
+    def __str__(self) -> str:
+        """The same for the same query, in every process."""
+        order = (f"{one.field}{' descending' if one.descending else ''}" for one in self.order)
+        conditions = [*sorted(f"{name} =" for name in self.equal), *([f"{self.ranged} <>"] if self.ranged else [])]
+        where = "everywhere" if self.everywhere else "in one place"
+        return f"{self.collection} {where}: {', '.join(conditions) or 'all'}; by {', '.join(order) or 'anything'}"
+
     @classmethod
     def all_of(cls, structured: Any) -> Iterator[Self]:
         """The shapes within a StructuredQuery protobuf: an `or` at its top or within its `and` is a query each."""
