@@ -45,7 +45,9 @@ check: setup-web ## lint, format, strict types, architecture rules
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## the long campaigns in full
-	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py --timeout 7200
+	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py --timeout 7200 \
+		--ignore tests/soak/test_restore.py
+	@SOAK=1 $(PYTHON) -m pytest tests/soak/test_restore.py --timeout 600
 	@SOAK=1 $(PYTHON) -m pytest tests/adopted --timeout 600
 
 bench: setup ## what it costs beside what people would write instead; BENCH="--quick", "--rows a,b"

@@ -78,7 +78,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
-        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP, '1g')}",
+        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP, '2g')}",
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
         "METADATA_SERVER_DETECTION": "none",

@@ -21,7 +21,8 @@ from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
 
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
-collect_ignore = [] if os.environ.get("SOAK") else ["soak/test_atomic.py", "soak/test_concurrency.py", "adopted"]
+CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
+collect_ignore = [] if os.environ.get("SOAK") else CAMPAIGNS
 AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
 # Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
 # they need the stack, of which there is one, or start stacks of their own.

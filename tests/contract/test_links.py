@@ -83,5 +83,5 @@ def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: 
     session = firestore_client.document("bank_link_sessions", digest(token)).get().to_dict()
     assert session == {"app_user_id": "alice", "expires_at": NOW + KEPT}
     stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()
-    assert stored["public_token"] == {"ciphertext": "c", "key_id": "k"}
+    assert stored["public_token"] == {"ciphertext": "c", "key_id": "k", "generation": 1}
     assert stored["expires_at"] == NOW + KEPT

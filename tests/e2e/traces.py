@@ -13,16 +13,22 @@ AUDIT = "bank_audit"
 
 def traces_of(bank: Bank, user: User, connections: Iterable[str]) -> list[str]:
     """Paths of documents that name the user or one of their connections, but for the audit trail and the user's own."""
+    found = documents_of(bank, user, connections)
+    return [path for path in found if not path.startswith(f"{AUDIT}/") and path != f"users/{user.uid}"]
+
+
+def documents_of(bank: Bank, user: User, connections: Iterable[str]) -> dict[str, str]:
+    """Every document that names the user or one of their connections, by its path."""
     connections = list(connections)
     words = (user.uid, *connections)
-    found: list[str] = []
+    found: dict[str, str] = {}
     for collection in _collections(bank, ""):
-        if collection not in (AUDIT, "users"):
-            documents = _documents(bank, "", collection)
-            found += [path for path, text in documents if any(word in text for word in words)]
-    for parent in (f"users/{user.uid}", *(f"bank_connections/{one}" for one in connections)):
+        documents = _documents(bank, "", collection)
+        found |= {path: text for path, text in documents if any(word in text for word in words)}
+    parents = (f"users/{user.uid}", f"{AUDIT}/{user.uid}", *(f"bank_connections/{one}" for one in connections))
+    for parent in parents:
         for collection in _collections(bank, parent):
-            found += [path for path, _ in _documents(bank, parent, collection)]
+            found |= dict(_documents(bank, parent, collection))
     return found
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from emulators.client import User, sign_up
 from tests.e2e.bank import Bank
-from tests.firestore_rest import BACKEND, ROOT
+from tests.e2e.traces import documents_of
 from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
 from tests.soak.ground import SOAK
 
@@ -26,16 +26,10 @@ SECONDS = 20.0  # a loaded machine starts workers slowly
 NOT_OURS = (400, 404, 414, 431)  # what Hosting, the emulator and the servers before us refuse in their own words
 
 
-def documents_of(bank: Bank, *names: str) -> dict[str, str]:
-    """Every document that names one of these, but for the limits, which count who asks."""
-    url = f"{bank.stack.ports.url('firestore')}/v1/{ROOT}:runQuery"
-    query = {"structuredQuery": {"from": [{"allDescendants": True}]}}
-    answer = bank.http.post(url, headers=BACKEND, json=query, timeout=300).raise_for_status().json()
-    found = {
-        row["document"]["name"].removeprefix(f"{ROOT}/"): str(row["document"]) for row in answer if "document" in row
-    }
-    theirs = {path: text for path, text in found.items() if any(name in text for name in names)}
-    return {path: text for path, text in theirs.items() if not path.startswith("bank_limits/")}
+def left_of(bank: Bank, user: User, *connections: str) -> dict[str, str]:
+    """Every document of somebody, but for the limits, which count who asks."""
+    found = documents_of(bank, user, connections)
+    return {path: text for path, text in found.items() if not path.startswith("bank_limits/")}
 
 
 def decodes(path: str) -> bool:
@@ -74,7 +68,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
         "Basic eA==",
         None,
     )
-    before = documents_of(bank, them.uid, connection_id)
+    before = left_of(bank, them, connection_id)
     hosting, functions = bank.stack.ports.url("hosting"), bank.function_url(function)
     answers: Counter[int] = Counter()
     longest, closed = 0.0, list[str]()
@@ -114,7 +108,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     ask()
     tell(f"{function}: {dict(sorted(answers.items()))}, longest {longest:.1f} s, closed {len(closed)}")
     assert sum(answers.values()) > EXAMPLES // 2
-    assert documents_of(bank, them.uid, connection_id) == before
+    assert left_of(bank, them, connection_id) == before
     if function != "delete_bank_data":  # which a well-formed request is right to begin
-        left = documents_of(bank, us.uid)
+        left = left_of(bank, us)
         assert {path for path in left if not path.startswith("bank_link_sessions/")} == set()

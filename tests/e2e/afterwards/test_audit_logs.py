@@ -37,7 +37,11 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
         _, found = check_audit(user, audit=audit, signer=signer, clock=clock, retention=RETENTION)
         return [str(damage) for damage in found]
 
-    broken: dict[str, Any] = {user: found for user in users if (found := damages(user))}
+    broken: dict[str, Any] = {
+        user: (found, [f"{seq}: {entry.action} {entry.at}" for seq, entry in audit.entries(user)])
+        for user in users
+        if (found := damages(user))
+    }
     assert broken == {}
     assert sign_audit(audit=audit, signer=signer, clock=clock) == len(users)
     longest = max(users, key=lambda user: audit.head(user)[0].seq)

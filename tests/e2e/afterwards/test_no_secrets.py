@@ -23,7 +23,7 @@ TOKENS = {
     "ID token": re.compile(r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."),
 }
 ANSWERED_WITH_A_LINK_TOKEN = ("/create_link_token", "/bank/connect")
-PAGE = 20_000
+PAGE = 8_000
 PLANTED = "access-sandbox-00000000-dead-beef-0000-000000000000"
 
 
