@@ -24,8 +24,8 @@ def revoke_account(
 ) -> None:
     """Removes an account. First what keeps its late rows out, then the rows in steps, at last the account itself.
 
-    A call that broke off is made again: until the last commit the account is still listed, or not yet noted as revoked.
-    A sync may have found the account gone before the webhook came: it is noted and told all the same.
+    A call that broke off is made again: until the last commit the account's document is there, or it is not yet noted
+    as revoked. A sync may have found the account gone before the webhook came: it is noted and told all the same.
 
     Raises:
         Unavailable: The connection is busy: try again.
@@ -33,8 +33,8 @@ def revoke_account(
     connection, before = connections.find(connection_id), syncs.load(connection_id)
     if connection is None or before is None:
         return
-    listed = account_id in connection.account_ids
-    if not listed and account_id in before.state.revoked_accounts:
+    shown = any(account["account_id"] == account_id for account in connections.accounts_of(connection_id))
+    if not shown and account_id in before.state.revoked_accounts:
         return
 
     def revoke(state: SyncState) -> SyncState:
@@ -52,16 +52,20 @@ def revoke_account(
             return
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
-    if listed:
+    if shown:
         save(Writes, revoke)
     ids = sorted(syncs.rows_of(connection_id, account_id))
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
         save(partial(_removals, syncs, connection_id, some))
-    left = tuple(i for i in connection.account_ids if i != account_id)
     news = recorder.account_revoked(connection, account_id)
-    changes = {"account_ids": left, "updated_at": clock.now()}
-    save(lambda: replace(news, connection=changes, gone_accounts=(account_id,)), revoke)
+
+    def last() -> Writes:
+        now_there = (connections.find(connection_id) or connection).account_ids  # a sync may have brought others
+        changes = {"account_ids": tuple(i for i in now_there if i != account_id), "updated_at": clock.now()}
+        return replace(news, connection=changes, gone_accounts=(account_id,))
+
+    save(last, revoke)
 
 
 def _removals(syncs: Syncs, connection_id: str, ids: list[str]) -> Writes:

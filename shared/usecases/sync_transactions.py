@@ -108,8 +108,6 @@ class SyncTransactions:
             now = self.clock.now()
             if loaded.state.is_leased(now) and loaded.state.lease_owner == delivery:
                 return loaded  # our own claim, of which only the answer was lost
-            if not loaded.state.is_leased(now) and (pause := self.paused.load()[0].of(loaded.state.source)):
-                return self._hold(loaded, pause)
             try:
                 state = loaded.state.claim(now=now, owner=delivery)
             except IllegalTransition:
@@ -117,6 +115,8 @@ class SyncTransactions:
                 # for a run under another name was counted, and the run that works now will make one more.
                 same_task = _task(loaded.state.lease_owner) == _task(delivery)
                 return Outcome.AGAIN if loaded.state.is_leased(now) and same_task else Outcome.DONE
+            if pause := self.paused.load()[0].of(loaded.state.source):
+                return self._hold(loaded, pause)  # only what would run: whatever rests is not to be woken
             try:
                 return Loaded(state=state, version=self.syncs.save(state, expected=loaded.version))
             except Conflict:

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.errors import Conflict, Unavailable
+from shared.domain.errors import Conflict, Fault, Unavailable
 from shared.domain.pause import Pauses
 from shared.ports import Version
 from shared.usecases import schedule_syncs as orchestrator
 from shared.usecases.pause_syncs import pause_syncs, resume_syncs
 from shared.usecases.request_sync import sync_by_event
 from shared.usecases.sync_transactions import Outcome
-from tests.fakes import FakePauses, row
+from tests.fakes import FakePauses, problem, row
 from tests.usecases.conftest import World
 
 TICK = timedelta(minutes=15)
@@ -163,3 +163,21 @@ def test_operators_who_meet_do_not_undo_each_other(world: World) -> None:
     world.paused = Contested(1000)
     with pytest.raises(Unavailable):
         pause(world)
+
+
+@pytest.mark.parametrize("rest", ["completed", "failed", "stopped"])
+def test_a_late_task_during_a_pause_does_not_wake_what_rests(world: World, rest: str) -> None:
+    world.connected("1", row("t1"))
+    world.settle()
+    if rest == "failed":
+        world.bank.fail("changes", *[problem(Fault.USER, "ITEM_LOGIN_REQUIRED")] * 5)
+        webhook(world)
+        deliver(world)
+    if rest == "stopped":
+        loaded = world.store.load("1")
+        assert loaded is not None
+        world.store.save(loaded.state.model_copy(update={"stopped": True, "due_at": None}), expected=loaded.version)
+    before = world.state()
+    pause(world)
+    assert world.sync("1", task="late") is Outcome.DONE
+    assert world.state() == before

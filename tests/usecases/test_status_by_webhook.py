@@ -231,6 +231,24 @@ def test_a_revoked_account_that_a_sync_found_gone_first_is_told_of_once_and_leav
     assert {user: len(chain) for user, chain in world.store.audit.items()} == trail
 
 
+def test_an_account_s_revocation_that_broke_off_before_a_sync_is_brought_to_its_end(world: World) -> None:
+    item = world.connected("1", row("t1"), row("s1", account_id="savings"))
+    item.accounts.append(account("savings"))
+    world.settle()
+    loaded = world.store.load("1")
+    assert loaded is not None
+    world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)  # and then the process died
+    item.accounts.pop()
+    item.add(row("t2"))
+    receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
+    world.settle()
+    tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    assert set(world.store.account_rows["1"]) == {"checking"}
+    assert connection(world).account_ids == ("checking",)
+    assert set(world.rows()) == {"t1", "t2"}
+    assert kinds(world) == ["account_revoked"]
+
+
 def test_a_revocation_that_names_no_account_changes_nothing(world: World, item: FakeItem) -> None:
     before = connection(world)
     assert tell(world, "USER_ACCOUNT_REVOKED") == before
