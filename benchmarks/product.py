@@ -13,6 +13,7 @@ from benchmarks.process import Json, Timed, peak_memory, serve
 from shared import container
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
+from shared.entry import take_turns
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
 from shared.usecases.exchange_public_token import Exchange, LinkedItem
 from shared.usecases.find_duplicate import LinkedAccount
@@ -191,4 +192,5 @@ ACTIONS: dict[str, Callable[..., Any]] = {
 }
 
 if __name__ == "__main__":
+    take_turns()
     serve(ACTIONS)

@@ -22,7 +22,7 @@ from emulators.client import User, sign_up
 from emulators.ports import HOST
 from emulators.setup import ROOT
 
-CLIENTS = {1: 20, 8: 64, 32: 128}  # how many at once, and how many requests of theirs a round
+CLIENTS = {1: 60, 8: 64, 32: 128}  # how many at once, and how many requests of theirs a round
 WARM_UP = 12
 THREADS = 4  # what functions-framework gives an instance of one vCPU
 MOST_SPREAD = 5.0  # of p99 over p50

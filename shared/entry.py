@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from shared.log import age, configure, log
 
 MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
 HEALTH_PATH = "/__/health"
+TURN_SECONDS = 0.0005
 APP_CHECK = "X-Firebase-AppCheck"  # where the Firebase SDKs put the token of App Check
 REQUEST_ID = "X-Request-Id"  # of every answer: with it, `make trace` tells the whole story
 
@@ -117,6 +119,15 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
 _requests = itertools.count()
 
 
+def take_turns() -> None:
+    """Threads of a process take turns ten times as often as Python has them.
+
+    A run waits for the answer to a commit while its other thread reads the next page, and gets Python's lock back only
+    when that one's turn is over: after 5 ms, some times a page. It costs no CPU that could be measured.
+    """
+    sys.setswitchinterval(TURN_SECONDS)
+
+
 def prepare_for_requests() -> None:
     """What has to be ours before a request comes: the log, and the framework's own answers.
 
@@ -128,6 +139,7 @@ def prepare_for_requests() -> None:
     """
     if has_app_context() and not has_request_context():
         configure()
+        take_turns()
         current_app.register_error_handler(404, lambda _: error_response(_no_path()))
 
 

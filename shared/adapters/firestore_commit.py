@@ -93,8 +93,9 @@ class Batch:
             CommitTooLarge: Nothing was written.
             Unavailable: Firestore did not answer; whether anything was written is unknown.
         """
-        if self._request.ByteSize() > MAX_COMMIT_BYTES:
-            raise CommitTooLarge(f"{self._request.ByteSize()} bytes")
+        size = self._request.ByteSize()
+        if size > MAX_COMMIT_BYTES:
+            raise CommitTooLarge(f"{size} bytes")
         began = time.monotonic()
         try:
             response = self._client._firestore_api.commit(  # noqa: SLF001 (the library's own channel, without its encoder)
@@ -116,7 +117,7 @@ class Batch:
         except OUTAGES as error:
             raise unavailable() from error
         ms = round((time.monotonic() - began) * 1000)
-        log.info("commit.done", writes=self._kinds(), ms=ms, bytes=self._request.ByteSize())
+        log.info("commit.done", writes=self._kinds(), ms=ms, bytes=size)
         return [result.update_time for result in CommitResponse.pb(response).write_results]
 
     def _kinds(self) -> dict[str, int]:

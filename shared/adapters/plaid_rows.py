@@ -132,9 +132,11 @@ def decimal_text(number: int | Decimal) -> str:
 
 def _plain(value: Any) -> Any:
     """The same with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it."""
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
