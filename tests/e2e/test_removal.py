@@ -84,7 +84,9 @@ def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank
     ):
         answer = bank.rest(method, path, user)
         assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND"), path
-    limits = {f"bank_limits/{user.uid}:{action}" for action in ("exchange", "removal", "sync", "link_token")}
+    limits = {
+        f"bank_limits/{user.uid}:{action}" for action in ("exchange", "removal", "sync", "link_token", "reconnect")
+    }
     wait_until("nothing is left", lambda: set(linked.left()) <= limits, within=60)
     assert linked.state_at_plaid() == "removed"
     trail = audit_of(bank, user)
