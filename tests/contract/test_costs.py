@@ -83,7 +83,9 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     calls = sum(sim(item)["calls"].values())
     idle = warm.ask("sync", connection_id=connection_id, counted=True)
     assert sum(sim(item)["calls"].values()) - calls == 1
-    assert (idle["reads"], idle["commits"], idle["writes"]) == (2, 2, 5)
+    assert (idle["commits"], idle["writes"]) == (2, 5)
+    # The state and the token; and, where the last look is more than seconds ago, what is paused.
+    assert idle["reads"] in (2, 3)
 
     rows = sim(f"{item}/truth")["transactions"]
     touched = [row["transaction_id"] for row in rows if not row["pending"]][:30]
@@ -92,4 +94,4 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     same = warm.ask("sync", connection_id=connection_id, counted=True)
     assert same["modified"] == 30
     assert same["rows"] == 0, "what did not change is not written again"
-    assert same["reads"] - idle["reads"] <= 30
+    assert same["reads"] <= 30 + 4, "one read each, besides the run's own"
