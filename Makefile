@@ -9,6 +9,9 @@ SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import s
 PYTHON := venv/bin/python
 UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
 
+# npm and its tools write into the home folder, unless they are told where else.
+INSIDE := npm_config_cache="$(CURDIR)/.local/cache/npm" npm_config_update_notifier=false XDG_CACHE_HOME="$(CURDIR)/.local/cache"
+
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
@@ -41,7 +44,7 @@ check: setup-web ## lint, format, strict types, architecture rules
 	@venv/bin/ruff format --check .
 	@venv/bin/mypy
 	@$(PYTHON) -m web.generate_types --check
-	@npm --prefix web run --silent check
+	@$(INSIDE) npm --prefix web run --silent check
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## the long campaigns in full
