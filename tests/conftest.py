@@ -59,7 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test that passed has logged is kept by nobody: over thousands of tests it is gigabytes."""
+    """What a test that passed has logged need not be kept until the end of all."""
     report = yield
     if report.passed:
         report.sections = []

@@ -61,18 +61,8 @@ EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def of(routes: list[Route]) -> pytest.MarkDecorator:
-    """One case per route; a function of the contract that is not there yet is skipped."""
-    return pytest.mark.parametrize(
-        "route",
-        [
-            pytest.param(
-                route,
-                id=route.function,
-                marks=() if route.function in main.FUNCTIONS else pytest.mark.skip("not built yet"),
-            )
-            for route in routes
-        ],
-    )
+    """One case per route."""
+    return pytest.mark.parametrize("route", [pytest.param(route, id=route.function) for route in routes])
 
 
 def refused(answer: httpx.Response, status: str, http: int | None = None) -> dict[str, Any]:
