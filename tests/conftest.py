@@ -58,12 +58,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What a test that passed has logged need not be kept until the end of all."""
     report = yield
     if report.passed:
         report.sections = []
+    if call.when == "teardown":
+        item._report_sections.clear()
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """The guard of the functions sets the log up for the whole process; other tests look at what is logged."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        return (yield)
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -72,15 +88,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         disable_socket(allow_unix_socket=True)
     else:
         socket_allow_hosts(["127.0.0.1", "localhost"], allow_unix_socket=True)
-
-
-@pytest.fixture(autouse=True)
-def _log_level_as_it_was() -> Iterator[None]:
-    """The guard of the functions sets the level of the whole process; other tests look at what is logged."""
-    root = logging.getLogger()
-    level = root.level
-    yield
-    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,16 @@ from tests.firestore_rest import Json
 from tests.monitoring.evaluate import Line, fires, lines
 
 METRICS, POLICIES = metrics(), policies()
+TRACE = "logging.googleapis.com/trace"
+TURNS = ("schedule.done", "connections.health")  # what the schedule tells of all connections
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in the log: lines of before may be written behind it."""
+
+    offset: int
+    time: datetime
 
 
 @dataclass
@@ -84,23 +94,55 @@ class Ground:
 
     # -- the log --
 
-    def mark(self) -> int:
+    def mark(self) -> Mark:
         """Where the log ends now."""
-        return len(self._text())
+        return Mark(len(self._text()), datetime.now(UTC))
 
-    def log(self, since: int, event: str, **fields: object) -> list[Line]:
-        """What was logged since a mark, once a certain line is in it."""
+    def log(self, since: Mark, event: str, **fields: object) -> list[Line]:
+        """What was logged since a mark, once a certain line is in it, and the end of the task that has logged it.
+
+        What concerns other tests' connections is left out: they share the stack.
+        """
         found: list[Line] = []
 
         def there() -> bool:
-            found[:] = lines(self._text()[since:])
-            return any(line["message"] == event and fields.items() <= line.items() for line in found)
+            after = [line for line in lines(self._text()[since.offset :]) if _time(line) >= since.time]
+            found[:] = self._without_others(after)
+            for line in found:
+                if line["message"] == event and fields.items() <= line.items():
+                    return not line.get("task") or any(_ends(end, line) for end in found)
+            return False
 
         wait_until(f"{event} {fields} in the log", there)
         return list(found)
 
+    def _without_others(self, log: list[Line]) -> list[Line]:
+        """A line belongs to a connection by its id, by its task's name, or by the trace of a line that does."""
+
+        def named(line: Line) -> str:
+            return line.get("connection_id") or line.get("task", "").partition("-")[0]
+
+        def is_ours(line: Line) -> bool:
+            return named(line) == self.connection_id
+
+        def is_others(line: Line) -> bool:
+            return len(named(line)) == len(self.connection_id) and not is_ours(line)
+
+        ours = {line.get(TRACE) for line in log if is_ours(line)}
+        others = {line.get(TRACE) for line in log if is_others(line)} - ours
+        return [line for line in log if line["message"] in TURNS or not (is_others(line) or line.get(TRACE) in others)]
+
     def _text(self) -> str:
         return (self.bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
+
+
+def _time(line: Line) -> datetime:
+    return datetime.fromisoformat(line["time"])
+
+
+def _ends(end: Line, line: Line) -> bool:
+    """Whether this is the end of the delivery that has logged a line."""
+    return end["message"] == "task.ended" and end["task"] == line["task"] and _time(end) >= _time(line)
 
 
 def documents_of(row: Json) -> list[Json]:

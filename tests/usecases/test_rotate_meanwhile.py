@@ -235,6 +235,7 @@ def test_a_sync_of_what_is_removed_meanwhile_ends_without_a_word(
     world.clock.move(timedelta(hours=13))
     world.tick()
     gone_before(world, "bank.changes")
+    caplog.clear()
     with caplog.at_level(logging.WARNING, logger="bank"):
         assert world.sync() is Outcome.DONE
     assert [record.message for record in caplog.records] == ["sync.lease_lost"]
