@@ -120,7 +120,7 @@ class Ground:
         """A line belongs to a connection by its id, by its task's name, or by the trace of a line that does."""
 
         def named(line: Line) -> str:
-            return line.get("connection_id") or line.get("task", "").partition("-")[0]
+            return str(line.get("connection_id") or line.get("task", "").partition("-")[0])
 
         def is_ours(line: Line) -> bool:
             return named(line) == self.connection_id
