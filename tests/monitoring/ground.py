@@ -119,14 +119,17 @@ class Ground:
     def _without_others(self, log: list[Line]) -> list[Line]:
         """A line belongs to a connection by its id, by its task's name, or by the trace of a line that does."""
 
-        def named(line: Line) -> str:
-            return str(line.get("connection_id") or line.get("task", "").partition("-")[0])
+        def belongs_to(line: Line) -> str | None:
+            if (named := line.get("connection_id")) is not None:
+                return str(named)
+            task = line.get("task", "").partition("-")[0]  # other tasks' names are hashes, which are longer
+            return task if len(task) == len(self.connection_id) else None
 
         def is_ours(line: Line) -> bool:
-            return named(line) == self.connection_id
+            return belongs_to(line) == self.connection_id
 
         def is_others(line: Line) -> bool:
-            return len(named(line)) == len(self.connection_id) and not is_ours(line)
+            return belongs_to(line) not in (None, self.connection_id)
 
         ours = {line.get(TRACE) for line in log if is_ours(line)}
         others = {line.get(TRACE) for line in log if is_others(line)} - ours
