@@ -22,7 +22,7 @@ class Input(StrictInput):
 @http_function(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now."""
-    limited(uid, "reconnect", container.settings().syncs_per_minute)
+    limited(uid, "reconnect", container.settings().reconnects_per_minute)
     status = reconnect(
         given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_check()
     )

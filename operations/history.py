@@ -41,7 +41,7 @@ def _of_user(app_user_id: str) -> Iterator[Happened]:
 
 
 def _entries(app_user_id: str) -> list[ChainedEntry]:
-    return [entry for _, entry in container.audit_log().entries(app_user_id)]
+    return [entry for _, entry in container.audit_log().entries(app_user_id) if entry is not None]
 
 
 def _audited(entries: Iterable[ChainedEntry], connection_id: str | None) -> Iterator[Happened]:

@@ -39,11 +39,12 @@ class Settings(BaseModel):
     hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
     app_check: bool = False  # only apps that Firebase App Check vouches for may call
     cors_origins: tuple[str, ...] = ("*",)
-    link_tokens_per_minute: int = 60
-    exchanges_per_minute: int = 30
-    syncs_per_minute: int = 60
-    removals_per_minute: int = 60
-    manual_sync_spacing_seconds: int = 30
+    link_tokens_per_minute: int = Field(default=60, ge=0)
+    exchanges_per_minute: int = Field(default=30, ge=0)
+    syncs_per_minute: int = Field(default=60, ge=0)
+    reconnects_per_minute: int = Field(default=60, ge=0)
+    removals_per_minute: int = Field(default=60, ge=0)
+    manual_sync_spacing_seconds: int = Field(default=30, ge=0)
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
 
     @field_validator("products", "country_codes", "cors_origins", mode="before")

@@ -7,11 +7,12 @@ bank_audit/{uid}/bank_audit_checkpoints/{seq}     signatures of where the chain 
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
 
-from shared import caller
+from shared import caller, trace
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
@@ -26,6 +27,8 @@ HEADS = "bank_audit"
 ENTRIES = "bank_audit_entries"
 CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
+# An entry goes only once a checkpoint behind it is older than the retention, too: that vouches for its absence.
+KEPT_LONGER = timedelta(days=7)
 MAX_TRIES = 20  # of an entry by itself
 
 
@@ -55,9 +58,13 @@ class FirestoreAudit:
         snapshot = self._client.document(path).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
         stored = snapshot.to_dict() or {}
         head = AuditHead.model_validate(stored) if snapshot.exists else AuditHead()
+        if (within := trace.current()) is not None:
+            entries = [
+                entry.model_copy(update={"details": entry.details | {"trace": within.trace_id}}) for entry in entries
+            ]
         for entry in entries:
             chained = ChainedEntry.after(head, entry, function=self._function, app=caller.app.get())
-            fields = chained.model_dump() | {"expires_at": chained.at + self._retention}
+            fields = chained.model_dump() | {"expires_at": chained.at + self._retention + KEPT_LONGER}
             batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", fields)
             head = chained.head()
         fields = head.model_dump() | {"sign_at": stored.get("sign_at") or entries[0].at + SIGN_WITHIN}
@@ -102,12 +109,24 @@ class FirestoreAudit:
         batch.replace(f"{path}/{CHECKPOINTS}/{checkpoint.seq:010d}", checkpoint.model_dump())
         batch.commit()
 
-    def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry]]:
+    def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry | None]]:
         """One query; reads the whole log."""
         for snapshot in self._client.collection(HEADS, app_user_id, ENTRIES).stream():
-            yield int(snapshot.id), ChainedEntry.model_validate(snapshot.to_dict())
+            try:
+                entry = ChainedEntry.model_validate(snapshot.to_dict())
+            except ValidationError:
+                entry = None
+            yield int(snapshot.id), entry
 
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
         """One query."""
         found = self._client.collection(HEADS, app_user_id, CHECKPOINTS).stream()
-        return [Checkpoint.model_validate(snapshot.to_dict()) for snapshot in found]
+        return [_checkpoint(app_user_id, snapshot) for snapshot in found]
+
+
+def _checkpoint(app_user_id: str, snapshot: Any) -> Checkpoint:
+    """One that cannot be read any more bears no signature."""
+    try:
+        return Checkpoint.model_validate(snapshot.to_dict())
+    except ValidationError:
+        return Checkpoint(app_user_id=app_user_id, seq=int(snapshot.id), hash="", at=snapshot.update_time)

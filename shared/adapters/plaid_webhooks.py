@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ class WebhookVerifier:
     def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], clock: Clock) -> None:
         self._fetch_key = fetch_key
         self._clock = clock
-        self._keys: OrderedDict[str, _Kept] = OrderedDict()
+        self._keys: dict[str, _Kept] = {}
         self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
         self._lock = threading.Lock()
 
@@ -122,10 +122,12 @@ class WebhookVerifier:
                     return kept, True  # stale is better than refusing Plaid itself
                 raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
             kept = self._fetched(kid, now)
+            self._keys.pop(kid, None)
+            if len(self._keys) >= MAX_KEYS:
+                self._keys.pop(
+                    next((old for old, one in self._keys.items() if one.key is None), next(iter(self._keys)))
+                )
             self._keys[kid] = kept
-            self._keys.move_to_end(kid)
-            while len(self._keys) > MAX_KEYS:
-                self._keys.popitem(last=False)
             return kept, True
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:

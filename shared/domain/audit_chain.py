@@ -46,7 +46,7 @@ class Damage:
 
 
 def damages(
-    entries: Mapping[int, ChainedEntry],
+    entries: Mapping[int, ChainedEntry | None],
     *,
     checkpoints: Sequence[Checkpoint],
     head: AuditHead,
@@ -57,7 +57,7 @@ def damages(
     """Everything that is wrong with a user's log; empty if it is whole.
 
     Args:
-        entries: What is in the store, by the number that it is stored under.
+        entries: What is in the store, by the number that it is stored under; None for what is no entry any more.
         checkpoints: The user's checkpoints.
         head: Where the store says that the chain ends.
         is_signed: Whether a checkpoint bears a signature of ours.
@@ -68,22 +68,25 @@ def damages(
     signed = {c.seq: c for c in checkpoints if is_signed(c)}
     kept_from = max((c.seq for c in signed.values() if now - c.at >= retention), default=0)
     for seq, entry in sorted(entries.items()):
-        found += _itself(seq, entry)
+        found += [Damage(seq, "cannot be read")] if entry is None else _itself(seq, entry)
+        if seq > head.seq:
+            found.append(Damage(seq, "comes after the end of the chain"))
     previous = signed[kept_from].hash if kept_from else GENESIS
     last = max([head.seq, kept_from, *entries, *signed])
     for seq in range(kept_from + 1, last + 1):
         here = entries.get(seq)
         if here is None:
-            found.append(Damage(seq, "is missing"))
+            if seq not in entries:
+                found.append(Damage(seq, "is missing"))
             previous = ""
             continue
         if previous and here.previous != previous:
             found.append(Damage(seq, "does not follow the entry before it"))
         previous = here.hash
     for seq, checkpoint in signed.items():
-        if seq in entries and entries[seq].hash != checkpoint.hash:
+        if (here := entries.get(seq)) is not None and here.hash != checkpoint.hash:
             found.append(Damage(seq, "is not the entry that was signed"))
-    if head.seq in entries and entries[head.seq].hash != head.hash:
+    if (end := entries.get(head.seq)) is not None and end.hash != head.hash:
         found.append(Damage(head.seq, "is not where the chain ends"))
     return sorted(set(found), key=lambda damage: damage.seq)
 

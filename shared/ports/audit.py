@@ -32,8 +32,8 @@ class AuditLog(Protocol):
             Conflict: It has grown since.
         """
 
-    def entries(self, app_user_id: str) -> Iterable[tuple[int, ChainedEntry]]:
-        """The entries, each with the number that it is stored under."""
+    def entries(self, app_user_id: str) -> Iterable[tuple[int, ChainedEntry | None]]:
+        """The entries, each with the number that it is stored under; None for what is no entry any more."""
 
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]: ...  # noqa: D102
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.adapters.plaid_webhooks import KEY_KEPT, MAX_FETCHES_PER_MINUTE, WebhookVerifier
+from shared.adapters.plaid_webhooks import KEY_KEPT, MAX_FETCHES_PER_MINUTE, MAX_KEYS, WebhookVerifier
 from shared.domain.errors import Fault, Unauthenticated, Unavailable
 from tests.fakes import FakeClock, problem
 
@@ -145,6 +145,18 @@ def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None
     for n in range(50):
         with pytest.raises((Unauthenticated, Unavailable)):
             plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def test_a_flood_that_lasts_for_hours_does_not_push_a_known_key_out(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    outsider = ec.generate_private_key(ec.SECP256R1())
+    for n in range(MAX_KEYS + 10):
+        plaid.clock.move(timedelta(seconds=60 / MAX_FETCHES_PER_MINUTE + 1))
+        assert refused(plaid, plaid.sign(key=outsider, kid=f"random-{n}"))
+    for n in range(MAX_FETCHES_PER_MINUTE):
+        with pytest.raises((Unauthenticated, Unavailable)):
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"last-{n}"), BODY)
     plaid.verifier.verify(plaid.sign(), BODY)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared import caller
+from shared import caller, trace
 from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch
@@ -48,11 +48,17 @@ def entry(user: str) -> AuditEntry:
 
 @pytest.fixture(params=["fake", "firestore"])
 def world(request: pytest.FixtureRequest) -> World:
-    clock, signer = FakeClock(NOW), TinkSigner(new_keyset())
     if request.param == "fake":
         store = FakeStore()
-        return World(store, lambda user, count: store._append([entry(user)] * count), clock, signer)
-    client: Any = request.getfixturevalue("firestore_client")
+        write: Callable[[str, int], None] = lambda user, count: store._append([entry(user)] * count)  # noqa: E731
+        return World(store, write, FakeClock(NOW), TinkSigner(new_keyset()))
+    made: World = request.getfixturevalue("on_firestore")
+    return made
+
+
+@pytest.fixture
+def on_firestore(firestore_client: Any) -> World:
+    client, clock = firestore_client, FakeClock(NOW)
     audit = FirestoreAudit(client, function="test", retention=RETENTION)
 
     def write(user: str, count: int) -> None:
@@ -60,7 +66,7 @@ def world(request: pytest.FixtureRequest) -> World:
         audit.append(batch, [entry(user)] * count)
         batch.commit()
 
-    return World(audit, write, clock, signer)
+    return World(audit, write, clock, TinkSigner(new_keyset()))
 
 
 @pytest.fixture
@@ -100,8 +106,48 @@ def test_an_entry_says_through_which_function_and_app(firestore_client: Any, use
     finally:
         caller.app.reset(token)
     ((_, written),) = audit.entries(user)
+    assert written is not None
     assert (written.function, written.app) == ("remove_connection", "1:1:web:1")
     assert written.digest() == written.hash
+
+
+def test_an_entry_says_which_trace_it_belongs_to(firestore_client: Any, user: str) -> None:
+    audit = FirestoreAudit(firestore_client, function="remove_connection", retention=RETENTION)
+    with trace.within(trace.Trace("1" * 32, "2" * 16)):
+        audit.write_down(entry(user))
+    ((_, written),) = audit.entries(user)
+    assert written is not None
+    assert written.details["trace"] == "1" * 32
+    assert written.digest() == written.hash
+
+
+def test_an_entry_that_cannot_be_read_is_named(on_firestore: World, firestore_client: Any, user: str) -> None:
+    on_firestore.write(user, 3)
+    firestore_client.document("bank_audit", user, "bank_audit_entries", f"{2:010d}").update(
+        {"action": "status_chanxed"}
+    )
+    assert on_firestore.check(user) == (3, ["entry 2: cannot be read"])
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_ours(on_firestore: World, firestore_client: Any, user: str) -> None:
+    on_firestore.write(user, 1)
+    on_firestore.clock.move(timedelta(hours=25))
+    on_firestore.sign()
+    firestore_client.document("bank_audit", user, "bank_audit_checkpoints", f"{1:010d}").update({"at": "yesterday"})
+    assert on_firestore.check(user) == (1, ["entry 1: the checkpoint here is not signed by us"])
+
+
+def test_entries_go_only_when_a_checkpoint_behind_them_vouches_for_their_absence(
+    on_firestore: World, firestore_client: Any, user: str
+) -> None:
+    """Firestore may drop an entry as soon as it has expired; the daily checkpoint was signed up to two days later."""
+    on_firestore.write(user, 1)
+    on_firestore.clock.move(timedelta(hours=47))
+    on_firestore.sign()
+    stored = firestore_client.document("bank_audit", user, "bank_audit_entries", f"{1:010d}")
+    on_firestore.clock.at = stored.get().get("expires_at")
+    stored.delete()
+    assert on_firestore.check(user) == (0, [])
 
 
 def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:

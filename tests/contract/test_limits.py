@@ -55,6 +55,16 @@ def test_the_minute_slides_and_refused_calls_are_not_counted(limits: FirestoreLi
     assert limits.spend(uid, "sync", per_minute=3, now=now + timedelta(seconds=60)) == 1
 
 
+def test_a_limit_of_none_refuses_all_and_says_when_to_ask_again(limits: FirestoreLimits, uid: str) -> None:
+    assert limits.spend(uid, "sync", per_minute=0, now=datetime.now(UTC)) == 60
+
+
+def test_whoever_comes_late_to_a_full_minute_waits_no_longer_than_one(limits: FirestoreLimits, uid: str) -> None:
+    now = datetime.now(UTC)
+    assert limits.spend(uid, "sync", per_minute=1, now=now + timedelta(seconds=1)) is None
+    assert limits.spend(uid, "sync", per_minute=1, now=now) == 60
+
+
 def test_each_user_and_each_kind_of_call_has_a_limit_of_its_own(limits: FirestoreLimits, uid: str) -> None:
     now = datetime.now(UTC)
     assert limits.spend(uid, "sync", per_minute=1, now=now) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -46,7 +47,9 @@ def checkpoints(entries: dict[int, ChainedEntry]) -> list[Checkpoint]:
     ]
 
 
-def check(entries: dict[int, ChainedEntry], *, signed: list[Checkpoint] | None = None, **more: Any) -> list[Damage]:
+def check(
+    entries: Mapping[int, ChainedEntry | None], *, signed: list[Checkpoint] | None = None, **more: Any
+) -> list[Damage]:
     whole = log()
     return damages(
         entries,
@@ -145,6 +148,16 @@ def test_one_changed_byte_anywhere_in_any_entry_is_found_and_named(field: str) -
         found = check(damaged(seq, field))
         assert seq in {damage.seq for damage in found}, (field, seq)
         assert {damage.seq for damage in found} <= {seq, seq + 1}, (field, seq, found)
+
+
+def test_what_is_no_entry_any_more_is_named_and_hides_no_other_damage() -> None:
+    entries: dict[int, ChainedEntry | None] = {**damaged(300, "details"), 250: None}
+    assert check(entries) == [Damage(250, "cannot be read"), Damage(300, "was changed")]
+
+
+def test_entries_behind_the_end_of_the_chain_are_named() -> None:
+    found = check(log(), signed=[], head=AuditHead(), now=START)
+    assert [damage.what for damage in found] == ["comes after the end of the chain"] * ENTRIES
 
 
 def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() -> None:

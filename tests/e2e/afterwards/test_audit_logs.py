@@ -38,7 +38,7 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
         return [str(damage) for damage in found]
 
     broken: dict[str, Any] = {
-        user: (found, [f"{seq}: {entry.action} {entry.at}" for seq, entry in audit.entries(user)])
+        user: (found, [f"{seq}: {entry}" for seq, entry in audit.entries(user)])
         for user in users
         if (found := damages(user))
     }
