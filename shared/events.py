@@ -139,6 +139,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "sync.not_refreshed": Event("The bank could not be asked for what is new.", ("error_code", "request_id")),
     "sync.page_retried": Event("A page could not be read and is asked for again.", ("error_code", "request_id")),
     "sync.rebuilding": Event("Plaid rejected the cursor: everything is read again.", ("request_id",)),
+    "sync.marking": Event("Reading everything again takes longer than one run: it will be handed over."),
     "sync.reconciled": Event("Everything was read again and held against the store.", ("rows", "repaired", "surplus")),
     "sync.restarted": Event("Data changed between two pages: the loop starts again.", ("request_id",)),
     "sync.streamed": Event("A change set was too large for one commit.", ("reason",)),

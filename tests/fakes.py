@@ -170,6 +170,7 @@ class FakeItem:
     item_id: str
     institution_id: str = "ins_1"
     accounts: list[Account] = field(default_factory=lambda: [account()])
+    accounts_on_pages: list[Account] | None = None  # those with transactions, where that is not all
     log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # what the item itself suffers from
@@ -298,7 +299,7 @@ class FakeBank:
             added=[r for kind, _, r in batch if kind == "added" and r is not None],
             modified=[r for kind, _, r in batch if kind == "modified" and r is not None],
             removed=[i for kind, i, _ in batch if kind == "removed"],
-            accounts=item.accounts,
+            accounts=item.accounts if item.accounts_on_pages is None else item.accounts_on_pages,
             next_cursor=next_cursor,
             has_more=bool(rest),
             history=item.ready,
@@ -563,6 +564,9 @@ class FakeStore:
         connection_id = state.connection_id
         current = self.states.get(connection_id)
         stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]
+        stale += [
+            r for r in writes.removals if r.heir and self.row_versions.get((connection_id, r.successor or "")) != r.heir
+        ]
         if current is None or current.version != expected or stale:
             raise Conflict
         if writes.credentials is not None and self.kept_version(connection_id) != writes.credentials[1]:
@@ -687,17 +691,20 @@ class FakeStore:
         self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
     ) -> tuple[RowRemoval, ...]:
         rows = self.rows[connection_id]
-        return tuple(
-            RowRemoval(
-                i,
-                self.row_versions[connection_id, i],
-                rows[i].get("user"),
-                None if "user" in rows.get(successors.get(i, ""), {}) else successors.get(i),
-                f"{rows[i]['name']} {rows[i]['amount']}",
+        noted = {i for i, fields in rows.items() if "user" in fields}
+        found = []
+        for i in (i for i in transaction_ids if i in rows):
+            successor = successors.get(i)
+            if i in noted and successor in noted:
+                successor = None
+            elif i in noted and successor is not None:
+                noted.add(successor)  # it takes one row's notes
+            heir = self.row_versions.get((connection_id, successor)) if i in noted and successor in rows else None
+            label = f"{rows[i]['name']} {rows[i]['amount']}"
+            found.append(
+                RowRemoval(i, self.row_versions[connection_id, i], rows[i].get("user"), successor, label, heir)
             )
-            for i in transaction_ids
-            if i in rows
-        )
+        return tuple(found)
 
     def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
         return {row["transaction_id"]: row for row in rows}

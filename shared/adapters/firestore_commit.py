@@ -68,9 +68,14 @@ class Batch:
         else:
             write.current_document.exists = True
 
-    def merge(self, path: str, fields: Mapping[str, Any], mask: Any, *, ready: Any = None) -> None:
+    def merge(
+        self, path: str, fields: Mapping[str, Any], mask: Any, *, ready: Any = None, expected: Version | None = None
+    ) -> None:
         """The fields in the mask (those not given are removed) of a document that is made if need be."""
-        self._put(path, fields, ready).update_mask.CopyFrom(mask)
+        write = self._put(path, fields, ready)
+        write.update_mask.CopyFrom(mask)
+        if expected is not None:
+            write.current_document.update_time.CopyFrom(expected)
 
     def delete(self, path: str, *, expected: Version | None = None, must_exist: bool = False) -> None:
         """Removes a document, there or not; or only if it is there, or unchanged since `expected`."""

@@ -77,6 +77,10 @@ class FirestoreSyncs:
         batch.replace(f"{PROGRESS}/{state.connection_id}", state.progress().model_dump())
         root = f"{CONNECTIONS}/{state.connection_id}"
         owner = {"connection_id": state.connection_id, "app_user_id": state.app_user_id}
+        notes = [gone for gone in writes.removals if gone.notes is not None and gone.successor is not None]
+        for gone in notes:
+            if gone.heir is not None:  # before anything else in this commit gives the row a new version
+                _put_notes(batch, f"{root}/{TRANSACTIONS}/{gone.successor}", gone)
         for row in writes.upserts:
             transaction_id = row["transaction_id"]
             path = f"{root}/{TRANSACTIONS}/{transaction_id}"
@@ -87,9 +91,10 @@ class FirestoreSyncs:
                 batch.create(path, fields, ready=ready)
             else:
                 batch.merge(path, fields, _ROW_MASK, ready=ready)
+        for gone in notes:
+            if gone.heir is None:
+                _put_notes(batch, f"{root}/{TRANSACTIONS}/{gone.successor}", gone)
         for gone in writes.removals:
-            if gone.notes is not None and gone.successor is not None:
-                batch.merge(f"{root}/{TRANSACTIONS}/{gone.successor}", {"user": gone.notes}, _NOTES_MASK)
             batch.delete(f"{root}/{TRANSACTIONS}/{gone.transaction_id}", expected=gone.version)
         for account in writes.accounts:
             put_account(batch, account, owner=owner, now=state.updated_at)
@@ -151,17 +156,20 @@ class FirestoreSyncs:
         going = self._get(connection_id, transaction_ids, ["user", "name", "amount", "iso_currency_code", "date"])
         noted = {i: fields["user"] for i, (fields, _) in going.items() if fields.get("user")}
         heirs = {successors[i] for i in noted if i in successors}
-        written = {i for i, (fields, _) in self._get(connection_id, heirs, ["user"]).items() if fields.get("user")}
-        return tuple(
-            RowRemoval(
-                transaction_id=i,
-                version=version,
-                notes=noted.get(i),
-                successor=successors.get(i) if successors.get(i) not in written else None,
-                label=" ".join(str(fields.get(f) or "") for f in ("name", "amount", "iso_currency_code", "date")),
-            )
-            for i, (fields, version) in going.items()
-        )
+        there = self._get(connection_id, heirs, ["user"])
+        written = {i for i, (fields, _) in there.items() if fields.get("user")}
+        found = []
+        for i, (fields, version) in going.items():
+            successor = successors.get(i)
+            if i in noted and successor is not None:
+                heir = there[successor][1] if successor in there else None
+                successor = None if successor in written else successor
+                written |= {successors[i]}  # it takes one row's notes
+            else:
+                heir = None
+            label = " ".join(str(fields.get(f) or "") for f in ("name", "amount", "iso_currency_code", "date"))
+            found.append(RowRemoval(i, version, noted.get(i), successor, label, heir if successor else None))
+        return tuple(found)
 
     def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
         """Nothing of the store."""
@@ -202,6 +210,10 @@ def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: d
     """Writes an account's document."""
     path = f"{CONNECTIONS}/{owner['connection_id']}/{ACCOUNTS}/{account['account_id']}"
     batch.replace(path, {**account, **owner, "updated_at": now})
+
+
+def _put_notes(batch: Batch, path: str, gone: RowRemoval) -> None:
+    batch.merge(path, {"user": gone.notes}, _NOTES_MASK, expected=gone.heir)
 
 
 def put_notification(batch: Batch, told: Notification, *, app_user_id: str) -> None:

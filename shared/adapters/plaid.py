@@ -247,12 +247,28 @@ _parse = functools.partial(json.loads, parse_float=Decimal)
 
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
-        answer = _parse(raw)
+        answer = _parse(raw.decode(errors="replace"))
     except ValueError:
         raise unreachable("ANSWER_NOT_JSON") from None
     if not isinstance(answer, dict):
         raise unreachable("ANSWER_NOT_AN_OBJECT")
-    return answer
+    return _whole(answer) if _HALVES.search(raw) else answer
+
+
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escapes of UTF-16's halves: one alone is JSON, but no text for Firestore
+
+
+def _whole(value: Any) -> Any:
+    """The same, where half a character has become a replacement character."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {name: _whole(inner) for name, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value
 
 
 def _institution(found: dict[str, Any]) -> InstitutionInfo:

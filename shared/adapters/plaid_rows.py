@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
     """The same with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
         return float(value)
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}

@@ -57,7 +57,7 @@ class SyncState(SyncProgress):
         handover: The next page's cursor of a loop that a run left to a continuation when its time was up. Whoever
             claims next goes on there, under the same run number.
         rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
-            again are to go.
+            again are to go. marking: And that takes longer than one run, so every row that comes is marked with it.
         refresh: The latest of the requests that asked for what is new at the bank itself.
         looks: Grows by one with every commit that somebody else makes by this state's version.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
@@ -88,6 +88,7 @@ class SyncState(SyncProgress):
     dirty_runs: tuple[int, ...] = ()
     handover: str | None = None
     rebuilding: bool = False
+    marking: bool = False
     refresh: int = 0
     writer: str | None = None
     beat: int = 0
@@ -297,6 +298,7 @@ class SyncState(SyncProgress):
         self._must_run()
         soon = now + TASK_GRACE if not self.welcomed else now + POLL_EVERY
         more = self.requested > self.serving
+        history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
         return self._with(
             status=SyncStatus.COMPLETED,
             beat=self.beat + 1,
@@ -314,6 +316,7 @@ class SyncState(SyncProgress):
             dirty_runs=(),
             handover=None,
             rebuilding=False,
+            marking=False,
             troubled=self.troubled and not self.heals,
             trace=self.next_trace if more else self.trace,
             next_trace=None,
@@ -408,6 +411,25 @@ class SyncState(SyncProgress):
             due_at=retry_at or probe_at,
         )
 
+    def run_again(self, *, now: datetime) -> Self:
+        """The attempt failed, but whoever asked meanwhile may have mended why: pending, and nobody is told.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._released(
+            now,
+            status=SyncStatus.PENDING,
+            stage=Stage.QUEUED,
+            tries=0,
+            percent=None,
+            error=None,
+            due_at=now,
+            trace=self.next_trace or self.trace,
+            next_trace=None,
+        )
+
     def rebuild(self, *, now: datetime) -> Self:
         """The provider rejected the cursor: the running run reads everything again.
 
@@ -417,6 +439,16 @@ class SyncState(SyncProgress):
         if self.rebuilding:
             raise IllegalTransition("already reading everything again")
         return self.restart(now=now).model_copy(update={"cursor": None, "rebuilding": True})
+
+    def mark_all(self, *, now: datetime) -> Self:
+        """Reading everything again takes longer than a run: from now on every row is marked, so that it can hand over.
+
+        Raises:
+            IllegalTransition: No run is working, or none that reads everything again.
+        """
+        if not self.rebuilding:
+            raise IllegalTransition("not reading everything again")
+        return self.restart(now=now).model_copy(update={"marking": True})
 
     def stop(self, *, now: datetime, error: ErrorSummary) -> Self:
         """The source is gone for good: whoever runs has lost the lease, and nothing will run again."""

@@ -60,7 +60,8 @@ class Writes:
 class RowRemoval:
     """A row that goes, as it is in the store: refused if the user writes on it meanwhile.
 
-    `notes` is what the user wrote on it. `successor` is the row that takes its place, unless that one bears notes.
+    `notes` is what the user wrote on it. `successor` is the row that takes its place, unless that one bears notes;
+    `heir` is that row's version, if it is in the store: refused if the user writes on that one meanwhile.
     """
 
     transaction_id: str
@@ -68,6 +69,7 @@ class RowRemoval:
     notes: dict[str, Any] | None = None
     successor: str | None = None
     label: str = ""
+    heir: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)

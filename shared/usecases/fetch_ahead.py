@@ -17,6 +17,7 @@ from shared.ports import Bank, Clock
 CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
 PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it
 HEARTBEAT_SECONDS = 5.0
+SOON_SECONDS = 2  # what the queue would deliver again in any case
 MAX_WAIT_SECONDS = 60.0  # Plaid's limits are per minute
 _MINUTE = timedelta(minutes=1)
 
@@ -76,12 +77,12 @@ class FetchAhead:
             try:
                 return self._next.result(timeout=HEARTBEAT_SECONDS)
             except TimeoutError:
-                if self._next.done():
-                    raise
+                if self._next.done():  # it came this very moment, or the call itself ran out of time
+                    return self._next.result()
                 self._heartbeat()
 
     def _fetch_patiently(self, cursor: str | None, patience: int) -> Page:
-        for attempt in range(patience + 1):
+        for attempt in range(PATIENCE + 1):
             self._keep_pace()
             try:
                 return self._ready(self._bank.changes(self._token, cursor=cursor))
@@ -89,9 +90,11 @@ class FetchAhead:
                 raise
             except ProviderError as error:
                 late = self._closed or self._clock.now() >= self._deadline
-                if error.fault is not Fault.TRANSIENT or attempt == patience or late:
+                told = error.retry_after_seconds or 0
+                enough = attempt >= patience if told <= SOON_SECONDS else attempt == PATIENCE or told > MAX_WAIT_SECONDS
+                if error.fault is not Fault.TRANSIENT or enough or late:
                     raise
-                seconds = min(max(error.retry_after_seconds or 0, 2.0**attempt), MAX_WAIT_SECONDS)
+                seconds = min(max(told, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)
                 self._sleep(seconds)
         raise AssertionError("unreachable")

@@ -15,9 +15,9 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from shared.domain.account import Account
 from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
@@ -29,13 +29,14 @@ from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
 from shared.ports import Bank, Clock, Handover, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
-from shared.usecases.fetch_ahead import FetchAhead
+from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
 from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
 STREAM_ROWS = 500
 MAX_RESTARTS = 5
+QUIET = timedelta(seconds=HEARTBEAT_SECONDS)  # the longest that a run which is at work shows no sign of life
 MAX_HANDOVER_IDS = 8_000  # of some 40 bytes, twice each: a document holds 1 MiB
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ class Reading(StrEnum):
     COMPLETED = "completed"
     NOT_READY = "not_ready"  # Plaid has fetched nothing yet; nothing was written, the run is still open
     HANDED_OVER = "handed_over"  # time was up; a continuation goes on
+
+
+class _TooLong(Exception):
+    """What a rebuild knows of the rows that came is in this process alone, and its time is up."""
 
 
 @dataclass
@@ -87,6 +92,9 @@ class ChangeReader:
                     raise
                 log.warning("sync.rebuilding", request_id=error.request_id)
                 self.run.commit(lambda s: s.rebuild(now=self.clock.now()))
+            except _TooLong:
+                log.info("sync.marking")
+                self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
         raise ProviderError(
             "the bank's data kept changing while it was read",
             fault=Fault.TRANSIENT,
@@ -118,6 +126,8 @@ class ChangeReader:
                 self._take(page)
                 if not page.has_more:
                     break
+                if self.clock.now() - self.run.state.updated_at >= QUIET:
+                    self._heartbeat()
                 if not in_time and cursor is not None and self._hand_over(cursor):
                     return Reading.HANDED_OVER
                 if not in_time:
@@ -138,7 +148,7 @@ class ChangeReader:
         state = self.run.state
         self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
         self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
-        self._delivered = set() if state.rebuilding else None
+        self._delivered = set() if state.rebuilding and not state.marking else None
         if state.handover is None:
             return state.cursor
         if (left := self.syncs.handover(state.connection_id)) is not None:
@@ -153,7 +163,7 @@ class ChangeReader:
     def _hand_over(self, cursor: str) -> bool:
         """Leaves the rest to a continuation; False where what it would have to know is too much for one document."""
         if self._delivered is not None:
-            return False
+            raise _TooLong
         held = self.syncs.removals(self.run.state.connection_id, self._successors, successors={})
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs)
@@ -195,6 +205,8 @@ class ChangeReader:
     def _to_write(self) -> tuple[Transaction, ...]:
         """The rows read so far, without those that are in the store just so: Plaid sends many of them as modified."""
         rows = tuple(self._changes.upserts.values())
+        if self.run.state.marking:
+            return rows
         ask = rows if self._delivered is not None else [r for r in rows if r["transaction_id"] not in self._changes.new]
         state = self.run.state
         same = self.syncs.unchanged(state.connection_id, ask, dirty=state.dirty_runs) if ask else set()
@@ -204,7 +216,8 @@ class ChangeReader:
     def _stream(self) -> None:
         """Writes the rows read so far, ahead of the cursor; removals wait for the end."""
         rows = self._to_write()
-        self._streamed |= self._changes.new & {row["transaction_id"] for row in rows}
+        came = {row["transaction_id"] for row in rows}
+        self._streamed |= came if self.run.state.marking else self._changes.new & came
         for some in _chunks(rows):
             self._write(some, self._rows_writes)
         self._changes.clear_rows()
@@ -223,9 +236,15 @@ class ChangeReader:
             self._write(some[len(some) // 2 :], writes)
 
     def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
-        ids = frozenset(row["transaction_id"] for row in rows)
+        wanted = self._wanted(rows)
+        ids = frozenset(row["transaction_id"] for row in wanted)
         ready = self._changes.ready
-        return Writes(upserts=tuple(rows), marked=ids & self._streamed, new=self._new(ids), ready=ready)
+        return Writes(upserts=wanted, marked=ids & self._streamed, new=self._new(ids), ready=ready)
+
+    def _wanted(self, rows: Sequence[Transaction]) -> tuple[Transaction, ...]:
+        """The rows without those of accounts that were taken away, perhaps just now."""
+        gone = self.run.state.revoked_accounts
+        return tuple(row for row in rows if row["account_id"] not in gone) if gone else tuple(rows)
 
     def _new(self, ids: frozenset[str]) -> frozenset[str]:
         """Those that are probably not in the store: added now, and by no run that broke off."""
@@ -258,31 +277,33 @@ class ChangeReader:
         """The last commit: what is left, the removals, the accounts, the connection, and only now the cursor."""
         before = self.run.state
         accounts, digest = self._accounts(page)
-        patch: dict[str, Any] = {}
-        roster = before.account_ids
-        if accounts:
-            roster = tuple(account["account_id"] for account in accounts)
-            patch["account_ids"] = roster
+        roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
         removed = self._changes.removed | self._leftovers()
         complete = page.history is History.COMPLETE
 
+        def kept(state: SyncState) -> tuple[str, ...]:
+            return tuple(i for i in roster if i not in state.revoked_accounts)
+
         def step(state: SyncState) -> SyncState:
-            counts = self._counts | {"accounts_digest": digest, "account_ids": roster}
+            chosen_anew = state.accounts_digest != before.accounts_digest
+            counts = self._counts | {"accounts_digest": None if chosen_anew else digest, "account_ids": kept(state)}
             return state.complete(now=self.clock.now(), cursor=cursor, history_complete=complete, **counts)
 
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
             now = self.clock.now()
             going = self._removal_writes(removals)
             told = self._news(done=complete)
+            ids, wanted = kept(self.run.state), self._wanted(rows)
+            patch = {"account_ids": ids} if accounts else {}
             return Writes(
-                upserts=tuple(rows),
-                new=self._new(frozenset(row["transaction_id"] for row in rows)),
+                upserts=wanted,
+                new=self._new(frozenset(row["transaction_id"] for row in wanted)),
                 ready=self._changes.ready,
                 removals=going.removals,
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,
-                accounts=tuple(accounts),
-                gone_accounts=tuple(set(before.account_ids) - set(roster)),
+                accounts=tuple(account for account in accounts if account["account_id"] in ids),
+                gone_accounts=tuple(set(before.account_ids) - set(ids)),
                 connection=(told.connection or {}) | patch | {"last_sync": now, "updated_at": now},
                 ends_handover=before.handover is not None,
             )
@@ -318,6 +339,9 @@ class ChangeReader:
         gone: set[str] = set()
         if self._delivered is not None:
             gone |= self.syncs.transaction_ids(state.connection_id) - self._delivered
+        if state.marking:
+            came = self.syncs.marked(state.connection_id, [state.run]) | self._changes.upserts.keys()
+            gone |= self.syncs.transaction_ids(state.connection_id) - came
         if state.dirty_runs:
             gone |= self.syncs.marked(state.connection_id, state.dirty_runs) - self._changes.upserts.keys()
         for account_id in state.revoked_accounts:

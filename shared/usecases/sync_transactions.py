@@ -36,6 +36,7 @@ from shared.ports import (
 )
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.fenced_run import FencedRun, LeaseLost
+from shared.usecases.fetch_ahead import SOON_SECONDS
 from shared.usecases.read_changes import ChangeReader, Reading
 from shared.usecases.record_status import StatusRecorder
 from shared.usecases.use_token import Refused, why_refused
@@ -218,21 +219,32 @@ class SyncTransactions:
             request_id=error.request_id,
         )
         summary = ErrorSummary.of(error)
-        if error.fault is Fault.TRANSIENT and run.state.tries + 1 < TRIES_PER_ATTEMPT:
+        soon = (error.retry_after_seconds or 0) <= SOON_SECONDS
+        if error.fault is Fault.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), error=summary))
             return Outcome.AGAIN
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         event = event_of(error)
         removal: Removal | None = None
+        lasting = error.fault in (Fault.USER, Fault.TERMINAL) and event is not StatusEvent.REVOKED
+
+        def is_outdated(state: SyncState) -> bool:
+            """Whether somebody asked for a run after this one began: they may just have repaired the login."""
+            return lasting and state.requested > state.serving
 
         def step(state: SyncState) -> SyncState:
             now = self.clock.now()
+            if is_outdated(state):
+                return state.run_again(now=now)
             failed = state.fail(now=now, error=summary, fault=error.fault, jitter=jitter, at_least=at_least)
             return failed.stop(now=now, error=summary) if event is StatusEvent.REVOKED else failed
 
         def writes() -> Writes:
             nonlocal removal
+            removal = None
+            if is_outdated(run.state):
+                return Writes()
             recorded = event and self.recorder.event(run.state.connection_id, event, error=error)
             removal = recorded[1].removal if recorded else None
             return recorded[1] if recorded else Writes()
@@ -240,6 +252,8 @@ class SyncTransactions:
         run.commit(step, writes)
         if removal is not None:
             enqueue_removal(self.tasks, removal)
+        if run.state.status is SyncStatus.PENDING:
+            self._enqueue_next(run.state)
         return Outcome.DONE
 
     def _once_more(self, connection_id: str) -> None:
@@ -252,8 +266,11 @@ class SyncTransactions:
             self.syncs.save(state, expected=loaded.version)
         except Conflict:
             return
+        self._enqueue_next(state)
+
+    def _enqueue_next(self, state: SyncState) -> None:
         with trace.resumed(state.trace):
-            enqueue(self.queue, connection_id, name=f"{connection_id}-n{state.run}")
+            enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-n{state.run}")
 
 
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"

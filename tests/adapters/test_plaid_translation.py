@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.adapters import plaid_rows
+from shared.adapters.firestore_values import encoded
+from shared.adapters.plaid import _parsed
 from shared.adapters.plaid_errors import BY_CODE, translated
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
@@ -178,3 +180,14 @@ def test_how_much_history_there_is(status: str | None, cursor: str | None, histo
     page = plaid_rows.page(answer(transactions_update_status=status, next_cursor=cursor), size=1)
     assert page.history is history
     assert page.next_cursor == (cursor or None)
+
+
+def test_half_a_character_and_a_number_without_bounds_do_not_stop_a_page() -> None:
+    """JSON may hold both (https://www.rfc-editor.org/rfc/rfc8259#section-8.2); Firestore takes neither."""
+    raw = json.dumps({"name": "Caf\ud83d", "ok": ["\U0001f600", {"x": "\udc00!"}], "n": 10**30}).encode()
+    parsed = _parsed(raw)
+    assert parsed == {"name": "Caf\ufffd", "ok": ["\U0001f600", {"x": "\ufffd!"}], "n": 10**30}
+    assert _parsed(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
+    made = plaid_rows.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
+    assert encoded(made)
+    assert made["location"] == {"lat": 1e30}

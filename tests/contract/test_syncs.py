@@ -326,6 +326,39 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     assert ports.syncs.transaction_ids(name) == {"t1", "t2", "t3"}
 
 
+def test_a_note_on_the_row_that_takes_a_place_is_not_overwritten_however_late_it_comes(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    there = (row("p1", pending=True), row("t1"))
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=there))
+    ports.write_user(name, "p1", {"note": "old"})
+    (going,) = ports.syncs.removals(name, ["p1"], successors={"p1": "t1"})
+    ports.write_user(name, "t1", {"note": "late"})
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    again = Writes(upserts=(row("t1", name="booked"),), removals=(going,))
+    with pytest.raises(Conflict):
+        ports.syncs.save(state, expected=version, writes=again)
+    assert (ports.row(name, "t1") or {})["user"] == {"note": "late"}
+    assert ports.row(name, "p1") is not None
+
+
+def test_a_row_takes_one_row_s_notes_also_while_it_changes(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    there = (row("p1", pending=True), row("p2", pending=True), row("t1"))
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=there))
+    ports.write_user(name, "p1", {"note": "first"})
+    ports.write_user(name, "p2", {"note": "second"})
+    going = ports.syncs.removals(name, ["p1", "p2"], successors={"p1": "t1", "p2": "t1"})
+    assert [(r.notes, r.successor) for r in going] == [({"note": "first"}, "t1"), ({"note": "second"}, None)]
+    state = state.advance(now=NOW, stage=Stage.WRITING)
+    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1", name="booked"),), removals=going))
+    stored = ports.row(name, "t1")
+    assert stored is not None
+    assert (stored["name"], stored["user"]) == ("booked", {"note": "first"})
+    assert ports.syncs.transaction_ids(name) == {"t1"}
+
+
 def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,0 +1,187 @@
+"""What others do while a run works is not undone by its end, and a long run shows life and comes to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import Fault
+from shared.domain.progress import SyncStatus
+from shared.domain.sync_state import SyncState
+from shared.domain.transaction import History
+from shared.usecases import read_changes
+from shared.usecases.request_sync import reconcile_connection
+from shared.usecases.sync_transactions import Outcome
+from tests.fakes import account, problem, row
+from tests.usecases.conftest import World
+
+
+def while_pages_are_fetched(world: World, change: Callable[[SyncState], SyncState]) -> None:
+    """Somebody changes the state, once, just before the next page is asked for."""
+
+    def before(name: str) -> None:
+        if name == "bank.changes":
+            world.calls.before = None
+            loaded = world.store.states["1"]
+            world.store.save(change(loaded.state), expected=loaded.version)
+
+    world.calls.before = before
+
+
+def status_of(world: World) -> ItemStatus:
+    return world.store.connections["1"].status
+
+
+def due(world: World) -> None:
+    world.clock.move(timedelta(hours=13))
+    world.tick()
+
+
+@pytest.mark.parametrize("fault", [Fault.USER, Fault.TERMINAL])
+def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(world: World, fault: Fault) -> None:
+    """The user repairs the login while a run that still meets the old one is under way."""
+    world.connected("1", row("t1"))
+    world.settle()
+    due(world)
+    world.queue.tasks.clear()
+    trouble = problem(fault, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    world.bank.fail("changes", trouble)
+    while_pages_are_fetched(world, lambda s: s.request(now=world.clock.now()))
+    assert world.sync() is Outcome.DONE
+    assert (world.state().status, world.state().error) == (SyncStatus.PENDING, None)
+    assert status_of(world) == ItemStatus.GOOD
+    assert [connection_id for _, connection_id in world.queue.tasks] == ["1"]
+    world.bank.fail("changes", trouble)
+    name, _ = world.queue.tasks.pop()
+    assert world.sync(task=name) is Outcome.DONE
+    assert world.state().status == SyncStatus.FAILED, "nobody asked during this one"
+    assert status_of(world) == ItemStatus.BAD
+    assert world.queue.tasks == []
+
+
+def test_accounts_that_are_chosen_anew_during_a_run_are_read_by_the_next(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    due(world)
+
+    def choose(state: SyncState) -> SyncState:
+        item.accounts = [account(), account("ira")]  # without transactions: no page names it
+        return state.read_accounts_anew().request(now=world.clock.now())
+
+    item.accounts_on_pages = [account()]
+    while_pages_are_fetched(world, choose)
+    world.settle()
+    assert set(world.store.account_rows["1"]) == {"checking", "ira"}
+
+
+@pytest.mark.parametrize("last_commit", [False, True])
+def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, last_commit: bool
+) -> None:
+    """Just before the page comes, or just before what it brought is committed."""
+    item = world.connected("1", row("t1"))
+    item.accounts = [account(), account("savings")]
+    world.settle()
+    item.add(row("t2", account_id="savings"), row("t3"))
+    due(world)
+
+    def revoke(state: SyncState) -> SyncState:
+        del world.store.account_rows["1"]["savings"]
+        return state.revoke_account("savings")
+
+    if last_commit:
+        really_save = world.store._save
+
+        def save(*arguments: object, **named: object) -> object:
+            if world.calls.log[-1] == "bank.accounts" or "bank.accounts" in world.calls.log[-3:]:
+                monkeypatch.setattr(world.store, "_save", really_save)
+                loaded = world.store.states["1"]
+                world.store.save(revoke(loaded.state), expected=loaded.version)
+            return really_save(*arguments, **named)  # type: ignore[arg-type]
+
+        world.calls.log.clear()
+        monkeypatch.setattr(world.store, "_save", save)
+    else:
+        while_pages_are_fetched(world, revoke)
+    world.sync()
+    assert world.state().status is SyncStatus.COMPLETED
+    assert set(world.rows()) == {"t1", "t3"}
+    assert set(world.store.account_rows["1"]) == {"checking"}
+    assert world.state().account_ids == ("checking",)
+    assert world.store.connections["1"].account_ids == ("checking",)
+
+
+@pytest.fixture
+def _small_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.bank.page_rows = 4
+    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_run_that_finds_nothing_to_write_shows_life_all_the_same(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(40)))
+    world.settle()
+    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.store.commits.clear()
+    world.bank.on_page = lambda: world.clock.move(timedelta(seconds=20))
+    name, _ = world.queue.tasks.pop()
+    world.sync(task=name)
+    moments: list[datetime] = [state.updated_at for state, _ in world.store.commits]
+    assert max(after - before for before, after in pairwise(moments)) < timedelta(seconds=45)
+    assert world.state().status is SyncStatus.COMPLETED
+    assert world.state().run == world.store.commits[0][0].run, "nobody took over"
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(40)))
+    world.settle()
+    world.store.rows["1"].pop("t0")
+    world.store._put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
+    world.store._put_row("1", "surplus", dict(row("surplus")))
+    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    deliveries = 0
+    while world.queue.tasks:
+        name, _ = world.queue.tasks.pop(0)
+        began = world.clock.at
+        world.sync(task=name)
+        deliveries += 1
+        assert world.clock.at - began < timedelta(minutes=9), "the function's time is up by then"
+        assert deliveries < 20
+    assert world.state().status is SyncStatus.COMPLETED
+    assert not world.state().rebuilding
+    assert not world.state().marking
+    assert world.equals_truth()
+    assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
+
+
+@pytest.mark.parametrize(("asked_for", "waits"), [(30, True), (3600, False)])
+def test_who_is_told_when_to_ask_again_asks_no_sooner(world: World, asked_for: int, waits: bool) -> None:
+    """A minute is waited for in the run; what is longer is the schedule's."""
+    world.connected("1", row("t1"))
+    world.bank.fail("changes", problem(Fault.TRANSIENT, "RATE_LIMIT", retry_after_seconds=asked_for))
+    began = world.clock.at
+    assert world.sync() is Outcome.DONE
+    if waits:
+        assert world.state().status is SyncStatus.COMPLETED
+        assert world.clock.at - began >= timedelta(seconds=asked_for)
+        assert world.calls.log.count("bank.changes") == 2
+    else:
+        assert world.state().status is SyncStatus.FAILED
+        assert (world.state().next_retry_at or began) - began >= timedelta(seconds=asked_for)
+        assert world.calls.log.count("bank.changes") == 1
+
+
+def test_one_odd_answer_does_not_take_the_history_back(world: World) -> None:
+    item = world.connected("1", row("t1"))
+    world.settle()
+    item.ready = History.RECENT
+    due(world)
+    world.sync()
+    assert world.state().history_complete
