@@ -55,13 +55,20 @@ class Client:
         everywhere: bool = False,
         owner: str | None = None,
         newest: str | None = None,
+        most: int | None = None,
+        after: str | None = None,
     ) -> httpx.Response:
+        """Sorted by names with `most`, a page's size; `after` is the last name of the page before."""
         query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
         if owner is not None:
             field = {"fieldPath": "app_user_id"}
             query["where"] = {"fieldFilter": {"field": field, "op": "EQUAL", "value": encoded(owner)}}
         if newest:
             query["orderBy"] = [{"field": {"fieldPath": newest}, "direction": "DESCENDING"}]
+        if most:
+            query |= {"limit": most, "orderBy": [{"field": {"fieldPath": "__name__"}}]}
+        if after:
+            query["startAt"] = {"values": [{"referenceValue": after}], "before": False}
         url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
         return self._http.post(url, headers=self._headers, json={"structuredQuery": query})
 
