@@ -95,6 +95,7 @@ export class Feed {
   private stopListening: (() => void) | null = null;
   private watchers = new Set<() => void>();
   private generation = 0;
+  private present: ReadonlySet<string> | null = null;
   value: FeedState = { rows: [], state: "loading", error: null, more: true, loading: true, paused: false, looked: 0 };
 
   constructor(
@@ -137,6 +138,12 @@ export class Feed {
     }
   };
 
+  /** Says which connections there are: rows of others are being deleted, and no longer shown. */
+  only(connections: ReadonlySet<string>): void {
+    this.present = connections;
+    if (this.ready) void this.fill();
+  }
+
   private get looked() {
     return this.head.length + this.tail.length;
   }
@@ -154,7 +161,12 @@ export class Feed {
   private headChanged = (snapshot: QuerySnapshot<Transaction>) => {
     if (snapshot.metadata.fromCache && snapshot.size === 0 && !this.ready) return;
     const last = snapshot.docs.at(-1);
-    if (snapshot.size === PAGE && last) {
+    if (snapshot.size < PAGE && !snapshot.metadata.fromCache) {
+      // There is nothing beside the live page: whatever was read beyond it is gone.
+      this.generation++;
+      this.tail = [];
+      this.tailEnded = false;
+    } else if (snapshot.size === PAGE && last) {
       // Newer rows push older ones out of the live page: those go on to the rest, unlike those that are gone.
       const pushed = snapshot.docChanges().filter(({ type, doc }) => type === "removed" && isAfter(doc, last));
       if (this.tail.length > 0 || this.tailEnded) this.tail = [...pushed.map(({ doc }) => doc), ...this.tail];
@@ -201,6 +213,7 @@ export class Feed {
       if (seen.has(row.ref.path)) continue;
       seen.add(row.ref.path);
       const one = row.data();
+      if (this.present && !this.present.has(one.connection_id)) continue;
       if (matches(one, this.filter)) rows.push(one);
     }
     const lacking = rows.length < this.want && !this.ended;

@@ -20,4 +20,4 @@ export type {
   NotificationKind,
   SyncProgress,
 } from "./types.generated";
-export { useLastChange, useTransactions } from "./useTransactions";
+export { useLastChange, usePresent, useTransactions } from "./useTransactions";

@@ -1,13 +1,24 @@
-import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Feed, type FeedState, type Filter, transactionsQuery } from "./feed";
-import { useAllProgress, useUid } from "./hooks";
+import { useAllProgress, useConnections, useUid } from "./hooks";
 
-/** When a sync last changed something, as one number that grows. */
-export function useLastChange(): number {
-  const changed = useAllProgress().rows.filter(
-    (one) => one.status === "completed" && one.added + one.modified + one.removed,
-  );
-  return changed.reduce((latest, one) => Math.max(latest, one.completed_at?.toMillis() ?? 0), 0);
+/** When a sync last changed something, as one number that never falls; null as long as it is not known. */
+export function useLastChange(): number | null {
+  const { rows, state } = useAllProgress();
+  const [latest, setLatest] = useState(0);
+  // A run that begins starts its counts anew, and takes back when the one before it ended: that is no change.
+  const now = rows
+    .filter((one) => one.status === "completed" && one.added + one.modified + one.removed)
+    .reduce((most, one) => Math.max(most, one.completed_at?.toMillis() ?? 0), latest);
+  if (now > latest) setLatest(now);
+  return state === "loading" ? null : now;
+}
+
+/** Which connections there are; null as long as it is not known. Rows of others are about to be deleted. */
+export function usePresent(): ReadonlySet<string> | null {
+  const { rows, state } = useConnections();
+  const ids = rows.map((one) => one.connection_id).join(" ");
+  return useMemo(() => (state === "ready" ? new Set(ids.split(" ")) : null), [ids, state]);
 }
 
 /** The user's transactions of all banks, newest first, as a filter narrows them down. */
@@ -19,11 +30,15 @@ export function useTransactions(filter: Filter): FeedState & { loadMore: () => v
     return new Feed(transactionsQuery(uid, wanted), wanted);
   }, [uid, key]);
   const value = useSyncExternalStore(feed.subscribe, () => feed.value);
+  const present = usePresent();
+  useEffect(() => {
+    if (present) feed.only(present);
+  }, [present, feed]);
   const change = useLastChange();
   const known = useRef(change);
   useEffect(() => {
-    if (known.current && change > known.current) void feed.reload();
-    known.current = change;
+    if (known.current !== null && change !== null && change > known.current) void feed.reload();
+    known.current = change ?? known.current;
   }, [change, feed]);
   return { ...value, loadMore: feed.more, amend: feed.amend.bind(feed) };
 }

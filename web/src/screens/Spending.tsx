@@ -11,6 +11,7 @@ import {
   toBankError,
   useConnections,
   useLastChange,
+  usePresent,
   useUid,
 } from "../bank";
 import { Empty, Field, Skeleton } from "../parts/basics";
@@ -23,14 +24,16 @@ const MonthBars = lazy(() => import("./Charts").then((charts) => ({ default: cha
 const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: charts.CategoryRing })));
 const SPANS = [3, 6, 12];
 
-/** The transactions since a day; read again when a sync has changed something. */
+/** The transactions since a day; read again when a sync has changed something, not when a connection is gone. */
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
+  const present = usePresent();
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [error, setError] = useState<BankError | null>(null);
   useEffect(() => {
-    let current = change >= 0;
+    if (change === null) return;
+    let current = true;
     loadSince(uid, from).then(
       (found) => current && setLoaded(found),
       (failed) => current && setError(toBankError(failed)),
@@ -39,7 +42,14 @@ function useSince(from: string) {
       current = false;
     };
   }, [uid, from, change]);
-  return { loaded, error };
+  const kept = useMemo(
+    () =>
+      loaded && present
+        ? { ...loaded, transactions: loaded.transactions.filter((one) => present.has(one.connection_id)) }
+        : loaded,
+    [loaded, present],
+  );
+  return { loaded: kept, error };
 }
 
 /** What was spent, by month and by category. */
