@@ -8,7 +8,9 @@ import { currencyOf } from "./money";
 export const MOST_READ = 3000; // documents for one look at the charts
 const CHUNK = 500;
 /** Money that only changes places: counting it would count what it paid for twice. */
-const NOT_SPENT = new Set(["TRANSFER_IN", "TRANSFER_OUT", "LOAN_PAYMENTS", "INCOME"]);
+const NOT_SPENT = new Set(["TRANSFER_IN", "TRANSFER_OUT", "LOAN_PAYMENTS", "LOAN_DISBURSEMENTS", "INCOME"]);
+/** What comes in under one of these is no refund, whatever its user calls it. */
+const RECEIVED = new Set(["INCOME", "TRANSFER_IN", "LOAN_DISBURSEMENTS"]);
 
 export interface Loaded {
   transactions: Transaction[];
@@ -30,9 +32,15 @@ export async function loadSince(uid: string, from: string): Promise<Loaded> {
     transactions.push(...page.docs.map((one) => one.data()));
     const last = page.docs.at(-1);
     if (page.size < CHUNK || !last) return { transactions, cutAt: null };
-    if (transactions.length >= MOST_READ) return { transactions, cutAt: last.data().date };
+    // The rest of the last row's day may be missing.
+    if (transactions.length >= MOST_READ) return { transactions, cutAt: dayAfter(last.data().date) };
     page = await ask("spending", query(since, startAfter(last), limit(CHUNK)));
   }
+}
+
+export function dayAfter(day: string): string {
+  const [year = 1970, month = 1, date = 1] = day.split("-").map(Number);
+  return new Date(Date.UTC(year, month - 1, date + 1)).toISOString().slice(0, 10);
 }
 
 /** The currencies that occur, the most frequent first. */
@@ -44,6 +52,7 @@ export function currenciesIn(transactions: Transaction[]): string[] {
 
 const isSpending = (one: Transaction) => {
   if (one.user?.hidden) return false;
+  if (one.amount_value < 0 && RECEIVED.has(one.category?.primary ?? "")) return false;
   const category = categoryOf(one);
   return category === null ? one.amount_value > 0 : !NOT_SPENT.has(category);
 };
