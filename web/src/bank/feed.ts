@@ -90,11 +90,12 @@ export class Feed {
   private want = ENOUGH;
   private askedAt = 0;
   private busy = false;
+  private stale = false; // whether the older pages wait to be read anew
   private ready = false;
   private error: BankError | null = null;
   private stopListening: (() => void) | null = null;
   private watchers = new Set<() => void>();
-  private generation = 0;
+  private generation = 0; // of the older pages: an answer that comes after they were replaced belongs nowhere
   private present: ReadonlySet<string> | null = null;
   value: FeedState = { rows: [], state: "loading", error: null, more: true, loading: true, paused: false, looked: 0 };
 
@@ -105,33 +106,51 @@ export class Feed {
 
   subscribe = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
-    this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.failed);
+    this.listen();
+    addEventListener("online", this.retry);
     return () => {
       this.watchers.delete(watcher);
       if (this.watchers.size > 0) return;
+      removeEventListener("online", this.retry);
       this.stopListening?.();
       this.stopListening = null;
     };
+  };
+
+  private listen() {
+    this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.headFailed);
+  }
+
+  /** Goes on after an error. */
+  retry = async (): Promise<void> => {
+    if (!this.error) return;
+    this.error = null;
+    this.listen();
+    if (this.stale) await this.reload();
+    if (!this.error) await this.fill();
   };
 
   /** Asks for the next page of matches. */
   more = (): void => {
     this.want = this.value.rows.length + PAGE;
     this.askedAt = this.looked;
-    void this.fill();
+    void (this.error ? this.retry() : this.fill());
   };
 
   /** Reads the older pages anew: a sync has changed something somewhere. */
   reload = async (): Promise<void> => {
     const last = this.head.at(-1);
     if (this.tail.length === 0 || !last) return;
+    this.stale = true;
     const generation = ++this.generation;
     const most = Math.ceil(this.tail.length / PAGE) * PAGE;
     try {
       const page = await ask(LABEL, query(this.query, startAfter(last), limit(most)));
       if (generation !== this.generation) return;
+      this.generation++;
       this.tail = page.docs;
       this.tailEnded = page.size < most;
+      this.stale = false;
       this.tell();
     } catch (error) {
       this.failed(error);
@@ -152,6 +171,10 @@ export class Feed {
   private get searches() {
     const { account, category, least, most, text } = this.filter;
     return !!text || least !== undefined || most !== undefined || !!(account && category);
+  }
+
+  private get lacking() {
+    return this.value.rows.length < this.want && !this.ended;
   }
 
   private get ended() {
@@ -177,20 +200,25 @@ export class Feed {
     void this.fill();
   };
 
+  private headFailed = (error: unknown) => {
+    this.stopListening = null; // Firestore has ended it
+    this.failed(error);
+  };
+
   private failed = (error: unknown) => {
     this.error = toBankError(error);
     this.tell();
   };
 
   private async fill(): Promise<void> {
-    if (this.busy) return this.tell();
+    if (this.busy || !this.ready) return this.tell();
     this.busy = true;
     this.tell();
     try {
-      while (this.value.rows.length < this.want && !this.ended && this.looked - this.askedAt < UNASKED) {
+      while (this.watchers.size > 0 && this.lacking && this.looked - this.askedAt < UNASKED) {
         const after = this.tail.at(-1) ?? this.head.at(-1);
         if (!after) break;
-        const generation = ++this.generation;
+        const { generation } = this;
         const most = this.searches ? Math.min(SCAN, UNASKED - (this.looked - this.askedAt)) : PAGE;
         const page = await ask(LABEL, query(this.query, startAfter(after), limit(most)));
         if (generation !== this.generation) continue;
@@ -216,16 +244,16 @@ export class Feed {
       if (this.present && !this.present.has(one.connection_id)) continue;
       if (matches(one, this.filter)) rows.push(one);
     }
-    const lacking = rows.length < this.want && !this.ended;
     this.value = {
+      ...this.value,
       rows,
       state: this.ready ? "ready" : this.error ? "failed" : "loading",
       error: this.error,
       more: !this.ended,
       loading: this.busy || (!this.ready && !this.error),
-      paused: lacking && !this.busy && this.looked - this.askedAt >= UNASKED,
       looked: this.looked,
     };
+    this.value.paused = this.lacking && !this.busy && this.looked - this.askedAt >= UNASKED;
     for (const watcher of this.watchers) watcher();
   }
 

@@ -2,7 +2,7 @@
 import {
   connectFirestoreEmulator,
   type Firestore,
-  getDocs,
+  getDocsFromServer,
   initializeFirestore,
   memoryLocalCache,
   onSnapshot,
@@ -52,9 +52,9 @@ export function listen<T>(
   );
 }
 
-/** Asks once. */
+/** Asks once, the server only: an empty cache would answer "nothing" while offline. */
 export async function ask<T>(label: string, query: Query<T>): Promise<QuerySnapshot<T>> {
-  const snapshot = await getDocs(query);
+  const snapshot = await getDocsFromServer(query);
   count(label, snapshot as QuerySnapshot, true);
   return snapshot;
 }

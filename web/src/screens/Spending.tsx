@@ -1,5 +1,5 @@
 import { ChartPie } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import {
   addUp,
   type BankError,
@@ -31,17 +31,26 @@ function useSince(from: string) {
   const present = usePresent();
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [error, setError] = useState<BankError | null>(null);
-  useEffect(() => {
-    if (change === null) return;
+  const load = useCallback(() => {
     let current = true;
     loadSince(uid, from).then(
-      (found) => current && setLoaded(found),
+      (found) => {
+        if (!current) return;
+        setLoaded(found);
+        setError(null);
+      },
       (failed) => current && setError(toBankError(failed)),
     );
     return () => {
       current = false;
     };
-  }, [uid, from, change]);
+  }, [uid, from]);
+  useEffect(() => (change === null ? undefined : load()), [change, load]);
+  useEffect(() => {
+    if (!error) return;
+    addEventListener("online", load);
+    return () => removeEventListener("online", load);
+  }, [error, load]);
   const kept = useMemo(
     () =>
       loaded && present

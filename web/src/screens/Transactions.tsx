@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowLeftRight, SearchX } from "lucide-react";
-import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import {
   type Filter,
   type Notes,
@@ -14,6 +14,8 @@ import { Button, Empty, Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { isArriving } from "../parts/situation";
 import { TransactionRow } from "../parts/TransactionRow";
+import { words as wordsFor } from "../parts/useAction";
+import { useSettled } from "../parts/useSettled";
 import { dayOf, useText } from "../text/language";
 import { Filters, narrowing } from "./Filters";
 import { ConnectButton } from "./Overview";
@@ -21,6 +23,7 @@ import { ConnectButton } from "./Overview";
 const EditTransaction = lazy(() => import("./EditTransaction"));
 const ROW = 68;
 const HEADING = 44;
+const TYPING = 300; // milliseconds without a key before a search begins: each one reads
 const AHEAD = 20; // rows before the end at which the next page is asked for
 
 type Line = { day: string } | { one: Transaction; position: number };
@@ -125,7 +128,7 @@ export default function Transactions() {
   const { t } = useText();
   const words = t.transactions;
   const [filter, setFilter] = useState<Filter>({});
-  const list = useTransactions(useDeferredValue(filter));
+  const list = useTransactions(useSettled(filter, TYPING));
   const accounts = useAccounts().rows;
   const [open, setOpen] = useState<Transaction | null>(null);
   const own = useRef(new Set<string>());
@@ -141,7 +144,10 @@ export default function Transactions() {
       <header className="page-head">
         <h1>{words.title}</h1>
         <p className="soft" role="status">
-          {list.state === "ready" && list.rows.length > 0 && words.found(list.rows.length, list.more)}
+          {list.state === "ready" &&
+            (list.rows.length > 0
+              ? words.found(list.rows.length, list.more)
+              : !list.more && filtered && words.noneTitle)}
         </p>
       </header>
       <Filters filter={filter} own={[...own.current]} onChange={setFilter} />
@@ -152,15 +158,20 @@ export default function Transactions() {
           {list.rows.length > 0 ? (
             <List
               rows={list.rows}
-              more={list.more && !list.loading && !list.paused}
+              more={list.more && !list.loading && !list.paused && !list.error}
               onEnd={list.loadMore}
               onOpen={setOpen}
             />
           ) : (
-            !list.loading && !list.paused && <Nothing filtered={filtered} />
+            !list.loading && !list.paused && !list.error && <Nothing filtered={filtered} />
           )}
           <div className="list-end">
-            {list.paused ? (
+            {list.error ? (
+              <>
+                <p role="alert">{wordsFor(list.error, t)}</p>
+                <Button onClick={list.loadMore}>{t.tryAgain}</Button>
+              </>
+            ) : list.paused ? (
               <>
                 <p className="soft">{words.paused(list.looked)}</p>
                 <Button onClick={list.loadMore}>{words.goOn}</Button>

@@ -1,0 +1,132 @@
+"""What lies beyond the live page of a list: it is read once, and has to notice what happens meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.firestore_rest import BACKEND, Client
+from tests.web.person import Person
+
+OLDER = 150
+FORGIVEN = r"ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
+CHART = "path.recharts-rectangle"
+
+
+@pytest.fixture
+def ann(person: Callable[..., Person]) -> Iterator[Person]:
+    """Somebody with three pages of old rows, which are named by their numbers."""
+    ann = person()
+    ann.sign_up()
+    ann.connect()
+    ann.wait_until_synced()
+    pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
+    kept = {name: value for name, value in pattern.items() if isinstance(value, str | int | float | bool)}
+    first = datetime.now(UTC).date() - timedelta(days=100)
+    rows = {
+        at(ann, i): {
+            **kept,
+            "transaction_id": f"older-{i}",
+            "date": str(first - timedelta(days=i)),
+            "merchant_name": f"Older {i}",
+        }
+        for i in range(OLDER)
+    }
+    store(ann).seed(rows)
+    yield ann
+    store(ann).seed({}, gone=tuple(rows))
+
+
+def store(of: Person) -> Client:
+    return Client(of.http, of.stack.ports.url("firestore"), BACKEND)
+
+
+def at(of: Person, i: int) -> str:
+    return f"bank_connections/{of.connections()[0]['connection_id']}/bank_transactions/older-{i}"
+
+
+def scroll_to(of: Person, row: Locator) -> None:
+    for _ in range(60):
+        if row.count():
+            return
+        of.page.mouse.wheel(0, 900)
+        of.page.wait_for_timeout(100)
+    raise AssertionError("no such row")
+
+
+def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> None:
+    page = ann.page
+    ann.forgiven.append(FORGIVEN)
+    ann.open("Spending")
+    expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
+    ann.open("Transactions")
+    rows = page.get_by_test_id("transaction")
+    expect(rows.first).to_be_visible()
+    found = page.locator(".page-head [role=status]")
+
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline. You see")).to_be_visible()
+    page.mouse.wheel(0, 20_000)
+    end = page.locator(".list-end")
+    expect(end).to_contain_text("Try again")
+    changes = """() => new Promise((resolve) => {
+      let seen = 0;
+      new MutationObserver(() => seen++).observe(document.querySelector(".list-end"), { childList: true, subtree: true });
+      setTimeout(() => resolve(seen), 1000);
+    })"""
+    assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
+    expect(page.get_by_text("That is everything.")).to_have_count(0)
+    shown = found.inner_text()
+    page.context.set_offline(False)
+    expect(found).not_to_have_text(shown)
+    expect(end).not_to_contain_text("Try again")
+
+    page.context.set_offline(True)
+    ann.open("Spending")
+    expect(page.get_by_role("heading", name="This could not be loaded.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
+
+
+def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) -> None:
+    page = ann.page
+    progress = f"bank_sync_progress/{ann.connections()[0]['connection_id']}"
+    ended = datetime.now(UTC)
+    run = {"status": "in_progress", "added": 0, "modified": 0, "removed": 0}
+    end = {"status": "completed", "completed_at": ended, "modified": 1}
+
+    # The charts are not read again because a run begins, nor because one ends without a change.
+    ann.open("Spending")
+    expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
+    page.wait_for_timeout(500)
+    spent = ann.reads()["spending"]
+    store(ann).update(progress, {**run, "completed_at": None})
+    page.wait_for_timeout(1000)
+    store(ann).update(progress, {**end, "modified": 0})
+    page.wait_for_timeout(1000)
+    assert ann.reads()["spending"] == spent
+
+    # An older page is, once a run that was under way has ended: here it has changed a row, and removed another.
+    ann.open("Transactions")
+    rows = page.get_by_test_id("transaction")
+    scroll_to(ann, rows.filter(has_text="Older 80"))
+    store(ann).update(progress, {**run, "completed_at": None})
+    page.wait_for_timeout(1000)
+    store(ann).update(at(ann, 80), {"merchant_name": "Renamed by the bank"})
+    store(ann).update(progress, {**end, "completed_at": ended + timedelta(minutes=1)})
+    expect(rows.filter(has_text="Renamed by the bank")).to_be_visible()
+
+    # The bank is removed elsewhere: no row of it stays, though the deletion takes its time.
+    other = page.context.new_page()
+    ann.listen(other)
+    other.goto(ann.stack.ports.url("hosting"))
+    other.get_by_role("link", name=re.compile("First Platypus Bank")).first.click()
+    other.get_by_role("button", name="Remove", exact=True).click()
+    other.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
+    expect(other.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+    expect(page.get_by_role("heading", name="No transactions yet")).to_be_visible()
+    expect(rows).to_have_count(0)
