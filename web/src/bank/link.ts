@@ -1,6 +1,7 @@
 /** Link: Plaid's script, or the simulator's, as a promise. https://plaid.com/docs/link/web/ */
 import { createLinkToken, exchangePublicToken, reconnectConnection } from "./calls";
 import { BankError, toBankError } from "./errors";
+import { patiently } from "./patience";
 import { bank } from "./session";
 import type { ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
 
@@ -85,9 +86,10 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
 
 async function settle(purpose: Purpose, success: Success | null): Promise<Outcome> {
   if (!success) return null;
-  if (purpose.kind === "connect") return exchangePublicToken(success);
+  // The user has logged in at the bank: that is not thrown away because an answer failed to come.
+  if (purpose.kind === "connect") return patiently(() => exchangePublicToken(success));
   const { connection_id } = purpose;
-  return { connection_id, ...(await reconnectConnection({ connection_id })) };
+  return { connection_id, ...(await patiently(() => reconnectConnection({ connection_id }))) };
 }
 
 /**
@@ -108,22 +110,38 @@ export async function goThroughLink(purpose: Purpose, language?: string): Promis
     ]);
     // A bank with OAuth may take the browser away; the way back begins a new page.
     sessionStorage.setItem(KEPT, JSON.stringify({ link_token, purpose }));
-    const success = await show(link_token);
-    sessionStorage.removeItem(KEPT);
-    return await settle(purpose, success);
+    return await finish(purpose, link_token);
   } catch (error) {
-    throw toBankError(error);
+    throw refusedFor(purpose, toBankError(error));
   }
 }
 
-/** Goes on where a bank with OAuth has sent the browser back to. */
-export async function resumeLink(): Promise<{ purpose: Purpose; outcome: Outcome } | null> {
+/** Shows Link, makes use of what comes of it, and only then forgets how to come back to it. */
+async function finish(purpose: Purpose, token: string, receivedRedirectUri?: string): Promise<Outcome> {
+  await plaid(); // without the script Link has not begun, and can be resumed later
+  try {
+    return await settle(purpose, await show(token, receivedRedirectUri));
+  } finally {
+    sessionStorage.removeItem(KEPT);
+  }
+}
+
+/** Accounts can be chosen anew in some countries only, which the backend alone knows. */
+function refusedFor({ kind }: Purpose, error: BankError): BankError {
+  if (kind !== "accounts" || error.code !== "invalid_input") return error;
+  return new BankError("accounts_fixed", error.message, { ...error.details, code: "accounts_fixed" });
+}
+
+/**
+ * Goes on where a bank with OAuth has sent the browser back to.
+ * @throws BankError `nothing_to_resume` if Link was opened elsewhere, or not at all
+ */
+export async function resumeLink(): Promise<{ purpose: Purpose; outcome: Outcome }> {
   const kept = sessionStorage.getItem(KEPT);
-  if (!kept) return null;
-  sessionStorage.removeItem(KEPT);
+  if (!kept) throw new BankError("nothing_to_resume", "Link was not opened in this tab");
   const { link_token, purpose } = JSON.parse(kept) as { link_token: string; purpose: Purpose };
   try {
-    return { purpose, outcome: await settle(purpose, await show(link_token, location.href)) };
+    return { purpose, outcome: await finish(purpose, link_token, location.href) };
   } catch (error) {
     throw toBankError(error);
   }

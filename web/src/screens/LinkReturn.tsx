@@ -1,9 +1,13 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
-import { resumeLink } from "../bank";
+import { type BankError, resumeLink } from "../bank";
 import { Skeleton } from "../parts/basics";
+import { LoadFailed } from "../parts/LoadFailed";
 import { useAction } from "../parts/useAction";
 import { useLinkOutcome } from "../parts/useLinkFlow";
+
+/** Link's script did not come: what there is to resume is still there, so the page can be loaded again. */
+const isUnbegun = (error: BankError | null) => error?.code === "link_unavailable" || error?.code === "offline";
 
 /** Where a bank with OAuth sends the browser back to: Link goes on from here. */
 export default function LinkReturn() {
@@ -11,14 +15,16 @@ export default function LinkReturn() {
   const { run } = useAction();
   const tell = useLinkOutcome();
   const begun = useRef(false);
+  const [error, setError] = useState<BankError | null>(null);
   useEffect(() => {
     if (begun.current) return;
     begun.current = true;
     const resume = async () => {
-      const resumed = await resumeLink();
-      if (resumed) tell(resumed.purpose, resumed.outcome);
+      const { purpose, outcome } = await resumeLink();
+      tell(purpose, outcome);
     };
-    void run(resume).finally(() => go("/", { replace: true }));
+    void run(resume).then((refused) => (isUnbegun(refused) ? setError(refused) : go("/", { replace: true })));
   });
+  if (error) return <LoadFailed error={error} alone />;
   return <Skeleton lines={3} height={180} />;
 }

@@ -55,6 +55,8 @@ const es: Texts = {
       disabled: "Esta cuenta está desactivada. Pregunta a soporte.",
       offline: "Sin conexión. Revisa tu red e inténtalo de nuevo.",
       popup: "Se cerró la ventana de Google.",
+      blocked:
+        "Tu navegador retuvo la ventana de Google. Haz clic otra vez o permite las ventanas emergentes en esta página.",
       other: "No funcionó. Inténtalo de nuevo.",
     },
   },
@@ -289,7 +291,12 @@ const es: Texts = {
     link_failed: "No se pudo abrir la ventana del banco. Inténtalo de nuevo.",
     backend_misconfigured: "Algo falla por nuestra parte. Ha quedado registrado.",
     internal: "Algo falló por nuestra parte. Ha quedado registrado.",
-    session: "Tu sesión ha terminado.",
+    changed: "Esto ha cambiado mientras tanto, seguramente porque el banco lo contabilizó. Ciérralo y ábrelo de nuevo.",
+    refused: "Esto se rechazó. Carga la página de nuevo; si no ayuda, avisa a soporte.",
+    accounts_fixed:
+      "En este banco no se pueden elegir otras cuentas. Quita la conexión y conecta el banco de nuevo con las cuentas que quieras.",
+    nothing_to_resume: "Aquí no hay ninguna conexión que seguir. Conecta el banco de nuevo.",
+    session: "No se aceptó tu sesión. Ciérrala e iníciala de nuevo; si no ayuda, avisa a soporte.",
     unknown: "Algo salió mal.",
   },
   retryIn: (seconds) => `Inténtalo en ${many(seconds, "segundo", "segundos")}.`,
