@@ -36,13 +36,20 @@ function reach(): Functions {
 }
 
 function call<Input, Answer>(name: string, timeout = 60_000) {
-  return async (input: Input): Promise<Answer> => {
+  const once = async (input: Input): Promise<Answer> => {
     try {
       return (await httpsCallable<Input, Answer>(reach(), name, { timeout })(input)).data;
     } catch (error) {
-      const found = toBankError(error);
-      if (found.wayOn === "sign_in") await checkSession();
-      throw found;
+      throw toBankError(error);
+    }
+  };
+  return async (input: Input): Promise<Answer> => {
+    try {
+      return await once(input);
+    } catch (error) {
+      // An ID token that was refused, though the session goes on: with a new one the call is worth another try.
+      if (toBankError(error).wayOn !== "sign_in" || !(await checkSession())) throw error;
+      return once(input);
     }
   };
 }

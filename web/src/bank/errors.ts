@@ -16,7 +16,7 @@ interface Details {
 export class BankError extends Error {
   override name = "BankError";
   constructor(
-    /** Ours, stable: for programs. `offline` and `unknown` are this library's own. */
+    /** Ours, stable: for programs. `offline`, `refused`, `changed` and `unknown` are this library's own. */
     readonly code: string,
     message: string,
     readonly details: Details = {},
@@ -40,14 +40,20 @@ export class BankError extends Error {
 }
 
 const BUSY = ["connection_busy", "exchange_in_progress", "exchange_not_started", "limits_busy", "erasure_busy"];
-const DOWN = ["store_unavailable", "auth_unavailable", "queue_unavailable", "bank_unavailable", "link_unavailable"];
+const DOWN = [
+  "store_unavailable",
+  "auth_unavailable",
+  "app_check_unavailable",
+  "queue_unavailable",
+  "bank_unavailable",
+];
 const SIGNED_OUT = ["id_token_missing", "id_token_invalid", "id_token_expired", "id_token_revoked", "user_disabled"];
 const ways = (codes: string[], way: WayOn) => Object.fromEntries(codes.map((code) => [code, way]));
 const WAYS: Record<string, WayOn> = {
-  ...ways([...BUSY, ...DOWN, "public_token_invalid", "link_failed"], "retry"),
+  ...ways([...BUSY, ...DOWN, "public_token_invalid", "link_unavailable", "link_failed", "changed"], "retry"),
   ...ways(SIGNED_OUT, "sign_in"),
   ...ways(["rate_limited", "sync_too_soon"], "wait"),
-  ...ways(["relink_required", "connection_unusable"], "relink"),
+  ...ways(["relink_required", "connection_unusable", "accounts_fixed", "nothing_to_resume"], "relink"),
   offline: "online",
   user_action_required: "repair",
   duplicate_connection: "show_connection",
@@ -69,9 +75,9 @@ function translated(error: unknown): BankError {
   if (!navigator.onLine) return new BankError("offline", "the browser is offline");
   const given = details as Details | undefined;
   if (given?.code) return new BankError(given.code, message ?? "", given);
-  if (code?.endsWith("unauthenticated") || code?.endsWith("permission-denied")) {
-    return new BankError("id_token_missing", message ?? "");
-  }
+  if (code?.endsWith("unauthenticated")) return new BankError("id_token_missing", message ?? "");
+  // Of a function: nobody may call it. Of Firestore: its rules say no. Neither is mended by signing in.
+  if (code?.endsWith("permission-denied")) return new BankError("refused", message ?? "");
   if (code?.endsWith("unavailable") || code?.endsWith("internal") || code?.endsWith("deadline-exceeded")) {
     return new BankError("store_unavailable", message ?? "");
   }

@@ -1,7 +1,7 @@
 /** What users write on a transaction. */
 import { deleteField, updateDoc } from "firebase/firestore";
 import { type Notes, type Transaction, transaction } from "./documents";
-import { toBankError } from "./errors";
+import { BankError, toBankError } from "./errors";
 
 /**
  * Stores notes; what is empty goes.
@@ -17,6 +17,9 @@ export async function writeNotes(of: Transaction, notes: Notes): Promise<void> {
   try {
     await updateDoc(transaction(of.connection_id, of.transaction_id), kept);
   } catch (error) {
-    throw toBankError(error);
+    const { code, message } = error as { code?: string; message?: string };
+    // A document that is gone has no owner, so the rules refuse it: a sync has put another in its place.
+    const gone = code === "permission-denied" || code === "not-found";
+    throw toBankError(gone ? new BankError("changed", message ?? "") : error);
   }
 }

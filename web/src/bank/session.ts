@@ -63,11 +63,17 @@ export async function signInWithGoogle(localEmail?: string) {
 
 export const leave = () => signOut(bank().auth);
 
-/** Asks for a new ID token, and ends the session here if there is none to be had: the account is gone, or revoked. */
-export async function checkSession(): Promise<void> {
+export const isSignedIn = () => bank().auth.currentUser !== null;
+
+/**
+ * Asks for a new ID token, and ends the session here if there is none to be had: the account is gone, or revoked.
+ * @returns whether the session goes on
+ */
+export async function checkSession(): Promise<boolean> {
   try {
     await bank().auth.currentUser?.getIdToken(true);
   } catch (error) {
     if ((error as { code?: string }).code !== "auth/network-request-failed") await leave();
   }
+  return isSignedIn();
 }

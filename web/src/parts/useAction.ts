@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { type BankError, toBankError } from "../bank";
+import { isSignedIn } from "../bank/session";
 import type { Texts } from "../text/en";
 import { useText } from "../text/language";
 import { say } from "./toasts";
@@ -27,7 +28,7 @@ export function useAction() {
       return null;
     } catch (caught) {
       const error = toBankError(caught);
-      if (error.wayOn === "sign_in") return error; // the sign-in page says so
+      if (error.wayOn === "sign_in" && !isSignedIn()) return error; // the sign-in page says so
       const shown = error.details.connection_id;
       const action =
         error.wayOn === "show_connection" && shown

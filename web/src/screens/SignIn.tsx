@@ -13,6 +13,7 @@ const REASONS: Record<string, string> = {
   "auth/network-request-failed": "offline",
   "auth/popup-closed-by-user": "popup",
   "auth/cancelled-popup-request": "popup",
+  "auth/popup-blocked": "blocked",
   "auth/invalid-credential": "wrong",
   "auth/wrong-password": "wrong",
   "auth/user-not-found": "wrong",
