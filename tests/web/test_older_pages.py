@@ -75,7 +75,8 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
     expect(end).to_contain_text("Try again")
     changes = """() => new Promise((resolve) => {
       let seen = 0;
-      new MutationObserver(() => seen++).observe(document.querySelector(".list-end"), { childList: true, subtree: true });
+      const end = document.querySelector(".list-end");
+      new MutationObserver(() => seen++).observe(end, { childList: true, subtree: true });
       setTimeout(() => resolve(seen), 1000);
     })"""
     assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
