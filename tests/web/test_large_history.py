@@ -84,7 +84,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     assert home["connections"] == home["progress"] == 1
     assert home["accounts"] == ACCOUNTS
     assert home["notifications"] <= NOTIFICATIONS
-    assert set(home) <= {"connections", "progress", "accounts", "notifications", "institutions"}
+    assert set(home) <= {"connections", "progress", "accounts", "notifications", "institutions", "profile"}
 
     # The first page is one query of 50 documents. How long that takes is the machine's matter: not asserted.
     ann.open("Transactions")

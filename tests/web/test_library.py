@@ -40,3 +40,53 @@ def test_what_comes_in_is_a_refund_only_if_the_bank_does_not_call_it_income(one:
 def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on() -> None:
     days = answer("spending.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
     assert days == ["2026-03-01", "2024-02-29", "2027-01-01"]
+
+
+def test_an_amount_is_read_with_a_decimal_comma_and_with_a_point() -> None:
+    written = {
+        "89.40": 89.4,
+        "89,4": 89.4,
+        "-12,50 €": 12.5,
+        "$1,234.56": 1234.56,
+        "1.234,56": 1234.56,
+        "1.234.567": 1234567,
+        "1,234": 1234,
+        "0.125": 0.125,
+        "12": 12,
+        "": None,
+        "12a": None,
+        "1.2.3": None,
+        "Shop": None,
+    }
+    sizes = answer("money.ts", f"{json.dumps([*written])}.map((one) => sizeIn(one) ?? null)")
+    assert dict(zip(written, sizes, strict=True)) == written
+
+
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [("89,4", True), ("89.40", True), ("89,40 shop", True), ("89", True), ("shop 12", True), ("98,4", False)],
+)
+def test_a_search_finds_an_amount_as_people_write_it(words: str, fits: bool) -> None:
+    assert answer("feed.ts", f"matches({json.dumps(row(89.4, None))}, {{ text: {json.dumps(words)} }})") is fits
+
+
+ATTEMPTS = """(async () => {
+  let calls = 0;
+  const refused = (code) => Object.assign(new Error(), { code: "functions/x", details: { code } });
+  const call = async () => { calls++; if (calls <= %(times)d) throw refused(%(code)r); return "done"; };
+  const came = await patiently(call, 1).catch((error) => error.code);
+  return [came, calls];
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("code", "times", "came"),
+    [
+        ("exchange_in_progress", 2, ["done", 3]),
+        ("store_unavailable", 9, ["store_unavailable", 6]),  # at some time it is the user's turn again
+        ("public_token_invalid", 1, ["public_token_invalid", 1]),  # this asks for Link anew
+        ("duplicate_connection", 1, ["duplicate_connection", 1]),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_tried_again(code: str, times: int, came: list[object]) -> None:
+    assert answer("patience.ts", ATTEMPTS % {"code": code, "times": times}) == came

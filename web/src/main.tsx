@@ -2,15 +2,21 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { startBank } from "./bank/session";
+import { NotStarted } from "./parts/NotStarted";
 import { LanguageProvider, loadTexts, preferredLanguage } from "./text/language";
 import "./app.css";
 
 const language = preferredLanguage();
-const [texts] = await Promise.all([loadTexts(language), startBank()]);
+// Without its configuration the app can do nothing; but it can say so.
+const started = startBank().then(
+  () => true,
+  () => false,
+);
+const [texts, isStarted] = await Promise.all([loadTexts(language), started]);
 createRoot(document.getElementById("root") ?? document.body).render(
   <StrictMode>
     <LanguageProvider language={language} texts={texts}>
-      <App />
+      {isStarted ? <App /> : <NotStarted />}
     </LanguageProvider>
   </StrictMode>,
 );

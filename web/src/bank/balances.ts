@@ -16,9 +16,14 @@ const OWED = new Set(["credit", "loan"]);
 /** The currency of the most accounts first. */
 export function balancesOf(accounts: Account[]): Balance[] {
   const known = accounts.filter((one) => one.balances?.current != null);
-  const groups = Object.groupBy(known, (one) => currencyOf(one.balances));
-  return Object.entries(groups)
-    .flatMap(([currency, group = []]) => {
+  // Object.groupBy would shut out Safari before 17.4.
+  const groups = new Map<string, Account[]>();
+  for (const one of known) {
+    const currency = currencyOf(one.balances);
+    groups.set(currency, [...(groups.get(currency) ?? []), one]);
+  }
+  return [...groups]
+    .flatMap(([currency, group]) => {
       const [first] = group;
       if (!first) return [];
       const amounts = (owed: boolean) =>

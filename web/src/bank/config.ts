@@ -8,6 +8,8 @@ export interface Config {
   /** Whether banks with OAuth may send the browser back to `/link-return`: that address is registered at Plaid. */
   oauth_redirect: boolean;
   support_email?: string | null;
+  /** Of reCAPTCHA Enterprise. With one, App Check vouches for this app: the backend's `APP_CHECK=1` asks for that. */
+  app_check_site_key?: string | null;
   emulators?: { host: string; auth: number; firestore: number; functions: number };
 }
 

@@ -16,7 +16,7 @@ interface Details {
 export class BankError extends Error {
   override name = "BankError";
   constructor(
-    /** Ours, stable: for programs. `offline`, `refused`, `changed` and `unknown` are this library's own. */
+    /** Ours, stable: for programs. Those that docs/errors.md does not know are this library's own. */
     readonly code: string,
     message: string,
     readonly details: Details = {},

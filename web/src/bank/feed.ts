@@ -15,6 +15,7 @@ import {
 import { allTransactions, type Transaction } from "./documents";
 import { type BankError, toBankError } from "./errors";
 import { ask, listen } from "./firestore";
+import { sizeIn } from "./money";
 
 export interface Filter {
   account?: string;
@@ -80,7 +81,7 @@ export function matches(one: Transaction, filter: Filter): boolean {
   const found = plain(words.filter(Boolean).join(" "));
   return plain(text)
     .split(/\s+/)
-    .every((word) => found.includes(word));
+    .every((word) => found.includes(word) || sizeIn(word) === size);
 }
 
 export class Feed {

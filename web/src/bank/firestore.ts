@@ -1,7 +1,10 @@
 /** Firestore, and a count of what is read from it. */
 import {
   connectFirestoreEmulator,
+  type DocumentReference,
+  type DocumentSnapshot,
   type Firestore,
+  getDocFromServer,
   getDocsFromServer,
   initializeFirestore,
   memoryLocalCache,
@@ -56,5 +59,12 @@ export function listen<T>(
 export async function ask<T>(label: string, query: Query<T>): Promise<QuerySnapshot<T>> {
   const snapshot = await getDocsFromServer(query);
   count(label, snapshot as QuerySnapshot, true);
+  return snapshot;
+}
+
+/** Asks for one document. */
+export async function askFor<T>(label: string, document: DocumentReference<T>): Promise<DocumentSnapshot<T>> {
+  const snapshot = await getDocFromServer(document);
+  reads[label] = (reads[label] ?? 0) + 1;
   return snapshot;
 }

@@ -2,6 +2,7 @@
 import { documentId, query, serverTimestamp, setDoc, updateDoc, where } from "firebase/firestore";
 import { createContext, useContext, useMemo } from "react";
 import * as documents from "./documents";
+import { askFor } from "./firestore";
 import { type Live, useLive } from "./live";
 import type { Account, BankConnection, InstitutionInfo, SyncProgress } from "./types.generated";
 
@@ -71,3 +72,9 @@ export const markRead = (uid: string, notificationId: string) =>
 /** In which language the backend writes to the user, and Link opens. */
 export const setLanguage = (uid: string, language: string) =>
   setDoc(documents.profile(uid), { language }, { merge: true });
+
+/** The same, unless the user's document says so already: they have never chosen, and read this language. */
+export async function offerLanguage(uid: string, language: string): Promise<void> {
+  const found = await askFor("profile", documents.profile(uid));
+  if (!found.get("language")) await setLanguage(uid, language);
+}

@@ -7,7 +7,7 @@ export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
-export { currencyOf, money, negated, roundMoney } from "./money";
+export { currencyOf, money, negated, roundMoney, sizeIn } from "./money";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
 export * from "./spending";

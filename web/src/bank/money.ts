@@ -35,3 +35,15 @@ export const roundMoney = (amount: string, of: Currencies, language: string) => 
 /** What came in is a negative amount at Plaid; people write it the other way round. */
 export const negated = (amount: string): string =>
   amount.startsWith("-") ? amount.slice(1) : /^0*\.?0*$/.test(amount) ? amount : `-${amount}`;
+
+/**
+ * The size of an amount as people write it, with a decimal comma or point; undefined if it is none.
+ * One separator before exactly three digits groups thousands, as does the first of two kinds.
+ */
+export function sizeIn(text: string): number | undefined {
+  const bare = text.trim().replace(/^[-+−]?\s*\p{Sc}?\s*|\s*\p{Sc}$/gu, "");
+  if (!/^\d[\d.,]*$/.test(bare)) return undefined;
+  const grouped = /^[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?$/.exec(bare);
+  const size = Number((grouped ? bare.replaceAll(grouped[1] ?? "", "") : bare).replace(",", "."));
+  return Number.isNaN(size) ? undefined : size;
+}

@@ -31,6 +31,8 @@ export async function startBank(): Promise<Bank> {
   if (started) return started;
   const config = await loadConfig();
   const app = initializeApp(config.firebase ?? {});
+  // Before anything else speaks to Firebase: what it sends without a token would be refused.
+  if (config.app_check_site_key) (await import("./appCheck")).vouchFor(app, config.app_check_site_key);
   const auth = initializeAuth(app, { persistence: indexedDBLocalPersistence });
   if (config.emulators) {
     const { host, auth: port } = config.emulators;

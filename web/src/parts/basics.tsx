@@ -1,5 +1,5 @@
 import { LoaderCircle } from "lucide-react";
-import { type ButtonHTMLAttributes, type ReactNode, useId, useSyncExternalStore } from "react";
+import { type ButtonHTMLAttributes, type ReactNode, type Ref, useId, useSyncExternalStore } from "react";
 import type { Branding } from "../bank/types.generated";
 
 type Look = "main" | "plain" | "quiet" | "danger";
@@ -10,7 +10,12 @@ export function Button({
   icon,
   children,
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; busy?: boolean; icon?: ReactNode }) {
+}: ButtonHTMLAttributes<HTMLButtonElement> & {
+  look?: Look;
+  busy?: boolean;
+  icon?: ReactNode;
+  ref?: Ref<HTMLButtonElement>;
+}) {
   return (
     <button type="button" {...rest} className={`button ${look} ${rest.className ?? ""}`} aria-busy={busy || undefined}>
       {busy ? <LoaderCircle className="spin" aria-hidden /> : icon}

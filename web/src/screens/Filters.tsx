@@ -1,13 +1,10 @@
 import { Search, SlidersHorizontal } from "lucide-react";
-import { useState } from "react";
-import { type Filter, useAccounts } from "../bank";
+import { useRef, useState } from "react";
+import { type Filter, sizeIn, useAccounts } from "../bank";
 import { Button, Field } from "../parts/basics";
 import { useText } from "../text/language";
 
 export const narrowing = ({ text, ...rest }: Filter) => Object.values(rest).filter((one) => one !== undefined).length;
-
-const amount = (text: string) =>
-  text.trim() === "" || Number.isNaN(Number(text)) ? undefined : Math.abs(Number(text));
 
 /** What narrows the list down. */
 export function Filters(props: { filter: Filter; own: string[]; onChange(filter: Filter): void }) {
@@ -16,6 +13,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
   const words = t.transactions;
   const accounts = useAccounts().rows;
   const [open, setOpen] = useState(narrowing(filter) > 0);
+  const toggle = useRef<HTMLButtonElement>(null);
   const change = (more: Partial<Filter>) =>
     props.onChange(
       JSON.parse(JSON.stringify({ ...filter, ...more }, (_, value) => (value === "" ? undefined : value))),
@@ -34,7 +32,12 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
             onChange={(event) => change({ text: event.target.value })}
           />
         </label>
-        <Button icon={<SlidersHorizontal aria-hidden />} aria-expanded={open} onClick={() => setOpen(!open)}>
+        <Button
+          ref={toggle}
+          icon={<SlidersHorizontal aria-hidden />}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
           {number > 0 ? `${words.filters} (${number})` : words.filters}
         </Button>
       </div>
@@ -103,7 +106,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
                 id={id}
                 inputMode="decimal"
                 defaultValue={filter.least ?? ""}
-                onChange={(event) => change({ least: amount(event.target.value) })}
+                onChange={(event) => change({ least: sizeIn(event.target.value) })}
               />
             )}
           </Field>
@@ -113,7 +116,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
                 id={id}
                 inputMode="decimal"
                 defaultValue={filter.most ?? ""}
-                onChange={(event) => change({ most: amount(event.target.value) })}
+                onChange={(event) => change({ most: sizeIn(event.target.value) })}
               />
             )}
           </Field>
@@ -121,6 +124,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
             <Button
               onClick={() => {
                 setOpen(false);
+                toggle.current?.focus(); // this button goes, and the keyboard must not be lost with it
                 props.onChange(filter.text ? { text: filter.text } : {});
               }}
             >

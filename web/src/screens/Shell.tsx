@@ -1,8 +1,8 @@
 import type { User } from "firebase/auth";
 import { ArrowLeftRight, Bell, ChartPie, Settings as Gear, Landmark, type LucideIcon, WifiOff } from "lucide-react";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
-import { reads, UserProvider, useNotifications, useOnline } from "../bank";
+import { offerLanguage, reads, UserProvider, useNotifications, useOnline } from "../bank";
 import { bank } from "../bank/session";
 import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
@@ -101,11 +101,23 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   );
 }
 
+/** Once a session; what fails is tried in the next one. */
+function useLanguageStored(uid: string) {
+  const { language } = useText();
+  const offered = useRef(false);
+  useEffect(() => {
+    if (offered.current) return;
+    offered.current = true;
+    offerLanguage(uid, language).catch(() => undefined);
+  }, [uid, language]);
+}
+
 /** What stands around every screen of somebody who is signed in. */
 export default function Shell({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const online = useOnline();
   const messages = useMessages();
+  useLanguageStored(user.uid);
   return (
     <UserProvider value={user.uid}>
       <a className="skip" href="#content">

@@ -1,0 +1,113 @@
+"""What is refused though nobody did anything wrong, and what the app makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.firestore_rest import BACKEND, Client
+from tests.web.person import Json, Person
+
+BANK = "First Platypus Bank"
+
+
+@pytest.fixture
+def ann(person: Callable[..., Person]) -> Person:
+    ann = person()
+    ann.forgiven.append("Failed to load resource")
+    ann.sign_up()
+    return ann
+
+
+def refusal(status: int, name: str, code: str, **details: object) -> dict[str, object]:
+    error: Json = {"status": name, "message": code, "details": {"code": code, **details}}
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "application/json"}
+    return {"status": status, "headers": headers, "body": json.dumps({"error": error})}
+
+
+def answer(person: Person, function: str, *answers: dict[str, object] | None) -> list[Json]:
+    """The function's next answers (None: the network fails), before it answers itself; and what it was asked."""
+    asked: list[Json] = []
+    coming = list(answers)
+
+    def handle(route: Route) -> None:
+        if route.request.method == "OPTIONS":
+            return route.fallback()
+        asked.append(json.loads(route.request.post_data or "{}")["data"])
+        if not coming:
+            return route.continue_()
+        given = coming.pop(0)
+        return route.abort() if given is None else route.fulfill(**given)  # type: ignore[arg-type]
+
+    person.page.route(f"**/{function}", handle)
+    return asked
+
+
+def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -> None:
+    busy = refusal(503, "UNAVAILABLE", "exchange_in_progress", retry_after_seconds=1)
+    asked = answer(ann, "exchange_public_token", None, busy)
+    ann.connect()
+    assert len(asked) == 3
+    assert len({one["public_token"] for one in asked}) == 1
+    assert ann.page.evaluate("sessionStorage.getItem('bank.link')") is None
+
+
+def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(ann: Person) -> None:
+    page = ann.page
+    ann.connect()
+    ann.wait_until_synced()
+    page.get_by_role("link", name=BANK).click()
+    refresh = page.get_by_role("button", name="Refresh")
+    expired = refusal(401, "UNAUTHENTICATED", "id_token_expired")
+
+    asked = answer(ann, "sync_connection", expired, expired)
+    refresh.click()
+    expect(page.locator(".toast.bad")).to_contain_text("Your sign-in was not accepted")
+    assert len(asked) == 2
+    page.unroute("**/sync_connection")
+
+    asked = answer(ann, "sync_connection", expired)
+    refresh.click()
+    expect(page.locator(".toast.good")).to_contain_text("asked for news")
+    assert len(asked) == 2
+
+    # A function that nobody may call does not send its user to the sign-in page.
+    answer(ann, "remove_connection", {"status": 403, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "no"})
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
+    expect(page.locator(".toast.bad").filter(has_text="This was refused")).to_be_visible()
+
+    # Where accounts cannot be chosen anew, it is said what to do instead.
+    store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
+    store.seed({f"users/{ann.uid()}": {"country_codes": ["ES"]}})
+    page.get_by_role("button", name="Add or remove accounts").click()
+    expect(page.locator(".toast.bad").filter(has_text="accounts cannot be chosen anew")).to_be_visible()
+
+
+def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(ann: Person) -> None:
+    page = ann.page
+    ann.connect()
+    ann.wait_until_synced()
+    ann.open("Transactions")
+    page.get_by_test_id("transaction").filter(has_text="Touchstone").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("monthly pass")
+    store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
+    at = [
+        f"bank_connections/{one['connection_id']}/bank_transactions/{one['transaction_id']}"
+        for one in ann.admin().owned(ann.uid(), "bank_transactions")
+        if one["merchant_name"] == "Touchstone Climbing"
+    ]
+    store.seed({}, gone=tuple(at))
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast.bad")).to_contain_text("This has changed meanwhile")
+    expect(dialog.get_by_label("Note")).to_have_value("monthly pass")  # nothing that was typed is lost
+
+
+def test_a_way_back_from_a_bank_that_leads_nowhere_is_said(ann: Person) -> None:
+    ann.page.goto(ann.stack.ports.url("hosting") + "/link-return")
+    expect(ann.page.locator(".toast.bad")).to_contain_text("no connection to go on with")
+    expect(ann.page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

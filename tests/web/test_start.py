@@ -1,0 +1,74 @@
+"""How the app starts: with its configuration, without it, and where App Check has to vouch for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import Route, expect
+
+from tests.web.person import Person, violations
+
+CAPTCHA = """
+const render = (_, { callback }) => callback();
+window.grecaptcha = { enterprise: { ready: (go) => go(), render, execute: async () => "a captcha" } };
+"""
+
+
+def test_without_its_configuration_the_page_says_so(person: Callable[..., Person]) -> None:
+    ann = person()
+    ann.forgiven.append("503")
+    ann.page.route("**/config.json", lambda route: route.fulfill(status=503))
+    ann.go()
+    expect(ann.page.get_by_role("alert")).to_contain_text("Our service is not answering")
+    assert violations(ann.page) == []
+    ann.page.unroute("**/config.json")
+    ann.page.get_by_role("button", name="Try again").click()
+    expect(ann.page.get_by_role("heading", name="Welcome back")).to_be_visible()
+
+
+def test_with_a_site_key_every_call_carries_the_token_of_app_check(person: Callable[..., Person]) -> None:
+    ann = person()
+    page = ann.page
+
+    def configured(route: Route) -> None:
+        config = route.fetch().json()
+        config["firebase"]["appId"] = "1:2:web:3"
+        route.fulfill(body=json.dumps({**config, "app_check_site_key": "site-key"}))
+
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+    token = "e30.eyJzdWIiOiJhcHAiLCJleHAiOjQwMDAwMDAwMDAsImlhdCI6MH0.c2lnbmF0dXJl"
+    page.route("**/config.json", configured)
+    page.route("https://www.google.com/recaptcha/**", lambda route: route.fulfill(body=CAPTCHA))
+    page.route(
+        "https://content-firebaseappcheck.googleapis.com/**",
+        lambda route: route.fulfill(headers=headers, body=json.dumps({"token": token, "ttl": "3600s"})),
+    )
+    asked: list[str | None] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.headers.get("x-firebase-appcheck"))
+        route.abort()
+
+    page.route("**/create_link_token", refuse)
+    ann.forgiven.append("Failed to load resource")
+    ann.sign_up()
+    page.get_by_role("button", name="Connect a bank").click()
+    expect(page.locator(".toast.bad")).to_be_visible()
+    assert asked == [token]
+
+
+def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[..., Person]) -> None:
+    eva = person(locale="es-ES")
+    page = eva.page
+    eva.page.add_init_script("localStorage.setItem('language', localStorage.getItem('language') ?? 'en')")
+    eva.sign_up()
+    eva.open("Settings")
+    document = f"users/{eva.uid()}"
+    page.wait_for_timeout(500)
+    assert eva.admin().get(document) == {"language": "en"}
+    page.evaluate("localStorage.setItem('language', 'es')")
+    page.reload()
+    expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert eva.admin().get(document) == {"language": "en"}  # what is there was chosen, perhaps on another device
