@@ -50,7 +50,7 @@ def at(of: Person, i: int) -> str:
 
 
 def scroll_to(of: Person, row: Locator) -> None:
-    for _ in range(60):
+    for _ in range(600):  # a busy emulator takes seconds for a page
         if row.count():
             return
         of.page.mouse.wheel(0, 900)
