@@ -103,11 +103,11 @@ def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(ann: Perso
     ]
     store.seed({}, gone=tuple(at))
     dialog.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast.bad")).to_contain_text("This has changed meanwhile")
+    expect(page.locator(".toast.bad").filter(has_text="This has changed meanwhile")).to_be_visible()
     expect(dialog.get_by_label("Note")).to_have_value("monthly pass")  # nothing that was typed is lost
 
 
 def test_a_way_back_from_a_bank_that_leads_nowhere_is_said(ann: Person) -> None:
     ann.page.goto(ann.stack.ports.url("hosting") + "/link-return")
-    expect(ann.page.locator(".toast.bad")).to_contain_text("no connection to go on with")
+    expect(ann.page.locator(".toast.bad").filter(has_text="no connection to go on with")).to_be_visible()
     expect(ann.page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
