@@ -36,9 +36,8 @@ class FirestoreLimits:
             snapshot = self._client.document(path).get()
             calls = [at for at in (snapshot.to_dict() or {}).get("calls", []) if now - at < _MINUTE]
             if len(calls) >= per_minute:
-                wait: timedelta = (
-                    min(calls, default=now) + _MINUTE - now
-                )  # more than a minute if a later call was counted first
+                # More than a minute, if a later call was counted first.
+                wait: timedelta = min(calls, default=now) + _MINUTE - now
                 return max(1, math.ceil(min(wait, _MINUTE).total_seconds()))
             batch = Batch(self._client)
             fields = {"calls": [*calls, now], "expires_at": now + _MINUTE}

@@ -160,15 +160,14 @@ class FirestoreSyncs:
         written = {i for i, (fields, _) in there.items() if fields.get("user")}
         found = []
         for i, (fields, version) in going.items():
-            successor = successors.get(i)
-            if i in noted and successor is not None:
+            successor, heir = successors.get(i), None
+            if i in noted and successor in written:
+                successor = None
+            elif i in noted and successor is not None:
+                written.add(successor)  # it takes one row's notes
                 heir = there[successor][1] if successor in there else None
-                successor = None if successor in written else successor
-                written |= {successors[i]}  # it takes one row's notes
-            else:
-                heir = None
             label = " ".join(str(fields.get(f) or "") for f in ("name", "amount", "iso_currency_code", "date"))
-            found.append(RowRemoval(i, version, noted.get(i), successor, label, heir if successor else None))
+            found.append(RowRemoval(i, version, noted.get(i), successor, label, heir))
         return tuple(found)
 
     def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
