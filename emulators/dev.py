@@ -22,7 +22,6 @@ def addresses(stack: Stack) -> list[str]:
     url = stack.ports.url
     plaid = "simulator" if stack.plaid.simulated else stack.plaid.environment
     return [
-        f"web app, REST   {url('hosting')}",
         f"callables       {url('functions')}",
         f"Firestore       {url('firestore')}",
         f"Auth            {url('auth')}",
@@ -30,6 +29,7 @@ def addresses(stack: Stack) -> list[str]:
         f"Plaid           {stack.plaid.base_url}  ({plaid})",
         f"webhooks        {stack.plaid.webhook_url or 'none: syncs run on request and by the schedule'}",
         f"logs            {stack.logs}",
+        f"web app, REST   {url('hosting')}",
     ]
 
 

@@ -4,24 +4,55 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from emulators.setup import ROOT
 
-# Vite comes with the app, and knows how its TypeScript is run.
+# Vite comes with the app, and knows how its TypeScript is run. A line is a question, and its answer is a line.
 RUN = """
+import { createInterface } from "node:readline";
 import { runnerImport } from "vite";
-const [file, expression] = process.argv.slice(1);
 Object.defineProperty(globalThis, "navigator", { value: { onLine: true }, configurable: true });
-const { module } = await runnerImport(`/src/bank/${file}`, { logLevel: "error" });
-const answer = await new Function(...Object.keys(module), `return ${expression}`)(...Object.values(module));
-process.stdout.write(JSON.stringify(answer) ?? "null");
+const files = new Map();
+const load = (file) => {
+  if (!files.has(file)) files.set(file, runnerImport(`/src/bank/${file}`, { logLevel: "error" }));
+  return files.get(file);
+};
+for await (const line of createInterface({ input: process.stdin })) {
+  const [file, expression] = JSON.parse(line);
+  const { module } = await load(file);
+  const answer = await new Function(...Object.keys(module), `return ${expression}`)(...Object.values(module));
+  console.log(JSON.stringify(answer) ?? "null");
+}
 """
 
 
-def answer(file: str, expression: str) -> Any:
-    """Runs a JavaScript expression in which everything that the file exports has its name."""
-    command = ["node", "--input-type=module", "-e", RUN, file, expression]
-    done = subprocess.run(command, cwd=ROOT / "web", capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+class Library(Protocol):
+    """Answers a JavaScript expression, in which everything that the file exports has its name."""
+
+    def __call__(self, file: str, expression: str) -> Any: ...
+
+
+@contextmanager
+def client_library() -> Iterator[Library]:
+    """The library, in one process for all questions."""
+    command = ["node", "--input-type=module", "-e", RUN]
+    with subprocess.Popen(
+        command, cwd=ROOT / "web", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as node:
+        assert node.stdin
+        assert node.stdout
+        questions, answers = node.stdin, node.stdout
+
+        def answer(file: str, expression: str) -> Any:
+            questions.write(json.dumps([file, expression]) + "\n")
+            questions.flush()
+            line = answers.readline()
+            assert line, "the question broke it: see what it wrote to stderr"
+            return json.loads(line)
+
+        yield answer
+        node.stdin.close()
+        node.wait(timeout=30)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.web.library import answer
+from tests.web.library import Library, client_library
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Library]:
+    with client_library() as running:
+        yield running
 
 
 def row(amount: float, primary: str | None, own: str | None = None, day: str = "2026-03-10") -> dict[str, Any]:
@@ -32,17 +39,27 @@ def row(amount: float, primary: str | None, own: str | None = None, day: str = "
         (row(20, None), True),
     ],
 )
-def test_what_comes_in_is_a_refund_only_if_the_bank_does_not_call_it_income(one: dict[str, Any], counts: bool) -> None:
-    [month] = answer("spending.ts", f"addUp([{json.dumps(one)}], 'USD', ['2026-03']).months")
+def test_what_comes_in_is_a_refund_only_if_the_bank_does_not_call_it_income(
+    one: dict[str, Any], counts: bool, library: Library
+) -> None:
+    [month] = library("spending.ts", f"addUp([{json.dumps(one)}], 'USD', ['2026-03']).months")
     assert month["total"] == (one["amount_value"] if counts else 0)
 
 
-def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on() -> None:
-    days = answer("spending.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
+def test_shares_are_of_what_was_paid_and_a_category_that_gave_money_back_has_none(library: Library) -> None:
+    rows = json.dumps([row(30, "TRAVEL"), row(10, "MEDICAL"), row(-80, "GENERAL_MERCHANDISE"), row(0, "OTHER")])
+    spending = json.dumps(library("spending.ts", f"addUp({rows}, 'USD', ['2026-03'])"))
+    shares = f"({spending}).categories.map((one) => [one.category, shareOf(one.total, {spending})])"
+    assert library("spending.ts", shares) == [["TRAVEL", 0.75], ["MEDICAL", 0.25], ["GENERAL_MERCHANDISE", None]]
+    assert json.loads(spending)["total"] == -40
+
+
+def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on(library: Library) -> None:
+    days = library("spending.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
     assert days == ["2026-03-01", "2024-02-29", "2027-01-01"]
 
 
-def test_an_amount_is_read_with_a_decimal_comma_and_with_a_point() -> None:
+def test_an_amount_is_read_with_a_decimal_comma_and_with_a_point(library: Library) -> None:
     written = {
         "89.40": 89.4,
         "89,4": 89.4,
@@ -58,7 +75,7 @@ def test_an_amount_is_read_with_a_decimal_comma_and_with_a_point() -> None:
         "1.2.3": None,
         "Shop": None,
     }
-    sizes = answer("money.ts", f"{json.dumps([*written])}.map((one) => sizeIn(one) ?? null)")
+    sizes = library("money.ts", f"{json.dumps([*written])}.map((one) => sizeIn(one) ?? null)")
     assert dict(zip(written, sizes, strict=True)) == written
 
 
@@ -66,8 +83,8 @@ def test_an_amount_is_read_with_a_decimal_comma_and_with_a_point() -> None:
     ("words", "fits"),
     [("89,4", True), ("89.40", True), ("89,40 shop", True), ("89", True), ("shop 12", True), ("98,4", False)],
 )
-def test_a_search_finds_an_amount_as_people_write_it(words: str, fits: bool) -> None:
-    assert answer("feed.ts", f"matches({json.dumps(row(89.4, None))}, {{ text: {json.dumps(words)} }})") is fits
+def test_a_search_finds_an_amount_as_people_write_it(words: str, fits: bool, library: Library) -> None:
+    assert library("feed.ts", f"matches({json.dumps(row(89.4, None))}, {{ text: {json.dumps(words)} }})") is fits
 
 
 ATTEMPTS = """(async () => {
@@ -88,5 +105,7 @@ ATTEMPTS = """(async () => {
         ("duplicate_connection", 1, ["duplicate_connection", 1]),
     ],
 )
-def test_only_what_may_pass_by_itself_is_tried_again(code: str, times: int, came: list[object]) -> None:
-    assert answer("patience.ts", ATTEMPTS % {"code": code, "times": times}) == came
+def test_only_what_may_pass_by_itself_is_tried_again(
+    code: str, times: int, came: list[object], library: Library
+) -> None:
+    assert library("patience.ts", ATTEMPTS % {"code": code, "times": times}) == came

@@ -24,7 +24,7 @@ def test_without_its_configuration_the_page_says_so(person: Callable[..., Person
     assert violations(ann.page) == []
     ann.page.unroute("**/config.json")
     ann.page.get_by_role("button", name="Try again").click()
-    expect(ann.page.get_by_role("heading", name="Welcome back")).to_be_visible()
+    expect(ann.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_with_a_site_key_every_call_carries_the_token_of_app_check(person: Callable[..., Person]) -> None:

@@ -29,7 +29,7 @@
     frame.title = "Plaid Link";
     frame.src = pageUrl(config);
     frame.style.cssText =
-      "position:fixed;inset:0;width:100%;height:100%;border:0;z-index:9999999999;display:none;color-scheme:normal";
+      "position:fixed;inset:0;width:100%;height:100%;border:0;z-index:9999999999;display:none;color-scheme:light";
 
     let ready = false;
     let wanted = null;

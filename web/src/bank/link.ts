@@ -36,6 +36,7 @@ declare global {
 
 /** What Link is opened for: a new bank, or a connection that is there. */
 export type Purpose = { kind: "connect" } | { kind: "repair" | "accounts"; connection_id: string };
+type Shared = (bank: string | null) => void;
 export type Outcome = { connection_id: string; status: ItemStatus; institution_name?: string | null } | null;
 
 const KEPT = "bank.link";
@@ -84,8 +85,9 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
   return new BankError("link_failed", error.error_message, { code: "link_failed", plaid: plaidError });
 }
 
-async function settle(purpose: Purpose, success: Success | null): Promise<Outcome> {
+async function settle(purpose: Purpose, success: Success | null, onShared?: Shared): Promise<Outcome> {
   if (!success) return null;
+  onShared?.(success.institution?.name ?? null);
   // The user has logged in at the bank: that is not thrown away because an answer failed to come.
   if (purpose.kind === "connect") return patiently(() => exchangePublicToken(success));
   const { connection_id } = purpose;
@@ -94,10 +96,11 @@ async function settle(purpose: Purpose, success: Success | null): Promise<Outcom
 
 /**
  * The whole way through Link: a token, the bank's login, and the call that makes use of it.
+ * @param onShared told when the user is through with Link, and the backend is asked to connect the bank
  * @returns the connection, or null if the user left.
  * @throws BankError
  */
-export async function goThroughLink(purpose: Purpose, language?: string): Promise<Outcome> {
+export async function goThroughLink(purpose: Purpose, language?: string, onShared?: Shared): Promise<Outcome> {
   try {
     const [{ link_token }] = await Promise.all([
       createLinkToken({
@@ -110,17 +113,21 @@ export async function goThroughLink(purpose: Purpose, language?: string): Promis
     ]);
     // A bank with OAuth may take the browser away; the way back begins a new page.
     sessionStorage.setItem(KEPT, JSON.stringify({ link_token, purpose }));
-    return await finish(purpose, link_token);
+    return await finish(purpose, link_token, { onShared });
   } catch (error) {
     throw refusedFor(purpose, toBankError(error));
   }
 }
 
 /** Shows Link, makes use of what comes of it, and only then forgets how to come back to it. */
-async function finish(purpose: Purpose, token: string, receivedRedirectUri?: string): Promise<Outcome> {
+async function finish(
+  purpose: Purpose,
+  token: string,
+  more: { receivedRedirectUri?: string; onShared?: Shared | undefined },
+): Promise<Outcome> {
   await plaid(); // without the script Link has not begun, and can be resumed later
   try {
-    return await settle(purpose, await show(token, receivedRedirectUri));
+    return await settle(purpose, await show(token, more.receivedRedirectUri), more.onShared);
   } finally {
     sessionStorage.removeItem(KEPT);
   }
@@ -141,7 +148,7 @@ export async function resumeLink(): Promise<{ purpose: Purpose; outcome: Outcome
   if (!kept) throw new BankError("nothing_to_resume", "Link was not opened in this tab");
   const { link_token, purpose } = JSON.parse(kept) as { link_token: string; purpose: Purpose };
   try {
-    return { purpose, outcome: await finish(purpose, link_token, location.href) };
+    return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href }) };
   } catch (error) {
     throw toBankError(error);
   }

@@ -19,7 +19,9 @@ export interface Loaded {
 }
 export interface Spending {
   months: { month: string; total: number }[];
+  /** The dearest first; one that has only given money back comes last, with a negative total. */
   categories: { category: string; total: number; count: number }[];
+  /** What all categories come to. */
   total: number;
 }
 
@@ -81,10 +83,16 @@ export function addUp(transactions: Transaction[], currency: string, months: str
     months: months.map((month) => ({ month, total: byMonth.get(month) ?? 0 })),
     categories: [...byCategory]
       .map(([category, sum]) => ({ category, ...sum }))
-      .filter((one) => one.total > 0)
+      .filter((one) => one.total !== 0)
       .sort((a, b) => b.total - a.total),
     total,
   };
+}
+
+/** Of all that was paid, the part of one category, from 0 to 1; null for one that gave money back. */
+export function shareOf(total: number, spending: Spending): number | null {
+  if (total <= 0) return null;
+  return total / spending.categories.reduce((sum, one) => sum + Math.max(one.total, 0), 0);
 }
 
 /** The last months, this one included, as `YYYY-MM`, oldest first. */

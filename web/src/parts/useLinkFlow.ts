@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useLocation } from "wouter";
 import { goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
 import { useText } from "../text/language";
@@ -22,11 +23,16 @@ export function useLinkOutcome() {
   };
 }
 
-/** Opens Link for a purpose. */
+/** Opens Link for a purpose; `shared` is the bank that is being connected since Link was done with. */
 export function useLinkFlow() {
-  const { language } = useText();
+  const { t, language } = useText();
   const { busy, run } = useAction();
   const tell = useLinkOutcome();
-  const open = (purpose: Purpose) => run(async () => tell(purpose, await goThroughLink(purpose, language)));
-  return { busy, open };
+  const [shared, setShared] = useState<string>();
+  const open = (purpose: Purpose) =>
+    run(async () => {
+      setShared(undefined);
+      tell(purpose, await goThroughLink(purpose, language, (bank) => setShared(bank ?? t.yourBank)));
+    });
+  return { busy, shared, open };
 }

@@ -88,11 +88,12 @@ export function CategoryRing({
   format,
   name,
 }: Pick<Props, "spending" | "format"> & { name(category: string): string }) {
+  const paid = spending.categories.filter((one) => one.total > 0);
   return (
     <ResponsiveContainer width="100%" height={240}>
       <PieChart accessibilityLayer={false}>
         <Pie
-          data={spending.categories.map((one) => ({ ...one, name: name(one.category) }))}
+          data={paid.map((one) => ({ ...one, name: name(one.category) }))}
           dataKey="total"
           nameKey="name"
           rootTabIndex={-1}
@@ -102,7 +103,7 @@ export function CategoryRing({
           stroke="none"
           isAnimationActive={!still}
         >
-          {spending.categories.map((one) => (
+          {paid.map((one) => (
             <Cell key={one.category} fill={colourOf(one.category)} />
           ))}
         </Pie>

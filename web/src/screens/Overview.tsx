@@ -26,10 +26,12 @@ import { useText } from "../text/language";
 
 const SHOWN = 5; // accounts of a card, before "all"
 
+/** What the user waits for: Link, or the bank that is being connected. */
 export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
   const { t } = useText();
   const link = useLinkFlow();
   const online = useOnline();
+  const { connect, connecting, opening } = t.overview;
   return (
     <Button
       look={look}
@@ -38,7 +40,7 @@ export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
       icon={<Plus aria-hidden />}
       onClick={() => link.open({ kind: "connect" })}
     >
-      {link.busy ? t.overview.connecting : t.overview.connect}
+      {link.busy ? (link.shared ? connecting(link.shared) : opening) : connect}
     </Button>
   );
 }

@@ -8,6 +8,7 @@ import {
   lastMonths,
   loadSince,
   money,
+  shareOf,
   toBankError,
   useConnections,
   useLastChange,
@@ -86,6 +87,7 @@ export default function Spending() {
   const of = { iso_currency_code: currency, unofficial_currency_code: null };
   const exact = (amount: number) => money(amount, of, language);
   const round = (amount: number) => money(Math.round(amount), of, language).replace(/[.,]00(?=\D*$)/, "");
+  const percent = (share: number | null) => (share === null ? "" : `${Math.round(100 * share)} %`);
   const shortMonth = (month: string) => monthName(month, language, "short");
   const title = (
     <header className="page-head">
@@ -219,7 +221,7 @@ export default function Spending() {
                     />
                     {nameOf(one.category || null)}
                   </td>
-                  <td className="soft">{Math.round((100 * one.total) / (spending.total || 1))} %</td>
+                  <td className="soft">{percent(shareOf(one.total, spending))}</td>
                   <td>{exact(one.total)}</td>
                 </tr>
               ))}

@@ -23,7 +23,7 @@ const en = {
     unread: (count: number) => `${count} unread`,
   },
   signIn: {
-    title: "Welcome back",
+    title: "Sign in",
     titleNew: "Create your account",
     lead: "All your banks in one calm place.",
     points: [
@@ -75,10 +75,11 @@ const en = {
     assets: "Assets",
     debts: "Debts",
     connect: "Connect a bank",
-    connecting: "Opening …",
+    opening: "Opening …",
+    connecting: (bank: string) => `Connecting ${bank} …`,
     emptyTitle: "Connect your first bank",
     emptyBody:
-      "You log in at your bank, in a window of its own. Your password stays there; you can disconnect at any time.",
+      "You log in at your bank. Your password stays there, and you can disconnect at any time.",
     emptySteps: ["Choose your bank", "Log in there", "Watch your transactions arrive"],
     showAll: (count: number) => `All ${count} accounts`,
     noAccounts: "The accounts are on their way.",

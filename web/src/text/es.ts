@@ -24,7 +24,7 @@ const es: Texts = {
     unread: (count) => `${count} sin leer`,
   },
   signIn: {
-    title: "Hola de nuevo",
+    title: "Iniciar sesión",
     titleNew: "Crea tu cuenta",
     lead: "Todos tus bancos en un lugar tranquilo.",
     points: [
@@ -77,10 +77,11 @@ const es: Texts = {
     assets: "Activos",
     debts: "Deudas",
     connect: "Conectar un banco",
-    connecting: "Abriendo …",
+    opening: "Abriendo …",
+    connecting: (bank) => `Conectando ${bank} …`,
     emptyTitle: "Conecta tu primer banco",
     emptyBody:
-      "Inicias sesión en tu banco, en una ventana propia. Tu contraseña se queda allí; puedes desconectarlo cuando quieras.",
+      "Inicias sesión en tu banco. Tu contraseña se queda allí, y puedes desconectarlo cuando quieras.",
     emptySteps: ["Elige tu banco", "Inicia sesión allí", "Mira cómo llegan tus movimientos"],
     showAll: (count) => `Las ${count} cuentas`,
     noAccounts: "Las cuentas están en camino.",
