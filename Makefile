@@ -48,7 +48,8 @@ check: setup-web ## lint, format, strict types, architecture rules
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## the long campaigns in full
-	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py --timeout 7200 \
+	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
+		tests/web/test_large_history.py --timeout 7200 \
 		--ignore tests/soak/test_restore.py
 	@SOAK=1 $(PYTHON) -m pytest tests/soak/test_restore.py --timeout 600
 	@SOAK=1 $(PYTHON) -m pytest tests/adopted --timeout 600

@@ -23,7 +23,9 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if os.environ.get("SOAK") else CAMPAIGNS
-AFTERWARDS = "tests/e2e/afterwards/"  # looks at what all others have left
+# After all others, in this order. The emulator has no index, and looks through everything that was ever stored for each
+# answer: what waits for its pages comes early, what fills it comes late, and then who looks at what all have left.
+LATE = ("tests/web/", "tests/e2e/", "tests/soak/", "tests/web/test_large_history.py", "tests/e2e/afterwards/")
 # Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
 # they need the stack, of which there is one, or start stacks of their own.
 APART = tuple(
@@ -35,7 +37,7 @@ SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.nodeid.startswith(AFTERWARDS))
+    items.sort(key=lambda item: max((i for i, place in enumerate(LATE, 1) if item.nodeid.startswith(place)), default=0))
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)

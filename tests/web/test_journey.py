@@ -131,7 +131,7 @@ def test_the_app_speaks_spanish_and_so_does_the_backend(person: Callable[..., Pe
     eva = person(locale="es-ES")
     page = eva.page
     eva.go()
-    expect(page.get_by_role("heading", name="Hola de nuevo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Iniciar sesión")).to_be_visible()
     page.get_by_label("Idioma").select_option("en")
     eva.sign_up()
     eva.open("Settings")

@@ -78,8 +78,7 @@ const en = {
     opening: "Opening …",
     connecting: (bank: string) => `Connecting ${bank} …`,
     emptyTitle: "Connect your first bank",
-    emptyBody:
-      "You log in at your bank. Your password stays there, and you can disconnect at any time.",
+    emptyBody: "You log in at your bank. Your password stays there, and you can disconnect at any time.",
     emptySteps: ["Choose your bank", "Log in there", "Watch your transactions arrive"],
     showAll: (count: number) => `All ${count} accounts`,
     noAccounts: "The accounts are on their way.",

@@ -80,8 +80,7 @@ const es: Texts = {
     opening: "Abriendo …",
     connecting: (bank) => `Conectando ${bank} …`,
     emptyTitle: "Conecta tu primer banco",
-    emptyBody:
-      "Inicias sesión en tu banco. Tu contraseña se queda allí, y puedes desconectarlo cuando quieras.",
+    emptyBody: "Inicias sesión en tu banco. Tu contraseña se queda allí, y puedes desconectarlo cuando quieras.",
     emptySteps: ["Elige tu banco", "Inicia sesión allí", "Mira cómo llegan tus movimientos"],
     showAll: (count) => `Las ${count} cuentas`,
     noAccounts: "Las cuentas están en camino.",
