@@ -24,15 +24,16 @@ from emulators.stack import Stack
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if os.environ.get("SOAK") else CAMPAIGNS
 # After all others, in this order. The emulator has no index, and looks through everything that was ever stored for each
-# answer: what waits for its pages comes early, what fills it comes late, and then who looks at what all have left.
-LATE = ("tests/web/", "tests/e2e/", "tests/soak/", "tests/web/test_large_history.py", "tests/e2e/afterwards/")
+# answer: so what fills it most comes late, and then who looks at what all have left.
+LATE = ("tests/web/test_large_history.py", "tests/e2e/afterwards/")
 # Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
-# they need the stack, of which there is one, or start stacks of their own.
+# they need the stack, of which there is one.
 APART = tuple(
     f"tests/{name}/"
     for name in ("adapters", "architecture", "domain", "functions", "operations", "simulator", "usecases")
 )
-SHARING = ("tests/functions/test_openapi.py", "tests/deploy/")  # these share what they make, and stay together
+# These share what they make, or start stacks of their own at one place, and stay together.
+SHARING = ("tests/functions/test_openapi.py", "tests/deploy/", "tests/stack/test_lifecycle.py")
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
 

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.routing import Match
 
 import main
+from emulators.plaid.control import control_routes
+from emulators.plaid.world import Settings, World
 from operations.commands import _parser
 from tests.deploy.test_commands import refused_by_gcloud
 from tests.openapi import Described
@@ -138,10 +141,14 @@ def looked_at_operations(rest: list[str]) -> None:
 
 
 def looked_at_curl(rest: list[str]) -> None:
-    """A call of the API: its path and its method are described."""
-    url = next(one for one in rest if "/api/" in one)
+    """A call of the API: its path and its method are described. Or one of the simulator's own: it has such a route."""
     has_body = "-d" in rest
     method = rest[rest.index("-X") + 1] if "-X" in rest else "POST" if has_body else "GET"
+    if ours := next((one.removeprefix("$BANK") for one in rest if one.startswith("$BANK/")), None):
+        scope = {"type": "http", "method": method, "path": ours}
+        assert any(route.matches(scope)[0] is Match.FULL for route in control_routes(World(Settings()))), scope
+        return
+    url = next(one for one in rest if "/api/" in one)
     _, operation = Described().operation(method, "/api/" + url.partition("/api/")[2].replace("{id}", "1"))
     known = {(verb.upper(), one["operationId"]) for _, verb, one in Described().operations()}
     assert operation["operationId"] != "api_not_found", url

@@ -72,7 +72,7 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     row = page.evaluate(FOCUSED)
     keys.press("Enter")
     dialog = page.get_by_role("dialog", name="Uber")
-    expect(dialog).to_be_visible()
+    expect(dialog.locator(":focus")).to_have_count(1)  # it takes a frame or two to move there
     for _ in range(12):  # the focus stays in the window
         keys.press("Tab")
         assert page.evaluate("!!document.activeElement.closest('.dialog, [data-base-ui-focus-guard]')")
@@ -88,7 +88,7 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     expect(page.get_by_role("heading", name=BANK, level=1)).to_be_visible()
     tab_to(ann, "Remove")
     keys.press("Enter")
-    expect(page.get_by_role("alertdialog")).to_be_visible()
+    expect(page.get_by_role("alertdialog").locator(":focus")).to_have_count(1)
     tab_to(ann, "Remove", most=3)
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
