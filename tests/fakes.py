@@ -462,6 +462,7 @@ class FakeStore:
         self.guards: dict[tuple[str, str | None], Version] = {}
         self.handovers: dict[str, Handover] = {}
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
+        self.audit_ends: dict[str, AuditHead] = {}  # where they were moved
         self.signatures: dict[str, list[Checkpoint]] = {}
         self.tombstones: dict[str, Removal] = {}
         self.tombstone_versions: dict[str, Version] = {}
@@ -629,6 +630,10 @@ class FakeStore:
         for entry in entries:
             chain = self.audit.setdefault(entry.app_user_id, [])
             head = chain[-1].head() if chain else AuditHead()
+            head = self.audit_ends.pop(entry.app_user_id, head)
+            if chain and head.seq < chain[-1].seq:
+                self.audit_ends[entry.app_user_id] = head
+                raise Conflict
             chain.append(ChainedEntry.after(head, entry, function="test"))
 
     def runs(self, connection_id: str) -> list[RunRecord]:
@@ -644,7 +649,12 @@ class FakeStore:
 
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
         chain = self.audit.get(app_user_id)
-        return (chain[-1].head(), len(chain)) if chain else (AuditHead(), None)
+        return (self.audit_ends.get(app_user_id, chain[-1].head()), len(chain)) if chain else (AuditHead(), None)
+
+    def move_end(self, app_user_id: str, head: AuditHead, *, expected: Version | None) -> None:
+        if self.head(app_user_id)[1] != expected:
+            raise Conflict
+        self.audit_ends[app_user_id] = head
 
     def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
         if len(self.audit[checkpoint.app_user_id]) != expected:

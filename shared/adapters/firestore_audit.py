@@ -109,6 +109,16 @@ class FirestoreAudit:
         batch.replace(f"{path}/{CHECKPOINTS}/{checkpoint.seq:010d}", checkpoint.model_dump())
         batch.commit()
 
+    def move_end(self, app_user_id: str, head: AuditHead, *, expected: Version | None) -> None:
+        """One commit."""
+        path, batch = f"{HEADS}/{app_user_id}", Batch(self._client)
+        fields = head.model_dump() | {"sign_at": None}
+        if expected is None:
+            batch.create(path, fields)
+        else:
+            batch.replace(path, fields, expected=expected)
+        batch.commit()
+
     def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry | None]]:
         """One query; reads the whole log."""
         for snapshot in self._client.collection(HEADS, app_user_id, ENTRIES).stream():

@@ -32,6 +32,13 @@ class AuditLog(Protocol):
             Conflict: It has grown since.
         """
 
+    def move_end(self, app_user_id: str, head: AuditHead, *, expected: Version | None) -> None:
+        """Says where a log ends from now on.
+
+        Raises:
+            Conflict: It has grown since.
+        """
+
     def entries(self, app_user_id: str) -> Iterable[tuple[int, ChainedEntry | None]]:
         """The entries, each with the number that it is stored under; None for what is no entry any more."""
 

@@ -16,8 +16,9 @@ from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.audit_chain import Checkpoint
+from shared.domain.errors import Conflict
 from shared.ports import AuditLog
-from shared.usecases.check_audit import check_audit
+from shared.usecases.check_audit import check_audit, go_on_with_audit
 from shared.usecases.sign_audit import sign_audit
 from tests.fakes import FakeClock, FakeStore
 
@@ -148,6 +149,36 @@ def test_entries_go_only_when_a_checkpoint_behind_them_vouches_for_their_absence
     on_firestore.clock.at = stored.get().get("expires_at")
     stored.delete()
     assert on_firestore.check(user) == (0, [])
+
+
+def test_a_log_whose_end_was_put_back_takes_nothing_until_it_goes_on_after_its_last_entry(
+    world: World, user: str
+) -> None:
+    """As after a restore over what was there."""
+    world.write(user, 3)
+    first = dict(world.audit.entries(user))[1]
+    assert first is not None
+    world.audit.move_end(user, first.head(), expected=world.audit.head(user)[1])
+    with pytest.raises(Conflict):
+        world.write(user, 1)
+    assert world.check(user)[1] == [
+        "entry 2: comes after the end of the chain",
+        "entry 3: comes after the end of the chain",
+    ]
+    assert go_on_with_audit(user, audit=world.audit) == 3
+    world.write(user, 1)
+    assert world.check(user) == (4, [])
+    assert go_on_with_audit(user, audit=world.audit) is None
+
+
+def test_a_log_goes_on_even_after_an_entry_that_cannot_be_read(
+    on_firestore: World, firestore_client: Any, user: str
+) -> None:
+    on_firestore.write(user, 1)
+    firestore_client.document("bank_audit", user, "bank_audit_entries", f"{2:010d}").set({"action": "none"})
+    assert go_on_with_audit(user, audit=on_firestore.audit) == 2
+    on_firestore.write(user, 1)
+    assert on_firestore.check(user) == (3, ["entry 2: cannot be read"])
 
 
 def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:

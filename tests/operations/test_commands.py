@@ -14,7 +14,7 @@ from operations.who import operator
 from shared import container
 from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.adapters.vault_keys import closed
-from shared.domain.audit import OPERATORS, Actor, AuditAction
+from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
 from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
@@ -424,6 +424,18 @@ def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
     chain[0] = chain[0].model_copy(update={"connection_id": "another"})
     assert main(["check-audit", "--user", ALICE]) == 1
     assert capsys.readouterr().err == "check-audit: entry 1: was changed (audit_damaged)\n"
+
+
+def test_a_log_that_takes_nothing_goes_on_when_an_operator_says_so_and_that_is_in_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = world.store.audit[ALICE]
+    world.store.audit_ends[ALICE] = AuditHead()
+    assert main(["check-audit", "--user", ALICE, "--go-on"]) == 0
+    assert "goes on after entry 2" in capsys.readouterr().out
+    assert (chain[2].action, chain[2].details["go_on"]) == (AuditAction.OPERATION, "True")
+    assert main(["check-audit", "--user", ALICE, "--go-on"]) == 0
+    assert capsys.readouterr().out == "check-audit: 3 entries, as they were written\n"
 
 
 @pytest.mark.parametrize(
