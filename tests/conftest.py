@@ -23,9 +23,8 @@ from emulators.stack import Stack
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if os.environ.get("SOAK") else CAMPAIGNS
-# After all others, in this order. The emulator has no index, and looks through everything that was ever stored for each
-# answer: so what fills it most comes late, and then who looks at what all have left.
-LATE = ("tests/web/test_large_history.py", "tests/e2e/afterwards/")
+# After all others, in this order: who looks at what all have left in the store, then who empties it.
+LATE = ("tests/e2e/afterwards/", "tests/web/", "tests/web/test_large_history.py")
 # Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
 # they need the stack, of which there is one.
 APART = tuple(

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from emulators.ports import PROJECT
 from emulators.setup import installed_browser
 from emulators.stack import Stack
 from tests.web.person import PATIENCE, Person, screenshot
@@ -17,6 +18,13 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgroun
 
 
 expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_store(stack: Stack, http: httpx.Client) -> None:
+    """The emulator has no index: for each answer it looks through everything that all other tests have left."""
+    documents = f"{stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
+    http.delete(documents).raise_for_status()
 
 
 @pytest.fixture(scope="module")
