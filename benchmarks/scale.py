@@ -30,20 +30,26 @@ class Life:
     documents_a_look: float = 60.0  # a page of transactions, accounts, connections, progress
     peak: float = 3.0  # the busiest minute over the mean one: banks post at night
     silent: float = 0.02  # connections whose webhooks never arrive: those are polled
-    bytes_a_row: float = 4_000.0  # a row with its index entries
+    bytes_a_row: float = 5_000.0  # a row with its index entries
+    new_rows: float = 0.5  # of those a month: what stays in the store
+    age_months: float = 12.0  # of a connection, for what it has stored
+    accounts: float = 3.0
+
+
+LIFE = Life()
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Dollars, list prices of us-central1 as they stood in January 2026, without what is free each month."""
+    """Dollars, list prices as they stood in January 2026, without what is free each month; Firestore in nam5."""
 
     vcpu_second: float = 0.000024
     gib_second: float = 0.0000025
     million_requests: float = 0.40
-    reads_100k: float = 0.03
-    writes_100k: float = 0.09
-    deletes_100k: float = 0.01
-    gib_month: float = 0.15
+    reads_100k: float = 0.06
+    writes_100k: float = 0.18
+    deletes_100k: float = 0.02
+    gib_month: float = 0.18
     kms_10k: float = 0.03
     million_tasks: float = 0.40
 
@@ -60,7 +66,9 @@ class Limits:
         500.0  # of an indexed time: https://firebase.google.com/docs/firestore/best-practices
     )
     first_ramp: float = 500.0  # then half as much more every five minutes
-    swept_second: float = 300.0  # sixteen at a time, a commit and a task of some 50 ms each
+    swept_second: float = 160.0  # sixteen at a time, a commit and a task of some 50 ms each
+    sweep_seconds: float = 500.0  # of the 540 that `schedule_syncs` has
+    checks_second: float = 5.0  # functions/checkitem.py: each connection once a day
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,21 @@ class Run:
     together: float = 2.0  # requests that share an instance at a time, of the four that it takes
     gib: float = 0.5
     vcpu: float = 1.0
+    found_writes: float = 1.0 + LIFE.accounts  # of one that finds rows: its record, and the accounts
     state_writes: float = 3.0  # the request, the claim, the end: each moves the indexed `due_at`
 
 
-LIFE, PRICES, LIMITS = Life(), Prices(), Limits()
+PRICES, LIMITS = Prices(), Limits()
 
 
 def measured() -> Run:
     """From the latest benchmark, or its goals."""
     kept = {one["row"]: one["value"] for one in json.loads(LATEST.read_text())} if LATEST.is_file() else {}
     return Run(kept.get("idle_reads", 2), kept.get("idle_writes", 5), kept.get("idle_plaid_calls", 1))
+
+
+WAVE = 3 / 16  # the mean of cos⁴ where it is above 0, over a day
+CALM = (1 - LIFE.peak * WAVE) / (1 - WAVE)  # between the waves, so that a day's mean is 1
 
 
 def runs_a_day(connections: float) -> float:
@@ -110,16 +123,10 @@ def day(connections: float, *, a_second: float) -> Backlog:
     mean, waiting, longest = runs_a_day(connections) / (DAY / MINUTE), 0.0, 0.0
     for minute in range(2 * DAY // MINUTE):  # the second day shows what the first has left
         hour = (minute / 60) % 24
-        wave = 1 + (LIFE.peak - 1) * max(0.0, math.cos((hour - 4) / 24 * 2 * math.pi)) ** 4
-        arriving = mean * wave / _mean_wave()
+        arriving = mean * (CALM + (LIFE.peak - CALM) * max(0.0, math.cos((hour - 4) / 24 * 2 * math.pi)) ** 4)
         waiting = max(0.0, waiting + arriving - a_second * MINUTE)
         longest = max(longest, waiting / a_second)
     return Backlog(longest, done=waiting < mean)
-
-
-def _mean_wave() -> float:
-    waves = [1 + (LIFE.peak - 1) * max(0.0, math.cos(hour / 24 * 2 * math.pi)) ** 4 for hour in range(24)]
-    return sum(waves) / len(waves)
 
 
 def costs(connections: float, run: Run) -> dict[str, float]:
@@ -127,20 +134,27 @@ def costs(connections: float, run: Run) -> dict[str, float]:
     runs = runs_a_day(connections) * MONTH
     webhooks = connections * (1 - LIFE.silent) * LIFE.webhooks_a_day * MONTH
     new = connections * LIFE.new_a_month
+    checks = connections * MONTH  # a look at each connection once a day
     rows = connections * LIFE.rows_a_month + new * LIFE.first_rows
-    reads = runs * run.reads + webhooks * 4 + rows * 0.3 + connections * LIFE.looks_a_month * LIFE.documents_a_look
-    writes = runs * run.writes + webhooks * 4 + rows * 1.01 + new * 40
-    requests = runs + 2 * webhooks + new * 3
-    seconds = (runs * run.seconds + webhooks * 0.3 + rows / 2_500 + new * 5) / run.together
+    reads = (
+        runs * run.reads
+        + (webhooks + checks) * 4
+        + rows * 0.3
+        + connections * LIFE.looks_a_month * LIFE.documents_a_look
+    )
+    writes = runs * run.writes + webhooks * (4 + run.found_writes) + rows * 1.01 + new * 40
+    requests = runs + 2 * webhooks + checks + new * 3
+    stored = LIFE.first_rows + LIFE.rows_a_month * LIFE.new_rows * LIFE.age_months
+    seconds = ((runs + checks) * run.seconds + webhooks * 0.3 + rows / 2_500 + new * 5) / run.together
     return {
         "functions": seconds * (run.vcpu * PRICES.vcpu_second + run.gib * PRICES.gib_second)
         + requests / 1e6 * PRICES.million_requests,
         "firestore": reads / 1e5 * PRICES.reads_100k
         + writes / 1e5 * PRICES.writes_100k
-        + webhooks / 1e5 * PRICES.deletes_100k,
-        "storage": connections * LIFE.first_rows * LIFE.bytes_a_row / 2**30 * PRICES.gib_month,
-        "kms": (runs + new) / 1e4 * PRICES.kms_10k,
-        "tasks": 2 * (runs + webhooks) / 1e6 * PRICES.million_tasks,  # adding one and handing it out count
+        + 2 * webhooks / 1e5 * PRICES.deletes_100k,  # of the inbox, and of the runs' records, when their time is over
+        "storage": connections * stored * LIFE.bytes_a_row / 2**30 * PRICES.gib_month,
+        "kms": (runs + checks + new) / 1e4 * PRICES.kms_10k,
+        "tasks": 2 * (runs + webhooks + checks) / 1e6 * PRICES.million_tasks,  # adding one and handing it out count
     }
 
 
@@ -154,11 +168,12 @@ def bounds(run: Run) -> list[tuple[str, float, str]]:
             min(LIMITS.queue_second, LIMITS.queue_at_once / run.seconds) / a_connection,
             "raise its rates, once Plaid has raised its own",
         ),
+        ("the queue of the daily looks as it is set", LIMITS.checks_second * DAY, "raise its rate: Plaid allows it"),
         ("Plaid's calls a minute for one client", plaid / a_connection, "ask Plaid for more; nothing else helps"),
         (
             "`schedule_syncs` in one process, for polls and after an outage of an hour",
             LIMITS.swept_second
-            * TICK
+            * LIMITS.sweep_seconds
             / (LIFE.silent * TICK / POLL_EVERY.total_seconds() + runs_a_day(1) / 24 * LIFE.peak),
             "a task for each page of what is due, as `monitor_connections` has them",
         ),
@@ -192,7 +207,7 @@ def main() -> None:
         as_set = day(size, a_second=min(LIMITS.queue_second, LIMITS.queue_at_once / run.seconds))
         enough = day(size, a_second=peak * 0.8)
         waits = f"as set {_minutes(as_set)}; with 80 % of the peak's rate {_minutes(enough)}"
-        writes = peak * (run.writes + 4) + LIFE.rows_a_month * size / MONTH / DAY * LIFE.peak
+        writes = peak * (run.writes + 4 + run.found_writes) + LIFE.rows_a_month * size / MONTH / DAY * LIFE.peak
         mean = size * LIFE.webhooks_a_day / DAY
         print(f"{size:>12,} {mean:>11.2f} {peak:>7.1f} {writes:>9,.0f} {peak * MINUTE:>10,.0f}   {waits}")
     print(

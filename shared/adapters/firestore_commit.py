@@ -45,6 +45,7 @@ class Batch:
         self._client = client
         self._request = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001 (has no public name)
         self._root = f"{client._database_string}/documents/"  # noqa: SLF001
+        self._kinds: Counter[str] = Counter()  # of which collection how many, for the log
 
     def __len__(self) -> int:
         return len(self._request.writes)
@@ -79,7 +80,7 @@ class Batch:
 
     def delete(self, path: str, *, expected: Version | None = None, must_exist: bool = False) -> None:
         """Removes a document, there or not; or only if it is there, or unchanged since `expected`."""
-        write = self._request.writes.add()
+        write = self._add(path)
         write.delete = self._root + path
         if expected is not None:
             write.current_document.update_time.CopyFrom(expected)
@@ -110,10 +111,10 @@ class Batch:
                 timeout=COMMIT_TIMEOUT_SECONDS,
             )
         except exceptions.AlreadyExists:
-            log.info("commit.refused", writes=self._kinds())
+            log.info("commit.refused", writes=dict(self._kinds))
             raise AlreadyThere from None
         except (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted):
-            log.info("commit.refused", writes=self._kinds())
+            log.info("commit.refused", writes=dict(self._kinds))
             raise Conflict from None
         except exceptions.InvalidArgument as error:
             if "too big" in str(error).lower() or "too large" in str(error).lower():
@@ -122,16 +123,15 @@ class Batch:
         except OUTAGES as error:
             raise unavailable() from error
         ms = round((time.monotonic() - began) * 1000)
-        log.info("commit.done", writes=self._kinds(), ms=ms, bytes=size)
+        log.info("commit.done", writes=dict(self._kinds), ms=ms, bytes=size)
         return [result.update_time for result in CommitResponse.pb(response).write_results]
 
-    def _kinds(self) -> dict[str, int]:
-        """How many writes there are of which collection, for the log."""
-        names = (write.update.name or write.delete for write in self._request.writes)
-        return dict(Counter(name.rsplit("/", 2)[1] for name in names))
+    def _add(self, path: str) -> Any:
+        self._kinds[path.rsplit("/", 2)[-2]] += 1
+        return self._request.writes.add()
 
     def _put(self, path: str, fields: Mapping[str, Any], ready: Any = None) -> Any:
-        write = self._request.writes.add()
+        write = self._add(path)
         if ready is not None:
             write.update.CopyFrom(ready)
         write.update.name = self._root + path

@@ -78,6 +78,7 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     first = warm.ask("sync", connection_id=connection_id, counted=True)
     assert first["rows"] == first["added"] == 1_200
     assert first["reads"] < 10, "a first sync reads no rows"
+    assert first["writes"] <= 1_200 + 40, "a write for each row, and a few for each page"
 
     warm.ask("ask", connection_id=connection_id)
     calls = sum(sim(item)["calls"].values())

@@ -15,6 +15,7 @@ from emulators.setup import ROOT
 from shared.adapters import firestore_syncs
 from shared.domain.connection import SealedToken
 from shared.domain.credentials import KeptToken
+from shared.domain.progress import RunRecord
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 
@@ -120,6 +121,12 @@ def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_sync_state"}
     assert set(SyncState.model_fields) - decided == {"due_at"}
     assert not any(entries("bank_sync_state", field) for field in decided)
+
+
+def test_of_a_run_s_record_only_its_connection_is_indexed() -> None:
+    decided = {field for collection, field in OVERRIDES if collection == "bank_sync_runs"}
+    assert set(RunRecord.model_fields) - decided == {"connection_id"}
+    assert not any(entries("bank_sync_runs", field) for field in decided)
 
 
 def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -> None:

@@ -55,6 +55,14 @@ def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person
     expect(connected.card(BANK)).to_contain_text("Connected")
     expect(page.locator(".toast.good").last).to_contain_text("works again")
 
+    # So is a consent that is missing, though the connection is good.
+    connected.bank_does("state", state="error", code="ADDITIONAL_CONSENT_REQUIRED")
+    expect(notice).to_contain_text("needs your consent")
+    expect(connected.card(BANK)).to_contain_text("Connected")
+    notice.get_by_role("button", name="Give consent").click()
+    connected.log_in()
+    expect(notice).to_have_count(0)
+
     # A bank that announces to end the connection is renewed the same way, before anything breaks.
     announced = {"webhook_type": "ITEM", "webhook_code": "PENDING_DISCONNECT", "reason": "INSTITUTION_MIGRATION"}
     connected.bank_does("webhook", **announced)
@@ -224,3 +232,19 @@ def test_a_session_that_ended_elsewhere_asks_to_sign_in_again(
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
     expect(page.get_by_label("Email")).to_have_value(bob.email)
     assert violations(page) == []
+
+
+def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_that_is_certain(
+    person: Callable[..., Person],
+) -> None:
+    eve = person()
+    eve.forgiven.append(NETWORK)
+    eve.sign_up()
+    page = eve.page
+    address = f"**:{eve.stack.ports.firestore}/**"
+    page.route(address, lambda route: route.abort())
+    page.reload()
+    page.wait_for_timeout(3_000)  # by now Firestore has given up, and answers from its empty cache
+    expect(page.get_by_role("heading", name="Connect your first bank")).to_have_count(0)
+    page.unroute(address)
+    expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

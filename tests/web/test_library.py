@@ -54,6 +54,29 @@ def test_shares_are_of_what_was_paid_and_a_category_that_gave_money_back_has_non
     assert json.loads(spending)["total"] == -40
 
 
+def test_what_comes_to_nothing_is_no_category_since_sums_are_of_decimals(library: Library) -> None:
+    rows = json.dumps([row(10.1, "TRAVEL"), row(20.2, "TRAVEL"), row(-30.3, "TRAVEL")])
+    assert library("spending.ts", f"addUp({rows}, 'USD', ['2026-03'])")["categories"] == []
+
+
+def test_an_own_category_that_was_emptied_leaves_the_bank_s(library: Library) -> None:
+    one = json.dumps({**row(1, "TRAVEL"), "user": {"category": "", "note": "a note"}})
+    assert library("feed.ts", f"categoryOf({one})") == "TRAVEL"
+
+
+def test_what_is_available_on_a_credit_card_is_not_owed(library: Library) -> None:
+    balances = {"current": None, "available": "900", "iso_currency_code": "USD"}
+    accounts = json.dumps([{"type": kind, "balances": balances} for kind in ("depository", "credit")])
+    assert library("balances.ts", f"{accounts}.map(balanceOf)") == ["900", None]
+    [sums] = library("balances.ts", f"balancesOf({accounts})")
+    assert (sums["assets"], sums["debts"], sums["net"]) == ("900", "0", "900")
+
+
+def test_a_sum_in_a_currency_without_usual_decimals_keeps_its_own(library: Library) -> None:
+    of = "{ iso_currency_code: null, unofficial_currency_code: 'BTC' }"
+    assert library("money.ts", f"roundMoney('0.00123', {of}, 'en')") == "0.00123 BTC"
+
+
 def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on(library: Library) -> None:
     days = library("spending.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
     assert days == ["2026-03-01", "2024-02-29", "2027-01-01"]

@@ -13,9 +13,16 @@ export interface Balance {
 
 const OWED = new Set(["credit", "loan"]);
 
+/** Whether an account's balance is what its user owes. */
+export const isOwed = ({ type }: Account) => OWED.has(type);
+
+/** What is in an account, or owed on it; what is available on a credit card is neither. */
+export const balanceOf = (account: Account): string | null =>
+  account.balances.current ?? (isOwed(account) ? null : account.balances.available);
+
 /** The currency of the most accounts first. */
 export function balancesOf(accounts: Account[]): Balance[] {
-  const known = accounts.filter((one) => one.balances?.current != null);
+  const known = accounts.filter((one) => balanceOf(one) !== null);
   // Object.groupBy would shut out Safari before 17.4.
   const groups = new Map<string, Account[]>();
   for (const one of known) {
@@ -27,7 +34,7 @@ export function balancesOf(accounts: Account[]): Balance[] {
       const [first] = group;
       if (!first) return [];
       const amounts = (owed: boolean) =>
-        sum(group.filter((one) => OWED.has(one.type) === owed).map((one) => one.balances.current ?? "0"));
+        sum(group.filter((one) => isOwed(one) === owed).map((one) => balanceOf(one) ?? "0"));
       const [assets, debts] = [amounts(false), amounts(true)];
       return [{ currency, of: first.balances, assets, debts, net: sum([assets, negated(debts)]), size: group.length }];
     })

@@ -49,7 +49,7 @@ const ENOUGH = 25;
 const LABEL = "transactions";
 
 /** A user's own category comes before the bank's. */
-export const categoryOf = (one: Transaction): string | null => one.user?.category ?? one.category?.primary ?? null;
+export const categoryOf = (one: Transaction): string | null => one.user?.category || (one.category?.primary ?? null);
 
 /**
  * What Firestore narrows down: days, and one account or one category; `matches` does the rest.

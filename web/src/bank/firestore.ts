@@ -36,7 +36,10 @@ function count(label: string, snapshot: QuerySnapshot, fresh: boolean): void {
   reads[label] = (reads[label] ?? 0) + (fresh ? Math.max(read, 1) : read);
 }
 
-/** Listens to a query; the answer is the function that stops. */
+/**
+ * Listens to a query; the answer is the function that stops. What comes from the cache is told apart from what the server
+ * confirms, even where both are the same: after a start without network, "nothing" is an answer only once it does.
+ */
 export function listen<T>(
   label: string,
   query: Query<T>,
@@ -44,9 +47,13 @@ export function listen<T>(
   failed: (error: unknown) => void,
 ): () => void {
   let fresh = true;
+  let fromCache: boolean | undefined;
   return onSnapshot(
     query,
+    { includeMetadataChanges: true },
     (snapshot) => {
+      if (snapshot.docChanges().length === 0 && snapshot.metadata.fromCache === fromCache) return;
+      fromCache = snapshot.metadata.fromCache;
       count(label, snapshot as QuerySnapshot, fresh);
       fresh &&= snapshot.metadata.fromCache;
       next(snapshot);

@@ -26,6 +26,13 @@ export function useConnections(): Live<BankConnection> {
   );
 }
 
+/** Which connections there are; null while that is not known. A removed one's rows are deleted in the background. */
+export function usePresent(): ReadonlySet<string> | null {
+  const { rows, state } = useConnections();
+  const ids = rows.map((one) => one.connection_id).join(" ");
+  return useMemo(() => (state === "ready" ? new Set(ids.split(" ")) : null), [ids, state]);
+}
+
 /** How each connection's sync is getting on. */
 export function useAllProgress(): Live<SyncProgress> {
   const uid = useUid();
@@ -41,17 +48,20 @@ const TYPES = ["depository", "credit", "investment", "loan"];
 const rank = ({ type }: Account) => (TYPES.indexOf(type) + TYPES.length + 1) % (TYPES.length + 1);
 const byType = (a: Account, b: Account) => rank(a) - rank(b) || a.name.localeCompare(b.name);
 
-/** The accounts of all connections: cash first, loans and whatever else there is last. */
+/** The accounts of all connections that are there: cash first, loans and whatever else there is last. */
 export function useAccounts(): Live<Account> {
   const uid = useUid();
   const live = useLive("accounts", uid, () => documents.accountsOf(uid));
-  return useMemo(() => ({ ...live, rows: live.rows.toSorted(byType) }), [live]);
+  const present = usePresent();
+  return useMemo(() => {
+    const rows = present ? live.rows.filter((one) => present.has(one.connection_id)) : live.rows;
+    return { ...live, rows: rows.toSorted(byType) };
+  }, [live, present]);
 }
 
 /** A bank's shared facts: for a connection whose own document does not have them yet. */
 export function useInstitution(institutionId: string | null): InstitutionInfo | undefined {
-  const id = institutionId ?? "-";
-  const live = useLive("institutions", id, () =>
+  const live = useLive("institutions", institutionId, (id) =>
     query(documents.institution(id).parent, where(documentId(), "==", id)),
   );
   return live.rows[0];

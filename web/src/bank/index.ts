@@ -1,5 +1,5 @@
 /** The client library: everything of it that needs Firestore and Functions. Who is signed in is in session.ts. */
-export { type Balance, balancesOf } from "./balances";
+export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
 export * from "./calls";
 export type { Notes, Notification, Transaction } from "./documents";
 export * from "./errors";
@@ -20,4 +20,4 @@ export type {
   NotificationKind,
   SyncProgress,
 } from "./types.generated";
-export { useLastChange, usePresent, useTransactions } from "./useTransactions";
+export { useLastChange, useTransactions } from "./useTransactions";

@@ -35,7 +35,7 @@ declare global {
 }
 
 /** What Link is opened for: a new bank, or a connection that is there. */
-export type Purpose = { kind: "connect" } | { kind: "repair" | "accounts"; connection_id: string };
+export type Purpose = { kind: "connect" } | { kind: "repair" | "accounts" | "consent"; connection_id: string };
 type Shared = (bank: string | null) => void;
 export type Outcome = { connection_id: string; status: ItemStatus; institution_name?: string | null } | null;
 
@@ -106,6 +106,7 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
       createLinkToken({
         ...(purpose.kind === "connect" ? {} : { connection_id: purpose.connection_id }),
         ...(purpose.kind === "accounts" ? { account_selection: true } : {}),
+        ...(purpose.kind === "consent" ? { products: ["transactions"] } : {}),
         ...(bank().config.oauth_redirect ? { redirect_uri: `${location.origin}/link-return` } : {}),
         ...(language ? { language } : {}),
       }),

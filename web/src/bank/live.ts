@@ -59,17 +59,22 @@ class Source<T> {
 
 const sources = new Map<string, Source<unknown>>();
 
+const NOTHING_ASKED = { value: EMPTY, subscribe: () => () => undefined };
+
+function sourceOf<T>(label: string, key: string, query: (key: string) => Query<T>): Source<T> {
+  const known = sources.get(`${label}/${key}`) as Source<T> | undefined;
+  if (known) return known;
+  const source = new Source(label, () => query(key));
+  sources.set(`${label}/${key}`, source as Source<unknown>);
+  return source;
+}
+
 /**
  * The live answer to a query.
- * @param key names it: whoever uses the same key gets the same answer.
+ * @param key names it: whoever uses the same key gets the same answer. With null nothing is asked.
  */
-export function useLive<T>(label: string, key: string, query: () => Query<T>): Live<T> {
-  let source = sources.get(`${label}/${key}`) as Source<T> | undefined;
-  if (!source) {
-    source = new Source(label, query);
-    sources.set(`${label}/${key}`, source as Source<unknown>);
-  }
-  const found = source;
+export function useLive<T>(label: string, key: string | null, query: (key: string) => Query<T>): Live<T> {
+  const found = key === null ? NOTHING_ASKED : sourceOf(label, key, query);
   return useSyncExternalStore(
     found.subscribe,
     useCallback(() => found.value, [found]),

@@ -29,8 +29,9 @@ export function money(amount: string | number, of: Currencies, language: string)
   return official ? text : `${text} ${currencyOf(of)}`.trim();
 }
 
-/** A sum, in a currency's usual decimals: what banks send beyond those is for the single amounts. */
-export const roundMoney = (amount: string, of: Currencies, language: string) => money(Number(amount), of, language);
+/** A sum, in a currency's usual decimals, where it has some: what banks send beyond those is for the single amounts. */
+export const roundMoney = (amount: string, of: Currencies, language: string) =>
+  money(of.iso_currency_code ? Number(amount) : amount, of, language);
 
 /** What came in is a negative amount at Plaid; people write it the other way round. */
 export const negated = (amount: string): string =>

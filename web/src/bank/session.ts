@@ -67,6 +67,15 @@ export const leave = () => signOut(bank().auth);
 
 export const isSignedIn = () => bank().auth.currentUser !== null;
 
+/** Whoever has no token because of one of these gets none by trying again. */
+const OVER = new Set([
+  "auth/user-disabled",
+  "auth/user-not-found",
+  "auth/user-token-expired",
+  "auth/invalid-user-token",
+  "auth/invalid-refresh-token",
+]);
+
 /**
  * Asks for a new ID token, and ends the session here if there is none to be had: the account is gone, or revoked.
  * @returns whether the session goes on
@@ -75,7 +84,7 @@ export async function checkSession(): Promise<boolean> {
   try {
     await bank().auth.currentUser?.getIdToken(true);
   } catch (error) {
-    if ((error as { code?: string }).code !== "auth/network-request-failed") await leave();
+    if (OVER.has((error as { code?: string }).code ?? "")) await leave();
   }
   return isSignedIn();
 }

@@ -4,6 +4,7 @@ import type { Transaction } from "./documents";
 import { categoryOf, transactionsQuery } from "./feed";
 import { ask } from "./firestore";
 import { currencyOf } from "./money";
+import { sum } from "./sums";
 
 export const MOST_READ = 3000; // documents for one look at the charts
 const CHUNK = 500;
@@ -65,34 +66,32 @@ const isSpending = (one: Transaction) => {
  * @param only the month whose categories are wanted; all of them without one
  */
 export function addUp(transactions: Transaction[], currency: string, months: string[], only?: string): Spending {
-  const byMonth = new Map(months.map((month) => [month, 0]));
-  const byCategory = new Map<string, { total: number; count: number }>();
-  let total = 0;
+  const byMonth = new Map<string, string[]>(months.map((month) => [month, []]));
+  const byCategory = new Map<string, string[]>();
   for (const one of transactions) {
     const month = one.date.slice(0, 7);
-    const known = byMonth.get(month);
-    if (known === undefined || currencyOf(one) !== currency || !isSpending(one)) continue;
-    byMonth.set(month, known + one.amount_value);
+    if (!byMonth.has(month) || currencyOf(one) !== currency || !isSpending(one)) continue;
+    byMonth.get(month)?.push(one.amount);
     if (only && month !== only) continue;
     const category = categoryOf(one) ?? "";
-    const sum = byCategory.get(category) ?? { total: 0, count: 0 };
-    byCategory.set(category, { total: sum.total + one.amount_value, count: sum.count + 1 });
-    total += one.amount_value;
+    byCategory.set(category, [...(byCategory.get(category) ?? []), one.amount]);
   }
+  // Added up as decimals, and only the sums are doubles, for the charts.
+  const added = (amounts: string[]) => Number(sum(amounts));
   return {
-    months: months.map((month) => ({ month, total: byMonth.get(month) ?? 0 })),
+    months: months.map((month) => ({ month, total: added(byMonth.get(month) ?? []) })),
     categories: [...byCategory]
-      .map(([category, sum]) => ({ category, ...sum }))
+      .map(([category, amounts]) => ({ category, total: added(amounts), count: amounts.length }))
       .filter((one) => one.total !== 0)
       .sort((a, b) => b.total - a.total),
-    total,
+    total: added([...byCategory.values()].flat()),
   };
 }
 
 /** Of all that was paid, the part of one category, from 0 to 1; null for one that gave money back. */
 export function shareOf(total: number, spending: Spending): number | null {
   if (total <= 0) return null;
-  return total / spending.categories.reduce((sum, one) => sum + Math.max(one.total, 0), 0);
+  return total / spending.categories.reduce((paid, one) => paid + Math.max(one.total, 0), 0);
 }
 
 /** The last months, this one included, as `YYYY-MM`, oldest first. */

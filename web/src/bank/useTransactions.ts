@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Feed, type FeedState, type Filter, transactionsQuery } from "./feed";
-import { useAllProgress, useConnections, useUid } from "./hooks";
+import { useAllProgress, usePresent, useUid } from "./hooks";
 
 /** When a sync last changed something, as one number that never falls; null as long as it is not known. */
 export function useLastChange(): number | null {
@@ -12,13 +12,6 @@ export function useLastChange(): number | null {
     .reduce((most, one) => Math.max(most, one.completed_at?.toMillis() ?? 0), latest);
   if (now > latest) setLatest(now);
   return state === "loading" ? null : now;
-}
-
-/** Which connections there are; null as long as it is not known. Rows of others are about to be deleted. */
-export function usePresent(): ReadonlySet<string> | null {
-  const { rows, state } = useConnections();
-  const ids = rows.map((one) => one.connection_id).join(" ");
-  return useMemo(() => (state === "ready" ? new Set(ids.split(" ")) : null), [ids, state]);
 }
 
 /** The user's transactions of all banks, newest first, as a filter narrows them down. */

@@ -1,15 +1,13 @@
 import type { Account } from "../bank";
-import { money, negated } from "../bank";
+import { balanceOf, isOwed, money, negated } from "../bank";
 import { useText } from "../text/language";
-
-const OWED = new Set(["credit", "loan"]);
 
 /** One account in a list: what is owed is written as a negative balance. */
 export function AccountRow({ account, full = false }: { account: Account; full?: boolean }) {
   const { t, language } = useText();
-  const { balances, type } = account;
-  const current = balances.current ?? balances.available;
-  const shown = current === null ? "–" : money(OWED.has(type) ? negated(current) : current, balances, language);
+  const { balances } = account;
+  const current = balanceOf(account);
+  const shown = current === null ? "–" : money(isOwed(account) ? negated(current) : current, balances, language);
   const more = [
     full && balances.available !== null && balances.available !== current
       ? `${money(balances.available, balances, language)} ${t.connection.available}`

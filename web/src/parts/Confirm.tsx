@@ -18,7 +18,7 @@ export default function Confirm(props: {
   const [typed, setTyped] = useState("");
   const ready = !props.word || typed.trim() === props.word.value;
   return (
-    <AlertDialog.Root open onOpenChange={(open) => !open && props.onClose()}>
+    <AlertDialog.Root open onOpenChange={(open) => !open && !props.busy && props.onClose()}>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className="backdrop" />
         <AlertDialog.Popup className="dialog">
@@ -32,7 +32,9 @@ export default function Confirm(props: {
             </Field>
           )}
           <footer>
-            <AlertDialog.Close className="button plain">{t.cancel}</AlertDialog.Close>
+            <AlertDialog.Close className="button plain" disabled={props.busy}>
+              {t.cancel}
+            </AlertDialog.Close>
             <Button look="danger" busy={props.busy} disabled={!ready || props.busy} onClick={props.onConfirm}>
               {props.confirm}
             </Button>

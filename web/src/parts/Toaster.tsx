@@ -1,22 +1,23 @@
 import { Toast } from "@base-ui/react/toast";
 import { X } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useEffect } from "react";
 import { useText } from "../text/language";
 import { type Message, useMessages } from "./toasts";
+
+let shown = 0; // the last message that was; of those before a sign-out none comes back
 
 function List() {
   const { t } = useText();
   const manager = Toast.useToastManager();
   const messages = useMessages();
-  const shown = useRef(0);
   useEffect(() => {
-    for (const one of messages.filter((message) => message.id > shown.current)) {
-      shown.current = one.id;
+    for (const one of messages.filter((message) => message.id > shown)) {
+      shown = one.id;
       manager.add({
         title: one.text,
         data: one,
         priority: one.tone === "bad" ? "high" : "low",
-        timeout: one.action ? 15_000 : 5_000,
+        timeout: one.action || one.tone === "bad" ? 15_000 : 5_000,
       });
     }
   }, [messages, manager]);

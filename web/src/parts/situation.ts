@@ -20,6 +20,10 @@ export function noticeOf(connection: BankConnection, t: Texts, language: string)
     return { tone: "bad", text: t.notice.error(bank), action: t.notice.relink, purpose: { kind: "connect" } };
   }
   const repair: Purpose = { kind: "repair", connection_id };
+  const accounts: Purpose = { kind: "accounts", connection_id };
+  if (status === "bad" && action === "select_accounts") {
+    return { tone: "bad", text: t.notice.noAccounts(bank), action: t.notice.accounts, purpose: accounts };
+  }
   if (status === "bad") return { tone: "bad", text: t.notice.bad(bank), action: t.notice.repair, purpose: repair };
   if (status === "pending_expiration") {
     const day = consent_expiration_time ? longDay(consent_expiration_time.toDate(), language) : null;
@@ -29,8 +33,12 @@ export function noticeOf(connection: BankConnection, t: Texts, language: string)
     return { tone: "warn", text: t.notice.disconnecting(bank), action: t.notice.renew, purpose: repair };
   }
   if (action === "select_accounts") {
-    const accounts: Purpose = { kind: "accounts", connection_id };
     return { tone: "info", text: t.notice.newAccounts(bank), action: t.notice.accounts, purpose: accounts };
+  }
+  if (action === "reconnect") {
+    // It works, but for something that its user has not agreed to.
+    const consent: Purpose = { kind: "consent", connection_id };
+    return { tone: "warn", text: t.notice.consent(bank), action: t.notice.agree, purpose: consent };
   }
   return null;
 }

@@ -20,6 +20,7 @@ import { nameOf } from "../parts/situation";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useLinkFlow } from "../parts/useLinkFlow";
+import { useTitle } from "../parts/useTitle";
 import { longDay, useText } from "../text/language";
 import { ConnectionLogo } from "./Overview";
 
@@ -194,9 +195,7 @@ export default function Connection({ id }: { id: string }) {
   const { t } = useText();
   const connections = useConnections();
   const found = connections.rows.find((one) => one.connection_id === id);
-  useEffect(() => {
-    document.title = `${found ? nameOf(found, t) : t.overview.title} · ${t.app}`;
-  }, [found, t]);
+  useTitle(found ? nameOf(found, t) : t.overview.title);
   return (
     <>
       <Link href="/" className="back">

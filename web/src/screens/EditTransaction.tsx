@@ -11,6 +11,8 @@ import { dayOf, longDay, useText } from "../text/language";
 export default function EditTransaction(props: {
   one: Transaction;
   account: Account | undefined;
+  /** Categories that the user has made up before. */
+  own: string[];
   onSaved(notes: Notes): void;
   onClose(): void;
 }) {
@@ -98,8 +100,8 @@ export default function EditTransaction(props: {
                 onChange={(event) => setCategory(event.target.value)}
               />
               <datalist id={choices}>
-                {Object.entries(t.category).map(([code, name]) => (
-                  <option key={code} value={name} />
+                {[...props.own, ...Object.values(t.category)].map((name) => (
+                  <option key={name} value={name} />
                 ))}
               </datalist>
             </>

@@ -1,5 +1,4 @@
 import { Bell, CircleAlert, CircleCheck, Info } from "lucide-react";
-import { useEffect } from "react";
 import { Link } from "wouter";
 import {
   markRead,
@@ -12,6 +11,7 @@ import {
 } from "../bank";
 import { Button, Empty, Skeleton, useNow } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
+import { useTitle } from "../parts/useTitle";
 import { relative, useText } from "../text/language";
 
 const ALARMING = new Set<NotificationKind>(["needs_repair", "needs_relink", "expiring", "disconnecting", "link_again"]);
@@ -62,9 +62,7 @@ export default function Notifications() {
   const online = useOnline();
   const { rows, state, error, unread } = useNotifications();
   const known = new Set(useConnections().rows.map((one) => one.connection_id));
-  useEffect(() => {
-    document.title = `${t.notifications.title} · ${t.app}`;
-  }, [t]);
+  useTitle(t.notifications.title);
   const readAll = () =>
     Promise.all(rows.filter((one) => !one.read_at).map((one) => markRead(uid, one.notification_id)));
   return (

@@ -1,5 +1,4 @@
 import { ChevronRight, Landmark, Plus } from "lucide-react";
-import { useEffect } from "react";
 import { Link } from "wouter";
 import {
   type Account,
@@ -22,6 +21,7 @@ import { Notice } from "../parts/Notice";
 import { SyncLine } from "../parts/SyncLine";
 import { nameOf } from "../parts/situation";
 import { useLinkFlow } from "../parts/useLinkFlow";
+import { useTitle } from "../parts/useTitle";
 import { useText } from "../text/language";
 
 const SHOWN = 5; // accounts of a card, before "all"
@@ -54,8 +54,13 @@ export function ConnectionLogo({ connection, size }: { connection: BankConnectio
   );
 }
 
-function Card(props: { connection: BankConnection; progress: SyncProgress | undefined; accounts: Account[] }) {
-  const { connection, progress, accounts } = props;
+function Card(props: {
+  connection: BankConnection;
+  progress: SyncProgress | undefined;
+  accounts: Account[];
+  arriving: boolean;
+}) {
+  const { connection, progress, accounts, arriving } = props;
   const { t } = useText();
   const bank = nameOf(connection, t);
   const address = `/connections/${connection.connection_id}`;
@@ -77,7 +82,7 @@ function Card(props: { connection: BankConnection; progress: SyncProgress | unde
           ))}
         </ul>
       ) : (
-        <p className="soft pad">{t.overview.noAccounts}</p>
+        <p className="soft pad">{arriving ? t.overview.noAccounts : t.loading}</p>
       )}
       {accounts.length > SHOWN && (
         <Link href={address} className="show-all">
@@ -130,9 +135,7 @@ export function Overview() {
   const connections = useConnections();
   const accounts = useAccounts();
   const progress = useAllProgress();
-  useEffect(() => {
-    document.title = `${t.overview.title} · ${t.app}`;
-  }, [t]);
+  useTitle(t.overview.title);
   if (connections.state === "failed") return <LoadFailed error={connections.error} alone />;
   if (connections.state === "loading") {
     return (
@@ -157,6 +160,7 @@ export function Overview() {
             key={one.connection_id}
             connection={one}
             accounts={of(one.connection_id)}
+            arriving={accounts.state === "ready"}
             progress={progress.rows.find((row) => row.connection_id === one.connection_id)}
           />
         ))}

@@ -2,10 +2,11 @@ import type { User } from "firebase/auth";
 import { LifeBuoy, LogOut, Trash2 } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useLocation, useSearch } from "wouter";
-import { deleteBankData, setLanguage, useOnline } from "../bank";
+import { deleteBankData, setLanguage, toBankError, useOnline } from "../bank";
 import { Button, Field } from "../parts/basics";
 import { say } from "../parts/toasts";
-import { useAction } from "../parts/useAction";
+import { useAction, words } from "../parts/useAction";
+import { useTitle } from "../parts/useTitle";
 import { LANGUAGES, type Language, useText } from "../text/language";
 
 const Confirm = lazy(() => import("../parts/Confirm"));
@@ -42,8 +43,9 @@ function LanguageChoice({ uid }: { uid: string }) {
   const { run } = useAction();
   // The backend writes its notifications, and opens Link, in the language that it finds in the user's document.
   const choose = (chosen: Language) => {
-    void speak(chosen);
-    void run(() => setLanguage(uid, chosen));
+    void run(() => speak(chosen));
+    // Not waited for: without a network it takes as long as that lasts, and the last choice counts.
+    setLanguage(uid, chosen).catch((error) => say(words(toBankError(error), t), { tone: "bad" }));
   };
   return (
     <Field label={t.settings.language}>
@@ -71,8 +73,13 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
   const [deleting, setDeleting] = useState(false);
   const [reporting, setReporting] = useState(asked);
   useEffect(() => {
-    document.title = `${words.title} · ${t.app}`;
-  }, [t, words]);
+    if (asked) setReporting(true);
+  }, [asked]);
+  useTitle(words.title);
+  const closeReport = () => {
+    setReporting(false);
+    if (asked) go("/settings", { replace: true });
+  };
   const erase = async () => {
     const refused = await erasure.run(async () => {
       await deleteBankData({});
@@ -117,7 +124,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
         </Button>
       </section>
       <Suspense>
-        {reporting && <Report user={user} onClose={() => setReporting(false)} />}
+        {reporting && <Report user={user} onClose={closeReport} />}
         {deleting && (
           <Confirm
             title={words.deleteTitle}

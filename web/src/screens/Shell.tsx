@@ -2,11 +2,21 @@ import type { User } from "firebase/auth";
 import { ArrowLeftRight, Bell, ChartPie, Settings as Gear, Landmark, type LucideIcon, WifiOff } from "lucide-react";
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
-import { offerLanguage, reads, UserProvider, useNotifications, useOnline } from "../bank";
+import {
+  offerLanguage,
+  reads,
+  UserProvider,
+  useAccounts,
+  useAllProgress,
+  useConnections,
+  useNotifications,
+  useOnline,
+} from "../bank";
 import { bank } from "../bank/session";
 import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
 import { useMessages } from "../parts/toasts";
+import { useTitle } from "../parts/useTitle";
 import { useText } from "../text/language";
 import { Overview } from "./Overview";
 
@@ -65,6 +75,7 @@ function Navigation({ user }: { user: User }) {
 
 function NotFound() {
   const { t } = useText();
+  useTitle(t.notFound.title);
   return (
     <div className="empty">
       <h1>{t.notFound.title}</h1>
@@ -80,6 +91,8 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const [at] = useLocation();
   useEffect(() => {
     if (at) scrollTo(0, 0);
+    // What had the focus is gone with the screen before: the keyboard goes on here.
+    if (document.activeElement === document.body) document.getElementById("content")?.focus({ preventScroll: true });
   }, [at]);
   return (
     <Crash key={at}>
@@ -99,6 +112,14 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
       </Suspense>
     </Crash>
   );
+}
+
+/** What most screens look at is listened to as long as the session lasts, and so is read once. */
+function Kept() {
+  useConnections();
+  useAllProgress();
+  useAccounts();
+  return null;
 }
 
 /** Once a session; what fails is tried in the next one. */
@@ -125,6 +146,7 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
       </a>
       <div className="shell">
         <Navigation user={user} />
+        <Kept />
         <main id="content" tabIndex={-1}>
           <div role="status">
             {!online && (

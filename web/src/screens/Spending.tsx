@@ -4,6 +4,7 @@ import {
   addUp,
   type BankError,
   currenciesIn,
+  currencyOf,
   type Loaded,
   lastMonths,
   loadSince,
@@ -18,26 +19,28 @@ import {
 import { Empty, Field, Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { hueOf, useCategoryName } from "../parts/TransactionRow";
+import { useTitle } from "../parts/useTitle";
 import { dayOf, longDay, monthName, useText } from "../text/language";
 import { ConnectButton } from "./Overview";
 
 const MonthBars = lazy(() => import("./Charts").then((charts) => ({ default: charts.MonthBars })));
 const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: charts.CategoryRing })));
 const SPANS = [3, 6, 12];
+const NO_CURRENCY = { iso_currency_code: null, unofficial_currency_code: null };
 
 /** The transactions since a day; read again when a sync has changed something, not when a connection is gone. */
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
   const present = usePresent();
-  const [loaded, setLoaded] = useState<Loaded | null>(null);
+  const [loaded, setLoaded] = useState<(Loaded & { from: string }) | null>(null);
   const [error, setError] = useState<BankError | null>(null);
   const load = useCallback(() => {
     let current = true;
     loadSince(uid, from).then(
       (found) => {
         if (!current) return;
-        setLoaded(found);
+        setLoaded({ ...found, from });
         setError(null);
       },
       (failed) => current && setError(toBankError(failed)),
@@ -59,7 +62,7 @@ function useSince(from: string) {
         : loaded,
     [loaded, present],
   );
-  return { loaded: kept, error };
+  return { loaded: kept?.from === from ? kept : null, error };
 }
 
 /** What was spent, by month and by category. */
@@ -73,9 +76,7 @@ export default function Spending() {
   const [only, setOnly] = useState("");
   const nameOf = useCategoryName();
   const connections = useConnections();
-  useEffect(() => {
-    document.title = `${words.title} · ${t.app}`;
-  }, [t, words]);
+  useTitle(words.title);
 
   const currencies = useMemo(() => currenciesIn(loaded?.transactions ?? []), [loaded]);
   const currency = wanted && currencies.includes(wanted) ? wanted : (currencies[0] ?? "");
@@ -84,9 +85,10 @@ export default function Spending() {
     () => addUp(loaded?.transactions ?? [], currency, months, chosen),
     [loaded, currency, months, chosen],
   );
-  const of = { iso_currency_code: currency, unofficial_currency_code: null };
-  const exact = (amount: number) => money(amount, of, language);
-  const round = (amount: number) => money(Math.round(amount), of, language).replace(/[.,]00(?=\D*$)/, "");
+  const of = loaded?.transactions.find((one) => currencyOf(one) === currency) ?? NO_CURRENCY;
+  const exact = (amount: number) => money(String(amount), of, language);
+  const round = (amount: number) =>
+    of.iso_currency_code ? money(Math.round(amount), of, language).replace(/[.,]00(?=\D*$)/, "") : exact(amount);
   const percent = (share: number | null) => (share === null ? "" : `${Math.round(100 * share)} %`);
   const shortMonth = (month: string) => monthName(month, language, "short");
   const title = (
@@ -97,11 +99,46 @@ export default function Spending() {
       </div>
     </header>
   );
-  if (error) return <LoadFailed error={error} alone />;
+  const choices = (
+    <div className="choices">
+      <Field label={words.months}>
+        {(id) => (
+          <select id={id} value={span} onChange={(event) => setSpan(Number(event.target.value))}>
+            {SPANS.map((count) => (
+              <option key={count} value={count}>
+                {words.lastMonths(count)}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {currencies.length > 1 && (
+        <Field label={words.currency}>
+          {(id) => (
+            <select id={id} value={currency} onChange={(event) => setWanted(event.target.value)}>
+              {currencies.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          )}
+        </Field>
+      )}
+    </div>
+  );
+  if (error) {
+    return (
+      <>
+        {title}
+        {choices}
+        <LoadFailed error={error} />
+      </>
+    );
+  }
   if (!loaded) {
     return (
       <>
         {title}
+        {choices}
         <Skeleton lines={2} height={300} />
       </>
     );
@@ -110,6 +147,7 @@ export default function Spending() {
     return (
       <>
         {title}
+        {choices}
         <Empty icon={<ChartPie aria-hidden />} title={words.emptyTitle}>
           <p>{words.emptyBody}</p>
           {connections.state === "ready" && connections.rows.length === 0 && <ConnectButton />}
@@ -120,30 +158,7 @@ export default function Spending() {
   return (
     <>
       {title}
-      <div className="choices">
-        <Field label={words.months}>
-          {(id) => (
-            <select id={id} value={span} onChange={(event) => setSpan(Number(event.target.value))}>
-              {SPANS.map((count) => (
-                <option key={count} value={count}>
-                  {words.lastMonths(count)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        {currencies.length > 1 && (
-          <Field label={words.currency}>
-            {(id) => (
-              <select id={id} value={currency} onChange={(event) => setWanted(event.target.value)}>
-                {currencies.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-              </select>
-            )}
-          </Field>
-        )}
-      </div>
+      {choices}
       {loaded.cutAt && (
         <p className="note info">{words.cut(loaded.transactions.length, longDay(dayOf(loaded.cutAt), language))}</p>
       )}

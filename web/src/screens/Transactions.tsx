@@ -16,6 +16,7 @@ import { isArriving } from "../parts/situation";
 import { TransactionRow } from "../parts/TransactionRow";
 import { words as wordsFor } from "../parts/useAction";
 import { useSettled } from "../parts/useSettled";
+import { useTitle } from "../parts/useTitle";
 import { dayOf, useText } from "../text/language";
 import { Filters, narrowing } from "./Filters";
 import { ConnectButton } from "./Overview";
@@ -132,9 +133,7 @@ export default function Transactions() {
   const accounts = useAccounts().rows;
   const [open, setOpen] = useState<Transaction | null>(null);
   const own = useRef(new Set<string>());
-  useEffect(() => {
-    document.title = `${words.title} · ${t.app}`;
-  }, [t, words]);
+  useTitle(words.title);
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
@@ -190,7 +189,8 @@ export default function Transactions() {
             one={open}
             account={accounts.find((one) => one.account_id === open.account_id)}
             onSaved={saved}
-            onClose={() => setOpen(null)}
+            own={[...own.current]}
+            onClose={() => setOpen((now) => (now === open ? null : now))}
           />
         </Suspense>
       )}

@@ -101,6 +101,9 @@ const en = {
         : `Your consent for ${bank} ends soon. Renew it to stay connected.`,
     disconnecting: (bank: string) => `${bank} changes how it connects. Log in again to stay connected.`,
     newAccounts: (bank: string) => `${bank} has accounts that you have not shared yet.`,
+    noAccounts: (bank: string) => `None of your accounts at ${bank} is shared any more. Choose which to share.`,
+    consent: (bank: string) => `${bank} needs your consent to hand over your transactions.`,
+    agree: "Give consent",
     repair: "Log in again",
     renew: "Renew",
     relink: "Connect again",
@@ -144,7 +147,7 @@ const en = {
     website: "Website",
     goneTitle: "This connection is gone",
     goneBody: "It was removed, perhaps on another device. Its transactions went with it.",
-    transactions: "Show its transactions",
+    transactions: "To the transactions",
     removeTitle: (bank: string) => `Remove ${bank}?`,
     removeBody:
       "The connection, its accounts, all its transactions and your notes on them are deleted here, and the access at the bank is ended. This cannot be undone.",

@@ -103,6 +103,9 @@ const es: Texts = {
         : `Tu permiso para ${bank} termina pronto. Renuévalo para seguir conectado.`,
     disconnecting: (bank) => `${bank} cambia su forma de conectarse. Inicia sesión otra vez para seguir conectado.`,
     newAccounts: (bank) => `${bank} tiene cuentas que aún no has compartido.`,
+    noAccounts: (bank) => `Ya no compartes ninguna de tus cuentas de ${bank}. Elige cuáles compartir.`,
+    consent: (bank) => `${bank} necesita tu consentimiento para entregar tus movimientos.`,
+    agree: "Dar consentimiento",
     repair: "Iniciar sesión",
     renew: "Renovar",
     relink: "Conectar de nuevo",
@@ -146,7 +149,7 @@ const es: Texts = {
     website: "Sitio web",
     goneTitle: "Esta conexión ya no existe",
     goneBody: "Se quitó, quizá desde otro dispositivo. Sus movimientos se fueron con ella.",
-    transactions: "Ver sus movimientos",
+    transactions: "A los movimientos",
     removeTitle: (bank) => `¿Quitar ${bank}?`,
     removeBody:
       "Se borran aquí la conexión, sus cuentas, todos sus movimientos y tus notas, y termina el acceso en el banco. No se puede deshacer.",

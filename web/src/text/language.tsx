@@ -19,8 +19,9 @@ export function preferredLanguage(): Language {
 }
 
 export async function loadTexts(language: Language): Promise<Texts> {
+  const texts = (await files[language]()).default;
   document.documentElement.lang = language;
-  return (await files[language]()).default;
+  return texts;
 }
 
 interface Spoken {
@@ -36,8 +37,9 @@ export function LanguageProvider(props: { language: Language; texts: Texts; chil
     () => ({
       ...spoken,
       speak: async (language: Language) => {
+        const t = await loadTexts(language);
         localStorage.setItem("language", language);
-        setSpoken({ language, t: await loadTexts(language) });
+        setSpoken({ language, t });
       },
     }),
     [spoken],
