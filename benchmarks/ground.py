@@ -76,7 +76,7 @@ class Ground:
 @contextmanager
 def ground(*services: str) -> Iterator[Ground]:
     """The stack with some of the emulators, or all."""
-    os.environ.setdefault(HEAP, "3g")  # the default would measure Java's garbage collection
+    os.environ.setdefault(HEAP, "6g")  # with less, the rows that are many would measure Java's garbage collection
     emulators = Stack(services=services, say=print) if services else Stack(say=print)
     with emulators as stack, httpx.Client(trust_env=False, timeout=PATIENCE) as http:
         on = Ground(stack, http)
