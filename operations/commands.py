@@ -115,7 +115,7 @@ def _with_bank(one: Ailing) -> Ailing:
 def check_audit(given: argparse.Namespace) -> str:
     """Says whether a user's audit log is as it was written, and names what is not."""
     if given.go_on and (last := go_on_with_audit(given.user, audit=container.audit_log())) is not None:
-        write_down(given)
+        write_down(given)  # afterwards, unlike all others: until then the log takes nothing
         return f"it goes on after entry {last}; check it again to see what is wrong before"
     count, damages = check_audit_log(
         given.user,

@@ -20,7 +20,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgroun
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def empty_store(stack: Stack, http: httpx.Client) -> None:
     """The emulator has no index: for each answer it looks through everything that all other tests have left."""
     documents = f"{stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
@@ -28,7 +28,7 @@ def empty_store(stack: Stack, http: httpx.Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(empty_store: None) -> Iterator[Browser]:
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
         yield browser

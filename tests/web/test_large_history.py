@@ -5,7 +5,6 @@ Two years of it are 20,000 transactions, which `make soak` looks at; `make test`
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +16,9 @@ from playwright.sync_api import expect
 
 from emulators.setup import ROOT
 from tests.firestore_rest import BACKEND, Client
+from tests.soak.ground import SOAK
 from tests.web.person import Person, violations
 
-SOAK = bool(os.environ.get("SOAK"))
 TRANSACTIONS = 20_000 if SOAK else 4_000
 DAYS = 730 * TRANSACTIONS // 20_000
 COMMIT = 2_000

@@ -74,7 +74,9 @@ export function addUp(transactions: Transaction[], currency: string, months: str
     byMonth.get(month)?.push(one.amount);
     if (only && month !== only) continue;
     const category = categoryOf(one) ?? "";
-    byCategory.set(category, [...(byCategory.get(category) ?? []), one.amount]);
+    const amounts = byCategory.get(category);
+    if (amounts) amounts.push(one.amount);
+    else byCategory.set(category, [one.amount]);
   }
   // Added up as decimals, and only the sums are doubles, for the charts.
   const added = (amounts: string[]) => Number(sum(amounts));

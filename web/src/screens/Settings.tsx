@@ -1,6 +1,6 @@
 import type { User } from "firebase/auth";
 import { LifeBuoy, LogOut, Trash2 } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import { deleteBankData, setLanguage, toBankError, useOnline } from "../bank";
 import { Button, Field } from "../parts/basics";
@@ -40,12 +40,12 @@ function ThemeChoice() {
 
 function LanguageChoice({ uid }: { uid: string }) {
   const { t, language, speak } = useText();
-  const { run } = useAction();
+  const failed = (error: unknown) => say(words(toBankError(error), t), { tone: "bad" });
   // The backend writes its notifications, and opens Link, in the language that it finds in the user's document.
   const choose = (chosen: Language) => {
-    void run(() => speak(chosen));
-    // Not waited for: without a network it takes as long as that lasts, and the last choice counts.
-    setLanguage(uid, chosen).catch((error) => say(words(toBankError(error), t), { tone: "bad" }));
+    // Neither is waited for: without a network that takes as long as it lasts, and the last choice counts.
+    speak(chosen).catch(failed);
+    setLanguage(uid, chosen).catch(failed);
   };
   return (
     <Field label={t.settings.language}>
@@ -71,10 +71,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
   const online = useOnline();
   const erasure = useAction();
   const [deleting, setDeleting] = useState(false);
-  const [reporting, setReporting] = useState(asked);
-  useEffect(() => {
-    if (asked) setReporting(true);
-  }, [asked]);
+  const [reporting, setReporting] = useState(false);
   useTitle(words.title);
   const closeReport = () => {
     setReporting(false);
@@ -124,7 +121,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
         </Button>
       </section>
       <Suspense>
-        {reporting && <Report user={user} onClose={closeReport} />}
+        {(reporting || asked) && <Report user={user} onClose={closeReport} />}
         {deleting && (
           <Confirm
             title={words.deleteTitle}
