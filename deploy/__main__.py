@@ -20,12 +20,19 @@ PROJECT_ID = re.compile(
     r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 )  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
 
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+
 
 def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
     """Runs one command, and returns its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     tools = tools or Tools(say=_say)
     tools.dry = given.dry_run
+    if (refused := _refused(given.project)) and not (given.dry_run and _NAME.fullmatch(given.project)):
+        parser.error(refused)
+    if refused:
+        tools.say(f"would be refused: {refused}")
     interactive = sys.stdin.isatty()
     try:
         context = Context(project.read(given.project), tools, getpass.getpass, interactive)
@@ -52,7 +59,7 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", choices=("up", "destroy"))
-    parser.add_argument("--project", required=True, type=_project, help="the id of a Firebase project")
+    parser.add_argument("--project", required=True, help="the id of a Firebase project")
     dry = os.environ.get("DRY_RUN", "") not in ("", "0")
     parser.add_argument(
         "--dry-run", action="store_true", default=dry, help="or DRY_RUN=1: print everything, call nothing"
@@ -60,12 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _project(text: str) -> str:
-    if not PROJECT_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"not the id of a project: {text!r} (make deploy PROJECT=<id>)")
-    if text.startswith("demo-"):
-        raise argparse.ArgumentTypeError(f"{text} is the emulators' own: nothing real begins with demo-")
-    return text
+def _refused(project_id: str) -> str | None:
+    """Why nothing can be deployed there, if so. A dry run says it, and goes on: it can be tried without a project."""
+    if not PROJECT_ID.fullmatch(project_id):
+        return f"not the id of a project: {project_id!r} (make deploy PROJECT=<id>)"
+    if project_id.startswith("demo-"):
+        return f"{project_id} is the emulators' own: nothing real begins with demo-"
+    return None
 
 
 if __name__ == "__main__":

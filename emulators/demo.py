@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
+from emulators.bank_user import BankUser
 from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
 from emulators.demo_view import SHOWN, View
 from emulators.environment import REAL_PLAID
@@ -21,47 +18,6 @@ from emulators.stack import Stack
 INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
 STILL = 10.0  # after so long without news a sync is asked for
 LIMIT = 30.0  # the backend's: one manual sync of a connection in so many seconds
-PATIENCE = 300.0
-
-
-@dataclass(frozen=True)
-class BankUser:
-    """Who logs in at the bank."""
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    patience: float = PATIENCE
-
-    @classmethod
-    def choose(cls, given: Mapping[str, str]) -> BankUser:
-        """DEMO_USER's file, DEMO_TRANSACTIONS' generated history, or Plaid's `user_good`."""
-        path, amount = given.get("DEMO_USER", ""), given.get("DEMO_TRANSACTIONS", "")
-        if path and amount:
-            raise StackError("DEMO_USER and DEMO_TRANSACTIONS exclude each other.")
-        if amount:
-            if not (amount.isascii() and amount.isdecimal()):
-                raise StackError(f"DEMO_TRANSACTIONS must be a whole number, not {amount!r}.")
-            password = json.dumps({"transactions": int(amount), "seed": 1})
-            return cls("user_generated", password, PATIENCE + int(amount) / 50)
-        if path:
-            return cls("user_custom", custom_user(Path(path)))
-        return cls()
-
-
-def custom_user(path: Path) -> str:
-    """A custom user's file, as it is: Plaid judges what is in it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise StackError(f"DEMO_USER={path} cannot be read: {reason}.") from None
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise StackError(f"DEMO_USER={path} is not JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise StackError(f"DEMO_USER={path} must hold a JSON object.")
-    return text
 
 
 def demo() -> int:

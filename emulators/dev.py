@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 import httpx
 
+from emulators.bank_user import BankUser
 from emulators.environment import scheduled_url
 from emulators.lifecycle import run
 from emulators.ports import Ports
@@ -42,11 +44,22 @@ def tick(ports: Ports, client: httpx.Client, *, number: int = 0) -> None:
             print(f"{name} could not be run: {type(error).__name__}", flush=True)
 
 
+def expect(bank_user: BankUser, stack: Stack, client: httpx.Client) -> str:
+    """Has the simulated Link filled in for somebody; gives what is to be said of it."""
+    if not stack.plaid.simulated:
+        return "DEMO_USER and DEMO_TRANSACTIONS count at the simulator: log in by hand"
+    login = {"username": bank_user.username, "password": bank_user.password}
+    client.post(f"{stack.plaid.base_url}/_sim/settings", json=login).raise_for_status()
+    return f"Link expects    {bank_user.username}"
+
+
 def dev() -> int:
     """The stack, kept up."""
+    bank_user = BankUser.choose(os.environ)
     print("Starting the emulators and the Plaid simulator …", flush=True)
     with Stack(say=lambda line: print(line, flush=True)) as stack, httpx.Client(trust_env=False) as client:
-        print(*addresses(stack), "ready", sep="\n", flush=True)
+        expected = [expect(bank_user, stack, client)] if bank_user.username else []
+        print(*addresses(stack), *expected, "ready", sep="\n", flush=True)
         due, number = time.monotonic() + MINUTE, 0
         while True:
             stack.check()

@@ -91,6 +91,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
+        "REGION": REGION,  # other tools know a variable of this name, too
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }

@@ -16,4 +16,4 @@ from shared.entry import guarded_task
 def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the page again."""
     after = request.data.get("after")
-    container.connections_monitor().page(str(after) if after else None)
+    container.connections_monitor().page(str(request.data["turn"]), str(after) if after else None)

@@ -16,13 +16,13 @@ from shared.usecases.sweep_intents import sweep_intents
     service_account=accounts.SCHEDULE,
 )
 @guarded_event
-def monitor_connections(_event: scheduler_fn.ScheduledEvent) -> None:
+def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
+
+    def _connections() -> None:
+        container.connections_monitor().begin(event.schedule_time)
+
     each_by_itself(_connections, _intents, _institutions, _tokens, _audit, _keys)
-
-
-def _connections() -> None:
-    container.connections_monitor().begin()
 
 
 def _intents() -> None:

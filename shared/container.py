@@ -104,9 +104,11 @@ def vault() -> ports.Vault:
 @once
 def webhooks() -> "WebhookVerifier":
     """The verifier of Plaid's webhooks, with its cache of keys."""
+    from shared.adapters.firestore_webhook_keys import FirestoreWebhookKeys
     from shared.adapters.plaid_webhooks import WebhookVerifier
 
-    return WebhookVerifier(fetch_key=bank().webhook_key, clock=clock())
+    stored = FirestoreWebhookKeys(firestore_client())
+    return WebhookVerifier(fetch_key=bank().webhook_key, stored=stored, clock=clock())
 
 
 def sync_queue() -> ports.SyncQueue:
@@ -326,7 +328,7 @@ def item_remover() -> "ItemRemover":
 @once
 def eraser() -> "Eraser":
     """Erases users' bank data."""
-    from shared.usecases.erase_user import Eraser
+    from shared.usecases.erase_user import MOST_GONE, Eraser
 
     return Eraser(
         connections=connections(),
@@ -337,6 +339,7 @@ def eraser() -> "Eraser":
         owners=owners(),
         tasks=tasks(),
         clock=clock(),
+        most_gone=1.0 if settings().is_local else MOST_GONE,  # whoever tries things out makes users up
     )
 
 
@@ -393,7 +396,7 @@ def connections_monitor() -> "ConnectionsMonitor":
     """Looks at every connection, once a day."""
     from shared.usecases.monitor_connections import ConnectionsMonitor
 
-    return ConnectionsMonitor(connections=connections(), tasks=tasks(), clock=clock(), erase_gone=eraser().gone)
+    return ConnectionsMonitor(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
 
 
 def for_welcome() -> dict[str, Any]:

@@ -159,6 +159,17 @@ def guarded_request(handler: Callable[[Request], Response]) -> Callable[[Request
     return guarded
 
 
+def open_to_apps(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Lets browser apps read the answers of an HTTP function, also of one that answers any method."""
+
+    @functools.wraps(handler)
+    def opened(request: Request) -> Response:
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return _with_cors(request, Response(status=204) if preflight else handler(request))
+
+    return opened
+
+
 def guarded_event(handler: Callable[[Event], None]) -> Callable[[Event], None]:
     """The guard of events and schedules: nobody delivers them again, so what escapes is a bug, and recorded as one."""
 
@@ -328,6 +339,8 @@ def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:
         raise MethodNotAllowed(allowed=route.method)
     in_query = {name: values if name in route.lists else _single(name, values) for name, values in request.args.lists()}
     if route.method != "POST":
+        if parse_object(read_body(request)):
+            raise InvalidArgument(f"a {route.method} has no fields in its body", code="invalid_input")
         given: dict[str, Any] = in_query
     else:
         if in_query:

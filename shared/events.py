@@ -148,6 +148,7 @@ OTHER_EVENTS: dict[str, Event] = {
     # -- webhooks and the daily round --
     "connection.long_broken": Event("A login has been broken for days.", ("connection_id", "days")),
     "monitor.page": Event("A page of connections was looked at.", ("connections",)),
+    "webhook.key_not_kept": Event("The id of a key of Plaid's could not be stored."),
     "webhook.late": Event("A webhook of a connection that is gone.", ("connection_id",)),
     "webhook.other_environment": Event("A webhook of another environment of Plaid's.", ("environment",)),
     "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),

@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from shared.domain.link import usable_language
+
 LOCAL_PROJECT_PREFIX = "demo-"  # the emulators' own convention: such a project does not exist
 
 
@@ -51,6 +53,12 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("language", mode="after")
+    @classmethod
+    def _spoken(cls, value: str) -> str:
+        """Shells have a variable of this name, too: what Link does not speak is none of ours."""
+        return usable_language(value) or "en"
 
     @model_validator(mode="after")
     def _hosted_link_is_heard_of(self) -> Self:

@@ -25,6 +25,7 @@ from shared.domain.errors import (
     Fault,
     PagingInterrupted,
     ProviderError,
+    Unavailable,
 )
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult
@@ -948,6 +949,28 @@ class FakeInbox:
 
     def _in_order(self) -> list[Delivery]:
         return sorted(self.deliveries.values(), key=lambda d: d.received_at)
+
+
+class FakeWebhookKeys:
+    """The port `WebhookKeys`."""
+
+    def __init__(self) -> None:
+        self.kept: frozenset[str] = frozenset()
+        self.reads = 0
+        self.down = False
+
+    def seen(self) -> frozenset[str]:
+        self.reads += 1
+        self._answer()
+        return self.kept
+
+    def add(self, key_id: str, *, now: datetime) -> None:
+        self._answer()
+        self.kept |= {key_id}
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("the store did not answer", code="store_unavailable")
 
 
 class FakePauses:

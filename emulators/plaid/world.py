@@ -6,7 +6,7 @@ call atomic without a lock.
 
 import secrets
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,8 @@ class Settings:
     rate_limits: str | None = None
     client_id: str | None = None
     secret: str | None = None
+    username: str | None = None  # who is about to log in through Link; none: the page does not know
+    password: str | None = field(default=None, repr=False)
     seed: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 ES256 only; keys are fetched by the id in the token's header and kept for a while. That id is the sender's choice until
 the signature holds, so unknown ids are remembered too, and new ones can only be asked for so often: nobody can use
-us to flood Plaid.
+us to flood Plaid. The ids of Plaid's real keys are stored, so that nobody's flood keeps Plaid out of a new instance.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,8 @@ from typing import Any
 import jwt
 
 from shared.domain.errors import Fault, ProviderError, Unauthenticated, Unavailable
-from shared.ports import Clock
+from shared.log import log
+from shared.ports import Clock, WebhookKeys
 
 MAX_AGE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(seconds=60)
@@ -26,6 +28,7 @@ KEY_KEPT = timedelta(hours=4)
 UNKNOWN_KEPT = timedelta(minutes=5)
 MAX_KEYS = 256
 MAX_FETCHES_PER_MINUTE = 6
+SEEN_READ_EVERY = timedelta(minutes=1)
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -41,11 +44,15 @@ class WebhookVerifier:
 
     Args:
         fetch_key: Asks Plaid for the JWK of a key id; raises ProviderError.
+        stored: The ids of keys that turned out to be Plaid's.
         clock: The time.
     """
 
-    def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], clock: Clock) -> None:
+    def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], stored: WebhookKeys, clock: Clock) -> None:
         self._fetch_key = fetch_key
+        self._stored = stored
+        self._seen: frozenset[str] = frozenset()
+        self._seen_at: datetime | None = None
         self._clock = clock
         self._keys: dict[str, _Kept] = {}
         self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
@@ -62,7 +69,8 @@ class WebhookVerifier:
             When Plaid signed it.
 
         Raises:
-            Unauthenticated: It is not Plaid's, too old, or for another body.
+            Unauthenticated: It is not Plaid's, too old, or for another body; or it names one unknown key too many,
+                and should be sent again, as Plaid does whatever it is told.
             Unavailable: Plaid could not be asked for the key: the delivery should be sent again.
         """
         try:
@@ -116,12 +124,14 @@ class WebhookVerifier:
             kept = self._keys.get(kid)
             if kept is not None and now < kept.until and not fresh:
                 return kept, False
-            known = kept is not None and kept.key is not None
+            known = (kept is not None and kept.key is not None) or kid in self._seen_ids(now)
             if not self._may_fetch(now, known=known):
-                if kept is not None and known:
+                if kept is not None and kept.key is not None:
                     return kept, True  # stale is better than refusing Plaid itself
-                raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
+                raise Unauthenticated("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
             kept = self._fetched(kid, now)
+            if kept.key is not None:
+                self._see(kid, now)
             self._keys.pop(kid, None)
             if len(self._keys) >= MAX_KEYS:
                 self._keys.pop(
@@ -129,6 +139,23 @@ class WebhookVerifier:
                 )
             self._keys[kid] = kept
             return kept, True
+
+    def _seen_ids(self, now: datetime) -> frozenset[str]:
+        """Read now and then, however many ids come that nobody knows."""
+        if self._seen_at is None or now - self._seen_at >= SEEN_READ_EVERY:
+            self._seen_at = now
+            with suppress(Unavailable):
+                self._seen = self._stored.seen()
+        return self._seen
+
+    def _see(self, kid: str, now: datetime) -> None:
+        if kid in self._seen:
+            return
+        self._seen |= {kid}
+        try:
+            self._stored.add(kid, now=now)
+        except Unavailable:
+            log.warning("webhook.key_not_kept")  # the next instance that meets it tries again
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:
         """Keys that we have and ids that nobody knows are counted apart: a flood of those must not stop these."""

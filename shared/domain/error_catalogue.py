@@ -199,7 +199,7 @@ _ALL = (
         "Nothing: Plaid sends it again.",
     ),
     _ours(
-        Unavailable,
+        Unauthenticated,
         "webhook_keys_busy",
         "Too many unknown keys were named within a minute.",
         "Nothing: Plaid sends it again.",

@@ -10,7 +10,7 @@ from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import Erasures, Owners, Remains, Removals
 from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
 from shared.ports.vault import Seals, StoredSeal, Vault
-from shared.ports.webhooks import Delivery, Inbox, Links
+from shared.ports.webhooks import Delivery, Inbox, Links, WebhookKeys
 
 __all__ = [
     "AuditLog",
@@ -52,5 +52,6 @@ __all__ = [
     "Tasks",
     "Vault",
     "Version",
+    "WebhookKeys",
     "Writes",
 ]

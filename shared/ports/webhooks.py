@@ -49,6 +49,14 @@ class Inbox(Protocol):
         """It was about a connection that is gone; so it goes, too."""
 
 
+class WebhookKeys(Protocol):
+    """The ids of the keys that Plaid was seen to sign webhooks with."""
+
+    def seen(self) -> frozenset[str]: ...  # noqa: D102
+    def add(self, key_id: str, *, now: datetime) -> None:
+        """Notes one more; again is harmless."""
+
+
 class Links(Protocol):
     """Sessions of Hosted Link, and the public tokens that came of them."""
 

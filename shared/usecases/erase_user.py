@@ -23,12 +23,17 @@ from shared.usecases.remove_connection import begin_removal
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
 AT_ONCE = 100  # connections that go before the caller is answered; nobody has more, and the queue takes the rest
-MANY_OWNERS = 10  # of which it is not believed that more than half are gone
+MANY_OWNERS = 10
+MOST_GONE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eraser:
-    """Erases users' bank data."""
+    """Erases users' bank data.
+
+    Of more than MANY_OWNERS it is not believed that more than `most_gone` of them are gone: another project's Auth was
+    asked, most likely.
+    """
 
     connections: Connections
     intents: Intents
@@ -38,6 +43,7 @@ class Eraser:
     owners: Owners
     tasks: Tasks
     clock: Clock
+    most_gone: float = MOST_GONE
 
     def begin(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None = None) -> None:
         """Stores the erasure, takes the connections away, and leaves the rest to the queue.
@@ -84,8 +90,8 @@ class Eraser:
         except Unavailable:
             log.warning("owners.unknown", asked=len(asked))  # the next day asks again
             return
-        if len(asked) > MANY_OWNERS and len(gone) * 2 > len(asked):
-            log.error("owners.implausible", asked=len(asked), gone=len(gone))  # another project's Auth, most likely
+        if len(asked) > MANY_OWNERS and len(gone) > len(asked) * self.most_gone:
+            log.error("owners.implausible", asked=len(asked), gone=len(gone))
             return
         for app_user_id in sorted(gone):
             self.begin(app_user_id, reason=RemovalReason.OWNER_GONE)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.log import log
-from shared.ports import Clock, Connections, TaskFunction, Tasks
+from shared.ports import Connections, TaskFunction, Tasks
 
 PAGE = 200
 
@@ -18,21 +19,27 @@ class ConnectionsMonitor:
 
     connections: Connections
     tasks: Tasks
-    clock: Clock
     erase_gone: Callable[[Iterable[str]], None]
 
-    def begin(self) -> None:
-        """Sets the day's round going. A second one on the same day is none.
+    def begin(self, at: datetime) -> None:
+        """Sets a round going.
+
+        A queue does not take a task's name twice: a schedule that fires twice for the same time is one round, and one
+        that is run again by hand is another.
+
+        Args:
+            at: The time that the schedule has fired for.
 
         Raises:
             Unavailable: The queue did not take it.
         """
-        self._enqueue_page(None)
+        self._enqueue_page(f"{at:%Y%m%dT%H%M%S%f}", None)
 
-    def page(self, after: str | None) -> int:
+    def page(self, turn: str, after: str | None) -> int:
         """Enqueues a check of each connection of a page, and the next page. Twice is harmless.
 
         Args:
+            turn: The round's name, a part of its tasks' names.
             after: The last connection of the page before.
 
         Returns:
@@ -43,17 +50,14 @@ class ConnectionsMonitor:
         """
         found = self.connections.page(after=after, limit=PAGE)
         for connection_id, _ in found:
-            name = f"{connection_id}-d{self._day()}"
+            name = f"{connection_id}-{turn}"
             self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=name)
         self.erase_gone({owner for _, owner in found})
         if len(found) == PAGE:
-            self._enqueue_page(found[-1][0])
+            self._enqueue_page(turn, found[-1][0])
         log.info("monitor.page", connections=len(found))
         return len(found)
 
-    def _enqueue_page(self, after: str | None) -> None:
-        name = f"page-{self._day()}-{after or 'first'}"
-        self.tasks.add(TaskFunction.CHECK_ITEMS, {"after": after} if after else {}, name=name)
-
-    def _day(self) -> str:
-        return f"{self.clock.now():%Y%m%d}"
+    def _enqueue_page(self, turn: str, after: str | None) -> None:
+        page = {"turn": turn} | ({"after": after} if after else {})
+        self.tasks.add(TaskFunction.CHECK_ITEMS, page, name=f"page-{turn}-{after or 'first'}")

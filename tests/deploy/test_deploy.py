@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from deploy import apis
+from deploy.__main__ import main
 from deploy.destroy import destroy
 from deploy.roles import RIGHTS
 from deploy.smoke import PROBES
@@ -128,6 +129,23 @@ def test_a_dry_run_shows_every_command_and_calls_nothing(
     deploy_kinds += ["metrics create bank_syncs", "policies create", "dashboards create", "scheduler jobs run"]
     assert [kind for kind in deploy_kinds if kind not in shown] == []
     assert not WORK.exists()
+
+
+@pytest.mark.parametrize("name", ["demo-bank", "test", "My-Project"])
+def test_a_dry_run_needs_no_project_that_could_be_real(name: str, cloud: Cloud, said: list[str]) -> None:
+    tools = Tools(say=said.append, runner=cloud)
+    assert main(["up", "--project", name, "--dry-run"], tools=tools) == 0
+    assert "would be refused" in said[0]
+    assert any("deploy --only functions" in line for line in said)
+    assert cloud.calls == []
+
+
+@pytest.mark.parametrize("arguments", [["demo-bank"], ["test"], ["", "--dry-run"], ["../x", "--dry-run"]])
+def test_what_is_no_project_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--project", *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
 
 
 def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy, environment: Path) -> None:

@@ -545,6 +545,28 @@ def test_a_browser_app_of_another_origin_may_call(bank: Bank, ann: User, route: 
             assert answer.headers["Access-Control-Allow-Origin"] in {"*", origin["Origin"]}
 
 
+def test_a_browser_app_of_another_origin_can_read_that_a_path_is_nobodys(bank: Bank, ann: User) -> None:
+    url = f"{bank.stack.ports.url('hosting')}/api/v1/bank/nothing"
+    origin = {"Origin": "https://app.example.com"}
+    preflight = bank.http.options(url, headers={**origin, "Access-Control-Request-Method": "DELETE"})
+    assert (preflight.status_code, preflight.text) == (204, "")
+    for answer in (preflight, bank.http.delete(url, headers={**origin, **ann.headers})):
+        assert answer.headers["Access-Control-Allow-Origin"] in {"*", origin["Origin"]}
+    refused(answer, "NOT_FOUND", 404)
+    refused(bank.http.options(url, headers=origin), "NOT_FOUND", 404)  # no preflight
+
+
+@of([route for route in ROUTES if route.method != "POST"])
+def test_what_has_no_body_takes_an_empty_one_and_refuses_fields_and_junk(bank: Bank, user: User, route: Route) -> None:
+    rest = f"{bank.stack.ports.url('hosting')}/api/v1/bank/{route.path}"
+    for content in (b'{"colour": "red"}', b'{"uid": "x"}', b"[]", b"{"):
+        answer = bank.http.request(route.method, rest, headers=user.headers, content=content)
+        refused(answer, "INVALID_ARGUMENT", 400)
+    for content in (b"", b"{}"):
+        answer = bank.http.request(route.method, rest, headers=user.headers, content=content)
+        assert answer.status_code != 400
+
+
 @of([*ROUTES, WEBHOOK, replace(WEBHOOK, function="api_not_found")])
 def test_a_health_check_is_answered_harmlessly(bank: Bank, route: Route) -> None:
     answer = bank.http.get(f"{bank.function_url(route.function)}/__/health")

@@ -222,7 +222,7 @@ def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
     deleted.raise_for_status()
-    page = {"data": {"after": _before(linked.connection_id)}}
+    page = {"data": {"turn": linked.connection_id, "after": _before(linked.connection_id)}}
     bank.http.post(bank.function_url("checkitems"), json=page)
     wait_until("nothing is left", lambda: linked.left() == [], within=60)
     assert linked.state_at_plaid() == "removed"

@@ -14,7 +14,7 @@ from shared import container
 from shared.adapters.plaid_webhooks import WebhookVerifier
 from shared.domain.errors import Fault, Unauthenticated
 from shared.settings import Settings
-from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, problem
+from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -77,7 +77,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "item_check": world.check,
         "eraser": world.eraser,
         "inbox": world.inbox,
-        "webhooks": WebhookVerifier(fetch_key=_no_key, clock=world.clock),
+        "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
         "paused": world.paused,
     }
     for name, fake in outside.items():

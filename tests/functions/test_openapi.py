@@ -28,7 +28,7 @@ from shared.adapters.plaid_webhooks import WebhookVerifier
 from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.settings import Settings
-from tests.fakes import account, problem
+from tests.fakes import FakeWebhookKeys, account, problem
 from tests.functions.conftest import SIGNED_IN, Callers, Limits, client, stand_in
 from tests.openapi import Described
 from tests.usecases.conftest import ALICE, World
@@ -149,7 +149,9 @@ def trials(function: tuple[str, FlaskClient], seen: Seen) -> Iterator[Callable[[
             world.connected("of-another", owner="bob")
             patch.setattr("time.sleep", lambda seconds: world.clock.move(timedelta(seconds=seconds)))
             made = Trial(*function, world, patch, seen)
-            made.instead("webhooks", WebhookVerifier(fetch_key=lambda _: JWK, clock=world.clock))
+            made.instead(
+                "webhooks", WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
+            )
             container.links().remember("link-fake", app_user_id=ALICE, now=world.clock.at)
             world.calls.log.clear()
             return made
@@ -343,7 +345,8 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
                 headers, raw = signed(world, body)
                 trial.rest(headers=headers, data=raw)
             for failure in (problem(Fault.TRANSIENT, "DOWN"), problem(Fault.CONFIGURATION, "UNKNOWN")):
-                trial.instead("webhooks", WebhookVerifier(fetch_key=_raising(failure), clock=world.clock))
+                verifier = WebhookVerifier(fetch_key=_raising(failure), stored=FakeWebhookKeys(), clock=world.clock)
+                trial.instead("webhooks", verifier)
                 for number in range(70):
                     headers, raw = signed(world, UPDATE, kid=f"k{number}")
                     trial.rest(headers=headers, data=raw)

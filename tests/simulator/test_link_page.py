@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -118,6 +119,27 @@ def test_a_user_connects_a_bank_and_chooses_accounts(sim: Sim, page: Any, start:
     told = [name for name in names(page) if name != "TRANSITION_VIEW"]
     assert told == ["OPEN", "SELECT_INSTITUTION", "SUBMIT_CREDENTIALS", "HANDOFF"]
     assert outcome(page, "load") == []
+
+
+def test_link_is_filled_in_for_whom_it_expects(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
+    generated = json.dumps({"transactions": 7, "seed": 1})
+    sim.control("/settings", username="user_generated", password=generated)
+    try:
+        link = start()
+        link.locator("#continue").click()
+        link.get_by_role("button", name="First Platypus Bank", exact=True).click()
+        link.locator("#submit").click()
+        link.locator("#share").click()
+        by_hand = outcome(page, "success")[0]
+        token = sim.call("/link/token/create", **LINK)["link_token"]
+        in_one_call = sim.control(f"/link/{token}/finish")["public_token"]
+    finally:
+        sim.control("/settings", username=None, password=None)
+    for public_token in (by_hand, in_one_call):
+        done = sim.call("/item/public_token/exchange", public_token=public_token)
+        sim.advance(60)
+        truth = sim.look(f"/items/{done['item_id']}/truth")
+        assert len(truth["transactions"]) == 7
 
 
 def test_a_wrong_password_is_said_and_leaving_tells_the_error(page: Any, start: Callable[..., Any]) -> None:

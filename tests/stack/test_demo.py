@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from emulators.demo import BankUser, connect
+from emulators.bank_user import BankUser
+from emulators.demo import connect
 from emulators.demo_view import View, money, spending
 from emulators.ports import Ports, StackError, offset_from_environment, taken
 from emulators.setup import ROOT

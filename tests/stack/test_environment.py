@@ -11,6 +11,7 @@ from emulators import environment
 from emulators.environment import Plaid
 from emulators.ports import Ports, StackError
 from emulators.setup import LOCAL
+from shared.settings import Settings
 
 PORTS = Ports.at(2000)
 KEYS = {"PLAID_CLIENT_ID": "id", "PLAID_SECRET": "secret"}
@@ -56,6 +57,15 @@ def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatc
     assert told["HOME"].startswith(str(LOCAL))
     assert told["METADATA_SERVER_DETECTION"] == "none"
     assert told["PATH"].startswith(told["JAVA_HOME"])
+
+
+def test_variables_that_shells_have_do_not_reach_plaid_or_the_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
+    for name, value in {"LANGUAGE": "en_US:en", "REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(name, value)
+    told = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    read = Settings.read(told | {"GCLOUD_PROJECT": "demo-bank"})
+    assert (read.language, read.region) == ("en", "us-central1")
 
 
 def test_secrets_are_written_for_this_user_alone(tmp_path: Path) -> None:

@@ -49,13 +49,14 @@ class Command:
             start_new_session=True,
         )
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> list[str]:
+        """What it said before."""
         assert self.process.stdout
         lines = []
         for line in self.process.stdout:
             lines.append(line)
             if line == "ready\n":
-                return
+                return lines
         pytest.fail("".join(["it ended before it was ready:\n", *lines]))
 
     def members(self) -> dict[int, str]:
@@ -104,12 +105,24 @@ def command() -> Iterator[type[Command]]:
         one.process.wait()
 
 
-def test_ctrl_c_ends_the_whole_stack(command: type[Command]) -> None:
+def test_ctrl_c_ends_the_whole_stack(command: type[Command], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO_TRANSACTIONS", "7")
     dev = command("dev")
-    dev.wait_until_ready()
+    assert "Link expects    user_generated\n" in dev.wait_until_ready()
     assert any("gunicorn" in line or "functions-framework" in line for line in dev.members().values())
     os.killpg(dev.process.pid, signal.SIGINT)
     dev.assert_gone()
+
+
+def test_dev_refuses_a_bank_user_that_is_none_before_it_starts_anything(
+    command: type[Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMO_USER", "/nowhere/at/all.json")
+    dev = command("dev")
+    said, _ = dev.process.communicate(timeout=60)
+    assert dev.process.returncode
+    assert "No such file" in said
+    assert "Traceback" not in said
 
 
 def test_a_killed_starter_takes_the_whole_stack_with_it(command: type[Command]) -> None:

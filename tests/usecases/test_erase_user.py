@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -237,6 +238,13 @@ def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None
     connected.owners.missing = {ALICE}
     connected.eraser.gone(everybody)
     assert set(connected.erasures.kept) == {ALICE}
+
+
+def test_where_users_are_made_up_even_all_of_many_may_be_gone(connected: World) -> None:
+    everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
+    connected.owners.missing = set(everybody)
+    replace(connected.eraser, most_gone=1.0).gone(everybody)
+    assert set(connected.erasures.kept) == set(everybody)
 
 
 # -- what the queue and the store do not take --

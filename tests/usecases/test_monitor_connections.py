@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,21 +10,22 @@ from shared.usecases import monitor_connections
 from shared.usecases.monitor_connections import ConnectionsMonitor
 from tests.usecases.conftest import World
 
+NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 
-def a_round(world: World, owners: list[set[str]]) -> list[str]:
+
+def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
     """The connections that were checked."""
     monitor = ConnectionsMonitor(
         connections=world.store,
         tasks=world.queue,
-        clock=world.clock,
         erase_gone=lambda uids: owners.append(set(uids)),
     )
-    monitor.begin()
+    monitor.begin(at)
     checked: list[str] = []
     while world.queue.others:
         function, payload = world.queue.others.pop(0)
         if function == "checkitems":
-            monitor.page(payload.get("after"))
+            monitor.page(payload["turn"], payload.get("after"))
         else:
             assert function == "checkitem"
             checked.append(payload["connection_id"])
@@ -42,12 +43,11 @@ def test_every_connection_is_checked_once_and_every_owner_looked_for(
     assert set().union(*owners) == {"user-0", "user-1"}
 
 
-def test_a_second_round_on_the_same_day_is_none_and_the_next_day_has_its_own(world: World) -> None:
+def test_a_schedule_that_fires_twice_for_the_same_time_is_one_round_and_one_run_again_is_another(world: World) -> None:
     world.connected("c")
     assert a_round(world, []) == ["c"]
     assert a_round(world, []) == []
-    world.clock.move(timedelta(days=1))
-    assert a_round(world, []) == ["c"]
+    assert a_round(world, [], NOW + timedelta(seconds=1)) == ["c"]
 
 
 def test_without_connections_there_is_nothing_to_do(world: World) -> None:

@@ -22,6 +22,12 @@ def _session(world: World, body: Json) -> Session:
     return session
 
 
+def _expected(world: World) -> Login:
+    """Who logs in where nobody is named."""
+    known = world.settings
+    return Login(known.username, known.password or Login.password) if known.username else Login()
+
+
 def _described(accounts: list[Account]) -> list[Json]:
     return [account.as_object() for account in accounts]
 
@@ -43,7 +49,8 @@ async def begin(world: World, request: Request, body: Json) -> Json:
         "update": update is not None,
         "account_selection": asked.get("update", {}).get("account_selection_enabled", False),
         "accounts": _described(linking.found_accounts(session)) if session.found else None,
-        "username": world.items[update].login.username if update else None,
+        "username": world.items[update].login.username if update else world.settings.username,
+        "password": None if update else world.settings.password,
         "institutions": [
             {"institution_id": bank.institution_id, "name": bank.name, "oauth": bank.oauth} for bank in banks
         ],
@@ -57,8 +64,8 @@ async def log_in(world: World, _: Request, body: Json) -> Json:
         world,
         session,
         body.get("institution_id", "ins_109508"),
-        body.get("username", "user_good"),
-        body.get("password", "pass_good"),
+        body.get("username", _expected(world).username),
+        body.get("password", _expected(world).password),
     )
     return {"accounts": _described(accounts), "redirect_uri": linking.oauth_redirect(session)}
 
@@ -86,7 +93,7 @@ async def finish(world: World, request: Request, body: Json) -> Json:
     only(body, "institution_id", "username", "password", "account_ids")
     session = linking.begin(world, _token(request))
     update = session.token.update_item
-    known = world.items[update].login if update else Login()
+    known = world.items[update].login if update else _expected(world)
     linking.log_in(
         world,
         session,

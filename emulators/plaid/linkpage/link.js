@@ -65,7 +65,7 @@
     }
     fill("client", session.client_name);
     at("username").value = session.username ?? "";
-    at("password").value = "";
+    at("password").value = session.password ?? "";
     if (session.accounts) return accounts(session.accounts);
     if (session.update) return choose(session.institutions[0]);
     banks("");

@@ -1,0 +1,32 @@
+"""What the verifier of webhooks needs of the port `WebhookKeys`: the same tests over the fake and over Firestore."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.adapters import firestore_webhook_keys
+from shared.adapters.firestore_webhook_keys import FirestoreWebhookKeys
+from shared.ports import WebhookKeys
+from tests.fakes import FakeWebhookKeys
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(params=["fake", "firestore"])
+def keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> WebhookKeys:
+    if request.param == "fake":
+        return FakeWebhookKeys()
+    client: Any = request.getfixturevalue("firestore_client")
+    monkeypatch.setattr(firestore_webhook_keys, "KEYS", "bank_webhook_keys/of-a-test")  # not the stack's own
+    client.document(firestore_webhook_keys.KEYS).delete()
+    return FirestoreWebhookKeys(client)
+
+
+def test_every_key_that_was_met_is_known_and_meeting_it_again_is_harmless(keys: WebhookKeys) -> None:
+    assert keys.seen() == frozenset()
+    for key_id in ("7d56-a", "_-B", "7d56-a"):
+        keys.add(key_id, now=NOW)
+    assert keys.seen() == {"7d56-a", "_-B"}
