@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +91,13 @@ class Client:
         self._commit(*writes, *({"delete": f"{ROOT}/{path}"} for path in gone)).raise_for_status()
 
     def _commit(self, *writes: Json) -> httpx.Response:
-        return self._http.post(f"{self._base}:commit", headers=self._headers, json={"writes": list(writes)})
+        url = f"{self._base}:commit"
+        for _ in range(50):
+            answer = self._http.post(url, headers=self._headers, json={"writes": list(writes)})
+            if answer.status_code != 409 or answer.json()["error"]["status"] != "ABORTED":
+                break
+            time.sleep(0.1)  # another commit is at the document; the SDKs repeat theirs, too
+        return answer
 
     def _document(self, path: str, document: Json) -> Json:
         return {"name": f"{ROOT}/{path}", "fields": {name: encoded(value) for name, value in document.items()}}

@@ -217,6 +217,7 @@ def test_a_user_asks_for_a_sync_and_soon_again_is_asked_to_wait(bank: Bank, some
 def test_a_lost_task_is_found_by_the_schedule(bank: Bank, somebody: User, connection: Json) -> None:
     connection_id = connection["connection_id"]
     done = bank.synced(somebody, connection_id)
+    bank.rests(connection_id)
     bank.control(
         "POST", f"items/{connection['item_id']}/transactions", notify=False, add=[{"name": "Waits", "amount": 2}]
     )
@@ -234,6 +235,7 @@ def test_a_lost_task_is_found_by_the_schedule(bank: Bank, somebody: User, connec
 
 def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, somebody: User, connection: Json) -> None:
     bank.synced(somebody, connection["connection_id"])
+    bank.rests(connection["connection_id"])
     before = bank.progress(somebody, connection["connection_id"])
     bank.run_schedule()
     assert bank.progress(somebody, connection["connection_id"]) == before
@@ -305,9 +307,10 @@ def test_a_webhook_that_is_not_plaids_is_refused_and_has_no_effect(
     bank: Bank, somebody: User, connection: Json, mode: str
 ) -> None:
     bank.synced(somebody, connection["connection_id"])
+    bank.rests(connection["connection_id"])
     item_id = connection["item_id"]
     before = bank.behind.get(f"bank_sync_state/{connection['connection_id']}")
-    kept = len(webhooks_kept(bank))
+    kept = len(webhooks_kept(bank, connection))
     bank.control("POST", "webhooks/faults", mode=mode, item_id=item_id)
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
     sent = bank.control("GET", f"webhooks?item_id={item_id}")["webhooks"][-1]["delivery_id"]
@@ -318,11 +321,12 @@ def test_a_webhook_that_is_not_plaids_is_refused_and_has_no_effect(
 
     assert wait_until("the delivery", outcome) == [401]
     assert bank.behind.get(f"bank_sync_state/{connection['connection_id']}") == before
-    assert len(webhooks_kept(bank)) == kept
+    assert len(webhooks_kept(bank, connection)) == kept
 
 
-def webhooks_kept(bank: Bank) -> list[Json]:
-    return documents(bank.backend.query("bank_webhook_inbox"))
+def webhooks_kept(bank: Bank, connection: Json) -> list[Json]:
+    kept = documents(bank.backend.query("bank_webhook_inbox"))
+    return [one for one in kept if one.get("connection_id") == connection["connection_id"]]
 
 
 def test_a_webhook_signed_by_nobody_or_by_oneself_is_refused(bank: Bank, connection: Json) -> None:
@@ -349,7 +353,7 @@ def test_a_webhook_signed_by_nobody_or_by_oneself_is_refused(bank: Bank, connect
 
 def test_a_webhook_that_comes_twice_is_kept_once(bank: Bank, somebody: User, connection: Json) -> None:
     item_id = connection["item_id"]
-    bank.control("POST", "webhooks/faults", mode="duplicate", item_id=item_id)
+    bank.control("POST", "webhooks/faults", mode="duplicate", item_id=item_id, webhook_code="A_CODE_OF_TOMORROW")
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="ITEM", webhook_code="A_CODE_OF_TOMORROW")
 
     def outcomes() -> list[object]:
@@ -357,7 +361,7 @@ def test_a_webhook_that_comes_twice_is_kept_once(bank: Bank, somebody: User, con
         return answers
 
     wait_until("both deliveries", lambda: outcomes().count(200) >= 2)
-    kept = [one for one in webhooks_kept(bank) if one["body"].get("webhook_code") == "A_CODE_OF_TOMORROW"]
+    kept = [one for one in webhooks_kept(bank, connection) if one["body"]["webhook_code"] == "A_CODE_OF_TOMORROW"]
     assert 1 <= len(kept) <= len(outcomes())  # each delivery may be signed anew
 
 

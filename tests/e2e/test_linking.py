@@ -201,7 +201,8 @@ def test_an_exchange_that_broke_off_is_gone_on_with_by_its_app(bank: Bank, user:
 
 def left_before_the_last_commit(bank: Bank, user: User, public_token: str, connection_id: str) -> str:
     """Everything as if the process had died before the commit that makes the connection, a day ago."""
-    bank.synced(user, connection_id)  # whose runs are not to come in between
+    bank.synced(user, connection_id)
+    bank.rests(connection_id)  # its runs are not to come in between
     path, answered = intent(bank, public_token)
     sealed = bank.behind.get(f"bank_credentials/{connection_id}")
     assert answered is not None

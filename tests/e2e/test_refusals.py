@@ -157,7 +157,7 @@ def administer(bank: Bank, action: str, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("action", "changes", "code"),
     [
-        pytest.param("update", {"validSince": str(int(time.time()) + 600)}, "id_token_revoked", id="revoked"),
+        pytest.param("update", {"validSince": 600}, "id_token_revoked", id="revoked"),
         pytest.param("update", {"disableUser": True}, "user_disabled", id="disabled"),
         pytest.param("delete", {}, None, id="deleted"),
     ],
@@ -166,6 +166,8 @@ def test_a_user_who_is_out_is_refused_everywhere(
     bank: Bank, user: User, action: str, changes: dict[str, object], code: str | None
 ) -> None:
     assert bank.rest("GET", "connect", user).status_code == 200
+    if "validSince" in changes:  # so many seconds from now, in Auth's own form
+        changes = {"validSince": str(int(time.time()) + 600)}
     administer(bank, action, localId=user.uid, **changes)
     for route in ROUTES:
         if route.function in main.FUNCTIONS:
@@ -556,7 +558,7 @@ def test_a_browser_app_of_another_origin_can_read_that_a_path_is_nobodys(bank: B
     refused(bank.http.options(url, headers=origin), "NOT_FOUND", 404)  # no preflight
 
 
-@of([route for route in ROUTES if route.method != "POST"])
+@of([route for route in ROUTES if route.method == "DELETE"])  # of a GET the body never comes through Hosting
 def test_what_has_no_body_takes_an_empty_one_and_refuses_fields_and_junk(bank: Bank, user: User, route: Route) -> None:
     rest = f"{bank.stack.ports.url('hosting')}/api/v1/bank/{route.path}"
     for content in (b'{"colour": "red"}', b'{"uid": "x"}', b"[]", b"{"):

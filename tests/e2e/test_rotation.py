@@ -183,6 +183,9 @@ def test_an_answer_that_got_lost_is_found_and_the_user_is_asked_to_link_again(
 def test_webhooks_are_replayed_and_a_connection_is_reconciled_by_hand(bank: Bank, user: User) -> None:
     mine = Connected(bank, user, 10)
     bank.synced(user, mine.connection_id)
+    told = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
+    bank.control("POST", f"items/{mine.item_id}/webhook", **told)  # the others may have come before the connection
+    bank.rests(mine.connection_id)
     rows = bank.transactions(user, parent=f"bank_connections/{mine.connection_id}")
     path = f"bank_connections/{mine.connection_id}/bank_transactions/{rows[0]['transaction_id']}"
     bank.backend.delete(path).raise_for_status()

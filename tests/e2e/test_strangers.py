@@ -36,6 +36,7 @@ def two(bank: Bank) -> Two:
     owner, stranger = (sign_up(bank.http, bank.stack.ports) for _ in range(2))
     connection_id = bank.connect(owner)["connection_id"]
     bank.synced(owner, connection_id)
+    bank.rests(connection_id)
     root = f"bank_connections/{connection_id}"
     account = bank.behind.get(root) or {}
     transaction = bank.transactions(owner, parent=root)[0]["transaction_id"]

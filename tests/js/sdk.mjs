@@ -48,6 +48,7 @@ function watch(target) {
       target,
       (snapshot) => {
         for (const { doc } of snapshot.docChanges?.() ?? [{ doc: snapshot }]) {
+          if (!doc.exists()) continue; // the cache does not know it yet
           const { connection_id, status, stage, percent, history_complete } = doc.data();
           seen.push({ connection_id, status, stage, percent, history_complete });
           if (status !== "completed" || !history_complete) continue;
@@ -71,7 +72,22 @@ async function refusal(attempt) {
   }
 }
 
-const list = async (query) => (await store.getDocs(query)).docs.map((document) => document.data());
+/** Asks until the server answers: while the emulator has broken its stream off, the SDK knows only its empty cache. */
+async function answered(db, ask) {
+  for (const until = Date.now() + PATIENCE; ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.code !== "unavailable" || Date.now() > until) throw error;
+      await store.disableNetwork(db); // it forgets for how long it meant to wait
+      await store.enableNetwork(db);
+    }
+  }
+}
+
+const list = async (query) =>
+  (await answered(query.firestore, () => store.getDocsFromServer(query))).docs.map((document) => document.data());
+const read = async (document) => (await answered(document.firestore, () => store.getDocFromServer(document))).data();
 const ofOwner = (db, collection, uid) =>
   store.query(store.collectionGroup(db, collection), store.where("app_user_id", "==", uid));
 
@@ -146,8 +162,8 @@ const report = {
   transactions: transactions.map(({ transaction_id, date, app_user_id }) => ({ transaction_id, date, app_user_id })),
   accounts: (await list(ofOwner(db, "bank_accounts", ann.uid))).length,
   connections: (await list(mine("bank_connections"))).length,
-  institution: (await store.getDoc(store.doc(db, "bank_institutions", "ins_109508"))).data()?.name ?? null,
-  note: (await store.getDoc(store.doc(db, path))).data().user,
+  institution: (await read(store.doc(db, "bank_institutions", "ins_109508")))?.name ?? null,
+  note: (await read(store.doc(db, path))).user,
   again: await ann.call("exchange_public_token", { public_token: token }),
   sync: (await ann.call("sync_connection", { connection_id: id })).sync_progress,
   theirs: await results(theirs),

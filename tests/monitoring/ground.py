@@ -91,6 +91,7 @@ class Ground:
         began = datetime.now(UTC)
         self.webhook("SYNC_UPDATES_AVAILABLE")
         self.bank.synced(self.user, self.connection_id, after=began)
+        self.bank.rests(self.connection_id)
 
     # -- the log --
 

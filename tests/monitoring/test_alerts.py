@@ -138,6 +138,7 @@ def test_many_logins_break(ground: Ground) -> None:
     assert "broken-connections" in firing(log, users=11)
     ground.bank.control("POST", f"items/{ground.item_id}/state", state="healthy", announce=True)
     wait_until("the repair", lambda: ground.document("bank_connections")["status"] == "good")
+    ground.works_again()
 
 
 def test_a_task_has_waited_in_its_queue(ground: Ground) -> None:
@@ -145,7 +146,8 @@ def test_a_task_has_waited_in_its_queue(ground: Ground) -> None:
     due = datetime.now(UTC) - timedelta(seconds=90)
     ground.deliver("synctransactions", **{"X-Cloudtasks-Tasketa": f"{due.timestamp():.6f}"})
     log = ground.log(mark, "task.ended", function="synctransactions")
-    assert "queue-wait" in firing([line for line in log if line["message"] == "task.ended"][-1:])
+    by_hand = [line for line in log if line["message"] == "task.ended" and not line.get("task")]
+    assert "queue-wait" in firing(by_hand[-1:])
 
 
 def test_an_access_token_is_lost(ground: Ground) -> None:

@@ -99,9 +99,14 @@ def test_an_item_removed_while_a_call_is_under_way(sim: Sim, item: Linked) -> No
             Sim(sim.url, http).call("/accounts/get", access_token=item.access_token)
         codes.append(refused.value.code)
 
+    def calls() -> int:
+        return int(sim.look("/counters")["items"].get(item.item_id, {}).get("/accounts/get", 0))
+
+    before = calls()
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.2)
+    while calls() == before:  # a call is counted before it is delayed
+        time.sleep(0.01)
     item.call("/item/remove")
     asking.join()
     assert codes == ["ITEM_CONCURRENTLY_DELETED"]

@@ -104,7 +104,8 @@ class Person:
         page.get_by_label("Email").fill(self.email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Create account", exact=True).click()
-        expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+        # Firestore's first answer: an attempt that goes wrong costs it ten seconds and more.
+        expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible(timeout=2 * PATIENCE)
 
     def connect(
         self, bank: str = "First Platypus Bank", *, username: str = "user_good", password: str = "pass_good"
@@ -133,6 +134,13 @@ class Person:
 
     def wait_until_synced(self, bank: str = "First Platypus Bank") -> None:
         expect(self.card(bank).get_by_test_id("sync-line")).to_contain_text("Updated", timeout=2 * PATIENCE)
+
+    def wait_until_stored(self, path: str, wanted: Json) -> None:
+        for _ in range(PATIENCE // 100):
+            if self.admin().get(path) == wanted:
+                return
+            self.page.wait_for_timeout(100)
+        assert self.admin().get(path) == wanted
 
     def reads(self) -> dict[str, int]:
         counted: dict[str, int] = self.page.evaluate("({ ...window.bankReads })")

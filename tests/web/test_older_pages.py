@@ -105,9 +105,9 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
     page.wait_for_timeout(500)
     spent = ann.reads()["spending"]
-    store(ann).update(progress, {**run, "completed_at": None})
+    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
     page.wait_for_timeout(1000)
-    store(ann).update(progress, {**end, "modified": 0})
+    store(ann).update(progress, {**end, "modified": 0}).raise_for_status()
     page.wait_for_timeout(1000)
     assert ann.reads()["spending"] == spent
 
@@ -115,10 +115,10 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     ann.open("Transactions")
     rows = page.get_by_test_id("transaction")
     scroll_to(ann, rows.filter(has_text="Older 80"))
-    store(ann).update(progress, {**run, "completed_at": None})
+    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
     page.wait_for_timeout(1000)
-    store(ann).update(at(ann, 80), {"merchant_name": "Renamed by the bank"})
-    store(ann).update(progress, {**end, "completed_at": ended + timedelta(minutes=1)})
+    store(ann).update(at(ann, 80), {"merchant_name": "Renamed by the bank"}).raise_for_status()
+    store(ann).update(progress, {**end, "completed_at": ended + timedelta(minutes=1)}).raise_for_status()
     expect(rows.filter(has_text="Renamed by the bank")).to_be_visible()
 
     # The bank is removed elsewhere: no row of it stays, though the deletion takes its time.

@@ -52,7 +52,26 @@ def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -
     ann.connect()
     assert len(asked) == 3
     assert len({one["public_token"] for one in asked}) == 1
-    assert ann.page.evaluate("sessionStorage.getItem('bank.link')") is None
+    ann.page.wait_for_function("sessionStorage.getItem('bank.link') === null")  # once the function has answered, too
+
+
+def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there(ann: Person) -> None:
+    held: list[Route] = []
+    ann.page.route("**/exchange_public_token", lambda route: held.append(route))
+    ann.page.get_by_role("button", name="Connect a bank").click()
+    link = ann.link()
+    link.locator("#continue").click()
+    link.get_by_role("button", name="First Platypus Bank", exact=True).click()
+    ann.log_in()
+    link.locator("#share").click()
+    expect(link.locator("#share")).to_be_hidden()
+    ann.open("Settings")
+    while not held:
+        ann.page.wait_for_timeout(50)
+    ann.page.unroute("**/exchange_public_token")
+    held[0].continue_()
+    expect(ann.page.locator(".toast.good")).to_contain_text("is connected")
+    expect(ann.page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
 
 
 def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(ann: Person) -> None:

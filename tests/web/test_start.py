@@ -27,6 +27,18 @@ def test_without_its_configuration_the_page_says_so(person: Callable[..., Person
     expect(ann.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_without_the_words_of_its_language_the_page_says_so_all_the_same(person: Callable[..., Person]) -> None:
+    eva = person(locale="es-ES")
+    eva.forgiven.append("Failed to load resource")
+    eva.page.route("**/assets/es-*.js", lambda route: route.abort())
+    eva.go()
+    expect(eva.page.get_by_role("heading", name="No se pudo cargar la página.")).to_be_visible()
+    assert violations(eva.page) == []
+    eva.page.unroute("**/assets/es-*.js")
+    eva.page.get_by_role("button", name="Intentar de nuevo").click()
+    expect(eva.page.get_by_role("heading", name="Iniciar sesión")).to_be_visible()
+
+
 def test_with_a_site_key_every_call_carries_the_token_of_app_check(person: Callable[..., Person]) -> None:
     ann = person()
     page = ann.page
@@ -65,10 +77,10 @@ def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[...
     eva.sign_up()
     eva.open("Settings")
     document = f"users/{eva.uid()}"
-    page.wait_for_timeout(500)
-    assert eva.admin().get(document) == {"language": "en"}
+    eva.wait_until_stored(document, {"language": "en"})
     page.evaluate("localStorage.setItem('language', 'es')")
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
+    page.wait_for_function("window.bankReads?.profile >= 1")
     page.wait_for_timeout(1000)
     assert eva.admin().get(document) == {"language": "en"}  # what is there was chosen, perhaps on another device

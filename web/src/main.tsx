@@ -2,7 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { startBank } from "./bank/session";
-import { NotStarted } from "./parts/NotStarted";
+import { NotStarted, Speechless } from "./parts/NotStarted";
 import { LanguageProvider, loadTexts, preferredLanguage } from "./text/language";
 import "./app.css";
 
@@ -12,11 +12,15 @@ const started = startBank().then(
   () => true,
   () => false,
 );
-const [texts, isStarted] = await Promise.all([loadTexts(language), started]);
+const [texts, isStarted] = await Promise.all([loadTexts(language).catch(() => null), started]);
 createRoot(document.getElementById("root") ?? document.body).render(
   <StrictMode>
-    <LanguageProvider language={language} texts={texts}>
-      {isStarted ? <App /> : <NotStarted />}
-    </LanguageProvider>
+    {texts ? (
+      <LanguageProvider language={language} texts={texts}>
+        {isStarted ? <App /> : <NotStarted />}
+      </LanguageProvider>
+    ) : (
+      <Speechless language={language} />
+    )}
   </StrictMode>,
 );

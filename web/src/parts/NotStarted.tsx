@@ -1,4 +1,4 @@
-import { useText } from "../text/language";
+import { type Language, useText } from "../text/language";
 import { Button, Empty } from "./basics";
 
 /** Instead of the app, when what it needs to start cannot be read. */
@@ -10,6 +10,25 @@ export function NotStarted() {
         <p role="alert">{navigator.onLine ? t.errors.store_unavailable : t.errors.offline}</p>
         <Button look="main" onClick={() => location.reload()}>
           {t.tryAgain}
+        </Button>
+      </Empty>
+    </main>
+  );
+}
+
+const SPEECHLESS: Record<Language, [string, string]> = {
+  en: ["This page could not be loaded.", "Try again"],
+  es: ["No se pudo cargar la página.", "Intentar de nuevo"],
+};
+
+/** Instead of that, when not even the words for it came. */
+export function Speechless({ language }: { language: Language }) {
+  const [title, again] = SPEECHLESS[language];
+  return (
+    <main lang={language}>
+      <Empty icon="!" title={title} alone>
+        <Button look="main" onClick={() => location.reload()}>
+          {again}
         </Button>
       </Empty>
     </main>

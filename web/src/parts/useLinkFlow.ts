@@ -9,7 +9,7 @@ import { useAction } from "./useAction";
 /** Says what came of Link, and goes there. */
 export function useLinkOutcome() {
   const { t } = useText();
-  const [, go] = useLocation();
+  const [from, go] = useLocation();
   const { rows } = useConnections();
   return (purpose: Purpose, outcome: Outcome) => {
     if (!outcome) return;
@@ -17,7 +17,7 @@ export function useLinkOutcome() {
     const bank = known ? nameOf(known, t) : (outcome.institution_name ?? t.yourBank);
     if (purpose.kind === "connect") {
       say(t.connection.connected(bank));
-      go("/");
+      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
     } else if (outcome.status === "bad") say(t.connection.stillBroken(bank), { tone: "bad" });
     else say(t.connection.repaired(bank));
   };

@@ -132,6 +132,7 @@ const en = {
         .filter(Boolean)
         .join(" · ") || "nothing new yet",
     label: (bank: string) => `Sync of ${bank}`,
+    ended: (bank: string) => `${bank} is up to date`,
   },
   connection: {
     refresh: "Refresh",

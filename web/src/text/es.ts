@@ -134,6 +134,7 @@ const es: Texts = {
         .filter(Boolean)
         .join(" · ") || "nada nuevo todavía",
     label: (bank) => `Sincronización de ${bank}`,
+    ended: (bank) => `${bank} está al día`,
   },
   connection: {
     refresh: "Actualizar",
