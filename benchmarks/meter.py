@@ -1,4 +1,4 @@
-"""Counts what Firestore is asked for, where the library hands it to its transport."""
+"""Counts what Firestore is asked for, where it is handed to the transport."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from google.cloud.firestore_v1.types import CommitRequest
+
+from shared.adapters import firestore_commit
+
+_send = firestore_commit.send
 
 
 @dataclass
@@ -42,12 +46,20 @@ class Metered:
     def commit(self, *args: Any, **kwargs: Any) -> Any:
         answer = self._api.commit(*args, **kwargs)
         request = kwargs["request"]
-        writes = CommitRequest.pb(CommitRequest(request) if isinstance(request, dict) else request).writes
+        self._count(CommitRequest.pb(CommitRequest(request) if isinstance(request, dict) else request))
+        return answer
+
+    def send(self, client: Any, request: bytes) -> Any:
+        """The backend's own commits, which pass the library's."""
+        answer = _send(client, request)
+        self._count(CommitRequest.pb().FromString(request))
+        return answer
+
+    def _count(self, request: Any) -> None:
         self.spent.commits += 1
         self.spent.calls += 1
-        self.spent.writes += len(writes)
-        self.spent.rows += sum("/bank_transactions/" in (write.delete or write.update.name) for write in writes)
-        return answer
+        self.spent.writes += len(request.writes)
+        self.spent.rows += sum("/bank_transactions/" in (write.delete or write.update.name) for write in request.writes)
 
     def batch_get_documents(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         self.spent.calls += 1
@@ -69,4 +81,5 @@ def metered(client: Any) -> Metered:
     """Puts a meter on a client of google-cloud-firestore."""
     meter = Metered(client._firestore_api)  # noqa: SLF001 (what is measured is what passes there)
     client._firestore_api_internal = meter  # noqa: SLF001
+    firestore_commit.send = meter.send
     return meter

@@ -23,6 +23,7 @@ from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from benchmarks import product
 from benchmarks.process import Json, Timed, serve
 from shared import container
+from shared.adapters import firestore_commit
 from shared.settings import settings
 
 COUNT = 500
@@ -30,7 +31,7 @@ DELETES = 400  # as many as the backend's
 ROWS_OF_A_COMMIT = 100  # commits with fewer writes are the state's, not rows'
 HEADERS = {"Content-Type": "application/json"}
 
-_prepared: list[tuple[bytes | None, Any]] = []  # a page's request, if this is its first commit, and the commit
+_prepared: list[tuple[bytes | None, bytes | None]] = []  # a page's request, if this is its first commit, and the commit
 
 
 def typed_pages(access_token: str) -> Iterator[list[Any]]:
@@ -83,28 +84,10 @@ def batch(access_token: str) -> Json:
     return {"seconds": took.seconds, "cpu": took.cpu, "rows": count}
 
 
-class Recorder:
-    """The library's `_firestore_api`, which keeps a copy of what is committed."""
-
-    def __init__(self, api: Any) -> None:
-        self._api = api
-        self.requests: list[Any] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._api, name)
-
-    def commit(self, *args: Any, **kwargs: Any) -> Any:
-        request = CommitRequest.pb()()
-        request.CopyFrom(CommitRequest.pb(kwargs["request"]))
-        self.requests.append(request)
-        return self._api.commit(*args, **kwargs)
-
-
 def prepare(public_token: str) -> Json:
     """Lets the backend sync once, and keeps what it asked for and what it wrote."""
-    client, bank = container.firestore_client(), container.bank()
-    recorder = Recorder(client._firestore_api)  # noqa: SLF001
-    client._firestore_api_internal = recorder  # noqa: SLF001
+    bank = container.bank()
+    requests: list[bytes] = []
     bodies: list[dict[str, Any]] = []
     changes = bank.changes
 
@@ -112,26 +95,33 @@ def prepare(public_token: str) -> Json:
         bodies.append({"access_token": access_token.reveal(), "count": COUNT} | ({"cursor": cursor} if cursor else {}))
         return changes(access_token, cursor=cursor)
 
+    def recorded(client: firestore.Client, request: bytes) -> Any:
+        requests.append(request)
+        return send(client, request)
+
     bank.changes = remembered  # type: ignore[method-assign]
+    send, firestore_commit.send = firestore_commit.send, recorded
     try:
         connection_id = product.connect(public_token)["connection_id"]
         product.sync(connection_id)
     finally:
-        client._firestore_api_internal = recorder._api  # noqa: SLF001
+        firestore_commit.send = send
         bank.changes = changes  # type: ignore[method-assign]
-    commits = [request for request in recorder.requests if len(request.writes) >= ROWS_OF_A_COMMIT]
-    for request in commits:
+    parsed = [CommitRequest.pb().FromString(request) for request in requests]
+    large = [request for request in parsed if len(request.writes) >= ROWS_OF_A_COMMIT]
+    for request in large:
         for write in request.writes:
             # The store is emptied in between: what is new stays new, what was there is not.
             if write.current_document.HasField("update_time") or write.current_document.exists:
                 write.ClearField("current_document")
+    commits = [request.SerializeToString() for request in large]
     asked = [json.dumps(body).encode() for body in bodies]
     rows = max(len(asked), len(commits))
     # A page and a commit are one step of the floor; where there are more of one kind, they come alone.
     _prepared[:] = [
         (asked[i] if i < len(asked) else None, commits[i] if i < len(commits) else None) for i in range(rows)
     ]
-    return {"pages": len(asked), "commits": len(commits), "writes": sum(len(one.writes) for one in commits)}
+    return {"pages": len(asked), "commits": len(commits), "writes": sum(len(one.writes) for one in large)}
 
 
 def floor() -> Json:
@@ -146,7 +136,7 @@ def floor() -> Json:
             if asked is not None:
                 size += len(pool.request("POST", url, body=asked, headers=HEADERS | key, retries=False).data)
             if request is not None:
-                _commit(client, request)
+                firestore_commit.send(client, request)
     if size < 1000 * len(_prepared):
         raise AssertionError("the pages of the floor are no pages")
     return {"seconds": took.seconds, "cpu": took.cpu, "bytes": size}
@@ -164,12 +154,8 @@ def delete_floor(connection_id: str) -> Json:
             deletes = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001
             for name in names[start : start + DELETES]:
                 deletes.writes.add().delete = name
-            _commit(client, deletes)
+            firestore_commit.send(client, deletes.SerializeToString())
     return {"seconds": took.seconds, "cpu": took.cpu, "deleted": len(names)}
-
-
-def _commit(client: firestore.Client, request: Any) -> None:
-    client._firestore_api.commit(request=CommitRequest.wrap(request), metadata=client._rpc_metadata, timeout=60.0)  # noqa: SLF001
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ class FirestoreSyncs:
             transaction_id = row["transaction_id"]
             path = f"{root}/{TRANSACTIONS}/{transaction_id}"
             mark = {MARK: state.run} if transaction_id in writes.marked else {}
-            ready = writes.ready.get(transaction_id)
-            fields = mark if ready is not None else {**row, **owner, **mark}
+            ready = writes.ready.get(transaction_id, b"")
+            fields = mark if ready else {**row, **owner, **mark}
             if transaction_id in new:  # a fifth fewer bytes than with the mask, which spares what the user wrote
                 batch.create(path, fields, ready=ready)
             else:

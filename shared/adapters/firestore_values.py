@@ -16,11 +16,11 @@ _Document = document.Document.pb()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def encoded(values: Mapping[str, Any]) -> Any:
-    """The same as a Document protobuf without a name."""
+def encoded(values: Mapping[str, Any]) -> bytes:
+    """The same as the bytes of a Document without a name."""
     made = _Document()
     encode_fields(made.fields, values)
-    return made
+    return bytes(made.SerializeToString())
 
 
 def encode_fields(into: Any, values: Mapping[str, Any]) -> None:
