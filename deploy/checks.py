@@ -11,6 +11,7 @@ from deploy.context import Context
 from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, environment_file
 from deploy.secret_values import ASKED
 from deploy.tools import ROOT, DeployError
+from shared.domain.link import usable_language
 from shared.settings import Settings
 
 LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
@@ -65,6 +66,8 @@ def settings(context: Context) -> Iterator[str]:
     for required in ("PLAID_ENV", "PLAID_CLIENT_ID"):
         if not given.get(required):
             yield f"set {required} in {name}"
+    if given.get("LANGUAGE") and usable_language(given["LANGUAGE"]) is None:
+        yield f"correct LANGUAGE in {name}: Link does not speak it"
     if given.get("PLAID_BASE_URL"):
         yield f"take PLAID_BASE_URL out of {name}: a deployed backend talks to Plaid itself"
     if "@" not in project.alert_email:

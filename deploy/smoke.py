@@ -85,9 +85,8 @@ def _page(context: Context) -> str | None:
 
 
 def _logged(context: Context, event: str, began: str) -> bool:
-    """Whether an event is in the log. The page of the daily round is made once a day: then that day's counts."""
-    since = f"{began[:10]}T00:00:00Z" if event == "task.ended" else began
-    wanted = f'resource.type="cloud_run_revision" AND jsonPayload.message="{event}" AND timestamp>="{since}"'
+    """Whether an event is in the log since then."""
+    wanted = f'resource.type="cloud_run_revision" AND jsonPayload.message="{event}" AND timestamp>="{began}"'
     command = ("logging", "read", wanted, context.project.flag, "--freshness=1d", "--limit=1")
     deadline = context.now() + WAIT_SECONDS
     while True:

@@ -66,7 +66,6 @@ CAUGHT: dict[str, set[str]] = {
     # A webhook of a connection that is gone is answered 200; of Plaid's and the vault's errors these come later only.
     "plaid_webhook": {"connection_not_found", "user_action_required", "connection_unusable"},
 }
-OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
 
 
 def described() -> Json:
@@ -106,13 +105,16 @@ def described() -> Json:
     }
 
 
+OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
+
+
 def answered(name: str, *, method: str) -> list[Refusal]:
     """The refusals of a function when it is called so; `callable` is a method, too."""
     not_there = CAUGHT.get(name, set()) | {"path_not_found"}
-    if method == "callable":
+    if method != "POST":
         not_there |= {"unexpected_query"}
-    elif method != "POST":
-        not_there |= OF_A_BODY | {"unexpected_query"}
+    if method == "GET":
+        not_there |= OF_A_BODY
     return [refusal for refusal in _refusals()[name] if refusal.code not in not_there]
 
 

@@ -115,6 +115,7 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
+        "REGION": REGION,
         **secrets(plaid),
     }
 

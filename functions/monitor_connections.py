@@ -10,7 +10,7 @@ from shared.usecases.sweep_intents import sweep_intents
 
 
 @scheduler_fn.on_schedule(
-    schedule="every 24 hours",
+    schedule="30 4 * * *",  # in this form Cloud Scheduler says for which time it fires
     secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
     timeout_sec=540,
     service_account=accounts.SCHEDULE,

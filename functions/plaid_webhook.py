@@ -16,7 +16,7 @@ PATH = "/api/v1/bank/webhook"
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.WEBHOOK)
 @guarded_request
 def plaid_webhook(request: Request) -> Response:
-    """200: kept. 401: not Plaid's. 503: send it again. 400: signed, but not a webhook."""
+    """200: kept. 401: not Plaid's, as far as we can tell. 503: send it again. 400: signed, but not a webhook."""
     if request.path not in (PATH, "/"):
         raise NotFound("no such path", code="path_not_found")
     if request.method != "POST":

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions, gapic_v1, retry
+from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT_CLIENT_INFO
 from google.cloud.firestore_v1.types import CommitRequest, CommitResponse, common, document
 from google.cloud.firestore_v1.types import write as write_types
 
@@ -65,7 +66,7 @@ class Batch:
         return len(self._writes)
 
     def create(self, path: str, fields: Mapping[str, Any], *, ready: bytes = b"") -> None:
-        """A document that must not exist yet; `ready` is a part of it that was encoded ahead."""
+        """A document that must not exist yet; `ready` are other fields of it, encoded ahead."""
         self._put(path, fields, ready, _ABSENT)
 
     def replace(self, path: str, fields: Mapping[str, Any], *, expected: Version | None = None) -> None:
@@ -141,14 +142,13 @@ class Batch:
 
 def send(client: "firestore.Client", request: bytes) -> Any:
     """One call of Commit, over the library's own channel and without its encoder; gives a CommitResponse protobuf."""
-    call = client._firestore_api.transport.grpc_channel.unary_unary(  # noqa: SLF001
-        METHOD, response_deserializer=_Response.FromString
-    )
+    channel = client._firestore_api.transport.grpc_channel  # noqa: SLF001
+    bare = channel.unary_unary(METHOD, response_deserializer=_Response.FromString)
     # What the library adds to a call: errors as exceptions, its name, and the header that names the database.
-    patient = gapic_v1.method.wrap_method(call)  # type: ignore[no-untyped-call]
+    call = gapic_v1.method.wrap_method(bare, client_info=DEFAULT_CLIENT_INFO)  # type: ignore[no-untyped-call]
     routing = gapic_v1.routing_header.to_grpc_metadata({"database": client._database_string})  # type: ignore[no-untyped-call]  # noqa: SLF001
     metadata = [*client._rpc_metadata, routing]  # noqa: SLF001
-    return patient(request, metadata=metadata, retry=RETRY, timeout=COMMIT_TIMEOUT_SECONDS)
+    return call(request, metadata=metadata, retry=RETRY, timeout=COMMIT_TIMEOUT_SECONDS)
 
 
 def _field(of: Any, name: str, body: bytes) -> bytes:

@@ -1,15 +1,18 @@
-"""The ids of the keys that Plaid has signed webhooks with: one document, `bank_webhook_keys/seen`. Private."""
+"""The ids of Plaid's keys that webhooks have named: one document, `bank_webhook_keys/seen`. Private."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY
+from google.api_core import exceptions
+
 from shared.adapters.firestore_errors import translates_outages
+from shared.domain.errors import Conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 KEYS = "bank_webhook_keys/seen"
+PATIENCE_SECONDS = 2.0  # a webhook waits for it, and can do without
 
 
 @translates_outages
@@ -21,9 +24,13 @@ class FirestoreWebhookKeys:
 
     def seen(self) -> frozenset[str]:
         """One read."""
-        found = self._client.document(KEYS).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS).to_dict() or {}
+        found = self._client.document(KEYS).get(retry=None, timeout=PATIENCE_SECONDS).to_dict() or {}
         return frozenset(found.get("since", {}))
 
     def add(self, key_id: str, *, now: datetime) -> None:
         """One write."""
-        self._client.document(KEYS).set({"since": {key_id: now}}, merge=True)
+        since = {"since": {key_id: now}}
+        try:
+            self._client.document(KEYS).set(since, merge=True, retry=None, timeout=PATIENCE_SECONDS)
+        except exceptions.Aborted:
+            raise Conflict from None

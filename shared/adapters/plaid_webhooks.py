@@ -1,8 +1,9 @@
 """Is this webhook Plaid's? https://plaid.com/docs/api/webhooks/webhook-verification/
 
 ES256 only; keys are fetched by the id in the token's header and kept for a while. That id is the sender's choice until
-the signature holds, so unknown ids are remembered too, and new ones can only be asked for so often: nobody can use
-us to flood Plaid. The ids of Plaid's real keys are stored, so that nobody's flood keeps Plaid out of a new instance.
+the signature holds, so unknown ids are remembered too, new ones can only be asked for so often, and a known one once a
+minute: nobody can use us to flood Plaid. The ids of Plaid's real keys are stored, so that no flood of others keeps
+Plaid out of a new instance.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from typing import Any
 
 import jwt
 
-from shared.domain.errors import Fault, ProviderError, Unauthenticated, Unavailable
+from shared.domain.errors import Conflict, ProviderError, Unauthenticated, Unavailable
 from shared.log import log
 from shared.ports import Clock, WebhookKeys
 
@@ -28,6 +29,8 @@ KEY_KEPT = timedelta(hours=4)
 UNKNOWN_KEPT = timedelta(minutes=5)
 MAX_KEYS = 256
 MAX_FETCHES_PER_MINUTE = 6
+FRESH = timedelta(minutes=1)  # a key that was fetched so recently is not fetched again, whatever it is tried on
+UNKNOWN_TO_PLAID = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
 SEEN_READ_EVERY = timedelta(minutes=1)
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -36,6 +39,7 @@ _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class _Kept:
     key: Any | None  # None: Plaid does not know this id
     expired_at: datetime | None
+    since: datetime
     until: datetime
 
 
@@ -122,13 +126,13 @@ class WebhookVerifier:
         with self._lock:
             now = self._clock.now()
             kept = self._keys.get(kid)
-            if kept is not None and now < kept.until and not fresh:
-                return kept, False
+            if kept is not None and now < kept.until and not (fresh and now - kept.since >= FRESH):
+                return kept, fresh
             known = (kept is not None and kept.key is not None) or kid in self._seen_ids(now)
             if not self._may_fetch(now, known=known):
                 if kept is not None and kept.key is not None:
                     return kept, True  # stale is better than refusing Plaid itself
-                raise Unauthenticated("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
+                raise Unauthenticated("too many unknown keys", code="webhook_keys_busy")
             kept = self._fetched(kid, now)
             if kept.key is not None:
                 self._see(kid, now)
@@ -145,7 +149,7 @@ class WebhookVerifier:
         if self._seen_at is None or now - self._seen_at >= SEEN_READ_EVERY:
             self._seen_at = now
             with suppress(Unavailable):
-                self._seen = self._stored.seen()
+                self._seen |= self._stored.seen()
         return self._seen
 
     def _see(self, kid: str, now: datetime) -> None:
@@ -154,7 +158,7 @@ class WebhookVerifier:
         self._seen |= {kid}
         try:
             self._stored.add(kid, now=now)
-        except Unavailable:
+        except (Conflict, Unavailable):
             log.warning("webhook.key_not_kept")  # the next instance that meets it tries again
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:
@@ -171,16 +175,16 @@ class WebhookVerifier:
         try:
             jwk = self._fetch_key(kid)
         except ProviderError as error:
-            if error.fault is Fault.TRANSIENT:
+            if error.error_code != UNKNOWN_TO_PLAID:
                 raise Unavailable("Plaid's key could not be fetched", code="webhook_key_unavailable") from error
-            return _Kept(key=None, expired_at=None, until=now + UNKNOWN_KEPT)
+            return _Kept(key=None, expired_at=None, since=now, until=now + UNKNOWN_KEPT)
         try:
             key = jwt.PyJWK({name: jwk[name] for name in ("kty", "crv", "x", "y")}, algorithm="ES256").key
         except (KeyError, jwt.PyJWTError):
-            return _Kept(key=None, expired_at=None, until=now + UNKNOWN_KEPT)
+            return _Kept(key=None, expired_at=None, since=now, until=now + UNKNOWN_KEPT)
         expired = jwk.get("expired_at")
         at = datetime.fromtimestamp(expired, tz=now.tzinfo) if isinstance(expired, int | float) else None
-        return _Kept(key=key, expired_at=at, until=now + KEY_KEPT)
+        return _Kept(key=key, expired_at=at, since=now, until=now + KEY_KEPT)
 
 
 def _forged() -> Unauthenticated:

@@ -50,11 +50,15 @@ class Inbox(Protocol):
 
 
 class WebhookKeys(Protocol):
-    """The ids of the keys that Plaid was seen to sign webhooks with."""
+    """The ids of Plaid's keys that webhooks have named."""
 
     def seen(self) -> frozenset[str]: ...  # noqa: D102
     def add(self, key_id: str, *, now: datetime) -> None:
-        """Notes one more; again is harmless."""
+        """Notes one more; again is harmless.
+
+        Raises:
+            Conflict: Somebody else notes one.
+        """
 
 
 class Links(Protocol):

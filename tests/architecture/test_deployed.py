@@ -138,7 +138,7 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     assert deleted["eventType"] == "google.cloud.firestore.document.v1.deleted"
     assert deleted["eventFilterPathPatterns"] == {"document": "users/{uid}"}
     assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
-    assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "every 24 hours"
+    assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "30 4 * * *"
     queue = endpoints["synctransactions"]["taskQueueTrigger"]
     # Each run stays below 50 calls a minute for its item; 2,500 are Plaid's limit for the client.
     assert queue["rateLimits"]["maxConcurrentDispatches"] * 50 <= 2500

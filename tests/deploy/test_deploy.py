@@ -149,7 +149,9 @@ def test_what_is_no_project_is_refused(arguments: list[str], capsys: pytest.Capt
 
 
 def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy, environment: Path) -> None:
-    environment.write_text("PLAID_ENV=produktion\nPLAID_SECRET=x\nCLIENT_NAM=y\nDEPLOY_BACKUP_DAYS=400\n", "utf-8")
+    environment.write_text(
+        "PLAID_ENV=produktion\nPLAID_SECRET=x\nCLIENT_NAM=y\nLANGUAGE=xx\nDEPLOY_BACKUP_DAYS=400\n", "utf-8"
+    )
     cloud.state["users"] = {"gcloud": ["op@example.com"], "firebase": []}
     cloud.state["projects"][PROJECT]["billing"] = False
     with pytest.raises(DeployError) as refused:
@@ -159,6 +161,7 @@ def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy,
         "take PLAID_SECRET out",
         "CLIENT_NAM",
         "PLAID_ENV",
+        "correct LANGUAGE",
         "set DEPLOY_ALERT_EMAIL",
         "set DEPLOY_BACKUP_DAYS",
         "firebase login",

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 
 from shared import container
-from shared.adapters.plaid_webhooks import WebhookVerifier
+from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.errors import Fault, Unauthenticated
 from shared.settings import Settings
 from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, FakeWebhookKeys, problem
@@ -45,7 +45,7 @@ class Limits:
 
 
 def _no_key(_kid: str) -> dict[str, Any]:
-    raise problem(Fault.CONFIGURATION, "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
+    raise problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatc
     assert told["PATH"].startswith(told["JAVA_HOME"])
 
 
-def test_variables_that_shells_have_do_not_reach_plaid_or_the_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_shells_and_other_tools_have_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
     for name, value in {"LANGUAGE": "en_US:en", "REGION": "eu-west-1"}.items():
         monkeypatch.setenv(name, value)

@@ -22,10 +22,12 @@ def _session(world: World, body: Json) -> Session:
     return session
 
 
-def _expected(world: World) -> Login:
-    """Who logs in where nobody is named."""
+def _expected(world: World, body: Json) -> Login:
+    """Who logs in, and with what, where the call does not say it."""
     known = world.settings
-    return Login(known.username, known.password or Login.password) if known.username else Login()
+    if known.username is None or "username" in body:
+        return Login()
+    return Login(known.username, known.password or Login.password)
 
 
 def _described(accounts: list[Account]) -> list[Json]:
@@ -64,8 +66,8 @@ async def log_in(world: World, _: Request, body: Json) -> Json:
         world,
         session,
         body.get("institution_id", "ins_109508"),
-        body.get("username", _expected(world).username),
-        body.get("password", _expected(world).password),
+        body.get("username", _expected(world, body).username),
+        body.get("password", _expected(world, body).password),
     )
     return {"accounts": _described(accounts), "redirect_uri": linking.oauth_redirect(session)}
 
@@ -93,7 +95,7 @@ async def finish(world: World, request: Request, body: Json) -> Json:
     only(body, "institution_id", "username", "password", "account_ids")
     session = linking.begin(world, _token(request))
     update = session.token.update_item
-    known = world.items[update].login if update else _expected(world)
+    known = world.items[update].login if update else _expected(world, body)
     linking.log_in(
         world,
         session,

@@ -6,23 +6,22 @@ import { useText } from "../text/language";
 import { useNow } from "./basics";
 import { nameOf, syncLineOf } from "./situation";
 
-/** Says once that a run which was watched has ended well: the line itself goes on changing with the time. */
-function useEnd({ busy, tone }: { busy: boolean; tone: string }, words: string): string {
-  const watched = useRef(busy);
-  const [said, setSaid] = useState("");
+/** Whether a run that was watched has ended well: that is said once, while the line goes on changing with the time. */
+function useEnded(status: SyncProgress["status"] | undefined): boolean {
+  const before = useRef(status);
+  const [ended, setEnded] = useState(false);
   useEffect(() => {
-    if (busy) setSaid("");
-    else if (watched.current && tone === "calm") setSaid(words);
-    watched.current = busy;
-  }, [busy, tone, words]);
-  return said;
+    if (before.current && status !== before.current) setEnded(status === "completed");
+    before.current = status;
+  }, [status]);
+  return ended;
 }
 
 /** One line under a connection; its height is the same whatever it says, so that nothing jumps. */
 export function SyncLine({ connection, progress }: { connection: BankConnection; progress: SyncProgress | undefined }) {
   const { t, language } = useText();
   const line = syncLineOf(connection, progress, useNow(), t, language);
-  const ended = useEnd(line, t.sync.ended(nameOf(connection, t)));
+  const ended = useEnded(progress?.status);
   const counts =
     progress?.status === "in_progress" ? t.sync.counts(progress.added, progress.modified, progress.removed) : "";
   return (
@@ -34,7 +33,7 @@ export function SyncLine({ connection, progress }: { connection: BankConnection;
         {counts && <span className="soft count">{counts}</span>}
       </p>
       <span role="status" className="unseen">
-        {ended}
+        {ended && t.sync.ended(nameOf(connection, t))}
       </span>
       {line.busy && (
         <Progress.Root value={line.percent} aria-label={t.sync.label(nameOf(connection, t))} className="bar">

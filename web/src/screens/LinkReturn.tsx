@@ -11,7 +11,7 @@ const isUnbegun = (error: BankError | null) => error?.code === "link_unavailable
 
 /** Where a bank with OAuth sends the browser back to: Link goes on from here. */
 export default function LinkReturn() {
-  const [, go] = useLocation();
+  const [from, go] = useLocation();
   const { run } = useAction();
   const tell = useLinkOutcome();
   const begun = useRef(false);
@@ -23,7 +23,10 @@ export default function LinkReturn() {
       const { purpose, outcome } = await resumeLink();
       tell(purpose, outcome);
     };
-    void run(resume).then((refused) => (isUnbegun(refused) ? setError(refused) : go("/", { replace: true })));
+    void run(resume).then((refused) => {
+      if (isUnbegun(refused)) setError(refused);
+      else if (location.pathname === from) go("/", { replace: true }); // who has gone elsewhere meanwhile stays there
+    });
   });
   if (error) return <LoadFailed error={error} alone />;
   return <Skeleton lines={3} height={180} />;
