@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared import ports
 from shared.settings import settings as settings
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
+    from shared import ports
     from shared.adapters.cloud_tasks import CloudTasksQueue
     from shared.adapters.firebase_auth import FirebaseCallers
     from shared.adapters.firestore_audit import FirestoreAudit
@@ -61,7 +61,7 @@ def firestore_client() -> "firestore.Client":
 
 
 @once
-def clock() -> ports.Clock:
+def clock() -> "ports.Clock":
     """The wall clock."""
     from shared.adapters.clock import SystemClock
 
@@ -75,12 +75,12 @@ def _auth() -> "FirebaseCallers":
     return FirebaseCallers(project=settings().project)
 
 
-def callers() -> ports.Callers:
+def callers() -> "ports.Callers":
     """Firebase Auth: who calls."""
     return _auth()
 
 
-def owners() -> ports.Owners:
+def owners() -> "ports.Owners":
     """Firebase Auth: who is there still."""
     return _auth()
 
@@ -94,7 +94,7 @@ def bank() -> "PlaidBank":
 
 
 @once
-def vault() -> ports.Vault:
+def vault() -> "ports.Vault":
     """The vault of access tokens."""
     from shared.adapters.vault import vault_for
 
@@ -111,12 +111,12 @@ def webhooks() -> "WebhookVerifier":
     return WebhookVerifier(fetch_key=bank().webhook_key, stored=stored, clock=clock())
 
 
-def sync_queue() -> ports.SyncQueue:
+def sync_queue() -> "ports.SyncQueue":
     """Cloud Tasks, for syncs."""
     return _queues()
 
 
-def tasks() -> ports.Tasks:
+def tasks() -> "ports.Tasks":
     """Cloud Tasks, for everything else."""
     return _queues()
 
@@ -135,13 +135,13 @@ def _audit() -> "FirestoreAudit":
     return FirestoreAudit(firestore_client(), function=settings().function, retention=settings().audit_retention)
 
 
-def audit_log() -> ports.AuditLog:
+def audit_log() -> "ports.AuditLog":
     """The audit logs."""
     return _audit()
 
 
 @once
-def signer() -> ports.Signer:
+def signer() -> "ports.Signer":
     """Signs the audit logs' checkpoints."""
     from shared.adapters.audit_signer import signer_for
 
@@ -149,7 +149,7 @@ def signer() -> ports.Signer:
 
 
 @once
-def syncs() -> ports.Syncs:
+def syncs() -> "ports.Syncs":
     """Sync states and the commits of runs."""
     from shared.adapters.firestore_syncs import FirestoreSyncs
 
@@ -157,7 +157,7 @@ def syncs() -> ports.Syncs:
 
 
 @once
-def paused() -> ports.PausedSyncs:
+def paused() -> "ports.PausedSyncs":
     """What operators have paused."""
     from shared.adapters.firestore_pauses import FirestorePauses
 
@@ -165,7 +165,7 @@ def paused() -> ports.PausedSyncs:
 
 
 @once
-def recently_paused() -> ports.PausedSyncs:
+def recently_paused() -> "ports.PausedSyncs":
     """The same for runs, of which there are many."""
     from shared.adapters.recent_pauses import RecentPauses
 
@@ -173,7 +173,7 @@ def recently_paused() -> ports.PausedSyncs:
 
 
 @once
-def connections() -> ports.Connections:
+def connections() -> "ports.Connections":
     """Connections, accounts, credentials."""
     from shared.adapters.firestore_connections import FirestoreConnections
 
@@ -181,7 +181,7 @@ def connections() -> ports.Connections:
 
 
 @once
-def credentials() -> ports.Credentials:
+def credentials() -> "ports.Credentials":
     """The access tokens, sealed."""
     from shared.adapters.firestore_credentials import FirestoreCredentials
 
@@ -189,7 +189,7 @@ def credentials() -> ports.Credentials:
 
 
 @once
-def intents() -> ports.Intents:
+def intents() -> "ports.Intents":
     """Exchanges under way."""
     from shared.adapters.firestore_intents import FirestoreIntents
 
@@ -197,7 +197,7 @@ def intents() -> ports.Intents:
 
 
 @once
-def removals() -> ports.Removals:
+def removals() -> "ports.Removals":
     """Connections that are being removed."""
     from shared.adapters.firestore_removals import FirestoreRemovals
 
@@ -205,7 +205,7 @@ def removals() -> ports.Removals:
 
 
 @once
-def remains() -> ports.Remains:
+def remains() -> "ports.Remains":
     """What connections leave behind."""
     from shared.adapters.firestore_remains import FirestoreRemains
 
@@ -213,7 +213,7 @@ def remains() -> ports.Remains:
 
 
 @once
-def erasures() -> ports.Erasures:
+def erasures() -> "ports.Erasures":
     """Users whose bank data is being erased."""
     from shared.adapters.firestore_erasures import FirestoreErasures
 
@@ -221,7 +221,7 @@ def erasures() -> ports.Erasures:
 
 
 @once
-def institutions() -> ports.Institutions:
+def institutions() -> "ports.Institutions":
     """The shared cache of institutions."""
     from shared.adapters.firestore_institutions import FirestoreInstitutions
 
@@ -229,7 +229,7 @@ def institutions() -> ports.Institutions:
 
 
 @once
-def inbox() -> ports.Inbox:
+def inbox() -> "ports.Inbox":
     """Webhooks as they arrived."""
     from shared.adapters.firestore_inbox import FirestoreInbox
 
@@ -237,7 +237,7 @@ def inbox() -> ports.Inbox:
 
 
 @once
-def profiles() -> ports.Profiles:
+def profiles() -> "ports.Profiles":
     """What users set for themselves."""
     from shared.adapters.firestore_profiles import FirestoreProfiles
 
@@ -245,7 +245,7 @@ def profiles() -> ports.Profiles:
 
 
 @once
-def pushes() -> ports.Pushes:
+def pushes() -> "ports.Pushes":
     """Push messages, and the devices they go to."""
     from shared.adapters.firestore_pushes import FirestorePushes
 
@@ -253,7 +253,7 @@ def pushes() -> ports.Pushes:
 
 
 @once
-def messaging() -> ports.Messaging:
+def messaging() -> "ports.Messaging":
     """Firebase Cloud Messaging."""
     from shared.adapters.messaging import messaging_for
 
@@ -261,7 +261,7 @@ def messaging() -> ports.Messaging:
 
 
 @once
-def links() -> ports.Links:
+def links() -> "ports.Links":
     """Hosted Link's sessions and results."""
     from shared.adapters.firestore_links import FirestoreLinks
 
@@ -269,7 +269,7 @@ def links() -> ports.Links:
 
 
 @once
-def health_figures() -> ports.HealthFigures:
+def health_figures() -> "ports.HealthFigures":
     """Counts over all connections."""
     from shared.adapters.firestore_health import FirestoreHealth
 
@@ -277,7 +277,7 @@ def health_figures() -> ports.HealthFigures:
 
 
 @once
-def limits() -> ports.Limits:
+def limits() -> "ports.Limits":
     """Rate limits."""
     from shared.adapters.firestore_limits import FirestoreLimits
 

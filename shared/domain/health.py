@@ -21,7 +21,7 @@ class Health(BaseModel):
         longest_overdue: How long the first of the syncs is due; None if none is.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     statuses: dict[ItemStatus, int]
     stale: int
