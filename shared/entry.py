@@ -160,7 +160,7 @@ def guarded_request(handler: Callable[[Request], Response]) -> Callable[[Request
 
 
 def open_to_apps(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Lets browser apps read the answers of an HTTP function, also of one that answers any method."""
+    """Lets browser apps read the answers of an HTTP function that is no route of theirs."""
 
     @functools.wraps(handler)
     def opened(request: Request) -> Response:
