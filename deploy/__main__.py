@@ -20,7 +20,7 @@ PROJECT_ID = re.compile(
     r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 )  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
 
-_NAME = re.compile(r"[A-Za-z0-9-]+")
+_NAME = re.compile(r"[A-Za-z0-9-]+")  # what a dry run takes: it becomes a part of file names
 
 
 def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:

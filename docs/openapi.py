@@ -66,6 +66,7 @@ CAUGHT: dict[str, set[str]] = {
     # A webhook of a connection that is gone is answered 200; of Plaid's and the vault's errors these come later only.
     "plaid_webhook": {"connection_not_found", "user_action_required", "connection_unusable"},
 }
+OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
 
 
 def described() -> Json:
@@ -103,9 +104,6 @@ def described() -> Json:
             "schemas": _schemas(functions.values()),
         },
     }
-
-
-OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
 
 
 def answered(name: str, *, method: str) -> list[Refusal]:

@@ -69,6 +69,14 @@ def refused(plaid: Plaid, signed: str, body: bytes = BODY) -> bool:
     return error.value.code == "webhook_not_verified"
 
 
+def flood(plaid: Plaid) -> None:
+    """More forgeries at once than ids may be asked for, each with an id of its own."""
+    outsider = ec.generate_private_key(ec.SECP256R1())
+    for n in range(50):
+        with pytest.raises(Unauthenticated):
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+
+
 def test_a_webhook_of_plaids_passes_and_its_key_is_fetched_once(plaid: Plaid) -> None:
     for _ in range(5):
         plaid.verifier.verify(plaid.sign(), BODY)
@@ -180,20 +188,14 @@ def test_unknown_keys_cannot_be_used_to_flood_plaid(plaid: Plaid) -> None:
 
 def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
-    outsider = ec.generate_private_key(ec.SECP256R1())
-    for n in range(50):
-        with pytest.raises(Unauthenticated):
-            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
 def test_a_new_instance_in_a_flood_knows_the_key_that_another_has_met(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.verifier = plaid.instance()
-    outsider = ec.generate_private_key(ec.SECP256R1())
-    for n in range(50):
-        with pytest.raises(Unauthenticated):
-            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
@@ -220,10 +222,7 @@ def test_a_flood_that_lasts_for_hours_does_not_push_a_known_key_out(plaid: Plaid
 def test_a_flood_does_not_stop_a_key_whose_time_to_be_looked_at_again_has_come(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
-    outsider = ec.generate_private_key(ec.SECP256R1())
-    for n in range(50):
-        with pytest.raises(Unauthenticated):
-            plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
+    flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY)
     assert plaid.fetches == 1 + MAX_FETCHES_PER_MINUTE + 1
 

@@ -32,7 +32,7 @@ export function SyncLine({ connection, progress }: { connection: BankConnection;
         <span role={line.tone === "calm" ? undefined : "status"}>{line.text}</span>
         {counts && <span className="soft count">{counts}</span>}
       </p>
-      <span role="status" className="unseen">
+      <span role="status" className="sr">
         {ended && t.sync.ended(nameOf(connection, t))}
       </span>
       {line.busy && (
