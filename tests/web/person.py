@@ -54,6 +54,14 @@ def violations(page: Page, *, within: str | None = None) -> list[str]:
     ]
 
 
+def wait_until(page: Page, condition: str) -> None:
+    """Waits for a condition in the page.
+
+    As a function: an expression is evaluated at each look, which the page's policy allows at the first one only.
+    """
+    page.wait_for_function(f"() => {condition}")
+
+
 @dataclass
 class Person:
     """A browser of their own, on the running stack."""

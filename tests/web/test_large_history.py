@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from emulators.setup import ROOT
 from tests.firestore_rest import BACKEND, Client
 from tests.soak.ground import SOAK
-from tests.web.person import Person, violations
+from tests.web.person import Person, violations, wait_until
 
 TRANSACTIONS = 20_000 if SOAK else 4_000
 DAYS = 730 * TRANSACTIONS // 20_000
@@ -124,9 +124,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     # A visit that begins anew, so that only what the screen needs is counted.
     page.reload()
     expect(ann.card(BANK)).to_be_visible()
-    page.wait_for_function(
-        "['connections', 'progress', 'accounts', 'notifications'].every((one) => one in window.bankReads)"
-    )
+    wait_until(page, "['connections', 'progress', 'accounts', 'notifications'].every((one) => one in window.bankReads)")
     page.wait_for_timeout(500)  # for what would come besides
     home = ann.reads()
     assert home["connections"] == home["progress"] == 1

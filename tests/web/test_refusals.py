@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import Json, Person
+from tests.web.person import Json, Person, wait_until
 
 BANK = "First Platypus Bank"
 
@@ -52,7 +52,7 @@ def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -
     ann.connect()
     assert len(asked) == 3
     assert len({one["public_token"] for one in asked}) == 1
-    ann.page.wait_for_function("sessionStorage.getItem('bank.link') === null")  # once the function has answered, too
+    wait_until(ann.page, "sessionStorage.getItem('bank.link') === null")  # once the function has answered, too
 
 
 def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there(ann: Person) -> None:
