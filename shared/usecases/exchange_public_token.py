@@ -22,7 +22,7 @@ from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault, Version
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
-from shared.usecases.find_duplicate import LinkedAccount, find_duplicate
+from shared.usecases.find_duplicate import LinkedAccount, Siblings
 from shared.usecases.keep_token import keep_token
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
@@ -79,21 +79,36 @@ class Exchange:
         if held.intent.answer is not None:
             return self._answered_before(held)
         resumed = held.intent.access_token is not None
+        siblings = None if resumed else self._siblings(held, linked)
         token = None if resumed else self._exchanged(held, linked)
         try:
             token = token or self._opened(held)
             facts = self._facts(token, held, resumed=resumed)
-            return self._connected(held, token, facts, linked)
+            return self._connected(held, token, facts, linked, siblings)
         except BankError as error:
             if not isinstance(error, AlreadyExists):
                 held.release()  # from the stored token on, what fails can be tried again at once
             raise
 
+    def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
+        """The user's other connections there, if Link says where and what; none of them has these accounts.
+
+        Raises:
+            AlreadyExists: One has; nothing was asked of Plaid.
+        """
+        if not held.first or not linked.accounts or linked.institution_id is None:
+            return None  # a token that may be used already: only Plaid can tell what came of it
+        try:
+            siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
+            _refuse_duplicate(linked, linked.accounts, siblings)
+        except BankError:
+            held.drop()
+            raise
+        return siblings
+
     def _exchanged(self, held: HeldIntent, linked: LinkedItem) -> Secret:
         """The one window: from Plaid's answer to the first store."""
         try:
-            if held.first:  # else the token may be used already: then only Plaid can tell what came of it
-                self._refuse_duplicate(linked, linked.institution_id, linked.accounts)
             # Made ready before: between the two calls there is no third.
             seal = self.vault.sealer(app_user_id=self.app_user_id, connection_id=held.intent.connection_id)
         except BankError:
@@ -143,34 +158,33 @@ class Exchange:
             consent_expiration_time=None,
         )
 
-    def _connected(self, held: HeldIntent, token: Secret, facts: ItemFacts, linked: LinkedItem) -> Exchanged:
+    def _connected(
+        self, held: HeldIntent, token: Secret, facts: ItemFacts, linked: LinkedItem, siblings: Siblings | None
+    ) -> Exchanged:
         """The token is safe: writes everything in one commit.
 
-        The commit is refused if another connection to the institution was made since the duplicates were looked for;
-        then they are looked for again.
+        The commit is refused if another connection to the institution was made since `siblings` were read; then they
+        are read again.
         """
         for tried in range(MAX_TRIES):
-            guard = self._guard(facts.institution_id)
+            # Where there were none, the guard says whether there still are none; those that there were may be gone.
+            if siblings is None or siblings.accounts or siblings.institution_id != facts.institution_id:
+                siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
-                accounts = tuple(map(LinkedAccount.of, facts.accounts))
-                self._refuse_duplicate(linked, facts.institution_id, accounts)
+                _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
             except AlreadyExists as duplicate:
                 # Answered first: only whoever still holds the intent may remove its item.
                 held.write(held.intent.duplicate_of(duplicate.connection_id, now=self.clock.now()))
                 self._remove_duplicate(held, token)
                 raise
             try:
-                return self._create(held, facts, guard)
+                return self._create(held, facts, siblings.guard)
             except Conflict:
+                siblings = None
                 if (answer := held.reread().answer) is not None:  # it was written, and only the answer was lost
                     return Exchanged(answer=answer, first=True)
             self.sleep(TRY_AGAIN_SECONDS * (tried + 1))
         raise in_progress()
-
-    def _guard(self, institution_id: str | None) -> Version | None:
-        if institution_id is None:
-            return None
-        return self.connections.guard(self.app_user_id, institution_id=institution_id)
 
     def _create(self, held: HeldIntent, facts: ItemFacts, guard: Version | None) -> Exchanged:
         intent, now = held.intent, self.clock.now()
@@ -239,24 +253,16 @@ class Exchange:
             return
         held.write(held.intent.removed())
 
-    def _refuse_duplicate(
-        self, linked: LinkedItem, institution_id: str | None, accounts: tuple[LinkedAccount, ...]
-    ) -> None:
-        """Refuses what is connected already, unless that is wanted.
 
-        Raises:
-            AlreadyExists: With the existing connection's id.
-        """
-        if linked.allow_duplicate:
-            return
-        existing = find_duplicate(
-            accounts,
-            app_user_id=self.app_user_id,
-            institution_id=institution_id,
-            connections=self.connections,
-        )
-        if existing is not None:
-            raise _duplicate(existing)
+def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
+    """Refuses what is connected already, unless that is wanted.
+
+    Raises:
+        AlreadyExists: With the existing connection's id.
+    """
+    existing = None if linked.allow_duplicate else siblings.with_the_accounts(accounts)
+    if existing is not None:
+        raise _duplicate(existing)
 
 
 def _duplicate(connection_id: str) -> AlreadyExists:

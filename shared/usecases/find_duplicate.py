@@ -1,11 +1,11 @@
 """Whether the accounts of a new link are connected already."""
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
 from shared.domain.account import Account, same_accounts
 from shared.domain.connection import ItemStatus
-from shared.ports import Connections
+from shared.ports import Connections, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +22,38 @@ class LinkedAccount:
         return cls(account["name"], account["mask"], account["persistent_account_id"])
 
 
-def find_duplicate(
-    accounts: tuple[LinkedAccount, ...],
-    *,
-    app_user_id: str,
-    institution_id: str | None,
-    connections: Connections,
-) -> str | None:
-    """The user's connection to the same accounts, or None. One that cannot be used any more does not count.
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """A user's usable connections to one institution, as they were while their guard had this version.
 
-    Args:
-        accounts: The accounts of the new link; none is no duplicate of anything.
-        app_user_id: Whose.
-        institution_id: Where; unknown is no duplicate of anything.
-        connections: The connections.
+    A commit that expects this version is refused if another connection was made meanwhile.
     """
-    if institution_id is None or not accounts:
+
+    institution_id: str | None
+    guard: Version | None = None
+    accounts: Mapping[str, tuple[LinkedAccount, ...]] = field(default_factory=dict)  # of each connection
+
+    @classmethod
+    def of(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
+        """Reads them, the guard first; there are none at an unknown institution."""
+        if institution_id is None:
+            return cls(None)
+        guard = connections.guard(app_user_id, institution_id=institution_id)
+        usable = (
+            one.connection_id
+            for one in connections.of_user(app_user_id, institution_id=institution_id)
+            if one.status is not ItemStatus.ERROR
+        )
+        accounts = {one: tuple(map(LinkedAccount.of, connections.accounts_of(one))) for one in usable}
+        return cls(institution_id, guard, accounts)
+
+    def with_the_accounts(self, accounts: tuple[LinkedAccount, ...]) -> str | None:
+        """The connection that has the accounts of the new link; none is no duplicate of anything."""
+        ours, persistent = [(one.name, one.mask) for one in accounts], _persistent(accounts)
+        for connection_id, known in self.accounts.items():
+            if same_accounts(ours, [(one.name, one.mask) for one in known]) or persistent & _persistent(known):
+                return connection_id
         return None
-    persistent = _persistent(accounts)
-    for connection in connections.of_user(app_user_id, institution_id=institution_id):
-        if connection.status is ItemStatus.ERROR:
-            continue
-        known = tuple(map(LinkedAccount.of, connections.accounts_of(connection.connection_id)))
-        same = same_accounts([(a.name, a.mask) for a in accounts], [(a.name, a.mask) for a in known])
-        if same or persistent & _persistent(known):
-            return connection.connection_id
-    return None
 
 
 def _persistent(accounts: tuple[LinkedAccount, ...]) -> Set[str]:

@@ -150,6 +150,47 @@ def test_an_equal_persistent_account_id_is_a_duplicate(world: World) -> None:
         exchange(world, "public-2")
 
 
+@pytest.mark.parametrize("looked", ["before the exchange", "after it"])
+def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World, looked: str) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    others = []
+
+    def other_call(name: str) -> None:
+        if name == ("bank.exchange" if looked == "before the exchange" else "store.create"):
+            world.calls.before = None
+            others.append(exchange(world, "public-1", accounts=named))
+
+    named = (LinkedAccount("Checking", "0000"),) if looked == "before the exchange" else ()
+    world.calls.before = other_call
+    with pytest.raises(AlreadyExists) as refused:
+        exchange(world, "public-2", accounts=named)
+    assert [refused.value.connection_id] == [other.answer["connection_id"] for other in others]
+    assert world.bank.removed == ["item-2"]
+    assert len(world.store.connections) == 1
+
+
+def test_where_there_was_no_connection_the_guard_alone_says_that_there_still_is_none(world: World) -> None:
+    world.bank.new_item("1")
+    exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
+    assert world.calls.log.count("store.of_user") == world.calls.log.count("store.guard") == 1
+
+
+def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -> None:
+    world.bank.new_item("1")
+    first = exchange(world, "public-1").answer["connection_id"]
+    world.bank.new_item("2")
+
+    def remove(name: str) -> None:
+        if name == "bank.exchange":
+            world.calls.before = None
+            del world.store.connections[first]
+
+    world.calls.before = remove
+    done = exchange(world, "public-2", accounts=(LinkedAccount("Other", "0000"),))
+    assert [*world.store.connections] == [done.answer["connection_id"]]
+
+
 def test_a_second_login_at_the_same_bank_is_welcome(world: World) -> None:
     world.bank.new_item("1")
     world.bank.new_item("2", accounts=[account("b", mask="1111")])
