@@ -23,11 +23,11 @@ class Input(StrictInput):
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""
     settings = container.settings()
-    limited(uid, "sync", settings.syncs_per_minute)
     progress = sync_by_user(
         given.connection_id,
         app_user_id=uid,
         spacing=settings.manual_sync_spacing,
+        count=lambda: limited(uid, "sync", settings.syncs_per_minute),
         connections=container.connections(),
         syncs=container.syncs(),
         queue=container.sync_queue(),

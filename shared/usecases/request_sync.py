@@ -21,6 +21,7 @@ def sync_by_user(
     *,
     app_user_id: str,
     spacing: timedelta,
+    count: Callable[[], None],
     connections: Connections,
     syncs: Syncs,
     queue: SyncQueue,
@@ -28,17 +29,26 @@ def sync_by_user(
 ) -> SyncProgress:
     """A user asks for a sync of one of their connections.
 
+    Args:
+        connection_id: Which.
+        app_user_id: Who asks.
+        spacing: Between two requests for one connection.
+        count: Counts the request against the user's limit, once, where nothing else refuses it.
+        connections, syncs, queue, clock: The outside.
+
     Returns:
         The progress after the request: `pending`, or `in_progress` if a run is working (one more will follow).
 
     Raises:
         NotFound: No such connection, or somebody else's.
         FailedPrecondition: The connection will never work again; the user has to link anew.
-        ResourceExhausted: Asked again within `spacing`.
+        ResourceExhausted: Asked again within `spacing`, or what `count` raises.
     """
     _usable(owned(connections.find(connection_id), app_user_id))
+    counted = False
 
     def asked(state: SyncState) -> SyncState:
+        nonlocal counted
         now = clock.now()
         if state.asked_at is not None and now - state.asked_at < spacing:
             wait = spacing - (now - state.asked_at)
@@ -48,6 +58,9 @@ def sync_by_user(
                 retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
                 connection_id=connection_id,
             )
+        if not counted:
+            count()
+            counted = True
         return state.request(now=now, refresh=True, trace=trace.carried()).model_copy(update={"asked_at": now})
 
     return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
@@ -146,8 +159,8 @@ def no_connection() -> NotFound:
 def _request(
     connection_id: str, change: Callable[[SyncState], SyncState], *, syncs: Syncs, queue: SyncQueue
 ) -> SyncState:
+    loaded = syncs.load(connection_id)
     for _ in range(MAX_TRIES):
-        loaded = syncs.load(connection_id)
         if loaded is None:
             raise no_connection()
         state = change(loaded.state)
@@ -156,7 +169,9 @@ def _request(
         try:
             syncs.save(state, expected=loaded.version)
         except Conflict:
-            continue
+            loaded = syncs.load(connection_id)
+            if loaded is None or loaded.state != state:  # else it was written, and only the answer was lost
+                continue
         story = trace.Trace.parse(state.trace if state.status is SyncStatus.PENDING else state.next_trace)
         log.info(
             "sync.requested",

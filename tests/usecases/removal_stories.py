@@ -53,6 +53,7 @@ def ask_for_sync(world: World, name: str = "1") -> None:
         name,
         app_user_id=ALICE,
         spacing=timedelta(0),
+        count=lambda: None,
         connections=world.store,
         syncs=world.store,
         queue=world.queue,

@@ -32,6 +32,7 @@ def ask(world: World) -> SyncProgress:
         "1",
         app_user_id=ALICE,
         spacing=timedelta(0),
+        count=lambda: None,
         connections=world.store,
         syncs=world.store,
         queue=world.queue,
@@ -156,7 +157,7 @@ def test_a_note_never_makes_a_row_of_its_own(world: World) -> None:
     world.store.write_note("1", "a", "mine")
     added = [row("p", pending_transaction_id="a")]
     pages = [
-        Page(added, [], ["a"], item.accounts, "item-1|1|0|0|", has_more=True, history=History.COMPLETE),
+        Page(added, [], ["a"], item.accounts, "item-1|1|1|0|2", has_more=True, history=History.COMPLETE),
         Page([], [], ["p"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
     ]
     setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
@@ -173,7 +174,7 @@ def test_a_note_follows_a_chain_of_rows(world: World) -> None:
     world.store.write_note("1", "a", "mine")
     added = [row("b", pending=True, pending_transaction_id="a"), row("c", pending_transaction_id="b")]
     pages = [
-        Page(added[:1], [], ["a"], item.accounts, "item-1|1|0|0|", has_more=True, history=History.COMPLETE),
+        Page(added[:1], [], ["a"], item.accounts, "item-1|1|1|0|2", has_more=True, history=History.COMPLETE),
         Page(added[1:], [], ["b"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
     ]
     setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010

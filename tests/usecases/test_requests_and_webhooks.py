@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, NotFound, ProviderError, ResourceExhausted
+from shared.domain.errors import (
+    Conflict,
+    FailedPrecondition,
+    Fault,
+    InvalidArgument,
+    NotFound,
+    ProviderError,
+    ResourceExhausted,
+)
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
@@ -18,11 +28,14 @@ from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, pr
 from tests.usecases.conftest import ALICE, World
 
 
-def ask(world: World, *, user: str = ALICE, spacing: int = 30) -> SyncProgress:
+def ask(
+    world: World, *, user: str = ALICE, spacing: int = 30, count: Callable[[], None] = lambda: None
+) -> SyncProgress:
     return sync_by_user(
         "1",
         app_user_id=user,
         spacing=timedelta(seconds=spacing),
+        count=count,
         connections=world.store,
         syncs=world.store,
         queue=world.queue,
@@ -60,6 +73,44 @@ def test_a_second_request_within_the_spacing_is_refused_with_the_time_to_wait(wo
     assert refused.value.retry_after_seconds == 30
     world.clock.move(timedelta(seconds=30))
     ask(world)
+
+
+def test_a_request_that_is_refused_is_not_counted_and_one_that_is_made_is_counted_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.connected()
+    counted: list[int] = []
+    really, refusals = world.store._save, [Conflict, Conflict]
+
+    def save(*arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return really(*arguments)
+
+    monkeypatch.setattr(world.store, "_save", save)
+    ask(world, count=lambda: counted.append(1))
+    for user in (ALICE, "bob"):
+        with pytest.raises((ResourceExhausted, NotFound)):
+            ask(world, user=user, count=lambda: counted.append(1))
+    assert counted == [1]
+
+
+def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.connected()
+    world.settle()
+    really, lost = world.store._save, [Conflict]
+
+    def save(*arguments: Any) -> Any:
+        version = really(*arguments)
+        if lost:
+            raise lost.pop()  # as a client that tries a commit again that had gone through
+        return version
+
+    monkeypatch.setattr(world.store, "_save", save)
+    assert ask(world).status is SyncStatus.PENDING
+    assert len(world.queue.tasks) == 1
 
 
 def test_somebody_elses_connection_does_not_exist(world: World) -> None:
