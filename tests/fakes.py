@@ -581,7 +581,7 @@ class FakeStore:
             mark = {"run": state.run} if transaction_id in writes.marked else {}
             self._put_row(connection_id, transaction_id, {**new, **kept, **mark})
         for gone in writes.removals:
-            if gone.notes is not None and gone.successor is not None:
+            if gone.notes is not None and gone.successor is not None and (gone.heir or gone.successor in rows):
                 heir = rows.get(gone.successor, {})
                 self._put_row(connection_id, gone.successor, {**heir, "user": gone.notes})
             rows.pop(gone.transaction_id, None)

@@ -47,6 +47,7 @@ _ROW_MASK = mask_of([*Transaction.__annotations__, "connection_id", "app_user_id
 _NOTES_MASK = mask_of(["user"])
 _TOLD_MASK = mask_of(["kind", "connection_id", "title", "body", "created_at"])
 _IN_LIMIT = 30  # values of an `in` query
+_GET_LIMIT = 1_000  # names of one request, whose size is bounded
 
 
 @translates_outages
@@ -91,8 +92,9 @@ class FirestoreSyncs:
                 batch.create(path, fields, ready=ready)
             else:
                 batch.merge(path, fields, _ROW_MASK, ready=ready)
+        written = {row["transaction_id"] for row in writes.upserts}
         for gone in notes:
-            if gone.heir is None:
+            if gone.heir is None and gone.successor in written:  # else it is not wanted any more, nor are its notes
                 _put_notes(batch, f"{root}/{TRANSACTIONS}/{gone.successor}", gone)
         for gone in writes.removals:
             batch.delete(f"{root}/{TRANSACTIONS}/{gone.transaction_id}", expected=gone.version)
@@ -195,11 +197,12 @@ class FirestoreSyncs:
         self, connection_id: str, ids: Iterable[str], fields: list[str]
     ) -> dict[str, tuple[dict[str, Any], Version]]:
         """Rows that exist, with their versions."""
-        rows = self._rows(connection_id)
-        if not (wanted := [rows.document(i) for i in ids]):
-            return {}
-        found = self._client.get_all(wanted, field_paths=fields)
-        return {s.id: (s.to_dict() or {}, version_of(s)) for s in found if s.exists}
+        rows, left = self._rows(connection_id), iter(ids)
+        found: dict[str, tuple[dict[str, Any], Version]] = {}
+        while wanted := [rows.document(i) for i in islice(left, _GET_LIMIT)]:
+            there = self._client.get_all(wanted, field_paths=fields)
+            found |= {s.id: (s.to_dict() or {}, version_of(s)) for s in there if s.exists}
+        return found
 
     def _rows(self, connection_id: str) -> Any:
         return self._client.collection(CONNECTIONS, connection_id, TRANSACTIONS)

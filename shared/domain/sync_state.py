@@ -216,7 +216,9 @@ class SyncState(SyncProgress):
         if self.stopped or self.is_leased(now) or self.status not in (SyncStatus.PENDING, SyncStatus.IN_PROGRESS):
             raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
         resumed = self.status is SyncStatus.IN_PROGRESS
-        anew: dict[str, Any] = {
+        # A loop that is read to its end from here on answers whatever was asked for before.
+        serves: dict[str, Any] = {"serving": self.requested, "next_trace": None, "heals": self.troubled}
+        anew: dict[str, Any] = serves | {
             "added": 0,
             "modified": 0,
             "removed": 0,
@@ -226,10 +228,8 @@ class SyncState(SyncProgress):
             "run": self.run + 1,
             "streaming": False,
             "dirty_runs": self._suspects(),
-            "serving": self.requested,
-            "next_trace": None,
-            "heals": self.troubled,
         }
+        begins = anew if self.handover is None else {} if resumed else serves
         return self._with(
             status=SyncStatus.IN_PROGRESS,
             stage=Stage.STARTING,
@@ -244,7 +244,7 @@ class SyncState(SyncProgress):
             lease_expires_at=now + LEASE,
             writer=owner,
             due_at=now + LEASE,
-            **({} if self.handover is not None else anew),
+            **begins,
         )
 
     def advance(self, *, now: datetime, stage: Stage, **counts: Any) -> Self:

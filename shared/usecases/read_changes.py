@@ -27,7 +27,7 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Handover, Syncs, Writes
+from shared.ports import Bank, Clock, Handover, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
 from shared.usecases.record_status import StatusRecorder
@@ -88,6 +88,10 @@ class ChangeReader:
                 log.info("sync.restarted", request_id=error.request_id)
                 self.run.commit(lambda s: s.restart(now=self.clock.now()))
             except CursorRejected as error:
+                if self.run.state.handover is not None:  # of a page in mid-loop: the loop's own cursor may still do
+                    log.info("sync.restarted", request_id=error.request_id)
+                    self.run.commit(lambda s: s.restart(now=self.clock.now()))
+                    continue
                 if self.run.state.rebuilding:
                     raise
                 log.warning("sync.rebuilding", request_id=error.request_id)
@@ -119,6 +123,8 @@ class ChangeReader:
                 page = ahead.page()
                 if page.history is History.NOT_READY:
                     return Reading.NOT_READY
+                if page.has_more and page.next_cursor in (None, cursor):
+                    raise _stands_still(page)
                 cursor = page.next_cursor or cursor
                 in_time = self.clock.now() < self.deadline
                 if page.has_more and in_time:
@@ -128,10 +134,9 @@ class ChangeReader:
                     break
                 if self.clock.now() - self.run.state.updated_at >= QUIET:
                     self._heartbeat()
-                if not in_time and cursor is not None and self._hand_over(cursor):
+                if not in_time and cursor is not None:
+                    self._hand_over(cursor)
                     return Reading.HANDED_OVER
-                if not in_time:
-                    ahead.fetch(cursor)
                 too_many = len(self._changes) > MAX_ATOMIC_ROWS or self._changes.size > MAX_ATOMIC_BYTES
                 if too_many or self.run.state.streaming:  # what has begun to appear goes on so, page by page
                     self._stream()
@@ -160,20 +165,27 @@ class ChangeReader:
     def _heartbeat(self) -> None:
         self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, **self._counts))
 
-    def _hand_over(self, cursor: str) -> bool:
-        """Leaves the rest to a continuation; False where what it would have to know is too much for one document."""
+    def _hand_over(self, cursor: str) -> None:
+        """Leaves the rest to a continuation, with what it has to know."""
         if self._delivered is not None:
             raise _TooLong
-        held = self.syncs.removals(self.run.state.connection_id, self._successors, successors={})
+        self._stream()
+        held = self._superseded()
+        if len(self._changes.removed) + len(held) > MAX_HANDOVER_IDS:
+            # More than a document holds. That they go before their successors have come is the lesser evil.
+            for some in _chunks(sorted(self._changes.removed)):
+                self._write(some, self._removal_writes)
+            self._changes.removed.clear()
+            held = [row for row in self._superseded() if row.notes][:MAX_HANDOVER_IDS]
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs)
-        if len(left.removed) + len(left.successors) > MAX_HANDOVER_IDS:
-            return False
-        self._stream()
         self.run.commit(
             lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, **self._counts), lambda: Writes(handover=left)
         )
-        return True
+
+    def _superseded(self) -> Sequence[RowRemoval]:
+        """The rows in the store that another one takes the place of, as far as was read."""
+        return self.syncs.removals(self.run.state.connection_id, self._successors, successors={})
 
     def _take(self, page: Page) -> None:
         if gone := set(self.run.state.revoked_accounts):
@@ -278,7 +290,7 @@ class ChangeReader:
         before = self.run.state
         accounts, digest = self._accounts(page)
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
-        removed = self._changes.removed | self._leftovers()
+        removed = self._changes.removed = self._changes.removed | self._leftovers()
         complete = page.history is History.COMPLETE
 
         def kept(state: SyncState) -> tuple[str, ...]:
@@ -364,6 +376,16 @@ class ChangeReader:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], self.run.state.accounts_digest or ""
+
+
+def _stands_still(page: Page) -> ProviderError:
+    return ProviderError(
+        "the provider says that there is more, and gives no way to it",
+        fault=Fault.TRANSIENT,
+        error_type="BACKEND",
+        error_code="CURSOR_STANDS_STILL",
+        request_id=page.request_id,
+    )
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

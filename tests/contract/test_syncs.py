@@ -342,6 +342,17 @@ def test_a_note_on_the_row_that_takes_a_place_is_not_overwritten_however_late_it
     assert ports.row(name, "p1") is not None
 
 
+def test_a_note_makes_no_row_of_its_own(ports: Ports, name: str) -> None:
+    """The row that would bear it was left out in the last moment: its account was taken away."""
+    before = connect(ports, name)
+    state = before.state.claim(now=NOW, owner="me")
+    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=(row("p1", pending=True),)))
+    ports.write_user(name, "p1", {"note": "mine"})
+    going = ports.syncs.removals(name, ["p1"], successors={"p1": "t1"})
+    ports.syncs.save(state.advance(now=NOW, stage=Stage.WRITING), expected=version, writes=Writes(removals=going))
+    assert ports.syncs.transaction_ids(name) == set()
+
+
 def test_a_row_takes_one_row_s_notes_also_while_it_changes(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")

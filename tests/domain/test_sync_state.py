@@ -171,7 +171,9 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
     "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, streaming=True, percent=50),
     "restart": lambda s, now: s.restart(now=now),
     "pause": lambda s, now: s.pause(now=now),
+    "hand over": lambda s, now: s.hand_over(now=now, cursor="page"),
     "wait": lambda s, now: s.wait_for_bank(now=now),
+    "run again": lambda s, now: s.run_again(now=now),
     "complete": lambda s, now: s.complete(now=now, cursor="c", history_complete=True),
     "fail": lambda s, now: s.fail(now=now, error=OUTAGE, fault=Fault.TRANSIENT, jitter=0.5, at_least=timedelta()),
 }
@@ -197,7 +199,17 @@ def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: 
         queued = state.requeue(now=later)
         done = queued.claim(now=later, owner="y").complete(now=later, cursor="z", history_complete=True)
         assert done.status is SyncStatus.COMPLETED
-        assert not done.wanted
+        # A continuation still belongs to the run that it continues: whoever asked meanwhile gets one more.
+        once_more = queued.status is SyncStatus.IN_PROGRESS and state.requested > state.serving
+        assert done.wanted == once_more
+
+
+def test_a_continuation_that_failed_serves_what_was_asked_when_it_is_tried_again() -> None:
+    handed_over = claimed().hand_over(now=NOW, cursor="page")
+    again = failed(handed_over.claim(now=NOW, owner="x")).queued(now=NOW).claim(now=NOW, owner="y")
+    assert (again.handover, again.run) == ("page", handed_over.run)
+    assert again.requested == again.serving
+    assert not completed(again).wanted
 
 
 def test_a_request_is_wanted_since_it_came_until_a_run_has_served_it() -> None:

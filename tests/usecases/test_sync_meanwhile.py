@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import Fault
+from shared.domain.errors import CursorRejected, Fault
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
-from shared.domain.transaction import History
+from shared.domain.transaction import History, Page
 from shared.usecases import read_changes
 from shared.usecases.request_sync import reconcile_connection
 from shared.usecases.sync_transactions import Outcome
-from tests.fakes import account, problem, row
+from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import World
 
 
@@ -83,10 +84,12 @@ def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
     world: World, monkeypatch: pytest.MonkeyPatch, last_commit: bool
 ) -> None:
     """Just before the page comes, or just before what it brought is committed."""
-    item = world.connected("1", row("t1"))
+    item = world.connected("1", row("t1"), row("t0", account_id="savings", pending=True))
     item.accounts = [account(), account("savings")]
     world.settle()
-    item.add(row("t2", account_id="savings"), row("t3"))
+    world.store.write_note("1", "t0", "mine")
+    item.remove("t0")
+    item.add(row("t2", account_id="savings", pending_transaction_id="t0"), row("t3"))
     due(world)
 
     def revoke(state: SyncState) -> SyncState:
@@ -159,6 +162,110 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
     assert not world.state().marking
     assert world.equals_truth()
     assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
+
+
+REJECTED = problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)
+BROKEN = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+
+
+def hand_over(world: World) -> None:
+    """A run whose time is up, of which a continuation is enqueued."""
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    name, _ = world.queue.tasks.pop()
+    world.sync(task=name)
+    world.bank.on_page = None
+    assert world.state().handover is not None
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(40)))
+    world.queue.enqueue("1", name="first")
+    hand_over(world)
+    world.bank.fail("changes", problem(Fault.TRANSIENT, "RATE_LIMIT", retry_after_seconds=3600))
+    name, _ = world.queue.tasks.pop()
+    world.sync(task=name)
+    assert world.state().status is SyncStatus.FAILED
+    world.bank.fail("changes", BROKEN)
+    world.clock.move(timedelta(hours=2))
+    world.tick()
+    name, _ = world.queue.tasks.pop()
+    world.sync(task=name)
+    assert world.state().status is SyncStatus.FAILED
+    assert status_of(world) == ItemStatus.BAD
+    assert world.queue.tasks == []
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(world: World) -> None:
+    item = world.connected("1", row("t"))
+    world.settle()
+    item.add(*(row(f"u{n}") for n in range(40)))
+    due(world)
+    hand_over(world)
+    world.bank.fail("changes", REJECTED)
+    world.sync(task=world.queue.tasks.pop()[0])
+    assert world.state().status is SyncStatus.COMPLETED
+    assert not any(state.rebuilding for state, _ in world.store.commits)
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_end_it(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(40)))
+    world.settle()
+    world.store._put_row("1", "surplus", dict(row("surplus")))
+    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    while world.queue.tasks:
+        if world.state().handover is not None:
+            world.bank.on_page = None
+            world.bank.fail("changes", REJECTED)
+        world.sync(task=world.queue.tasks.pop()[0])
+    assert world.bank.errors["changes"] == []
+    assert world.state().status is SyncStatus.COMPLETED
+    assert not world.state().rebuilding
+    assert world.equals_truth()
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_changes, "MAX_HANDOVER_IDS", 3)
+    item = world.connected("1", *(row(f"t{n}", pending=n >= 20) for n in range(24)))
+    world.settle()
+    world.store.write_note("1", "t3", "of a row that goes")
+    world.store.write_note("1", "t20", "of a pending one")
+    item.remove(*(f"t{n}" for n in range(16)))
+    item.add(*(row(f"p{n}", pending_transaction_id=f"t{n}") for n in range(20, 24)))
+    item.remove("t20")
+    item.add(*(row(f"u{n}") for n in range(12)))
+    due(world)
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    while world.queue.tasks:
+        began = world.clock.at
+        world.sync(task=world.queue.tasks.pop()[0])
+        assert world.clock.at - began < timedelta(minutes=9), "the function's time is up by then"
+    assert any(writes.handover for _, writes in world.store.commits)
+    assert world.state().status is SyncStatus.COMPLETED
+    assert world.equals_truth()
+    assert world.store.rows["1"]["p20"]["user"] == {"note": "of a pending one"}
+    assert "of a row that goes" in str(world.store.notifications)
+
+
+def test_a_provider_that_gives_no_way_on_is_not_asked_for_ever(world: World) -> None:
+    world.connected("1", *(row(f"t{n}") for n in range(4)))
+    world.bank.page_rows = 2
+    page = world.bank._page
+
+    def stuck(item: FakeItem, cursor: str | None) -> Page:
+        return replace(page(item, None), next_cursor=cursor or "the same")
+
+    setattr(world.bank, "_page", stuck)  # noqa: B010 (a method, for one test)
+    while world.sync(task="first") is Outcome.AGAIN:
+        world.clock.move(timedelta(seconds=10))
+    assert (world.state().status, world.state().cursor) == (SyncStatus.FAILED, None)
+    assert world.state().next_retry_at is not None
+    assert world.calls.log.count("bank.changes") < 20
 
 
 @pytest.mark.parametrize(("asked_for", "waits"), [(30, True), (3600, False)])
