@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 @firestore_fn.on_document_created(
-    document="users/{uid}/bank_notifications/{notification_id}", timeout_sec=300, service_account=accounts.PUSH
+    document="users/{uid}/bank_notifications/{id}", timeout_sec=300, service_account=accounts.PUSH
 )
 @guarded_event
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: a push that is missed here is missed, but the notification is there to read."""
     document = (event.data.to_dict() if event.data is not None else None) or {}
-    message = PushMessage.of(event.params["notification_id"], document)
+    message = PushMessage.of(event.params["id"], document)
     if message is None:
-        log.warning("push.not_a_notification", notification_id=event.params["notification_id"])
+        log.warning("push.not_a_notification", notification_id=event.params["id"])
         return
     send_push(
         message,

@@ -40,6 +40,7 @@ APP_CHECK = "X-Firebase-AppCheck"  # where the Firebase SDKs put the token of Ap
 REQUEST_ID = "X-Request-Id"  # of every answer: with it, `make trace` tells the whole story
 
 _HEADERS = "authorization, content-type, x-firebase-appcheck"
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?: ?, ?[A-Za-z0-9-]+){0,30}")
 
 Input = TypeVar("Input", bound=BaseModel)
@@ -357,7 +358,7 @@ def _read_rest(request: Request, route: Route) -> tuple[dict[str, Any], bool]:
 
 def _single(name: str, values: list[str]) -> str:
     if len(values) != 1:
-        raise InvalidArgument(f"{name} was given more than once", code="invalid_input")
+        raise InvalidArgument(f"{_part(name)} was given more than once", code="invalid_input")
     return values[0]
 
 
@@ -365,9 +366,12 @@ def _read_callable(request: Request) -> tuple[dict[str, Any], bool]:
     """The fields of a call by the callable protocol."""
     if request.method != "POST":
         raise MethodNotAllowed(allowed="POST")
+    raw = read_body(request)
+    if not raw:
+        return {}, False
     if not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
-    envelope = parse_object(read_body(request))
+    envelope = parse_object(raw)
     if "data" not in envelope:
         raise InvalidArgument("the body has no field data", code="invalid_input")
     data = envelope["data"]
@@ -397,10 +401,17 @@ def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -
         return takes.model_validate(fields, strict=False if from_text else None)
     except ValidationError as error:
         # Places and reasons only: the values may be tokens.
-        reasons = [
-            f"{'.'.join(map(str, e['loc'])) or 'input'}: {_reason(e)}" for e in error.errors(include_input=False)
-        ]
+        reasons = [f"{_place(e)}: {_reason(e)}" for e in error.errors(include_input=False)]
         raise InvalidArgument("; ".join(reasons[:5]), code="invalid_input") from None
+
+
+def _place(error: Any) -> str:
+    """Where the fault is; of names that are none of ours only those that look like a field's."""
+    return ".".join(map(_part, error["loc"])) or "input"
+
+
+def _part(name: str | int) -> str:
+    return str(name) if isinstance(name, int) or _FIELD.fullmatch(name) else "(a name)"
 
 
 def _reason(error: Any) -> str:

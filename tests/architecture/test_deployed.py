@@ -133,7 +133,7 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     assert created["eventFilterPathPatterns"] == {"document": "bank_connections/{connection_id}"}
     told = endpoints["on_notification_created"]["eventTrigger"]
     assert told["eventType"] == "google.cloud.firestore.document.v1.created"
-    assert told["eventFilterPathPatterns"] == {"document": "users/{uid}/bank_notifications/{notification_id}"}
+    assert told["eventFilterPathPatterns"] == {"document": "users/{uid}/bank_notifications/{id}"}
     deleted = endpoints["on_user_deleted"]["eventTrigger"]
     assert deleted["eventType"] == "google.cloud.firestore.document.v1.deleted"
     assert deleted["eventFilterPathPatterns"] == {"document": "users/{uid}"}

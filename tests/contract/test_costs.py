@@ -63,7 +63,7 @@ def test_an_exchange_takes_two_calls_to_plaid_and_few_to_the_store(warm: Contest
     calls = sim(f"items/{made['item_id']}")["calls"]
     assert calls == {"/item/public_token/exchange": 1, "/accounts/get": 1}
     assert spent["commits"] == 3, "the intent, the token, the connection"
-    assert spent["calls"] == 7, "and the guard, the connections there, the audit log's head, the institution's name"
+    assert spent["calls"] == 6, "and the guard, the connections there, the audit log's head"
 
 
 def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, sim: Callable[..., Json]) -> None:

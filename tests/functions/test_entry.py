@@ -70,6 +70,7 @@ def test_a_query_may_repeat_lists_and_only_lists(connect: FlaskClient, world: Wo
 
 def test_an_empty_body_or_no_data_is_an_empty_input(connect: FlaskClient, exchange: FlaskClient) -> None:
     assert connect.post("/", json={"data": None}, headers=SIGNED_IN).status_code == 200
+    assert connect.post("/", headers=SIGNED_IN).status_code == 200
     assert error(exchange.post(EXCHANGE, headers=SIGNED_IN))["details"]["code"] == "invalid_input"
 
 
@@ -82,6 +83,14 @@ def test_a_body_that_is_no_json_object_is_refused(exchange: FlaskClient, raw: by
         refused = exchange.post(path, data=raw, content_type=content_type, headers=SIGNED_IN)
         assert refused.status_code == 400
         assert error(refused)["status"] == "INVALID_ARGUMENT"
+
+
+def test_a_name_that_may_be_a_token_is_not_said_again(exchange: FlaskClient, connect: FlaskClient) -> None:
+    told = error(exchange.post(EXCHANGE, json={"public-sandbox-1": 1, "colour": 1}, headers=SIGNED_IN))["message"]
+    assert "colour: " in told
+    assert "sandbox" not in told
+    twice = f"{CONNECT}?public-sandbox-1=a&public-sandbox-1=b"
+    assert "sandbox" not in error(connect.get(twice, headers=SIGNED_IN))["message"]
 
 
 def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) -> None:
