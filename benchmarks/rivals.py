@@ -2,7 +2,8 @@
 
 `naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show it.
 `prepare`, `floor`: no logic at all. The pages are fetched as bytes and thrown away, and the very commits that the
-backend made for them are sent again as they are, without their preconditions: one page, then its rows, in one thread.
+backend made for them are sent again as ready-made protobufs, without their preconditions: one page, then its rows, in
+one thread. `floor(as_bytes=True)` sends the protobufs' bytes, as the backend itself does.
 `delete_floor`: the documents of a connection, found by one query for their names, in commits of raw deletes.
 """
 
@@ -31,7 +32,7 @@ DELETES = 400  # as many as the backend's
 ROWS_OF_A_COMMIT = 100  # commits with fewer writes are the state's, not rows'
 HEADERS = {"Content-Type": "application/json"}
 
-_prepared: list[tuple[bytes | None, bytes | None]] = []  # a page's request, if this is its first commit, and the commit
+_prepared: list[tuple[bytes | None, Any]] = []  # a page's request, if this is its first commit, and the commit
 
 
 def typed_pages(access_token: str) -> Iterator[list[Any]]:
@@ -114,29 +115,33 @@ def prepare(public_token: str) -> Json:
             # The store is emptied in between: what is new stays new, what was there is not.
             if write.current_document.HasField("update_time") or write.current_document.exists:
                 write.ClearField("current_document")
-    commits = [request.SerializeToString() for request in large]
     asked = [json.dumps(body).encode() for body in bodies]
-    rows = max(len(asked), len(commits))
+    rows = max(len(asked), len(large))
     # A page and a commit are one step of the floor; where there are more of one kind, they come alone.
-    _prepared[:] = [
-        (asked[i] if i < len(asked) else None, commits[i] if i < len(commits) else None) for i in range(rows)
-    ]
-    return {"pages": len(asked), "commits": len(commits), "writes": sum(len(one.writes) for one in large)}
+    _prepared[:] = [(asked[i] if i < len(asked) else None, large[i] if i < len(large) else None) for i in range(rows)]
+    return {"pages": len(asked), "commits": len(large), "writes": sum(len(one.writes) for one in large)}
 
 
-def floor() -> Json:
+def floor(*, as_bytes: bool = False) -> Json:
     """The same pages, the same commits."""
     given, client = settings(), container.firestore_client()
     key = {"PLAID-CLIENT-ID": given.plaid_client_id, "PLAID-SECRET": given.plaid_secret.get_secret_value()}
     pool = urllib3.PoolManager()
     url = f"{given.plaid_base_url}/transactions/sync"
     size = 0
+    ready = [(asked, large and large.SerializeToString() if as_bytes else large) for asked, large in _prepared]
     with Timed() as took:
-        for asked, request in _prepared:
+        for asked, request in ready:
             if asked is not None:
                 size += len(pool.request("POST", url, body=asked, headers=HEADERS | key, retries=False).data)
-            if request is not None:
+            if request is not None and as_bytes:
                 firestore_commit.send(client, request)
+            elif request is not None:
+                client._firestore_api.commit(  # noqa: SLF001
+                    request=CommitRequest.wrap(request),
+                    metadata=client._rpc_metadata,  # noqa: SLF001
+                    timeout=60.0,
+                )
     if size < 1000 * len(_prepared):
         raise AssertionError("the pages of the floor are no pages")
     return {"seconds": took.seconds, "cpu": took.cpu, "bytes": size}
