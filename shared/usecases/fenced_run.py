@@ -41,6 +41,7 @@ class FencedRun:
 
         Raises:
             LeaseLost: Nothing was written, and nothing more may be.
+            Unavailable: The state never held still, or the store is out of reach: the queue delivers again.
             CommitTooLarge: Nothing was written.
         """
         owner, run = self.state.lease_owner, self.state.run
@@ -66,4 +67,4 @@ class FencedRun:
                 self._loaded = Loaded(state=after, version=version)
                 report(written)
                 return
-        raise LeaseLost("the state never held still")
+        raise Unavailable("the state never held still", code="connection_busy", retry_after_seconds=1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import Conflict, Fault
+from shared.domain.errors import Conflict, Fault, Unavailable
 from shared.domain.progress import SyncProgress
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History, Page
@@ -108,6 +108,24 @@ def test_a_claim_whose_answer_was_lost_is_known_for_our_own(world: World) -> Non
         return version
 
     setattr(world.store, "_save", save)  # noqa: B010
+    assert world.sync(task="a") is Outcome.DONE
+    assert world.equals_truth()
+
+
+def test_a_run_whose_commits_are_all_refused_is_delivered_again(world: World) -> None:
+    world.connected("1", row("t"))
+    really: Any = world.store._save
+
+    def save(state: Any, *arguments: Any) -> Any:
+        if state.stage != "starting":
+            raise Conflict  # somebody else is always quicker
+        return really(state, *arguments)
+
+    setattr(world.store, "_save", save)  # noqa: B010
+    with pytest.raises(Unavailable):
+        world.sync(task="a")
+    setattr(world.store, "_save", really)  # noqa: B010
+    world.clock.move(LEASE)
     assert world.sync(task="a") is Outcome.DONE
     assert world.equals_truth()
 
