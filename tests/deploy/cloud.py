@@ -25,9 +25,24 @@ SERVICE_OF = {
     "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
 }  # fmt: skip
 
+NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/11102
+    '(gcloud.alpha.monitoring.policies.create) NOT_FOUND: Cannot find metric(s) that match type = "logging.googleapis.'
+    'com/user/{}". If a metric was created recently, it could take up to 10 minutes to become available. Please try '
+    "again soon."
+)
+EVENTARC = (
+    "⚠  functions: Validation failed for trigger: Permission denied while using the Eventarc Service Agent. If you "
+    "recently started to use Eventarc, it may take a few minutes before all necessary permissions are propagated to "
+    "the Service Agent."
+)
+
 
 class Refused(Exception):
-    """What a tool prints when it fails."""
+    """What a tool prints when it fails; and what the Firebase CLI has warned of before."""
+
+    def __init__(self, why: str, warning: str = "") -> None:
+        super().__init__(why)
+        self.warning = warning
 
 
 @dataclass
@@ -36,6 +51,8 @@ class Cloud:
 
     Attributes:
         stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
+        metrics_take: How often a new metric is not found by those who name it: Monitoring hears of it minutes later.
+        eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
     """
 
     state: Json = field(default_factory=dict)
@@ -44,6 +61,9 @@ class Cloud:
     changes: int = 0
     stop_at: tuple[int, str] | None = None
     cleanup_policy_needed: bool = True
+    metrics_take: int = 3
+    eventarc_takes: int = 1
+    unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
 
     def __post_init__(self) -> None:
@@ -75,6 +95,8 @@ class Cloud:
             run = self._gcloud if tool == "gcloud" else self._firebase
             out = run(arguments, stdin)
         except Refused as why:
+            if tool == "firebase":  # whose errors go to its output; only its warnings do not
+                return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
             return Done(1, "", f"ERROR: {why}")
         return Done(0, out if isinstance(out, str) else json.dumps(out), "")
 
@@ -297,6 +319,7 @@ class Cloud:
             case ["metrics", "list"]:
                 return list(self.state["metrics"].values())
             case ["metrics", "create", name]:
+                self.unseen |= {name: self.metrics_take} if self.metrics_take else {}
                 return self._make("metrics", name, _file(flags["config-from-file"]))
             case ["metrics", "update", name]:
                 self._there("metrics", name)
@@ -327,6 +350,9 @@ class Cloud:
             self._there("channels", channel)
         for metric in _metrics_in(made):
             self._there("metrics", metric)
+            if kind == "policies" and metric in self.unseen:
+                self.unseen = {name: left - 1 for name, left in self.unseen.items() if left > 1}
+                raise Refused(NO_METRIC.format(metric))
         same = [one for one in self.state[kind].values() if one.get("displayName") == made["displayName"]]
         if same and kind != "dashboards":
             raise Refused(f"made twice: {made['displayName']}")  # the real one would
@@ -381,9 +407,15 @@ class Cloud:
         [codebase] = config["functions"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
         if what == "functions":
-            self._change(lambda: self._put_functions(variables))
+            early = self.eventarc_takes > 0
+            self.eventarc_takes -= early
+            self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
+            warning = EVENTARC if early else ""
             if self.cleanup_policy_needed:
-                raise Refused("Functions successfully deployed but could not set up cleanup policy in us-central1.")
+                why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
+                raise Refused(why, warning)
+            if early:
+                raise Refused("There was an error deploying functions", warning)
             return ""
         if what == "hosting":
             for rule in config["hosting"]["rewrites"]:
@@ -391,9 +423,11 @@ class Cloud:
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
-    def _put_functions(self, variables: str) -> None:
+    def _put_functions(self, variables: str, *, without: str | None) -> None:
         assert self.manifest is not None
         for name, endpoint in self.manifest().items():
+            if without in endpoint:
+                continue
             for secret in endpoint.get("secretEnvironmentVariables") or []:
                 if not self._there("secrets", secret["key"]):
                     raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
