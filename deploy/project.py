@@ -19,6 +19,7 @@ FOLDER = Path("deploy") / "env"
 OWN = {"DEPLOY_ALERT_EMAIL", "DEPLOY_FIRESTORE_LOCATION", "DEPLOY_BACKUP_DAYS"}
 RUNTIME = {"PROJECT", "REGION", "FUNCTION"}  # the functions' runtime says these itself
 SECRETS = ("PLAID_SECRET", "AUDIT_KEYSET")
+OF_DATA = ("AUDIT_KEYSET",)  # of these: what is stored can be checked with them alone, so they stay as long as it does
 NEVER = {*SECRETS, "VAULT_KEYSET"}
 KEYRING, KEY = "bank", "access-tokens"
 DATABASE = "(default)"

@@ -30,6 +30,7 @@ NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/1
     'com/user/{}". If a metric was created recently, it could take up to 10 minutes to become available. Please try '
     "again soon."
 )
+NAME_KEPT = "FAILED_PRECONDITION: Database ID '{}' is not available in project. Please retry in 5 minutes."
 EVENTARC = (
     "⚠  functions: Validation failed for trigger: Permission denied while using the Eventarc Service Agent. If you "
     "recently started to use Eventarc, it may take a few minutes before all necessary permissions are propagated to "
@@ -52,6 +53,7 @@ class Cloud:
     Attributes:
         stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
         metrics_take: How often a new metric is not found by those who name it: Monitoring hears of it minutes later.
+        name_kept: How often a new database is refused the name of one that was deleted.
         eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
     """
 
@@ -63,6 +65,7 @@ class Cloud:
     cleanup_policy_needed: bool = True
     metrics_take: int = 3
     eventarc_takes: int = 1
+    name_kept: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
 
@@ -196,6 +199,7 @@ class Cloud:
                 assert len(flags["display-name"]) <= 100
                 return self._make("accounts", f"{name[0]}@{PROJECT}.iam.gserviceaccount.com", True)
             case "delete":
+                self.state["bindings"].pop(name[0], None)
                 return self._drop("accounts", name[0])
             case "get-iam-policy":
                 self._there("accounts", name[0])
@@ -218,26 +222,38 @@ class Cloud:
             case ["keys", "versions", "destroy", number]:
                 versions = self._there("keys", flags["key"])["versions"]
                 return self._change(lambda: versions.__setitem__(number, "DESTROY_SCHEDULED"))
+            case ["keys", "versions", "create"]:
+                assert "primary" in flags
+                key = self._there("keys", flags["key"])
+                number = str(len(key["versions"]) + 1)
+                return self._change(lambda: (key["versions"].update({number: "ENABLED"}), key.update(primary=number)))
         self._there("rings", flags["keyring"])
         match words:
             case ["keys", "list"]:
                 return [
-                    {"name": f"{root}/{flags['keyring']}/cryptoKeys/{name}", "rotationPeriod": key["rotation"]}
+                    {
+                        "name": f"{root}/{flags['keyring']}/cryptoKeys/{name}",
+                        "rotationPeriod": key["rotation"],
+                        "primary": {"state": key["versions"][key["primary"]]},
+                    }
                     for name, key in self.state["keys"].items()
                 ]
             case ["keys", "create", name]:
                 assert flags["purpose"] == "encryption"
-                key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}}
+                key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}, "primary": "1"}
                 return self._make("keys", name, key)
             case ["keys", "update", name]:
                 key = self._there("keys", name)
-                return self._change(lambda: key.update(rotation=flags["rotation-period"]))
+                period = None if "remove-rotation-schedule" in flags else flags["rotation-period"]
+                return self._change(lambda: key.update(rotation=period))
             case ["keys", "get-iam-policy", name]:
                 self._there("keys", name)
                 return self._policy(f"key {name}")
             case ["keys", "add-iam-policy-binding", name]:
                 self._there("keys", name)
                 return self._bind(f"key {name}", flags["role"], flags["member"])
+            case ["keys", "remove-iam-policy-binding", name]:
+                return self._bind(f"key {name}", flags["role"], flags["member"], take=True)
         raise Refused(f"unknown: {words}")
 
     def _secrets(self, words: list[str], flags: Json, stdin: str | None) -> Any:
@@ -267,6 +283,9 @@ class Cloud:
             case ["databases", "list"]:
                 return list(self.state["databases"].values())
             case ["databases", "create"]:
+                if self.name_kept > 0:
+                    self.name_kept -= 1
+                    raise Refused(NAME_KEPT.format(name))
                 made = {"name": f"projects/{PROJECT}/databases/{name}", "locationId": flags["location"]}
                 return self._make("databases", name, made | (safe if "enable-pitr" in flags else {}))
             case ["databases", "update"]:
@@ -277,6 +296,8 @@ class Cloud:
             case ["databases", "delete"]:
                 if self._there("databases", name).get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
                     raise Refused("FAILED_PRECONDITION: the database is protected")
+                self.name_kept = 10
+                self.state["schedules"].clear()
                 return self._drop("databases", name)
             case ["backups", "schedules", "list"]:
                 self._there("databases", name)
@@ -394,6 +415,7 @@ class Cloud:
         for name in names:
             for kind in ("functions", "queues"):
                 self.state[kind].pop(name, None)
+            self.state["bindings"].pop(f"service {name.replace('_', '-')}", None)
             self.state["jobs"].pop(f"firebase-schedule-{name}-us-central1", None)
 
     def _deploy(self, what: str, arguments: list[str]) -> str:

@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"<[a-z]+>|…")
 
 @pytest.fixture
 def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
-    """All that a deploy, one that finds things changed, and both kinds of destroy call."""
+    """All that a deploy, one that finds things changed, both kinds of destroy, and a deploy after them call."""
     deploy(ready())
     cloud.state["metrics"]["bank_syncs"]["description"] = "of last year"
     for policy in cloud.state["policies"].values():
@@ -39,6 +39,7 @@ def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
     deploy(ready())
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))
+    deploy(ready())
     return [list(call) for call in dict.fromkeys(map(tuple, cloud.calls))]
 
 

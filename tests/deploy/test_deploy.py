@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ import pytest
 
 from deploy import apis
 from deploy.__main__ import main
-from deploy.destroy import destroy
-from deploy.monitoring_setup import policies
 from deploy.roles import RIGHTS
 from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
-from tests.deploy.cloud import EVENTARC, NO_METRIC, PLAID_SECRET, PROJECT, Cloud
+from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
 from tests.deploy.conftest import WORK, Deploy
 
 MUST_NOT_LEAK = (PLAID_SECRET, '"primaryKeyId"', '"keyData"')
@@ -238,78 +235,3 @@ def test_a_live_system_that_does_not_answer_as_it_should_fails_the_deploy(
     assert said.count("no answer of ours") == len(PROBES)
     assert ".web.app/: 404" in said
     assert said.count("not seen within") == 2
-
-
-def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
-    answers = [Done(1, "", "ERROR: service account x does not exist."), Done(0, "", "")]
-    waits: list[float] = []
-    tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append)
-    tools.gcloud("projects", "add-iam-policy-binding")
-    assert len(waits) == 1
-    tools.runner = lambda *_: Done(1, "", "ERROR: PERMISSION_DENIED: no")
-    with pytest.raises(DeployError, match="PERMISSION_DENIED"):
-        tools.gcloud("projects", "describe")
-    assert len(waits) == 1
-
-
-def test_policies_wait_for_their_metrics_as_long_as_google_says(
-    cloud: Cloud, ready: Deploy, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Up to ten minutes; the metrics are made early, so that most of it passes while functions are deployed."""
-    cloud.metrics_take = 20
-    waits: list[float] = []
-    context = ready()
-    context.tools.sleep = waits.append
-    deploy(context)
-    assert len(cloud.state["policies"]) == len(policies())
-    assert any("can take 12 minutes" in line for line in said)
-    kinds = [" ".join(call[1:4]) for call in cloud.calls]
-    assert kinds.index("logging metrics create") < kinds.index("deploy --only functions")
-
-
-def test_what_takes_minutes_is_given_ten_and_then_said(said: list[str]) -> None:
-    waits: list[float] = []
-    answer = Done(1, "", f"ERROR: {NO_METRIC.format('bank_syncs')}")
-    tools = Tools(say=said.append, runner=lambda *_: answer, sleep=waits.append)
-    with pytest.raises(DeployError, match="bank_syncs"):
-        tools.gcloud("alpha", "monitoring", "policies", "create")
-    assert 600 <= sum(waits) <= 900
-
-
-def test_what_the_firebase_cli_says_is_shown_wherever_it_says_it(said: list[str]) -> None:
-    """Its errors go to its output, its warnings to the other; the second would hide the first."""
-    tools = Tools(say=said.append, runner=lambda *_: Done(1, "Error: no such site\n", "(node:7) Deprecation\n"))
-    with pytest.raises(DeployError, match="no such site"):
-        tools.firebase("deploy")
-    answers = [Done(1, "", EVENTARC), Done(1, f"Error: {EVENTARC}", "(node:7) Deprecation"), Done(0, "", "")]
-    tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=lambda _: None)
-    tools.firebase("deploy")
-    assert answers == []
-
-
-def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cloud, ready: Deploy) -> None:
-    deploy(ready())
-    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
-    cloud.state["accounts"]["theirs@x"] = True
-    answers = iter([PROJECT, "", ""])
-    destroy(ready(), confirm=lambda _: next(answers))
-    state = cloud.state
-    assert [state[kind] for kind in ("functions", "queues", "jobs", "secrets", "metrics", "dashboards")] == [{}] * 6
-    assert set(state["policies"]) == {"theirs"}
-    assert set(state["accounts"]) == {"theirs@x"}
-    assert not any("bank-" in member for _, member in state["bindings"]["project"])
-    assert set(state["deployed"]) == {"firestore", "hosting"}
-    assert state["databases"]
-    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
-    destroy(ready(), confirm=lambda _: next(answers))
-    assert state["databases"] == {}
-    assert state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}
-    assert "hosting" not in state["deployed"]
-
-
-def test_destroy_that_is_not_confirmed_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
-    deploy(ready())
-    before = json.dumps(cloud.state)
-    with pytest.raises(DeployError, match="not confirmed"):
-        destroy(ready(), confirm=lambda _: "yes")
-    assert json.dumps(cloud.state) == before
