@@ -71,13 +71,18 @@ class Project:
         found = {"VAULT_KEY": self.key, "WEBHOOK_URL": self.webhook_url, "TASKS_CALLER": tasks_caller(self.id)}
         return found | {name: value for name, value in self.variables.items() if value}
 
+    def dotenv(self) -> str:
+        """The functions' variables as the Firebase CLI reads them: JSON is not it, which would write é as an escape."""
+        escaped = str.maketrans({"\\": r"\\", '"': r"\""})
+        lines = (f'{name}="{value.translate(escaped)}"\n' for name, value in sorted(self.deployed_variables().items()))
+        return "".join(lines)
+
     def write_config(self) -> Path:
         """firebase.json for this project, beside the original: firebase-tools takes its folder for the project's."""
         self.work.mkdir(parents=True, exist_ok=True)
         for stale in self.work.glob(".env*"):
             stale.unlink()
-        lines = [f"{name}={json.dumps(value)}" for name, value in sorted(self.deployed_variables().items())]
-        (self.work / f".env.{self.id}").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        (self.work / f".env.{self.id}").write_text(self.dotenv(), encoding="utf-8")
         config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
         for codebase in config["functions"]:
             codebase["configDir"] = str(self.work.relative_to(ROOT))
