@@ -1,5 +1,6 @@
 """What `firebase deploy` puts in place: rules, indexes, TTL policies; functions, queues, schedules; Hosting."""
 
+from deploy.app import CODEBASE
 from deploy.context import Context
 from deploy.project import REGION
 from deploy.tools import DeployError
@@ -46,7 +47,10 @@ def hosting(context: Context) -> None:
 
 
 def _deploy(context: Context, what: str) -> None:
-    config = f"firebase.{context.project.id}.local.json" if context.tools.dry else str(context.project.write_config())
-    context.tools.firebase(
-        "deploy", "--only", what, "--project", context.project.id, "--config", config, "--non-interactive"
-    )
+    project = context.project
+    own = project.app is None  # else it is the app's firebase.json, with codebases that are none of ours
+    if not own and what == "functions":
+        what = f"functions:{CODEBASE}"
+    dry = own and context.tools.dry
+    config = f"firebase.{project.id}.local.json" if dry else str(project.write_config())
+    context.tools.firebase("deploy", "--only", what, "--project", project.id, "--config", config, "--non-interactive")

@@ -55,7 +55,7 @@ def _confirmed(context: Context, warning: str, question: str, confirm: Callable[
 
 def _functions(context: Context) -> None:
     project, tools = context.project, context.tools
-    config = str(project.write_config()) if not tools.dry else f"firebase.{project.id}.local.json"
+    config = f"firebase.{project.id}.local.json" if tools.dry else str(project.write_config())
     common = ("--project", project.id, "--config", config, "--force")
     listed = tools.json("functions", "list", project.flag, "--v2", f"--regions={REGION}") or []
     there = {one["name"].rsplit("/", 1)[-1] for one in listed}

@@ -29,7 +29,7 @@ PROBES = (
     Probe("POST", "/api/v1/bank/set_access_token", 401, "id_token_missing"),
     Probe("POST", "/api/v1/bank/webhook", 401, "webhook_not_verified"),
     Probe("GET", "/api/v1/bank/webhook", 405, "method_not_allowed"),
-    Probe("GET", "/api/nowhere", 404, "path_not_found"),
+    Probe("GET", "/api/v1/bank/nowhere", 404, "path_not_found"),
 )
 RUNS = {
     "schedule_syncs": ("connections.health", "the schedule runs, and reads the database"),

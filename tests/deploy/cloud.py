@@ -426,7 +426,9 @@ class Cloud:
         self._there("databases", "(default)")
         config_path = Path(arguments[arguments.index("--config") + 1])
         config = json.loads(config_path.read_text(encoding="utf-8"))
-        [codebase] = config["functions"]
+        what, _, named = what.partition(":")
+        assert what != "functions" or named or len(config["functions"]) == 1  # others' codebases are not ours to deploy
+        [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
         if what == "functions":
             early = self.eventarc_takes > 0
@@ -441,7 +443,7 @@ class Cloud:
             return ""
         if what == "hosting":
             for rule in config["hosting"]["rewrites"]:
-                if "function" in rule:
+                if isinstance(rule.get("function"), dict):  # theirs may be a mere name, of a function that is not ours
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
