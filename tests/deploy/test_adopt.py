@@ -73,6 +73,16 @@ def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> No
     assert "allow" not in rest
 
 
+def test_what_the_block_opens_of_the_app_s_own_is_what_the_document_says() -> None:
+    """Rules open whole documents: an app that keeps fields from its users in users/{uid} has to know."""
+    text = (ROOT / "firestore.rules").read_text()
+    own = text[text.index("match /users/{uid} {") : text.index("match /bank_notifications/")]
+    assert set(re.findall(r"allow (\w+)", own)) == {"get", "create", "update"}
+    told = " ".join((ROOT / "docs" / "adopt.md").read_text().split())
+    assert all(word in told for word in ("to read **all** of it", "to create it", "to write three fields of it"))
+    assert "may read all of their own users/{uid}" in text[: text.index(BEGIN)]
+
+
 def test_all_our_indexes_are_of_our_collections_and_theirs_stay() -> None:
     composed = indexes(their_app.INDEXES)
     assert composed["indexes"][0] == their_app.INDEXES["indexes"][0]
