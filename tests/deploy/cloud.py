@@ -131,7 +131,7 @@ class Cloud:
 
     def _bind(self, where: str, role: str, member: str, *, take: bool = False) -> str:
         address = member.partition(":")[2]
-        if not take and address not in self.state["accounts"]:
+        if not take and member != "allUsers" and address not in self.state["accounts"]:
             raise Refused(f"INVALID_ARGUMENT: Service account {address} does not exist.")
         bound = self.state["bindings"].setdefault(where, [])
         pair = [role, member]
@@ -433,7 +433,10 @@ class Cloud:
         if what == "functions":
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
+            before = set(self.state["functions"])
             self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
+            if new := self.state["functions"].keys() - before:
+                self._change(lambda: self._open(sorted(new)))
             warning = EVENTARC if early else ""
             if self.cleanup_policy_needed:
                 why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
@@ -446,6 +449,14 @@ class Cloud:
                 if isinstance(rule.get("function"), dict):  # theirs may be a mere name, of a function that is not ours
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
+
+    def _open(self, names: list[str]) -> None:
+        """The CLI lets everybody call an HTTP function when it makes it, and never again."""
+        assert self.manifest is not None
+        for name in names:
+            if "httpsTrigger" in self.manifest()[name]:
+                where = f"service {name.replace('_', '-')}"
+                self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", "allUsers"])
 
     def _put_functions(self, variables: str, *, without: str | None) -> None:
         assert self.manifest is not None
