@@ -426,17 +426,22 @@ class Cloud:
         self._there("databases", "(default)")
         config_path = Path(arguments[arguments.index("--config") + 1])
         config = json.loads(config_path.read_text(encoding="utf-8"))
-        what, _, named = what.partition(":")
-        assert what != "functions" or named or len(config["functions"]) == 1  # others' codebases are not ours to deploy
+        named = [one.split(":")[2:] for one in what.split(",")]
+        what, _, of = what.split(",")[0].partition(":")
+        assert what != "functions" or of or len(config["functions"]) == 1  # others' codebases are not ours to deploy
         [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
         if what == "functions":
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
-            before = set(self.state["functions"])
+            before = dict(self.state["functions"])
             self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
-            if new := self.state["functions"].keys() - before:
+            if new := self.state["functions"].keys() - before.keys():
                 self._change(lambda: self._open(sorted(new)))
+            # What did not change is skipped, whatever is missing around it, unless it is named or all of a codebase is.
+            changed = {name for name, one in self.state["functions"].items() if before.get(name) != one}
+            if touched := changed | {name for one in named for name in one}:
+                self._change(lambda: self._set_triggers(sorted(touched)))
             warning = EVENTARC if early else ""
             if self.cleanup_policy_needed:
                 why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
@@ -451,12 +456,15 @@ class Cloud:
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
     def _open(self, names: list[str]) -> None:
-        """The CLI lets everybody call an HTTP function when it makes it, and never again."""
+        """The CLI says who may call a function when it makes it, of HTTP ones never again, others when they change."""
         assert self.manifest is not None
         for name in names:
-            if "httpsTrigger" in self.manifest()[name]:
+            endpoint = self.manifest()[name]
+            account = endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT)
+            member = f"serviceAccount:{account}" if "scheduleTrigger" in endpoint else "allUsers"
+            if "scheduleTrigger" in endpoint or "httpsTrigger" in endpoint:
                 where = f"service {name.replace('_', '-')}"
-                self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", "allUsers"])
+                self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", member])
 
     def _put_functions(self, variables: str, *, without: str | None) -> None:
         assert self.manifest is not None
@@ -468,6 +476,11 @@ class Cloud:
                     raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
             self._there("accounts", endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT))
             self.state["functions"][name] = {"account": endpoint["serviceAccountEmail"], "variables": variables}
+
+    def _set_triggers(self, names: list[str]) -> None:
+        assert self.manifest is not None
+        for name in names:
+            endpoint = self.manifest()[name]
             if "taskQueueTrigger" in endpoint:
                 rates = dict(endpoint["taskQueueTrigger"]["rateLimits"])
                 self.state["queues"].setdefault(name, {"state": "RUNNING"})["rateLimits"] = rates
