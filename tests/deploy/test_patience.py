@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 
 from deploy.monitoring_setup import policies
+from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
 from tests.deploy.cloud import EVENTARC, NO_METRIC, Cloud
-from tests.deploy.conftest import Deploy
+from tests.deploy.conftest import Deploy, live
 
 
 def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
@@ -56,3 +60,21 @@ def test_what_the_firebase_cli_says_is_shown_wherever_it_says_it(said: list[str]
     tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=lambda _: None)
     tools.firebase("deploy")
     assert answers == []
+
+
+def test_addresses_that_are_not_open_yet_are_tried_again(ready: Deploy, said: list[str]) -> None:
+    """Cloud Run hears within two minutes who may call."""
+    closed = {probe.path for probe in PROBES}
+
+    def opening(method: str, url: str, **given: Any) -> httpx.Response:
+        path = url.partition(".web.app")[2]
+        if path in closed:
+            closed.remove(path)
+            return httpx.Response(403, text="<html>")
+        return live(method, url, **given)
+
+    context = ready()
+    context.request = opening
+    deploy(context)
+    assert not closed
+    assert any("again in 10 s" in line for line in said)
