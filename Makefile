@@ -58,7 +58,7 @@ bench: setup ## what it costs beside what people would write instead; BENCH="--q
 	@$(PYTHON) -m benchmarks $(BENCH)
 
 deploy: setup-web ## to a real project: make deploy PROJECT=<id>; with DRY_RUN=1 it shows everything and calls nothing
-	@$(PYTHON) -m deploy up --project "$(PROJECT)"
+	@$(PYTHON) -m deploy up --project "$(PROJECT)"$(if $(APP), --app "$(APP)")
 
 destroy: setup ## take it out of a real project again; asks first
 	@$(PYTHON) -m deploy destroy --project "$(PROJECT)"
@@ -74,8 +74,8 @@ docs: setup ## write what is generated in docs/
 	@$(PYTHON) -m docs.events
 	@$(PYTHON) -m docs.openapi
 
-adopt: setup ## add this backend to a Firebase project that exists: make adopt APP=<folder>; docs/adopt.md
-	@$(PYTHON) -m deploy.adopt --app "$(APP)"
+adopt: setup ## add this backend to an app: make adopt APP=<folder>; with PROJECT=<id> its settings, too; docs/adopt.md
+	@$(PYTHON) -m deploy.adopt --app "$(APP)"$(if $(PROJECT), --project "$(PROJECT)")
 
 trace: setup ## the whole story of a call: make trace ID=<X-Request-Id, or any id>; with PROJECT=<id>, in Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"

@@ -9,16 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from deploy import project
 from deploy.context import Context
 from deploy.destroy import destroy
 from deploy.steps import deploy
 from deploy.tools import DeployError, Tools
-
-PROJECT_ID = re.compile(
-    r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
-)  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")  # what a dry run takes: it becomes a part of file names
 
@@ -35,7 +32,9 @@ def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
         tools.say(f"would be refused: {refused}")
     interactive = sys.stdin.isatty()
     try:
-        context = Context(project.read(given.project), tools, getpass.getpass, interactive)
+        context = Context(
+            project.read(given.project, app=given.app and given.app.resolve()), tools, getpass.getpass, interactive
+        )
         if given.command == "up":
             deploy(context)
         elif interactive or given.dry_run:
@@ -60,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", choices=("up", "destroy"))
     parser.add_argument("--project", required=True, help="the id of a Firebase project")
+    parser.add_argument(
+        "--app",
+        type=Path,
+        metavar="FOLDER",
+        help="an app that this was added to: it is deployed with its firebase.json",
+    )
     dry = os.environ.get("DRY_RUN", "") not in ("", "0")
     parser.add_argument(
         "--dry-run", action="store_true", default=dry, help="or DRY_RUN=1: print everything, call nothing"
@@ -69,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _refused(project_id: str) -> str | None:
     """Why nothing can be deployed there, if so. A dry run says it, and goes on: it can be tried without a project."""
-    if not PROJECT_ID.fullmatch(project_id):
+    if not project.ID.fullmatch(project_id):
         return f"not the id of a project: {project_id!r} (make deploy PROJECT=<id>)"
     if project_id.startswith("demo-"):
         return f"{project_id} is the emulators' own: nothing real begins with demo-"

@@ -1,4 +1,4 @@
-"""Adds this backend to a Firebase project that exists: `make adopt APP=<folder>`.
+"""Adds this backend to a Firebase project that exists: `make adopt APP=<folder>`, with `PROJECT=<id>` its settings too.
 
 It writes into that folder's firebase.json, rules and indexes, beside what is there and never over it; a second time it
 brings what it wrote up to date. Everything of ours is told by its name: the codebase `bank`, the paths below
@@ -16,8 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy import project
+from deploy.app import CODEBASE, SETTINGS, settings_file
+from deploy.tools import DeployError
+
 ROOT = Path(__file__).resolve().parents[1]
-CODEBASE = "bank"
 OURS = "/api/v1/bank"
 NOT_FOUND = "api_not_found"
 BEGIN, END = "// bank: begin", "// bank: end"
@@ -42,8 +45,11 @@ def functions(theirs: Any, *, source: str) -> list[Json]:
     for one in listed:
         if one.get("codebase", "default") == CODEBASE and one.get("source") != source:
             raise Refused(f"a codebase named {CODEBASE} is there already, of {one.get('source')}: rename it")
+    settings = next(
+        (one["configDir"] for one in listed if one.get("codebase") == CODEBASE and one.get("configDir")), None
+    )
     others = [one for one in listed if one.get("codebase", "default") != CODEBASE]
-    return [*others, ours | {"source": source, "codebase": CODEBASE}]
+    return [*others, ours | {"source": source, "codebase": CODEBASE, "configDir": settings or SETTINGS}]
 
 
 def hosting(theirs: Any, *, target: str | None) -> Any:
@@ -173,17 +179,26 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--source", metavar="FOLDER", help="where in it this repository is; found by itself if it is")
     parser.add_argument("--site", metavar="NAME", help="which Hosting site or target, if there are several")
+    parser.add_argument("--project", metavar="ID", help="also write the settings of this project's functions")
     given = parser.parse_args(arguments)
+    if given.project and not project.ID.fullmatch(given.project):
+        parser.error(f"not the id of a project: {given.project!r}")
     app = given.app.resolve()
     source = given.source or os.path.relpath(ROOT, app)
     try:
         if source.startswith(".."):
             raise Refused(f"this repository must be within {app}, say as a submodule in {app / 'bank'}")
         changed = adopt(app, source=source, target=given.site)
-    except Refused as refused:
+        blank = project.complete(app, given.project) if given.project else []
+    except (Refused, DeployError) as refused:
         print(f"adopt: {refused}", file=sys.stderr)
         return 1
     print(f"adopt: {', '.join(changed) if changed else 'nothing'} changed")
+    if given.project:
+        settings = settings_file(app, given.project).relative_to(app)
+        print(f"adopt: the functions' settings are in {settings}" + (f": fill in {', '.join(blank)}" if blank else ""))
+    else:
+        print("adopt: for the functions' settings run it once more for each project, with PROJECT=<id>")
     return 0
 
 

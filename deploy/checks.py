@@ -7,14 +7,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from deploy.app import COMPUTED
 from deploy.context import Context
-from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, environment_file
+from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS
 from deploy.secret_values import ASKED
 from deploy.tools import ROOT, DeployError
 from shared.domain.link import usable_language
 from shared.settings import Settings
 
 LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
+ADOPT = "run `make adopt APP=… PROJECT=…`"
 Check = Callable[[Context], Iterator[str]]
 
 
@@ -36,12 +38,12 @@ def check(context: Context) -> None:
         raise DeployError("\n".join(["Before this can be deployed:", *(f"  - {why}" for why in missing)]))
 
 
-def files(_: Context) -> Iterator[str]:
+def files(context: Context) -> Iterator[str]:
     """The clone: nothing in it that would change what is deployed."""
     for name in (".env", "functions.yaml", "package.json"):
         if (ROOT / name).exists():
             yield f"remove {name} from the root of the clone: the Firebase CLI would take it for part of the functions"
-    if not (hosted() / "index.html").is_file():
+    if context.project.app is None and not (hosted() / "index.html").is_file():
         yield "the web app is not built: make setup-web"
 
 
@@ -53,11 +55,17 @@ def hosted() -> Path:
 def settings(context: Context) -> Iterator[str]:
     """The environment file: complete, valid, and without secrets."""
     project = context.project
-    name = FOLDER / environment_file(project.id).name
+    name = FOLDER / project.file.name if project.app is None else project.file
     if not (ROOT / name).is_file():
-        yield f"copy {FOLDER}/example.env to {name}, and fill it in"
+        how = f"copy {FOLDER}/example.env to {name}" if project.app is None else f"{ADOPT} to have {name} written"
+        yield f"{how}, and fill it in"
         return
     given = project.variables
+    if project.app is not None:  # the Firebase CLI reads that file by itself, and there is nothing to put in on its way
+        if absent := [one for one in COMPUTED if not given.get(one)]:
+            yield f"{ADOPT} to have {', '.join(absent)} written into {name}"
+        if any(given.get(one) and project.id not in given[one] for one in ("VAULT_KEY", "TASKS_CALLER")):
+            yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they are of another project"
     for secret in sorted(NEVER & given.keys()):
         yield f"take {secret} out of {name}: secrets are asked for at the terminal, and kept in Secret Manager"
     known = {field.upper() for field in Settings.model_fields} - RUNTIME

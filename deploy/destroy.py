@@ -1,11 +1,11 @@
 """Takes everything out of a project that the deploy put there. The data is a matter of its own, asked about apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from deploy import monitoring_setup
+from deploy import kms, monitoring_setup
 from deploy.context import Context
 from deploy.iam import bindings
-from deploy.project import DATABASE, KEY, KEYRING, REGION, SECRETS
+from deploy.project import DATABASE, KEY, KEYRING, OF_DATA, REGION, SECRETS
 from deploy.roles import RIGHTS
 from deploy.tools import DeployError
 from shared.accounts import tasks_caller
@@ -15,9 +15,9 @@ This takes the backend out of {id}: functions, queues, schedules, alerts, secret
 Connections stay at Plaid, and are paid for, until they are removed there: have every user's data deleted first
 (docs/operations.md, "Taking it down")."""
 DATA_WARNING = """\
-The database and its key are still there. Without the key nobody can ever read an access token again, and the items at
-Plaid that are left can only be removed through Plaid's support. This deletes every document of the database, those of
-other apps in the project too."""
+The database and its keys are still there. Without them nobody can ever read an access token again, or check an audit
+log, and the items at Plaid that are left can only be removed through Plaid's support. This deletes every document of
+the database, those of other apps in the project too."""
 
 
 def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
@@ -35,12 +35,12 @@ def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
     _functions(context)
     _hosting(context, confirm)
     _monitoring(context)
-    _secrets(context)
+    _secrets(context, [name for name in SECRETS if name not in OF_DATA])
     _accounts(context)
     delete = f"delete {project.id}"
     context.say(DATA_WARNING)
     if not context.tools.dry and confirm(f"Type `{delete}` to delete the data too, or Enter to keep it: ") != delete:
-        context.say("The database, its backups and the key are kept.")
+        context.say("The database, its backups and the keys are kept.")
         return
     _data(context)
 
@@ -55,7 +55,7 @@ def _confirmed(context: Context, warning: str, question: str, confirm: Callable[
 
 def _functions(context: Context) -> None:
     project, tools = context.project, context.tools
-    config = str(project.write_config()) if not tools.dry else f"firebase.{project.id}.local.json"
+    config = f"firebase.{project.id}.local.json" if tools.dry else str(project.write_config())
     common = ("--project", project.id, "--config", config, "--force")
     listed = tools.json("functions", "list", project.flag, "--v2", f"--regions={REGION}") or []
     there = {one["name"].rsplit("/", 1)[-1] for one in listed}
@@ -90,10 +90,10 @@ def _monitoring(context: Context) -> None:
             tools.gcloud("beta", "monitoring", "channels", "delete", one["name"], flag, "--quiet")
 
 
-def _secrets(context: Context) -> None:
+def _secrets(context: Context, names: Iterable[str]) -> None:
     flag, tools = context.project.flag, context.tools
     there = {name.rsplit("/", 1)[-1] for name in tools.lines("secrets", "list", flag, "--format=value(name)")}
-    for name in SECRETS:
+    for name in names:
         if name in there:
             tools.gcloud("secrets", "delete", name, flag, "--quiet")
 
@@ -108,10 +108,25 @@ def _accounts(context: Context) -> None:
             if (role, member) in held:
                 take = ("projects", "remove-iam-policy-binding", project.id, f"--member={member}", f"--role={role}")
                 tools.gcloud(*take, "--condition=None", "--format=none")
+    _key_rights(context)
     there = set(tools.lines("iam", "service-accounts", "list", project.flag, "--format=value(email)"))
     for address in (*map(project.address, RIGHTS), tasks_caller(project.id)):
         if address in there:
             tools.gcloud("iam", "service-accounts", "delete", address, project.flag, "--quiet")
+
+
+def _key_rights(context: Context) -> None:
+    """The key stays. An account of the same name, made later, is another one, which would seem to have them."""
+    project, tools = context.project, context.tools
+    if kms.find(context)[1] is None:
+        return
+    place = (f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
+    held = bindings(tools.json("kms", "keys", "get-iam-policy", KEY, *place))
+    for account, rights in RIGHTS.items():
+        member = f"serviceAccount:{project.address(account)}"
+        if rights.key is not None and (rights.key, member) in held:
+            take = ("kms", "keys", "remove-iam-policy-binding", KEY, *place, f"--member={member}")
+            tools.gcloud(*take, f"--role={rights.key}", "--format=none")
 
 
 def _data(context: Context) -> None:
@@ -120,8 +135,5 @@ def _data(context: Context) -> None:
     if tools.dry or tools.json("firestore", "databases", "list", project.flag):
         tools.gcloud("firestore", "databases", "update", "--no-delete-protection", *where)
         tools.gcloud("firestore", "databases", "delete", *where, "--quiet")
-    key = (f"--key={KEY}", f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
-    for one in tools.json("kms", "keys", "versions", "list", *key) or []:
-        if one.get("state") in ("ENABLED", "DISABLED"):
-            tools.gcloud("kms", "keys", "versions", "destroy", one["name"].rsplit("/", 1)[-1], *key)
-    context.say("The key's versions are destroyed after Cloud KMS's waiting time (30 days unless set otherwise).")
+    _secrets(context, OF_DATA)
+    kms.unmake(context)

@@ -56,20 +56,25 @@ def key_rights(context: Context) -> None:
 
 
 def callers(context: Context) -> None:
-    """Lets Cloud Tasks call the functions behind the queues, and Eventarc those behind documents.
+    """Lets Cloud Tasks, Eventarc and Cloud Scheduler call the functions that are theirs, and everybody those of HTTP.
 
     The Python SDK leaves the option `invoker` of a task queue out of what it tells the Firebase CLI, and the CLI grants
-    nothing for documents' events where an account of one's own is used.
+    nothing for documents' events where an account of one's own is used. Functions of HTTP it opens when it makes them,
+    and only then: one whose first deploy broke off in between would refuse everybody for ever. Likewise those of
+    schedules, when they change.
 
     Raises:
         DeployError: A command failed.
     """
     project, tools = context.project, context.tools
-    tasks = dict.fromkeys(context.of_kind("taskQueueTrigger"), tasks_caller(project.id))
-    events = {n: project.address(e["serviceAccountEmail"]) for n, e in context.of_kind("eventTrigger").items()}
-    for function, address in (tasks | events).items():
+    tasks = dict.fromkeys(context.of_kind("taskQueueTrigger"), f"serviceAccount:{tasks_caller(project.id)}")
+    events = {
+        name: f"serviceAccount:{project.address(one['serviceAccountEmail'])}"
+        for name, one in (context.of_kind("eventTrigger") | context.of_kind("scheduleTrigger")).items()
+    }
+    calls = dict.fromkeys(context.of_kind("httpsTrigger"), "allUsers")  # who may do what, they find out themselves
+    for function, member in (tasks | events | calls).items():
         service = (service_of(function), f"--region={REGION}", project.flag)
-        member = f"serviceAccount:{address}"
         if (INVOKE, member) not in bindings(tools.json("run", "services", "get-iam-policy", *service)):
             grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")
             tools.gcloud(*grant, f"--role={INVOKE}", "--format=none")

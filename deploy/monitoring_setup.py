@@ -34,18 +34,22 @@ def version(definition: Any) -> str:
 
 
 def monitoring(context: Context) -> None:
-    """Puts everything in place that is missing or differs.
+    """Puts alerts and the dashboard in place, where they are missing or differ.
 
     Raises:
         DeployError: A command failed.
     """
-    _metrics(context)
     channel = _channel(context)
     _policies(context, channel)
     _dashboard(context)
 
 
-def _metrics(context: Context) -> None:
+def log_metrics(context: Context) -> None:
+    """Makes the metrics that are missing or differ. Long before the alerts: Monitoring takes minutes to know of them.
+
+    Raises:
+        DeployError: A command failed.
+    """
     flag, tools = context.project.flag, context.tools
     listed = tools.json("logging", "metrics", "list", flag) or []
     there = {one["name"]: one.get("description", "") for one in listed}

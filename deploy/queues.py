@@ -10,6 +10,21 @@ from deploy.project import REGION
 from deploy.tools import DeployError
 
 
+def unfinished(context: Context) -> list[str]:
+    """Functions whose queue or schedule is not there, as after a deploy that broke off; none in a dry run.
+
+    Raises:
+        DeployError: A command failed.
+    """
+    if context.tools.dry:
+        return []
+    queues_, jobs = _listed(context, "tasks", "queues"), _listed(context, "scheduler", "jobs")
+    return [
+        *(name for name in context.of_kind("taskQueueTrigger") if name not in queues_),
+        *(name for name in context.of_kind("scheduleTrigger") if job_of(name) not in jobs),
+    ]
+
+
 def queues(context: Context) -> None:
     """Corrects the rates of queues that differ: those towards Plaid keep below its limits.
 
@@ -18,7 +33,7 @@ def queues(context: Context) -> None:
     """
     project, tools = context.project, context.tools
     place = (f"--location={REGION}", project.flag)
-    there = {one["name"].rsplit("/", 1)[-1]: one for one in tools.json("tasks", "queues", "list", *place) or []}
+    there = _listed(context, "tasks", "queues")
     for name, endpoint in context.of_kind("taskQueueTrigger").items():
         wanted = endpoint["taskQueueTrigger"]["rateLimits"]
         found = there.get(name)
@@ -40,10 +55,7 @@ def schedules(context: Context) -> None:
     Raises:
         DeployError: One is missing.
     """
-    place = (f"--location={REGION}", context.project.flag)
-    there = {
-        one["name"].rsplit("/", 1)[-1]: one for one in context.tools.json("scheduler", "jobs", "list", *place) or []
-    }
+    there = _listed(context, "scheduler", "jobs")
     for name in context.of_kind("scheduleTrigger"):
         found = there.get(job_of(name))
         if found is None and not context.tools.dry:
@@ -55,6 +67,11 @@ def schedules(context: Context) -> None:
 def job_of(function: str) -> str:
     """What the Firebase CLI calls the job of a schedule."""
     return f"firebase-schedule-{function}-{REGION}"
+
+
+def _listed(context: Context, *kind: str) -> dict[str, dict[str, Any]]:
+    found = context.tools.json(*kind, "list", f"--location={REGION}", context.project.flag) or []
+    return {one["name"].rsplit("/", 1)[-1]: one for one in found}
 
 
 def _same(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -1,7 +1,9 @@
 """A smoke test of the live system: addresses refuse what they have to, a schedule runs, and a task comes through."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -10,6 +12,7 @@ from deploy.project import REGION
 from deploy.queues import job_of
 from deploy.tools import DeployError
 
+OPEN_SECONDS = 120.0  # until who may call is known: https://cloud.google.com/iam/docs/access-change-propagation
 WAIT_SECONDS = 180.0
 PAUSE_SECONDS = 10.0
 
@@ -29,7 +32,7 @@ PROBES = (
     Probe("POST", "/api/v1/bank/set_access_token", 401, "id_token_missing"),
     Probe("POST", "/api/v1/bank/webhook", 401, "webhook_not_verified"),
     Probe("GET", "/api/v1/bank/webhook", 405, "method_not_allowed"),
-    Probe("GET", "/api/nowhere", 404, "path_not_found"),
+    Probe("GET", "/api/v1/bank/nowhere", 404, "path_not_found"),
 )
 RUNS = {
     "schedule_syncs": ("connections.health", "the schedule runs, and reads the database"),
@@ -43,9 +46,9 @@ def smoke(context: Context) -> None:
     Raises:
         DeployError: Something does not work; the text says what, and where to look.
     """
-    failed = [why for probe in PROBES if (why := _refused(context, probe)) is not None]
-    if (why := _page(context)) is not None:
-        failed.append(why)
+    looks = [*(partial(_refused, context, probe) for probe in PROBES), partial(_page, context)]
+    until = context.now() + OPEN_SECONDS
+    failed = [why for look in looks if (why := _in_time(context, look, until)) is not None]
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now()))
     for function in RUNS:
         place = (f"--location={REGION}", context.project.flag)
@@ -55,6 +58,14 @@ def smoke(context: Context) -> None:
             failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; look into the functions' log)")
     if failed:
         raise DeployError("\n".join(["It is deployed, but does not work yet:", *(f"  - {why}" for why in failed)]))
+
+
+def _in_time(context: Context, look: Callable[[], str | None], until: float) -> str | None:
+    """What is wrong with an address, when there was time enough for it to open."""
+    while (why := look()) is not None and context.now() < until:
+        context.say(f"  … {why}: again in {PAUSE_SECONDS:.0f} s")
+        context.tools.sleep(PAUSE_SECONDS)
+    return why
 
 
 def _refused(context: Context, probe: Probe) -> str | None:

@@ -14,6 +14,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("checks", check),
     ("services of Google Cloud", apis.apis),
     ("Firebase", apis.firebase),
+    ("metrics of the log", monitoring_setup.log_metrics),
     ("service accounts and their roles", iam.accounts),
     ("the key of access tokens", kms.key),
     ("who may use the key", iam.key_rights),
@@ -26,7 +27,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("rates of the queues", queues.queues),
     ("schedules", queues.schedules),
     ("Hosting", code.hosting),
-    ("metrics, alerts, dashboard", monitoring_setup.monitoring),
+    ("alerts, dashboard", monitoring_setup.monitoring),
     ("smoke test", smoke.smoke),
 )
 

@@ -3,6 +3,7 @@
 A command line is visible to every process of the machine, so secrets go through standard input only.
 """
 
+import itertools
 import json
 import os
 import shlex
@@ -17,9 +18,26 @@ ROOT = Path(__file__).resolve().parent.parent
 FIREBASE = ROOT / "emulators" / "node_modules" / ".bin" / "firebase"
 PROGRAMS = {"gcloud": "gcloud", "firebase": str(FIREBASE)}
 
-# What is true a moment after something was made: the rest of the cloud has not heard of it yet.
-NOT_YET = ("SERVICE_DISABLED", "has not been used in project", "does not exist", "concurrent policy changes", "ABORTED")
-PATIENCE = (5.0, 10.0, 20.0, 30.0, 60.0)
+MOMENTS = (5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between tries
+MINUTES = (30.0,) * 24  # where Google itself speaks of up to ten minutes
+
+# What is true for a while after something was made: the rest of the cloud has not heard of it yet.
+NOT_YET = {
+    "SERVICE_DISABLED": MOMENTS,
+    "has not been used in": MOMENTS,
+    "does not exist": MOMENTS,
+    "concurrent policy changes": MOMENTS,
+    "ABORTED": MOMENTS,
+    # The Firebase CLI has just let the functions' accounts read their secrets.
+    "Permission denied on secret": MOMENTS,
+    # An alert policy on a new metric: https://github.com/hashicorp/terraform-provider-google/issues/11102 and 10325
+    "Cannot find metric": MINUTES,
+    "metric referenced by the provided filter is unknown": MINUTES,
+    # The first trigger of a project: Eventarc's own account has its rights minutes after the service is switched on.
+    "recently started to use Eventarc": MINUTES,
+    # A database's name, for some minutes after one of that name was deleted.
+    "Please retry in": MINUTES,
+}
 
 
 class DeployError(Exception):
@@ -118,13 +136,16 @@ class Tools:
         return Done(0, "", "") if self.dry else self._patiently(program, arguments, stdin)
 
     def _patiently(self, program: str, arguments: Sequence[str], stdin: str | None) -> Done:
-        for wait in (*PATIENCE, None):
+        for tried in itertools.count():
             done = self.runner([self.programs[program], *arguments], stdin)
             if done.code == 0:
                 return done
-            if wait is None or not any(word in done.err for word in NOT_YET):
+            texts = (done.err, done.out)  # the Firebase CLI warns on the one, and fails on the other
+            waits = max((NOT_YET[word] for word in NOT_YET for text in texts if word in text), key=sum, default=())
+            if tried >= len(waits):
                 break
-            self.say(f"  … not there yet, again in {wait:.0f} s")
+            wait = waits[tried]
+            self.say(f"  … not there yet, which can take {sum(waits) / 60:.0f} minutes: again in {wait:.0f} s")
             self.sleep(wait)
-        said = (done.err.strip() or done.out.strip() or "it said nothing").splitlines()[-15:]
+        said = [line for text in texts for line in text.strip().splitlines()[-15:]] or ["it said nothing"]
         raise DeployError("\n".join([f"`{shlex.join([program, *arguments])}` ended with {done.code}:", *said]))

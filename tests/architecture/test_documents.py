@@ -37,7 +37,7 @@ RUN_BY = {
     "trace": "tests/e2e/test_trace.py",
     "adopt": "tests/deploy/test_adopt.py",
     "deploy": "tests/deploy/test_deploy.py",
-    "destroy": "tests/deploy/test_deploy.py",
+    "destroy": "tests/deploy/test_destroy.py",
     "check": ".ci/run",
     "test": ".ci/run",
     "docs": "tests/architecture/test_errors.py",

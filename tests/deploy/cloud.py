@@ -25,9 +25,25 @@ SERVICE_OF = {
     "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
 }  # fmt: skip
 
+NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/11102
+    '(gcloud.alpha.monitoring.policies.create) NOT_FOUND: Cannot find metric(s) that match type = "logging.googleapis.'
+    'com/user/{}". If a metric was created recently, it could take up to 10 minutes to become available. Please try '
+    "again soon."
+)
+NAME_KEPT = "FAILED_PRECONDITION: Database ID '{}' is not available in project. Please retry in 5 minutes."
+EVENTARC = (
+    "⚠  functions: Validation failed for trigger: Permission denied while using the Eventarc Service Agent. If you "
+    "recently started to use Eventarc, it may take a few minutes before all necessary permissions are propagated to "
+    "the Service Agent."
+)
+
 
 class Refused(Exception):
-    """What a tool prints when it fails."""
+    """What a tool prints when it fails; and what the Firebase CLI has warned of before."""
+
+    def __init__(self, why: str, warning: str = "") -> None:
+        super().__init__(why)
+        self.warning = warning
 
 
 @dataclass
@@ -36,6 +52,9 @@ class Cloud:
 
     Attributes:
         stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
+        metrics_take: How often a new metric is not found by those who name it: Monitoring hears of it minutes later.
+        name_kept: How often a new database is refused the name of one that was deleted.
+        eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
     """
 
     state: Json = field(default_factory=dict)
@@ -44,6 +63,10 @@ class Cloud:
     changes: int = 0
     stop_at: tuple[int, str] | None = None
     cleanup_policy_needed: bool = True
+    metrics_take: int = 3
+    eventarc_takes: int = 1
+    name_kept: int = 0
+    unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
 
     def __post_init__(self) -> None:
@@ -75,6 +98,8 @@ class Cloud:
             run = self._gcloud if tool == "gcloud" else self._firebase
             out = run(arguments, stdin)
         except Refused as why:
+            if tool == "firebase":  # whose errors go to its output; only its warnings do not
+                return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
             return Done(1, "", f"ERROR: {why}")
         return Done(0, out if isinstance(out, str) else json.dumps(out), "")
 
@@ -106,7 +131,7 @@ class Cloud:
 
     def _bind(self, where: str, role: str, member: str, *, take: bool = False) -> str:
         address = member.partition(":")[2]
-        if not take and address not in self.state["accounts"]:
+        if not take and member != "allUsers" and address not in self.state["accounts"]:
             raise Refused(f"INVALID_ARGUMENT: Service account {address} does not exist.")
         bound = self.state["bindings"].setdefault(where, [])
         pair = [role, member]
@@ -174,6 +199,7 @@ class Cloud:
                 assert len(flags["display-name"]) <= 100
                 return self._make("accounts", f"{name[0]}@{PROJECT}.iam.gserviceaccount.com", True)
             case "delete":
+                self.state["bindings"].pop(name[0], None)
                 return self._drop("accounts", name[0])
             case "get-iam-policy":
                 self._there("accounts", name[0])
@@ -196,26 +222,38 @@ class Cloud:
             case ["keys", "versions", "destroy", number]:
                 versions = self._there("keys", flags["key"])["versions"]
                 return self._change(lambda: versions.__setitem__(number, "DESTROY_SCHEDULED"))
+            case ["keys", "versions", "create"]:
+                assert "primary" in flags
+                key = self._there("keys", flags["key"])
+                number = str(len(key["versions"]) + 1)
+                return self._change(lambda: (key["versions"].update({number: "ENABLED"}), key.update(primary=number)))
         self._there("rings", flags["keyring"])
         match words:
             case ["keys", "list"]:
                 return [
-                    {"name": f"{root}/{flags['keyring']}/cryptoKeys/{name}", "rotationPeriod": key["rotation"]}
+                    {
+                        "name": f"{root}/{flags['keyring']}/cryptoKeys/{name}",
+                        "rotationPeriod": key["rotation"],
+                        "primary": {"state": key["versions"][key["primary"]]},
+                    }
                     for name, key in self.state["keys"].items()
                 ]
             case ["keys", "create", name]:
                 assert flags["purpose"] == "encryption"
-                key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}}
+                key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}, "primary": "1"}
                 return self._make("keys", name, key)
             case ["keys", "update", name]:
                 key = self._there("keys", name)
-                return self._change(lambda: key.update(rotation=flags["rotation-period"]))
+                period = None if "remove-rotation-schedule" in flags else flags["rotation-period"]
+                return self._change(lambda: key.update(rotation=period))
             case ["keys", "get-iam-policy", name]:
                 self._there("keys", name)
                 return self._policy(f"key {name}")
             case ["keys", "add-iam-policy-binding", name]:
                 self._there("keys", name)
                 return self._bind(f"key {name}", flags["role"], flags["member"])
+            case ["keys", "remove-iam-policy-binding", name]:
+                return self._bind(f"key {name}", flags["role"], flags["member"], take=True)
         raise Refused(f"unknown: {words}")
 
     def _secrets(self, words: list[str], flags: Json, stdin: str | None) -> Any:
@@ -245,6 +283,9 @@ class Cloud:
             case ["databases", "list"]:
                 return list(self.state["databases"].values())
             case ["databases", "create"]:
+                if self.name_kept > 0:
+                    self.name_kept -= 1
+                    raise Refused(NAME_KEPT.format(name))
                 made = {"name": f"projects/{PROJECT}/databases/{name}", "locationId": flags["location"]}
                 return self._make("databases", name, made | (safe if "enable-pitr" in flags else {}))
             case ["databases", "update"]:
@@ -255,6 +296,8 @@ class Cloud:
             case ["databases", "delete"]:
                 if self._there("databases", name).get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
                     raise Refused("FAILED_PRECONDITION: the database is protected")
+                self.name_kept = 10
+                self.state["schedules"].clear()
                 return self._drop("databases", name)
             case ["backups", "schedules", "list"]:
                 self._there("databases", name)
@@ -297,6 +340,7 @@ class Cloud:
             case ["metrics", "list"]:
                 return list(self.state["metrics"].values())
             case ["metrics", "create", name]:
+                self.unseen |= {name: self.metrics_take} if self.metrics_take else {}
                 return self._make("metrics", name, _file(flags["config-from-file"]))
             case ["metrics", "update", name]:
                 self._there("metrics", name)
@@ -327,6 +371,9 @@ class Cloud:
             self._there("channels", channel)
         for metric in _metrics_in(made):
             self._there("metrics", metric)
+            if kind == "policies" and metric in self.unseen:
+                self.unseen = {name: left - 1 for name, left in self.unseen.items() if left > 1}
+                raise Refused(NO_METRIC.format(metric))
         same = [one for one in self.state[kind].values() if one.get("displayName") == made["displayName"]]
         if same and kind != "dashboards":
             raise Refused(f"made twice: {made['displayName']}")  # the real one would
@@ -368,6 +415,7 @@ class Cloud:
         for name in names:
             for kind in ("functions", "queues"):
                 self.state[kind].pop(name, None)
+            self.state["bindings"].pop(f"service {name.replace('_', '-')}", None)
             self.state["jobs"].pop(f"firebase-schedule-{name}-us-central1", None)
 
     def _deploy(self, what: str, arguments: list[str]) -> str:
@@ -378,27 +426,61 @@ class Cloud:
         self._there("databases", "(default)")
         config_path = Path(arguments[arguments.index("--config") + 1])
         config = json.loads(config_path.read_text(encoding="utf-8"))
-        [codebase] = config["functions"]
+        named = [one.split(":")[2:] for one in what.split(",")]
+        what, _, of = what.split(",")[0].partition(":")
+        assert what != "functions" or of or len(config["functions"]) == 1  # others' codebases are not ours to deploy
+        [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
         if what == "functions":
-            self._change(lambda: self._put_functions(variables))
+            early = self.eventarc_takes > 0
+            self.eventarc_takes -= early
+            before = dict(self.state["functions"])
+            self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
+            if new := self.state["functions"].keys() - before.keys():
+                self._change(lambda: self._open(sorted(new)))
+            # What did not change is skipped, whatever is missing around it, unless it is named or all of a codebase is.
+            changed = {name for name, one in self.state["functions"].items() if before.get(name) != one}
+            if touched := changed | {name for one in named for name in one}:
+                self._change(lambda: self._set_triggers(sorted(touched)))
+            warning = EVENTARC if early else ""
             if self.cleanup_policy_needed:
-                raise Refused("Functions successfully deployed but could not set up cleanup policy in us-central1.")
+                why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
+                raise Refused(why, warning)
+            if early:
+                raise Refused("There was an error deploying functions", warning)
             return ""
         if what == "hosting":
             for rule in config["hosting"]["rewrites"]:
-                if "function" in rule:
+                if isinstance(rule.get("function"), dict):  # theirs may be a mere name, of a function that is not ours
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
-    def _put_functions(self, variables: str) -> None:
+    def _open(self, names: list[str]) -> None:
+        """The CLI says who may call a function when it makes it, of HTTP ones never again, others when they change."""
+        assert self.manifest is not None
+        for name in names:
+            endpoint = self.manifest()[name]
+            account = endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT)
+            member = f"serviceAccount:{account}" if "scheduleTrigger" in endpoint else "allUsers"
+            if "scheduleTrigger" in endpoint or "httpsTrigger" in endpoint:
+                where = f"service {name.replace('_', '-')}"
+                self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", member])
+
+    def _put_functions(self, variables: str, *, without: str | None) -> None:
         assert self.manifest is not None
         for name, endpoint in self.manifest().items():
+            if without in endpoint:
+                continue
             for secret in endpoint.get("secretEnvironmentVariables") or []:
                 if not self._there("secrets", secret["key"]):
                     raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
             self._there("accounts", endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT))
             self.state["functions"][name] = {"account": endpoint["serviceAccountEmail"], "variables": variables}
+
+    def _set_triggers(self, names: list[str]) -> None:
+        assert self.manifest is not None
+        for name in names:
+            endpoint = self.manifest()[name]
             if "taskQueueTrigger" in endpoint:
                 rates = dict(endpoint["taskQueueTrigger"]["rateLimits"])
                 self.state["queues"].setdefault(name, {"state": "RUNNING"})["rateLimits"] = rates

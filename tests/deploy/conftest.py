@@ -14,6 +14,7 @@ from deploy import context, project
 from deploy.context import Context, manifest
 from deploy.smoke import PROBES
 from deploy.tools import ROOT, Tools
+from tests.deploy import their_app
 from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
 
 ENVIRONMENT = """\
@@ -47,7 +48,6 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     path.write_text(ENVIRONMENT, encoding="utf-8")
     monkeypatch.setattr(project, "FOLDER", tmp_path)
     monkeypatch.setattr(project, "environment_file", lambda name: tmp_path / f".env.{name}")
-    monkeypatch.setattr("deploy.checks.environment_file", lambda name: tmp_path / f".env.{name}")
     monkeypatch.setattr("deploy.checks.FOLDER", tmp_path)
     shutil.rmtree(WORK, ignore_errors=True)
     page = tmp_path / "hosted" / "index.html"
@@ -57,6 +57,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     yield path
     shutil.rmtree(WORK, ignore_errors=True)
     (ROOT / f"firebase.{PROJECT}.local.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """An app that exists."""
+    return their_app.make(tmp_path / "app")
 
 
 @pytest.fixture
@@ -80,9 +86,9 @@ def ready(
     """Makes the context of one run of the deploy."""
     monkeypatch.setattr(context, "manifest", lambda: functions)
 
-    def make(*, dry: bool = False, interactive: bool = True) -> Context:
+    def make(*, dry: bool = False, interactive: bool = True, app: Path | None = None) -> Context:
         programs = {"gcloud": "gcloud", "firebase": "firebase"}
         tools = Tools(say=said.append, dry=dry, programs=programs, runner=cloud, sleep=lambda _: None)
-        return Context(project.read(PROJECT), tools, lambda _: PLAID_SECRET, interactive, request=live)
+        return Context(project.read(PROJECT, app=app), tools, lambda _: PLAID_SECRET, interactive, request=live)
 
     return make

@@ -10,35 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.adopt import BEGIN, END, ROOT, Refused, adopt, hosting, indexes, main, rules
-
-THEIR_RULES = """rules_version = '2';
-service cloud.firestore {
-  match /databases/{database}/documents {
-    match /notes/{note} { allow read, write: if request.auth.uid == note; }
-  }
-}
-"""
-THEIRS: dict[str, Any] = {
-    "functions": {"source": "functions", "runtime": "nodejs20"},
-    "firestore": {"rules": "rules/store.rules", "indexes": "indexes.json"},
-    "hosting": {
-        "public": "dist",
-        "rewrites": [{"source": "/api/**", "function": "api"}, {"source": "**", "destination": "/index.html"}],
-    },
-    "storage": {"rules": "storage.rules"},
-}
-THEIR_INDEXES = {"indexes": [{"collectionGroup": "notes", "queryScope": "COLLECTION", "fields": []}]}
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    """A project with functions, rules, indexes and a web app of its own, and ours in a folder of it."""
-    (tmp_path / "firebase.json").write_text(json.dumps(THEIRS))
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "store.rules").write_text(THEIR_RULES)
-    (tmp_path / "indexes.json").write_text(json.dumps(THEIR_INDEXES))
-    (tmp_path / "bank").symlink_to(ROOT)
-    return tmp_path
+from tests.deploy import their_app
 
 
 def config(app: Path) -> dict[str, Any]:
@@ -49,17 +21,17 @@ def config(app: Path) -> dict[str, Any]:
 def test_ours_comes_beside_theirs(app: Path) -> None:
     assert adopt(app, source="bank") == ["firebase.json", "rules/store.rules", "indexes.json"]
     theirs, ours = config(app)["functions"]
-    assert theirs == THEIRS["functions"]
+    assert theirs == their_app.CONFIG["functions"]
     assert (ours["source"], ours["codebase"], ours["runtime"]) == ("bank", "bank", "python311")
     assert "tests" in ours["ignore"]
-    assert config(app)["storage"] == THEIRS["storage"]
+    assert config(app)["storage"] == their_app.CONFIG["storage"]
     assert config(app)["hosting"]["public"] == "dist"
 
 
 def test_our_routes_come_first_and_take_nothing_of_theirs(app: Path) -> None:
     adopt(app, source="bank")
     rewrites = config(app)["hosting"]["rewrites"]
-    assert rewrites[-2:] == THEIRS["hosting"]["rewrites"]
+    assert rewrites[-2:] == their_app.CONFIG["hosting"]["rewrites"]
     ours = rewrites[:-2]
     assert all(rule["source"].startswith("/api/v1/bank") for rule in ours)
     assert ours[-1] == {
@@ -84,7 +56,7 @@ def test_their_rules_stay_as_they_are_around_the_block(app: Path) -> None:
     adopt(app, source="bank")
     text = (app / "rules" / "store.rules").read_text()
     begin, end = text.index(BEGIN), text.index(END) + len(END)
-    assert re.sub(r"\s+", " ", text[:begin] + text[end:]) == re.sub(r"\s+", " ", THEIR_RULES)
+    assert re.sub(r"\s+", " ", text[:begin] + text[end:]) == re.sub(r"\s+", " ", their_app.RULES)
 
 
 def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> None:
@@ -101,9 +73,19 @@ def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> No
     assert "allow" not in rest
 
 
+def test_what_the_block_opens_of_the_app_s_own_is_what_the_document_says() -> None:
+    """Rules open whole documents: an app that keeps fields from its users in users/{uid} has to know."""
+    text = (ROOT / "firestore.rules").read_text()
+    own = text[text.index("match /users/{uid} {") : text.index("match /bank_notifications/")]
+    assert set(re.findall(r"allow (\w+)", own)) == {"get", "create", "update"}
+    told = " ".join((ROOT / "docs" / "adopt.md").read_text().split())
+    assert all(word in told for word in ("to read **all** of it", "to create it", "to write three fields of it"))
+    assert "may read all of their own users/{uid}" in text[: text.index(BEGIN)]
+
+
 def test_all_our_indexes_are_of_our_collections_and_theirs_stay() -> None:
-    composed = indexes(THEIR_INDEXES)
-    assert composed["indexes"][0] == THEIR_INDEXES["indexes"][0]
+    composed = indexes(their_app.INDEXES)
+    assert composed["indexes"][0] == their_app.INDEXES["indexes"][0]
     groups = [one["collectionGroup"] for kind in ("indexes", "fieldOverrides") for one in composed[kind]]
     assert all(name.startswith("bank_") for name in groups[1:])
     assert indexes(composed) == composed
@@ -135,11 +117,11 @@ def _broken_config(app: Path) -> None:
 
 def _our_name_taken(app: Path) -> None:
     theirs = {"source": "elsewhere", "codebase": "bank"}
-    (app / "firebase.json").write_text(json.dumps(THEIRS | {"functions": [theirs]}))
+    (app / "firebase.json").write_text(json.dumps(their_app.CONFIG | {"functions": [theirs]}))
 
 
 def _no_hosting(app: Path) -> None:
-    (app / "firebase.json").write_text(json.dumps({k: v for k, v in THEIRS.items() if k != "hosting"}))
+    (app / "firebase.json").write_text(json.dumps({k: v for k, v in their_app.CONFIG.items() if k != "hosting"}))
 
 
 def _strange_rules(app: Path) -> None:
@@ -173,9 +155,11 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(
 
 def test_the_command_says_what_changed_and_finds_where_it_is(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--app", str(app), "--source", "bank"]) == 0
-    assert capsys.readouterr().out == "adopt: firebase.json, rules/store.rules, indexes.json changed\n"
+    assert capsys.readouterr().out.startswith("adopt: firebase.json, rules/store.rules, indexes.json changed\n")
     assert main(["--app", str(app), "--source", "bank"]) == 0
-    assert capsys.readouterr().out == "adopt: nothing changed\n"
+    said = capsys.readouterr().out
+    assert said.startswith("adopt: nothing changed\n")
+    assert "with PROJECT=<id>" in said
     assert main(["--app", str(app)]) == 1
     assert "must be within" in capsys.readouterr().err
 

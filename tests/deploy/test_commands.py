@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"<[a-z]+>|…")
 
 @pytest.fixture
 def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
-    """All that a deploy, one that finds things changed, and both kinds of destroy call."""
+    """All that a deploy, one that finds things changed, both kinds of destroy, and a deploy after them call."""
     deploy(ready())
     cloud.state["metrics"]["bank_syncs"]["description"] = "of last year"
     for policy in cloud.state["policies"].values():
@@ -39,6 +39,7 @@ def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
     deploy(ready())
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))
+    deploy(ready())
     return [list(call) for call in dict.fromkeys(map(tuple, cloud.calls))]
 
 
@@ -123,10 +124,24 @@ def test_the_firebase_cli_reads_the_functions_as_they_are_meant() -> None:
     assert functions["on_user_deleted"]["eventTrigger"]["eventType"] == "google.cloud.firestore.document.v1.deleted"
 
 
-def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, environment: Path) -> None:
-    """It refuses names that it keeps for itself, FUNCTION_IDENTITY among them, and quotes have to come through."""
-    odd = """it's "odd" \\ #1 $HOME"""
-    environment.write_text(environment.read_text(encoding="utf-8") + f"CLIENT_NAME={odd}\n", encoding="utf-8")
+ODD = (
+    """it's "odd" \\ #1 $HOME""",
+    "Café Zürich, 銀行 €",
+    r"C:\\new\test",
+    "a\\",
+    "#1",
+    "'whole'",
+    "x=y; `z` ${A} %PATH% !",
+    "tab\tand\x08bell\x07",
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, environment: Path, odd: str) -> None:
+    """It refuses names that it keeps for itself, FUNCTION_IDENTITY among them, and every letter has to come through."""
+    quote = "'" if '"' in odd or odd[0] == "'" else '"'
+    line = f"CLIENT_NAME={quote}{odd}{quote}\n"
+    environment.write_text(environment.read_text(encoding="utf-8") + line, encoding="utf-8")
     given = ready().project
     config = json.loads(given.write_config().read_text(encoding="utf-8"))
     folder_ = str(ROOT / config["functions"][0]["configDir"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from deploy import apis
 from deploy.__main__ import main
-from deploy.destroy import destroy
 from deploy.roles import RIGHTS
 from deploy.smoke import PROBES
 from deploy.steps import deploy
@@ -237,43 +235,3 @@ def test_a_live_system_that_does_not_answer_as_it_should_fails_the_deploy(
     assert said.count("no answer of ours") == len(PROBES)
     assert ".web.app/: 404" in said
     assert said.count("not seen within") == 2
-
-
-def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
-    answers = [Done(1, "", "ERROR: service account x does not exist."), Done(0, "", "")]
-    waits: list[float] = []
-    tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append)
-    tools.gcloud("projects", "add-iam-policy-binding")
-    assert len(waits) == 1
-    tools.runner = lambda *_: Done(1, "", "ERROR: PERMISSION_DENIED: no")
-    with pytest.raises(DeployError, match="PERMISSION_DENIED"):
-        tools.gcloud("projects", "describe")
-    assert len(waits) == 1
-
-
-def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cloud, ready: Deploy) -> None:
-    deploy(ready())
-    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
-    cloud.state["accounts"]["theirs@x"] = True
-    answers = iter([PROJECT, "", ""])
-    destroy(ready(), confirm=lambda _: next(answers))
-    state = cloud.state
-    assert [state[kind] for kind in ("functions", "queues", "jobs", "secrets", "metrics", "dashboards")] == [{}] * 6
-    assert set(state["policies"]) == {"theirs"}
-    assert set(state["accounts"]) == {"theirs@x"}
-    assert not any("bank-" in member for _, member in state["bindings"]["project"])
-    assert set(state["deployed"]) == {"firestore", "hosting"}
-    assert state["databases"]
-    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
-    destroy(ready(), confirm=lambda _: next(answers))
-    assert state["databases"] == {}
-    assert state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}
-    assert "hosting" not in state["deployed"]
-
-
-def test_destroy_that_is_not_confirmed_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
-    deploy(ready())
-    before = json.dumps(cloud.state)
-    with pytest.raises(DeployError, match="not confirmed"):
-        destroy(ready(), confirm=lambda _: "yes")
-    assert json.dumps(cloud.state) == before

@@ -1,0 +1,108 @@
+"""In an app that exists: its functions' settings are where the Firebase CLI reads them, and it deploys as the app's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.adopt import adopt, main
+from deploy.steps import deploy
+from deploy.tools import DeployError
+from tests.deploy.cloud import PROJECT, Cloud
+from tests.deploy.conftest import Deploy
+from tests.deploy.test_commands import by_firebase
+
+GIVEN = ["--source", "bank", "--project", PROJECT]
+KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens"
+
+
+@pytest.fixture
+def adopted(app: Path) -> Path:
+    assert main(["--app", str(app), *GIVEN]) == 0
+    return app
+
+
+def settings(app: Path) -> Path:
+    return app / "bank-settings" / f".env.{PROJECT}"
+
+
+def fill_in(app: Path) -> None:
+    text = settings(app).read_text(encoding="utf-8")
+    text = text.replace("PLAID_CLIENT_ID=\n", "PLAID_CLIENT_ID=a-client\n")
+    text = text.replace("DEPLOY_ALERT_EMAIL=\n", "DEPLOY_ALERT_EMAIL=on-call@example.com\n")
+    settings(app).write_text(text, encoding="utf-8")
+
+
+def as_the_cli_reads_it(app: Path) -> Any:
+    """The variables that `firebase deploy` in the app's folder gives to our functions."""
+    functions = json.loads((app / "firebase.json").read_text(encoding="utf-8"))["functions"]
+    [ours] = [one for one in functions if one.get("codebase") == "bank"]
+    return by_firebase("variables", {"project": PROJECT, "folder": str(app / ours["configDir"])})
+
+
+def test_the_app_s_own_deploy_finds_every_variable(adopted: Path) -> None:
+    fill_in(adopted)
+    read = as_the_cli_reads_it(adopted)
+    assert read["VAULT_KEY"] == KEY
+    assert read["WEBHOOK_URL"] == f"https://{PROJECT}.web.app/api/v1/bank/webhook"
+    assert read["TASKS_CALLER"] == f"bank-tasks@{PROJECT}.iam.gserviceaccount.com"
+    assert (read["PLAID_ENV"], read["PLAID_CLIENT_ID"]) == ("sandbox", "a-client")
+
+
+def test_it_says_what_is_to_be_filled_in_and_leaves_what_is(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--app", str(app), *GIVEN]) == 0
+    assert "fill in PLAID_CLIENT_ID, DEPLOY_ALERT_EMAIL" in capsys.readouterr().out
+    fill_in(app)
+    text = settings(app).read_text(encoding="utf-8").replace(f"{PROJECT}.web.app", "bank.example.com")
+    settings(app).write_text(text, encoding="utf-8")
+    assert main(["--app", str(app), *GIVEN]) == 0
+    assert settings(app).read_text(encoding="utf-8") == text
+    assert capsys.readouterr().out.endswith(f"the functions' settings are in bank-settings/.env.{PROJECT}\n")
+
+
+def test_another_folder_for_the_settings_stays_and_another_site_is_plaid_s_address(app: Path) -> None:
+    adopt(app, source="bank")
+    path = app / "firebase.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["functions"][1]["configDir"] = "settings/bank"
+    config["hosting"]["site"] = "our-site"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    assert main(["--app", str(app), *GIVEN]) == 0
+    assert (app / "settings" / "bank" / f".env.{PROJECT}").is_file()
+    assert as_the_cli_reads_it(app)["WEBHOOK_URL"] == "https://our-site.web.app/api/v1/bank/webhook"
+
+
+def test_a_deploy_goes_by_the_app_s_firebase_json_and_leaves_its_functions(
+    adopted: Path, cloud: Cloud, ready: Deploy
+) -> None:
+    fill_in(adopted)
+    deploy(ready(app=adopted))
+    deploys = [call for call in cloud.calls if call[:2] == ["firebase", "deploy"]]
+    assert {call[call.index("--config") + 1] for call in deploys} == {str(adopted / "firebase.json")}
+    assert {call[call.index("--only") + 1] for call in deploys} == {"firestore", "functions:bank", "hosting"}
+    assert set(cloud.state["deployed"]) == {"firestore", "hosting"}
+    variables = cloud.state["functions"]["synctransactions"]["variables"]
+    assert f'VAULT_KEY="{KEY}"' in variables
+
+
+def test_what_is_missing_in_the_settings_is_said_before_anything_is_changed(
+    app: Path, cloud: Cloud, ready: Deploy
+) -> None:
+    with pytest.raises(DeployError, match="make adopt"):
+        ready(app=app)
+    adopt(app, source="bank")
+    with pytest.raises(DeployError, match=r"to have .*bank-settings.* written"):
+        deploy(ready(app=app))
+    main(["--app", str(app), *GIVEN])
+    fill_in(app)
+    whole = settings(app).read_text(encoding="utf-8")
+    settings(app).write_text(whole.replace("TASKS_CALLER", "TASKS_CALLED"), encoding="utf-8")
+    with pytest.raises(DeployError, match="to have TASKS_CALLER written"):
+        deploy(ready(app=app))
+    settings(app).write_text(whole.replace(KEY, KEY.replace(PROJECT, "a-test-project")), encoding="utf-8")
+    with pytest.raises(DeployError, match="of another project"):
+        deploy(ready(app=app))
+    assert cloud.changes == 0

@@ -1,0 +1,84 @@
+"""Taking a backend down: what is ours goes, data and what opens it only when told; and it can be put up again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.destroy import destroy
+from deploy.steps import deploy
+from deploy.tools import DeployError
+from tests.deploy.cloud import PROJECT, Cloud
+from tests.deploy.conftest import Deploy
+from tests.deploy.test_deploy import ended
+
+
+def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
+    cloud.state["accounts"]["theirs@x"] = True
+    answers = iter([PROJECT, "", ""])
+    destroy(ready(), confirm=lambda _: next(answers))
+    state = cloud.state
+    assert [state[kind] for kind in ("functions", "queues", "jobs", "metrics", "dashboards")] == [{}] * 5
+    assert set(state["secrets"]) == {"AUDIT_KEYSET"}
+    assert set(state["policies"]) == {"theirs"}
+    assert set(state["accounts"]) == {"theirs@x"}
+    assert not any("bank-" in member for bound in state["bindings"].values() for _, member in bound)
+    assert set(state["deployed"]) == {"firestore", "hosting"}
+    assert state["databases"]
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
+    destroy(ready(), confirm=lambda _: next(answers))
+    assert state["databases"] == {}
+    assert state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}
+    assert state["keys"]["access-tokens"]["rotation"] is None
+    assert state["secrets"] == {}
+    assert "hosting" not in state["deployed"]
+
+
+@pytest.mark.parametrize("answers", [(PROJECT, "hosting", f"delete {PROJECT}"), (PROJECT, "", "")])
+def test_what_was_taken_down_can_be_put_up_again_in_the_same_project(
+    cloud: Cloud, ready: Deploy, answers: tuple[str, ...]
+) -> None:
+    """A key ring, its key and its versions' numbers stay for ever; the backend seals with the primary version."""
+    deploy(ready())
+    first, audit = ended(cloud), cloud.state["secrets"]["AUDIT_KEYSET"]
+    given = iter(answers)
+    destroy(ready(), confirm=lambda _: next(given))
+    deploy(ready())
+    again = ended(cloud)
+    key, old_key = again["keys"].pop("access-tokens"), first["keys"].pop("access-tokens")
+    assert key["versions"][key["primary"]] == "ENABLED"
+    assert key["rotation"] == old_key["rotation"]
+    assert again == first
+    kept = answers[-1] == ""
+    assert (cloud.state["secrets"]["AUDIT_KEYSET"] == audit) is kept
+    assert (key == old_key) is kept
+
+
+def test_a_primary_version_that_is_being_made_is_left_to_it(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    cloud.state["keys"]["access-tokens"]["versions"]["1"] = "PENDING_GENERATION"
+    deploy(ready())
+    assert len(cloud.state["keys"]["access-tokens"]["versions"]) == 1
+
+
+def test_destroy_passes_over_a_key_that_was_never_made(cloud: Cloud, ready: Deploy) -> None:
+    cloud.stop_at = (40, "before")
+    with pytest.raises(KeyboardInterrupt):
+        deploy(ready())
+    assert cloud.state["accounts"]
+    assert cloud.state["keys"] == {}
+    cloud.stop_at = None
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
+    destroy(ready(), confirm=lambda _: next(answers))
+    assert cloud.state["accounts"] == {}
+
+
+def test_destroy_that_is_not_confirmed_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
+    deploy(ready())
+    before = json.dumps(cloud.state)
+    with pytest.raises(DeployError, match="not confirmed"):
+        destroy(ready(), confirm=lambda _: "yes")
+    assert json.dumps(cloud.state) == before

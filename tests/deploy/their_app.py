@@ -1,0 +1,37 @@
+"""A project with functions, rules, indexes and a web app of its own, as it was before this backend came to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy.tools import ROOT
+
+RULES = """rules_version = '2';
+service cloud.firestore {
+  match /databases/{database}/documents {
+    match /notes/{note} { allow read, write: if request.auth.uid == note; }
+  }
+}
+"""
+CONFIG: dict[str, Any] = {
+    "functions": {"source": "functions", "runtime": "nodejs20"},
+    "firestore": {"rules": "rules/store.rules", "indexes": "indexes.json"},
+    "hosting": {
+        "public": "dist",
+        "rewrites": [{"source": "/api/**", "function": "api"}, {"source": "**", "destination": "/index.html"}],
+    },
+    "storage": {"rules": "storage.rules"},
+}
+INDEXES = {"indexes": [{"collectionGroup": "notes", "queryScope": "COLLECTION", "fields": []}]}
+
+
+def make(folder: Path) -> Path:
+    """Puts it there, with this repository in a folder of it."""
+    (folder / "rules").mkdir(parents=True)
+    (folder / "firebase.json").write_text(json.dumps(CONFIG))
+    (folder / "rules" / "store.rules").write_text(RULES)
+    (folder / "indexes.json").write_text(json.dumps(INDEXES))
+    (folder / "bank").symlink_to(ROOT)
+    return folder
