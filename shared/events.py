@@ -129,6 +129,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "link.settled_before": Event("It was done with before.", ("result_id",)),
     "link.unknown_session": Event("A webhook of a Link session that is not ours.", ("code",)),
     # -- institutions and the welcome --
+    "institution.refused": Event(
+        "Plaid will not tell of an institution; the daily round asks again.", ("institution_id", "error_code")
+    ),
     "institution.stale": Event("An institution could not be fetched anew; the old one stays.", ("institution_id",)),
     "institutions.no_page": Event("A page of institutions could not be fetched.", ("error_code", "request_id")),
     "institutions.refreshed": Event("Old institutions were fetched anew.", ("refreshed", "left")),

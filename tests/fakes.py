@@ -553,6 +553,9 @@ class FakeStore:
 
         return self.calls.around("store.describe", call)  # type: ignore[no-any-return]
 
+    def was_told(self, app_user_id: str, notification_id: str) -> bool:
+        return notification_id in self.notifications
+
     # -- Syncs -------------------------------------------------------------------------------------------------------
     def load(self, connection_id: str) -> Loaded | None:
         return self.calls.around("store.load", lambda: self.states.get(connection_id))  # type: ignore[no-any-return]

@@ -169,8 +169,17 @@ def after(
     step = TABLE[event][connection.status]
     changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
     if changed != connection:
-        changed = changed.model_copy(update={"updated_at": now})
+        changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
     return Change(changed, step.tells)
+
+
+def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:
+    """The `updated_at` of a connection that changes now.
+
+    While a login is broken it stays where it broke, whatever else is learnt meanwhile: reminders, and what operators
+    see, count from there.
+    """
+    return before.updated_at if before.status is status is ItemStatus.BAD else now
 
 
 def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:

@@ -162,15 +162,50 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
     assert world.equals_truth()
 
 
-def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World) -> None:
+@pytest.mark.parametrize(
+    "error", [problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"), problem(Fault.CONFIGURATION, "INVALID_API_KEYS")]
+)
+def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World, error: ProviderError) -> None:
     world.connected()
     world.store.describe("1", {"institution_id": None})
-    unknown = problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")
-    world.bank.fail("institution", unknown, unknown)
+    world.bank.fail("institution", error)
     with pytest.raises(ProviderError):
         welcome(world, FakeInstitutions())
     assert world.store.connections["1"].institution_id == "ins_1"
+    assert "bank.set_webhook" in world.calls.log
     assert not world.state().welcomed
+
+
+REFUSED_EVERYWHERE = [problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")] * 2
+NO_LONGER_SUPPORTED = [problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
+
+
+@pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NO_LONGER_SUPPORTED])
+def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_with_every_sync(
+    world: World, refusals: list[ProviderError]
+) -> None:
+    world.connected("1", row("t1"))
+    institutions = FakeInstitutions()
+    world.bank.fail("institution", *refusals)
+    welcome(world, institutions)
+    world.settle()
+    assert world.state().welcomed
+    world.clock.move(timedelta(hours=1))
+    assert world.tick() == 0
+    welcome(world, institutions)
+    assert world.store.connections["1"].institution_name == "First Bank"
+
+
+def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world: World) -> None:
+    world.connected()
+    institutions = FakeInstitutions()
+    world.bank.fail("set_webhook", problem(Fault.CONFIGURATION, "INVALID_FIELD"))
+    with pytest.raises(ProviderError):
+        welcome(world, institutions)
+    assert world.store.connections["1"].institution_name == "First Bank"
+    assert not world.state().welcomed
+    welcome(world, institutions)
+    assert world.state().welcomed
 
 
 def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:
