@@ -153,6 +153,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "monitor.page": Event("A page of connections was looked at.", ("connections",)),
     "webhook.key_not_kept": Event("The id of a key of Plaid's could not be stored."),
     "webhook.late": Event("A webhook of a connection that is gone.", ("connection_id",)),
+    "webhook.malformed": Event("Plaid has signed what is no webhook; it was answered, and left.", ("delivery_id",)),
     "webhook.other_environment": Event("A webhook of another environment of Plaid's.", ("environment",)),
     "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),
     "webhook.unknown_item": Event("A webhook of an item that is not here.", ("item_id", "code")),

@@ -17,7 +17,6 @@ from shared.domain.status import StatusEvent
 from shared.log import log
 from shared.ports import Clock, Connections, Profiles, Writes
 
-
 REMINDERS = (30, 7)  # days for which a login has been broken when its user is told again, the last one first
 HALF_A_DAY = timedelta(hours=12)
 

@@ -127,9 +127,43 @@ def test_another_environments_webhook_is_none_of_our_business(world: World) -> N
     assert inbox.deliveries == {}
 
 
-def test_a_body_that_is_no_webhook_is_refused(world: World) -> None:
-    with pytest.raises(InvalidArgument):
-        webhook(world, webhook_type=7)
+def test_a_signed_body_that_is_no_webhook_is_logged_and_taken_so_that_it_does_not_come_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.connected()
+    webhook(world, webhook_type=7)
+    assert world.inbox.deliveries == {}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["webhook.malformed"]
+
+
+@pytest.mark.parametrize("code", ["EVENTS", "SESSION_FINISHED", "HANDOFF", "SOMETHING_NEW"])
+@pytest.mark.parametrize("whose", [{"item_id": None}, {"item_id": "item-1"}])
+def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(
+    world: World, code: str, whose: dict[str, str | None]
+) -> None:
+    world.connected()
+    personal = {
+        "events": [{"event_name": "SELECT_INSTITUTION", "event_metadata": {"institution_name": "First Bank"}}],
+        "user_id": "usr_9nSp2KuZ2x4JDw",
+        "client_user_id": ALICE,
+        "public_token": "public-sandbox-1",
+        "public_tokens": ["public-sandbox-1"],
+        "link_token": "link-sandbox-1",
+    }
+    webhook(world, code, webhook_type="LINK", link_session_id="session-1", **whose, **personal)
+    [kept] = [delivery.body for delivery in world.inbox.deliveries.values()]
+    assert kept == {
+        "webhook_type": "LINK",
+        "webhook_code": code,
+        "environment": "sandbox",
+        "link_session_id": "session-1",
+    }
+
+
+def test_of_a_webhook_that_names_no_item_of_ours_no_more_is_kept_either(world: World) -> None:
+    webhook(world, "SOMETHING_NEW", webhook_type="USER", item_id=None, user_id="usr_1", link_session_id={"no": "id"})
+    [kept] = [delivery.body for delivery in world.inbox.deliveries.values()]
+    assert kept == {"webhook_type": "USER", "webhook_code": "SOMETHING_NEW", "environment": "sandbox"}
 
 
 def welcome(world: World, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
