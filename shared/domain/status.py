@@ -83,8 +83,8 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
     },
     StatusEvent.REPAIRED: {
         _G: Step(_G),
-        _X: Step(_G),
-        _D: Step(_G),
+        _X: Step(_G, _Tell.RENEWED),
+        _D: Step(_G, _Tell.RENEWED),
         _B: Step(_G, _Tell.REPAIRED),
         _E: Step(_G, _Tell.REPAIRED),
     },
@@ -103,7 +103,13 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
         _B: Step(_B),
         _E: Step(_E),
     },
-    StatusEvent.EXPIRATION_MOVED: {_G: Step(_G), _X: Step(_G), _D: Step(_D), _B: Step(_B), _E: Step(_E)},
+    StatusEvent.EXPIRATION_MOVED: {
+        _G: Step(_G),
+        _X: Step(_G, _Tell.RENEWED),
+        _D: Step(_D),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
     StatusEvent.DISCONNECT_ANNOUNCED: {
         _G: Step(_D, _Tell.DISCONNECTING),
         _X: Step(_D, _Tell.DISCONNECTING),

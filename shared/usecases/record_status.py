@@ -61,7 +61,10 @@ class StatusRecorder:
         change = status.after(known, event, now=now, error=error)
         after, tells = change.connection, change.tells
         if renewal and status.warning_due(after.consent_expiration_time, now=now) is not None:
-            after = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now).connection
+            near = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now)
+            after = near.connection
+            if tells is not NotificationKind.REPAIRED:
+                tells = near.tells if after.status is not before.status else None
         fields = {n: v for n, v in after.model_dump().items() if v != before.model_dump()[n]}
         if fields:
             fields["updated_at"] = status.moment_of(before, after.status, now=now)

@@ -10,7 +10,7 @@ from shared.adapters.plaid_errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
-from shared.domain.status import REVOKED_CODE, StatusEvent, after, event_of, is_revoked, warning_due
+from shared.domain.status import REVOKED_CODE, TABLE, StatusEvent, after, event_of, is_revoked, warning_due
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,10 +21,10 @@ unusable              error/relink!needs_relink       error/relink!needs_relink 
 revoked               error/relink!revoked            error/relink!revoked         error/relink!revoked        error/relink!revoked                error/relink!revoked
 consent_missing       good/reconnect!needs_repair     bad/reconnect                error/relink                pending_expiration/reconnect!needs_repair  pending_disconnect/reconnect!needs_repair
 working               good                            good!repaired                good!repaired               pending_expiration/reconnect        pending_disconnect/reconnect
-repaired              good                            good!repaired                good!repaired               good                                good
+repaired              good                            good!repaired                good!repaired               good!renewed                        good!renewed
 expiration_announced  pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_expiration/reconnect!expiring
 expiration_near       pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_disconnect/reconnect!expiring
-expiration_moved      good                            bad/reconnect                error/relink                good                                pending_disconnect/reconnect
+expiration_moved      good                            bad/reconnect                error/relink                good!renewed                        pending_disconnect/reconnect
 disconnect_announced  pending_disconnect/reconnect!disconnecting  bad/reconnect    error/relink                pending_disconnect/reconnect!disconnecting  pending_disconnect/reconnect
 new_accounts          good/select_accounts!new_accounts  bad/reconnect!new_accounts  error/relink              pending_expiration/reconnect!new_accounts  pending_disconnect/reconnect!new_accounts
 """  # noqa: E501 (a table)
@@ -83,6 +83,11 @@ def test_the_table(event: StatusEvent, status: ItemStatus, expected: str) -> Non
 
 def test_every_event_is_in_the_table() -> None:
     assert {(event, status) for event, status, _ in CASES} == {(e, s) for e in StatusEvent for s in ItemStatus}
+
+
+def test_whatever_changes_a_status_tells_its_user() -> None:
+    silent = [(e, before) for e, row in TABLE.items() for before, step in row.items() if not step.tells]
+    assert all(TABLE[event][before].status is before for event, before in silent)
 
 
 @pytest.mark.parametrize("status", ItemStatus)

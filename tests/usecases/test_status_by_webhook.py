@@ -159,6 +159,20 @@ def test_a_disconnect_that_is_announced_is_pending_until_the_login_is_repaired(w
     assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.GOOD
 
 
+@pytest.mark.parametrize("days", [5, 90])
+def test_whatever_was_pending_and_is_no_more_is_told(world: World, item: FakeItem, days: int) -> None:
+    item.consent_expiration_time = world.clock.at + timedelta(days=days)
+    tell(world, "PENDING_DISCONNECT")
+    tell(world, "LOGIN_REPAIRED")
+    assert every_change_is_told(world)
+    assert kinds(world) == ["disconnecting", "expiring" if days == 5 else "renewed"]
+    item.consent_expiration_time = world.clock.at + timedelta(days=180)
+    world.check.by_day("1")
+    assert connection(world).status is ItemStatus.GOOD
+    assert every_change_is_told(world)
+    assert kinds(world)[-1] == "renewed"
+
+
 def test_new_accounts_are_offered_and_the_status_stays(world: World, item: FakeItem) -> None:
     told = tell(world, "NEW_ACCOUNTS_AVAILABLE")
     assert (told.status, told.action) == (ItemStatus.GOOD, Action.SELECT_ACCOUNTS)
@@ -394,6 +408,9 @@ def test_update_mode_clears_what_was_pending(world: World, item: FakeItem, code:
     tell(world, code, consent_expiration_time=(world.clock.at + timedelta(days=5)).isoformat())
     assert reconnect(world) is ItemStatus.GOOD
     assert connection(world).action is None
+    assert kinds(world)[1:] == ["renewed"]
+    assert reconnect(world) is ItemStatus.GOOD
+    assert kinds(world)[1:] == ["renewed"]
 
 
 def test_update_mode_brings_new_accounts_and_takes_those_that_are_gone(world: World, item: FakeItem) -> None:
@@ -519,6 +536,16 @@ def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
     chain = world.store.audit[ALICE]
     moves = [(e.details["from"], e.details["to"]) for e in chain if e.action == "status_changed"]
     assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), "the audit tells the story"
+    assert every_change_is_told(world)
+
+
+def every_change_is_told(world: World) -> bool:
+    """Whether each commit that changes a status also tells its user."""
+    return all(
+        writes.notifications or entry.action != "status_changed" or entry.details["from"] == entry.details["to"]
+        for _, writes in world.store.commits
+        for entry in writes.audit
+    )
 
 
 def happen(item: FakeItem, happening: str, *, now: datetime) -> tuple[str, dict[str, Any]]:
@@ -553,6 +580,7 @@ def test_of_what_the_item_does_not_say_the_last_that_was_delivered_counts(codes:
     world.settle()
     for code in codes:
         tell(world, code)
+    assert every_change_is_told(world)
     assert (
         connection(world).status
         == {
