@@ -38,6 +38,11 @@ class Finding:
     reminds: bool = False  # its user, if it leaves a login broken that has been so for long
 
 
+UNCLEAR = Finding(sync=True, accounts_anew=True)
+"""The item reports an error that is an outage's, or unknown to us. Neither blames its user, and neither says that the
+login works: the status stays, and the data decides."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemCheck:
     """Reads an item at Plaid, and commits what follows from it, under the sync state's one lock.
@@ -217,14 +222,18 @@ def _fault(facts: ItemFacts) -> Finding | None:
 
 def _repaired(_: BankConnection, facts: ItemFacts) -> Finding:
     """Update mode succeeded. What it changed (accounts that came or went) is read by the sync that follows."""
+    if facts.error is not None:
+        return _fault(facts) or UNCLEAR
     learnt = {"consent_expiration_time": facts.consent_expiration_time}
-    return _fault(facts) or Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+    return Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
 
 
 def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Finding:
     """What a webhook says, as far as the item does not say otherwise: webhooks come late, twice, and out of order."""
     if (fault := _fault(facts)) is not None:
         return fault
+    if facts.error is not None and webhook.meaning in (Meaning.LOGIN_ERROR, Meaning.LOGIN_REPAIRED):
+        return UNCLEAR
     ends = facts.consent_expiration_time
     learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
     match webhook.meaning:

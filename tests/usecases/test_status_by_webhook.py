@@ -413,6 +413,38 @@ def test_update_mode_clears_what_was_pending(world: World, item: FakeItem, code:
     assert kinds(world)[1:] == ["renewed"]
 
 
+OUTAGE = problem(Fault.TRANSIENT, "INSTITUTION_DOWN")
+NEW_TO_US = problem(Fault.CONFIGURATION, "SOMETHING_NEW")
+
+
+@pytest.mark.parametrize("error", [OUTAGE, NEW_TO_US])
+@pytest.mark.parametrize("code", ["ERROR", "PENDING_DISCONNECT", None])
+def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
+    world: World, item: FakeItem, error: ProviderError, code: str | None
+) -> None:
+    if code == "ERROR":
+        breaks(item)
+    if code is not None:
+        tell(world, code)
+    world.settle()
+    before, told = connection(world), kinds(world)
+    item.error = error
+    assert reconnect(world) is before.status
+    assert world.state().status is SyncStatus.PENDING
+    assert connection(world) == before
+    tell(world, "LOGIN_REPAIRED")
+    tell(world, "ERROR")
+    assert connection(world) == before
+    assert kinds(world) == told
+    world.settle()
+    assert connection(world).status in (before.status, ItemStatus.GOOD), "what works works, whatever the item says"
+
+
+def test_during_an_outage_what_plaid_announces_is_believed(world: World, item: FakeItem) -> None:
+    item.error = OUTAGE
+    assert tell(world, "PENDING_DISCONNECT").status is ItemStatus.PENDING_DISCONNECT
+
+
 def test_update_mode_brings_new_accounts_and_takes_those_that_are_gone(world: World, item: FakeItem) -> None:
     tell(world, "NEW_ACCOUNTS_AVAILABLE")
     item.accounts[:] = [account("new")]
