@@ -81,13 +81,18 @@ KEY_EVENTS: dict[str, Event] = {
     "erasure.done": Event("It is gone.", ("reason",)),
     # -- tokens that may be lost: a person must look --
     "exchange.lost": Event("An exchange died in its one window: an item may be left at Plaid.", ("intent_id",)),
-    "exchange.orphan": Event("An item whose token could be neither stored nor removed.", ("item_id", "intent_id")),
+    "exchange.orphan": Event(
+        "An item whose token could be neither stored nor removed, or was unknown to Plaid for days.",
+        ("item_id", "intent_id"),
+    ),
     "rotation.done": Event("An access token was replaced."),
     "rotation.token_lost": Event(
         "A replacement died in its one window; the user is asked to link again.", ("item_id",)
     ),
     "rotation.orphan": Event("A new token could be neither stored nor its item removed.", ("item_id",)),
-    "removal.token_lost": Event("An item may be left at Plaid: its token was lost before its removal.", ("item_id",)),
+    "removal.token_lost": Event(
+        "An item may be left at Plaid: its token was lost before its removal, or unknown there for days.", ("item_id",)
+    ),
     # -- the vault: an operator must look --
     "vault.closed": Event(
         "No access token can be sealed, or one does not open: `hint` says why.", ("error_code", "hint")

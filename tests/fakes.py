@@ -350,6 +350,8 @@ class FakeBank:
 
     def remove(self, access_token: Secret) -> bool:
         def call() -> bool:
+            if access_token.reveal() in self.dead_tokens:
+                self._item(access_token)
             item = self.items.pop(access_token.reveal(), None)
             if item is not None:
                 self.removed.append(item.item_id)

@@ -75,9 +75,8 @@ class Rotations:
             return 0
         began = self.clock.now()
         aged = islice(self.credentials.issued_before(began - age), limit)
-        if limit is not None:
-            aged = takewhile(lambda _: self.clock.now() - began < TIME, aged)
-        asked = sum(self._ask_quietly(kept, by=by) for kept in aged)
+        in_time = takewhile(lambda _: limit is None or self.clock.now() - began < TIME, aged)
+        asked = sum(self._ask_quietly(kept, by=by) for kept in in_time)
         log.info("rotation.aged", asked=asked)
         return asked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def ask(world: World, *, user: str = ALICE, spacing: int = 30) -> SyncProgress:
     )
 
 
-def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: object) -> None:
+def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: Any) -> None:
     receive_webhook(
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=f"jwt-{world.clock.now()}",
@@ -138,11 +139,9 @@ def test_a_signed_body_that_is_no_webhook_is_logged_and_taken_so_that_it_does_no
 
 @pytest.mark.parametrize("code", ["EVENTS", "SESSION_FINISHED", "HANDOFF", "SOMETHING_NEW"])
 @pytest.mark.parametrize("whose", [{"item_id": None}, {"item_id": "item-1"}])
-def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(
-    world: World, code: str, whose: dict[str, str | None]
-) -> None:
+def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(world: World, code: str, whose: dict[str, Any]) -> None:
     world.connected()
-    personal = {
+    personal: dict[str, Any] = {
         "events": [{"event_name": "SELECT_INSTITUTION", "event_metadata": {"institution_name": "First Bank"}}],
         "user_id": "usr_9nSp2KuZ2x4JDw",
         "client_user_id": ALICE,
