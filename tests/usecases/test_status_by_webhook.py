@@ -14,7 +14,7 @@ from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault, NotFound, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.ports import Profile
-from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.handle_webhook import Replayed, WebhookHandler
 from shared.usecases.receive_webhook import receive_webhook
 from shared.usecases.reconnect_connection import reconnect_connection
 from shared.usecases.sweep_inbox import sweep_inbox
@@ -362,13 +362,37 @@ def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item
     breaks(item)
     receive(world, "ERROR")
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
-    world.queue.others.clear()
-    world.inbox.settle(next(iter(world.inbox.deliveries)))
+    world.queue.others.clear()  # its task was lost
     requested = world.state().requested
-    assert handler(world).replay(began, connection_id="other") == 0
-    assert handler(world).replay(began) == 2
+    assert handler(world).replay(began, connection_id="other") == Replayed(handled=0, left_out=0)
+    assert handler(world).replay(began) == Replayed(handled=1, left_out=1)
     assert connection(world).status is ItemStatus.BAD
+    assert world.state().requested == requested
+    assert handler(world).replay(began) == Replayed(handled=0, left_out=2)
+    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=0)
     assert world.state().requested == requested + 1
+
+
+def test_a_replay_leaves_what_was_handled_as_it_is(world: World) -> None:
+    item = world.connected("1", row("t1"), row("s1", account_id="savings"))
+    item.accounts.append(account("savings"))
+    world.settle()
+    began = world.clock.now()
+    tell(world, "PENDING_DISCONNECT")
+    tell(world, "NEW_ACCOUNTS_AVAILABLE")
+    tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    item.add(row("s2", account_id="savings"))
+    assert reconnect(world) is ItemStatus.GOOD  # with all accounts chosen again
+    world.settle()
+    before, rows, told = connection(world), world.rows(), kinds(world)
+    assert "savings" in before.account_ids
+    assert "s2" in rows
+    assert handler(world).replay(began) == Replayed(handled=0, left_out=3)
+    assert (connection(world), world.rows(), kinds(world)) == (before, rows, told)
+    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=1)
+    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, "asked for so: they have their effect again"
+    assert world.rows() == rows, "but what was shared again since is not taken away"
+    assert kinds(world).count("account_revoked") == 1
 
 
 def test_users_are_told_in_their_own_language(world: World, item: FakeItem) -> None:
