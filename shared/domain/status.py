@@ -185,7 +185,7 @@ def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> d
     While a login is broken it stays where it broke, whatever else is learnt meanwhile: reminders, and what operators
     see, count from there.
     """
-    return before.updated_at if before.status is status is ItemStatus.BAD else now
+    return before.updated_at if before.status is status and status in (ItemStatus.BAD, ItemStatus.ERROR) else now
 
 
 def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:

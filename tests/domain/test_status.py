@@ -10,7 +10,7 @@ from shared.adapters.plaid_errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
-from shared.domain.status import REVOKED_CODE, TABLE, StatusEvent, after, event_of, is_revoked, warning_due
+from shared.domain.status import REVOKED_CODE, TABLE, StatusEvent, after, event_of, is_revoked, moment_of, warning_due
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -96,6 +96,14 @@ def test_an_error_is_named_as_long_as_it_lasts_and_not_longer(status: ItemStatus
     assert (broken.error_type, broken.error_code) == ("ITEM_ERROR", "ITEM_LOCKED")
     mended = after(broken, StatusEvent.WORKING, now=NOW).connection
     assert (mended.error_type, mended.error_code, mended.action) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", ItemStatus)
+@pytest.mark.parametrize("then", ItemStatus)
+def test_while_a_login_is_broken_the_moment_stays_where_it_broke(status: ItemStatus, then: ItemStatus) -> None:
+    later = NOW + timedelta(days=1)
+    stays = status is then and status in (ItemStatus.BAD, ItemStatus.ERROR)
+    assert moment_of(connection(status), then, now=later) == (NOW if stays else later)
 
 
 def test_a_working_call_does_not_hide_a_consent_that_ends_soon() -> None:
