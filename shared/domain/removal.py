@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
-from shared.domain.credentials import is_lost
+from shared.domain.credentials import LOST_CODE, is_lost
 from shared.domain.exchange import Intent
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
@@ -98,6 +98,7 @@ class Removal(BaseModel):
             item_id=connection.item_id,
             institution_id=connection.institution_id,
             access_token=token,
+            token_settles_at=connection.updated_at if connection.error_code == LOST_CODE else None,
             reason=reason,
             created_at=now,
             due_at=now + TASK_GRACE,
@@ -143,6 +144,8 @@ class Removal(BaseModel):
 
     def with_token(self, token: SealedToken, *, settles_at: datetime | None = None) -> Self:
         """The newest token: what was asked with another says nothing."""
+        if self.access_token in (None, token):
+            settles_at = settles_at or self.token_settles_at
         changes = {"access_token": token, "token_settles_at": settles_at, "unknown_since": None}
         return self.model_copy(update=changes)
 

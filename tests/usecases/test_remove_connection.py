@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.audit import Actor
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.credentials import DOUBTED_FOR
+from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
 from shared.domain.errors import Fault, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
@@ -184,6 +184,18 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_i
     assert {record.message for record in postponed} == {"removal.postponed"}
     assert len(postponed) < 30
     assert lost.message == "removal.token_lost"
+
+
+def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
+    world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.bank.dead_tokens.add("token-1")
+    world.store.describe("1", {"status": ItemStatus.ERROR, "error_code": LOST_CODE})
+    world.remove()
+    world.remover("1")
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "lost"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
 
 
 def test_the_days_count_from_when_the_token_became_unknown_not_from_an_outage_before(
