@@ -18,6 +18,7 @@ from shared.usecases.request_sync import sync_by_event
 # What is kept of a webhook that belongs to no connection, with which it would go: it may tell of a user, as those of
 # Link's sessions do, and nobody could find it again to erase it. Nothing more is needed to know that it came.
 NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
+SECRET = ("public_token", "public_tokens", "link_token")  # kept of none
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
@@ -73,7 +74,7 @@ def receive_webhook(
     asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
     kept = Delivery(
         delivery_id=delivery_id,
-        body=_without_session(body) if connection is None or webhook.webhook_type == "LINK" else body,
+        body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
         received_at=now,
         connection_id=connection.connection_id if connection else None,
         due_at=now + TASK_GRACE if asks else None,
@@ -100,8 +101,10 @@ def receive_webhook(
         sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
 
 
-def _without_session(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: body[name] for name in NOBODYS if isinstance(body.get(name), str)}
+def _kept(body: dict[str, Any], *, is_nobodys: bool) -> dict[str, Any]:
+    if is_nobodys:
+        return {name: body[name] for name in NOBODYS if isinstance(body.get(name), str)}
+    return {name: value for name, value in body.items() if name not in SECRET}
 
 
 def sync_by_webhook(webhook: Webhook, connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
