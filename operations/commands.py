@@ -68,11 +68,18 @@ def intents(_: argparse.Namespace) -> str:
 
 
 def replay_webhooks(given: argparse.Namespace) -> str:
-    """Handles what came into the inbox again, in its order; harmless for what was handled already."""
+    """Handles what came into the inbox and was not handled, in its order."""
     connection_id = None if given.connection is None else existing(given.connection)
     write_down(given)
-    handled = container.webhook_handler().replay(given.since, connection_id=connection_id)
-    return f"{handled} handled"
+    came = container.webhook_handler().replay(given.since, connection_id=connection_id, settled=given.handled)
+    if not came.left_out:
+        return f"{came.handled} handled"
+    why = (
+        "accounts that were taken away then; what is there now was shared since"
+        if given.handled
+        else "handled before; --handled has them do again what they did then"
+    )
+    return f"{came.handled} handled, {came.left_out} left out: {why}"
 
 
 def reconcile(given: argparse.Namespace) -> str:
@@ -188,6 +195,8 @@ def _parser() -> argparse.ArgumentParser:
     replayed = command("replay-webhooks", replay_webhooks)
     replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
     replayed.add_argument("--connection", metavar="ID")
+    again_too = "and what was handled, too: an announcement that is outdated by now may come back, with its message"
+    replayed.add_argument("--handled", action="store_true", help=again_too)
     checked = command("check-audit", check_audit)
     checked.add_argument("--user", required=True, metavar="UID")
     checked.add_argument("--go-on", action="store_true", help="let a log grow again whose end is before its entries")

@@ -81,13 +81,18 @@ KEY_EVENTS: dict[str, Event] = {
     "erasure.done": Event("It is gone.", ("reason",)),
     # -- tokens that may be lost: a person must look --
     "exchange.lost": Event("An exchange died in its one window: an item may be left at Plaid.", ("intent_id",)),
-    "exchange.orphan": Event("An item whose token could be neither stored nor removed.", ("item_id", "intent_id")),
+    "exchange.orphan": Event(
+        "An item whose token could be neither stored nor removed, or was unknown to Plaid for days.",
+        ("item_id", "intent_id"),
+    ),
     "rotation.done": Event("An access token was replaced."),
     "rotation.token_lost": Event(
         "A replacement died in its one window; the user is asked to link again.", ("item_id",)
     ),
     "rotation.orphan": Event("A new token could be neither stored nor its item removed.", ("item_id",)),
-    "removal.token_lost": Event("An item may be left at Plaid: its token was lost before its removal.", ("item_id",)),
+    "removal.token_lost": Event(
+        "An item may be left at Plaid: its token was lost before its removal, or unknown there for days.", ("item_id",)
+    ),
     # -- the vault: an operator must look --
     "vault.closed": Event(
         "No access token can be sealed, or one does not open: `hint` says why.", ("error_code", "hint")
@@ -129,6 +134,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "link.settled_before": Event("It was done with before.", ("result_id",)),
     "link.unknown_session": Event("A webhook of a Link session that is not ours.", ("code",)),
     # -- institutions and the welcome --
+    "institution.refused": Event(
+        "Plaid will not tell of an institution; the daily round asks again.", ("institution_id", "error_code")
+    ),
     "institution.stale": Event("An institution could not be fetched anew; the old one stays.", ("institution_id",)),
     "institutions.no_page": Event("A page of institutions could not be fetched.", ("error_code", "request_id")),
     "institutions.refreshed": Event("Old institutions were fetched anew.", ("refreshed", "left")),
@@ -150,6 +158,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "monitor.page": Event("A page of connections was looked at.", ("connections",)),
     "webhook.key_not_kept": Event("The id of a key of Plaid's could not be stored."),
     "webhook.late": Event("A webhook of a connection that is gone.", ("connection_id",)),
+    "webhook.malformed": Event("Plaid has signed what is no webhook; it was answered, and left.", ("delivery_id",)),
     "webhook.other_environment": Event("A webhook of another environment of Plaid's.", ("environment",)),
     "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),
     "webhook.unknown_item": Event("A webhook of an item that is not here.", ("item_id", "code")),

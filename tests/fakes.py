@@ -350,6 +350,8 @@ class FakeBank:
 
     def remove(self, access_token: Secret) -> bool:
         def call() -> bool:
+            if access_token.reveal() in self.dead_tokens:
+                self._item(access_token)
             item = self.items.pop(access_token.reveal(), None)
             if item is not None:
                 self.removed.append(item.item_id)
@@ -552,6 +554,9 @@ class FakeStore:
             return True
 
         return self.calls.around("store.describe", call)  # type: ignore[no-any-return]
+
+    def was_told(self, app_user_id: str, notification_id: str) -> bool:
+        return notification_id in self.notifications
 
     # -- Syncs -------------------------------------------------------------------------------------------------------
     def load(self, connection_id: str) -> Loaded | None:

@@ -19,7 +19,7 @@ from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
-from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, PROGRESS, STATES, put_account
+from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, NOTIFICATIONS, PROGRESS, STATES, put_account
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
@@ -140,6 +140,11 @@ class FirestoreConnections:
         except Conflict:
             return False
         return True
+
+    def was_told(self, app_user_id: str, notification_id: str) -> bool:
+        """One read."""
+        told = self._client.document("users", app_user_id, NOTIFICATIONS, notification_id)
+        return bool(told.get(["kind"]).exists)
 
 
 def guard_path(app_user_id: str, institution_id: str) -> str:

@@ -38,7 +38,7 @@ KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds fo
 SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
-_GONE = ("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED")
+_GONE = ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED")
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 _KEYS = ["clientId", "plaidVersion", "secret"]
@@ -165,7 +165,10 @@ class PlaidBank:
         self._call("/item/webhook/update", {"access_token": access_token.reveal(), "webhook": url})
 
     def remove(self, access_token: Secret) -> bool:
-        """https://plaid.com/docs/api/items/#itemremove; an item that is gone already is removed."""
+        """https://plaid.com/docs/api/items/#itemremove; an item that is gone already is removed.
+
+        A token that is unknown is no sign of that: Plaid says so to wrong keys of ours, too.
+        """
         try:
             self._call("/item/remove", {"access_token": access_token.reveal()})
         except ProviderError as error:

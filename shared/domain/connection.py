@@ -54,7 +54,8 @@ class BankConnection(BaseModel):
     """One item of one user.
 
     `access_token` (always sealed) and `cursor` are stored apart from the rest, where no client can read them;
-    they are None on a connection that was read without them.
+    they are None on a connection that was read without them. `updated_at` stays, while it is `bad` or `error`, at the
+    moment when it broke.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)

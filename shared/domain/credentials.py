@@ -22,7 +22,14 @@ from shared.domain.connection import BankConnection, SealedToken
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
 BROKEN_OFF_AFTER = timedelta(seconds=390)  # longer than the function may run
+DOUBTED_FOR = timedelta(days=3)  # of a token that Plaid does not know: until then wrong keys of ours may be why
+LOST_CODE = "ACCESS_TOKEN_LOST"  # the error of a connection whose token was lost in its replacement
 RETRY_DELAYS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
+
+
+def is_lost(unknown_since: datetime | None, *, now: datetime) -> bool:
+    """Whether Plaid has not known a token for so long that it is not our keys: nobody can remove its item with it."""
+    return unknown_since is not None and now - unknown_since >= DOUBTED_FOR
 
 
 class KeptToken(BaseModel):

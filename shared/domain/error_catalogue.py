@@ -187,12 +187,6 @@ _ALL = (
         "Nothing: only Plaid calls this.",
     ),
     _ours(
-        InvalidArgument,
-        "webhook_malformed",
-        "Signed by Plaid, but not a webhook.",
-        "Nothing: only Plaid calls this.",
-    ),
-    _ours(
         Unavailable,
         "webhook_key_unavailable",
         "Plaid could not be asked for its key.",

@@ -37,6 +37,7 @@ class Intent:
         access_token: Sealed, from the moment it is stored until it is stored elsewhere, or its item is removed.
         answer: What was answered; None while it is open.
         due_at: When the sweep must look; None when nothing is left to do.
+        unknown_since: Since when Plaid says that it does not know the token, for which wrong keys of ours may be why.
     """
 
     intent_id: str
@@ -48,6 +49,7 @@ class Intent:
     access_token: SealedToken | None = None
     answer: dict[str, Any] | None = None
     due_at: datetime | None = None
+    unknown_since: datetime | None = None
 
     @classmethod
     def new(cls, *, intent_id: str, app_user_id: str, connection_id: str, attempt: str, now: datetime) -> Self:
@@ -104,6 +106,10 @@ class Intent:
     def removed(self) -> Self:
         """The item whose token it held is gone at Plaid."""
         return replace(self, access_token=None, due_at=None)
+
+    def doubted(self, *, now: datetime) -> Self:
+        """Plaid says that it does not know the token."""
+        return replace(self, unknown_since=self.unknown_since or now)
 
     def postponed(self, *, now: datetime) -> Self:
         """What was due could not be done now."""

@@ -15,6 +15,7 @@ class NotificationKind(StrEnum):
     NEEDS_REPAIR = "needs_repair"
     NEEDS_RELINK = "needs_relink"
     REPAIRED = "repaired"
+    RENEWED = "renewed"  # what was going to end does not
     EXPIRING = "expiring"
     DISCONNECTING = "disconnecting"
     NEW_ACCOUNTS = "new_accounts"
@@ -55,6 +56,10 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
     NotificationKind.REPAIRED: {
         "en": ("{bank} works again", "The connection to {bank} was repaired. New transactions are on their way."),
         "es": ("{bank} vuelve a funcionar", "La conexión con {bank} se reparó. Ya llegan los movimientos nuevos."),
+    },
+    NotificationKind.RENEWED: {
+        "en": ("{bank} stays connected", "The connection to {bank} was renewed. There is nothing left for you to do."),
+        "es": ("{bank} sigue conectado", "La conexión con {bank} se renovó. No tienes que hacer nada más."),
     },
     NotificationKind.EXPIRING: {
         "en": ("Renew your consent for {bank}", "Your consent ends on {day}. Renew it so that {bank} stays connected."),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.credentials import LOST_CODE, is_lost
 from shared.domain.exchange import Intent
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
@@ -46,7 +47,7 @@ class Parting(StrEnum):
 
     REMOVED = "removed"
     UNKNOWN = "unknown"  # Plaid did not know it (any more)
-    LOST = "lost"  # Plaid did not know a token whose replacement broke off: the item may be left there
+    LOST = "lost"  # Plaid did not know its token, for days or since a replacement broke off: it may be left there
     NO_TOKEN = "no_token"  # there was nothing to remove it with  # noqa: S105 (no secret)
 
 
@@ -55,6 +56,7 @@ class Removal(BaseModel):
 
     Attributes:
         access_token: What the item is removed with.
+        unknown_since: Since when Plaid says that it does not know the token, for which wrong keys of ours may be why.
         token_settles_at: Until then somebody may be replacing the token at Plaid, so that the one here is unknown
             there though the item is not. Later, nobody has another.
         purged: Our data is gone.
@@ -71,6 +73,7 @@ class Removal(BaseModel):
     institution_id: str | None = None
     access_token: SealedToken | None = None
     token_settles_at: datetime | None = None
+    unknown_since: datetime | None = None
     reason: RemovalReason
     purged: bool = False
     attempts: int = 0
@@ -95,6 +98,7 @@ class Removal(BaseModel):
             item_id=connection.item_id,
             institution_id=connection.institution_id,
             access_token=token,
+            token_settles_at=connection.updated_at if connection.error_code == LOST_CODE else None,
             reason=reason,
             created_at=now,
             due_at=now + TASK_GRACE,
@@ -140,11 +144,22 @@ class Removal(BaseModel):
 
     def with_token(self, token: SealedToken, *, settles_at: datetime | None = None) -> Self:
         """The newest token: what was asked with another says nothing."""
-        return self.model_copy(update={"access_token": token, "token_settles_at": settles_at})
+        if self.access_token in (None, token):
+            settles_at = settles_at or self.token_settles_at
+        changes = {"access_token": token, "token_settles_at": settles_at, "unknown_since": None}
+        return self.model_copy(update=changes)
 
     def is_unsettled(self, now: datetime) -> bool:
         """Whether the token may have been replaced by one that is still to come."""
         return self.token_settles_at is not None and now < self.token_settles_at
+
+    def doubted(self, *, now: datetime) -> Self:
+        """Plaid says that it does not know the token."""
+        return self.model_copy(update={"unknown_since": self.unknown_since or now})
+
+    def is_lost(self, now: datetime) -> bool:
+        """Whether nobody has a token for the item: its replacement broke off, or it has been unknown for days."""
+        return self.token_settles_at is not None or is_lost(self.unknown_since, now=now)
 
     def emptied(self) -> Self:
         """Our data is gone."""

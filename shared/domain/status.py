@@ -83,8 +83,8 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
     },
     StatusEvent.REPAIRED: {
         _G: Step(_G),
-        _X: Step(_G),
-        _D: Step(_G),
+        _X: Step(_G, _Tell.RENEWED),
+        _D: Step(_G, _Tell.RENEWED),
         _B: Step(_G, _Tell.REPAIRED),
         _E: Step(_G, _Tell.REPAIRED),
     },
@@ -103,7 +103,13 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
         _B: Step(_B),
         _E: Step(_E),
     },
-    StatusEvent.EXPIRATION_MOVED: {_G: Step(_G), _X: Step(_G), _D: Step(_D), _B: Step(_B), _E: Step(_E)},
+    StatusEvent.EXPIRATION_MOVED: {
+        _G: Step(_G),
+        _X: Step(_G, _Tell.RENEWED),
+        _D: Step(_D),
+        _B: Step(_B),
+        _E: Step(_E),
+    },
     StatusEvent.DISCONNECT_ANNOUNCED: {
         _G: Step(_D, _Tell.DISCONNECTING),
         _X: Step(_D, _Tell.DISCONNECTING),
@@ -169,8 +175,17 @@ def after(
     step = TABLE[event][connection.status]
     changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
     if changed != connection:
-        changed = changed.model_copy(update={"updated_at": now})
+        changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
     return Change(changed, step.tells)
+
+
+def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:
+    """The `updated_at` of a connection that changes now.
+
+    While a login is broken it stays where it broke, whatever else is learnt meanwhile: reminders, and what operators
+    see, count from there.
+    """
+    return before.updated_at if before.status is status and status in (ItemStatus.BAD, ItemStatus.ERROR) else now
 
 
 def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:

@@ -53,6 +53,9 @@ class Connections(Protocol):
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         """Merges descriptive fields into a connection that exists; False if it does not."""
 
+    def was_told(self, app_user_id: str, notification_id: str) -> bool:
+        """Whether a user has this notification."""
+
 
 class Credentials(Protocol):
     """The access tokens, and their replacement."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from shared.domain.audit import Actor
 from shared.domain.credentials import KeptToken
@@ -13,7 +13,8 @@ from shared.usecases.request_sync import no_connection
 
 MAX_TRIES = 5
 PAGE = 300
-A_DAYS = 5000  # at most so many in one call, which has minutes: the next day sees to the rest
+A_DAYS = 5000  # at most so many in one call of the daily round, and for so long: the next day sees to the rest
+TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +66,17 @@ class Rotations:
         Args:
             age: The time since Plaid handed them out.
             by: Who wants it.
-            limit: Of how many at most; None: of all.
+            limit: Of how many at most, within a minute; None: of all, however long it takes.
 
         Returns:
             How many were not wanted before.
         """
         if age is None:
             return 0
-        aged = islice(self.credentials.issued_before(self.clock.now() - age), limit)
-        asked = sum(self._ask_quietly(kept, by=by) for kept in aged)
+        began = self.clock.now()
+        aged = islice(self.credentials.issued_before(began - age), limit)
+        in_time = takewhile(lambda _: limit is None or self.clock.now() - began < TIME, aged)
+        asked = sum(self._ask_quietly(kept, by=by) for kept in in_time)
         log.info("rotation.aged", asked=asked)
         return asked
 

@@ -22,7 +22,6 @@ from shared.usecases.use_token import with_token
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 A_DAY = timedelta(days=1)
-REMINDERS = (timedelta(days=7), timedelta(days=30))
 A_WHILE = timedelta(hours=1)  # in which a webhook should have come
 
 
@@ -36,7 +35,12 @@ class Finding:
     learnt: dict[str, Any] | None = None
     sync: bool = False
     accounts_anew: bool = False
-    broken_for: timedelta | None = None  # long enough to remind its user
+    reminds: bool = False  # its user, if it leaves a login broken that has been so for long
+
+
+UNCLEAR = Finding(sync=True, accounts_anew=True)
+"""The item reports an error that is an outage's, or unknown to us. Neither blames its user, and neither says that the
+login works: the status stays, and the data decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +176,6 @@ class ItemCheck:
     def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
         if finding.event is None:
             return connection, Writes()
-        if finding.broken_for is not None:
-            return connection, self.recorder.reminder(connection, finding.broken_for)
         recorded = self.recorder.event(
             connection.connection_id,
             finding.event,
@@ -182,7 +184,10 @@ class ItemCheck:
             learnt=finding.learnt,
             renewal=finding.renewal,
         )
-        return recorded or (connection, Writes())
+        after, writes = recorded or (connection, Writes())
+        if finding.reminds and not writes.notifications and (told := self.recorder.reminder(after)) is not None:
+            writes = replace(writes, notifications=(told,))
+        return after, writes
 
     def _state_after(
         self, state: SyncState, before: BankConnection, after: BankConnection, finding: Finding
@@ -201,21 +206,13 @@ class ItemCheck:
         if overslept:
             log.warning("webhook.missing", connection_id=connection.connection_id)
         if (fault := _fault(facts)) is not None:
-            return replace(fault, broken_for=self._reminder(connection))
+            return replace(fault, reminds=True)
         learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
         # Whether a login works again is for the data to say: the item may look well, and its data not come.
         needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
         if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
             return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
         return Finding(event=StatusEvent.EXPIRATION_MOVED if learnt else None, learnt=learnt, sync=needs_sync)
-
-    def _reminder(self, connection: BankConnection) -> timedelta | None:
-        """How long a login has been broken, on the days when its user is reminded."""
-        broken_for = timedelta(days=(self.recorder.clock.now() - connection.updated_at).days)
-        if connection.status is not ItemStatus.BAD or broken_for not in REMINDERS:
-            return None
-        log.warning("connection.long_broken", connection_id=connection.connection_id, days=broken_for.days)
-        return broken_for
 
 
 def _fault(facts: ItemFacts) -> Finding | None:
@@ -225,14 +222,18 @@ def _fault(facts: ItemFacts) -> Finding | None:
 
 def _repaired(_: BankConnection, facts: ItemFacts) -> Finding:
     """Update mode succeeded. What it changed (accounts that came or went) is read by the sync that follows."""
+    if facts.error is not None:
+        return _fault(facts) or UNCLEAR
     learnt = {"consent_expiration_time": facts.consent_expiration_time}
-    return _fault(facts) or Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+    return Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
 
 
 def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Finding:
     """What a webhook says, as far as the item does not say otherwise: webhooks come late, twice, and out of order."""
     if (fault := _fault(facts)) is not None:
         return fault
+    if facts.error is not None and webhook.meaning in (Meaning.LOGIN_ERROR, Meaning.LOGIN_REPAIRED):
+        return UNCLEAR
     ends = facts.consent_expiration_time
     learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
     match webhook.meaning:

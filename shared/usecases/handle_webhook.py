@@ -14,6 +14,14 @@ from shared.usecases.receive_webhook import sync_by_webhook
 from shared.usecases.revoke_account import revoke_account
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many deliveries were handled, and how many left as they are."""
+
+    handled: int
+    left_out: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookHandler:
     """Handles deliveries; `check` reads the item at Plaid where that can tell more than the webhook."""
@@ -69,18 +77,32 @@ class WebhookHandler:
             waited = (self.clock.now() - delivery.received_at).total_seconds()
             log.info("webhook.handled", connection_id=connection_id, code=webhook.webhook_code, lag_seconds=waited)
 
-    def replay(self, since: datetime, *, connection_id: str | None = None) -> int:
-        """An operator's: everything that came since, handled again in its order. Returns how many.
+    def replay(self, since: datetime, *, connection_id: str | None = None, settled: bool = False) -> Replayed:
+        """An operator's: what came since and was not handled, in its order.
+
+        Args:
+            since: From when on.
+            connection_id: Only of this one.
+            settled: And what was handled, too: it has its effect again, on what is there by now. Not so an account's
+                revocation: what was taken away is gone, and what is there was shared since.
 
         Raises:
             ProviderError, Unavailable: It broke off; replay again.
         """
-        replayed = 0
+        handled = left_out = 0
         for delivery in self.inbox.since(since):
-            if delivery.connection_id is not None and connection_id in (None, delivery.connection_id):
-                self.handle(delivery)
-                replayed += 1
-        return replayed
+            if delivery.connection_id is None or connection_id not in (None, delivery.connection_id):
+                continue
+            if delivery.due_at is None and not (settled and _may_come_again(delivery)):
+                left_out += 1
+                continue
+            self.handle(delivery)
+            handled += 1
+        return Replayed(handled=handled, left_out=left_out)
+
+
+def _may_come_again(delivery: Delivery) -> bool:
+    return Webhook.of(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED
 
 
 _REVOKED = ProviderError(

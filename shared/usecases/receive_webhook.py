@@ -8,14 +8,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import trace
-from shared.domain.errors import InvalidArgument, NotFound
+from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
 from shared.usecases.request_sync import sync_by_event
 
-SECRET = ("public_token", "public_tokens", "link_token")  # fields of LINK webhooks that are kept nowhere
+# What is kept of a webhook that belongs to no connection, with which it would go: it may tell of a user, as those of
+# Link's sessions do, and nobody could find it again to erase it. Nothing more is needed to know that it came.
+NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
+SECRET = ("public_token", "public_tokens", "link_token")  # kept of none
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
@@ -35,6 +38,8 @@ def receive_webhook(
 ) -> None:
     """Records a verified webhook once, and acts on it or enqueues what acts. Unknown codes ask for nothing.
 
+    What Plaid signed and is no webhook is logged, and that is all: it would be no other if it came again.
+
     Args:
         body: The parsed body.
         delivery: The signed token it came with: the same delivery twice is recorded once.
@@ -44,13 +49,14 @@ def receive_webhook(
         signed_at: When Plaid signed this delivery.
 
     Raises:
-        InvalidArgument: It is not the body of a webhook.
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
+    delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
     try:
         webhook = Webhook.of(body)
     except ValidationError:
-        raise InvalidArgument("not the body of a webhook", code="webhook_malformed") from None
+        log.warning("webhook.malformed", delivery_id=delivery_id)
+        return
     if webhook.environment is not None and webhook.environment != environment:
         log.warning("webhook.other_environment", environment=webhook.environment)
         return
@@ -67,8 +73,8 @@ def receive_webhook(
     at_once = webhook.meaning in AT_ONCE
     asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
     kept = Delivery(
-        delivery_id=hashlib.sha256(delivery.encode()).hexdigest(),
-        body={name: value for name, value in body.items() if name not in SECRET},
+        delivery_id=delivery_id,
+        body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
         received_at=now,
         connection_id=connection.connection_id if connection else None,
         due_at=now + TASK_GRACE if asks else None,
@@ -93,6 +99,12 @@ def receive_webhook(
         tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
     elif at_once:
         sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
+
+
+def _kept(body: dict[str, Any], *, is_nobodys: bool) -> dict[str, Any]:
+    if is_nobodys:
+        return {name: body[name] for name in NOBODYS if isinstance(body.get(name), str)}
+    return {name: value for name, value in body.items() if name not in SECRET}
 
 
 def sync_by_webhook(webhook: Webhook, connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:

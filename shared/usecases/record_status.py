@@ -8,7 +8,7 @@ from typing import Any
 from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor, AuditAction, AuditEntry
-from shared.domain.connection import BankConnection
+from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, note_kept, notification
@@ -16,6 +16,9 @@ from shared.domain.removal import Removal, RemovalReason
 from shared.domain.status import StatusEvent
 from shared.log import log
 from shared.ports import Clock, Connections, Profiles, Writes
+
+REMINDERS = (30, 7)  # days for which a login has been broken when its user is told again, the last one first
+HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +61,14 @@ class StatusRecorder:
         change = status.after(known, event, now=now, error=error)
         after, tells = change.connection, change.tells
         if renewal and status.warning_due(after.consent_expiration_time, now=now) is not None:
-            after = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now).connection
+            near = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now)
+            after = near.connection
+            if tells is not NotificationKind.REPAIRED:
+                tells = near.tells if after.status is not before.status else None
         fields = {n: v for n, v in after.model_dump().items() if v != before.model_dump()[n]}
         if fields:
-            fields["updated_at"] = now
+            fields["updated_at"] = status.moment_of(before, after.status, now=now)
+            after = after.model_copy(update={"updated_at": fields["updated_at"]})
         moved = (before.status, before.action, before.error_code) != (after.status, after.action, after.error_code)
         audit = (self._entry(before, after, event, actor, error),) if moved else ()
         removal = self._revocation(after) if event is StatusEvent.REVOKED and moved else None
@@ -73,10 +80,22 @@ class StatusRecorder:
         )
         return after, writes
 
-    def reminder(self, connection: BankConnection, broken_for: timedelta) -> Writes:
-        """Tells the user once more that a login is broken."""
-        named = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{broken_for.days}"
-        return Writes(notifications=(self._tell(connection, NotificationKind.NEEDS_REPAIR, named),))
+    def reminder(self, connection: BankConnection) -> Notification | None:
+        """Tells the user once more that a login is broken; None if it is not, or it is too early, or they were told.
+
+        Days are counted to the nearest, since rounds are never quite a day apart. What a round missed the next one
+        makes up for.
+        """
+        days = (self.clock.now() - connection.updated_at + HALF_A_DAY).days
+        due = next((after for after in REMINDERS if days >= after), None)
+        if connection.status is not ItemStatus.BAD or due is None:
+            return None
+        named = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{due}"
+        told = self._tell(connection, NotificationKind.NEEDS_REPAIR, named)
+        if self.connections.was_told(connection.app_user_id, told.notification_id):
+            return None
+        log.warning("connection.long_broken", connection_id=connection.connection_id, days=days)
+        return told
 
     def first_sync_done(self, connection_id: str) -> Notification | None:
         """Tells the user that everything has arrived."""

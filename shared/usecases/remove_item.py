@@ -58,23 +58,40 @@ class ItemRemover:
             log.info("removal.purged", reason=removal.reason)
         key = removal.access_token.ciphertext if removal.access_token else ""
         if key not in parted:
-            try:
-                parting = self._part(removal)
-            except ProviderError as error:
-                self._postpone(removal, version, error)
+            parting = self._part_in_time(removal, version)
+            if parting is None:
                 return
-            if parting is Parting.UNKNOWN and removal.is_unsettled(self.clock.now()):
-                self.removals.update(removal.waiting(), expected=version)
-                return
-            if parting is Parting.UNKNOWN and removal.token_settles_at is not None:
-                parting = Parting.LOST
-                log.error("removal.token_lost", item_id=removal.item_id)
             parted[key] = parting
         entry = removal.finished(parted[key], now=self.clock.now())
         self.removals.finish(removal, expected=version, audit=entry)
         log.info("removal.done", reason=removal.reason, item=parted[key])
         if self.erasures.find(removal.app_user_id) is not None:
             enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)  # it may be the last one
+
+    def _part_in_time(self, removal: Removal, version: Version) -> Parting | None:
+        """Removes the item at Plaid; None if that, or whether it is done, is for later."""
+        now = self.clock.now()
+        try:
+            parting = self._part(removal)
+        except ProviderError as error:
+            if error.error_code != "INVALID_ACCESS_TOKEN":
+                self._postpone(removal, version, error)
+                return None
+            # Wrong keys of ours look just like this: done with at once, each item would be left with no token at all.
+            removal, parting = removal.doubted(now=now), Parting.UNKNOWN
+            if not removal.is_lost(now):
+                self._postpone(removal, version, error.as_ours())
+                return None
+            doubted = True
+        else:
+            doubted = removal.token_settles_at is not None
+        if parting is Parting.UNKNOWN and removal.is_unsettled(now):
+            self.removals.update(removal.waiting(), expected=version)
+            return None
+        if parting is Parting.UNKNOWN and doubted:
+            log.error("removal.token_lost", item_id=removal.item_id)
+            return Parting.LOST
+        return parting
 
     def _part(self, removal: Removal) -> Parting:
         """Removes the item at Plaid.

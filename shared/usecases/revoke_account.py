@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from shared.domain.errors import Conflict, Unavailable
+from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
 from shared.ports import Clock, Connections, Syncs, Writes
 from shared.usecases.record_status import StatusRecorder
@@ -61,8 +62,9 @@ def revoke_account(
     news = recorder.account_revoked(connection, account_id)
 
     def last() -> Writes:
-        now_there = (connections.find(connection_id) or connection).account_ids  # a sync may have brought others
-        changes = {"account_ids": tuple(i for i in now_there if i != account_id), "updated_at": clock.now()}
+        there = connections.find(connection_id) or connection  # a sync may have brought others
+        left = tuple(i for i in there.account_ids if i != account_id)
+        changes = {"account_ids": left, "updated_at": moment_of(there, there.status, now=clock.now())}
         return replace(news, connection=changes, gone_accounts=(account_id,))
 
     save(last, revoke)

@@ -13,7 +13,7 @@ from itertools import count
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.credentials import STORING_TAKES, KeptToken
+from shared.domain.credentials import LOST_CODE, STORING_TAKES, KeptToken
 from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
@@ -237,7 +237,7 @@ LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
     fault=Fault.TERMINAL,
     error_type="BACKEND",
-    error_code="ACCESS_TOKEN_LOST",
+    error_code=LOST_CODE,
     item_status=ItemStatus.ERROR,
     action=Action.RELINK,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.credentials import is_lost
 from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.link import usable_language
@@ -99,11 +100,24 @@ class _Sweep:
             version = self.intents.update(claimed, expected=version)
         assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller has looked)
         token = self.vault.open(intent.access_token, app_user_id=intent.app_user_id, connection_id=intent.connection_id)
-        self.bank.remove(token)
+        lost = False
+        try:
+            self.bank.remove(token)
+        except ProviderError as error:
+            if error.error_code != "INVALID_ACCESS_TOKEN":
+                raise
+            claimed = claimed.doubted(now=now)
+            lost = is_lost(claimed.unknown_since, now=now)
+            if not lost:  # wrong keys of ours look just like this
+                self.intents.update(claimed, expected=version)
+                raise error.as_ours() from None
+            log.error("exchange.orphan", item_id=intent.item_id, intent_id=intent.intent_id)
         if claimed.came_to_nothing:
             self.intents.forget(intent.intent_id, expected=version)
         else:
             self.intents.update(claimed.removed(), expected=version)
+        if lost:
+            return "lost"
         log.info("intent.item_removed", intent_id=intent.intent_id, item_id=intent.item_id)
         return "removed"
 

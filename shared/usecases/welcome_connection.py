@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from shared import trace
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict
+from shared.domain.errors import Conflict, Fault, ProviderError
+from shared.domain.status import is_revoked, moment_of
+from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
 from shared.usecases.find_institution import find_institution
@@ -42,36 +44,65 @@ def welcome_connection(
 ) -> None:
     """Fills in the institution, and sees to it that Plaid knows where to send webhooks. Twice is harmless.
 
+    What differs from what is there is written, and nothing else. An institution that Plaid will not tell of is no
+    reason to try again in minutes, as every connection is that was not welcomed: the next day sees to it.
+
     Raises:
         ProviderError: Plaid did not answer; the schedule will see to it again.
     """
     connection = connections.find(connection_id)
     sealed = connections.credentials(connection_id)
-    if connection is None or sealed is None:
+    if connection is None or sealed is None or is_revoked(connection):
         return
     token = vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection_id)
     facts = bank.item(token)
-    if webhook_url and facts.webhook_url != webhook_url:
-        bank.set_webhook(token, webhook_url)
     institution_id = facts.institution_id or connection.institution_id
     learnt: dict[str, object] = {
         "institution_id": institution_id,
-        "institution_name": facts.institution_name or connection.institution_name,
+        "institution_name": connection.institution_name or facts.institution_name,
         "consent_expiration_time": facts.consent_expiration_time,
     }
-    connections.describe(connection_id, learnt | {"updated_at": clock.now()})
+    unanswered: ProviderError | None = None
     if institution_id is not None:
-        info = find_institution(
-            institution_id,
-            country_codes=country_codes,
-            institutions=institutions,
-            bank=bank,
-            clock=clock,
-            sleep=sleep,
-        )
-        shown = {"institution_name": info.name, "institution": info.branding().model_dump()}
-        connections.describe(connection_id, shown | {"updated_at": clock.now()})
+        try:
+            info = find_institution(
+                institution_id,
+                country_codes=country_codes,
+                institutions=institutions,
+                bank=bank,
+                clock=clock,
+                sleep=sleep,
+            )
+        except ProviderError as error:
+            if _may_be_had_later(error):
+                unanswered = error
+            else:
+                log.warning("institution.refused", institution_id=institution_id, error_code=error.error_code)
+        else:
+            learnt |= {"institution_name": info.name, "institution": info.branding()}
+    _describe(connection, learnt, connections=connections, clock=clock)
+    if webhook_url and facts.webhook_url != webhook_url:
+        bank.set_webhook(token, webhook_url)
+    if unanswered is not None:
+        raise unanswered
     _mark_welcomed(connection, source=institution_id, syncs=syncs)
+
+
+def _may_be_had_later(error: ProviderError) -> bool:
+    """Whether asking for an institution again in minutes may help: an outage ends, and keys of ours are mended."""
+    if error.error_code == "INVALID_INSTITUTION":  # a fault of the call, as Plaid has it; it was asked of all countries
+        return False
+    return error.fault in (Fault.TRANSIENT, Fault.CONFIGURATION)
+
+
+def _describe(before: BankConnection, learnt: dict[str, object], *, connections: Connections, clock: Clock) -> None:
+    after = before.model_copy(update=learnt)
+    if after == before:
+        return
+    known = before.model_dump()
+    changes = {name: value for name, value in after.model_dump().items() if value != known[name]}
+    changes["updated_at"] = moment_of(before, before.status, now=clock.now())
+    connections.describe(before.connection_id, changes)
 
 
 def _mark_welcomed(connection: BankConnection, *, source: str | None, syncs: Syncs) -> None:

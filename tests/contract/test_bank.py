@@ -95,3 +95,8 @@ def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_o
         assert refused.value.error_code == "INVALID_ACCESS_TOKEN"
         assert refused.value.is_about_token
         assert not refused.value.may_have_happened
+    with pytest.raises(ProviderError) as unknown:
+        bank.remove(old)
+    assert unknown.value.error_code == "INVALID_ACCESS_TOKEN", "it says nothing about the item"
+    assert bank.remove(new)
+    assert not bank.remove(new), "it is gone already"

@@ -472,6 +472,15 @@ def test_a_notification_that_is_told_again_stays_as_read_as_it_is(ports: Ports, 
     assert ports.notification(name) == {"title": "a title", "read": True}
 
 
+def test_whether_a_user_was_told_is_known(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    news = told(name)
+    assert not ports.connections.was_told("alice", news.notification_id)
+    ports.syncs.save(before.state, expected=before.version, writes=Writes(notifications=(news,)))
+    assert ports.connections.was_told("alice", news.notification_id)
+    assert not ports.connections.was_told("alice", "another")
+
+
 def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     rows = (row("t1"), row("t2", account_id="savings"), row("t3", account_id="savings"))

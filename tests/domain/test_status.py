@@ -10,7 +10,7 @@ from shared.adapters.plaid_errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
-from shared.domain.status import REVOKED_CODE, StatusEvent, after, event_of, is_revoked, warning_due
+from shared.domain.status import REVOKED_CODE, TABLE, StatusEvent, after, event_of, is_revoked, moment_of, warning_due
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,10 +21,10 @@ unusable              error/relink!needs_relink       error/relink!needs_relink 
 revoked               error/relink!revoked            error/relink!revoked         error/relink!revoked        error/relink!revoked                error/relink!revoked
 consent_missing       good/reconnect!needs_repair     bad/reconnect                error/relink                pending_expiration/reconnect!needs_repair  pending_disconnect/reconnect!needs_repair
 working               good                            good!repaired                good!repaired               pending_expiration/reconnect        pending_disconnect/reconnect
-repaired              good                            good!repaired                good!repaired               good                                good
+repaired              good                            good!repaired                good!repaired               good!renewed                        good!renewed
 expiration_announced  pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_expiration/reconnect!expiring
 expiration_near       pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_disconnect/reconnect!expiring
-expiration_moved      good                            bad/reconnect                error/relink                good                                pending_disconnect/reconnect
+expiration_moved      good                            bad/reconnect                error/relink                good!renewed                        pending_disconnect/reconnect
 disconnect_announced  pending_disconnect/reconnect!disconnecting  bad/reconnect    error/relink                pending_disconnect/reconnect!disconnecting  pending_disconnect/reconnect
 new_accounts          good/select_accounts!new_accounts  bad/reconnect!new_accounts  error/relink              pending_expiration/reconnect!new_accounts  pending_disconnect/reconnect!new_accounts
 """  # noqa: E501 (a table)
@@ -85,12 +85,25 @@ def test_every_event_is_in_the_table() -> None:
     assert {(event, status) for event, status, _ in CASES} == {(e, s) for e in StatusEvent for s in ItemStatus}
 
 
+def test_whatever_changes_a_status_tells_its_user() -> None:
+    silent = [(e, before) for e, row in TABLE.items() for before, step in row.items() if not step.tells]
+    assert all(TABLE[event][before].status is before for event, before in silent)
+
+
 @pytest.mark.parametrize("status", ItemStatus)
 def test_an_error_is_named_as_long_as_it_lasts_and_not_longer(status: ItemStatus) -> None:
     broken = after(connection(status), StatusEvent.LOGIN_FAILED, now=NOW, error=plaid_error("ITEM_LOCKED")).connection
     assert (broken.error_type, broken.error_code) == ("ITEM_ERROR", "ITEM_LOCKED")
     mended = after(broken, StatusEvent.WORKING, now=NOW).connection
     assert (mended.error_type, mended.error_code, mended.action) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", ItemStatus)
+@pytest.mark.parametrize("then", ItemStatus)
+def test_while_a_login_is_broken_the_moment_stays_where_it_broke(status: ItemStatus, then: ItemStatus) -> None:
+    later = NOW + timedelta(days=1)
+    stays = status is then and status in (ItemStatus.BAD, ItemStatus.ERROR)
+    assert moment_of(connection(status), then, now=later) == (NOW if stays else later)
 
 
 def test_a_working_call_does_not_hide_a_consent_that_ends_soon() -> None:

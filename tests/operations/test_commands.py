@@ -145,14 +145,29 @@ def test_replay_handles_what_came_since(world: World, capsys: pytest.CaptureFixt
     for number, connection in enumerate(("1", "2", "1")):
         world.clock.move(timedelta(hours=1))
         body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "x"}
-        world.inbox.record(Delivery(f"d{number}", body, world.clock.at, connection))
+        world.inbox.record(Delivery(f"d{number}", body, world.clock.at, connection, due_at=world.clock.at))
     since = (world.clock.at - timedelta(minutes=90)).isoformat()
     assert main(["replay-webhooks", "--since", since]) == 0
     assert capsys.readouterr().out == "replay-webhooks: 2 handled\n"
     assert world.state("1").wanted
     assert world.state("2").wanted
-    assert main(["replay-webhooks", "--since", "2020-01-01", "--connection", "1"]) == 0
+    everything_of_1 = ["replay-webhooks", "--since", "2020-01-01", "--connection", "1"]
+    assert main(everything_of_1) == 0
+    left_out = "1 left out: handled before; --handled has them do again what they did then"
+    assert capsys.readouterr().out == f"replay-webhooks: 1 handled, {left_out}\n"
+    assert main([*everything_of_1, "--handled"]) == 0
     assert capsys.readouterr().out == "replay-webhooks: 2 handled\n"
+
+
+def test_an_account_that_was_revoked_is_never_revoked_by_a_replay_of_what_was_handled(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"webhook_type": "ITEM", "webhook_code": "USER_ACCOUNT_REVOKED", "item_id": "x", "account_id": "checking"}
+    world.inbox.record(Delivery("d", body, world.clock.at, "1"))
+    assert main(["replay-webhooks", "--since", "2020-01-01", "--handled"]) == 0
+    said = "0 handled, 1 left out: accounts that were taken away then; what is there now was shared since"
+    assert capsys.readouterr().out == f"replay-webhooks: {said}\n"
+    assert set(world.store.account_rows["1"]) == {"checking"}
 
 
 def test_reconcile_reads_everything_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -292,6 +307,11 @@ def test_history_of_a_user_outlives_their_connections(world: World, capsys: pyte
             ["replay-webhooks", "--since", "2026-01-01"],
             OPERATORS,
             {"command": "replay-webhooks", "since": "2026-01-01 00:00:00+00:00"},
+        ),
+        (
+            ["replay-webhooks", "--since", "2026-01-01", "--handled"],
+            OPERATORS,
+            {"command": "replay-webhooks", "since": "2026-01-01 00:00:00+00:00", "handled": "True"},
         ),
     ],
 )

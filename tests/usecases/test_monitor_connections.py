@@ -50,5 +50,28 @@ def test_a_schedule_that_fires_twice_for_the_same_time_is_one_round_and_one_run_
     assert a_round(world, [], NOW + timedelta(seconds=1)) == ["c"]
 
 
+def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_connections, "PAGE", 3)
+    for number in range(7):
+        world.connected(f"c{number}")
+
+    def fails(_: object) -> None:
+        raise RuntimeError("anything unexpected")
+
+    monitor = ConnectionsMonitor(connections=world.store, tasks=world.queue, erase_gone=fails)
+    monitor.begin(NOW)
+    checked: set[str] = set()
+    while world.queue.others:
+        function, payload = world.queue.others.pop(0)
+        if function == "checkitem":
+            checked.add(payload["connection_id"])
+            continue
+        with pytest.raises(RuntimeError):
+            monitor.page(payload["turn"], payload.get("after"))
+    assert checked == {f"c{number}" for number in range(7)}
+
+
 def test_without_connections_there_is_nothing_to_do(world: World) -> None:
     assert a_round(world, []) == []

@@ -9,7 +9,8 @@ import pytest
 
 from shared.domain.audit import Actor
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import Fault, InvalidArgument, NotFound, Unavailable
+from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
+from shared.domain.errors import Fault, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
 from shared.usecases.reconnect_connection import reconnect_connection
@@ -152,6 +153,58 @@ def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeIte
     world.clean_up()
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "unknown"
+
+
+def unknown_token(times: int) -> list[ProviderError]:
+    return [problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)] * times
+
+
+def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(world: World, item: FakeItem) -> None:
+    world.bank.fail("remove", *unknown_token(9))
+    world.remove()
+    began = world.clock.at
+    world.clean_up(turns=200)
+    assert world.clock.at - began < DOUBTED_FOR, "somebody has put the right keys in place"
+    assert world.bank.removed == ["item-1"]
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "removed"
+
+
+def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_is_called(
+    world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.bank.fail("remove", *unknown_token(1000))
+    world.remove()
+    began = world.clock.at
+    world.clean_up(turns=24 * 4 * 5)
+    assert DOUBTED_FOR <= world.clock.at - began < DOUBTED_FOR + timedelta(days=1)
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "lost"
+    *postponed, lost = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert {record.message for record in postponed} == {"removal.postponed"}
+    assert len(postponed) < 30
+    assert lost.message == "removal.token_lost"
+
+
+def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
+    world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.bank.dead_tokens.add("token-1")
+    world.store.describe("1", {"status": ItemStatus.ERROR, "error_code": LOST_CODE})
+    world.remove()
+    world.remover("1")
+    assert world.left_of("1") == []
+    assert world.store.audit[ALICE][-1].details["item"] == "lost"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
+
+
+def test_the_days_count_from_when_the_token_became_unknown_not_from_an_outage_before(
+    world: World, item: FakeItem
+) -> None:
+    world.bank.fail("remove", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 40, *unknown_token(3))
+    world.remove()
+    world.clean_up(turns=24 * 4 * 30)
+    assert world.bank.removed == ["item-1"]
 
 
 def test_what_the_queue_does_not_take_the_schedule_finds(

@@ -43,7 +43,7 @@ def ask(
     )
 
 
-def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: object) -> None:
+def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: Any) -> None:
     receive_webhook(
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=f"jwt-{world.clock.now()}",
@@ -178,9 +178,41 @@ def test_another_environments_webhook_is_none_of_our_business(world: World) -> N
     assert inbox.deliveries == {}
 
 
-def test_a_body_that_is_no_webhook_is_refused(world: World) -> None:
-    with pytest.raises(InvalidArgument):
-        webhook(world, webhook_type=7)
+def test_a_signed_body_that_is_no_webhook_is_logged_and_taken_so_that_it_does_not_come_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.connected()
+    webhook(world, webhook_type=7)
+    assert world.inbox.deliveries == {}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["webhook.malformed"]
+
+
+@pytest.mark.parametrize("code", ["EVENTS", "SESSION_FINISHED", "HANDOFF", "SOMETHING_NEW"])
+@pytest.mark.parametrize("whose", [{"item_id": None}, {"item_id": "item-1"}])
+def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(world: World, code: str, whose: dict[str, Any]) -> None:
+    world.connected()
+    personal: dict[str, Any] = {
+        "events": [{"event_name": "SELECT_INSTITUTION", "event_metadata": {"institution_name": "First Bank"}}],
+        "user_id": "usr_9nSp2KuZ2x4JDw",
+        "client_user_id": ALICE,
+        "public_token": "public-sandbox-1",
+        "public_tokens": ["public-sandbox-1"],
+        "link_token": "link-sandbox-1",
+    }
+    webhook(world, code, webhook_type="LINK", link_session_id="session-1", **whose, **personal)
+    [kept] = [delivery.body for delivery in world.inbox.deliveries.values()]
+    assert kept == {
+        "webhook_type": "LINK",
+        "webhook_code": code,
+        "environment": "sandbox",
+        "link_session_id": "session-1",
+    }
+
+
+def test_of_a_webhook_that_names_no_item_of_ours_no_more_is_kept_either(world: World) -> None:
+    webhook(world, "SOMETHING_NEW", webhook_type="USER", item_id=None, user_id="usr_1", link_session_id={"no": "id"})
+    [kept] = [delivery.body for delivery in world.inbox.deliveries.values()]
+    assert kept == {"webhook_type": "USER", "webhook_code": "SOMETHING_NEW", "environment": "sandbox"}
 
 
 def welcome(world: World, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
@@ -213,15 +245,50 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
     assert world.equals_truth()
 
 
-def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World) -> None:
+@pytest.mark.parametrize(
+    "error", [problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"), problem(Fault.CONFIGURATION, "INVALID_API_KEYS")]
+)
+def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World, error: ProviderError) -> None:
     world.connected()
     world.store.describe("1", {"institution_id": None})
-    unknown = problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")
-    world.bank.fail("institution", unknown, unknown)
+    world.bank.fail("institution", error)
     with pytest.raises(ProviderError):
         welcome(world, FakeInstitutions())
     assert world.store.connections["1"].institution_id == "ins_1"
+    assert "bank.set_webhook" in world.calls.log
     assert not world.state().welcomed
+
+
+REFUSED_EVERYWHERE = [problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")] * 2
+NO_LONGER_SUPPORTED = [problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
+
+
+@pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NO_LONGER_SUPPORTED])
+def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_with_every_sync(
+    world: World, refusals: list[ProviderError]
+) -> None:
+    world.connected("1", row("t1"))
+    institutions = FakeInstitutions()
+    world.bank.fail("institution", *refusals)
+    welcome(world, institutions)
+    world.settle()
+    assert world.state().welcomed
+    world.clock.move(timedelta(hours=1))
+    assert world.tick() == 0
+    welcome(world, institutions)
+    assert world.store.connections["1"].institution_name == "First Bank"
+
+
+def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world: World) -> None:
+    world.connected()
+    institutions = FakeInstitutions()
+    world.bank.fail("set_webhook", problem(Fault.CONFIGURATION, "INVALID_FIELD"))
+    with pytest.raises(ProviderError):
+        welcome(world, institutions)
+    assert world.store.connections["1"].institution_name == "First Bank"
+    assert not world.state().welcomed
+    welcome(world, institutions)
+    assert world.state().welcomed
 
 
 def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:

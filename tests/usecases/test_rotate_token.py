@@ -256,6 +256,16 @@ def test_tokens_are_replaced_when_they_are_older_than_the_operator_wants(connect
     assert world.rotations.ask_aged(timedelta(days=30)) == 0
 
 
+def test_the_daily_round_asks_for_a_minute_and_an_operator_for_as_long_as_it_takes(connected: World) -> None:
+    world = connected
+    for number in range(2, 10):
+        world.connected(str(number))
+    world.clock.move(timedelta(days=31))
+    world.calls.before = lambda name: world.clock.move(timedelta(seconds=25 if name == "credentials.save" else 0))
+    assert world.rotations.ask_aged(timedelta(days=30)) == 3
+    assert world.rotations.ask_aged(timedelta(days=30), limit=None) == 6
+
+
 def test_one_connection_s_trouble_does_not_stop_the_daily_round(connected: World) -> None:
     world = connected
     world.connected("2")

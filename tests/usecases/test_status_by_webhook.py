@@ -14,7 +14,7 @@ from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault, NotFound, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.ports import Profile
-from shared.usecases.handle_webhook import WebhookHandler
+from shared.usecases.handle_webhook import Replayed, WebhookHandler
 from shared.usecases.receive_webhook import receive_webhook
 from shared.usecases.reconnect_connection import reconnect_connection
 from shared.usecases.sweep_inbox import sweep_inbox
@@ -157,6 +157,20 @@ def test_a_consent_that_ends_is_pending_until_it_is_renewed(world: World, item: 
 def test_a_disconnect_that_is_announced_is_pending_until_the_login_is_repaired(world: World, item: FakeItem) -> None:
     assert tell(world, "PENDING_DISCONNECT").status is ItemStatus.PENDING_DISCONNECT
     assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.GOOD
+
+
+@pytest.mark.parametrize("days", [5, 90])
+def test_whatever_was_pending_and_is_no_more_is_told(world: World, item: FakeItem, days: int) -> None:
+    item.consent_expiration_time = world.clock.at + timedelta(days=days)
+    tell(world, "PENDING_DISCONNECT")
+    tell(world, "LOGIN_REPAIRED")
+    assert every_change_is_told(world)
+    assert kinds(world) == ["disconnecting", "expiring" if days == 5 else "renewed"]
+    item.consent_expiration_time = world.clock.at + timedelta(days=180)
+    world.check.by_day("1")
+    assert connection(world).status is ItemStatus.GOOD
+    assert every_change_is_told(world)
+    assert kinds(world)[-1] == "renewed"
 
 
 def test_new_accounts_are_offered_and_the_status_stays(world: World, item: FakeItem) -> None:
@@ -348,13 +362,37 @@ def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item
     breaks(item)
     receive(world, "ERROR")
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
-    world.queue.others.clear()
-    world.inbox.settle(next(iter(world.inbox.deliveries)))
+    world.queue.others.clear()  # its task was lost
     requested = world.state().requested
-    assert handler(world).replay(began, connection_id="other") == 0
-    assert handler(world).replay(began) == 2
+    assert handler(world).replay(began, connection_id="other") == Replayed(handled=0, left_out=0)
+    assert handler(world).replay(began) == Replayed(handled=1, left_out=1)
     assert connection(world).status is ItemStatus.BAD
+    assert world.state().requested == requested
+    assert handler(world).replay(began) == Replayed(handled=0, left_out=2)
+    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=0)
     assert world.state().requested == requested + 1
+
+
+def test_a_replay_leaves_what_was_handled_as_it_is(world: World) -> None:
+    item = world.connected("1", row("t1"), row("s1", account_id="savings"))
+    item.accounts.append(account("savings"))
+    world.settle()
+    began = world.clock.now()
+    tell(world, "PENDING_DISCONNECT")
+    tell(world, "NEW_ACCOUNTS_AVAILABLE")
+    tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    item.add(row("s2", account_id="savings"))
+    assert reconnect(world) is ItemStatus.GOOD  # with all accounts chosen again
+    world.settle()
+    before, rows, told = connection(world), world.rows(), kinds(world)
+    assert "savings" in before.account_ids
+    assert "s2" in rows
+    assert handler(world).replay(began) == Replayed(handled=0, left_out=3)
+    assert (connection(world), world.rows(), kinds(world)) == (before, rows, told)
+    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=1)
+    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, "asked for so: they have their effect again"
+    assert world.rows() == rows, "but what was shared again since is not taken away"
+    assert kinds(world).count("account_revoked") == 1
 
 
 def test_users_are_told_in_their_own_language(world: World, item: FakeItem) -> None:
@@ -394,6 +432,41 @@ def test_update_mode_clears_what_was_pending(world: World, item: FakeItem, code:
     tell(world, code, consent_expiration_time=(world.clock.at + timedelta(days=5)).isoformat())
     assert reconnect(world) is ItemStatus.GOOD
     assert connection(world).action is None
+    assert kinds(world)[1:] == ["renewed"]
+    assert reconnect(world) is ItemStatus.GOOD
+    assert kinds(world)[1:] == ["renewed"]
+
+
+OUTAGE = problem(Fault.TRANSIENT, "INSTITUTION_DOWN")
+NEW_TO_US = problem(Fault.CONFIGURATION, "SOMETHING_NEW")
+
+
+@pytest.mark.parametrize("error", [OUTAGE, NEW_TO_US])
+@pytest.mark.parametrize("code", ["ERROR", "PENDING_DISCONNECT", None])
+def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
+    world: World, item: FakeItem, error: ProviderError, code: str | None
+) -> None:
+    if code == "ERROR":
+        breaks(item)
+    if code is not None:
+        tell(world, code)
+    world.settle()
+    before, told = connection(world), kinds(world)
+    item.error = error
+    assert reconnect(world) is before.status
+    assert world.state().status is SyncStatus.PENDING
+    assert connection(world) == before
+    tell(world, "LOGIN_REPAIRED")
+    tell(world, "ERROR")
+    assert connection(world) == before
+    assert kinds(world) == told
+    world.settle()
+    assert connection(world).status in (before.status, ItemStatus.GOOD), "what works works, whatever the item says"
+
+
+def test_during_an_outage_what_plaid_announces_is_believed(world: World, item: FakeItem) -> None:
+    item.error = OUTAGE
+    assert tell(world, "PENDING_DISCONNECT").status is ItemStatus.PENDING_DISCONNECT
 
 
 def test_update_mode_brings_new_accounts_and_takes_those_that_are_gone(world: World, item: FakeItem) -> None:
@@ -519,6 +592,16 @@ def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
     chain = world.store.audit[ALICE]
     moves = [(e.details["from"], e.details["to"]) for e in chain if e.action == "status_changed"]
     assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), "the audit tells the story"
+    assert every_change_is_told(world)
+
+
+def every_change_is_told(world: World) -> bool:
+    """Whether each commit that changes a status also tells its user."""
+    return all(
+        writes.notifications or entry.action != "status_changed" or entry.details["from"] == entry.details["to"]
+        for _, writes in world.store.commits
+        for entry in writes.audit
+    )
 
 
 def happen(item: FakeItem, happening: str, *, now: datetime) -> tuple[str, dict[str, Any]]:
@@ -553,6 +636,7 @@ def test_of_what_the_item_does_not_say_the_last_that_was_delivered_counts(codes:
     world.settle()
     for code in codes:
         tell(world, code)
+    assert every_change_is_told(world)
     assert (
         connection(world).status
         == {

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.domain.audit import AuditAction
-from shared.domain.errors import AlreadyExists, Fault, InvalidArgument
+from shared.domain.credentials import DOUBTED_FOR
+from shared.domain.errors import AlreadyExists, Fault, InvalidArgument, ProviderError
 from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
@@ -287,3 +288,41 @@ def test_an_item_that_is_gone_already_counts_as_removed(world: World) -> None:
     world.bank.items.clear()
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world) == Swept(removed=1)
+
+
+def unknown_token() -> ProviderError:
+    return problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN")
+
+
+def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken_off(world, STORED)
+    world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
+    world.bank.fail("remove", *[unknown_token()] * 5)
+    for _ in range(5):
+        assert sweep(world) == Swept(postponed=1)
+        world.clock.move(SWEPT_AGAIN_AFTER)
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == ["intent.postponed"] * 5
+    assert sweep(world) == Swept(removed=1)
+    assert world.bank.removed == ["item-1"]
+    assert len(audited(world)) == 1
+
+
+@pytest.mark.parametrize("outage", [timedelta(), timedelta(days=30)])
+def test_after_some_days_a_token_that_plaid_does_not_know_is_an_operators_matter(
+    world: World, caplog: pytest.LogCaptureFixture, outage: timedelta
+) -> None:
+    broken_off(world, STORED)
+    world.clock.move(RESUMABLE_FOR + outage)
+    world.bank.fail("remove", *[unknown_token()] * 1000)
+    began, swept = world.clock.at, Swept(postponed=1)
+    while swept == Swept(postponed=1):
+        world.clock.move(timedelta(hours=1))
+        swept = sweep(world)
+    assert swept == Swept(lost=1)
+    assert DOUBTED_FOR <= world.clock.at - began < DOUBTED_FOR + timedelta(hours=3)
+    assert world.store.intents == {}
+    last = [record for record in caplog.records if record.levelname == "ERROR"][-1]
+    assert last.getMessage() == "exchange.orphan"
+    assert sweep(world) == Swept()

@@ -1,0 +1,26 @@
+"""The schedule of the day: in which order its steps are taken, since it may be killed for its time in any of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import container
+from tests.functions.conftest import client
+from tests.usecases.conftest import World
+
+WITHOUT_PLAID = ["connections_monitor", "audit_log", "reencryption"]
+OF_PLAID = ["for_sweep", "for_institutions", "rotations"]
+
+
+def test_what_waits_for_plaid_comes_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def note(name: str) -> None:
+        asked.append(name)
+        raise RuntimeError("it goes on all the same")
+
+    for name in [*WITHOUT_PLAID, *OF_PLAID]:
+        monkeypatch.setattr(container, name, lambda name=name: note(name))
+    for fired in client("monitor_connections"):
+        assert fired.post("/", headers={"X-CloudScheduler-ScheduleTime": "2026-03-01T04:30:00Z"}).status_code == 200
+    assert asked == [*WITHOUT_PLAID, *OF_PLAID]

@@ -1,0 +1,47 @@
+"""What Plaid is answered: 200 for whatever it has signed, so that nothing is sent again that would not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from shared import container
+from shared.adapters.plaid_webhooks import WebhookVerifier
+from tests.fakes import FakeWebhookKeys
+from tests.functions.conftest import client, error
+from tests.functions.test_openapi import JWK, signed
+from tests.usecases.conftest import World
+
+PATH = "/api/v1/bank/webhook"
+NOT_A_WEBHOOK = [b"", b" ", b"{", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"no": "webhook"}', b'{"webhook_type": 7}']
+
+
+@pytest.fixture
+def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    verifier = WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
+    monkeypatch.setattr(container, "webhooks", lambda: verifier)
+    yield from client("plaid_webhook")
+
+
+@pytest.mark.parametrize("raw", NOT_A_WEBHOOK)
+def test_what_plaid_signed_and_is_no_webhook_is_answered_and_leaves_a_line(
+    told: FlaskClient, world: World, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    headers, raw = signed(world, raw)
+    assert told.post(PATH, headers=headers, data=raw).status_code == 200
+    assert world.inbox.deliveries == {}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["webhook.malformed"]
+
+
+@pytest.mark.parametrize("raw", NOT_A_WEBHOOK)
+def test_the_same_from_anybody_else_is_refused(told: FlaskClient, world: World, raw: bytes) -> None:
+    headers, _ = signed(world, b"something else")
+    answer = told.post(PATH, headers=headers, data=raw)
+    assert (answer.status_code, error(answer)["details"]["code"]) == (401, "webhook_not_verified")
+
+
+def test_what_is_too_large_is_refused_unread(told: FlaskClient, world: World) -> None:
+    headers, raw = signed(world, b"x" * 300_000)
+    assert told.post(PATH, headers=headers, data=raw).status_code == 413
