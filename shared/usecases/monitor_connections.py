@@ -52,9 +52,8 @@ class ConnectionsMonitor:
         for connection_id, _ in found:
             name = f"{connection_id}-{turn}"
             self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=name)
-        if (
-            len(found) == PAGE
-        ):  # before anything of this page that may go wrong: the others' day is to come all the same
+        if len(found) == PAGE:
+            # Before what may go wrong here: the others' day is to come all the same.
             self._enqueue_page(turn, found[-1][0])
         self.erase_gone({owner for _, owner in found})
         log.info("monitor.page", connections=len(found))
