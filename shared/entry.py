@@ -366,12 +366,9 @@ def _read_callable(request: Request) -> tuple[dict[str, Any], bool]:
     """The fields of a call by the callable protocol."""
     if request.method != "POST":
         raise MethodNotAllowed(allowed="POST")
-    raw = read_body(request)
-    if not raw:
-        return {}, False
     if not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
-    envelope = parse_object(raw)
+    envelope = parse_object(read_body(request))
     if "data" not in envelope:
         raise InvalidArgument("the body has no field data", code="invalid_input")
     data = envelope["data"]

@@ -301,6 +301,7 @@ def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) 
     spent = Limits()
     spent.wait = 7
     for limits in (spent, Busy()):
+        trial = trials()  # where nothing was asked for before: a sync may be refused for that, too
         trial.instead("limits", limits)
         trial.both(**well(trial.function)[0])
 
