@@ -22,10 +22,16 @@ export default function EditTransaction(props: {
   const nameOf = useCategoryName();
   const { busy, run } = useAction();
   const choices = useId();
-  const [note, setNote] = useState(one.user?.note ?? "");
-  const [category, setCategory] = useState(one.user?.category ? nameOf(one.user.category) : "");
-  const [tags, setTags] = useState((one.user?.tags ?? []).join(", "));
-  const [hidden, setHidden] = useState(one.user?.hidden ?? false);
+  const [opened] = useState(() => ({
+    note: one.user?.note ?? "",
+    category: one.user?.category ? nameOf(one.user.category) : "",
+    tags: (one.user?.tags ?? []).join(", "),
+    hidden: one.user?.hidden ?? false,
+  }));
+  const [note, setNote] = useState(opened.note);
+  const [category, setCategory] = useState(opened.category);
+  const [tags, setTags] = useState(opened.tags);
+  const [hidden, setHidden] = useState(opened.hidden);
 
   const save = (event: FormEvent) => {
     event.preventDefault();
@@ -34,14 +40,16 @@ export default function EditTransaction(props: {
       ([, name]) => name.toLowerCase() === category.trim().toLowerCase(),
     )?.[0];
     const list = tags.split(",").map((tag) => tag.trim());
+    const kept = [...new Set(list)]
+      .filter(Boolean)
+      .map((tag) => tag.slice(0, 50))
+      .slice(0, 20);
+    // Only what was changed here: the rest may be older than what another device has written.
     const notes: Notes = {
-      note: note.trim(),
-      category: code ?? category.trim(),
-      tags: [...new Set(list)]
-        .filter(Boolean)
-        .map((tag) => tag.slice(0, 50))
-        .slice(0, 20),
-      hidden,
+      ...(note !== opened.note && { note: note.trim() }),
+      ...(category !== opened.category && { category: code ?? category.trim() }),
+      ...(tags !== opened.tags && { tags: kept }),
+      ...(hidden !== opened.hidden && { hidden }),
     };
     void run(async () => {
       await writeNotes(one, notes);

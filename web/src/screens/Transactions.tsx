@@ -137,7 +137,8 @@ export default function Transactions() {
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
-  const saved = (notes: Notes) => open && list.amend(open.transaction_id, (one) => ({ ...one, user: notes }));
+  const saved = (notes: Notes) =>
+    open && list.amend(open.transaction_id, (one) => ({ ...one, user: { ...one.user, ...notes } }));
   return (
     <>
       <header className="page-head">
