@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowLeftRight, SearchX } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import {
   type Filter,
   type Notes,
@@ -65,15 +65,21 @@ function List(props: { rows: Transaction[]; more: boolean; onEnd(): void; onOpen
   const names = useMemo(() => new Map(accounts.map((one) => [one.account_id, one.name])), [accounts]);
   const lines = useMemo(() => linesOf(rows), [rows]);
   const top = useRef<HTMLUListElement>(null);
-  const virtual = useWindowVirtualizer({
-    count: lines.length,
-    estimateSize: (i) => (lines[i] && "day" in lines[i] ? HEADING : ROW),
-    getItemKey: (i) => {
+  const getItemKey = useCallback(
+    (i: number) => {
       const line = lines[i];
       return line ? ("day" in line ? line.day : line.one.transaction_id) : i;
     },
+    [lines],
+  );
+  const virtual = useWindowVirtualizer({
+    count: lines.length,
+    estimateSize: (i) => (lines[i] && "day" in lines[i] ? HEADING : ROW),
+    getItemKey,
     overscan: 12,
     scrollMargin: top.current?.offsetTop ?? 0,
+    // Rows that come above the window move nothing in it ("end" means just that); at the list's top they are seen.
+    anchorTo: top.current && scrollY > top.current.offsetTop ? "end" : "start",
   });
   const shown = virtual.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
