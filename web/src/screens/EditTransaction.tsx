@@ -5,6 +5,7 @@ import Dialog from "../parts/Dialog";
 import { Amount, titleOf, useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
+import { useBackCloses } from "../parts/useBackCloses";
 import { dayOf, longDay, useText } from "../text/language";
 
 /** Everything about a transaction, and what its user wrote on it. */
@@ -21,6 +22,7 @@ export default function EditTransaction(props: {
   const online = useOnline();
   const nameOf = useCategoryName();
   const { busy, run } = useAction();
+  const close = useBackCloses(props.onClose);
   const choices = useId();
   const [opened] = useState(() => ({
     note: one.user?.note ?? "",
@@ -55,7 +57,7 @@ export default function EditTransaction(props: {
       await writeNotes(one, notes);
       props.onSaved(notes);
       say(t.saved);
-      props.onClose();
+      close();
     });
   };
   const place = one.location as { city?: string; region?: string } | null;
@@ -67,7 +69,7 @@ export default function EditTransaction(props: {
     [t.edit.originally, one.name === titleOf(one) ? null : one.name],
   ];
   return (
-    <Dialog title={titleOf(one)} onClose={props.onClose}>
+    <Dialog title={titleOf(one)} onClose={close}>
       <p className="dialog-amount">
         <Amount of={one} />
       </p>
@@ -124,8 +126,8 @@ export default function EditTransaction(props: {
         </label>
         {!online && <p className="note warn">{t.offlineAction}</p>}
         <footer>
-          <Button onClick={props.onClose}>{t.cancel}</Button>
-          <Button type="submit" look="main" busy={busy} disabled={busy || !online}>
+          <Button onClick={close}>{t.cancel}</Button>
+          <Button type="submit" look="main" busy={busy} disabled={!online}>
             {t.save}
           </Button>
         </footer>
