@@ -67,8 +67,8 @@ function Actions({ connection, onRemove }: { connection: BankConnection; onRemov
       </Button>
       <Button
         icon={<ListPlus aria-hidden />}
-        busy={link.busy}
-        disabled={!online || link.busy || status === "error"}
+        busy={link.isBusy({ kind: "accounts", connection_id })}
+        disabled={!online || link.taken || status === "error"}
         onClick={() => link.open({ kind: "accounts", connection_id })}
       >
         {t.connection.addAccounts}
