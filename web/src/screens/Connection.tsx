@@ -60,7 +60,7 @@ function Actions({ connection, onRemove }: { connection: BankConnection; onRemov
       <Button
         icon={<RefreshCw aria-hidden />}
         busy={refresh.busy}
-        disabled={!online || refresh.busy || wait > 0 || running || status === "bad" || status === "error"}
+        disabled={!online || wait > 0 || running || status === "bad" || status === "error"}
         onClick={ask}
       >
         {wait > 0 ? t.connection.refreshIn(wait) : t.connection.refresh}

@@ -139,10 +139,16 @@ export default function Transactions() {
   const accounts = useAccounts().rows;
   const [open, setOpen] = useState<Transaction | null>(null);
   const own = useRef(new Set<string>());
+  const end = useRef<HTMLDivElement>(null);
   useTitle(words.title);
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
+  // The button goes while it works: the keyboard stays where it was.
+  const goOn = () => {
+    end.current?.focus({ preventScroll: true });
+    list.loadMore();
+  };
   const saved = (notes: Notes) =>
     open && list.amend(open.transaction_id, (one) => ({ ...one, user: { ...one.user, ...notes } }));
   return (
@@ -171,16 +177,16 @@ export default function Transactions() {
           ) : (
             !list.loading && !list.paused && !list.error && <Nothing filtered={filtered} />
           )}
-          <div className="list-end">
+          <div ref={end} className="list-end" tabIndex={-1}>
             {list.error ? (
               <>
                 <p role="alert">{wordsFor(list.error, t)}</p>
-                <Button onClick={list.loadMore}>{t.tryAgain}</Button>
+                <Button onClick={goOn}>{t.tryAgain}</Button>
               </>
             ) : list.paused ? (
               <>
                 <p className="soft">{words.paused(list.looked)}</p>
-                <Button onClick={list.loadMore}>{words.goOn}</Button>
+                <Button onClick={goOn}>{words.goOn}</Button>
               </>
             ) : list.loading ? (
               <p className="soft">{t.loading}</p>
