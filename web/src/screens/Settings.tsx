@@ -66,7 +66,7 @@ function LanguageChoice({ uid }: { uid: string }) {
 export default function Settings({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const words = t.settings;
-  const [, go] = useLocation();
+  const [from, go] = useLocation();
   const asked = new URLSearchParams(useSearch()).has("report");
   const online = useOnline();
   const erasure = useAction();
@@ -81,7 +81,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
     const refused = await erasure.run(async () => {
       await deleteBankData({});
       say(words.deleted);
-      go("/");
+      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
     });
     if (refused) setDeleting(false);
   };
