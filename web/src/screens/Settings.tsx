@@ -8,6 +8,7 @@ import { say } from "../parts/toasts";
 import { useAction, words } from "../parts/useAction";
 import { useTitle } from "../parts/useTitle";
 import { LANGUAGES, type Language, useText } from "../text/language";
+import { remember, remembered } from "../text/remembered";
 
 const Confirm = lazy(() => import("../parts/Confirm"));
 const Report = lazy(() => import("./Report"));
@@ -16,10 +17,10 @@ type Theme = (typeof THEMES)[number];
 
 function ThemeChoice() {
   const { t } = useText();
-  const [theme, setTheme] = useState<Theme>((localStorage.getItem("theme") as Theme | null) ?? "system");
+  const [theme, setTheme] = useState<Theme>((remembered("theme") as Theme | null) ?? "system");
   const choose = (chosen: Theme) => {
     setTheme(chosen);
-    localStorage.setItem("theme", chosen);
+    remember("theme", chosen);
     if (chosen === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = chosen;
   };
