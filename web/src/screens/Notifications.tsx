@@ -32,7 +32,9 @@ function Told({ one, known }: { one: Notification; known: boolean }) {
   const { t, language } = useText();
   const uid = useUid();
   const now = useNow();
-  const read = () => !one.read_at && void markRead(uid, one.notification_id);
+  const read = () => {
+    if (!one.read_at) markRead(uid, one.notification_id).catch(() => undefined); // then it stays new
+  };
   return (
     <li className={`told ${one.read_at ? "" : "unread"}`} data-testid="notification">
       <Icon kind={one.kind} />
