@@ -49,7 +49,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     finally:
         ann.http.delete(faults).raise_for_status()
     ann.wait_until_synced()
-    page.wait_for_function("window.progress.some((line) => line.startsWith('completed'))")
+    page.wait_for_function("() => window.progress.some((line) => line.startsWith('completed'))")
     seen = page.evaluate("window.progress")
     assert any(line.startswith("in_progress|") for line in seen), seen
 

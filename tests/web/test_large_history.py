@@ -125,7 +125,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     page.reload()
     expect(ann.card(BANK)).to_be_visible()
     page.wait_for_function(
-        "['connections', 'progress', 'accounts', 'notifications'].every((one) => one in window.bankReads)"
+        "() => ['connections', 'progress', 'accounts', 'notifications'].every((one) => one in window.bankReads)"
     )
     page.wait_for_timeout(500)  # for what would come besides
     home = ann.reads()

@@ -89,6 +89,6 @@ def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[...
     page.evaluate("localStorage.setItem('language', 'es')")
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
-    page.wait_for_function("window.bankReads?.profile >= 1")
+    page.wait_for_function("() => window.bankReads?.profile >= 1")
     page.wait_for_timeout(1000)
     assert eva.admin().get(document) == {"language": "en"}  # what is there was chosen, perhaps on another device
