@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
 from tests.web.person import Person, screenshot, violations
@@ -94,7 +94,17 @@ def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Per
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Remove", exact=True).click()
+    answers: list[Route] = []
+    page.route("**/remove_connection", lambda route: answers.append(route))
     dialog.get_by_role("button", name="Remove").click()
+    while not answers:
+        page.wait_for_timeout(50)
+    answer = answers[0].fetch()
+
+    # Who is removing it themselves is not told that somebody else has.
+    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    expect(page.locator("h1", has_text=SECOND)).to_be_attached()
+    answers[0].fulfill(response=answer)
     expect(page.get_by_test_id("connection")).to_have_count(1)
     expect(page.get_by_test_id("connection")).to_contain_text(BANK)
 

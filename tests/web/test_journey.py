@@ -74,6 +74,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     expect(page.get_by_test_id("notification")).to_contain_text(f"{BANK} is connected")
     page.get_by_role("button", name="Mark all as read").click()
     expect(page.get_by_text("New", exact=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_focused()  # the button has gone
 
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -86,6 +86,10 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     tab_to(ann, BANK)
     keys.press("Enter")
     expect(page.get_by_role("heading", name=BANK, level=1)).to_be_visible()
+    tab_to(ann, "Refresh")
+    keys.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("asked for news")
+    assert "Refresh" in page.evaluate(FOCUSED)  # what is busy does not let go of the keyboard
     tab_to(ann, "Remove")
     keys.press("Enter")
     expect(page.get_by_role("alertdialog").locator(":focus")).to_have_count(1)

@@ -172,6 +172,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     read = ann.reads()["transactions"] - before
     assert UNASKED - PAGE <= read <= UNASKED  # the newest page may have been there already
     go_on.click()
+    expect(page.locator(".list-end")).to_be_focused()  # the button has gone
     expect(page.get_by_text("Looked at the newest 1,000")).to_be_visible(timeout=SLOW)
     assert ann.reads()["transactions"] - before <= 2 * UNASKED
     assert violations(page) == []

@@ -110,6 +110,33 @@ def test_a_search_finds_an_amount_as_people_write_it(words: str, fits: bool, lib
     assert library("feed.ts", f"matches({json.dumps(row(89.4, None))}, {{ text: {json.dumps(words)} }})") is fits
 
 
+FEED = """(() => {
+  let read = 0;
+  const row = (i) => ({
+    id: `${i}`, ref: { path: `${i}` }, get: () => "2026-03-10",
+    data: () => (read++, { date: "2026-03-10", transaction_id: i, amount_value: 1 }),
+  });
+  const feed = new Feed({}, {});
+  const live = (docs, removed = []) => feed.headChanged({
+    docs, size: docs.length, metadata: {}, docChanges: () => removed.map((doc) => ({ type: "removed", doc })),
+  });
+  const rows = Array.from({ length: 53 }, (_, i) => row(999 - i));
+  live(rows.slice(3));
+  feed.busy = true; // the first older page is on its way
+  live(rows.slice(0, 50), rows.slice(50));
+  feed.amend("947", (one) => ({ ...one, user: { note: "a note" } }));
+  const { rows: shown } = feed.value;
+  return [shown.map((one) => one.transaction_id), read, shown.at(-1).user];
+})()"""
+
+
+def test_rows_that_newer_ones_push_out_of_the_live_page_stay_and_each_is_read_once(library: Library) -> None:
+    shown, read, user = library("feed.ts", FEED)
+    assert shown == [*range(999, 999 - 53, -1)]
+    assert read == 53
+    assert user == {"note": "a note"}
+
+
 ATTEMPTS = """(async () => {
   let calls = 0;
   const refused = (code) => Object.assign(new Error(), { code: "functions/x", details: { code } });

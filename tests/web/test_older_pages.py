@@ -93,6 +93,40 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
 
 
+def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wrote(ann: Person) -> None:
+    page = ann.page
+    ann.open("Transactions")
+    row = page.get_by_test_id("transaction").filter(has_text="Older 80")
+    scroll_to(ann, row)
+
+    # A note from the phone, which this page has not read, outlives what is changed here.
+    store(ann).update(at(ann, 80), {"user": {"note": "from the phone"}}).raise_for_status()
+    row.click()
+    dialog = page.get_by_role("dialog", name="Older 80")
+    expect(dialog.get_by_label("Note")).to_have_value("")
+    dialog.get_by_label("Do not count").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    expect(row).to_contain_text("Not counted")
+    assert (ann.admin().get(at(ann, 80)) or {})["user"] == {"note": "from the phone", "hidden": True}
+
+    # Newer rows come above the window, and move nothing in it.
+    found = page.locator(".page-head [role=status]")
+    expect(page.locator(".list-end")).not_to_contain_text("Loading")
+    row.click()
+    expect(dialog).to_be_visible()
+    shown, place = found.inner_text(), row.bounding_box()
+    pattern = {**(ann.admin().get(at(ann, 0)) or {}), "date": str(datetime.now(UTC).date())}
+    store(ann).seed({at(ann, i): {**pattern, "transaction_id": f"older-{i}"} for i in range(OLDER, OLDER + 3)})
+    expect(found).not_to_have_text(shown)
+    assert row.bounding_box() == place
+
+    # Back closes what is open over the page, and leaves the page only then.
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    assert row.bounding_box() == place
+
+
 def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) -> None:
     page = ann.page
     progress = f"bank_sync_progress/{ann.connections()[0]['connection_id']}"

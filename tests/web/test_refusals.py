@@ -12,6 +12,7 @@ from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Json, Person, wait_until
 
 BANK = "First Platypus Bank"
+NETWORK = r"Failed to fetch dynamically|ERR_INTERNET_DISCONNECTED|WebChannelConnection"
 
 
 @pytest.fixture
@@ -55,28 +56,42 @@ def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -
     wait_until(ann.page, "sessionStorage.getItem('bank.link') === null")  # once the function has answered, too
 
 
-def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there(ann: Person) -> None:
+def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_loses_nothing(ann: Person) -> None:
+    page = ann.page
+    ann.forgiven.append(NETWORK)
     held: list[Route] = []
     gone = False
 
     def hold(route: Route) -> None:
         route.continue_() if gone else held.append(route)
 
-    ann.page.route("**/exchange_public_token", hold)
-    ann.page.get_by_role("button", name="Connect a bank").click()
+    page.route("**/exchange_public_token", hold)
+    page.get_by_role("button", name="Connect a bank").click()
     link = ann.link()
     link.locator("#continue").click()
-    link.get_by_role("button", name="First Platypus Bank", exact=True).click()
+    link.get_by_role("button", name=BANK, exact=True).click()
     ann.log_in()
     link.locator("#share").click()
     expect(link.locator("#share")).to_be_hidden()
-    ann.open("Settings")
     while not held:
-        ann.page.wait_for_timeout(50)
+        page.wait_for_timeout(50)
+
+    # Link is one thing: another button shows that it is under way.
+    ann.open("Notifications")
+    ann.open("Accounts")
+    expect(page.get_by_role("button", name=f"Connecting {BANK}")).to_be_disabled()
+
+    # A screen that cannot be loaded without network comes by itself later, but not at the cost of the login.
+    page.context.set_offline(True)
+    ann.open("Settings")
+    expect(page.get_by_role("heading", name="Not loaded yet")).to_be_visible()
     gone = True
-    held[0].continue_()
-    expect(ann.page.locator(".toast.good")).to_contain_text("is connected")
-    expect(ann.page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
+    held[0].abort()
+    page.context.set_offline(False)
+    expect(page.locator(".toast.good")).to_contain_text("is connected")
+    page.get_by_role("button", name="Load again").click()
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
+    assert len(ann.connections()) == 1
 
 
 def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(ann: Person) -> None:
@@ -132,6 +147,7 @@ def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(ann: Perso
 
 
 def test_a_way_back_from_a_bank_that_leads_nowhere_is_said(ann: Person) -> None:
+    ann.page.route("**/assets/Toaster-*.js", lambda route: route.abort())  # it is said all the same
     ann.page.goto(ann.stack.ports.url("hosting") + "/link-return")
     expect(ann.page.locator(".toast.bad").filter(has_text="no connection to go on with")).to_be_visible()
     expect(ann.page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

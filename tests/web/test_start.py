@@ -27,6 +27,14 @@ def test_without_its_configuration_the_page_says_so(person: Callable[..., Person
     expect(ann.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_browser_that_remembers_nothing_shows_the_page_all_the_same(person: Callable[..., Person]) -> None:
+    ann = person()
+    ann.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused'); } })")
+    ann.go()
+    ann.page.get_by_label("Language").select_option("es")
+    expect(ann.page.get_by_role("heading", name="Iniciar sesión")).to_be_visible()
+
+
 def test_without_the_words_of_its_language_the_page_says_so_all_the_same(person: Callable[..., Person]) -> None:
     eva = person(locale="es-ES")
     eva.forgiven.append("Failed to load resource")

@@ -12,6 +12,7 @@ export function App() {
   const { t } = useText();
   const [user, setUser] = useState<User | null | undefined>(undefined);
   const last = useRef<User | null>(null);
+  const leaving = useRef(false);
   useEffect(
     () =>
       onUser((now) => {
@@ -22,9 +23,11 @@ export function App() {
       }),
     [],
   );
-  if (user === undefined) return <div className="splash" role="status" aria-label={t.loading} />;
+  if (user === undefined || (user === null && leaving.current))
+    return <div className="splash" role="status" aria-label={t.loading} />;
   if (user === null) return <SignIn ended={last.current?.email ?? null} />;
   const signOut = async () => {
+    leaving.current = true; // of their own will: it is not said that the session has ended
     await leave();
     location.assign("/"); // a new page: nothing of the user stays in memory
   };

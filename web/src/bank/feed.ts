@@ -87,6 +87,8 @@ export function matches(one: Transaction, filter: Filter): boolean {
 export class Feed {
   private head: Row[] = [];
   private tail: Row[] = [];
+  private pushed: Row[] = []; // out of the live page while the older ones are being read anew
+  private read = new WeakMap<Row, Transaction>(); // Firestore converts a row anew each time that it is asked
   private tailEnded = false;
   private want = ENOUGH;
   private askedAt = 0;
@@ -143,13 +145,14 @@ export class Feed {
     const last = this.head.at(-1);
     if (this.tail.length === 0 || !last) return;
     this.stale = true;
+    this.pushed = [];
     const generation = ++this.generation;
     const most = Math.ceil(this.tail.length / PAGE) * PAGE;
     try {
       const page = await ask(LABEL, query(this.query, startAfter(last), limit(most)));
       if (generation !== this.generation) return;
       this.generation++;
-      this.tail = page.docs;
+      this.tail = [...this.pushed, ...page.docs];
       this.tailEnded = page.size < most;
       this.stale = false;
       this.tell();
@@ -192,8 +195,11 @@ export class Feed {
       this.tailEnded = false;
     } else if (snapshot.size === PAGE && last) {
       // Newer rows push older ones out of the live page: those go on to the rest, unlike those that are gone.
-      const pushed = snapshot.docChanges().filter(({ type, doc }) => type === "removed" && isAfter(doc, last));
-      if (this.tail.length > 0 || this.tailEnded) this.tail = [...pushed.map(({ doc }) => doc), ...this.tail];
+      const gone = snapshot.docChanges().filter(({ type }) => type === "removed");
+      const pushed = gone.map(({ doc }) => doc).filter((doc) => isAfter(doc, last));
+      // Where nothing was read beyond the page, nor is being read, the next page begins with them.
+      if (this.tail.length > 0 || this.tailEnded || this.busy) this.tail = [...pushed, ...this.tail];
+      this.pushed = [...pushed, ...this.pushed];
     }
     this.head = snapshot.docs;
     this.ready = true;
@@ -241,7 +247,7 @@ export class Feed {
     for (const row of [...this.head, ...this.tail]) {
       if (seen.has(row.ref.path)) continue;
       seen.add(row.ref.path);
-      const one = row.data();
+      const one = this.contentOf(row);
       if (this.present && !this.present.has(one.connection_id)) continue;
       if (matches(one, this.filter)) rows.push(one);
     }
@@ -258,20 +264,24 @@ export class Feed {
     for (const watcher of this.watchers) watcher();
   }
 
+  private contentOf(row: Row): Transaction {
+    const one = this.read.get(row) ?? row.data();
+    this.read.set(row, one);
+    return one;
+  }
+
   /** What the user wrote on a row that is not live is shown at once. */
   amend(id: string, change: (one: Transaction) => Transaction): void {
-    const at = this.tail.findIndex((row) => row.id === id);
-    const row = this.tail[at];
+    const row = this.tail.find((one) => one.id === id);
     if (!row) return;
-    const changed = change(row.data());
-    const amended = Object.create(row, { data: { value: () => changed } }) as Row;
-    this.tail = this.tail.toSpliced(at, 1, amended);
+    this.read.set(row, change(this.contentOf(row)));
     this.tell();
   }
 }
 
 /** In the order of the list: by day, then by path, both descending. */
 function isAfter(one: Row, other: Row): boolean {
-  const [a, b] = [one.data().date, other.data().date];
-  return a === b ? one.ref.path < other.ref.path : a < b;
+  const day: string = one.get("date");
+  const otherDay: string = other.get("date");
+  return day === otherDay ? one.ref.path < other.ref.path : day < otherDay;
 }

@@ -120,6 +120,10 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
   }
 }
 
+function kept(): { link_token: string; purpose: Purpose } | null {
+  return JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+}
+
 /** Shows Link, makes use of what comes of it, and only then forgets how to come back to it. */
 async function finish(
   purpose: Purpose,
@@ -130,7 +134,7 @@ async function finish(
   try {
     return await settle(purpose, await show(token, more.receivedRedirectUri), more.onShared);
   } finally {
-    sessionStorage.removeItem(KEPT);
+    if (kept()?.link_token === token) sessionStorage.removeItem(KEPT); // and not to another
   }
 }
 
@@ -145,9 +149,9 @@ function refusedFor({ kind }: Purpose, error: BankError): BankError {
  * @throws BankError `nothing_to_resume` if Link was opened elsewhere, or not at all
  */
 export async function resumeLink(): Promise<{ purpose: Purpose; outcome: Outcome }> {
-  const kept = sessionStorage.getItem(KEPT);
-  if (!kept) throw new BankError("nothing_to_resume", "Link was not opened in this tab");
-  const { link_token, purpose } = JSON.parse(kept) as { link_token: string; purpose: Purpose };
+  const found = kept();
+  if (!found) throw new BankError("nothing_to_resume", "Link was not opened in this tab");
+  const { link_token, purpose } = found;
   try {
     return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href }) };
   } catch (error) {

@@ -4,18 +4,18 @@ import { type Notes, type Transaction, transaction } from "./documents";
 import { BankError, toBankError } from "./errors";
 
 /**
- * Stores notes; what is empty goes.
+ * Stores the notes that are given, and leaves the others as they are: another device may have written those meanwhile.
+ * What is empty goes.
  * @throws BankError
  */
 export async function writeNotes(of: Transaction, notes: Notes): Promise<void> {
-  const kept = {
-    "user.note": notes.note?.trim() || deleteField(),
-    "user.category": notes.category?.trim() || deleteField(),
-    "user.tags": notes.tags?.length ? notes.tags : deleteField(),
-    "user.hidden": notes.hidden || deleteField(),
-  };
+  const changes = Object.entries(notes).map(([name, value]) => {
+    const isEmpty = Array.isArray(value) ? value.length === 0 : !value;
+    return [`user.${name}`, isEmpty ? deleteField() : value];
+  });
+  if (changes.length === 0) return;
   try {
-    await updateDoc(transaction(of.connection_id, of.transaction_id), kept);
+    await updateDoc(transaction(of.connection_id, of.transaction_id), Object.fromEntries(changes));
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
     // A document that is gone has no owner, so the rules refuse it: a sync has put another in its place.

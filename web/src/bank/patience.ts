@@ -10,11 +10,26 @@ const isPassing = ({ wayOn, code }: BankError) => ["retry", "wait", "online"].in
 
 const online = () => new Promise<unknown>((resolve) => addEventListener("online", resolve, { once: true }));
 
+const underWay = new Set<Promise<unknown>>();
+/** How many such calls are under way: a page that is loaded anew loses what they are made with. */
+export const pending = () => underWay.size;
+export async function settled(): Promise<void> {
+  while (underWay.size > 0) await Promise.allSettled(underWay);
+}
+
 /**
  * Repeats a call that may be repeated while what hinders it may pass by itself: no network, somebody busy, an outage.
  * @throws BankError
  */
-export async function patiently<T>(call: () => Promise<T>, second = 1000): Promise<T> {
+export function patiently<T>(call: () => Promise<T>, second = 1000): Promise<T> {
+  const work = repeated(call, second);
+  const done = () => underWay.delete(work);
+  underWay.add(work);
+  work.then(done, done);
+  return work;
+}
+
+async function repeated<T>(call: () => Promise<T>, second: number): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {
       return await call();

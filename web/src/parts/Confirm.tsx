@@ -35,7 +35,7 @@ export default function Confirm(props: {
             <AlertDialog.Close className="button plain" disabled={props.busy}>
               {t.cancel}
             </AlertDialog.Close>
-            <Button look="danger" busy={props.busy} disabled={!ready || props.busy} onClick={props.onConfirm}>
+            <Button look="danger" busy={props.busy} disabled={!ready} onClick={props.onConfirm}>
               {props.confirm}
             </Button>
           </footer>

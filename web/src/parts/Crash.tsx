@@ -1,4 +1,5 @@
 import { Component, type ReactNode, useEffect, useState } from "react";
+import { pending, settled } from "../bank/patience";
 import { useText } from "../text/language";
 import { Button } from "./basics";
 
@@ -6,11 +7,16 @@ const again = () => location.reload();
 
 function Broken() {
   const { t } = useText();
-  const [offline] = useState(() => !navigator.onLine);
+  const [offline, setOffline] = useState(() => !navigator.onLine);
   useEffect(() => {
     if (!offline) return;
-    addEventListener("online", again);
-    return () => removeEventListener("online", again);
+    const back = () => {
+      if (pending() === 0) return again();
+      // A login at a bank would be lost with the page, and what came of it unsaid: then it is the user who loads it.
+      void settled().then(() => setOffline(false));
+    };
+    addEventListener("online", back);
+    return () => removeEventListener("online", back);
   }, [offline]);
   // A page that was never opened cannot be loaded without a network; it comes by itself once there is one.
   if (offline) {

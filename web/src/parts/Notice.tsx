@@ -17,7 +17,12 @@ export function Notice({ connection }: { connection: BankConnection }) {
     <div className={`note ${notice.tone} notice`} data-testid="notice">
       {notice.tone === "info" ? <Info aria-hidden /> : <CircleAlert aria-hidden />}
       <p>{notice.text}</p>
-      <Button look="main" busy={link.busy} disabled={!online || link.busy} onClick={() => link.open(notice.purpose)}>
+      <Button
+        look="main"
+        busy={link.isBusy(notice.purpose)}
+        disabled={!online || link.taken}
+        onClick={() => link.open(notice.purpose)}
+      >
         {notice.action}
       </Button>
     </div>

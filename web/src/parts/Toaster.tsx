@@ -40,10 +40,11 @@ function List() {
 }
 
 export default function Toaster() {
+  const { t } = useText();
   return (
     <Toast.Provider>
       <Toast.Portal>
-        <Toast.Viewport className="toasts">
+        <Toast.Viewport className="toasts" aria-label={t.nav.notifications}>
           <List />
         </Toast.Viewport>
       </Toast.Portal>

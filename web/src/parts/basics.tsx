@@ -1,12 +1,23 @@
 import { LoaderCircle } from "lucide-react";
-import { type ButtonHTMLAttributes, type ReactNode, type Ref, useId, useSyncExternalStore } from "react";
+import {
+  type ButtonHTMLAttributes,
+  type ReactNode,
+  type Ref,
+  type SyntheticEvent,
+  useId,
+  useSyncExternalStore,
+} from "react";
 import type { Branding } from "../bank/types.generated";
 
 type Look = "main" | "plain" | "quiet" | "danger";
 
+const nothing = (event: SyntheticEvent) => event.preventDefault();
+
+/** What is busy, or cannot be used now, does nothing; the keyboard stays on it, which `disabled` would take away. */
 export function Button({
   look = "plain",
   busy = false,
+  disabled = false,
   icon,
   children,
   ...rest
@@ -17,7 +28,14 @@ export function Button({
   ref?: Ref<HTMLButtonElement>;
 }) {
   return (
-    <button type="button" {...rest} className={`button ${look} ${rest.className ?? ""}`} aria-busy={busy || undefined}>
+    <button
+      type="button"
+      {...rest}
+      className={`button ${look} ${rest.className ?? ""}`}
+      aria-busy={busy || undefined}
+      aria-disabled={busy || disabled || undefined}
+      onClick={busy || disabled ? nothing : rest.onClick}
+    >
       {busy ? <LoaderCircle className="spin" aria-hidden /> : icon}
       {children && <span>{children}</span>}
     </button>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 import { goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
 import { useText } from "../text/language";
@@ -23,16 +23,51 @@ export function useLinkOutcome() {
   };
 }
 
-/** Opens Link for a purpose; `shared` is the bank that is being connected since Link was done with. */
+/** Link is one thing in a page, whichever button opens it: which purpose it has, and which bank was shared in it. */
+interface UnderWay {
+  purpose: Purpose | null;
+  shared?: string;
+}
+let underWay: UnderWay | null = null;
+const watchers = new Set<() => void>();
+
+function watch(watcher: () => void) {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+function becomes(now: UnderWay | null) {
+  underWay = now;
+  for (const watcher of watchers) watcher();
+}
+
+/** Until the work is done nobody else opens Link. */
+export async function withLink(purpose: Purpose | null, work: () => Promise<void>): Promise<void> {
+  becomes({ purpose });
+  try {
+    await work();
+  } finally {
+    becomes(null);
+  }
+}
+
+const nameFor = (purpose: Purpose) => `${purpose.kind} ${"connection_id" in purpose ? purpose.connection_id : ""}`;
+
+/** Opens Link; `shared` is the bank that is being connected since Link was done with. */
 export function useLinkFlow() {
   const { t, language } = useText();
-  const { busy, run } = useAction();
+  const { run } = useAction();
   const tell = useLinkOutcome();
-  const [shared, setShared] = useState<string>();
-  const open = (purpose: Purpose) =>
-    run(async () => {
-      setShared(undefined);
-      tell(purpose, await goThroughLink(purpose, language, (bank) => setShared(bank ?? t.yourBank)));
-    });
-  return { busy, shared, open };
+  const now = useSyncExternalStore(watch, () => underWay);
+  const open = async (purpose: Purpose) => {
+    if (underWay) return;
+    const shared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
+    await run(() => withLink(purpose, async () => tell(purpose, await goThroughLink(purpose, language, shared))));
+  };
+  return {
+    open,
+    taken: now !== null,
+    isBusy: (purpose: Purpose) => !!now?.purpose && nameFor(now.purpose) === nameFor(purpose),
+    shared: now?.shared,
+  };
 }

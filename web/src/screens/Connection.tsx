@@ -1,5 +1,5 @@
 import { ArrowLeft, ArrowLeftRight, ListPlus, RefreshCw, Trash2, Unplug } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import {
   type Account,
@@ -60,15 +60,15 @@ function Actions({ connection, onRemove }: { connection: BankConnection; onRemov
       <Button
         icon={<RefreshCw aria-hidden />}
         busy={refresh.busy}
-        disabled={!online || refresh.busy || wait > 0 || running || status === "bad" || status === "error"}
+        disabled={!online || wait > 0 || running || status === "bad" || status === "error"}
         onClick={ask}
       >
         {wait > 0 ? t.connection.refreshIn(wait) : t.connection.refresh}
       </Button>
       <Button
         icon={<ListPlus aria-hidden />}
-        busy={link.busy}
-        disabled={!online || link.busy || status === "error"}
+        busy={link.isBusy({ kind: "accounts", connection_id })}
+        disabled={!online || link.taken || status === "error"}
         onClick={() => link.open({ kind: "accounts", connection_id })}
       >
         {t.connection.addAccounts}
@@ -125,20 +125,19 @@ function Facts({ connection }: { connection: BankConnection }) {
   );
 }
 
-function Found({ connection }: { connection: BankConnection }) {
+function Found({ connection, removal }: { connection: BankConnection; removal: ReturnType<typeof useAction> }) {
   const { t } = useText();
-  const [, go] = useLocation();
+  const [from, go] = useLocation();
   const { connection_id } = connection;
   const accounts = useAccounts().rows.filter((one) => one.connection_id === connection_id);
   const progress = useSyncProgress(connection_id);
-  const removal = useAction();
   const [asking, setAsking] = useState(false);
   const bank = nameOf(connection, t);
   const remove = async () => {
     const refused = await removal.run(async () => {
       await removeConnection({ connection_id });
       say(t.connection.removed(bank));
-      go("/");
+      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
     });
     if (refused) setAsking(false);
   };
@@ -194,7 +193,12 @@ function Found({ connection }: { connection: BankConnection }) {
 export default function Connection({ id }: { id: string }) {
   const { t } = useText();
   const connections = useConnections();
-  const found = connections.rows.find((one) => one.connection_id === id);
+  const there = connections.rows.find((one) => one.connection_id === id);
+  const last = useRef(there);
+  const removal = useAction();
+  if (there) last.current = there;
+  // Its document goes before the call that removes it has its answer: nobody else has done that.
+  const found = there ?? (removal.busy ? last.current : undefined);
   useTitle(found ? nameOf(found, t) : t.overview.title);
   return (
     <>
@@ -203,7 +207,7 @@ export default function Connection({ id }: { id: string }) {
       </Link>
       {connections.state === "failed" && <LoadFailed error={connections.error} alone />}
       {connections.state === "loading" && <Skeleton lines={4} height={120} />}
-      {found && <Found connection={found} />}
+      {found && <Found connection={found} removal={removal} />}
       {connections.state === "ready" && !found && (
         <Empty icon={<Unplug aria-hidden />} title={t.connection.goneTitle} alone>
           <p>{t.connection.goneBody}</p>

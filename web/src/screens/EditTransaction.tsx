@@ -5,6 +5,7 @@ import Dialog from "../parts/Dialog";
 import { Amount, titleOf, useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
+import { useBackCloses } from "../parts/useBackCloses";
 import { dayOf, longDay, useText } from "../text/language";
 
 /** Everything about a transaction, and what its user wrote on it. */
@@ -21,11 +22,18 @@ export default function EditTransaction(props: {
   const online = useOnline();
   const nameOf = useCategoryName();
   const { busy, run } = useAction();
+  const close = useBackCloses(props.onClose);
   const choices = useId();
-  const [note, setNote] = useState(one.user?.note ?? "");
-  const [category, setCategory] = useState(one.user?.category ? nameOf(one.user.category) : "");
-  const [tags, setTags] = useState((one.user?.tags ?? []).join(", "));
-  const [hidden, setHidden] = useState(one.user?.hidden ?? false);
+  const [opened] = useState(() => ({
+    note: one.user?.note ?? "",
+    category: one.user?.category ? nameOf(one.user.category) : "",
+    tags: (one.user?.tags ?? []).join(", "),
+    hidden: one.user?.hidden ?? false,
+  }));
+  const [note, setNote] = useState(opened.note);
+  const [category, setCategory] = useState(opened.category);
+  const [tags, setTags] = useState(opened.tags);
+  const [hidden, setHidden] = useState(opened.hidden);
 
   const save = (event: FormEvent) => {
     event.preventDefault();
@@ -34,20 +42,22 @@ export default function EditTransaction(props: {
       ([, name]) => name.toLowerCase() === category.trim().toLowerCase(),
     )?.[0];
     const list = tags.split(",").map((tag) => tag.trim());
+    const kept = [...new Set(list)]
+      .filter(Boolean)
+      .map((tag) => tag.slice(0, 50))
+      .slice(0, 20);
+    // Only what was changed here: the rest may be older than what another device has written.
     const notes: Notes = {
-      note: note.trim(),
-      category: code ?? category.trim(),
-      tags: [...new Set(list)]
-        .filter(Boolean)
-        .map((tag) => tag.slice(0, 50))
-        .slice(0, 20),
-      hidden,
+      ...(note !== opened.note && { note: note.trim() }),
+      ...(category !== opened.category && { category: code ?? category.trim() }),
+      ...(tags !== opened.tags && { tags: kept }),
+      ...(hidden !== opened.hidden && { hidden }),
     };
     void run(async () => {
       await writeNotes(one, notes);
       props.onSaved(notes);
       say(t.saved);
-      props.onClose();
+      close();
     });
   };
   const place = one.location as { city?: string; region?: string } | null;
@@ -59,7 +69,7 @@ export default function EditTransaction(props: {
     [t.edit.originally, one.name === titleOf(one) ? null : one.name],
   ];
   return (
-    <Dialog title={titleOf(one)} onClose={props.onClose}>
+    <Dialog title={titleOf(one)} onClose={close}>
       <p className="dialog-amount">
         <Amount of={one} />
       </p>
@@ -116,8 +126,8 @@ export default function EditTransaction(props: {
         </label>
         {!online && <p className="note warn">{t.offlineAction}</p>}
         <footer>
-          <Button onClick={props.onClose}>{t.cancel}</Button>
-          <Button type="submit" look="main" busy={busy} disabled={busy || !online}>
+          <Button onClick={close}>{t.cancel}</Button>
+          <Button type="submit" look="main" busy={busy} disabled={!online}>
             {t.save}
           </Button>
         </footer>

@@ -4,7 +4,7 @@ import { type BankError, resumeLink } from "../bank";
 import { Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { useAction } from "../parts/useAction";
-import { useLinkOutcome } from "../parts/useLinkFlow";
+import { useLinkOutcome, withLink } from "../parts/useLinkFlow";
 
 /** Link's script did not come: what there is to resume is still there, so the page can be loaded again. */
 const isUnbegun = (error: BankError | null) => error?.code === "link_unavailable" || error?.code === "offline";
@@ -23,7 +23,7 @@ export default function LinkReturn() {
       const { purpose, outcome } = await resumeLink();
       tell(purpose, outcome);
     };
-    void run(resume).then((refused) => {
+    void run(() => withLink(null, resume)).then((refused) => {
       if (isUnbegun(refused)) setError(refused);
       else if (location.pathname === from) go("/", { replace: true }); // who has gone elsewhere meanwhile stays there
     });

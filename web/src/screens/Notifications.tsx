@@ -1,4 +1,5 @@
 import { Bell, CircleAlert, CircleCheck, Info } from "lucide-react";
+import { useRef } from "react";
 import { Link } from "wouter";
 import {
   markRead,
@@ -11,6 +12,7 @@ import {
 } from "../bank";
 import { Button, Empty, Skeleton, useNow } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
+import { useAction } from "../parts/useAction";
 import { useTitle } from "../parts/useTitle";
 import { relative, useText } from "../text/language";
 
@@ -30,7 +32,9 @@ function Told({ one, known }: { one: Notification; known: boolean }) {
   const { t, language } = useText();
   const uid = useUid();
   const now = useNow();
-  const read = () => !one.read_at && void markRead(uid, one.notification_id);
+  const read = () => {
+    if (!one.read_at) markRead(uid, one.notification_id).catch(() => undefined); // then it stays new
+  };
   return (
     <li className={`told ${one.read_at ? "" : "unread"}`} data-testid="notification">
       <Icon kind={one.kind} />
@@ -63,12 +67,19 @@ export default function Notifications() {
   const { rows, state, error, unread } = useNotifications();
   const known = new Set(useConnections().rows.map((one) => one.connection_id));
   useTitle(t.notifications.title);
-  const readAll = () =>
-    Promise.all(rows.filter((one) => !one.read_at).map((one) => markRead(uid, one.notification_id)));
+  const { run } = useAction();
+  const title = useRef<HTMLHeadingElement>(null);
+  const readAll = () => {
+    title.current?.focus(); // the button goes, and the keyboard does not go with it
+    const unseen = rows.filter((one) => !one.read_at);
+    void run(async () => void (await Promise.all(unseen.map((one) => markRead(uid, one.notification_id)))));
+  };
   return (
     <>
       <header className="page-head">
-        <h1>{t.notifications.title}</h1>
+        <h1 ref={title} tabIndex={-1}>
+          {t.notifications.title}
+        </h1>
         {unread > 0 && (
           <Button disabled={!online} onClick={readAll}>
             {t.notifications.readAll}

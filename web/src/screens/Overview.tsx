@@ -32,15 +32,16 @@ export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
   const link = useLinkFlow();
   const online = useOnline();
   const { connect, connecting, opening } = t.overview;
+  const busy = link.isBusy({ kind: "connect" });
   return (
     <Button
       look={look}
-      busy={link.busy}
-      disabled={link.busy || !online}
+      busy={busy}
+      disabled={link.taken || !online}
       icon={<Plus aria-hidden />}
       onClick={() => link.open({ kind: "connect" })}
     >
-      {link.busy ? (link.shared ? connecting(link.shared) : opening) : connect}
+      {busy ? (link.shared ? connecting(link.shared) : opening) : connect}
     </Button>
   );
 }

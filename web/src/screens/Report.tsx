@@ -5,6 +5,7 @@ import { bank } from "../bank/session";
 import { Button, Field } from "../parts/basics";
 import Dialog from "../parts/Dialog";
 import { say } from "../parts/toasts";
+import { useAction } from "../parts/useAction";
 import { useText } from "../text/language";
 
 /** What support needs to find what happened: ids and codes, nothing of the user's money. */
@@ -38,10 +39,12 @@ export default function Report({ user, onClose }: { user: User; onClose(): void 
   const details = useDetails(user.uid);
   const everything = [what.trim(), "", ...details].join("\n");
   const address = bank().config.support_email;
-  const copy = async () => {
-    await navigator.clipboard.writeText(everything);
-    say(words.copied);
-  };
+  const { run } = useAction();
+  const copy = () =>
+    run(async () => {
+      await navigator.clipboard.writeText(everything);
+      say(words.copied);
+    });
   const mail = `mailto:${address}?subject=${encodeURIComponent(words.title)}&body=${encodeURIComponent(everything)}`;
   return (
     <Dialog title={words.title} onClose={onClose} wide>

@@ -8,6 +8,7 @@ import { say } from "../parts/toasts";
 import { useAction, words } from "../parts/useAction";
 import { useTitle } from "../parts/useTitle";
 import { LANGUAGES, type Language, useText } from "../text/language";
+import { remember, remembered } from "../text/remembered";
 
 const Confirm = lazy(() => import("../parts/Confirm"));
 const Report = lazy(() => import("./Report"));
@@ -16,10 +17,10 @@ type Theme = (typeof THEMES)[number];
 
 function ThemeChoice() {
   const { t } = useText();
-  const [theme, setTheme] = useState<Theme>((localStorage.getItem("theme") as Theme | null) ?? "system");
+  const [theme, setTheme] = useState<Theme>((remembered("theme") as Theme | null) ?? "system");
   const choose = (chosen: Theme) => {
     setTheme(chosen);
-    localStorage.setItem("theme", chosen);
+    remember("theme", chosen);
     if (chosen === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = chosen;
   };
@@ -66,7 +67,7 @@ function LanguageChoice({ uid }: { uid: string }) {
 export default function Settings({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const words = t.settings;
-  const [, go] = useLocation();
+  const [from, go] = useLocation();
   const asked = new URLSearchParams(useSearch()).has("report");
   const online = useOnline();
   const erasure = useAction();
@@ -81,7 +82,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
     const refused = await erasure.run(async () => {
       await deleteBankData({});
       say(words.deleted);
-      go("/");
+      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
     });
     if (refused) setDeleting(false);
   };

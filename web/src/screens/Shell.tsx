@@ -15,6 +15,7 @@ import {
 import { bank } from "../bank/session";
 import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
+import { LastMessage } from "../parts/LastMessage";
 import { useMessages } from "../parts/toasts";
 import { useTitle } from "../parts/useTitle";
 import { useText } from "../text/language";
@@ -26,7 +27,8 @@ const Spending = lazy(() => import("./Spending"));
 const Notifications = lazy(() => import("./Notifications"));
 const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
-const Toaster = lazy(() => import("../parts/Toaster"));
+// What there is to say is said, even where what shows it cannot be loaded.
+const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: LastMessage })));
 
 // On the local stack only: what each screen costs can be looked at in the browser's console, and by tests.
 if (bank().config.emulators) Object.assign(window, { bankReads: reads });

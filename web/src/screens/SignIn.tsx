@@ -31,6 +31,7 @@ export function SignIn({ ended }: { ended: string | null }) {
   const [said, setSaid] = useState<string | null>(ended === null ? null : words.ended);
 
   async function attempt(work: () => Promise<unknown>) {
+    if (busy) return;
     setBusy(true);
     setProblem(null);
     setSaid(null);
@@ -105,7 +106,7 @@ export function SignIn({ ended }: { ended: string | null }) {
               />
             )}
           </Field>
-          <Button type="submit" look="main" busy={busy} disabled={busy}>
+          <Button type="submit" look="main" busy={busy}>
             {isNew ? words.submitNew : words.submit}
           </Button>
           <p className="divider">

@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowLeftRight, SearchX } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import {
   type Filter,
   type Notes,
@@ -65,15 +65,21 @@ function List(props: { rows: Transaction[]; more: boolean; onEnd(): void; onOpen
   const names = useMemo(() => new Map(accounts.map((one) => [one.account_id, one.name])), [accounts]);
   const lines = useMemo(() => linesOf(rows), [rows]);
   const top = useRef<HTMLUListElement>(null);
-  const virtual = useWindowVirtualizer({
-    count: lines.length,
-    estimateSize: (i) => (lines[i] && "day" in lines[i] ? HEADING : ROW),
-    getItemKey: (i) => {
+  const getItemKey = useCallback(
+    (i: number) => {
       const line = lines[i];
       return line ? ("day" in line ? line.day : line.one.transaction_id) : i;
     },
+    [lines],
+  );
+  const virtual = useWindowVirtualizer({
+    count: lines.length,
+    estimateSize: (i) => (lines[i] && "day" in lines[i] ? HEADING : ROW),
+    getItemKey,
     overscan: 12,
     scrollMargin: top.current?.offsetTop ?? 0,
+    // Rows that come above the window move nothing in it ("end" means just that); at the list's top they are seen.
+    anchorTo: top.current && scrollY > top.current.offsetTop ? "end" : "start",
   });
   const shown = virtual.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
@@ -133,11 +139,18 @@ export default function Transactions() {
   const accounts = useAccounts().rows;
   const [open, setOpen] = useState<Transaction | null>(null);
   const own = useRef(new Set<string>());
+  const end = useRef<HTMLDivElement>(null);
   useTitle(words.title);
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
-  const saved = (notes: Notes) => open && list.amend(open.transaction_id, (one) => ({ ...one, user: notes }));
+  // The button goes while it works: the keyboard stays where it was.
+  const goOn = () => {
+    end.current?.focus({ preventScroll: true });
+    list.loadMore();
+  };
+  const saved = (notes: Notes) =>
+    open && list.amend(open.transaction_id, (one) => ({ ...one, user: { ...one.user, ...notes } }));
   return (
     <>
       <header className="page-head">
@@ -164,16 +177,16 @@ export default function Transactions() {
           ) : (
             !list.loading && !list.paused && !list.error && <Nothing filtered={filtered} />
           )}
-          <div className="list-end">
+          <div ref={end} className="list-end" tabIndex={-1}>
             {list.error ? (
               <>
                 <p role="alert">{wordsFor(list.error, t)}</p>
-                <Button onClick={list.loadMore}>{t.tryAgain}</Button>
+                <Button onClick={goOn}>{t.tryAgain}</Button>
               </>
             ) : list.paused ? (
               <>
                 <p className="soft">{words.paused(list.looked)}</p>
-                <Button onClick={list.loadMore}>{words.goOn}</Button>
+                <Button onClick={goOn}>{words.goOn}</Button>
               </>
             ) : list.loading ? (
               <p className="soft">{t.loading}</p>

@@ -1,6 +1,7 @@
 /** The language of the page, and dates in it. */
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { Texts } from "./en";
+import { remember, remembered } from "./remembered";
 
 export const LANGUAGES = { en: "English", es: "Español" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -13,7 +14,7 @@ const isLanguage = (text: string | null | undefined): text is Language => !!text
 
 /** The chosen one, else the browser's, else English. */
 export function preferredLanguage(): Language {
-  const chosen = localStorage.getItem("language");
+  const chosen = remembered("language");
   if (isLanguage(chosen)) return chosen;
   return navigator.languages.map((one) => one.slice(0, 2)).find(isLanguage) ?? "en";
 }
@@ -38,7 +39,7 @@ export function LanguageProvider(props: { language: Language; texts: Texts; chil
       ...spoken,
       speak: async (language: Language) => {
         const t = await loadTexts(language);
-        localStorage.setItem("language", language);
+        remember("language", language);
         setSpoken({ language, t });
       },
     }),
