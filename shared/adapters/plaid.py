@@ -31,9 +31,7 @@ from shared.settings import Settings
 PAGE_ROWS = 500  # Plaid's maximum: the fewer pages, the less can change between two
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
-FACTS_READ_SECONDS = (
-    10.0  # asked twice behind an exchange, whose caller waits 60 seconds in all; Plaid has them at hand
-)
+FACTS_READ_SECONDS = 10.0  # Plaid has them at hand; an exchange asks twice, and its caller waits 60 seconds in all
 KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds for the webhook
 SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
