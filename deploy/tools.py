@@ -3,12 +3,12 @@
 A command line is visible to every process of the machine, so secrets go through standard input only.
 """
 
-import itertools
 import json
 import os
 import shlex
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,15 +136,17 @@ class Tools:
         return Done(0, "", "") if self.dry else self._patiently(program, arguments, stdin)
 
     def _patiently(self, program: str, arguments: Sequence[str], stdin: str | None) -> Done:
-        for tried in itertools.count():
+        tried: Counter[tuple[float, ...]] = Counter()  # each kind of waiting has its own patience
+        while True:
             done = self.runner([self.programs[program], *arguments], stdin)
             if done.code == 0:
                 return done
             texts = (done.err, done.out)  # the Firebase CLI warns on the one, and fails on the other
             waits = max((NOT_YET[word] for word in NOT_YET for text in texts if word in text), key=sum, default=())
-            if tried >= len(waits):
+            if tried[waits] >= len(waits):
                 break
-            wait = waits[tried]
+            wait = waits[tried[waits]]
+            tried[waits] += 1
             self.say(f"  … not there yet, which can take {sum(waits) / 60:.0f} minutes: again in {wait:.0f} s")
             self.sleep(wait)
         said = [line for text in texts for line in text.strip().splitlines()[-15:]] or ["it said nothing"]

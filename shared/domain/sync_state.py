@@ -216,7 +216,7 @@ class SyncState(SyncProgress):
         if self.stopped or self.is_leased(now) or self.status not in (SyncStatus.PENDING, SyncStatus.IN_PROGRESS):
             raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
         resumed = self.status is SyncStatus.IN_PROGRESS
-        # A loop that is read to its end from here on answers whatever was asked for before.
+        # A loop that is read to its end from here on answers whatever was asked for before, but for a refresh.
         serves: dict[str, Any] = {"serving": self.requested, "next_trace": None, "heals": self.troubled}
         anew: dict[str, Any] = serves | {
             "added": 0,
@@ -229,7 +229,8 @@ class SyncState(SyncProgress):
             "streaming": False,
             "dirty_runs": self._suspects(),
         }
-        begins = anew if self.handover is None else {} if resumed else serves
+        goes_on = resumed or self.refresh > self.served
+        begins = anew if self.handover is None else {} if goes_on else serves
         return self._with(
             status=SyncStatus.IN_PROGRESS,
             stage=Stage.STARTING,

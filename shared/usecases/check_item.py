@@ -212,7 +212,15 @@ class ItemCheck:
         needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
         if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
             return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
-        return Finding(event=StatusEvent.EXPIRATION_MOVED if learnt else None, learnt=learnt, sync=needs_sync)
+        event = StatusEvent.EXPIRATION_MOVED if learnt and not _is_still_ending(connection, facts) else None
+        return Finding(event=event, learnt=learnt, sync=needs_sync)
+
+
+def _is_still_ending(connection: BankConnection, facts: ItemFacts) -> bool:
+    """Whether a consent whose end was announced ends as was announced, however early that was."""
+    known, ends = connection.consent_expiration_time, facts.consent_expiration_time
+    announced = connection.status is ItemStatus.PENDING_EXPIRATION
+    return announced and known is not None and ends is not None and ends <= known
 
 
 def _fault(facts: ItemFacts) -> Finding | None:
@@ -233,7 +241,7 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Fin
     if (fault := _fault(facts)) is not None:
         return fault
     if facts.error is not None and webhook.meaning in (Meaning.LOGIN_ERROR, Meaning.LOGIN_REPAIRED):
-        return UNCLEAR
+        return replace(UNCLEAR, accounts_anew=webhook.meaning is Meaning.LOGIN_REPAIRED)
     ends = facts.consent_expiration_time
     learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
     match webhook.meaning:

@@ -175,7 +175,9 @@ class ChangeReader:
             # More than a document holds. That they go before their successors have come is the lesser evil.
             for some in _chunks(sorted(self._changes.removed)):
                 self._write(some, self._removal_writes)
-            self._changes.removed.clear()
+            gone = self._changes.removed
+            self._successors = {i: to for i, to in self._successors.items() if to not in gone or to in self._successors}
+            self._changes.removed = set()
             held = [row for row in self._superseded() if row.notes][:MAX_HANDOVER_IDS]
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs)

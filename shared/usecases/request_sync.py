@@ -131,6 +131,11 @@ def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, 
     _request(connection_id, again, syncs=syncs, queue=queue)
 
 
+def _is_written(state: SyncState, *, before: SyncState, found: SyncState) -> bool:
+    """Whether what is found is our own write, or another's on top of it, which a user's moment tells."""
+    return found == state or (state.asked_at != before.asked_at and found.asked_at == state.asked_at)
+
+
 def _usable(connection: BankConnection) -> None:
     if connection.status is ItemStatus.ERROR:
         raise FailedPrecondition(
@@ -169,9 +174,10 @@ def _request(
         try:
             syncs.save(state, expected=loaded.version)
         except Conflict:
-            loaded = syncs.load(connection_id)
-            if loaded is None or loaded.state != state:  # else it was written, and only the answer was lost
+            before, loaded = loaded.state, syncs.load(connection_id)
+            if loaded is None or not _is_written(state, before=before, found=loaded.state):
                 continue
+            state = loaded.state  # only the answer was lost
         story = trace.Trace.parse(state.trace if state.status is SyncStatus.PENDING else state.next_trace)
         log.info(
             "sync.requested",

@@ -156,12 +156,12 @@ class SyncTransactions:
         except ProviderError as error:
             if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
                 return self._once_rotated(run)
-            return self._failed(run, error)
+            return self._failed(run, error, asked=state.requested)
         except (LeaseLost, Unavailable):
             raise
         except Exception:  # noqa: BLE001 (a bug of ours must not leave the progress standing still)
             log.exception("sync.bug")
-            return self._failed(run, _BUG)
+            return self._failed(run, _BUG, asked=state.requested)
         if reading is Reading.NOT_READY:
             return self._not_ready(run)
         if reading is Reading.HANDED_OVER:
@@ -205,8 +205,14 @@ class SyncTransactions:
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
         return Outcome.DONE
 
-    def _failed(self, run: FencedRun, error: ProviderError) -> Outcome:
-        """Retried in seconds while that may help, else recorded with its reason, and the connection with its status."""
+    def _failed(self, run: FencedRun, error: ProviderError, *, asked: int) -> Outcome:
+        """Retried in seconds while that may help, else recorded with its reason, and the connection with its status.
+
+        Args:
+            run: The run.
+            error: Why it cannot go on.
+            asked: How many had asked for a run when this delivery began.
+        """
         if error.error_code == "INVALID_ACCESS_TOKEN" and run.state.failures < SUSPECT_OURSELVES:
             # Wrong keys of ours look just like this, for every item at once. No user is blamed for that.
             error = error.as_ours()
@@ -230,8 +236,8 @@ class SyncTransactions:
         lasting = error.fault in (Fault.USER, Fault.TERMINAL) and event is not StatusEvent.REVOKED
 
         def is_outdated(state: SyncState) -> bool:
-            """Whether somebody asked for a run after this one began: they may just have repaired the login."""
-            return lasting and state.requested > state.serving
+            """Whether somebody has asked for a run since: they may just have repaired the login."""
+            return lasting and state.requested > asked
 
         def step(state: SyncState) -> SyncState:
             now = self.clock.now()

@@ -90,9 +90,9 @@ def welcome_connection(
 
 def _may_be_had_later(error: ProviderError) -> bool:
     """Whether asking for an institution again in minutes may help: an outage ends, and keys of ours are mended."""
-    if error.error_code == "INVALID_INSTITUTION":  # a fault of the call, as Plaid has it; it was asked of all countries
-        return False
-    return error.fault in (Fault.TRANSIENT, Fault.CONFIGURATION)
+    if error.fault is Fault.CONFIGURATION:  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
+        return error.error_type != "INSTITUTION_ERROR" and error.error_code != "INVALID_INSTITUTION"
+    return error.fault is Fault.TRANSIENT
 
 
 def _describe(before: BankConnection, learnt: dict[str, object], *, connections: Connections, clock: Clock) -> None:

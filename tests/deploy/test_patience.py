@@ -27,6 +27,13 @@ def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
     assert len(waits) == 1
 
 
+def test_each_kind_of_waiting_has_a_patience_of_its_own(said: list[str]) -> None:
+    answers = [Done(1, "", EVENTARC)] * 7 + [Done(1, "", "ERROR: x does not exist.")] * 5 + [Done(0, "", "")]
+    waits: list[float] = []
+    Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append).gcloud("functions", "list")
+    assert len(waits) == 12
+
+
 def test_policies_wait_for_their_metrics_as_long_as_google_says(
     cloud: Cloud, ready: Deploy, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

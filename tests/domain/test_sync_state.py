@@ -158,6 +158,14 @@ def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:
     assert completed(streaming).dirty_runs == ()
 
 
+def test_a_refresh_that_was_asked_for_meanwhile_is_left_to_a_run_that_begins_anew() -> None:
+    handed_over = claimed().hand_over(now=NOW, cursor="page")
+    asked = failed(handed_over.claim(now=NOW, owner="x")).request(now=NOW, refresh=True)
+    done = completed(asked.claim(now=NOW, owner="y"))
+    assert done.wanted
+    assert done.requeue(now=NOW).claim(now=NOW, owner="z").wants_refresh
+
+
 def test_clients_see_nothing_of_lease_or_cursor() -> None:
     seen = completed(claimed()).progress()
     assert type(seen) is SyncProgress

@@ -19,7 +19,7 @@ from shared.domain.errors import (
     ResourceExhausted,
 )
 from shared.domain.progress import SyncProgress, SyncStatus
-from shared.ports import Profile
+from shared.ports import Profile, Writes
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
 from shared.usecases.receive_webhook import receive_webhook
 from shared.usecases.request_sync import sync_by_user
@@ -95,15 +95,19 @@ def test_a_request_that_is_refused_is_not_counted_and_one_that_is_made_is_counte
     assert counted == [1]
 
 
+@pytest.mark.parametrize("on_top", [False, True])
 def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, on_top: bool
 ) -> None:
+    """Also where somebody else has written since."""
     world.connected()
     world.settle()
     really, lost = world.store._save, [Conflict]
 
     def save(*arguments: Any) -> Any:
         version = really(*arguments)
+        if lost and on_top:
+            really(world.state().looked_at(), version, Writes())
         if lost:
             raise lost.pop()  # as a client that tries a commit again that had gone through
         return version
@@ -260,10 +264,11 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
 
 
 REFUSED_EVERYWHERE = [problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")] * 2
+NOT_OURS = [ProviderError("no", fault=Fault.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")]
 NO_LONGER_SUPPORTED = [problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
 
 
-@pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NO_LONGER_SUPPORTED])
+@pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NOT_OURS, NO_LONGER_SUPPORTED])
 def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_with_every_sync(
     world: World, refusals: list[ProviderError]
 ) -> None:

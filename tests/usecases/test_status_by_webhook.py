@@ -139,6 +139,18 @@ def test_a_webhook_that_comes_twice_tells_the_user_once(world: World, item: Fake
     assert kinds(world) == ["needs_repair", "repaired", "expiring"]
 
 
+def test_an_end_that_is_announced_early_is_no_other_the_day_after(world: World, item: FakeItem) -> None:
+    ends = item.consent_expiration_time = world.clock.at + timedelta(days=20)
+    tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
+    world.check.by_day("1")
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION
+    assert kinds(world) == ["expiring"]
+    item.consent_expiration_time = ends + timedelta(days=180)
+    world.check.by_day("1")
+    assert connection(world).status is ItemStatus.GOOD
+    assert kinds(world) == ["expiring", "renewed"]
+
+
 def test_a_consent_that_ends_is_pending_until_it_is_renewed(world: World, item: FakeItem) -> None:
     ends = world.clock.at + timedelta(days=6)
     told = tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
@@ -462,6 +474,17 @@ def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
     assert kinds(world) == told
     world.settle()
     assert connection(world).status in (before.status, ItemStatus.GOOD), "what works works, whatever the item says"
+
+
+@pytest.mark.parametrize(("code", "left"), [("ERROR", ("savings",)), ("LOGIN_REPAIRED", ())])
+def test_an_outage_lets_no_account_back_that_was_taken_away_a_repair_does(
+    world: World, item: FakeItem, code: str, left: tuple[str, ...]
+) -> None:
+    loaded = world.store.states["1"]
+    world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)
+    item.error = OUTAGE
+    tell(world, code)
+    assert world.state().revoked_accounts == left
 
 
 def test_during_an_outage_what_plaid_announces_is_believed(world: World, item: FakeItem) -> None:

@@ -177,8 +177,9 @@ def hand_over(world: World) -> None:
     assert world.state().handover is not None
 
 
+@pytest.mark.parametrize("refresh", [False, True])
 @pytest.mark.usefixtures("_small_pages")
-def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: World) -> None:
+def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: World, refresh: bool) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.queue.enqueue("1", name="first")
     hand_over(world)
@@ -186,6 +187,9 @@ def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: Wo
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
     assert world.state().status is SyncStatus.FAILED
+    if refresh:
+        loaded = world.store.states["1"]
+        world.store.save(loaded.state.request(now=world.clock.now(), refresh=True), expected=loaded.version)
     world.bank.fail("changes", BROKEN)
     world.clock.move(timedelta(hours=2))
     world.tick()

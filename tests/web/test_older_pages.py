@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import Person
+from tests.web.person import Person, wait_until
 
 OLDER = 150
+NEWER = 3  # that come while they are read
 FORGIVEN = r"ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
 CHART = "path.recharts-rectangle"
 
@@ -38,7 +39,7 @@ def ann(person: Callable[..., Person]) -> Iterator[Person]:
     }
     store(ann).seed(rows)
     yield ann
-    store(ann).seed({}, gone=tuple(rows))
+    store(ann).seed({}, gone=tuple(at(ann, i) for i in range(OLDER + NEWER)))
 
 
 def store(of: Person) -> Client:
@@ -117,7 +118,7 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     expect(dialog).to_be_visible()
     shown, place = found.inner_text(), row.bounding_box()
     pattern = {**(ann.admin().get(at(ann, 0)) or {}), "date": str(datetime.now(UTC).date())}
-    store(ann).seed({at(ann, i): {**pattern, "transaction_id": f"older-{i}"} for i in range(OLDER, OLDER + 3)})
+    store(ann).seed({at(ann, i): {**pattern, "transaction_id": f"older-{i}"} for i in range(OLDER, OLDER + NEWER)})
     expect(found).not_to_have_text(shown)
     assert row.bounding_box() == place
 
@@ -125,6 +126,29 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     page.go_back()
     expect(dialog).to_have_count(0)
     assert row.bounding_box() == place
+
+    # What is stored late closes nothing that was opened since.
+    held: list[Route] = []
+    page.route(re.compile(r"Firestore/Write/channel"), held.append)
+    row.click()
+    dialog.get_by_label("Note").fill("late")
+    dialog.get_by_role("button", name="Save").click()
+    page.go_back()
+    expect(dialog).to_have_count(0)
+    page.get_by_test_id("transaction").filter(has_text="Older 81").click()
+    other = page.get_by_role("dialog", name="Older 81")
+    expect(other).to_be_visible()
+    page.unroute_all()
+    for route in held:
+        route.continue_()
+    expect(row).to_contain_text("late")
+    page.wait_for_timeout(200)  # going back takes a moment
+    expect(other).to_be_visible()
+
+    # And an entry in the history that is left of it is gone once the page is there again.
+    page.reload()
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    wait_until(page, "history.state !== 'over'")
 
 
 def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) -> None:

@@ -28,8 +28,15 @@ export function App() {
   if (user === null) return <SignIn ended={last.current?.email ?? null} />;
   const signOut = async () => {
     leaving.current = true; // of their own will: it is not said that the session has ended
-    await leave();
-    location.assign("/"); // a new page: nothing of the user stays in memory
+    try {
+      await leave();
+    } catch (error) {
+      leaving.current = false;
+      throw error;
+    }
+    // A new page: nothing of the user stays in memory, not even for who comes back by the browser's button.
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+    location.assign("/");
   };
   return (
     <Crash>

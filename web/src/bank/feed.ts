@@ -199,7 +199,7 @@ export class Feed {
       const pushed = gone.map(({ doc }) => doc).filter((doc) => isAfter(doc, last));
       // Where nothing was read beyond the page, nor is being read, the next page begins with them.
       if (this.tail.length > 0 || this.tailEnded || this.busy) this.tail = [...pushed, ...this.tail];
-      this.pushed = [...pushed, ...this.pushed];
+      if (this.stale) this.pushed = [...pushed, ...this.pushed];
     }
     this.head = snapshot.docs;
     this.ready = true;

@@ -16,6 +16,7 @@ export function useBackCloses(onClose: () => void): () => void {
       history.pushState(OVER, "");
     }
     const gone = () => {
+      closing.current = true; // what it still waits for closes nothing that is open by then
       latest.current();
       setTimeout(() => {
         history.scrollRestoration = "auto"; // from another page it is gone back to as it was left
@@ -30,4 +31,13 @@ export function useBackCloses(onClose: () => void): () => void {
     if (history.state === OVER) history.back();
     else latest.current();
   };
+}
+
+/** For the page below: an entry that is left of what was open, before the page was loaded anew or left, is no place. */
+export function useNothingOver(): void {
+  const looked = useRef(false);
+  useEffect(() => {
+    if (!looked.current && history.state === OVER) history.back();
+    looked.current = true;
+  }, []);
 }

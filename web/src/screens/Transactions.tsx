@@ -15,6 +15,7 @@ import { LoadFailed } from "../parts/LoadFailed";
 import { isArriving } from "../parts/situation";
 import { TransactionRow } from "../parts/TransactionRow";
 import { words as wordsFor } from "../parts/useAction";
+import { useNothingOver } from "../parts/useBackCloses";
 import { useSettled } from "../parts/useSettled";
 import { useTitle } from "../parts/useTitle";
 import { dayOf, useText } from "../text/language";
@@ -141,6 +142,7 @@ export default function Transactions() {
   const own = useRef(new Set<string>());
   const end = useRef<HTMLDivElement>(null);
   useTitle(words.title);
+  useNothingOver();
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
