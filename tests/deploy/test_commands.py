@@ -149,6 +149,21 @@ def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, e
     assert given.deployed_variables()["CLIENT_NAME"] == odd
 
 
+def test_the_policy_of_the_pages_is_opened_to_the_styles_of_plaids_link_and_to_nothing_else(ready: Deploy) -> None:
+    def policy(config: Path) -> list[str]:
+        headers = json.loads(config.read_text(encoding="utf-8"))["hosting"]["headers"]
+        values = [
+            one["value"] for rule in headers for one in rule["headers"] if one["key"] == "Content-Security-Policy"
+        ]
+        assert len(values) == 1
+        return [part.strip() for part in values[0].split(";")]
+
+    ours, deployed = policy(ROOT / "firebase.json"), policy(ready().project.write_config())
+    assert [(a, b) for a, b in zip(ours, deployed, strict=True) if a != b] == [
+        ("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    ]
+
+
 def test_secrets_go_through_standard_input_and_stand_on_no_command_line(tmp_path: Path, said: list[str]) -> None:
     program = tmp_path / "gcloud"
     program.write_text('#!/bin/sh\necho "argv: $*"\nprintf "stdin: "\ncat\nenv >&2\n', encoding="utf-8")

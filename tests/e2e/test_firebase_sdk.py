@@ -55,10 +55,8 @@ def test_the_callables_answer_as_the_contract_says(report: dict[str, Any]) -> No
 def test_a_listener_sees_the_sync_from_pending_to_completed(report: dict[str, Any]) -> None:
     statuses = [seen["status"] for seen in report["seen"]]
     steps = [status for i, status in enumerate(statuses) if i == 0 or statuses[i - 1] != status]
-    assert steps[0] == "pending"
-    assert steps[-1] == "completed"
-    assert steps.index("pending") < steps.index("in_progress") < steps.index("completed")
-    assert "failed" not in steps
+    # A quick run has begun before anybody listens; that it was pending is in the commit that made the connection.
+    assert steps in (["pending", "in_progress", "completed"], ["in_progress", "completed"])
     assert {seen["connection_id"] for seen in report["seen"]} == {report["connection"]["connection_id"]}
     assert report["afterwards"][-1] == report["seen"][-1]
     assert report["seen"][-1]["history_complete"] is True

@@ -28,11 +28,8 @@
     frame.id = "plaid-link-iframe-" + Math.random().toString(36).slice(2);
     frame.title = "Plaid Link";
     frame.src = pageUrl(config);
-    // As an attribute, which a page's policy has to allow, as it has for Plaid's own script.
-    frame.setAttribute(
-      "style",
-      "position:fixed;inset:0;width:100%;height:100%;border:0;z-index:9999999999;display:none;color-scheme:light",
-    );
+    frame.style.cssText =
+      "position:fixed;inset:0;width:100%;height:100%;border:0;z-index:9999999999;display:none;color-scheme:light";
 
     let ready = false;
     let wanted = null;
