@@ -131,9 +131,7 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     # What is stored late closes nothing that was opened since.
     held: list[Route] = []
     holds = True
-    page.route(
-        re.compile(r"Firestore/Write/channel"), lambda route: held.append(route) if holds else route.continue_()
-    )
+    page.route(re.compile(r"Firestore/Write/channel"), lambda route: held.append(route) if holds else route.continue_())
     row.click()
     dialog.get_by_label("Note").fill("late")
     dialog.get_by_role("button", name="Save").click()
