@@ -55,8 +55,11 @@ def test_the_callables_answer_as_the_contract_says(report: dict[str, Any]) -> No
 def test_a_listener_sees_the_sync_from_pending_to_completed(report: dict[str, Any]) -> None:
     statuses = [seen["status"] for seen in report["seen"]]
     steps = [status for i, status in enumerate(statuses) if i == 0 or statuses[i - 1] != status]
-    # A quick run has begun before anybody listens; that it was pending is in the commit that made the connection.
-    assert steps in (["pending", "in_progress", "completed"], ["in_progress", "completed"])
+    # Two commits that come close upon each other are one snapshot, and a history that is still to come is another run.
+    assert steps[0] in ("pending", "in_progress")
+    assert steps[-1] == "completed"
+    assert "in_progress" in steps[: steps.index("completed")]
+    assert "failed" not in steps
     assert {seen["connection_id"] for seen in report["seen"]} == {report["connection"]["connection_id"]}
     assert report["afterwards"][-1] == report["seen"][-1]
     assert report["seen"][-1]["history_complete"] is True
