@@ -132,8 +132,11 @@ def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, 
 
 
 def _is_written(state: SyncState, *, before: SyncState, found: SyncState) -> bool:
-    """Whether what is found is our own write, or another's on top of it, which a user's moment tells."""
-    return found == state or (state.asked_at != before.asked_at and found.asked_at == state.asked_at)
+    """Whether what is found is a user's own write, or another's on top of it: their moment tells.
+
+    Of events nothing tells: two at once make the same of one state. Counted again, one of them is no harm.
+    """
+    return state.asked_at != before.asked_at and found.asked_at == state.asked_at
 
 
 def _usable(connection: BankConnection) -> None:

@@ -117,6 +117,22 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
     assert len(world.queue.tasks) == 1
 
 
+def test_of_two_events_at_the_same_moment_each_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connected()
+    really, others = world.store._save, [True]
+    before = world.state().requested
+
+    def save(*arguments: Any) -> Any:
+        if others:
+            others.pop()
+            really(*arguments)  # another delivery, whose state is the same in everything
+        return really(*arguments)
+
+    monkeypatch.setattr(world.store, "_save", save)
+    webhook(world)
+    assert world.state().requested == before + 2
+
+
 def test_somebody_elses_connection_does_not_exist(world: World) -> None:
     world.connected()
     with pytest.raises(NotFound) as others:
