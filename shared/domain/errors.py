@@ -195,6 +195,11 @@ class ProviderError(BankError):
         """Whether Plaid does not know the access token (any more); so it answers for a token that was replaced, too."""
         return self.error_code in ("INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND")
 
+    @property
+    def may_be_our_keys(self) -> bool:
+        """Whether wrong keys of ours, or another environment's, are answered just like this, for every item at once."""
+        return self.error_code == "INVALID_ACCESS_TOKEN"
+
     def as_ours(self) -> "ProviderError":
         """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
         return ProviderError(

@@ -160,8 +160,8 @@ class ItemCheck:
         try:
             return with_token(connection.connection_id, self.bank.item, credentials=self.credentials, vault=self.vault)
         except ProviderError as error:
-            if error.error_code == "INVALID_ACCESS_TOKEN":
-                raise error.as_ours() from None  # wrong keys of ours look just like this
+            if error.may_be_our_keys:
+                raise error.as_ours() from None
             if error.fault not in (Fault.USER, Fault.TERMINAL):
                 raise
             return ItemFacts(

@@ -176,7 +176,7 @@ def _made(
 def _explained(error: ProviderError, wish: LinkWish) -> BankError | None:
     """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
     if wish.connection_id is not None:
-        if error.error_code == "INVALID_ACCESS_TOKEN":
+        if error.may_be_our_keys:
             # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
             return error.as_ours()
         if error.fault is Fault.TERMINAL:

@@ -74,10 +74,10 @@ class ItemRemover:
         try:
             parting = self._part(removal)
         except ProviderError as error:
-            if error.error_code != "INVALID_ACCESS_TOKEN":
+            if not error.may_be_our_keys:
                 self._postpone(removal, version, error)
                 return None
-            # Wrong keys of ours look just like this: done with at once, each item would be left with no token at all.
+            # Done with at once, and wrong keys would leave each item with no token at all.
             removal, parting = removal.doubted(now=now), Parting.UNKNOWN
             if not removal.is_lost(now):
                 self._postpone(removal, version, error.as_ours())

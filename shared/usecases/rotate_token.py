@@ -112,7 +112,7 @@ class TokenRotation:
         if error.may_have_happened or (mark.again and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if error.fault is Fault.TERMINAL and error.error_code != "INVALID_ACCESS_TOKEN":
+        if error.fault is Fault.TERMINAL and not error.may_be_our_keys:
             log.warning("rotation.given_up", **about)
             after = mark.kept.given_up()
         else:

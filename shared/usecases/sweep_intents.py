@@ -104,11 +104,11 @@ class _Sweep:
         try:
             self.bank.remove(token)
         except ProviderError as error:
-            if error.error_code != "INVALID_ACCESS_TOKEN":
+            if not error.may_be_our_keys:
                 raise
             claimed = claimed.doubted(now=now)
             lost = is_lost(claimed.unknown_since, now=now)
-            if not lost:  # wrong keys of ours look just like this
+            if not lost:
                 self.intents.update(claimed, expected=version)
                 raise error.as_ours() from None
             log.error("exchange.orphan", item_id=intent.item_id, intent_id=intent.intent_id)

@@ -213,8 +213,8 @@ class SyncTransactions:
             error: Why it cannot go on.
             asked: How many had asked for a run when this delivery began.
         """
-        if error.error_code == "INVALID_ACCESS_TOKEN" and run.state.failures < SUSPECT_OURSELVES:
-            # Wrong keys of ours look just like this, for every item at once. No user is blamed for that.
+        if error.may_be_our_keys and run.state.failures < SUSPECT_OURSELVES:
+            # No user is blamed for that.
             error = error.as_ours()
         report = log.error if error.fault is Fault.CONFIGURATION else log.warning
         report(

@@ -30,6 +30,7 @@ from shared.usecases.rotate_token import TokenRotation
 from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sweep_removals import sweep_removals
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
+from shared.usecases.welcome_connection import welcome_connection
 from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (
     Calls,
@@ -38,6 +39,7 @@ from tests.fakes import (
     FakeClock,
     FakeCredentials,
     FakeInbox,
+    FakeInstitutions,
     FakeIntents,
     FakeItem,
     FakePauses,
@@ -174,6 +176,21 @@ class World:
         """Cloud Scheduler's turn."""
         sweep_removals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)
         return schedule_syncs(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock)
+
+    def welcome(self, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
+        """What the trigger, a sync and the daily task do with the first connection."""
+        welcome_connection(
+            "1",
+            country_codes=("US",),
+            webhook_url=webhook_url,
+            connections=self.store,
+            institutions=institutions,
+            syncs=self.store,
+            bank=self.bank,
+            vault=self.vault,
+            clock=self.clock,
+            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+        )
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
         """A user removes a connection; the rest is the queue's."""

@@ -8,7 +8,6 @@ import pytest
 
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import Fault, ProviderError
-from shared.usecases.welcome_connection import welcome_connection
 from tests.fakes import FakeInstitutions, FakeItem, institution, problem, row
 from tests.usecases.conftest import World
 
@@ -22,25 +21,10 @@ def item(world: World) -> FakeItem:
     return item
 
 
-def welcome(world: World, institutions: FakeInstitutions) -> None:
-    welcome_connection(
-        "1",
-        country_codes=("US",),
-        webhook_url="https://us.example/",
-        connections=world.store,
-        institutions=institutions,
-        syncs=world.store,
-        bank=world.bank,
-        vault=world.vault,
-        clock=world.clock,
-        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
-    )
-
-
 def a_day(world: World, institutions: FakeInstitutions) -> None:
     """What `checkitem` calls."""
     world.check.by_day("1")
-    welcome(world, institutions)
+    world.welcome(institutions)
 
 
 def connection(world: World) -> BankConnection:
@@ -172,18 +156,18 @@ def test_what_is_learnt_about_the_bank_does_not_move_the_moment_when_a_login_bro
 
 def test_a_welcome_that_learns_nothing_new_writes_nothing(world: World, item: FakeItem) -> None:
     institutions = FakeInstitutions()
-    welcome(world, institutions)
+    world.welcome(institutions)
     before, described = connection(world), world.calls.log.count("store.describe")
     world.clock.move(A_DAY)
-    welcome(world, institutions)
+    world.welcome(institutions)
     assert connection(world) == before
     assert world.calls.log.count("store.describe") == described
 
 
 def test_what_is_new_about_a_bank_moves_the_moment_of_the_last_change(world: World, item: FakeItem) -> None:
-    welcome(world, FakeInstitutions())
+    world.welcome(FakeInstitutions())
     before = connection(world)
     world.bank.catalogue["ins_1"] = institution(name="Second Bank")
-    welcome(world, FakeInstitutions())
+    world.welcome(FakeInstitutions())
     assert connection(world).institution_name == "Second Bank"
     assert connection(world).updated_at > before.updated_at

@@ -23,7 +23,7 @@ from shared.ports import Profile, Writes
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
 from shared.usecases.receive_webhook import receive_webhook
 from shared.usecases.request_sync import sync_by_user
-from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+from shared.usecases.welcome_connection import start_first_sync
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -235,26 +235,11 @@ def test_of_a_webhook_that_names_no_item_of_ours_no_more_is_kept_either(world: W
     assert kept == {"webhook_type": "USER", "webhook_code": "SOMETHING_NEW", "environment": "sandbox"}
 
 
-def welcome(world: World, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
-    welcome_connection(
-        "1",
-        country_codes=("US",),
-        webhook_url=webhook_url,
-        connections=world.store,
-        institutions=institutions,
-        syncs=world.store,
-        bank=world.bank,
-        vault=world.vault,
-        clock=world.clock,
-        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
-    )
-
-
 def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> None:
     world.connected("1", row("t1"))
     start_first_sync("1", syncs=world.store, queue=world.queue)
     institutions = FakeInstitutions()
-    welcome(world, institutions)
+    world.welcome(institutions)
     world.settle()
     connection = world.store.connections["1"]
     assert connection.institution_name == "First Bank"
@@ -273,7 +258,7 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
     world.store.describe("1", {"institution_id": None})
     world.bank.fail("institution", error)
     with pytest.raises(ProviderError):
-        welcome(world, FakeInstitutions())
+        world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_id == "ins_1"
     assert "bank.set_webhook" in world.calls.log
     assert not world.state().welcomed
@@ -291,12 +276,12 @@ def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_w
     world.connected("1", row("t1"))
     institutions = FakeInstitutions()
     world.bank.fail("institution", *refusals)
-    welcome(world, institutions)
+    world.welcome(institutions)
     world.settle()
     assert world.state().welcomed
     world.clock.move(timedelta(hours=1))
     assert world.tick() == 0
-    welcome(world, institutions)
+    world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
@@ -305,29 +290,29 @@ def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world
     institutions = FakeInstitutions()
     world.bank.fail("set_webhook", problem(Fault.CONFIGURATION, "INVALID_FIELD"))
     with pytest.raises(ProviderError):
-        welcome(world, institutions)
+        world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
     assert not world.state().welcomed
-    welcome(world, institutions)
+    world.welcome(institutions)
     assert world.state().welcomed
 
 
 def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:
     world.connected()
     world.bank.fail("institution", problem(Fault.CONFIGURATION, "INVALID_INSTITUTION"))
-    welcome(world, FakeInstitutions())
+    world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
 def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plaid_is_down(world: World) -> None:
     world.connected()
     institutions = FakeInstitutions()
-    welcome(world, institutions)
-    welcome(world, institutions)
+    world.welcome(institutions)
+    world.welcome(institutions)
     assert world.calls.log.count("bank.institution") == 1
     world.clock.move(timedelta(days=30))
     world.bank.fail("institution", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
-    welcome(world, institutions)
+    world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
