@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test soak check bench deploy destroy status ops adopt trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast soak check bench deploy destroy status ops adopt trace docs lock clean
 
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -13,7 +13,7 @@ UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes 
 INSIDE := npm_config_cache="$(CURDIR)/.local/cache/npm" npm_config_update_notifier=false XDG_CACHE_HOME="$(CURDIR)/.local/cache"
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 setup:
 	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
@@ -37,7 +37,10 @@ plaid: setup ## the Plaid simulator alone until Ctrl-C
 	@$(PYTHON) -m emulators.dev --only-plaid
 
 test: setup-tests ## every test
-	@$(PYTHON) -m pytest -n 2
+	@$(PYTHON) -m pytest -n 4
+
+test-fast: setup-tests ## every test that needs no emulator
+	@$(PYTHON) -m pytest -n 2 -m "not emulator"
 
 check: setup-web ## lint, format, strict types, architecture rules
 	@venv/bin/ruff check .

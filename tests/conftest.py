@@ -1,7 +1,7 @@
-"""What all tests share: the network shut but for this machine, and one running stack per session.
+"""What all tests share: the network shut but for this machine, and one running stack per worker.
 
 A test that asks for `stack`, or for anything below it, is an `emulator` test: the marker comes by itself.
-The stack stands at PORT_OFFSET, as every command's does.
+tests/places.py says which tests share a worker, and where its stack stands.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
-from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
+from tests.places import EMULATOR_FREE, GROUPS, SOCKETLESS, group_of, lateness, offset_number, worker_number
 
+SOAK = bool(os.environ.get("SOAK"))
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
-collect_ignore = [] if os.environ.get("SOAK") else CAMPAIGNS
-# After all others, in this order: who looks at what all have left in the store, then who empties it.
-LATE = ("tests/e2e/afterwards/", "tests/web/", "tests/web/test_large_history.py")
-# Where tests run side by side, each of these goes to whoever is free. All others stay with one process, in their order:
-# they need the stack, of which there is one.
-APART = tuple(
-    f"tests/{name}/"
-    for name in ("adapters", "architecture", "domain", "functions", "operations", "simulator", "usecases")
-)
-# These share what they make, or start stacks of their own at one place, and stay together.
-SHARING = ("tests/functions/test_openapi.py", "tests/deploy/", "tests/stack/test_lifecycle.py")
-SOCKETLESS = ("tests/domain/", "tests/usecases/")
+collect_ignore = [] if SOAK else CAMPAIGNS
+
+# The same examples at every run, so that no change fails for what another change did; `make soak` looks for new ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("search", derandomize=False, print_blob=True)
+settings.load_profile("search" if SOAK else "steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: max((i for i, place in enumerate(LATE, 1) if item.nodeid.startswith(place)), default=0))
+    """Marks the tests that need the emulators, and puts each group's tests together, in their order."""
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.emulator)
-            if item.nodeid.startswith(APART):
+        if "stack" in getattr(item, "fixturenames", ()) or "firestore" in _parameters(item).values():
+            if item.nodeid.startswith(EMULATOR_FREE):
                 raise pytest.UsageError(f"{item.nodeid} needs the stack: it belongs to tests/e2e or tests/contract")
+            item.add_marker(pytest.mark.emulator)
+        if (group := _group(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_place)
 
 
-class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """How pytest-xdist hands out the tests."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        """What has the same scope stays with one process."""
-        shared = next((place for place in SHARING if nodeid.startswith(place)), None)
-        return shared or (nodeid if nodeid.startswith(APART) else "the stack")
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
-    return _Scheduling(config, log)
+def _group(item: pytest.Item) -> str | None:
+    """A test that runs once for each stack names the stack's group by its parameter."""
+    searched = _parameters(item).get("searched_group")
+    return str(searched) if searched in GROUPS else group_of(item.nodeid)
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    group = _group(item)
+    return (list(GROUPS).index(group) if group else len(GROUPS), lateness(item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,7 +96,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def stack() -> Iterator[Stack]:
     """The emulators and the Plaid simulator, started once."""
     os.environ.setdefault("BANK_LOG_LEVEL", "DEBUG")
-    with Stack() as running:
+    with Stack(offset=offset_number(worker_number())) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def firestore_stack() -> Iterator[Stack]:
+    """The Firestore emulator and the Plaid simulator alone, started once: they are ready in seconds."""
+    with Stack(offset=offset_number(4 + worker_number()), services=("firestore",)) as running:
         yield running
 
 

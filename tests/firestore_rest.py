@@ -7,13 +7,22 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import jwt
 
+from emulators.client import User
 from emulators.ports import PROJECT
 
 ROOT = f"projects/{PROJECT}/databases/(default)/documents"
 BACKEND = {"Authorization": "Bearer owner"}  # the emulator's word for past the rules
 
 Json = dict[str, Any]
+
+
+def unsigned_user(uid: str) -> User:
+    """A user as the rules see one. The Firestore emulator takes tokens without a signature, as rules tests use them."""
+    email = f"{uid}@example.com"
+    claims = {"sub": uid, "user_id": uid, "aud": PROJECT, "email": email, "firebase": {"sign_in_provider": "password"}}
+    return User(uid=uid, token=jwt.encode(claims, key="", algorithm="none"), email=email)
 
 
 def encoded(value: object) -> Json:

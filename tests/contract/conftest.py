@@ -11,6 +11,12 @@ from emulators.stack import Stack
 
 
 @pytest.fixture(scope="session")
+def stack(firestore_stack: Stack) -> Stack:
+    """What these tests need of the emulators: Firestore alone."""
+    return firestore_stack
+
+
+@pytest.fixture(scope="session")
 def firestore_client(stack: Stack) -> Iterator[Any]:
     """The emulator's Firestore, as the functions see it."""
     from google.cloud import firestore

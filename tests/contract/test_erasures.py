@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from emulators.client import sign_up
 from emulators.stack import Stack
 from shared.adapters import firestore_remains
 from shared.adapters.firebase_auth import FirebaseCallers
@@ -170,18 +168,7 @@ def test_the_result_of_a_link_goes_with_its_connection(
 # -- Firebase Auth --
 
 
-def test_auth_says_who_is_gone_in_batches(
-    stack: Stack, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, uid: str
-) -> None:
-    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{stack.ports.auth}")
-    owners = FirebaseCallers(project="demo-bank")
-    there = [sign_up(http, stack.ports).uid for _ in range(3)]
-    gone = {f"{uid}-{n}" for n in range(120)}
-    assert owners.gone([*there, *gone, "", "x" * 129]) == gone
-    assert owners.gone([]) == set()
-
-
-def test_an_auth_that_does_not_answer_knows_nobody_to_be_gone(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_auth_that_does_not_answer_knows_nobody_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9")
     with pytest.raises(Unavailable):
         FirebaseCallers(project="demo-bank").gone(["anybody"])

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from emulators.client import User, sign_up
 from emulators.ports import PROJECT
 from emulators.stack import Stack
-from tests.firestore_rest import BACKEND, ROOT, Client, Json
+from tests.firestore_rest import BACKEND, ROOT, Client, Json, unsigned_user
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PRIVATE = (
@@ -84,7 +83,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def people(stack: Stack, http: httpx.Client) -> World:
-    users: list[User] = [sign_up(http, stack.ports) for _ in range(3)]
+    users = [unsigned_user(f"rules-{uuid.uuid4().hex[:12]}") for _ in range(3)]
     base = stack.ports.url("firestore")
     ann, bob, cleo = (Client(http, base, user.headers) for user in users)
     connection_id = uuid.uuid4().hex

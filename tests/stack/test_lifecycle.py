@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulators.ports import Ports, StackError, check_free, offset_from_environment, taken
+from emulators.ports import Ports, StackError, check_free, taken
 from emulators.setup import ROOT
 from emulators.stack import Stack
+from tests.places import offset_number
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -25,9 +26,8 @@ pytestmark = [
 
 
 def aside() -> int:
-    """An offset far from the session's own stack, and from that of the demo's test."""
-    offset = offset_from_environment()
-    return offset + 10000 if offset < 30000 else offset - 10000
+    """An offset apart from those of all workers, and from that of the demo's test."""
+    return offset_number(8)
 
 
 class Command:
@@ -175,7 +175,7 @@ def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[
     plaid.wait_until_ready()
     with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
         check_free(plaid.ports, {"plaid"})
-    with Stack(offset=plaid.ports.offset + 1100, only_simulator=True) as other:
+    with Stack(offset=offset_number(10), only_simulator=True) as other:
         assert httpx.get(other.plaid.base_url, trust_env=False).status_code
     second = command("plaid")
     assert second.process.stdout

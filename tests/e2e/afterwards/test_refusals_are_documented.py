@@ -39,10 +39,12 @@ def errors_in(text: str) -> list[dict[str, Any]]:
     return [part["error"] for part in (answer, *results) if isinstance(part.get("error"), dict)]
 
 
-def test_nobody_was_refused_in_a_way_that_is_not_documented(stack: Stack, heard: list[tuple[str, str]]) -> None:
+def test_nobody_was_refused_in_a_way_that_is_not_documented(
+    stack: Stack, heard: list[tuple[str, str]], searched_group: str
+) -> None:
     documented = {name: {refusal.code for refusal in found} for name, found in refusals().items()}
     found = {(function_of(path), e["details"]["code"], e["status"]) for path, text in heard for e in errors_in(text)}
-    assert len(found) > 5
+    assert len(found) > 5 or searched_group not in ("e2e", "all")
     unknown = {
         (function, code)
         for function, code, status in found

@@ -1,0 +1,46 @@
+"""Which tests run beside each other, and on which ports their stacks stand."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from emulators.ports import Ports, StackError
+from tests.places import EMULATOR_FREE, GROUPS, LATE, WORKERS, group_of, lateness, offset_number, offsets
+
+TESTS = Path(__file__).parent.parent
+STACKS = 12  # four workers with a whole stack, four with Firestore alone, and the commands that tests start
+
+
+@pytest.mark.parametrize("base", [0, 1200, 11_000, 20_000])
+def test_stacks_side_by_side_share_no_port(base: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT_OFFSET", str(base))
+    chosen = list(islice(offsets(), STACKS))
+    assert chosen[0] == base
+    ports = [port for offset in chosen for _, port in Ports.at(offset).items()]
+    assert len(ports) == len(set(ports))
+    assert not set(WORKERS) & {port for offset in chosen[1:] for _, port in Ports.at(offset).items()}
+
+
+def test_an_offset_without_room_for_more_stacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT_OFFSET", "56000")
+    with pytest.raises(StackError, match="choose a smaller one"):
+        offset_number(STACKS)
+
+
+def test_every_folder_of_tests_has_its_place() -> None:
+    folders = {f"tests/{path.parent.name}/" for path in TESTS.glob("*/test_*.py")}
+    placed = {place for places in GROUPS.values() for place in places} | set(EMULATOR_FREE)
+    assert folders - placed == set()
+    assert [place for place in placed | set(LATE) if not (TESTS.parent / place).exists()] == []
+
+
+def test_a_test_belongs_to_the_group_of_its_place_and_late_ones_come_last() -> None:
+    assert group_of("tests/e2e/test_linking.py::test_x") == "e2e"
+    assert group_of("tests/stack/test_demo.py::test_x") == "e2e"
+    assert group_of("tests/stack/test_setup.py::test_x") == "own-stacks"
+    assert group_of("tests/domain/test_secret.py::test_x") is None
+    assert lateness("tests/e2e/test_linking.py::test_x") == 0
+    assert lateness("tests/e2e/afterwards/test_audit_logs.py::test_x") > lateness("tests/web/test_large_history.py::x")
