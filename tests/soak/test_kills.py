@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.e2e.bank import Bank
-from tests.soak.ground import SOAK, Connected, Log, busy, random_changes
+from tests.soak.ground import SOAK, Connected, Log, busy, random_changes, wait
 
 pytestmark = [
     pytest.mark.timeout(5400 if SOAK else 420),
@@ -50,7 +50,7 @@ class Campaign:
 
     def cut_off(self) -> int:
         """The runs that a kill ended, with those that nobody has taken up yet."""
-        return sum(len(self.log.cut_off(some.connection_id)) + some.dead() for some in list(self.connections))
+        return sum(len(self.log.cut_off(some.connection_id)) + some.died(self.log) for some in list(self.connections))
 
     def live(self, seed: int) -> None:
         """One connection's life: its first sync, then changes at its bank and a sync, and again."""
@@ -70,7 +70,15 @@ class Campaign:
             raise
 
     def _settle(self, some: Connected) -> None:
-        some.settle(within=ONE_SYNC)
+        """Waits for a sync. A campaign waits for the lease of a killed run; a sample ends it as if its time was up."""
+
+        def settled() -> bool:
+            if not SOAK and some.died(self.log):
+                some.expire_the_lease()
+                self.bank.run_schedule()
+            return some.settled()
+
+        wait(lambda: f"{some.connection_id}: {some.state()}", settled, within=ONE_SYNC, every=0.5)
         with self.lock:
             self.syncs += 1
 
