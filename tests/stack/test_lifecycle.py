@@ -32,16 +32,45 @@ def aside() -> int:
     return offset + 10000 if offset < 30000 else offset - 10000
 
 
-class Command:
-    """A make command in its own session, as at a terminal; every process below it bears a mark."""
+# A stack whose second service has a child in a session of its own, and that child has one, as firebase-tools' Python
+# workers have gunicorns. It starts in a second, where the emulators take half a minute of a busy machine.
+SMALL_STACK = """
+import sys, time
+from pathlib import Path
+from emulators.lifecycle import run
+from emulators.stack import Stack
 
-    def __init__(self, target: str) -> None:
+DETACHED = "import os, time; os.fork() or (os.setsid(), os.fork(), time.sleep(600)); time.sleep(600)"
+
+class Small(Stack):
+    def _commands(self):
+        detached = {"arguments": [sys.executable, "-c", DETACHED], "name": "detached", "log": str(self.log("detached"))}
+        return [command | more for command in super()._commands() for more in ({}, detached)]
+
+def small():
+    with Small(only_simulator=True) as stack:
+        print("ready", flush=True)
+        while True:
+            stack.check()
+            time.sleep(0.5)
+
+run(small)
+"""
+
+
+class Command:
+    """A command (a target of make, unless others are given) in its own session, as at a terminal.
+
+    Every process below it bears a mark.
+    """
+
+    def __init__(self, *arguments: str) -> None:
         self.ports = Ports.at(aside())
         self.mark = uuid.uuid4().hex
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         environment |= {"TEST_MARK": self.mark, "PORT_OFFSET": str(self.ports.offset)}
         self.process = subprocess.Popen(
-            ["make", target],
+            ["make", *arguments] if len(arguments) == 1 else arguments,
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -73,6 +102,10 @@ class Command:
                 continue
         return found
 
+    def services(self) -> list[str]:
+        """The command lines of all processes but the starter's."""
+        return [line for pid, line in self.members().items() if pid != self.process.pid]
+
     def member(self, part: str) -> int:
         """The one process whose command line has this part."""
         (pid,) = [pid for pid, command in self.members().items() if part in command]
@@ -96,8 +129,8 @@ def command() -> Iterator[type[Command]]:
     made: list[Command] = []
 
     class Remembered(Command):
-        def __init__(self, target: str) -> None:
-            super().__init__(target)
+        def __init__(self, *arguments: str) -> None:
+            super().__init__(*arguments)
             made.append(self)
 
     yield Remembered
@@ -131,10 +164,15 @@ def test_dev_refuses_a_bank_user_that_is_none_before_it_starts_anything(
 
 
 def test_a_killed_starter_takes_the_whole_stack_with_it(command: type[Command]) -> None:
-    dev = command("dev")
-    dev.wait_until_ready()
-    os.kill(dev.member("emulators.dev"), signal.SIGKILL)
-    dev.assert_gone()
+    small = command(sys.executable, "-c", SMALL_STACK)
+    small.wait_until_ready()
+    deadline = time.monotonic() + 60
+    while sum("os.setsid()" in line for line in small.services()) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert any("emulators.plaid" in line for line in small.services())
+    os.kill(small.process.pid, signal.SIGKILL)
+    small.assert_gone()
 
 
 def test_a_starter_killed_while_starting_leaves_nothing(command: type[Command]) -> None:
