@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import apis
+from deploy import apis, monitoring_setup
 from deploy.__main__ import main
+from deploy.context import Context
 from deploy.roles import RIGHTS
 from deploy.smoke import PROBES
 from deploy.steps import deploy
@@ -95,6 +96,20 @@ def test_a_second_deploy_changes_nothing_but_what_firebase_deploys_again(
     assert leaks(cloud, said) == []
 
 
+@pytest.fixture
+def unchanged_files_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of deploys would write the same files again."""
+    write, written = monitoring_setup._write, dict[str, tuple[Any, Path]]()
+
+    def once(context: Context, name: str, content: dict[str, Any]) -> Path:
+        if name not in written or written[name][0] != content:
+            written[name] = content, write(context, name, content)
+        return written[name][1]
+
+    monkeypatch.setattr(monitoring_setup, "_write", once)
+
+
+@pytest.mark.usefixtures("unchanged_files_stay")
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_broken_off_at_every_change_and_run_again_it_ends_the_same(
     ready: Deploy, cloud: Cloud, said: list[str], moment: str
