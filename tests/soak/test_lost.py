@@ -87,8 +87,8 @@ def test_a_run_that_died_is_found(connected: Connected) -> None:
     assert connected.state()["run"] == state["run"] + 2
 
 
-def failed(of: Connected, times: int) -> bool:
-    """Whether so many attempts have failed. Delivers the task again by hand, sooner than the queue would."""
+def retried_and_failed(of: Connected, times: int) -> bool:
+    """Retries by hand, sooner than the queue, and says whether so many attempts have failed by now."""
     deliver(of.bank, of.connection_id, f"{of.connection_id}-by-hand")
     return bool(of.state()["failures"] == times)
 
@@ -103,7 +103,7 @@ def test_a_bank_that_is_down_for_hours_changes_no_status_and_recovers_by_the_sch
     for attempt in range(1, attempts + 1):
         connected.put_state(due_at=LONG_AGO)
         connected.bank.run_schedule()
-        wait(connected.state, partial(failed, connected, attempt), within=90)
+        wait(connected.state, partial(retried_and_failed, connected, attempt), within=90)
         state = connected.state()
         assert (state["status"], state["attempt"]) == ("failed", attempt)
         assert state["error"]["code"] == "INSTITUTION_DOWN"
