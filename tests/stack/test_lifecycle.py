@@ -217,7 +217,7 @@ def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[
     plaid = command("plaid")
     plaid.wait_until_ready()
     with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
-        check_free(plaid.ports, {"plaid"})
+        check_free(plaid.ports, {"plaid"}, patience=0)
     with Stack(offset=plaid.ports.offset + 1100, only_simulator=True) as other:
         assert httpx.get(other.plaid.base_url, trust_env=False).status_code
     second = command("plaid")
