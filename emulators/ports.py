@@ -98,13 +98,13 @@ def listener(port: int) -> str | None:
     return None
 
 
-def check_free(ports: Ports, services: set[str]) -> None:
+def check_free(ports: Ports, services: set[str], *, patience: float = 2.0) -> None:
     """Raises with every port that is taken, and by whom.
 
-    A process that was just killed may hold its port for a moment more: hence the patience.
+    A process that was just killed may hold its port for a moment more: hence the patience, in seconds.
     """
     wanted = [(name, port) for name, port in ports.items() if name in services]
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + patience
     while any(taken(port) for _, port in wanted) and time.monotonic() < deadline:
         time.sleep(0.1)
     busy = [

@@ -67,7 +67,7 @@ class Plaid:
         item = self.world.items.get(item_id or "")
         was_there = item is not None and not item.removed
         if fault:
-            await asyncio.sleep(delay(fault))
+            await self.world.clock.sleep(delay(fault))
         if item and was_there and item.removed:
             return self._refuse(PlaidError("ITEM_CONCURRENTLY_DELETED"), request_id)
         answer = self._faulty(received, item_id, request_id, fault) if fault else None

@@ -1,7 +1,7 @@
 """Time, as the simulator sees it: it runs with the wall clock, and tests may move it forward.
 
-Everything with a lifetime (tokens, consent, webhook retries, rate limits) asks this clock. Only a webhook's `iat` is
-wall time, because its receiver compares it with its own.
+Everything with a lifetime (tokens, consent, webhook retries, rate limits) and every ordered latency asks this clock.
+Only a webhook's `iat` is wall time, because its receiver compares it with its own.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ class Clock:
         self._timers: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._wake: asyncio.TimerHandle | None = None
+        self._sleepers: set[asyncio.Event] = set()
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
@@ -35,6 +36,16 @@ class Clock:
     def at(self, when: datetime, action: Callable[[], None]) -> None:
         heapq.heappush(self._timers, (when, next(self._order), action))
         self._schedule()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on this clock: `advance` and `clear` end the wait early."""
+        over = asyncio.Event()
+        self.after(seconds, over.set)
+        self._sleepers.add(over)
+        try:
+            await over.wait()
+        finally:
+            self._sleepers.discard(over)
 
     async def advance(self, seconds: float, settle: Settle) -> None:
         """Move forward. Timers on the way run in their order, each at its own time; `settle` waits for their work.
@@ -51,8 +62,10 @@ class Clock:
         self._schedule()
 
     def clear(self) -> None:
-        """Forget all timers and return to wall time."""
+        """Forget all timers, wake all sleepers and return to wall time."""
         self._timers.clear()
+        for over in self._sleepers:
+            over.set()
         self.offset = timedelta()
         self._schedule()
 

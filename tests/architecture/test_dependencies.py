@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"main", "functions", "shared", "operations", "emulators", "tests", "docs", "deploy", "benchmarks"}
+INSTALLED = {"node_modules", "venv", ".local", ".git"}
 RUNTIME = ("main.py", "functions", "shared")
 DEVELOPMENT = ("operations", "emulators", "tests", "docs", "deploy", "benchmarks")
 # Needed, and imported by nobody here.
@@ -43,12 +45,20 @@ def used(parts: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in parts:
         root = ROOT / part
-        for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
-            if not {"node_modules", "venv"} & set(path.parts):
-                for module in _imports(path):
-                    if (distribution := _distribution(module)) is not None:
-                        found.setdefault(distribution, f"{path.relative_to(ROOT)}: {module}")
+        for path in [root] if root.is_file() else files(root, ".py"):
+            for module in _imports(path):
+                if (distribution := _distribution(module)) is not None:
+                    found.setdefault(distribution, f"{path.relative_to(ROOT)}: {module}")
     return found
+
+
+def files(root: Path, ending: str) -> list[Path]:
+    """Our files below a folder. Folders of installed packages are large and are not entered."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in INSTALLED]
+        found += [Path(folder) / name for name in names if name.endswith(ending)]
+    return sorted(found)
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -126,7 +136,7 @@ def test_what_is_tested_is_what_is_deployed() -> None:
 
 
 def test_every_npm_package_is_pinned_with_its_hash() -> None:
-    locks = [path for path in ROOT.glob("*/**/package-lock.json") if "node_modules" not in path.parts]
+    locks = files(ROOT, "package-lock.json")
     assert locks
     for lock in locks:
         packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
@@ -141,7 +151,7 @@ def test_a_bot_is_told_of_every_lock_file() -> None:
 
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     watched = {(one["package-ecosystem"], folder) for one in updates for folder in one["directories"]}
-    locks = [path for path in ROOT.glob("*/**/package-lock.json") if "node_modules" not in path.parts]
+    locks = files(ROOT, "package-lock.json")
     npm = {("npm", f"/{lock.parent.relative_to(ROOT).as_posix()}") for lock in locks}
     assert watched >= npm | {("pip", "/")}
     assert {folder for kind, folder in watched if kind == "npm"} == {folder for _, folder in npm}

@@ -7,6 +7,7 @@ switched on refuses. It answers commands as the tools do: output, error, exit co
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import Any
 
 from deploy.tools import Done
 
-PROJECT = "a-bank-project"
+# A deploy writes into folders of the clone that bear the project's name: each test process has a project of its own.
+PROJECT = f"a-bank-project-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 PLAID_SECRET = "not-a-real-plaid-secret"
 Json = dict[str, Any]
 

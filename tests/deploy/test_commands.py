@@ -9,6 +9,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,33 @@ def gcloud(calls: list[list[str]]) -> list[list[str]]:
     return [call[1:] for call in calls if call[0] == "gcloud"]
 
 
+@cache
+def gcloud_itself(program: str) -> tuple[str, str]:
+    """Where the Cloud SDK lies, and its Python; it takes a second to say so."""
+    ask = [program, "info", "--format=value(installation.sdk_root,basic.python_location)"]
+    said = subprocess.run(ask, capture_output=True, text=True, check=True, env=gcloud_environment()).stdout
+    root, python = said.split("\t")
+    return root, python.strip()
+
+
+def gcloud_environment() -> dict[str, str]:
+    return {**os.environ, "CLOUDSDK_CONFIG": str(folder("config", "gcloud"))}
+
+
 def refused_by_gcloud(calls: list[list[str]]) -> Any:
     """What gcloud's own parser does not take. It reads the files that are named, too."""
     program = shutil.which("gcloud")
     if program is None:
         pytest.skip("gcloud is not installed here")
-    environment = {**os.environ, "CLOUDSDK_CONFIG": str(folder("config", "gcloud"))}
-    ask = [program, "info", "--format=value(installation.sdk_root,basic.python_location)"]
-    root, python = subprocess.run(ask, capture_output=True, text=True, check=True, env=environment).stdout.split("\t")
-    command = [python.strip(), str(HERE / "parse_gcloud.py"), root]
+    root, python = gcloud_itself(program)
     done = subprocess.run(
-        command, input=json.dumps(calls), capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+        [python, str(HERE / "parse_gcloud.py"), root],
+        input=json.dumps(calls),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=gcloud_environment(),
+        cwd=ROOT,
     )
     return json.loads(done.stdout)
 

@@ -27,7 +27,7 @@ AUTHORIZATIONS = ("Bearer alice",) * 4 + (
     "",
     None,
 )
-SECONDS = 5.0
+SECONDS = 5.0  # of the processor's time: how long they take is other processes' matter, too
 
 
 def everything(world: World) -> dict[str, str]:
@@ -69,9 +69,9 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(wild_requests(function, authorizations=AUTHORIZATIONS))
     def ask(wild: Wild) -> None:
-        before, began = everything(world), time.monotonic()
+        before, began = everything(world), time.process_time()
         answer: Any = asking.open(wild.path, method=wild.method, headers=wild.headers, data=wild.body)
-        took = time.monotonic() - began
+        took = time.process_time() - began
         answers[answer.status_code] = answers.get(answer.status_code, 0) + 1
         assert complaints(wild, answer.status_code, answer.text, ours=True) == []
         assert took < SECONDS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deploy.monitoring_setup import metrics, policies
@@ -22,7 +23,7 @@ TURNS = ("schedule.done", "connections.health")  # what the schedule tells of al
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in the log: lines of before may be written behind it."""
+    """A place in the log, in bytes: lines of before may be written behind it."""
 
     offset: int
     time: datetime
@@ -61,9 +62,9 @@ class Ground:
     def webhook(self, code: str, kind: str = "TRANSACTIONS") -> None:
         self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code)
 
-    def deliver(self, function: str, **headers: str) -> None:
-        """One delivery of a task, as Cloud Tasks makes it."""
-        task = {"data": {"connection_id": self.connection_id}}
+    def deliver(self, function: str, *, headers: dict[str, str] | None = None, **payload: str) -> None:
+        """One delivery of a task, as Cloud Tasks makes it: about this connection unless a payload is given."""
+        task = {"data": payload or {"connection_id": self.connection_id}}
         self.bank.http.post(self.bank.function_url(function), json=task, headers=headers)
 
     def document(self, collection: str) -> Json:
@@ -97,7 +98,7 @@ class Ground:
 
     def mark(self) -> Mark:
         """Where the log ends now."""
-        return Mark(len(self._text()), datetime.now(UTC))
+        return Mark(self._file.stat().st_size, datetime.now(UTC))
 
     def log(self, since: Mark, event: str, **fields: object) -> list[Line]:
         """What was logged since a mark, once a certain line is in it, and the end of the task that has logged it.
@@ -107,7 +108,7 @@ class Ground:
         found: list[Line] = []
 
         def there() -> bool:
-            after = [line for line in lines(self._text()[since.offset :]) if _time(line) >= since.time]
+            after = [line for line in lines(self._text(since)) if _time(line) >= since.time]
             found[:] = self._without_others(after)
             for line in found:
                 if line["message"] == event and fields.items() <= line.items():
@@ -136,8 +137,15 @@ class Ground:
         others = {line.get(TRACE) for line in log if is_others(line)} - ours
         return [line for line in log if line["message"] in TURNS or not (is_others(line) or line.get(TRACE) in others)]
 
-    def _text(self) -> str:
-        return (self.bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
+    @property
+    def _file(self) -> Path:
+        return self.bank.stack.log("emulators")
+
+    def _text(self, since: Mark) -> str:
+        """What was written since a mark: the whole log of a long session is large."""
+        with self._file.open("rb") as file:
+            file.seek(since.offset)
+            return file.read().decode("utf-8", errors="replace")
 
 
 def _time(line: Line) -> datetime:

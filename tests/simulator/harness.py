@@ -204,7 +204,7 @@ class Receiver:
     def codes(self) -> list[str]:
         return [got.code for got in self.received]
 
-    def wait_for(self, count: int, seconds: float = 5) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
         """The first `count` webhooks, when they are here."""
         until = time.monotonic() + seconds
         while len(self.received) < count:

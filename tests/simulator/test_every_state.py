@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import plaid
@@ -20,7 +20,7 @@ from .test_typed_models import Api, api
 
 __all__ = ["api"]
 
-TODAY = date.today()  # noqa: DTZ011 - the models want plain dates
+TODAY = datetime.now(UTC).date()
 ROW = {"date_transacted": TODAY, "date_posted": TODAY, "amount": 1.25, "description": "A thing"}
 FIELDS: dict[str, dict[str, Any]] = {
     "/link/token/create": {**LINK, "products": None},

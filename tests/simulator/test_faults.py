@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ import pytest
 from emulators.plaid.errors import CATALOGUE
 from emulators.plaid.limits import LIMITS
 
-from .harness import Linked, Refused, Sim
+from .harness import Json, Linked, Refused, Sim
 
 
 @pytest.fixture
@@ -22,6 +24,25 @@ def item(sim: Sim) -> Linked:
 
 def order(sim: Sim, kind: str, **more: Any) -> None:
     sim.control("/faults", kind=kind, **more)
+
+
+@contextmanager
+def under_way(sim: Sim, item: Linked, path: str) -> Iterator[Future[Json]]:
+    """A call from another client, once the simulator has received it: it counts a call before it delays it."""
+
+    def calls() -> int:
+        return int(sim.look("/counters")["items"].get(item.item_id, {}).get(path, 0))
+
+    def call() -> Json:
+        with httpx.Client(trust_env=False, timeout=60) as http:
+            return Sim(sim.url, http).call(path, access_token=item.access_token)
+
+    before = calls()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(call)
+        while calls() == before:
+            time.sleep(0.01)
+        yield answer
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
@@ -83,6 +104,23 @@ def test_latency(sim: Sim, item: Linked) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def test_moving_the_clock_ends_a_latency(sim: Sim, item: Linked) -> None:
+    order(sim, "latency", seconds=3600, endpoint="/item/get")
+    with under_way(sim, item, "/item/get") as answer:
+        assert item.call("/accounts/get")["accounts"]
+        assert not answer.done()
+        sim.advance(3600)
+        assert answer.result(timeout=30)["item"]["item_id"] == item.item_id
+
+
+def test_a_reset_ends_a_latency(sim: Sim, item: Linked) -> None:
+    order(sim, "latency", seconds=3600, endpoint="/item/get")
+    with under_way(sim, item, "/item/get") as answer:
+        sim.control("/reset")
+        with pytest.raises(Refused):
+            answer.result(timeout=30)
+
+
 def test_a_hanging_call_lets_others_pass(sim: Sim, item: Linked) -> None:
     order(sim, "hang", endpoint="/accounts/get")
     with httpx.Client(trust_env=False, timeout=0.3) as impatient, pytest.raises(httpx.ReadTimeout):
@@ -91,25 +129,13 @@ def test_a_hanging_call_lets_others_pass(sim: Sim, item: Linked) -> None:
 
 
 def test_an_item_removed_while_a_call_is_under_way(sim: Sim, item: Linked) -> None:
-    order(sim, "latency", seconds=0.5, endpoint="/accounts/get")
-    codes: list[str] = []
-
-    def ask() -> None:
-        with httpx.Client(trust_env=False) as http, pytest.raises(Refused) as refused:
-            Sim(sim.url, http).call("/accounts/get", access_token=item.access_token)
-        codes.append(refused.value.code)
-
-    def calls() -> int:
-        return int(sim.look("/counters")["items"].get(item.item_id, {}).get("/accounts/get", 0))
-
-    before = calls()
-    asking = threading.Thread(target=ask)
-    asking.start()
-    while calls() == before:  # a call is counted before it is delayed
-        time.sleep(0.01)
-    item.call("/item/remove")
-    asking.join()
-    assert codes == ["ITEM_CONCURRENTLY_DELETED"]
+    order(sim, "latency", seconds=3600, endpoint="/accounts/get")
+    with under_way(sim, item, "/accounts/get") as answer:
+        item.call("/item/remove")
+        sim.advance(3600)
+        with pytest.raises(Refused) as refused:
+            answer.result(timeout=30)
+    assert refused.value.code == "ITEM_CONCURRENTLY_DELETED"
 
 
 def test_a_reset_connection(sim: Sim, item: Linked) -> None:

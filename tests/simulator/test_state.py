@@ -55,7 +55,7 @@ def test_it_starts_alone_says_one_line_and_ends_when_told(end: signal.Signals) -
         assert "http://127.0.0.1:" in process.stdout.readline()
         process.send_signal(end)
         assert process.stdout.read() == ""
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_default_port_moves_with_port_offset() -> None:
@@ -72,7 +72,7 @@ def test_the_clock_moves_forward_only(sim: Sim) -> None:
     assert sim.look("/clock")["now"].startswith("2099-01-01T00:00:0")
     assert sim.http.post(f"{sim.url}/_sim/clock", json={"to": before}).status_code == 400
     sim.control("/reset")
-    assert sim.look("/clock")["now"][:13] == before[:13]
+    assert sim.look("/clock")["ahead_seconds"] == 0
 
 
 def test_reset_forgets_everything(sim: Sim) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import plaid
@@ -96,7 +96,7 @@ def test_modified_and_removed_rows(api: Api, item: Linked) -> None:
 
 def test_sandbox_transactions(api: Api, sim: Sim) -> None:
     linked = sim.link("user_transactions_dynamic", "any")
-    today = date.today()  # noqa: DTZ011 - the models want plain dates
+    today = datetime.now(UTC).date()
     row = {"date_transacted": today, "date_posted": today, "amount": 1.25, "description": "A thing"}
     assert api.sandbox_transactions_create(token(linked, transactions=[row])).request_id
 

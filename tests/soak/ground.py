@@ -25,7 +25,6 @@ from tests.firestore_rest import Json
 SOAK = bool(os.environ.get("SOAK"))
 ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
-NO_LIFE = 12.0  # seconds; a run that lives shows it every 5 at least
 SYNC = "/transactions/sync"
 _CONNECTING = threading.Semaphore(1)  # the emulator starts a process for each call at once, and gives up on slow ones
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
@@ -46,8 +45,6 @@ class Connected:
     pending: list[str] = field(default_factory=list)
     changed_at: datetime = LONG_AGO
     sentinel: str | None = None
-    seen: Json = field(default_factory=dict)
-    seen_alive: float = 0.0
 
     @classmethod
     def new(cls, bank: Bank, *, rows: int, seed: int = 1) -> Connected:
@@ -69,15 +66,25 @@ class Connected:
         return f"bank_connections/{self.connection_id}"
 
     def state(self) -> Json:
-        state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
-        if state.get("beat") != self.seen.get("beat"):
-            self.seen_alive = time.monotonic()
-        self.seen = state
-        return state
+        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
 
-    def dead(self) -> bool:
-        """Whether its run has shown no life for longer than one that lives, as far as was looked."""
-        return bool(self.seen.get("lease_owner")) and time.monotonic() - self.seen_alive > NO_LIFE
+    def died(self, log: Log) -> bool:
+        """Whether the run that holds the lease was killed.
+
+        The queue delivers a task again only when its last delivery has failed. So a delivery of the owner's own task
+        that was told to come again, after the owner's last sign of life, shows that the owner is gone.
+        """
+        state = self.state()
+        task = (state["lease_owner"] or "").partition("#")[0]
+        return bool(task) and any(
+            line["outcome"] == "again" and datetime.fromisoformat(line["time"]) > state["updated_at"]
+            for line in log.lines(event="task.ended")
+            if line.get("task") == task
+        )
+
+    def expire_the_lease(self) -> None:
+        """As if the lease's time had passed since the run died."""
+        self.put_state(lease_expires_at=LONG_AGO, due_at=LONG_AGO)
 
     def connection(self) -> Json:
         return self.bank.behind.get(self.root) or {}
@@ -142,6 +149,13 @@ class Connected:
 
     def differences(self) -> list[str]:
         return [f"{self.connection_id} {what}" for what in self.bank.differences(self.user, self.connection_id)[:20]]
+
+
+def deliver(bank: Bank, connection_id: str, task: str) -> int:
+    """One delivery of a task, as Cloud Tasks makes it."""
+    headers = {"X-Cloudtasks-Taskname": task}
+    body = {"data": {"connection_id": connection_id}}
+    return bank.http.post(bank.function_url("synctransactions"), json=body, headers=headers).status_code
 
 
 def random_changes(rng: random.Random, of: Connected, *, most: int, least: int = 0) -> Json:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.bank import Bank
 from tests.firestore_rest import Json
-from tests.soak.ground import SOAK, Connected, Log, random_changes, wait
+from tests.soak.ground import SOAK, Connected, Log, deliver, random_changes, wait
 
 pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
 
@@ -37,13 +37,6 @@ def connected(bank: Bank) -> Connected:
         assert list(pool.map(lambda i: deliver(bank, "nobody", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
     made.slow(PAGE_SECONDS)
     return made
-
-
-def deliver(bank: Bank, connection_id: str, task: str) -> int:
-    """One delivery of a task, as Cloud Tasks makes it."""
-    headers = {"X-Cloudtasks-Taskname": task}
-    body = {"data": {"connection_id": connection_id}}
-    return bank.http.post(bank.function_url("synctransactions"), json=body, headers=headers).status_code
 
 
 def deliver_until_taken(bank: Bank, connection_id: str, task: str) -> int:

@@ -8,22 +8,22 @@ from functools import partial
 import pytest
 
 from tests.e2e.bank import Bank
-from tests.soak.ground import LONG_AGO, SYNC, Connected, Log, wait
+from tests.soak.ground import LONG_AGO, SYNC, Connected, Log, deliver, wait
 
 pytestmark = pytest.mark.timeout(240)
 
 ROWS = [{"amount": 4.2, "name": "Coffee"}, {"amount": 7, "name": "Tea", "pending": True}]
 
 
-@pytest.fixture
-def connected(bank: Bank) -> Connected:
-    """A connection at rest, at whose bank things have happened since that nobody was told of."""
+@pytest.fixture(scope="module")
+def at_rest(bank: Bank) -> Connected:
+    """A connection whose history is complete and whose institution is known."""
     made = Connected.new(bank, rows=120)
     made.settle(within=120)
-    made.look_at_the_bank()
 
     def welcomed() -> bool:
-        return bool(made.connection().get("institution") and made.state()["welcomed"] and made.settled())
+        known = bool(made.connection().get("institution")) and made.state()["welcomed"]
+        return bool(known and made.told() and made.settled())
 
     try:
         wait(made.state, welcomed, within=30)
@@ -31,9 +31,17 @@ def connected(bank: Bank) -> Connected:
         made.put_state(due_at=LONG_AGO)
         bank.run_schedule()
         wait(made.state, welcomed, within=90)
-    made.change(add=ROWS, post=made.pending[:1], remove=made.rows[:3], notify=False)
-    assert made.differences()
     return made
+
+
+@pytest.fixture
+def connected(at_rest: Connected) -> Connected:
+    """That connection, at whose bank things have happened since that the backend was not notified of."""
+    at_rest.settle(within=120)
+    at_rest.look_at_the_bank()
+    at_rest.change(add=ROWS, post=at_rest.pending[:1], remove=at_rest.rows[:3], notify=False)
+    assert at_rest.differences()
+    return at_rest
 
 
 def found_by_the_schedule(of: Connected) -> None:
@@ -79,7 +87,9 @@ def test_a_run_that_died_is_found(connected: Connected) -> None:
     assert connected.state()["run"] == state["run"] + 2
 
 
-def failed(of: Connected, times: int) -> bool:
+def retried_and_failed(of: Connected, times: int) -> bool:
+    """Retries by hand, sooner than the queue, and says whether so many attempts have failed by now."""
+    deliver(of.bank, of.connection_id, f"{of.connection_id}-by-hand")
     return bool(of.state()["failures"] == times)
 
 
@@ -93,7 +103,7 @@ def test_a_bank_that_is_down_for_hours_changes_no_status_and_recovers_by_the_sch
     for attempt in range(1, attempts + 1):
         connected.put_state(due_at=LONG_AGO)
         connected.bank.run_schedule()
-        wait(connected.state, partial(failed, connected, attempt), within=90)
+        wait(connected.state, partial(retried_and_failed, connected, attempt), within=90)
         state = connected.state()
         assert (state["status"], state["attempt"]) == ("failed", attempt)
         assert state["error"]["code"] == "INSTITUTION_DOWN"
@@ -104,8 +114,9 @@ def test_a_bank_that_is_down_for_hours_changes_no_status_and_recovers_by_the_sch
         delays.append((state["next_retry_at"] - state["updated_at"]).total_seconds())
     for delay, longest in zip(delays, (60, 300, 900, 3600), strict=True):
         assert 0.74 * longest <= delay <= longest
-    calls = log.lines(connected.connection_id, "sync.provider_error")
-    assert len(calls) == attempts * tries
+    refused = partial(log.lines, connected.connection_id, "sync.provider_error")
+    wait(refused, lambda: len(refused()) >= attempts * tries, within=30)  # a log is written after the store
+    assert len(refused()) == attempts * tries
     connected.put_state(due_at=LONG_AGO)
     found_by_the_schedule(connected)
     assert connected.state()["failures"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -30,16 +32,45 @@ def aside() -> int:
     return offset_number(8)
 
 
-class Command:
-    """A make command in its own session, as at a terminal; every process below it bears a mark."""
+# A stack whose second service has a child in a session of its own, and that child has one, as firebase-tools' Python
+# workers have gunicorns. It starts in a second, where the emulators take half a minute of a busy machine.
+SMALL_STACK = """
+import sys, time
+from pathlib import Path
+from emulators.lifecycle import run
+from emulators.stack import Stack
 
-    def __init__(self, target: str) -> None:
+DETACHED = "import os, time; os.fork() or (os.setsid(), os.fork(), time.sleep(600)); time.sleep(600)"
+
+class Small(Stack):
+    def _commands(self):
+        detached = {"arguments": [sys.executable, "-c", DETACHED], "name": "detached", "log": str(self.log("detached"))}
+        return [command | more for command in super()._commands() for more in ({}, detached)]
+
+def small():
+    with Small(only_simulator=True) as stack:
+        print("ready", flush=True)
+        while True:
+            stack.check()
+            time.sleep(0.5)
+
+run(small)
+"""
+
+
+class Command:
+    """A command (a target of make, unless others are given) in its own session, as at a terminal.
+
+    Every process below it bears a mark.
+    """
+
+    def __init__(self, *arguments: str) -> None:
         self.ports = Ports.at(aside())
         self.mark = uuid.uuid4().hex
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         environment |= {"TEST_MARK": self.mark, "PORT_OFFSET": str(self.ports.offset)}
         self.process = subprocess.Popen(
-            ["make", target],
+            ["make", *arguments] if len(arguments) == 1 else arguments,
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -47,6 +78,8 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A background job of a shell ignores SIGINT, and its children inherit that; a terminal's do not.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def wait_until_ready(self) -> list[str]:
@@ -69,6 +102,10 @@ class Command:
                 continue
         return found
 
+    def services(self) -> list[str]:
+        """The command lines of all processes but the starter's."""
+        return [line for pid, line in self.members().items() if pid != self.process.pid]
+
     def member(self, part: str) -> int:
         """The one process whose command line has this part."""
         (pid,) = [pid for pid, command in self.members().items() if part in command]
@@ -77,13 +114,13 @@ class Command:
     def taken(self) -> list[int]:
         return [port for _, port in self.ports.items() if taken(port)]
 
-    def assert_gone(self, within: float = 20) -> None:
+    def assert_gone(self, within: float = 60) -> None:
         deadline = time.monotonic() + within
         while (self.members() or self.taken()) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert self.members() == {}
         assert self.taken() == []
-        self.process.wait(5)
+        self.process.wait(within)
 
 
 @pytest.fixture
@@ -92,14 +129,15 @@ def command() -> Iterator[type[Command]]:
     made: list[Command] = []
 
     class Remembered(Command):
-        def __init__(self, target: str) -> None:
-            super().__init__(target)
+        def __init__(self, *arguments: str) -> None:
+            super().__init__(*arguments)
             made.append(self)
 
     yield Remembered
     for one in made:
         for pid in one.members():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         assert one.process.stdout
         one.process.stdout.close()
         one.process.wait()
@@ -119,22 +157,27 @@ def test_dev_refuses_a_bank_user_that_is_none_before_it_starts_anything(
 ) -> None:
     monkeypatch.setenv("DEMO_USER", "/nowhere/at/all.json")
     dev = command("dev")
-    said, _ = dev.process.communicate(timeout=60)
+    said, _ = dev.process.communicate(timeout=120)
     assert dev.process.returncode
     assert "No such file" in said
     assert "Traceback" not in said
 
 
 def test_a_killed_starter_takes_the_whole_stack_with_it(command: type[Command]) -> None:
-    dev = command("dev")
-    dev.wait_until_ready()
-    os.kill(dev.member("emulators.dev"), signal.SIGKILL)
-    dev.assert_gone()
+    small = command(sys.executable, "-c", SMALL_STACK)
+    small.wait_until_ready()
+    deadline = time.monotonic() + 60
+    while sum("os.setsid()" in line for line in small.services()) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert any("emulators.plaid" in line for line in small.services())
+    os.kill(small.process.pid, signal.SIGKILL)
+    small.assert_gone()
 
 
 def test_a_starter_killed_while_starting_leaves_nothing(command: type[Command]) -> None:
     dev = command("dev")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not any("java" in line for line in dev.members().values()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -174,13 +217,13 @@ def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[
     plaid = command("plaid")
     plaid.wait_until_ready()
     with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
-        check_free(plaid.ports, {"plaid"})
+        check_free(plaid.ports, {"plaid"}, patience=0)
     with Stack(offset=offset_number(10), only_simulator=True) as other:
         assert httpx.get(other.plaid.base_url, trust_env=False).status_code
     second = command("plaid")
     assert second.process.stdout
     assert str(plaid.ports.plaid) in second.process.stdout.read()
-    assert second.process.wait(10) != 0
+    assert second.process.wait(60) != 0
 
 
 def test_what_does_not_come_up_shows_the_end_of_its_log() -> None:

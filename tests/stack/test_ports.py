@@ -63,4 +63,4 @@ def test_a_taken_port_is_named_with_its_holder() -> None:
     with socket.create_server((HOST, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(StackError, match=rf"{port} \(hosting, held by pid \d+ .*\).*PORT_OFFSET"):
-            check_free(Ports(hosting=port), {"hosting"})
+            check_free(Ports(hosting=port), {"hosting"}, patience=0)
