@@ -1,6 +1,5 @@
 """POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
 
-import time
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
@@ -10,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
 from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
-from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
+from shared.usecases.exchange_public_token import Exchanged, LinkedItem
 from shared.usecases.find_duplicate import LinkedAccount
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
@@ -52,6 +51,7 @@ class Item(StrictInput):
             public_token=self.public_token,
             institution_id=self.institution.institution_id if self.institution else None,
             accounts=tuple(LinkedAccount(name=a.name, mask=a.mask) for a in self.accounts or ()),
+            account_ids=frozenset(a.id for a in self.accounts or () if a.id),
             allow_duplicate=self.allow_duplicate,
         )
 
@@ -94,16 +94,7 @@ class Input(StrictInput):
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
-    exchange = Exchange(
-        app_user_id=uid,
-        bank=container.bank(),
-        vault=container.vault(),
-        connections=container.connections(),
-        intents=container.intents(),
-        institutions=container.institutions(),
-        clock=container.clock(),
-        sleep=time.sleep,
-    )
+    exchange = container.exchange_for(uid)
 
     def one(item: Item) -> Exchanged:
         limited(uid, "exchange", container.settings().exchanges_per_minute)

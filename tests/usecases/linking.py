@@ -26,6 +26,7 @@ def exchange(
     *,
     user: str = ALICE,
     accounts: tuple[LinkedAccount, ...] = (),
+    account_ids: frozenset[str] = frozenset({"of-a-new-item"}),
     allow_duplicate: bool = False,
     sleep: Callable[[float], None] | None = None,
 ) -> Exchanged:
@@ -36,11 +37,14 @@ def exchange(
         vault=world.vault,
         connections=world.store,
         intents=world.intents,
+        ownership=world.ownership,
+        elsewhere=world.elsewhere(user),
         institutions=FakeInstitutions(world.calls),
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
     )
-    return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
+    linked = LinkedItem(token, "ins_1", accounts, account_ids, allow_duplicate)
+    return story(linked)
 
 
 def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = False) -> BankError | None:
@@ -55,7 +59,7 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 def sweep(world: World) -> Swept:
     """One turn of the sweep."""
     return sweep_intents(
-        intents=world.intents, bank=world.bank, vault=world.vault, profiles=world.profiles, clock=world.clock
+        intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
     )
 
 

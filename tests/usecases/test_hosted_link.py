@@ -83,6 +83,8 @@ class Hosted:
             vault=self.world.vault,
             connections=self.world.store,
             intents=self.world.intents,
+            ownership=self.world.ownership,
+            elsewhere=self.world.elsewhere(uid),
             institutions=FakeInstitutions(),
             clock=self.world.clock,
             sleep=lambda seconds: self.world.clock.move(timedelta(seconds=seconds)),
