@@ -36,7 +36,6 @@ def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
         public_token=public_token,
         institution_id="ins_109508",
         accounts=tuple(LinkedAccount(name=f"Account {n}", mask=f"{n:04d}") for n in range(accounts)),
-        account_ids=frozenset(f"account-{n}" for n in range(accounts)),
         allow_duplicate=not accounts,
     )
     return container.exchange_for(user)(linked).answer

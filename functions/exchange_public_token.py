@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
 from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
+from shared.usecases.check_link_token import check_link_token
 from shared.usecases.exchange_public_token import Exchanged, LinkedItem
 from shared.usecases.find_duplicate import LinkedAccount
 
@@ -16,6 +17,9 @@ ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 Text = Annotated[str, Field(max_length=512)]
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
+LinkToken = Annotated[
+    str, Field(min_length=1, max_length=512, description="Where given: issued to the caller, unexpired")
+]
 
 
 class LinkInstitution(StrictInput):
@@ -41,6 +45,7 @@ class Item(StrictInput):
     """One success of Link."""
 
     public_token: PublicToken = Field(repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
@@ -50,8 +55,7 @@ class Item(StrictInput):
         return LinkedItem(
             public_token=self.public_token,
             institution_id=self.institution.institution_id if self.institution else None,
-            accounts=tuple(LinkedAccount(name=a.name, mask=a.mask) for a in self.accounts or ()),
-            account_ids=frozenset(a.id for a in self.accounts or () if a.id),
+            accounts=tuple(LinkedAccount(a.name, a.mask, account_id=a.id) for a in self.accounts or ()),
             allow_duplicate=self.allow_duplicate,
         )
 
@@ -71,6 +75,7 @@ class Input(StrictInput):
     model_config = ConfigDict(**StrictInput.model_config, json_schema_extra=ONE_OR_MANY)
 
     public_token: PublicToken | None = Field(default=None, repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
@@ -98,6 +103,14 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
 
     def one(item: Item) -> Exchanged:
         limited(uid, "exchange", container.settings().exchanges_per_minute)
+        check_link_token(
+            item.link_token,
+            item.public_token,
+            app_user_id=uid,
+            links=container.links(),
+            intents=container.intents(),
+            clock=container.clock(),
+        )
         return exchange(item.linked())
 
     if given.items is None:

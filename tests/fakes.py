@@ -28,7 +28,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.exchange import Intent
-from shared.domain.hosted_link import LinkOutcome, LinkResult
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.institution import InstitutionInfo
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
@@ -1091,17 +1091,17 @@ class FakeMessaging:
 
 
 class FakeLinks:
-    """Hosted Link's sessions and results."""
+    """Link tokens that were issued, and Hosted Link's results."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
-        self.sessions: dict[str, str] = {}
+        self.sessions: dict[str, LinkSession] = {}
         self.results: dict[str, LinkResult] = {}
 
-    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
-        self.calls.around("links.remember", lambda: self.sessions.update({link_token: app_user_id}))
+    def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
+        self.calls.around("links.remember", lambda: self.sessions.update({link_token: session}))
 
-    def owner(self, link_token: str) -> str | None:
+    def session(self, link_token: str) -> LinkSession | None:
         return self.sessions.get(link_token)
 
     def keep(self, result: LinkResult) -> bool:

@@ -20,6 +20,11 @@ from shared.ports import Clock, Intents, Version
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)  # seconds: how long a second call waits for the first
 
 
+def intent_id_of(public_token: str) -> str:
+    """Names the exchange of a public token, without naming the token."""
+    return hashlib.sha256(public_token.encode()).hexdigest()
+
+
 def unknown_token() -> InvalidArgument:
     """What callers are told of a public token that nothing can come of."""
     return InvalidArgument("this public token is unknown, used or expired", code="public_token_invalid")
@@ -40,7 +45,7 @@ def take_intent(
         Unavailable: Another call is at it, and did not end while this one waited.
     """
     fresh = Intent.new(
-        intent_id=hashlib.sha256(public_token.encode()).hexdigest(),
+        intent_id=intent_id_of(public_token),
         app_user_id=app_user_id,
         connection_id=uuid.uuid4().hex,
         attempt=uuid.uuid4().hex,

@@ -39,7 +39,6 @@ class LinkedItem:
     public_token: str = field(repr=False)
     institution_id: str | None = None
     accounts: tuple[LinkedAccount, ...] = ()
-    account_ids: frozenset[str] = frozenset()
     allow_duplicate: bool = False
 
 
@@ -114,20 +113,12 @@ class Exchange:
             return None  # a token that may be used already: only Plaid can tell what came of it
         try:
             siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            _refuse_duplicate(linked, linked.accounts, siblings)
-        except BankError as error:
-            if isinstance(error, AlreadyExists) and self._may_be_its_item(linked, error.connection_id):
-                return None
+            if not siblings.have_item_of(linked.accounts):
+                _refuse_duplicate(linked, linked.accounts, siblings)
+        except BankError:
             held.drop()
             raise
         return siblings
-
-    def _may_be_its_item(self, linked: LinkedItem, connection_id: str | None) -> bool:
-        """Whether Link may have been in update mode for a connection: accounts of another item have other ids."""
-        if not linked.account_ids or connection_id is None:
-            return True
-        connection = self.connections.find(connection_id)
-        return connection is not None and not linked.account_ids.isdisjoint(connection.account_ids)
 
     def _exchanged(self, held: HeldIntent, linked: LinkedItem) -> Secret:
         """The one window: from Plaid's answer to the first store."""

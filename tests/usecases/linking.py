@@ -26,7 +26,6 @@ def exchange(
     *,
     user: str = ALICE,
     accounts: tuple[LinkedAccount, ...] = (),
-    account_ids: frozenset[str] = frozenset({"of-a-new-item"}),
     allow_duplicate: bool = False,
     sleep: Callable[[float], None] | None = None,
 ) -> Exchanged:
@@ -43,8 +42,7 @@ def exchange(
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
     )
-    linked = LinkedItem(token, "ins_1", accounts, account_ids, allow_duplicate)
-    return story(linked)
+    return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
 
 
 def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = False) -> BankError | None:

@@ -14,6 +14,7 @@ from shared.domain.exchange import BROKEN_OFF_AFTER, RESUMABLE_FOR, Intent
 from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
+from shared.usecases.find_duplicate import LinkedAccount
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.items import item_violations
@@ -100,14 +101,10 @@ def test_a_login_that_is_still_broken_is_answered_with_its_status(world: World) 
     assert exchange(world, world.bank.update_mode()).answer["status"] == "bad"
 
 
-@pytest.mark.parametrize("named", [False, True])
-def test_links_metadata_of_update_mode_is_no_duplicate(world: World, named: bool) -> None:
-    from shared.usecases.find_duplicate import LinkedAccount
-
+def test_links_metadata_of_update_mode_is_no_duplicate(world: World) -> None:
     connection_id = linked(world)
-    ids = frozenset({"checking"}) if named else frozenset[str]()
-    accounts = (LinkedAccount("Checking", "0000"),)
-    done = exchange(world, world.bank.update_mode(), accounts=accounts, account_ids=ids)
+    accounts = (LinkedAccount("Checking", "0000", account_id="checking"),)
+    done = exchange(world, world.bank.update_mode(), accounts=accounts)
     assert done.answer["connection_id"] == connection_id
 
 
