@@ -38,7 +38,7 @@ def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
         accounts=tuple(LinkedAccount(name=f"Account {n}", mask=f"{n:04d}") for n in range(accounts)),
         allow_duplicate=not accounts,
     )
-    return container.exchange_for(user)(linked).answer
+    return container.exchanges()(user)(linked).answer
 
 
 def counted(action: str, **arguments: Any) -> Json:

@@ -22,7 +22,7 @@ def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
         str(request.data["result_id"]),
         links=container.links(),
         vault=container.vault(),
-        exchange_for=container.exchange_for,
+        exchange_for=container.exchanges(),
     )
     if not settled:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

@@ -208,28 +208,38 @@ def item_ownership() -> "ItemOwnership":
     return ItemOwnership(items=items, connections=connections(), bank=bank(), clock=clock())
 
 
-def exchange_for(app_user_id: str) -> "Exchange":
-    """Exchanges a user's public tokens."""
+@once
+def exchanges() -> "Callable[[str], Exchange]":
+    """The exchange of public tokens, for a user."""
     from shared.usecases.exchange_public_token import Exchange
     from shared.usecases.held_elsewhere import HeldElsewhere
 
-    def reconnect(connection_id: str) -> None:
-        from shared.usecases.reconnect_connection import reconnect_connection
+    def reconnect(connection_id: str, app_user_id: str) -> None:
+        from shared.usecases.reconnect_connection import reconnect_connection  # few exchanges need it
 
         reconnect_connection(connection_id, app_user_id=app_user_id, connections=connections(), check=item_check())
 
-    return Exchange(
-        app_user_id=app_user_id,
-        bank=bank(),
-        vault=vault(),
-        connections=connections(),
-        intents=intents(),
-        ownership=item_ownership(),
-        elsewhere=HeldElsewhere(connections=connections(), intents=intents(), reconnect=reconnect),
-        institutions=institutions(),
-        clock=clock(),
-        sleep=time.sleep,
-    )
+    def exchange(app_user_id: str) -> Exchange:
+        return Exchange(
+            app_user_id=app_user_id,
+            bank=bank(),
+            vault=vault(),
+            connections=connections(),
+            intents=intents(),
+            ownership=item_ownership(),
+            elsewhere=HeldElsewhere(
+                connections=connections(),
+                intents=intents(),
+                reconnect=functools.partial(reconnect, app_user_id=app_user_id),
+            ),
+            institutions=institutions(),
+            clock=clock(),
+            sleep=time.sleep,
+        )
+
+    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, clock):
+        made_on_first_use()
+    return exchange
 
 
 @once
