@@ -488,9 +488,6 @@ class FakeStore:
     def find(self, connection_id: str) -> BankConnection | None:
         return self.calls.around("store.find", lambda: self.connections.get(connection_id))  # type: ignore[no-any-return]
 
-    def find_by_item(self, item_id: str) -> BankConnection | None:
-        return next((c for c in self.connections.values() if c.item_id == item_id), None)
-
     def of_item(self, item_id: str) -> list[BankConnection]:
         def call() -> list[BankConnection]:
             return [c for c in list(self.connections.values()) if c.item_id == item_id]

@@ -55,11 +55,6 @@ class FirestoreConnections:
             return None
         return _connection(self._client.document(CONNECTIONS, connection_id).get())
 
-    def find_by_item(self, item_id: str) -> BankConnection | None:
-        """One query."""
-        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id)).limit(1)
-        return next((_connection(snapshot) for snapshot in query.stream()), None)
-
     def of_item(self, item_id: str) -> list[BankConnection]:
         """One query."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id))

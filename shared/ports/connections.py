@@ -19,7 +19,6 @@ class Connections(Protocol):
     """The connections and what belongs to them."""
 
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
-    def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
     def of_item(self, item_id: str) -> list[BankConnection]:
         """The connections to an item: one, but for some that were made before holders were stored."""
 

@@ -19,6 +19,7 @@ from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.items import item_violations
 from tests.usecases.linking import exchange, loose_ends, store_down, sweep, tried, wrongs
+from tests.usecases.removal_stories import tell
 
 BOB = "bob"
 
@@ -326,6 +327,17 @@ def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(wor
     world.rotation(wanted)
     assert world.bank.dead_tokens == {"token-1"}
     assert world.bank.item_at(token_of(world, wanted).reveal()).item_id == "item-1"
+
+
+def test_a_webhook_reaches_both_of_them(world: World) -> None:
+    one = linked(world)
+    forget_holders(world)
+    share(world, one, user=BOB)
+    tell(world, "USER_PERMISSION_REVOKED")
+    assert {c.status for c in world.store.connections.values()} == {ItemStatus.ERROR}
+    world.clean_up()
+    assert world.bank.removed == ["item-1"]
+    tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
 
 
 def test_the_store_refuses_a_second_connection_to_an_item(world: World) -> None:
