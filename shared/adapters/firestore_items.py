@@ -76,5 +76,6 @@ def _path(item_id: str) -> str:
 
 
 def _holder(snapshot: Any) -> ItemHolder:
-    fields = snapshot.to_dict() or {}
-    return ItemHolder(**{name: fields.get(name) for name in ItemHolder.__dataclass_fields__})
+    fields: dict[str, Any] = snapshot.to_dict() or {}
+    known: dict[str, Any] = {name: fields.get(name) for name in ItemHolder.__dataclass_fields__}
+    return ItemHolder(**known)

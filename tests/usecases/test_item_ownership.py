@@ -307,7 +307,8 @@ def test_both_of_them_removed_at_once_take_it_along(world: World) -> None:
     world.eraser.begin(ALICE, reason=RemovalReason.ERASURE)
     world.clean_up()
     assert world.bank.removed == ["item-1"]
-    assert world.store.holders == world.store.connections == {}
+    assert not world.store.holders
+    assert not world.store.connections
 
 
 @pytest.mark.parametrize("which", ["first", "shared"])

@@ -72,7 +72,9 @@ async function show(token: string, receivedRedirectUri?: string): Promise<Succes
       token,
       ...(receivedRedirectUri ? { receivedRedirectUri } : {}),
       onSuccess: (public_token, { institution, accounts }) =>
-        end(() => resolve({ public_token, link_token: token, institution: institution ?? null, accounts: accounts ?? [] })),
+        end(() =>
+          resolve({ public_token, link_token: token, institution: institution ?? null, accounts: accounts ?? [] }),
+        ),
       onExit: (error, metadata) =>
         end(() => (error?.error_code === "INVALID_LINK_TOKEN" ? reject(leftWith(error, metadata)) : resolve(null))),
     });
