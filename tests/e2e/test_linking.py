@@ -127,6 +127,7 @@ def test_update_mode_s_public_token_is_answered_with_its_connection_and_harms_no
         answer = bank.exchange(other, done["public_token"], **body)
         assert (answer.status_code, answer.json()["error"]["details"]["code"]) == (400, code), answer.text
     assert [item["state"] for item in bank.items(user)] == ["healthy"]
+    assert bank.item_violations() == []
     assert bank.traces(other) == {}
     bank.rests(connection_id)
     assert bank.differences(user, connection_id) == []
