@@ -15,7 +15,7 @@ from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.entry import take_turns
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.exchange_public_token import LinkedItem
 from shared.usecases.find_duplicate import LinkedAccount
 from shared.usecases.sync_transactions import SyncTransactions
 
@@ -32,23 +32,13 @@ def meter() -> Metered:
 
 def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
     """A connection, as `exchange_public_token` makes it; duplicates are looked for if Link named accounts."""
-    exchange = Exchange(
-        app_user_id=user,
-        bank=container.bank(),
-        vault=container.vault(),
-        connections=container.connections(),
-        intents=container.intents(),
-        institutions=container.institutions(),
-        clock=container.clock(),
-        sleep=_no_sleep,
-    )
     linked = LinkedItem(
         public_token=public_token,
         institution_id="ins_109508",
         accounts=tuple(LinkedAccount(name=f"Account {n}", mask=f"{n:04d}") for n in range(accounts)),
         allow_duplicate=not accounts,
     )
-    return exchange(linked).answer
+    return container.exchanges()(user)(linked).answer
 
 
 def counted(action: str, **arguments: Any) -> Json:

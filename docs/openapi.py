@@ -44,7 +44,8 @@ MEANS = {
     "create_link_token": {200: "The token."},
     "exchange_public_token": {
         201: "The new connection.",
-        200: "The connection that this token made before; for `items`, one result for each, in their order.",
+        200: "The connection that this token made before, or that has its item already (after update mode); for "
+        "`items`, one result for each, in their order.",
     },
     "sync_connection": {202: "Asked for: listen to the progress document."},
     "reconnect_connection": {200: "Looked at."},
@@ -54,7 +55,11 @@ MEANS = {
 
 # What docs/errors.py finds by names, and a function catches. A test knows these to be all.
 CAUGHT: dict[str, set[str]] = {
-    "exchange_public_token": {"exchange_not_started"},  # said of single items only, in `results`
+    "exchange_public_token": {
+        "exchange_not_started",  # said of single items only, in `results`
+        "connection_not_found",  # the item's connection is being removed: public_token_invalid
+        "queue_unavailable",  # the schedule finds what the queue did not take
+    },
     "sync_connection": {"queue_unavailable"},  # the schedule finds what the queue did not take
     "reconnect_connection": {"queue_unavailable", "user_action_required", "connection_unusable"},  # those are a status
     "remove_connection": {"queue_unavailable"},

@@ -42,7 +42,8 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
         user = sign_up(local, stack.ports)
         view.step(f"Signed in as {user.email}")
         api = Api(local, stack.ports, user)
-        view.step(f"Link token created, valid until {api.create_link_token()['expiration']}")
+        link = api.create_link_token()
+        view.step(f"Link token created, valid until {link['expiration']}")
         to_plaid = remote if plaid.base_url in REAL_PLAID.values() else local
         public_token = PlaidSandbox(to_plaid, plaid.base_url, plaid.client_id, plaid.secret).create_public_token(
             institution_id=INSTITUTION["institution_id"],
@@ -52,7 +53,10 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
         )
         view.step(f"Logged in at the bank as {bank_user.username or 'user_good'}")
         started = time.monotonic()
-        connection_id = api.exchange_public_token(public_token=public_token, institution=INSTITUTION)["connection_id"]
+        made = api.exchange_public_token(
+            public_token=public_token, link_token=link["link_token"], institution=INSTITUTION
+        )
+        connection_id = made["connection_id"]
         view.step(f"Connected: {connection_id}")
         store = Firestore(local, stack.ports, user.headers)
         watch(stack, api, store, connection_id, view, bank_user.patience)

@@ -1,6 +1,5 @@
 """POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
 
-import time
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
@@ -10,13 +9,17 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
 from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
-from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
+from shared.usecases.check_link_token import check_link_token
+from shared.usecases.exchange_public_token import Exchanged, LinkedItem
 from shared.usecases.find_duplicate import LinkedAccount
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 Text = Annotated[str, Field(max_length=512)]
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
+LinkToken = Annotated[
+    str, Field(min_length=1, max_length=512, description="Where given: issued to the caller, unexpired")
+]
 
 
 class LinkInstitution(StrictInput):
@@ -42,6 +45,7 @@ class Item(StrictInput):
     """One success of Link."""
 
     public_token: PublicToken = Field(repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
@@ -51,7 +55,7 @@ class Item(StrictInput):
         return LinkedItem(
             public_token=self.public_token,
             institution_id=self.institution.institution_id if self.institution else None,
-            accounts=tuple(LinkedAccount(name=a.name, mask=a.mask) for a in self.accounts or ()),
+            accounts=tuple(LinkedAccount(a.name, a.mask, account_id=a.id) for a in self.accounts or ()),
             allow_duplicate=self.allow_duplicate,
         )
 
@@ -71,6 +75,7 @@ class Input(StrictInput):
     model_config = ConfigDict(**StrictInput.model_config, json_schema_extra=ONE_OR_MANY)
 
     public_token: PublicToken | None = Field(default=None, repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
     institution: LinkInstitution | None = None
     accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
     allow_duplicate: bool = False
@@ -94,19 +99,18 @@ class Input(StrictInput):
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
-    exchange = Exchange(
-        app_user_id=uid,
-        bank=container.bank(),
-        vault=container.vault(),
-        connections=container.connections(),
-        intents=container.intents(),
-        institutions=container.institutions(),
-        clock=container.clock(),
-        sleep=time.sleep,
-    )
+    exchange = container.exchanges()(uid)
 
     def one(item: Item) -> Exchanged:
         limited(uid, "exchange", container.settings().exchanges_per_minute)
+        check_link_token(
+            item.link_token,
+            item.public_token,
+            app_user_id=uid,
+            links=container.links(),
+            intents=container.intents(),
+            clock=container.clock(),
+        )
         return exchange(item.linked())
 
     if given.items is None:

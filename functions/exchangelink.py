@@ -1,26 +1,10 @@
 """The task queue behind Hosted Link: one public token that came by webhook."""
 
-import time
-
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import accounts, container
 from shared.entry import guarded_task
 from shared.usecases.exchange_link_result import exchange_link_result
-from shared.usecases.exchange_public_token import Exchange
-
-
-def _exchange_for(uid: str) -> Exchange:
-    return Exchange(
-        app_user_id=uid,
-        bank=container.bank(),
-        vault=container.vault(),
-        connections=container.connections(),
-        intents=container.intents(),
-        institutions=container.institutions(),
-        clock=container.clock(),
-        sleep=time.sleep,
-    )
 
 
 @tasks_fn.on_task_dispatched(
@@ -38,7 +22,7 @@ def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
         str(request.data["result_id"]),
         links=container.links(),
         vault=container.vault(),
-        exchange_for=_exchange_for,
+        exchange_for=container.exchanges(),
     )
     if not settled:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

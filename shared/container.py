@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
     from shared.usecases.erase_user import Eraser
+    from shared.usecases.exchange_public_token import Exchange
     from shared.usecases.handle_webhook import WebhookHandler
+    from shared.usecases.item_ownership import ItemOwnership
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
     from shared.usecases.reencrypt_tokens import Reencryption
@@ -197,6 +199,50 @@ def intents() -> "ports.Intents":
 
 
 @once
+def item_ownership() -> "ItemOwnership":
+    """Whose items are; the only way to remove one."""
+    from shared.adapters.firestore_items import FirestoreItems
+    from shared.usecases.item_ownership import ItemOwnership
+
+    items = FirestoreItems(firestore_client())
+    return ItemOwnership(items=items, connections=connections(), bank=bank(), clock=clock())
+
+
+@once
+def exchanges() -> "Callable[[str], Exchange]":
+    """The exchange of public tokens, for a user."""
+    from shared.usecases.exchange_public_token import Exchange
+    from shared.usecases.held_elsewhere import HeldElsewhere
+
+    def reconnect(connection_id: str, app_user_id: str) -> None:
+        from shared.usecases.reconnect_connection import reconnect_connection  # few exchanges need it
+
+        reconnect_connection(connection_id, app_user_id=app_user_id, connections=connections(), check=item_check())
+
+    def exchange(app_user_id: str) -> Exchange:
+        return Exchange(
+            app_user_id=app_user_id,
+            bank=bank(),
+            vault=vault(),
+            connections=connections(),
+            intents=intents(),
+            ownership=item_ownership(),
+            elsewhere=HeldElsewhere(
+                connections=connections(),
+                intents=intents(),
+                reconnect=functools.partial(reconnect, app_user_id=app_user_id),
+            ),
+            institutions=institutions(),
+            clock=clock(),
+            sleep=time.sleep,
+        )
+
+    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, clock):
+        made_on_first_use()
+    return exchange
+
+
+@once
 def removals() -> "ports.Removals":
     """Connections that are being removed."""
     from shared.adapters.firestore_removals import FirestoreRemovals
@@ -319,7 +365,7 @@ def item_remover() -> "ItemRemover":
         remains=remains(),
         erasures=erasures(),
         tasks=tasks(),
-        bank=bank(),
+        ownership=item_ownership(),
         vault=vault(),
         clock=clock(),
     )
@@ -362,6 +408,7 @@ def token_rotation() -> "TokenRotation":
         credentials=credentials(),
         syncs=syncs(),
         bank=bank(),
+        ownership=item_ownership(),
         vault=vault(),
         recorder=recorder(),
         clock=clock(),
@@ -414,7 +461,7 @@ def for_sweep() -> dict[str, Any]:
     """What `sweep_intents` needs, for the two functions that call it."""
     return {
         "intents": intents(),
-        "bank": bank(),
+        "ownership": item_ownership(),
         "vault": vault(),
         "profiles": profiles(),
         "clock": clock(),

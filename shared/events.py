@@ -119,10 +119,15 @@ OTHER_EVENTS: dict[str, Event] = {
     # -- exchanges and Link --
     "exchange.duplicate_stays": Event("A second item of the same accounts could not be removed yet.", ("item_id",)),
     "exchange.facts_unavailable": Event("A new item could not be looked at; what is missing follows.", ("error_code",)),
+    "exchange.item_in_use": Event(
+        "An exchanged item belongs to a connection already, as after update mode; the token was dropped.",
+        ("connection_id", "item_id"),
+    ),
     "exchange.item_removed": Event("A token could not be stored, and its item was removed.", ("item_id",)),
     "exchange.item_stays": Event("An item could not be removed; storing its token is tried again.", ("item_id",)),
     "exchange.not_released": Event("Another call has taken an exchange over.", ("connection_id", "code")),
     "exchange_intent.unreadable": Event("A stored exchange cannot be read.", ("intent_id",)),
+    "intent.item_in_use": Event("The item of an abandoned exchange belongs to a connection, and stays.", ("item_id",)),
     "intent.item_removed": Event("The item of an exchange that nobody came back for was removed.", ("item_id",)),
     "intent.postponed": Event("It could not be removed now.", ("intent_id", "item_id", "code")),
     "intent.skipped": Event("A bug while an exchange was swept.", ("intent_id",)),
@@ -168,6 +173,11 @@ OTHER_EVENTS: dict[str, Event] = {
     "item.unknown": Event("Plaid does not know the item (any more).", ("error_code", "request_id")),
     "owners.implausible": Event("Most users seem to be gone: nobody was erased.", ("asked", "gone")),
     "owners.unknown": Event("Firebase Auth could not be asked who is there still.", ("asked",)),
+    "item.shared": Event(
+        "An item has another connection, which was made before that was impossible; it stays at Plaid for that one.",
+        ("item_id", "connection_id"),
+    ),
+    "removal.item_in_use": Event("A connection was removed; its item stays for another connection.", ("item_id",)),
     "removal.purged": Event("The data of a connection is gone here.", ("reason",)),
     "removal.unreadable": Event("A stored removal cannot be read.", ("connection_id",)),
     "restore.postponed": Event(
@@ -183,6 +193,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "rotation.aged": Event("Old tokens are to be replaced.", ("asked",)),
     "rotation.buried": Event("A connection was removed while its token was replaced."),
     "rotation.given_up": Event("Plaid will not replace this token."),
+    "rotation.item_in_use": Event("A token is not replaced: another connection uses its item.", ("item_id",)),
     "rotation.item_removed": Event("A new token could not be stored, and its item was removed.", ("item_id",)),
     "rotation.not_asked": Event("A token could not be marked for replacement.", ("connection_id", "code")),
     "rotation.not_released": Event("Somebody else goes on with a replacement."),

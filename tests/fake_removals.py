@@ -105,6 +105,8 @@ class FakeRemovals:
         def call() -> None:
             self._must_be(removal.connection_id, expected)
             del self.store.tombstones[removal.connection_id]
+            if not removal.keeps_connection:
+                self.store.drop_holder(removal.holder())
             self.store._append([audit])
 
         self.store.calls.around("removals.finish", call)
@@ -158,7 +160,7 @@ class FakeRemains:
 
     def _answered(self, intent: Any, connection_id: str) -> bool:
         answer = intent.answer or {}
-        named = connection_id in (answer.get("connection_id"), answer.get("duplicate_of"))
+        named = connection_id in (answer.get("connection_id"), answer.get("duplicate_of"), answer.get("item_of"))
         return named and intent.access_token is None
 
     def _drop_guard(self, app_user_id: str, institution_id: str | None) -> None:

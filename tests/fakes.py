@@ -28,8 +28,9 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.exchange import Intent
-from shared.domain.hosted_link import LinkOutcome, LinkResult
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.institution import InstitutionInfo
+from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
@@ -217,6 +218,7 @@ class FakeBank:
         self.catalogue: dict[str, InstitutionInfo] = {}  # without one, every institution is the first bank
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
+        self._updates = itertools.count(1)
 
     def by_id(self, item_id: str) -> FakeItem:
         return next(item for item in self.items.values() if item.item_id == item_id)
@@ -229,6 +231,12 @@ class FakeBank:
         self.items[f"token-{name}"] = item
         self.public_tokens[f"public-{name}"] = f"token-{name}"
         return item
+
+    def update_mode(self, name: str = "1") -> str:
+        """Link's update mode was finished for an item: a public token of the item that is there already."""
+        public_token = f"public-update-{name}-{next(self._updates)}"
+        self.public_tokens[public_token] = f"item-{name}"
+        return public_token
 
     def fail(self, method: str, *errors: ProviderError) -> None:
         self.errors.setdefault(method, []).extend(errors)
@@ -261,6 +269,8 @@ class FakeBank:
     def exchange(self, public_token: str) -> NewItem:
         def call() -> NewItem:
             token = self.public_tokens.pop(public_token, None)
+            if token is not None and token not in self.items:  # of update mode: the item's token, whatever it is by now
+                token = next((t for t, item in self.items.items() if item.item_id == token), None)
             if token is None:
                 raise problem(Fault.USER, "INVALID_PUBLIC_TOKEN")
             return NewItem(access_token=Secret(token), item_id=self.items[token].item_id)
@@ -463,6 +473,7 @@ class FakeStore:
         self.commits: list[tuple[SyncState, Writes]] = []
         self.notifications: dict[str, Notification] = {}
         self.guards: dict[tuple[str, str | None], Version] = {}
+        self.holders: dict[str, tuple[ItemHolder, Version]] = {}  # by item
         self.handovers: dict[str, Handover] = {}
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
         self.audit_ends: dict[str, AuditHead] = {}  # where they were moved
@@ -477,8 +488,11 @@ class FakeStore:
     def find(self, connection_id: str) -> BankConnection | None:
         return self.calls.around("store.find", lambda: self.connections.get(connection_id))  # type: ignore[no-any-return]
 
-    def find_by_item(self, item_id: str) -> BankConnection | None:
-        return next((c for c in self.connections.values() if c.item_id == item_id), None)
+    def of_item(self, item_id: str) -> list[BankConnection]:
+        def call() -> list[BankConnection]:
+            return [c for c in list(self.connections.values()) if c.item_id == item_id]
+
+        return self.calls.around("store.of_item", call)  # type: ignore[no-any-return]
 
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
         def call() -> list[BankConnection]:
@@ -516,7 +530,10 @@ class FakeStore:
         settles: tuple[Intent, Version],
         audit: AuditEntry,
         guard: Version | None = None,
+        held: Version | None = None,
     ) -> None:
+        holder = ItemHolder(connection.item_id, connection.connection_id, connection.app_user_id)
+
         def call() -> None:
             intent, expected = settles
             key = (connection.app_user_id, connection.institution_id)
@@ -527,6 +544,9 @@ class FakeStore:
                 or connection.connection_id in self.connections
             ):
                 raise Conflict
+            if self.holders.get(holder.item_id, (None, None))[1] != held:
+                raise Conflict
+            self.holders[holder.item_id] = (holder, next(self._versions))
             self.intents[intent.intent_id] = (intent, next(self._versions))
             self._append([audit])
             self.guards[key] = next(self._versions)
@@ -541,6 +561,10 @@ class FakeStore:
                 call()
 
         self.calls.around("store.create", alone)
+
+    def drop_holder(self, holder: ItemHolder) -> None:
+        if holder.item_id in self.holders and self.holders[holder.item_id][0].is_same(holder):
+            del self.holders[holder.item_id]
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
         return self.calls.around("store.guard", lambda: self.guards.get((app_user_id, institution_id)))  # type: ignore[no-any-return]
@@ -820,6 +844,18 @@ class FakeIntents:
 
         return self._call("update", call)
 
+    def store_token(
+        self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
+    ) -> tuple[Version, Version]:
+        def call() -> tuple[Version, Version]:
+            self._compare(intent.intent_id, expected)
+            if self.store.holders.get(holder.item_id, (None, None))[1] != held:
+                raise Conflict
+            self.store.holders[holder.item_id] = (holder, next(self.store._versions))
+            return self._put(intent), self.store.holders[holder.item_id][1]
+
+        return self._call("update", call)  # type: ignore[no-any-return]
+
     def forget(self, intent_id: str, *, expected: Version) -> None:
         def call() -> None:
             self._compare(intent_id, expected)
@@ -855,6 +891,24 @@ class FakeIntents:
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
         return [held for held in self.store.intents.values() if held[0].app_user_id == app_user_id]
+
+
+class FakeItems:
+    """Holders of items, in the store's place for them."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
+        def call() -> tuple[ItemHolder, Version]:
+            with self.store.lock:
+                self.store.holders.setdefault(holder.item_id, (holder, next(self.store._versions)))
+                return self.store.holders[holder.item_id]
+
+        return self.store.calls.around("items.claim", call)  # type: ignore[no-any-return]
+
+    def release(self, holder: ItemHolder) -> None:
+        self.store.calls.around("items.release", lambda: self.store.drop_holder(holder))
 
 
 class FakeInstitutions:
@@ -1034,17 +1088,17 @@ class FakeMessaging:
 
 
 class FakeLinks:
-    """Hosted Link's sessions and results."""
+    """Link tokens that were issued, and Hosted Link's results."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
-        self.sessions: dict[str, str] = {}
+        self.sessions: dict[str, LinkSession] = {}
         self.results: dict[str, LinkResult] = {}
 
-    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
-        self.calls.around("links.remember", lambda: self.sessions.update({link_token: app_user_id}))
+    def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
+        self.calls.around("links.remember", lambda: self.sessions.update({link_token: session}))
 
-    def owner(self, link_token: str) -> str | None:
+    def session(self, link_token: str) -> LinkSession | None:
         return self.sessions.get(link_token)
 
     def keep(self, result: LinkResult) -> bool:

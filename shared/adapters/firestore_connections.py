@@ -4,6 +4,7 @@ bank_connections/{connection_id}                    what the owner sees
 bank_connections/{connection_id}/bank_accounts/…    their accounts
 bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
 bank_link_guards/{uid}:{institution_id}             so that no two connections are made unseen by each other
+bank_items/{item_id}                                so that no two connections have the same item
 """
 
 import re
@@ -19,6 +20,7 @@ from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import put_intent
+from shared.adapters.firestore_items import put_holder
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, NOTIFICATIONS, PROGRESS, STATES, put_account
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
@@ -26,6 +28,7 @@ from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import KeptToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
 from shared.domain.sync_state import SyncState
 from shared.ports import Version
 
@@ -52,10 +55,10 @@ class FirestoreConnections:
             return None
         return _connection(self._client.document(CONNECTIONS, connection_id).get())
 
-    def find_by_item(self, item_id: str) -> BankConnection | None:
+    def of_item(self, item_id: str) -> list[BankConnection]:
         """One query."""
-        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id)).limit(1)
-        return next((_connection(snapshot) for snapshot in query.stream()), None)
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id))
+        return [c for c in map(_connection, query.stream()) if c is not None]
 
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
         """One query; a user has few connections."""
@@ -103,6 +106,7 @@ class FirestoreConnections:
         settles: tuple[Intent, Version],
         audit: AuditEntry,
         guard: Version | None = None,
+        held: Version | None = None,
     ) -> None:
         """One commit."""
         connection_id = connection.connection_id
@@ -110,6 +114,8 @@ class FirestoreConnections:
         batch = Batch(self._client)
         put_intent(batch, settles[0], expected=settles[1])
         batch.create(f"{CONNECTIONS}/{connection_id}", connection.model_dump(exclude=_APART))
+        holder = ItemHolder(connection.item_id, connection_id, connection.app_user_id)
+        put_holder(batch, holder, now=connection.created_at, expected=held)
         put_credentials(batch, KeptToken.new(connection, token), expected=None)
         batch.create(f"{STATES}/{connection_id}", state.model_dump())
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_items import put_holder
 from shared.adapters.firestore_syncs import put_notification
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.log import log
 from shared.ports import Version
@@ -68,6 +70,16 @@ class FirestoreIntents:
         if tells is not None:
             put_notification(batch, tells, app_user_id=intent.app_user_id)
         return batch.commit()[0]
+
+    def store_token(
+        self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
+    ) -> tuple[Version, Version]:
+        """One commit."""
+        batch = Batch(self._client)
+        put_intent(batch, intent, expected=expected)
+        put_holder(batch, holder, now=intent.created_at, expected=held)
+        stored, holds = batch.commit()
+        return stored, holds
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
         """One commit."""

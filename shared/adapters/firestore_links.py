@@ -1,6 +1,6 @@
-"""Hosted Link's sessions and what came of them. Private; a TTL policy on `expires_at` removes both.
+"""Link tokens that were issued, and what came of Hosted Link. Private; a TTL policy on `expires_at` removes both.
 
-bank_link_sessions/{hash of the link token}     whose session it is
+bank_link_sessions/{hash of the link token}     to whom it was issued
 bank_link_results/{hash of the public token}    the sealed public token, until it is exchanged
 """
 
@@ -12,7 +12,7 @@ from shared.adapters.firestore_commit import Batch
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
-from shared.domain.hosted_link import LinkOutcome, LinkResult, digest
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -30,16 +30,21 @@ class FirestoreLinks:
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client
 
-    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
+    def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
         """One write."""
         batch = Batch(self._client)
-        batch.replace(f"{SESSIONS}/{digest(link_token)}", {"app_user_id": app_user_id, "expires_at": now + KEPT})
+        batch.replace(f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + KEPT})
         batch.commit()
 
-    def owner(self, link_token: str) -> str | None:
+    def session(self, link_token: str) -> LinkSession | None:
         """One read."""
-        found: str | None = self._read(SESSIONS, digest(link_token)).get("app_user_id")
-        return found
+        fields = self._read(SESSIONS, digest(link_token))
+        if not fields:
+            return None
+        # Until every link token was noted, those of Hosted Link were, with fewer fields.
+        return LinkSession(
+            fields["app_user_id"], fields.get("usable_until") or fields["expires_at"], fields.get("hosted", True)
+        )
 
     def keep(self, result: LinkResult) -> bool:
         """One write."""

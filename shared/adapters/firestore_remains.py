@@ -89,7 +89,8 @@ class FirestoreRemains:
         for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
             fields = snapshot.to_dict() or {}
             answer = fields.get("answer") or {}
-            if removal.connection_id not in (answer.get("connection_id"), answer.get("duplicate_of")):
+            named = (answer.get("connection_id"), answer.get("duplicate_of"), answer.get("item_of"))
+            if removal.connection_id not in named:
                 continue
             if fields.get("access_token") is None:
                 self._delete_unchanged(snapshot)

@@ -15,6 +15,7 @@ from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, kept_in
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import INTENTS
+from shared.adapters.firestore_items import delete_holder
 from shared.adapters.firestore_syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES
 from shared.adapters.firestore_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain.audit import AuditEntry
@@ -99,9 +100,11 @@ class FirestoreRemovals:
         return batch.commit()[0]
 
     def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
-        """One commit."""
+        """One commit, and a read before it unless the connection stays."""
         batch = Batch(self._client)
         batch.delete(f"{REMOVALS}/{removal.connection_id}", expected=expected)
+        if not removal.keeps_connection:
+            delete_holder(batch, self._client, removal.holder())
         self._audit.append(batch, [audit])
         batch.commit()
 

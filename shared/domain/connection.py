@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -77,3 +78,8 @@ class BankConnection(BaseModel):
     consent_expiration_time: datetime | None = None
     created_at: datetime
     updated_at: datetime
+
+    def answer(self) -> dict[str, Any]:
+        """What an exchange answers."""
+        fields = {"connection_id", "institution_id", "institution_name", "status", "account_ids"}
+        return self.model_dump(mode="json", include=fields)

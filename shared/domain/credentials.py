@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.item import ItemHolder
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
@@ -67,6 +68,10 @@ class KeptToken(BaseModel):
             issued_at=connection.created_at,
         )
 
+    def holder(self) -> ItemHolder:
+        """Whom the token's item must belong to."""
+        return ItemHolder(self.item_id, self.connection_id, self.app_user_id)
+
     def is_under_way(self, now: datetime) -> bool:
         """Whether somebody may be replacing it at this moment."""
         return self.rotating_since is not None and now - self.rotating_since <= BROKEN_OFF_AFTER
@@ -94,6 +99,10 @@ class KeptToken(BaseModel):
         """Plaid did not do it, and may another time: the old token is as it was."""
         delay = RETRY_DELAYS[min(max(self.attempts, 1), len(RETRY_DELAYS)) - 1]
         return self._with(rotating_since=None, due_at=now + delay)
+
+    def deferred(self, *, now: datetime) -> Self:
+        """It may not be replaced now: the replacement stays wanted, with growing delays."""
+        return self._with(attempts=self.attempts + 1).refused(now=now)
 
     def given_up(self) -> Self:
         """Nothing more is to be done."""

@@ -162,6 +162,18 @@ _ALL = (
         "Open Link again.",
     ),
     _ours(
+        InvalidArgument,
+        "public_token_not_yours",
+        "The public token is of an item that another user has connected. Nothing was changed.",
+        "Open Link again, with a link token of this user.",
+    ),
+    _ours(
+        InvalidArgument,
+        "link_token_not_yours",
+        "The `link_token` of an exchange is unknown, expired, or was issued to another user. Plaid was not called.",
+        "Open Link again, with a link token of this user.",
+    ),
+    _ours(
         AlreadyExists,
         "duplicate_connection",
         "The same accounts are connected already; `connection_id` says where. Nothing was added.",

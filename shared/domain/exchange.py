@@ -3,6 +3,7 @@
     new ──exchanged──> holds the token ──connected──> answered: the connection
      │                   │         └───duplicate_of─> answered: the one that is there already ──removed──> done
      │                   └─abandoned─> answered: nothing ──(the item is removed)──> forgotten
+     ├──held_by─> answered: the connection that the item belongs to, or that it is another user's; no token is kept
      └──lost──> answered: nothing; a token may have been lost with the process that had it
 
 An intent precedes the call to Plaid, so that no exchanged token is ever forgotten without a trace. `due_at` is when
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from shared.domain.connection import SealedToken
+from shared.domain.item import ItemHolder
 
 ANSWER_KEPT = timedelta(hours=24)  # as long as the same public token gets the same answer
 BROKEN_OFF_AFTER = timedelta(seconds=150)  # longer than the function may run
@@ -23,6 +25,7 @@ RESUMABLE_FOR = ANSWER_KEPT  # as long as the app may come back to an exchange t
 SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # within the schedule's 15
 
 _NOTHING = "nothing_came_of_it"
+_ITEM_OF = "item_of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,20 @@ class Intent:
         """The connection that was there already, if that was the answer."""
         return (self.answer or {}).get("duplicate_of")
 
+    @property
+    def item_of(self) -> str | None:
+        """The connection of this user that has the item already, if that is what the exchange found."""
+        return (self.answer or {}).get(_ITEM_OF)
+
+    @property
+    def is_held_elsewhere(self) -> bool:
+        """Whether the item was found to belong to another connection: the user's own, or another user's."""
+        return _ITEM_OF in (self.answer or {})
+
+    def holder(self, item_id: str | None = None) -> ItemHolder:
+        """This exchange as the holder of its item."""
+        return ItemHolder(item_id or self.item_id or "", self.connection_id, self.app_user_id, self.intent_id)
+
     def taken_over(self, *, attempt: str, now: datetime) -> Self:
         """Somebody goes on where an earlier attempt broke off."""
         wait = LOST_AFTER if self.access_token is None else RESUMABLE_FOR
@@ -90,6 +107,12 @@ class Intent:
     def duplicate_of(self, connection_id: str | None, *, now: datetime) -> Self:
         """The same accounts are connected already; the new item is to be removed, by whoever found out or the sweep."""
         return replace(self, answer={"duplicate_of": connection_id}, due_at=now + BROKEN_OFF_AFTER)
+
+    def held_by(self, holder: ItemHolder) -> Self:
+        """The item belongs to another connection: the token is dropped, and that is the answer."""
+        mine = holder.app_user_id == self.app_user_id
+        answer = {_ITEM_OF: holder.connection_id if mine else None}
+        return replace(self, item_id=holder.item_id, access_token=None, answer=answer, due_at=None)
 
     def used_up(self, *, now: datetime) -> Self:
         """Plaid does not take the public token (any more): if an attempt before this has used it, its trace is here."""

@@ -1,4 +1,4 @@
-"""Hosted Link: Plaid shows Link on a page of its own, and tells us, not the app, how it ended.
+"""Link's sessions; and Hosted Link: Plaid shows Link on a page of its own, and tells us, not the app, how it ended.
 
 Source: https://plaid.com/docs/link/hosted-link/ and https://plaid.com/docs/api/link/#link-webhooks
 """
@@ -12,6 +12,21 @@ from typing import Any
 from shared.domain.connection import SealedToken
 
 MAX_PUBLIC_TOKENS = 20  # of one session: a user links a few banks at a time
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSession:
+    """To whom a link token was issued.
+
+    Attributes:
+        app_user_id: The user who asked for it.
+        usable_until: When Plaid stops to take it.
+        hosted: Its public tokens come by webhook, and are exchanged by the backend.
+    """
+
+    app_user_id: str
+    usable_until: datetime
+    hosted: bool = False
 
 
 class LinkOutcome(StrEnum):

@@ -16,6 +16,7 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import LOST_CODE, is_lost
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
 
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 TRIES_IN_A_ROW = 3  # seconds apart, before it is left to the schedule
@@ -49,6 +50,7 @@ class Parting(StrEnum):
     UNKNOWN = "unknown"  # Plaid did not know it (any more)
     LOST = "lost"  # Plaid did not know its token, for days or since a replacement broke off: it may be left there
     NO_TOKEN = "no_token"  # there was nothing to remove it with  # noqa: S105 (no secret)
+    IN_USE = "in_use"  # another connection uses it, so it stays
 
 
 class Removal(BaseModel):
@@ -123,6 +125,10 @@ class Removal(BaseModel):
     def keeps_connection(self) -> bool:
         """Whether the connection's document stays, to tell its user what happened."""
         return self.reason is RemovalReason.REVOKED
+
+    def holder(self) -> ItemHolder:
+        """Whom the item belongs to until it is gone."""
+        return ItemHolder(self.item_id, self.connection_id, self.app_user_id)
 
     def started(self, *, by: Actor) -> AuditEntry:
         """The entry of its first commit."""

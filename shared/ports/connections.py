@@ -9,6 +9,7 @@ from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import KeptToken
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState
 from shared.ports.clock import Version
@@ -18,7 +19,9 @@ class Connections(Protocol):
     """The connections and what belongs to them."""
 
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
-    def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
+    def of_item(self, item_id: str) -> list[BankConnection]:
+        """The connections to an item: one, but for some that were made before holders were stored."""
+
     def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
     def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
     def at_institution(self, institution_id: str) -> list[str]:
@@ -39,12 +42,16 @@ class Connections(Protocol):
         settles: tuple[Intent, Version],
         audit: AuditEntry,
         guard: Version | None = None,
+        held: Version | None = None,
     ) -> None:
-        """Writes the connection and all that must exist with it in one commit.
+        """Writes the connection and all that must exist with it in one commit; it holds its item from then on.
+
+        `held` is the version of the item's holder that the connection takes the place of.
 
         Raises:
             Conflict: The intent changed since it was read, or a connection of this user to this institution was made
-                since `guard` was, or another audit entry of this user came first.
+                since `guard` was, or the item has another holder than `held`, or another audit entry of this user
+                came first.
         """
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
@@ -84,6 +91,16 @@ class Credentials(Protocol):
     def of_user(self, app_user_id: str) -> list[KeptToken]: ...  # noqa: D102
 
 
+class Items(Protocol):
+    """Which connection each item belongs to."""
+
+    def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
+        """Makes it the holder of its item unless the item has one; returns the one that is stored."""
+
+    def release(self, holder: ItemHolder) -> None:
+        """The item has no holder any more, if this was the one."""
+
+
 class Intents(Protocol):
     """Exchanges under way and done."""
 
@@ -103,6 +120,20 @@ class Intents(Protocol):
 
         Raises:
             Conflict: It changed, or is gone; or another audit entry of this user came first.
+        """
+
+    def store_token(
+        self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
+    ) -> tuple[Version, Version]:
+        """Writes the intent, which has got a token, and the holder of the token's item, in one commit.
+
+        `held` is the version of the holder that is there already.
+
+        Returns:
+            The versions of both.
+
+        Raises:
+            Conflict: The intent changed, or is gone; or the item has another holder than `held`.
         """
 
     def forget(self, intent_id: str, *, expected: Version) -> None:

@@ -52,10 +52,11 @@ class Removals(Protocol):
         """
 
     def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
-        """Deletes the tombstone if it is unchanged.
+        """Deletes the tombstone if it is unchanged; unless the connection stays, its item has no holder any more.
 
         Raises:
-            Conflict: It changed, or is gone, or another audit entry of this user came first.
+            Conflict: It changed, or is gone, or the item's holder changed in this moment, or another audit entry of
+                this user came first.
         """
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.hosted_link import LinkOutcome, LinkResult
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ class WebhookKeys(Protocol):
 
 
 class Links(Protocol):
-    """Sessions of Hosted Link, and the public tokens that came of them."""
+    """Link tokens that were issued, and the public tokens that came of Hosted Link."""
 
-    def remember(self, link_token: str, *, app_user_id: str, now: datetime) -> None:
-        """Notes for whom a link token was made."""
+    def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
+        """Stores to whom a link token was issued."""
 
-    def owner(self, link_token: str) -> str | None:
-        """For whom a link token was made, if that was noted."""
+    def session(self, link_token: str) -> LinkSession | None:
+        """To whom a link token was issued; None if it is unknown, or expired for long."""
 
     def keep(self, result: LinkResult) -> bool:
         """Stores a result unless there is one; returns whether it is new."""

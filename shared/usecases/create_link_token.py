@@ -1,9 +1,11 @@
 """Starts Link: for a new bank, or in update mode for one that is connected already."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
     ACCOUNT_SELECTION_COUNTRIES,
     TRANSACTIONS,
@@ -18,6 +20,8 @@ from shared.domain.secret import Secret
 from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
 from shared.usecases.request_sync import owned
 from shared.usecases.use_token import with_token
+
+LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
 
 # What Plaid refuses for our keys and our plan, whatever the app has chosen.
 OPERATORS = frozenset(
@@ -92,7 +96,8 @@ def create_link_token(
 ) -> LinkToken:
     """A link token, in update mode if the wish names a connection.
 
-    With Hosted Link the session is noted, so that whatever the user links there finds its way to them.
+    It is stored to whom the token was issued, so that nobody else can exchange what comes of it, and so that what the
+    user links with Hosted Link finds its way to them.
 
     Raises:
         NotFound: The connection does not exist or is somebody else's.
@@ -123,9 +128,19 @@ def create_link_token(
         if (explained := _explained(error, wish)) is not None:
             raise explained from error
         raise
-    if made.hosted_link_url is not None and wish.connection_id is None:
-        links.remember(made.link_token, app_user_id=app_user_id, now=clock.now())
+    now = clock.now()
+    hosted = made.hosted_link_url is not None and wish.connection_id is None
+    session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted)
+    links.remember(made.link_token, session, now=now)
     return made
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) -> LinkRequest:

@@ -13,10 +13,16 @@ from dataclasses import dataclass, replace
 from shared.domain.connection import SealedToken
 from shared.domain.errors import BankError, Conflict, InvalidArgument, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
 from shared.log import log
 from shared.ports import Clock, Intents, Version
 
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)  # seconds: how long a second call waits for the first
+
+
+def intent_id_of(public_token: str) -> str:
+    """Names the exchange of a public token, without naming the token."""
+    return hashlib.sha256(public_token.encode()).hexdigest()
 
 
 def unknown_token() -> InvalidArgument:
@@ -39,7 +45,7 @@ def take_intent(
         Unavailable: Another call is at it, and did not end while this one waited.
     """
     fresh = Intent.new(
-        intent_id=hashlib.sha256(public_token.encode()).hexdigest(),
+        intent_id=intent_id_of(public_token),
         app_user_id=app_user_id,
         connection_id=uuid.uuid4().hex,
         attempt=uuid.uuid4().hex,
@@ -73,7 +79,12 @@ def take_intent(
 
 @dataclass(slots=True)
 class HeldIntent:
-    """An intent as this call read or wrote it last. `first`: nobody was at it before this call."""
+    """An intent as this call read or wrote it last.
+
+    Attributes:
+        first: No call before this one has begun the exchange.
+        held: The version of the item's holder, if this call has made the intent the holder.
+    """
 
     intents: Intents
     clock: Clock
@@ -81,6 +92,7 @@ class HeldIntent:
     version: Version
     attempt: str
     first: bool
+    held: Version | None = None
 
     def write(self, changed: Intent) -> None:
         """Moves it on.
@@ -102,15 +114,17 @@ class HeldIntent:
 
         Raises:
             Unavailable: It was not stored, or nobody knows.
-            Conflict: It cannot be stored here any more.
+            Conflict: It cannot be stored here any more, or its item belongs to another connection.
         """
         try:
             self._store(self.intent, self.version, token, item_id)
-        except (Conflict, BankError):
+        except (Conflict, BankError) as failure:
             found = self.intents.find(self.intent.intent_id)
             if found is None:
                 raise
             there, version = found
+            if isinstance(failure, Conflict) and version == self.version:
+                raise  # the intent is unchanged, so it is the item that has another holder
             if there.item_id == item_id:
                 self.intent, self.version = found
                 return there.attempt == self.attempt and there.answer is None
@@ -122,8 +136,14 @@ class HeldIntent:
 
     def _store(self, intent: Intent, version: Version, token: SealedToken, item_id: str) -> None:
         stored = intent.exchanged(token, item_id=item_id)
-        self.version = self.intents.update(stored, expected=version)
+        self.version, self.held = self.intents.store_token(
+            stored, expected=version, holder=stored.holder(), held=self.held
+        )
         self.intent = stored
+
+    def holder(self, item_id: str | None = None) -> ItemHolder:
+        """This exchange as the holder of the item whose token it has got."""
+        return self.intent.holder(item_id)
 
     def reread(self) -> Intent:
         """As it is in the store now.

@@ -17,12 +17,15 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import AlreadyExists, BankError, Conflict, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
+from shared.domain.item import ItemHeld
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault, Version
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
 from shared.usecases.find_duplicate import LinkedAccount, Siblings
+from shared.usecases.held_elsewhere import HeldElsewhere
+from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.keep_token import keep_token
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
@@ -49,23 +52,26 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Exchanges public tokens for one user."""
+    """Exchanges public tokens for one user; `elsewhere` answers where another connection has the item already."""
 
     app_user_id: str
     bank: Bank
     vault: Vault
     connections: Connections
     intents: Intents
+    ownership: ItemOwnership
+    elsewhere: HeldElsewhere
     institutions: Institutions
     clock: Clock
     sleep: Callable[[float], None]
 
     def __call__(self, linked: LinkedItem) -> Exchanged:
-        """Makes the connection, or finds the one this public token made already.
+        """Makes the connection, or finds the one this public token made already, or that has the item already.
 
         Raises:
             AlreadyExists: The same accounts are connected already; nothing was added.
-            InvalidArgument: Plaid does not know the token (any more), or it is somebody else's.
+            InvalidArgument: Plaid does not know the token (any more), or the token or its item is another user's.
+            FailedPrecondition: The item belongs to a connection that cannot be repaired.
             Unavailable: The same token is being exchanged right now, or something outside is down: try again.
             ProviderError: Plaid refused.
         """
@@ -78,11 +84,18 @@ class Exchange:
         )
         if held.intent.answer is not None:
             return self._answered_before(held)
+        try:
+            return self._made(held, linked)
+        except ItemHeld as elsewhere:
+            return Exchanged(answer=self.elsewhere(held, elsewhere.holder), first=False)
+
+    def _made(self, held: HeldIntent, linked: LinkedItem) -> Exchanged:
         resumed = held.intent.access_token is not None
         siblings = None if resumed else self._siblings(held, linked)
         token = None if resumed else self._exchanged(held, linked)
         try:
             token = token or self._opened(held)
+            held.held = self.ownership.claim(held.holder(), held=held.held)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
         except BankError as error:
@@ -100,7 +113,8 @@ class Exchange:
             return None  # a token that may be used already: only Plaid can tell what came of it
         try:
             siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            _refuse_duplicate(linked, linked.accounts, siblings)
+            if not siblings.have_item_of(linked.accounts):
+                _refuse_duplicate(linked, linked.accounts, siblings)
         except BankError:
             held.drop()
             raise
@@ -125,7 +139,7 @@ class Exchange:
             else:
                 held.release()
             raise
-        keep_token(item, held=held, seal=seal, bank=self.bank, sleep=self.sleep)
+        keep_token(item, held=held, seal=seal, ownership=self.ownership, sleep=self.sleep)
         return item.access_token
 
     def _opened(self, held: HeldIntent) -> Secret:
@@ -199,9 +213,7 @@ class Exchange:
             created_at=now,
             updated_at=now,
         )
-        answer = connection.model_dump(
-            mode="json", include={"connection_id", "institution_id", "institution_name", "status", "account_ids"}
-        )
+        answer = connection.answer()
         assert intent.access_token is not None  # noqa: S101 (the type checker's: it was stored before we came here)
         self.connections.create(
             connection,
@@ -225,6 +237,7 @@ class Exchange:
                 at=now,
             ),
             guard=guard,
+            held=held.held,
         )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
         return Exchanged(answer=answer, first=True)
@@ -238,6 +251,8 @@ class Exchange:
         intent = held.intent
         if intent.came_to_nothing or self.clock.now() - intent.created_at >= ANSWER_KEPT:
             raise unknown_token()
+        if intent.is_held_elsewhere:
+            return Exchanged(answer=self.elsewhere.answer(held), first=False)
         if intent.duplicate is None:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
@@ -247,10 +262,14 @@ class Exchange:
     def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
         """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
         try:
-            self.bank.remove(token)
+            self.ownership.remove(token, held.holder())
         except ProviderError as error:
             log.warning("exchange.duplicate_stays", item_id=held.intent.item_id, error_code=error.error_code)
             return
+        except ItemHeld:
+            log.info("exchange.item_in_use", connection_id=held.intent.duplicate, item_id=held.intent.item_id)
+        else:
+            self.ownership.release(held.holder())
         held.write(held.intent.removed())
 
 

@@ -15,11 +15,12 @@ class LinkedAccount:
     name: str
     mask: str | None
     persistent_id: str | None = None
+    account_id: str | None = None
 
     @classmethod
     def of(cls, account: Account) -> "LinkedAccount":
         """The same of an account that Plaid has described."""
-        return cls(account["name"], account["mask"], account["persistent_account_id"])
+        return cls(account["name"], account["mask"], account["persistent_account_id"], account["account_id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ class Siblings:
             if same_accounts(ours, [(one.name, one.mask) for one in known]) or persistent & _persistent(known):
                 return connection_id
         return None
+
+    def have_item_of(self, accounts: tuple[LinkedAccount, ...]) -> bool:
+        """Whether Link's metadata names account ids of these connections.
+
+        Ids belong to one item, so Link ran in update mode, for an item that is connected: not a duplicate.
+        """
+        ids = {one.account_id for one in accounts if one.account_id is not None}
+        return any(one.account_id in ids for known in self.accounts.values() for one in known)
 
 
 def _persistent(accounts: tuple[LinkedAccount, ...]) -> Set[str]:

@@ -1,6 +1,7 @@
 """Plaid has handed out an access token: it is stored, or its item is removed, whatever else fails.
 
-An item whose token nobody has cannot be removed by anybody, and is billed for as long as it lives.
+An item whose token nobody has cannot be removed by anybody, and is billed for as long as it lives. But an item that
+another connection uses is never removed: Link's update mode hands out the token of an item that is connected already.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import BankError, Conflict, ProviderError
 from shared.domain.secret import Secret
 from shared.log import log
-from shared.ports import Bank, NewItem
+from shared.ports import NewItem
 from shared.usecases.exchange_intent import HeldIntent, in_progress
+from shared.usecases.item_ownership import ItemOwnership
 
 WAITS = (0.3, 1.0, 3.0)  # seconds, between rounds: within them one of the two sides may be back
 
@@ -20,12 +22,13 @@ def keep_token(
     *,
     held: HeldIntent,
     seal: Callable[[Secret], SealedToken],
-    bank: Bank,
+    ownership: ItemOwnership,
     sleep: Callable[[float], None],
 ) -> None:
     """Stores the token of a new item in the intent; where that fails, removes the item; and so on, in turns.
 
     Raises:
+        ItemHeld: The item belongs to another connection: the token was not stored, and the item stays.
         Unavailable: Another call goes on with the token; or it could not be stored, and the item is gone again (or,
             if neither side could be reached, reported).
     """
@@ -38,7 +41,7 @@ def keep_token(
             failure = error
         else:
             raise in_progress()
-        if _removed(item, bank=bank):
+        if _removed(item, held=held, ownership=ownership):
             held.forget_if_possible()
             break
         if wait is None:
@@ -48,9 +51,16 @@ def keep_token(
     raise in_progress() if isinstance(failure, Conflict) else failure
 
 
-def _removed(item: NewItem, *, bank: Bank) -> bool:
+def _removed(item: NewItem, *, held: HeldIntent, ownership: ItemOwnership) -> bool:
+    """Whether the item is gone at Plaid. While the store does not say whose it is, it stays.
+
+    Raises:
+        ItemHeld: It belongs to another connection.
+    """
+    holder = held.holder(item.item_id)
     try:
-        bank.remove(item.access_token)
+        held.held = ownership.claim(holder)
+        ownership.remove(item.access_token, holder)
     except BankError as error:
         plaid = (
             {"error_code": error.error_code, "request_id": error.request_id} if isinstance(error, ProviderError) else {}
@@ -58,4 +68,5 @@ def _removed(item: NewItem, *, bank: Bank) -> bool:
         log.warning("exchange.item_stays", item_id=item.item_id, **plaid)
         return False
     log.warning("exchange.item_removed", item_id=item.item_id)
+    ownership.release_if_possible(holder)
     return True

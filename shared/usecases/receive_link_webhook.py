@@ -24,10 +24,11 @@ def receive_link_webhook(webhook: Webhook, *, links: Links, vault: Vault, tasks:
         log.info("link.ended_without_a_bank", code=webhook.webhook_code, status=str(webhook.body.get("status")))
         return
     link_token = webhook.body.get("link_token")
-    owner = links.owner(link_token) if isinstance(link_token, str) and link_token else None
-    if owner is None:  # update mode, or a session in the app itself: the app knows
+    session = links.session(link_token) if isinstance(link_token, str) and link_token else None
+    if session is None or not session.hosted:  # update mode, or a session in the app itself: the app knows
         log.info("link.unknown_session", code=webhook.webhook_code)
         return
+    owner = session.app_user_id
     for public_token in found:
         bare = LinkResult(digest(public_token), owner, None, clock.now())
         sealed = vault.seal(Secret(public_token), app_user_id=owner, connection_id=bare.sealed_for)

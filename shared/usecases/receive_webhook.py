@@ -1,13 +1,14 @@
 """A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from shared import trace
+from shared.domain.connection import BankConnection
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
@@ -64,41 +65,50 @@ def receive_webhook(
         log.warning("webhook.unknown", type=webhook.webhook_type, code=webhook.webhook_code)
     if webhook.meaning is Meaning.LINKED:
         linked(webhook)
-    connection = connections.find_by_item(webhook.item_id) if webhook.item_id is not None else None
-    if webhook.item_id is not None and connection is None:
+    # An item has one connection, but for some that were made before that was enforced: each of those is told.
+    owners: Sequence[BankConnection | None] = [None]
+    if webhook.item_id is not None and not (owners := connections.of_item(webhook.item_id)):
         # Removed, or not there yet: then its first sync is still to come. Nothing is kept of what is nobody's.
         log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
         return
     now = clock.now()
     at_once = webhook.meaning in AT_ONCE
-    asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
-    kept = Delivery(
-        delivery_id=delivery_id,
-        body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
-        received_at=now,
-        connection_id=connection.connection_id if connection else None,
-        due_at=now + TASK_GRACE if asks else None,
-        trace=trace.carried(),
-    )
-    new = inbox.record(kept)
-    log.info(
-        "webhook.received",
-        type=webhook.webhook_type,
-        code=webhook.webhook_code,
-        item_id=webhook.item_id,
-        connection_id=kept.connection_id,
-        new=new,
-        lag_seconds=max(0.0, (now - signed_at).total_seconds()) if signed_at else None,
-    )
-    if connection is None or is_revoked(connection):
-        return
-    if connections.find(connection.connection_id) is None:
-        inbox.forget(kept.delivery_id)  # it was removed in this moment: what was kept may have come too late to be seen
-        return
-    if asks:
-        tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
-    elif at_once:
-        sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
+    for connection in owners:
+        asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
+        kept = Delivery(
+            delivery_id=_one_of(delivery_id, connection) if len(owners) > 1 else delivery_id,
+            body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
+            received_at=now,
+            connection_id=connection.connection_id if connection else None,
+            due_at=now + TASK_GRACE if asks else None,
+            trace=trace.carried(),
+        )
+        new = inbox.record(kept)
+        log.info(
+            "webhook.received",
+            type=webhook.webhook_type,
+            code=webhook.webhook_code,
+            item_id=webhook.item_id,
+            connection_id=kept.connection_id,
+            new=new,
+            lag_seconds=max(0.0, (now - signed_at).total_seconds()) if signed_at else None,
+        )
+        if connection is None or is_revoked(connection):
+            continue
+        if connections.find(connection.connection_id) is None:
+            # It was removed in this moment: what was kept may have come too late to be seen.
+            inbox.forget(kept.delivery_id)
+            continue
+        if asks:
+            tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
+        elif at_once:
+            sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
+
+
+def _one_of(delivery_id: str, connection: BankConnection | None) -> str:
+    """Names a delivery for one of several connections."""
+    name = connection.connection_id if connection is not None else ""
+    return hashlib.sha256(f"{delivery_id}:{name}".encode()).hexdigest()
 
 
 def _kept(body: dict[str, Any], *, is_nobodys: bool) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.item import ItemHeld
 from shared.domain.removal import TRIES_IN_A_ROW, Parting, Removal
 from shared.log import log
-from shared.ports import Bank, Clock, Erasures, Remains, Removals, Tasks, Vault, Version
+from shared.ports import Clock, Erasures, Remains, Removals, Tasks, Vault, Version
 from shared.usecases.enqueue import enqueue_erasure
+from shared.usecases.item_ownership import ItemOwnership
 
 MAX_TRIES = 20  # of a compare-and-set against the schedule, a rotation, and other audit entries of the user
 
@@ -24,7 +26,7 @@ class ItemRemover:
     remains: Remains
     erasures: Erasures
     tasks: Tasks
-    bank: Bank
+    ownership: ItemOwnership
     vault: Vault
     clock: Clock
 
@@ -98,13 +100,20 @@ class ItemRemover:
 
         Raises:
             ProviderError: It is still there, for all we know.
+            Unavailable: Whose it is cannot be told now.
         """
         if removal.access_token is None:
             return Parting.NO_TOKEN
         token = self.vault.open(
             removal.access_token, app_user_id=removal.app_user_id, connection_id=removal.connection_id
         )
-        return Parting.REMOVED if self.bank.remove(token) else Parting.UNKNOWN
+        try:
+            return Parting.REMOVED if self.ownership.remove(token, removal.holder()) else Parting.UNKNOWN
+        except ItemHeld as elsewhere:
+            if elsewhere.holder.intent_id is not None:  # an exchange, which gives it back or becomes a connection
+                raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1) from None
+            log.warning("removal.item_in_use", item_id=removal.item_id)
+            return Parting.IN_USE
 
     def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
         """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""

@@ -15,11 +15,13 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.credentials import LOST_CODE, STORING_TAKES, KeptToken
 from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
+from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.log import log
 from shared.ports import Bank, Clock, Credentials, Syncs, Vault, Version
+from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.record_status import StatusRecorder, report
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -44,6 +46,7 @@ class TokenRotation:
     credentials: Credentials
     syncs: Syncs
     bank: Bank
+    ownership: ItemOwnership
     vault: Vault
     recorder: StatusRecorder
     clock: Clock
@@ -81,6 +84,13 @@ class TokenRotation:
             try:
                 if broken_off and not self._works(token):
                     self._lose(kept, version)
+                    return None
+                try:
+                    self.ownership.claim(kept.holder())
+                except ItemHeld:
+                    # The new token would be this connection's alone, and the other one's would be dead.
+                    log.warning("rotation.item_in_use", item_id=kept.item_id)
+                    self.credentials.save(kept.deferred(now=self.clock.now()), expected=version)
                     return None
                 self._seal(kept, token)  # a vault that cannot seal is found out while the old token lives
                 begun = kept.begun(now=self.clock.now())
@@ -181,14 +191,27 @@ class TokenRotation:
             log.warning("rotation.buried")
 
     def _drop(self, kept: KeptToken, new: Secret) -> None:
-        """The last resort."""
+        """The last resort; an item of which the store does not say that it is nobody else's stays."""
         try:
-            self.bank.remove(new)
+            self.ownership.remove(new, kept.holder())
+        except ItemHeld:
+            log.warning("rotation.item_in_use", item_id=kept.item_id)
         except ProviderError as error:
             about = {"error_code": error.error_code, "request_id": error.request_id}
             log.error("rotation.orphan", item_id=kept.item_id, **about)
+        except Unavailable as error:
+            log.error("rotation.orphan", item_id=kept.item_id, code=error.code)
         else:
+            if self._is_gone(kept):
+                self.ownership.release_if_possible(kept.holder())
             log.error("rotation.item_removed", item_id=kept.item_id)
+
+    def _is_gone(self, kept: KeptToken) -> bool:
+        """Whether the connection's removal is over, so that nothing else releases the item."""
+        try:
+            return self.credentials.load(kept.connection_id) is None
+        except Unavailable:
+            return False
 
     def _lose(self, kept: KeptToken, version: Version) -> None:
         """The stored token is dead, and the new one went down with the process that had it.

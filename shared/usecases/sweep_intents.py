@@ -13,10 +13,12 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.credentials import is_lost
 from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.item import ItemHeld
 from shared.domain.link import usable_language
 from shared.domain.notification import NotificationKind, notification
 from shared.log import log
-from shared.ports import Bank, Clock, Intents, Profiles, Vault, Version
+from shared.ports import Clock, Intents, Profiles, Vault, Version
+from shared.usecases.item_ownership import ItemOwnership
 
 MAX_INTENTS = 200  # a turn; the rest is due at the next
 TIME = timedelta(minutes=2)  # of a turn: when Plaid does not answer, each call takes half a minute to say so
@@ -31,12 +33,14 @@ class Swept:
     postponed: int = 0
 
 
-def sweep_intents(*, intents: Intents, bank: Bank, vault: Vault, profiles: Profiles, clock: Clock) -> Swept:
+def sweep_intents(
+    *, intents: Intents, ownership: ItemOwnership, vault: Vault, profiles: Profiles, clock: Clock
+) -> Swept:
     """Sees to every exchange that is due. Reads only those; twice is harmless.
 
     One that its own caller moves meanwhile is left to that caller.
     """
-    sweep = _Sweep(intents=intents, bank=bank, vault=vault, profiles=profiles, clock=clock)
+    sweep = _Sweep(intents=intents, ownership=ownership, vault=vault, profiles=profiles, clock=clock)
     until = clock.now() + TIME
     ends = []
     for intent, version in intents.due(clock.now(), limit=MAX_INTENTS):
@@ -51,7 +55,7 @@ def sweep_intents(*, intents: Intents, bank: Bank, vault: Vault, profiles: Profi
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sweep:
     intents: Intents
-    bank: Bank
+    ownership: ItemOwnership
     vault: Vault
     profiles: Profiles
     clock: Clock
@@ -64,6 +68,8 @@ class _Sweep:
             return self._remove(intent, version)
         except Conflict:
             return "left to its caller"
+        except ItemHeld as elsewhere:
+            return self._leave(intent, elsewhere)
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
                 isinstance(error, ProviderError) and error.fault is Fault.TRANSIENT
@@ -92,6 +98,7 @@ class _Sweep:
     def _remove(self, intent: Intent, version: Version) -> str:
         """From the first commit on nobody goes on with the exchange, so that no connection is made of a dead item."""
         now = self.clock.now()
+        self.ownership.claim(intent.holder())
         if intent.answer is None:
             claimed = intent.abandoned(now=now)
             version = self.intents.update(claimed, expected=version, audit=self._entry(intent, "abandoned"))
@@ -102,7 +109,7 @@ class _Sweep:
         token = self.vault.open(intent.access_token, app_user_id=intent.app_user_id, connection_id=intent.connection_id)
         lost = False
         try:
-            self.bank.remove(token)
+            self.ownership.remove(token, intent.holder())
         except ProviderError as error:
             if not error.may_be_our_keys:
                 raise
@@ -112,6 +119,7 @@ class _Sweep:
                 self.intents.update(claimed, expected=version)
                 raise error.as_ours() from None
             log.error("exchange.orphan", item_id=intent.item_id, intent_id=intent.intent_id)
+        self.ownership.release(intent.holder())
         if claimed.came_to_nothing:
             self.intents.forget(intent.intent_id, expected=version)
         else:
@@ -120,6 +128,18 @@ class _Sweep:
             return "lost"
         log.info("intent.item_removed", intent_id=intent.intent_id, item_id=intent.item_id)
         return "removed"
+
+    def _leave(self, intent: Intent, elsewhere: ItemHeld) -> str:
+        """The item belongs to another connection: it stays, and only the token that was kept here goes."""
+        found = self.intents.find(intent.intent_id)
+        if found is None or found[0].access_token is None:
+            return "left to its caller"
+        there, version = found
+        settled = there.held_by(elsewhere.holder) if there.answer is None else there.removed()
+        with suppress(Conflict):  # its caller moved it in this moment
+            self.intents.update(settled, expected=version)
+        log.info("intent.item_in_use", intent_id=intent.intent_id, item_id=intent.item_id)
+        return "left to its connection"
 
     def _postpone(self, intent: Intent) -> None:
         """Not at the head of the next turn, where it might stand in the way of others for ever."""

@@ -18,7 +18,7 @@ from shared.adapters.firestore_remains import FirestoreRemains
 from shared.domain.connection import SealedToken
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
-from shared.domain.hosted_link import LinkOutcome, LinkResult
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.removal import Removal, RemovalReason
 from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
 
@@ -140,14 +140,16 @@ def test_limits_go_by_their_user_s_name_and_time(firestore_client: Any, remains:
 def test_link_sessions_and_their_results_go(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
     links = FirestoreLinks(firestore_client)
     for who in (uid, f"{uid}-other"):
-        links.remember(f"link-{who}", app_user_id=who, now=NOW)
+        links.remember(f"link-{who}", LinkSession(who, NOW + timedelta(hours=4)), now=NOW)
         links.keep(LinkResult(f"r-{who}", who, TOKEN, NOW))
     links.keep(LinkResult(f"later-{uid}", uid, TOKEN, NOW + timedelta(seconds=1)))
     remains.purge_user(uid, before=NOW)
-    assert links.owner(f"link-{uid}") is None
+    assert links.session(f"link-{uid}") is None
     assert links.result(f"r-{uid}") is None
     assert links.result(f"later-{uid}") is not None
-    assert links.owner(f"link-{uid}-other") == f"{uid}-other"
+    kept = links.session(f"link-{uid}-other")
+    assert kept is not None
+    assert kept.app_user_id == f"{uid}-other"
     assert links.result(f"r-{uid}-other") is not None
 
 

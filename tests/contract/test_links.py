@@ -12,7 +12,7 @@ import pytest
 from emulators.stack import Stack
 from shared.adapters.firestore_links import KEPT, FirestoreLinks
 from shared.domain.connection import SealedToken
-from shared.domain.hosted_link import LinkOutcome, LinkResult, digest
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
 from shared.ports import Links
 from tests.fakes import FakeLinks
 
@@ -47,11 +47,23 @@ def result(token: str) -> LinkResult:
     return LinkResult(digest(token), "alice", SEALED, NOW)
 
 
-def test_a_session_is_found_by_its_link_token(links: Links, token: str) -> None:
-    assert links.owner(token) is None
-    links.remember(token, app_user_id="alice", now=NOW)
-    assert links.owner(token) == "alice"
-    assert links.owner(token + "x") is None
+SESSION = LinkSession("alice", NOW + timedelta(hours=4))
+
+
+@pytest.mark.parametrize("session", [SESSION, LinkSession("bob", NOW + timedelta(minutes=30), hosted=True)])
+def test_a_session_is_found_by_its_link_token(links: Links, token: str, session: LinkSession) -> None:
+    assert links.session(token) is None
+    links.remember(token, session, now=NOW)
+    assert links.session(token) == session
+    assert links.session(token + "x") is None
+
+
+def test_a_session_from_before_all_link_tokens_were_stored_is_one_of_hosted_link(
+    firestore_client: Any, token: str
+) -> None:
+    old = {"app_user_id": "alice", "expires_at": NOW + KEPT}
+    firestore_client.document("bank_link_sessions", digest(token)).set(old)
+    assert FirestoreLinks(firestore_client).session(token) == LinkSession("alice", NOW + KEPT, hosted=True)
 
 
 def test_a_result_is_kept_once(links: Links, token: str) -> None:
@@ -78,10 +90,15 @@ def test_what_has_expired_is_settled_anyway(links: Links, token: str) -> None:
 
 def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: str) -> None:
     links = FirestoreLinks(firestore_client)
-    links.remember(token, app_user_id="alice", now=NOW)
+    links.remember(token, SESSION, now=NOW)
     links.keep(result(token))
     session = firestore_client.document("bank_link_sessions", digest(token)).get().to_dict()
-    assert session == {"app_user_id": "alice", "expires_at": NOW + KEPT}
+    assert session == {
+        "app_user_id": "alice",
+        "usable_until": SESSION.usable_until,
+        "hosted": False,
+        "expires_at": NOW + KEPT,
+    }
     stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()
     assert stored["public_token"] == {"ciphertext": "c", "key_id": "k", "generation": 1}
     assert stored["expires_at"] == NOW + KEPT

@@ -157,9 +157,7 @@ def loaded(ports: Ports, name: str) -> Loaded:
 def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     assert before.state == SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
-    found = ports.connections.find_by_item(f"item-{name}")
-    assert found is not None
-    assert found == ports.connections.find(name)
+    assert ports.connections.of_item(f"item-{name}") == [ports.connections.find(name)]
     assert ports.connections.of_user("alice", institution_id="ins_1")
     assert ports.connections.accounts_of(name) == [account()]
     assert ports.connections.credentials(name) == SealedToken(ciphertext="c", key_id="k")
@@ -168,7 +166,7 @@ def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports
 def test_what_is_not_there_is_none(ports: Ports, name: str) -> None:
     assert ports.syncs.load(name) is None
     assert ports.connections.find(name) is None
-    assert ports.connections.find_by_item(name) is None
+    assert ports.connections.of_item(name) == []
     assert ports.connections.credentials(name) is None
     assert not ports.connections.describe(name, {"institution_name": "x"})
 

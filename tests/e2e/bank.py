@@ -227,6 +227,23 @@ class Bank:
         connections = self.behind.owned(user.uid, "bank_connections")
         return [self.control("GET", f"items/{connection['item_id']}") for connection in connections]
 
+    def item_violations(self) -> list[str]:
+        """Where an item has more than one connection, or was removed by the backend while its connection lives."""
+        connections = documents(self.backend.query("bank_connections"))
+        holders = {one["item_id"]: one for one in documents(self.backend.query("bank_items"))}
+        items = {item["item_id"]: item for item in self.control("GET", "items")["items"]}
+        owned = [connection["item_id"] for connection in connections if connection["item_id"] in items]
+        found = [f"{item} has {owned.count(item)} connections" for item in {*owned} if owned.count(item) > 1]
+        for connection in connections:
+            item = items.get(connection["item_id"])
+            if item is None:  # seeded by a test
+                continue
+            if holders.get(item["item_id"], {}).get("connection_id") != connection["connection_id"]:
+                found.append(f"{item['item_id']} is not held by {connection['connection_id']}")
+            if connection["status"] != "error" and item["state"] == "removed" and "/item/remove" in item["calls"]:
+                found.append(f"{item['item_id']} was removed, and {connection['connection_id']} lives")
+        return found
+
     def truth(self, item_id: str) -> Json:
         """What the bank holds, with numbers as their text."""
         answer = self.http.get(f"{self.stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()

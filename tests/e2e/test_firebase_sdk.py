@@ -109,6 +109,7 @@ def test_nothing_is_open_to_whoever_has_signed_out(report: dict[str, Any]) -> No
         ("an unknown field", "functions/invalid-argument", "invalid_input"),
         ("an unknown token", "functions/invalid-argument", None),
         ("another's token", "functions/invalid-argument", None),
+        ("another's link token", "functions/invalid-argument", "link_token_not_yours"),
         ("another's connection", "functions/not-found", "connection_not_found"),
         ("the same accounts", "functions/already-exists", None),
         ("a sync too soon", "functions/resource-exhausted", None),

@@ -104,6 +104,36 @@ def test_ten_exchanges_of_one_token_at_once_make_one_item_and_one_connection(ban
     assert item["state"] != "removed"
 
 
+def test_update_mode_s_public_token_is_answered_with_its_connection_and_harms_nothing(bank: Bank, user: User) -> None:
+    link = bank.rest("GET", "connect", user).json()["link_token"]
+    done = bank.control("POST", f"link/{link}/finish")
+    metadata = {"institution": done["metadata"]["institution"], "accounts": done["metadata"]["accounts"]}
+    made = bank.exchange(user, done["public_token"], link_token=link, **metadata)
+    assert made.status_code == 201, made.text
+    connection_id = made.json()["connection_id"]
+    bank.synced(user, connection_id)
+    other = sign_up(bank.http, bank.stack.ports)
+
+    def updated(**query: str) -> tuple[str, Json]:
+        update = bank.rest("GET", "connect", user, params={"connection_id": connection_id, **query}).json()
+        return update["link_token"], bank.control("POST", f"link/{update['link_token']}/finish")
+
+    for more in ({}, {"allow_duplicate": True}, metadata):
+        update, done = updated()
+        answer = bank.exchange(user, done["public_token"], link_token=update, **more)
+        assert (answer.status_code, answer.json()["connection_id"]) == (200, connection_id), answer.text
+    update, done = updated()
+    for body, code in (({"link_token": update}, "link_token_not_yours"), ({}, "public_token_not_yours")):
+        answer = bank.exchange(other, done["public_token"], **body)
+        assert (answer.status_code, answer.json()["error"]["details"]["code"]) == (400, code), answer.text
+    assert [item["state"] for item in bank.items(user)] == ["healthy"]
+    assert bank.item_violations() == []
+    assert bank.traces(other) == {}
+    bank.rests(connection_id)
+    assert bank.differences(user, connection_id) == []
+    assert (bank.store(user).get(f"bank_connections/{connection_id}") or {})["status"] == "good"
+
+
 def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank: Bank, user: User) -> None:
     first = bank.exchange(user, bank.public_token(webhook=False))
     other = bank.public_token(username="user_generated", password=json.dumps({"transactions": 1}), webhook=False)

@@ -75,6 +75,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "tasks": world.queue,
         "removals": world.removals,
         "item_check": world.check,
+        "item_ownership": world.ownership,
         "eraser": world.eraser,
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),

@@ -48,7 +48,9 @@ def test_with_hosted_link_the_page_is_answered_too(
         "mode": "connect",
         "hosted_link_url": "https://hosted.example/link-fake",
     }
-    assert container.links().owner("link-fake") == ALICE
+    session = container.links().session("link-fake")
+    assert session is not None
+    assert (session.app_user_id, session.hosted) == (ALICE, True)
 
 
 def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import container
-from tests.functions.conftest import EXCHANGE, SIGNED_IN, TOKEN, body, error
+from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, error
 from tests.usecases.conftest import World
 
 
@@ -161,3 +161,65 @@ def test_a_call_with_items_is_answered_by_the_callable_protocol_too(exchange: Fl
     good, bad = body(answer)["result"]["results"]
     assert good["status"] == "good"
     assert bad["error"]["details"]["plaid"]["request_id"] == "r1"
+
+
+LINK = "link-fake"
+
+
+def issued(connect: FlaskClient) -> str:
+    token: str = body(connect.get(CONNECT, headers=SIGNED_IN))["link_token"]
+    return token
+
+
+def test_a_link_token_of_the_caller_goes_with_the_exchange(
+    connect: FlaskClient, exchange: FlaskClient, world: World
+) -> None:
+    world.bank.new_item()
+    given = {"public_token": "public-1", "link_token": issued(connect)}
+    assert exchange.post(EXCHANGE, json=given, headers=SIGNED_IN).status_code == 201
+
+
+def test_a_link_token_that_was_not_issued_to_the_caller_is_refused_before_any_call_to_plaid(
+    exchange: FlaskClient, world: World
+) -> None:
+    world.bank.new_item()
+    given = {"public_token": "public-1", "link_token": "link-of-another"}
+    refused = exchange.post(EXCHANGE, json=given, headers=SIGNED_IN)
+    assert refused.status_code == 400
+    assert error(refused)["status"] == "INVALID_ARGUMENT"
+    assert error(refused)["details"]["code"] == "link_token_not_yours"
+    assert "link-of-another" not in refused.text
+    assert not [call for call in world.calls.log if call.startswith("bank")]
+
+
+def test_each_of_several_items_has_its_own_link_token(
+    connect: FlaskClient, exchange: FlaskClient, world: World
+) -> None:
+    for n in range(3):
+        world.bank.new_item(str(n))
+    links = (issued(connect), "link-of-another", None)
+    items = [
+        {"public_token": f"public-{n}", "link_token": link, "allow_duplicate": True} for n, link in enumerate(links)
+    ]
+    first, second, third = body(exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN))["results"]
+    assert second["error"]["details"]["code"] == "link_token_not_yours"
+    assert {first["connection_id"], third["connection_id"]} == set(world.store.connections)
+    assert "public-1" in world.bank.public_tokens
+    beside = exchange.post(EXCHANGE, json={"items": items[:1], "link_token": LINK}, headers=SIGNED_IN)
+    assert beside.status_code == 400
+
+
+def test_the_public_token_of_update_mode_is_200_with_its_connection(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item()
+    made = body(exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN))
+    again = exchange.post(EXCHANGE, json={"public_token": world.bank.update_mode()}, headers=SIGNED_IN)
+    assert (again.status_code, body(again)) == (200, made)
+    assert world.bank.removed == []
+
+
+def test_another_users_item_is_400_and_untouched(exchange: FlaskClient, world: World) -> None:
+    world.connected("1", owner="bob")
+    refused = exchange.post(EXCHANGE, json={"public_token": world.bank.update_mode()}, headers=SIGNED_IN)
+    assert refused.status_code == 400
+    assert error(refused)["details"] == {"code": "public_token_not_yours"}
+    assert world.bank.removed == []

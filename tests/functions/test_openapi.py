@@ -27,6 +27,7 @@ from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.hosted_link import LinkSession
 from shared.settings import Settings
 from tests.fakes import FakeWebhookKeys, account, problem
 from tests.functions.conftest import SIGNED_IN, Callers, Limits, client, stand_in
@@ -152,7 +153,8 @@ def trials(function: tuple[str, FlaskClient], seen: Seen) -> Iterator[Callable[[
             made.instead(
                 "webhooks", WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
             )
-            container.links().remember("link-fake", app_user_id=ALICE, now=world.clock.at)
+            session = LinkSession(ALICE, world.clock.at + timedelta(hours=4), hosted=True)
+            container.links().remember("link-fake", session, now=world.clock.at)
             world.calls.log.clear()
             return made
 
@@ -326,6 +328,13 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             name = hashlib.sha256(b"public-held").hexdigest()
             world.intents.begin(Intent.new(intent_id=name, attempt="another", **HELD, now=world.clock.at))
             trial.both(public_token="public-held")
+            trial.both(public_token="public-new", link_token="link-of-another")
+            trial.both(public_token=world.bank.update_mode("of-another"))
+            _being_replaced(world)
+            world.bank.fail("item", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+            trial.both(public_token=world.bank.update_mode("1"))
+            world.store.describe("1", {"status": "error"})
+            trial.both(public_token=world.bank.update_mode("1"))
         case "sync_connection" | "reconnect_connection" | "remove_connection":
             if trial.function == "sync_connection":
                 trial.both()

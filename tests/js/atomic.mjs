@@ -75,7 +75,11 @@ const { public_token } = await plaid("/sandbox/public_token/create", {
     override_password: JSON.stringify({ transactions: HISTORY, seed: at.seed }),
   },
 });
-const { data: connection } = await httpsCallable(functions, "exchange_public_token")({ public_token });
+const { data: link } = await httpsCallable(functions, "create_link_token")({});
+const { data: connection } = await httpsCallable(
+  functions,
+  "exchange_public_token",
+)({ public_token, link_token: link.link_token });
 const id = connection.connection_id;
 const root = `bank_connections/${id}/bank_transactions`;
 const row = (transactionId) => store.doc(db, root, transactionId);

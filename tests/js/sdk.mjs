@@ -102,6 +102,7 @@ const link = await ann.call("create_link_token", {});
 const token = await publicToken();
 const connection = await ann.call("exchange_public_token", {
   public_token: token,
+  link_token: link.link_token,
   institution: { institution_id: "ins_109508", name: "First Platypus Bank" },
 });
 const id = connection.connection_id;
@@ -143,6 +144,8 @@ const calls = {
   "an unknown token": () =>
     ann.call("exchange_public_token", { public_token: "public-sandbox-00000000-0000-4000-8000-000000000000" }),
   "another's token": () => bob.call("exchange_public_token", { public_token: token }),
+  "another's link token": async () =>
+    bob.call("exchange_public_token", { public_token: await publicToken(), link_token: link.link_token }),
   "another's connection": () => bob.call("sync_connection", { connection_id: id }),
   "the same accounts": async () => ann.call("exchange_public_token", { public_token: await publicToken() }),
 };

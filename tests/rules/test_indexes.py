@@ -145,6 +145,7 @@ def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -
         "bank_link_results",
         "bank_pushes",
         "bank_link_guards",
+        "bank_items",
         "bank_limits",
         "bank_institution_claims",
     ],

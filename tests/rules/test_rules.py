@@ -30,6 +30,7 @@ PRIVATE = (
     "bank_institution_claims",
     "bank_link_sessions",
     "bank_link_results",
+    "bank_items",
     "bank_audit",
     "bank_removals",
     "bank_erasures",

@@ -109,6 +109,7 @@ def test_runs_that_are_killed_at_any_moment_lose_nothing_and_double_nothing(
             campaign.over.set()
         killer.result()
 
+    assert bank.item_violations() == []
     cut_off = campaign.cut_off()
     rows = 0
     for some in campaign.connections:

@@ -23,6 +23,9 @@ from shared.ports import TaskFunction
 from shared.usecases.ask_rotation import Rotations
 from shared.usecases.check_item import ItemCheck
 from shared.usecases.erase_user import Eraser
+from shared.usecases.held_elsewhere import HeldElsewhere
+from shared.usecases.item_ownership import ItemOwnership
+from shared.usecases.reconnect_connection import reconnect_connection
 from shared.usecases.record_status import StatusRecorder
 from shared.usecases.remove_connection import remove_connection
 from shared.usecases.remove_item import ItemRemover
@@ -42,6 +45,7 @@ from tests.fakes import (
     FakeInstitutions,
     FakeIntents,
     FakeItem,
+    FakeItems,
     FakePauses,
     FakeProfiles,
     FakeQueue,
@@ -83,12 +87,15 @@ class World:
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
         remains = FakeRemains(self.store)
+        self.ownership = ItemOwnership(
+            items=FakeItems(self.store), connections=self.store, bank=self.bank, clock=self.clock
+        )
         self.remover = ItemRemover(
             removals=self.removals,
             remains=remains,
             erasures=self.erasures,
             tasks=self.queue,
-            bank=self.bank,
+            ownership=self.ownership,
             vault=self.vault,
             clock=self.clock,
         )
@@ -108,6 +115,7 @@ class World:
             credentials=self.credentials,
             syncs=self.store,
             bank=self.bank,
+            ownership=self.ownership,
             vault=self.vault,
             recorder=self.recorder,
             clock=self.clock,
@@ -115,6 +123,11 @@ class World:
         )
         self._deliveries = itertools.count()
         self._runs = 0
+
+    def elsewhere(self, owner: str = ALICE) -> HeldElsewhere:
+        """What answers a user's exchange of an item that another connection has."""
+        reconnect = partial(reconnect_connection, app_user_id=owner, connections=self.store, check=self.check)
+        return HeldElsewhere(connections=self.store, intents=self.intents, reconnect=reconnect)
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
         """An item at the bank, connected already, its first sync pending."""

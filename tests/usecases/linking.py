@@ -36,6 +36,8 @@ def exchange(
         vault=world.vault,
         connections=world.store,
         intents=world.intents,
+        ownership=world.ownership,
+        elsewhere=world.elsewhere(user),
         institutions=FakeInstitutions(world.calls),
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
@@ -55,7 +57,7 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 def sweep(world: World) -> Swept:
     """One turn of the sweep."""
     return sweep_intents(
-        intents=world.intents, bank=world.bank, vault=world.vault, profiles=world.profiles, clock=world.clock
+        intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
     )
 
 

@@ -68,6 +68,8 @@ def exchange(world: World, public_token: str) -> dict[str, object]:
         vault=world.vault,
         connections=world.store,
         intents=world.intents,
+        ownership=world.ownership,
+        elsewhere=world.elsewhere(ALICE),
         institutions=FakeInstitutions(),
         clock=world.clock,
         sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),

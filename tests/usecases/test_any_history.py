@@ -21,6 +21,7 @@ from shared.usecases.request_sync import reconcile_connection, sync_by_event
 from shared.usecases.sync_transactions import Outcome
 from tests.fakes import Crash, problem, row
 from tests.usecases.conftest import World
+from tests.usecases.items import item_violations
 
 FAULTS = {
     "outage": problem(Fault.TRANSIENT, "INSTITUTION_DOWN"),
@@ -66,6 +67,7 @@ class AnyHistory(RuleBasedStateMachine):
         world.settle()
         assert world.equals_truth()
         assert world.state().status == "completed"
+        assert item_violations(world) == []
         for transaction_id, note in self.notes.items():
             assert world.store.rows["1"][transaction_id]["user"] == {"note": note}
         self.patch.undo()

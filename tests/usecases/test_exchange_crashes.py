@@ -18,6 +18,7 @@ from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, 
 from shared.domain.notification import NotificationKind
 from tests.fakes import Crash
 from tests.usecases.conftest import World
+from tests.usecases.items import item_violations
 from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, sweep, transient, tried, wrongs
 
 SECOND = timedelta(seconds=1)
@@ -164,7 +165,7 @@ def test_a_crash_at_any_call_loses_no_token_but_in_the_one_window(
         way(world)
         rest(world)
         at = f"{where} {number}: {log[number]} ({log[start:]})"
-        assert wrongs(world) == [], at
+        assert wrongs(world) == item_violations(world) == [], at
         assert loose_ends(world) == [], at
         lost = (where, number) in window
         assert orphans(world) == ({"item-1"} if lost else set()), at
@@ -207,7 +208,7 @@ def test_two_crashes_in_a_row_lose_no_token_either(story: Callable[[World], None
             again(world)
             rest(world)
             at = f"{first}, {second}"
-            assert wrongs(world) == [], at
+            assert wrongs(world) == item_violations(world) == [], at
             assert loose_ends(world) == [], at
             assert orphans(world) == ({"item-1"} if asked else set()), at
 
@@ -256,7 +257,7 @@ def test_a_crash_at_any_call_of_the_sweep_is_made_good_by_the_next(
         world.clock.move(SWEPT_AGAIN_AFTER)
         rest(world)
         at = f"{where} {number}: {counted.calls.log[number]}"
-        assert wrongs(world) == [], at
+        assert wrongs(world) == item_violations(world) == [], at
         assert loose_ends(world) == [], at
         if left is left_in_the_window:
             assert reported("exchange.lost") >= told + 1, at

@@ -83,6 +83,8 @@ class Hosted:
             vault=self.world.vault,
             connections=self.world.store,
             intents=self.world.intents,
+            ownership=self.world.ownership,
+            elsewhere=self.world.elsewhere(uid),
             institutions=FakeInstitutions(),
             clock=self.world.clock,
             sleep=lambda seconds: self.world.clock.move(timedelta(seconds=seconds)),
@@ -189,7 +191,7 @@ def test_a_session_that_is_not_ours_makes_no_connection(hosted: Hosted, link_tok
 def test_update_mode_gives_no_second_connection(hosted: Hosted, world: World) -> None:
     world.connected("2")
     assert hosted.open(connection_id="2") is not None
-    assert hosted.links.sessions == {}
+    assert [session.hosted for session in hosted.links.sessions.values()] == [False]
     hosted.hear(status="SUCCESS", public_tokens=["public-2"])
     assert hosted.tasks() == []
 

@@ -14,6 +14,7 @@ from shared.domain.secret import Secret
 from shared.ports import Delivery
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.items import item_violations
 from tests.usecases.removal_stories import revoked_error, rows, tell
 
 
@@ -77,6 +78,7 @@ def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World,
             begin(world)  # whoever asked has got no answer, and asks again
         world.clean_up()
         assert world.bank.removed == ["item-1"], at
+        assert item_violations(world) == [], at
         yield world, at
 
 
@@ -140,7 +142,7 @@ def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: 
             to_the_end(world)
         world.clean_up()
         assert [world.left_of(name) for name in ("1", "2", "half")] == [[], [], []], at
-        assert [*world.store.intents, *world.store.guards, *world.erasures.kept] == [], at
+        assert [*world.store.intents, *world.store.guards, *world.store.holders, *world.erasures.kept] == [], at
         assert sorted(world.bank.removed) == ["item-1", "item-2", "item-half"], at
         trail = world.audited()
         assert [trail.count(f"removal_{what}") for what in ("started", "done")] == [3, 3], at

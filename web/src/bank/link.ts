@@ -7,6 +7,7 @@ import type { ItemStatus, LinkAccount, LinkInstitution } from "./types.generated
 
 interface Success {
   public_token: string;
+  link_token: string;
   institution: LinkInstitution | null;
   accounts: LinkAccount[];
 }
@@ -24,7 +25,7 @@ interface Plaid {
   create(options: {
     token: string;
     receivedRedirectUri?: string;
-    onSuccess(publicToken: string, metadata: Omit<Success, "public_token">): void;
+    onSuccess(publicToken: string, metadata: Omit<Success, "public_token" | "link_token">): void;
     onExit(error: LinkError | null, metadata: { request_id?: string }): void;
   }): Handler;
 }
@@ -71,7 +72,9 @@ async function show(token: string, receivedRedirectUri?: string): Promise<Succes
       token,
       ...(receivedRedirectUri ? { receivedRedirectUri } : {}),
       onSuccess: (public_token, { institution, accounts }) =>
-        end(() => resolve({ public_token, institution: institution ?? null, accounts: accounts ?? [] })),
+        end(() =>
+          resolve({ public_token, link_token: token, institution: institution ?? null, accounts: accounts ?? [] }),
+        ),
       onExit: (error, metadata) =>
         end(() => (error?.error_code === "INVALID_LINK_TOKEN" ? reject(leftWith(error, metadata)) : resolve(null))),
     });

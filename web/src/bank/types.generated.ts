@@ -168,6 +168,7 @@ export interface CreateLinkTokenInput {
 /** One item, or up to ten of them in `items`. */
 export interface ExchangePublicTokenInput {
   public_token?: string | null;
+  link_token?: string | null;
   institution?: LinkInstitution | null;
   accounts?: LinkAccount[] | null;
   allow_duplicate?: boolean;
@@ -192,6 +193,7 @@ export interface LinkAccount {
 /** One success of Link. */
 export interface Item {
   public_token: string;
+  link_token?: string | null;
   institution?: LinkInstitution | null;
   accounts?: LinkAccount[] | null;
   allow_duplicate?: boolean;

@@ -1,0 +1,86 @@
+"""A link token binds what came of Link to the user who opened it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.errors import InvalidArgument, Unavailable
+from shared.domain.hosted_link import LinkSession
+from shared.usecases.check_link_token import check_link_token
+from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
+from tests.fakes import FakeLinks, FakeProfiles
+from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking import exchange, store_down
+
+
+@pytest.fixture
+def links() -> FakeLinks:
+    return FakeLinks()
+
+
+def issue(world: World, links: FakeLinks, **wish: str) -> str:
+    return create_link_token(
+        LinkWish(**wish),  # type: ignore[arg-type]
+        app_user_id=ALICE,
+        defaults=LinkDefaults("en", ("US",), ("transactions",), None),
+        bank=world.bank,
+        vault=world.vault,
+        connections=world.store,
+        credentials=world.credentials,
+        profiles=FakeProfiles(),
+        links=links,
+        clock=world.clock,
+    ).link_token
+
+
+def check(world: World, links: FakeLinks, link_token: str | None, *, user: str = ALICE) -> str | None:
+    """Why it is refused; None if it is not."""
+    try:
+        check_link_token(
+            link_token, "public-1", app_user_id=user, links=links, intents=world.intents, clock=world.clock
+        )
+    except InvalidArgument as error:
+        return error.code
+    return None
+
+
+def test_the_callers_own_link_token_is_taken_and_without_one_nothing_is_asked(world: World, links: FakeLinks) -> None:
+    assert check(world, links, issue(world, links)) is None
+    assert check(world, links, None, user="bob") is None
+
+
+def test_one_of_update_mode_is_taken_too(world: World, links: FakeLinks) -> None:
+    world.connected("1")
+    assert check(world, links, issue(world, links, connection_id="1")) is None
+
+
+def test_an_unknown_one_and_another_users_are_refused(world: World, links: FakeLinks) -> None:
+    token = issue(world, links)
+    assert check(world, links, "link-unknown") == "link_token_not_yours"
+    assert check(world, links, token, user="bob") == "link_token_not_yours"
+    assert "bank.exchange" not in world.calls.log
+
+
+def test_an_expired_one_is_refused_unless_the_exchange_was_begun_in_time(world: World, links: FakeLinks) -> None:
+    token = issue(world, links)
+    world.clock.move(timedelta(hours=5))
+    assert check(world, links, token) == "link_token_not_yours"
+    world.bank.new_item()
+    exchange(world)
+    assert check(world, links, token) is None
+    links.sessions[token] = LinkSession("bob", world.clock.now())
+    assert check(world, links, token, user="bob") == "link_token_not_yours"
+
+
+def test_a_link_token_that_could_not_be_stored_is_not_handed_out(world: World) -> None:
+    links = FakeLinks(world.calls)
+
+    def down(name: str) -> None:
+        if name == "links.remember":
+            raise store_down()
+
+    world.calls.before = down
+    with pytest.raises(Unavailable):
+        issue(world, links)
