@@ -144,12 +144,39 @@ def test_a_disconnect_is_announced_and_update_mode_clears_it(bank: Bank, linked:
     assert again.json() == {"result": {"status": "good"}}
 
 
+def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank, linked: Linked) -> None:
+    linked.state("consent_missing")
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    missing = linked.becomes("good", "reconnect")
+    assert missing["error_code"] == "ADDITIONAL_CONSENT_REQUIRED"
+    reconnected = f"connections/{linked.connection_id}/reconnected"
+    for _ in range(2):  # the user has gone through Link without giving the consent
+        asked_at = datetime.now(UTC)
+        assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good", "action": "reconnect"}
+        wait_until(
+            "the sync that fails",
+            lambda since=asked_at: (
+                (p := bank.progress(linked.user, linked.connection_id))["status"] == "failed"
+                and p["updated_at"] > since
+            ),
+        )
+    assert linked.notifications() == ["needs_repair"]
+
+    followed_at = datetime.now(UTC)
+    asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}&products=auth", linked.user).json()
+    bank.control("POST", f"link/{asked['link_token']}/finish")
+    assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good"}
+    bank.synced(linked.user, linked.connection_id, after=followed_at)
+    assert linked.becomes("good").get("error_code") is None
+    assert linked.notifications() == ["needs_repair"]
+
+
 def test_new_accounts_are_offered_chosen_in_update_mode_and_arrive(bank: Bank, linked: Linked) -> None:
     before = set(linked.document()["account_ids"])
     new = {"type": "depository", "subtype": "savings", "meta": {"name": "Rainy day"}, "starting_balance": 50}
     bank.control("POST", f"items/{linked.item_id}/accounts", offer=[new])
     linked.becomes("good", "select_accounts")
-    query = f"connect?connection_id={linked.connection_id}&account_selection=true"
+    query = f"connect?connection_id={linked.connection_id}"  # the action says that accounts are to be selected
     link_token = bank.rest("GET", query, linked.user).json()["link_token"]
     bank.control("POST", f"link/{link_token}/finish")
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)

@@ -1,4 +1,4 @@
-"""The same accounts again: the app says which are connected, and offers what a user may want to do about it."""
+"""Linking the same accounts again: the app names the connected accounts, and offers what a user may want to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture
 def ann(person: Callable[..., Person]) -> Person:
-    """Somebody who has connected a bank."""
+    """A user with one connected bank."""
     ann = person()
     ann.forgiven.append("409")
     ann.sign_up()
@@ -26,7 +26,7 @@ def ann(person: Callable[..., Person]) -> Person:
 
 
 def link_again(ann: Person) -> Locator:
-    """Links the same bank again; the dialog that asks what to do."""
+    """Links the same bank again, and returns the dialog that asks what to do."""
     ann.page.get_by_role("button", name="Connect a bank").click()
     link = ann.link()
     link.locator("#continue").click()

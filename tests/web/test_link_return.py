@@ -14,7 +14,7 @@ KEPT = "Object.keys(localStorage).some((name) => name.startsWith('bank.link'))"
 
 
 def leave_for_the_bank(person: Person) -> None:
-    """From now on the tab stays at the bank: the way back begins elsewhere."""
+    """From now on this tab stays at the bank, and the return is opened in another tab."""
 
     def at_the_bank(route: Route) -> None:
         route.fulfill(body="<title>The bank</title><p>Continue in your banking app.</p>", content_type="text/html")
@@ -28,7 +28,7 @@ def address_of_return(person: Person) -> str:
 
 
 def another_tab(person: Person, address: str) -> Page:
-    """The user goes on there; what they do and see from now on is in this tab."""
+    """The user opens the address in a new tab, and continues there."""
     person.page = person.page.context.new_page()
     person.listen(person.page)
     person.page.goto(address)
@@ -92,7 +92,7 @@ def test_two_tabs_that_left_for_a_bank_each_come_back_to_their_own_link(person: 
         ann.page = tab
         tab.get_by_role("button", name="Connect a bank").click()
         ann.link().locator("#continue").click()
-    for tab in (first, second):  # nothing is intercepted: the bank sends each tab back by itself
+    for tab in (first, second):  # the bank sends each tab back itself
         ann.page = tab
         ann.link().get_by_role("button", name=BANK, exact=True).click()
         ann.log_in()

@@ -15,9 +15,9 @@ export interface KeptLink {
 const PREFIX = "bank.link.";
 /** In the tab's own memory: which of the sessions it opened last. Two tabs may each have one open. */
 const OWN = "bank.link";
-const AT_LEAST = 30 * 60_000; // Plaid's shortest: a device whose clock is wrong can return to its bank, too
+const AT_LEAST = 30 * 60_000; // the shortest life of a link token, for devices whose clock is wrong
 
-/** A browser that is told to remember nothing throws; Link works there, but for a return from an OAuth bank. */
+/** A browser that blocks storage throws: Link works there, except for the return from an OAuth bank. */
 function ifAllowed<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -43,7 +43,7 @@ function write(uid: string, links: KeptLink[]): void {
   );
 }
 
-/** @param expiration of the link token, as the backend says it */
+/** @param expiration of the link token, ISO 8601 */
 export function keepLink(uid: string, link_token: string, purpose: Purpose, expiration: string): void {
   const expires = Math.max(Date.parse(expiration) || 0, Date.now() + AT_LEAST);
   write(uid, [...allOf(uid), { link_token, purpose, expires }]);

@@ -67,7 +67,7 @@ function plaid(): Promise<Plaid> {
   return script;
 }
 
-/** Shows Link; null if the user left, or signed out in another tab: nobody else may go on with it. */
+/** Shows Link; null if the user left it, or signed out in another tab: Link closes then. */
 async function show(token: string, receivedRedirectUri?: string): Promise<Success | null> {
   const { create } = await plaid();
   const uid = currentUid();
@@ -99,7 +99,7 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
   return new BankError("link_failed", error.error_message, { code: "link_failed", plaid: plaidError });
 }
 
-/** What was refused as a duplicate, for a user who wants it all the same; in no error, since errors are shown. */
+/** What Link returned for a refused duplicate. Kept apart from the error, because errors are shown and reported. */
 const refusedSuccesses = new WeakMap<BankError, Success>();
 
 async function exchanged(success: Success, allowDuplicate = false): Promise<Outcome> {
@@ -117,12 +117,12 @@ async function exchanged(success: Success, allowDuplicate = false): Promise<Outc
 const USED_UP = ["duplicate_connection", "public_token_invalid"];
 
 /**
- * Connects a bank though its accounts are connected already.
+ * Connects a bank although its accounts are connected already.
  *
- * A duplicate that was recognised by what Link said has cost nothing: its public token is exchanged now. One that was
- * recognised later has used its token up: then Link opens again.
+ * If the backend recognised the duplicate by Link's metadata, its public token is unused and is exchanged now. If it
+ * recognised it after the exchange, the token is used up, and Link opens again.
  * @param duplicate the error `duplicate_connection` of `goThroughLink` or `resumeLink`
- * @param more.onAgain told when the user has to go through Link again
+ * @param more.onAgain called when the user has to go through Link again
  * @throws BankError
  */
 export async function connectAnyway(

@@ -65,7 +65,7 @@ export async function signInWithGoogle(localEmail?: string) {
 }
 
 export const leave = () => {
-  forgetAllLinks(); // first: whoever signs in next in this browser continues nothing of this user
+  forgetAllLinks(); // the next user of this browser must not continue a Link session of this one
   return signOut(bank().auth);
 };
 

@@ -8,7 +8,7 @@ import { nameOf } from "./situation";
 import { say } from "./toasts";
 import { useLinkFlow } from "./useLinkFlow";
 
-/** The same accounts again: they can stay as they are, get others beside them, or be connected a second time. */
+/** Asks about accounts that are already connected: keep the connection, add accounts to it, or connect them twice. */
 export default function Duplicate({ error }: { error: BankError }) {
   const { t, language } = useText();
   const link = useLinkFlow();

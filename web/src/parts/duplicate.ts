@@ -1,4 +1,4 @@
-/** A bank that was connected already: what its user decides about it is asked in one dialog, whoever opened Link. */
+/** A bank that is already connected: one dialog asks the user what to do, wherever Link was opened. */
 import { useSyncExternalStore } from "react";
 import { type BankError, toBankError } from "../bank";
 
@@ -21,7 +21,7 @@ export function useDuplicate(): BankError | null {
   );
 }
 
-/** Does what may end as a duplicate; then the user is asked what to do. */
+/** Runs work that may end with a duplicate, and asks the user about it. */
 export async function askingAboutDuplicates(work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -66,12 +66,12 @@ export function useLinkFlow() {
   const { run } = useAction();
   const tell = useLinkOutcome();
   const now = useSyncExternalStore(watch, () => underWay);
-  /** Does something for which Link may open, and says what came of it. */
+  /** Runs work that may open Link, and shows its outcome. */
   const begin = async (purpose: Purpose, work: (onShared: (bank: string | null) => void) => Promise<Outcome>) => {
     if (underWay) return;
     const shared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
     const told = async () => tell(purpose, await work(shared));
-    // Who has chosen to connect it twice is not asked again.
+    // A user who has decided to connect the bank twice is not asked again.
     const decided = purpose.kind === "connect" && purpose.allow_duplicate;
     await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };
