@@ -64,6 +64,15 @@ class Linked:
             k: document[k] for k in ("status", "action", "error_code")
         }
 
+    def fails_again(self, *, after_run: int) -> None:
+        """Waits until a later run than this one has failed."""
+
+        def failed() -> bool:
+            state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+            return bool(state["run"] > after_run and state["status"] == "failed")
+
+        wait_until("a later run that failed", failed)
+
     def state(self, state: str, **more: object) -> None:
         self.bank.control("POST", f"items/{self.item_id}/state", state=state, **more)
 
@@ -151,15 +160,9 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     assert missing["error_code"] == "ADDITIONAL_CONSENT_REQUIRED"
     reconnected = f"connections/{linked.connection_id}/reconnected"
     for _ in range(2):  # the user has gone through Link without giving the consent
-        asked_at = datetime.now(UTC)
+        runs = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
         assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good", "action": "reconnect"}
-        wait_until(
-            "the sync that fails",
-            lambda since=asked_at: (
-                (p := bank.progress(linked.user, linked.connection_id))["status"] == "failed"
-                and p["updated_at"] > since
-            ),
-        )
+        linked.fails_again(after_run=runs["run"])
     assert linked.notifications() == ["needs_repair"]
 
     followed_at = datetime.now(UTC)
