@@ -21,9 +21,10 @@ class Input(StrictInput):
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.LINK)
 @http_function(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
-    """200 with the `status` that Plaid gives the login now."""
+    """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)
-    status = reconnect(
+    connection = reconnect(
         given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_check()
     )
-    return Reply({"status": status})
+    action = {"action": connection.action} if connection.action is not None else {}
+    return Reply({"status": connection.status, **action})

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.connection import ItemStatus
+from shared.domain.connection import Action, ItemStatus
 from shared.domain.progress import SyncProgress
 
 
@@ -54,9 +54,15 @@ class SyncAnswer(Answer):
 
 
 class ReconnectedAnswer(Answer):
-    """A login that the user has repaired: what Plaid says of it now."""
+    """A login that the user has repaired: what Plaid says of it now.
+
+    Attributes:
+        status: Of the login at the bank.
+        action: What the connection still needs from its user; absent if nothing.
+    """
 
     status: ItemStatus
+    action: Action | None = None
 
 
 class NothingMore(Answer):

@@ -176,6 +176,7 @@ class FakeItem:
     log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # what the item itself suffers from
+    refuses_data: ProviderError | None = None  # calls for data are answered with it, and the item does not show it
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
     last_webhook: datetime | None = None
@@ -277,14 +278,23 @@ class FakeBank:
 
         return self._call("exchange", call)  # type: ignore[no-any-return]
 
+    def _data_item(self, token: Secret) -> FakeItem:
+        item = self._item(token)
+        if item.refuses_data is not None:
+            raise item.refuses_data
+        return item
+
     def accounts(self, access_token: Secret) -> ItemFacts:
-        return self._call("accounts", lambda: _facts(self._item(access_token), with_accounts=True))  # type: ignore[no-any-return]
+        return self._call("accounts", lambda: _facts(self._data_item(access_token), with_accounts=True))  # type: ignore[no-any-return]
 
     def item(self, access_token: Secret) -> ItemFacts:
         return self._call("item", lambda: _facts(self._item(access_token), with_accounts=False))  # type: ignore[no-any-return]
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
-        return self._call("changes", lambda: self._page(self._item(access_token), cursor))  # type: ignore[no-any-return]
+        return self._call("changes", lambda: self._page(self._data_item(access_token), cursor))  # type: ignore[no-any-return]
+
+    def check_transactions(self, access_token: Secret) -> None:
+        self._call("check_transactions", lambda: self._data_item(access_token))
 
     def _page(self, item: FakeItem, cursor: str | None) -> Page:
         if self.on_page is not None:

@@ -33,6 +33,7 @@ class Item:
     """The state of one Item.
 
     `shared`: the accounts its owner chose in Link, None for all of them. `logins` counts the repairs.
+    `missing_consents`: the products to whose data its owner has not agreed; only their endpoints say so.
     """
 
     item_id: str
@@ -60,6 +61,7 @@ class Item:
     last_webhook: tuple[datetime, str] | None = None
     hidden_accounts: list[Account] = field(default_factory=list)
     hidden_rows: list[Row] = field(default_factory=list)
+    missing_consents: list[str] = field(default_factory=list)
     logins: int = 0
     login_expires: datetime | None = None
 

@@ -151,7 +151,12 @@ def leave(
 
 
 def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> None:
-    """Update mode: the Item is well again; with account selection, its accounts are those chosen now."""
+    """Update mode: the Item is well again; with account selection, its accounts are those chosen now.
+
+    The user agrees to the products of `additional_consented_products`, and to no others.
+    """
+    agreed = session.token.request.get("additional_consented_products") or []
+    item.missing_consents = [product for product in item.missing_consents if product not in agreed]
     if session.token.request.get("update", {}).get("account_selection_enabled"):
         before = len(item.log)
         new = [account for account in item.hidden_accounts if account.account_id in chosen]

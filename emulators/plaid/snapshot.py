@@ -114,7 +114,7 @@ def _item(saved: Json) -> Item:
     named, repeated = saved["switches"]
     log = SyncLog(portfolio.history, named, repeated)
     log.load(saved["log"])
-    plain = {name: saved[name] for name in _PLAIN}
+    plain = {name: saved[name] for name in _PLAIN if name in saved}  # older files lack newer fields
     times = {name: saved[name] and datetime.fromisoformat(saved[name]) for name in _TIMES}
     sent = saved["last_webhook"]
     return Item(

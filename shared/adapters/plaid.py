@@ -126,6 +126,16 @@ class PlaidBank:
         with _usable():
             return plaid_rows.page(_parsed(raw), size=len(raw))
 
+    def check_transactions(self, access_token: Secret) -> None:
+        """https://plaid.com/docs/api/products/transactions/#transactionssync: from now on there is nothing to read."""
+        body = {
+            "access_token": access_token.reveal(),
+            "cursor": "now",
+            "count": 1,
+            "options": {"days_requested": self._days_requested},  # the first call for an item decides this
+        }
+        self._raw("/transactions/sync", body, read_seconds=FACTS_READ_SECONDS)
+
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
         """https://plaid.com/docs/api/institutions/#institutionsget_by_id"""
         body = {

@@ -6,8 +6,10 @@ request instead of the app's, and after a call.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from shared.domain.connection import Action, BankConnection
 from shared.domain.errors import InvalidArgument
 
 LANGUAGES = frozenset(
@@ -41,6 +43,7 @@ ACCOUNT_SELECTION_COUNTRIES = frozenset(["US", "CA"])
 """Where users can choose accounts anew in update mode: https://plaid.com/docs/link/update-mode/"""
 
 TRANSACTIONS = "transactions"
+CONSENT_CODE = "ADDITIONAL_CONSENT_REQUIRED"
 CONSENT_PRODUCTS = frozenset(["auth", "identity", "investments", "liabilities", TRANSACTIONS, "transfer"])
 """What an item can get after it was linked, once its user has consented in update mode.
 
@@ -48,6 +51,27 @@ Source: https://support.plaid.com/hc/en-us/articles/14976875990551 (how do I add
 """
 PRODUCTS = CONSENT_PRODUCTS | {"assets", "investments_auth", "signal", "standing_orders"}
 """What a new item can be linked for: the products that need nothing else in the request, nor a session of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What update mode must offer, so that it resolves a connection's problem."""
+
+    account_selection: bool = False
+    consent_products: tuple[str, ...] = ()
+
+
+def remedy(connection: BankConnection) -> Remedy:
+    """What a connection's problem needs besides the login, which is what update mode always asks for.
+
+    Sources: https://plaid.com/docs/errors/invalid-input/#additional_consent_required and
+    https://plaid.com/docs/link/update-mode/.
+    """
+    return Remedy(
+        account_selection=connection.action is Action.SELECT_ACCOUNTS,
+        consent_products=(TRANSACTIONS,) if connection.error_code == CONSENT_CODE else (),
+    )
+
 
 _PACKAGE = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
 # https://developer.android.com/build/configure-app-module#set-application-id

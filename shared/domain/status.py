@@ -168,15 +168,17 @@ def after(
         connection: As it is.
         event: What happened.
         now: The present.
-        error: Plaid's error, where the event is one.
+        error: Plaid's error, where the event is one; with `REPAIRED` and `WORKING`, a missing consent that remains.
     """
     if is_revoked(connection):
         return Change(connection, None)
     step = TABLE[event][connection.status]
+    remains = error is not None and event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
     changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
     if changed != connection:
         changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
-    return Change(changed, step.tells)
+    # No notification says that all is well while something is still missing.
+    return Change(changed, None if remains else step.tells)
 
 
 def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:
@@ -204,7 +206,12 @@ def _changes(
         if event is StatusEvent.WORKING and status is ItemStatus.GOOD and near:
             status = ItemStatus.PENDING_EXPIRATION
         action = Action.RECONNECT if status in _PENDING else None
-        return {"status": status, "action": action, "error_type": None, "error_code": None}
+        return {
+            "status": status,
+            "action": (error and error.action) or action,
+            "error_type": error and error.error_type,
+            "error_code": error and error.error_code,
+        }
     if event in _FAULTS:
         if event is StatusEvent.CONSENT_MISSING and status in (ItemStatus.BAD, ItemStatus.ERROR):
             return {}
@@ -221,4 +228,6 @@ def _changes(
         return {"action": connection.action or Action.SELECT_ACCOUNTS}
     if status is connection.status:
         return {}
-    return {"status": status, "action": Action.RECONNECT if status in _PENDING else None}
+    # A missing consent outlasts the end of a pending expiration: its error is kept, so its action is, too.
+    needs_link = status in _PENDING or connection.error_code is not None
+    return {"status": status, "action": Action.RECONNECT if needs_link else None}

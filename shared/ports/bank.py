@@ -86,6 +86,9 @@ class Bank(Protocol):
     def accounts(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
     def item(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page: ...  # noqa: D102
+    def check_transactions(self, access_token: Secret) -> None:
+        """Raises what a sync of transactions would be refused with; reads none."""
+
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage: ...  # noqa: D102
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102

@@ -11,6 +11,7 @@ from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, SyncStatus
+from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
@@ -115,7 +116,7 @@ class ItemCheck:
     ) -> BankConnection | None:
         def ask(connection: BankConnection) -> Finding:
             facts = self._truth(connection)
-            return Finding() if facts is None else decide(connection, facts)
+            return Finding() if facts is None else self._proven(connection, decide(connection, facts))
 
         return self._commit(connection_id, ask, actor=actor, handled=handled)
 
@@ -172,6 +173,33 @@ class ItemCheck:
                 consent_expiration_time=connection.consent_expiration_time,
                 error=error,
             )
+
+    def _proven(self, connection: BankConnection, finding: Finding) -> Finding:
+        """That a problem is resolved, confirmed by the calls that a sync makes.
+
+        An item does not show every problem of its data: https://plaid.com/docs/api/items/#item-get-response-item-error.
+        Believing it alone would report the same problem again after each repair that did not help.
+
+        Raises:
+            Unavailable: The access token is being replaced.
+        """
+        if connection.error_code is None or finding.event not in (StatusEvent.REPAIRED, StatusEvent.WORKING):
+            return finding
+        try:
+            with_token(connection.connection_id, self._ask_for_data, credentials=self.credentials, vault=self.vault)
+        except ProviderError as error:
+            event = None if error.may_be_our_keys else status.event_of(error)
+            if event is StatusEvent.CONSENT_MISSING:
+                return replace(finding, error=error)  # the login works: only the consent is still missing
+            if event is not None:
+                return replace(finding, event=event, error=error)
+            if connection.status not in (ItemStatus.BAD, ItemStatus.ERROR):
+                return UNCLEAR  # the item cannot show a missing consent, and the data does not answer now
+        return finding
+
+    def _ask_for_data(self, token: Secret) -> None:
+        self.bank.accounts(token)
+        self.bank.check_transactions(token)
 
     def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
         if finding.event is None:

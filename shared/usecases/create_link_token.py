@@ -13,6 +13,7 @@ from shared.domain.link import (
     check_language,
     check_products,
     check_return,
+    remedy,
     usable_countries,
     usable_language,
 )
@@ -155,11 +156,17 @@ def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) 
 
 
 def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, connections: Connections) -> LinkRequest:
-    """All but the access token. In update mode Plaid ignores the webhook, and takes no products but as more consent."""
+    """All but the access token: what the app asked for, and what the connection's problem needs.
+
+    In update mode Plaid ignores the webhook, and accepts products only as additional consent.
+    """
     connection = owned(connections.find(connection_id), request.app_user_id)
     if connection.status is ItemStatus.ERROR:
         raise _relink(connection_id)
-    if wish.account_selection and not ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes):
+    needed = remedy(connection)
+    can_select = bool(ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes))
+    # Elsewhere users choose accounts at their bank, in plain update mode.
+    if wish.account_selection and not can_select and not needed.account_selection:
         raise InvalidArgument(
             f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank anew",
             code="invalid_input",
@@ -167,8 +174,8 @@ def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, con
         )
     return replace(
         request,
-        account_selection=wish.account_selection,
-        consent_products=_unique(wish.products),
+        account_selection=can_select and (wish.account_selection or needed.account_selection),
+        consent_products=_unique((*(wish.products or ()), *needed.consent_products)),
     )
 
 

@@ -1,6 +1,6 @@
 """The user went through Link's update mode: what does the bank say now?"""
 
-from shared.domain.connection import ItemStatus
+from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition
 from shared.ports import Connections
 from shared.usecases.check_item import ItemCheck
@@ -9,11 +9,11 @@ from shared.usecases.request_sync import no_connection, owned
 
 def reconnect_connection(
     connection_id: str, *, app_user_id: str, connections: Connections, check: ItemCheck
-) -> ItemStatus:
-    """Takes the status from Plaid's item, and syncs if it is well. Twice is harmless.
+) -> BankConnection:
+    """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if it works. Idempotent.
 
     Returns:
-        The status: `good`, or what is still wrong.
+        The connection with its new status, and with the action that is still needed, if any.
 
     Raises:
         NotFound: No such connection, or somebody else's.
@@ -30,4 +30,4 @@ def reconnect_connection(
     after = check.by_user(connection)
     if after is None:
         raise no_connection()
-    return after.status
+    return after

@@ -9,11 +9,12 @@ import pytest
 
 from emulators.plaid import institutions as simulated
 from shared.adapters.plaid import PlaidBank
-from shared.domain.errors import ProviderError
+from shared.domain.connection import Action
+from shared.domain.errors import Fault, ProviderError
 from shared.domain.secret import Secret
 from shared.ports import Bank
 from shared.settings import Settings
-from tests.fakes import FakeBank, FakeClock, institution, row
+from tests.fakes import FakeBank, FakeClock, institution, problem, row
 from tests.simulator.harness import Sim, running_simulator
 
 BANK = "ins_109508"
@@ -71,6 +72,30 @@ def test_a_listed_institution_is_the_same_as_a_single_one(bank: Bank) -> None:
     }
     single = bank.institution(BANK, country_codes=("US",))
     assert listed[BANK].model_copy(update={"fetched_at": single.fetched_at}) == single
+
+
+def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
+    bank: Bank, request: pytest.FixtureRequest
+) -> None:
+    if isinstance(bank, FakeBank):
+        bank.page_rows = 500
+        item = bank.new_item("1")
+        item.add(row("t1"))
+        token = Secret("token-1")
+    else:
+        linked = request.getfixturevalue("simulator").generated(20)
+        token = Secret(linked.access_token)
+    before = bank.changes(token, cursor=None)
+    bank.check_transactions(token)
+    assert bank.changes(token, cursor=None).added == before.added
+    if isinstance(bank, FakeBank):
+        item.refuses_data = problem(Fault.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT)
+    else:
+        linked.control("state", state="consent_missing")
+    for refused_one in (bank.check_transactions, lambda t: bank.changes(t, cursor=None)):
+        with pytest.raises(ProviderError) as refused:
+            refused_one(token)
+        assert (refused.value.error_code, refused.value.action) == ("ADDITIONAL_CONSENT_REQUIRED", Action.RECONNECT)
 
 
 def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_on(

@@ -113,6 +113,18 @@ def test_a_working_call_does_not_hide_a_consent_that_ends_soon() -> None:
     assert after(far, StatusEvent.WORKING, now=NOW).connection.status is ItemStatus.GOOD
 
 
+@pytest.mark.parametrize("event", [StatusEvent.REPAIRED, StatusEvent.WORKING, StatusEvent.EXPIRATION_MOVED])
+@pytest.mark.parametrize("status", [ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT])
+def test_consent_that_is_still_missing_keeps_its_error_and_its_action(event: StatusEvent, status: ItemStatus) -> None:
+    missing = plaid_error("ADDITIONAL_CONSENT_REQUIRED")
+    before = after(connection(status), StatusEvent.CONSENT_MISSING, now=NOW, error=missing).connection
+    error = None if event is StatusEvent.EXPIRATION_MOVED else missing
+    change = after(before, event, now=NOW, error=error)
+    found = change.connection
+    assert (found.error_code, found.action) == ("ADDITIONAL_CONSENT_REQUIRED", Action.RECONNECT)
+    assert error is None or change.tells is None
+
+
 def test_a_working_call_keeps_the_offer_of_new_accounts_and_a_repair_takes_it() -> None:
     offered = after(connection(ItemStatus.GOOD), StatusEvent.NEW_ACCOUNTS, now=NOW).connection
     assert after(offered, StatusEvent.WORKING, now=NOW).connection.action is Action.SELECT_ACCOUNTS

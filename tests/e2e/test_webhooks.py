@@ -64,6 +64,15 @@ class Linked:
             k: document[k] for k in ("status", "action", "error_code")
         }
 
+    def fails_again(self, *, after_run: int) -> None:
+        """Waits until a later run than this one has failed."""
+
+        def failed() -> bool:
+            state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+            return bool(state["run"] > after_run and state["status"] == "failed")
+
+        wait_until("a later run that failed", failed)
+
     def state(self, state: str, **more: object) -> None:
         self.bank.control("POST", f"items/{self.item_id}/state", state=state, **more)
 
@@ -144,12 +153,33 @@ def test_a_disconnect_is_announced_and_update_mode_clears_it(bank: Bank, linked:
     assert again.json() == {"result": {"status": "good"}}
 
 
+def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank, linked: Linked) -> None:
+    linked.state("consent_missing")
+    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    missing = linked.becomes("good", "reconnect")
+    assert missing["error_code"] == "ADDITIONAL_CONSENT_REQUIRED"
+    reconnected = f"connections/{linked.connection_id}/reconnected"
+    for _ in range(2):  # the user has gone through Link without giving the consent
+        runs = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+        assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good", "action": "reconnect"}
+        linked.fails_again(after_run=runs["run"])
+    assert linked.notifications() == ["needs_repair"]
+
+    followed_at = datetime.now(UTC)
+    asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}&products=auth", linked.user).json()
+    bank.control("POST", f"link/{asked['link_token']}/finish")
+    assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good"}
+    bank.synced(linked.user, linked.connection_id, after=followed_at)
+    assert linked.becomes("good").get("error_code") is None
+    assert linked.notifications() == ["needs_repair"]
+
+
 def test_new_accounts_are_offered_chosen_in_update_mode_and_arrive(bank: Bank, linked: Linked) -> None:
     before = set(linked.document()["account_ids"])
     new = {"type": "depository", "subtype": "savings", "meta": {"name": "Rainy day"}, "starting_balance": 50}
     bank.control("POST", f"items/{linked.item_id}/accounts", offer=[new])
     linked.becomes("good", "select_accounts")
-    query = f"connect?connection_id={linked.connection_id}&account_selection=true"
+    query = f"connect?connection_id={linked.connection_id}"  # the action says that accounts are to be selected
     link_token = bank.rest("GET", query, linked.user).json()["link_token"]
     bank.control("POST", f"link/{link_token}/finish")
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)

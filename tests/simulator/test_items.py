@@ -178,6 +178,31 @@ def test_any_item_error_can_be_ordered(item: Linked) -> None:
     assert code(item.call, "/transactions/sync") == "ITEM_LOCKED"
 
 
+def test_missing_consent_is_given_in_update_mode_if_it_is_requested(sim: Sim, item: Linked) -> None:
+    item.control("state", state="consent_missing")
+    assert code(item.call, "/transactions/sync") == "ADDITIONAL_CONSENT_REQUIRED"
+    assert code(item.call, "/accounts/get") == "ok"
+    assert item.call("/item/get")["item"]["error"] is None
+    update = {**LINK, "products": None, "access_token": item.access_token}
+    for requested, answer in (
+        (None, "ADDITIONAL_CONSENT_REQUIRED"),
+        (["auth"], "ADDITIONAL_CONSENT_REQUIRED"),
+        (["auth", "transactions"], "ok"),
+    ):
+        fields = {**update, "additional_consented_products": requested}
+        made = sim.call("/link/token/create", **{name: value for name, value in fields.items() if value is not None})
+        sim.control(f"/link/{made['link_token']}/finish")
+        assert code(item.call, "/transactions/sync") == answer
+
+
+def test_an_oauth_return_continues_with_its_own_link_token_only(sim: Sim) -> None:
+    first, second = (sim.call("/link/token/create", **LINK)["link_token"] for _ in range(2))
+    state = sim.control(f"/link/{first}/begin")["link_session_id"]
+    assert sim.control(f"/link/{first}/begin", oauth_state_id=state)["link_session_id"] == state
+    refused = sim.post(f"/_sim/link/{second}/begin", {"oauth_state_id": state})
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "INVALID_LINK_TOKEN")
+
+
 def test_a_removed_item_is_not_found(item: Linked) -> None:
     assert set(item.call("/item/remove", reason_code="OTHER")) == {"request_id"}
     for path in (*DATA, *ALWAYS):

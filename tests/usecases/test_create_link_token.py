@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.connection import ItemStatus
+from shared.adapters.plaid_errors import BY_CODE, Meaning, translated
+from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
+from shared.domain.status import after, event_of
 from shared.ports import LinkRequest, Profile
 from shared.usecases.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles, problem
@@ -184,6 +186,68 @@ def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> No
             link(world, connection_id="1", account_selection=True, **elsewhere)
         assert refused.value.connection_id == "1"
         assert len(world.bank.link_requests) == asked
+
+
+def has_problem(world: World, code: str, *, status: ItemStatus = ItemStatus.GOOD) -> Meaning:
+    """The first connection suffers from one of Plaid's errors."""
+    error = translated(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
+    event = event_of(error)
+    assert event is not None
+    world.store.describe("1", {"status": status})
+    found = after(world.store.connections["1"], event, now=world.clock.now(), error=error)
+    world.store.describe("1", found.fields(world.store.connections["1"]))
+    return BY_CODE[code]
+
+
+IN_LINK = sorted(
+    code for code, meaning in BY_CODE.items() if meaning.action in (Action.RECONNECT, Action.SELECT_ACCOUNTS)
+)
+WISHES: list[dict[str, Any]] = [{}, {"products": ("auth",)}, {"account_selection": True}, {"country_codes": ("CA",)}]
+
+
+@pytest.mark.parametrize("code", IN_LINK)
+@pytest.mark.parametrize("wish", WISHES, ids=str)
+def test_update_mode_asks_for_what_resolves_the_problem_whatever_the_app_asks_for(
+    world: World, code: str, wish: dict[str, Any]
+) -> None:
+    world.connected()
+    meaning = has_problem(world, code)
+    request = link(world, connection_id="1", **wish)
+    needed = ("transactions",) if code == "ADDITIONAL_CONSENT_REQUIRED" else ()
+    assert request.access_token is not None
+    assert request.consent_products == (*wish.get("products", ()), *needed)
+    assert request.account_selection == (
+        wish.get("account_selection", False) or meaning.action is Action.SELECT_ACCOUNTS
+    )
+
+
+@pytest.mark.parametrize("status", [ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT])
+def test_a_renewal_asks_for_missing_consent_too(world: World, status: ItemStatus) -> None:
+    world.connected()
+    has_problem(world, "ADDITIONAL_CONSENT_REQUIRED", status=status)
+    assert link(world, connection_id="1").consent_products == ("transactions",)
+
+
+def test_consent_that_the_app_requests_already_is_requested_once(world: World) -> None:
+    world.connected()
+    has_problem(world, "ADDITIONAL_CONSENT_REQUIRED")
+    wished = ("transactions", "auth")
+    assert link(world, connection_id="1", products=wished).consent_products == wished
+
+
+def test_new_accounts_are_offered_for_selection(world: World) -> None:
+    world.connected()
+    world.store.describe("1", {"action": Action.SELECT_ACCOUNTS})
+    assert link(world, connection_id="1").account_selection
+
+
+@pytest.mark.parametrize("wish", [{}, {"account_selection": True}], ids=str)
+def test_where_plaid_offers_no_account_selection_the_bank_asks_for_accounts_in_plain_update_mode(
+    world: World, wish: dict[str, Any]
+) -> None:
+    world.connected()
+    has_problem(world, "NO_ACCOUNTS")
+    assert not link(world, connection_id="1", country_codes=("FR",), **wish).account_selection
 
 
 def test_a_connection_that_is_dead_here_is_not_repaired(world: World) -> None:

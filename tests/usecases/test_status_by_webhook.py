@@ -426,7 +426,7 @@ def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None
 
 
 def reconnect(world: World, user: str = ALICE) -> ItemStatus:
-    return reconnect_connection("1", app_user_id=user, connections=world.store, check=world.check)
+    return reconnect_connection("1", app_user_id=user, connections=world.store, check=world.check).status
 
 
 def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:

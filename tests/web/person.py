@@ -150,6 +150,11 @@ class Person:
             self.page.wait_for_timeout(100)
         assert self.admin().get(path) == wanted
 
+    def wait_until_listed(self, connection_id: str, name: str) -> None:
+        """Waits until an account of that name is among the connection's."""
+        self.page.goto(f"{self.stack.ports.url('hosting')}/connections/{connection_id}")
+        expect(self.page.get_by_role("listitem").filter(has_text=name).first).to_be_visible(timeout=2 * PATIENCE)
+
     def reads(self) -> dict[str, int]:
         counted: dict[str, int] = self.page.evaluate("({ ...window.bankReads })")
         return counted

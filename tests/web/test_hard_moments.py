@@ -55,8 +55,9 @@ def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person
     expect(notice).to_have_count(0)
     expect(connected.card(BANK)).to_contain_text("Connected")
 
-    # So is a consent that is missing, though the connection is good.
-    connected.bank_does("state", state="error", code="ADDITIONAL_CONSENT_REQUIRED")
+    # So is a consent that is missing, though the connection is good, and Plaid's item shows nothing of it.
+    connected.bank_does("state", state="consent_missing")
+    connected.bank_does("webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
     expect(notice).to_contain_text("needs your consent")
     expect(connected.card(BANK)).to_contain_text("Connected")
     notice.get_by_role("button", name="Give consent").click()
@@ -112,21 +113,6 @@ def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Per
     assert violations(other) == []
     other.get_by_role("link", name="To your accounts").click()
     expect(other.get_by_test_id("connection")).to_have_count(1)
-
-
-def test_the_same_bank_again_is_shown_instead_of_connected_twice(connected: Person) -> None:
-    page = connected.page
-    page.get_by_role("button", name="Connect a bank").click()
-    link = connected.link()
-    link.locator("#continue").click()
-    link.get_by_role("button", name=BANK, exact=True).click()
-    connected.log_in()
-    link.locator("#share").click()
-    toast = page.locator(".toast.bad")
-    expect(toast).to_contain_text("connected already")
-    connected.forgiven.append("409")
-    toast.get_by_text("Show it").click()
-    expect(page.get_by_role("heading", name=BANK)).to_be_visible()
 
 
 def test_new_accounts_are_added(connected: Person) -> None:

@@ -37,6 +37,7 @@ def describe(world: World, item: Item) -> Json:
         "log_length": len(item.log),
         "created_at": iso(item.created_at),
         "consent_expires": iso(item.consent_expires) if item.consent_expires else None,
+        "missing_consents": item.missing_consents,
         "calls": dict(world.calls_of_item.get(item.item_id, {})),
     }
 
@@ -151,17 +152,20 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
 
 
 async def change_state(world: World, request: Request, body: Json) -> Json:
-    """Put the Item into a state: healthy, login_required, error, expiring, revoked, removed."""
-    only(body, "state", "code", "reason", "in_seconds", "announce")
+    """Put the Item into a state: healthy, login_required, error, consent_missing, expiring, revoked, removed."""
+    only(body, "state", "code", "reason", "in_seconds", "announce", "products")
     item, announce = item_of(world, request), body.get("announce")
     match body.get("state"):
         case "healthy":
             world.heal_item(item, announce=bool(announce))
+            item.missing_consents = []
         case "login_required":
             world.fail_item(item, "ITEM_LOGIN_REQUIRED", reason=body.get("reason"), announce=announce is not False)
         case "error":
             code = str(body.get("code", "ITEM_LOCKED"))
             world.fail_item(item, code, reason=body.get("reason"), announce=announce is not False)
+        case "consent_missing":
+            item.missing_consents = [str(product) for product in body.get("products", ["transactions"])]
         case "expiring":
             world.expire_consent(item, world.clock.now() + timedelta(seconds=float(body.get("in_seconds", 7 * 86400))))
         case "revoked":
@@ -169,7 +173,8 @@ async def change_state(world: World, request: Request, body: Json) -> Json:
         case "removed":
             world.remove_item(item)
         case other:
-            raise Refused(f"unknown state {other}: healthy, login_required, error, expiring, revoked or removed")
+            known = "healthy, login_required, error, consent_missing, expiring, revoked or removed"
+            raise Refused(f"unknown state {other}: {known}")
     return describe(world, item)
 
 

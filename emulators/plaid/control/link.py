@@ -39,6 +39,8 @@ async def begin(world: World, request: Request, body: Json) -> Json:
     only(body, "oauth_state_id")
     if "oauth_state_id" in body:
         session = _session(world, {"link_session_id": body["oauth_state_id"]})
+        if session.token.link_token != _token(request):
+            raise PlaidError("INVALID_LINK_TOKEN")
     else:
         session = linking.begin(world, _token(request))
         world.link_sessions[session.link_session_id] = session

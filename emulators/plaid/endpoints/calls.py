@@ -33,6 +33,8 @@ class Call:
         """The Item, able to answer for its data. A product it did not have yet is added to it, as Plaid does."""
         item = self.world.item_by_token(self.fields["access_token"])
         item.check_healthy()
+        if product in item.missing_consents:
+            raise PlaidError("ADDITIONAL_CONSENT_REQUIRED")
         if product and product not in item.products:
             if not item.institution.supports(product):
                 raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {product}")

@@ -3,6 +3,7 @@ import { connectFunctionsEmulator, type Functions, getFunctions, httpsCallable }
 import { toBankError } from "./errors";
 import { bank, checkSession } from "./session";
 import type {
+  Action,
   CreateLinkTokenInput,
   ExchangePublicTokenInput,
   ItemStatus,
@@ -57,6 +58,8 @@ function call<Input, Answer>(name: string, timeout = 60_000) {
 export const createLinkToken = call<CreateLinkTokenInput, LinkToken>("create_link_token");
 export const exchangePublicToken = call<ExchangePublicTokenInput, Connected>("exchange_public_token", 130_000);
 export const syncConnection = call<SyncConnectionInput, { sync_progress: Record<string, unknown> }>("sync_connection");
-export const reconnectConnection = call<ReconnectConnectionInput, { status: ItemStatus }>("reconnect_connection");
+export const reconnectConnection = call<ReconnectConnectionInput, { status: ItemStatus; action?: Action | null }>(
+  "reconnect_connection",
+);
 export const removeConnection = call<RemoveConnectionInput, Record<string, never>>("remove_connection");
 export const deleteBankData = call<Record<string, never>, Record<string, never>>("delete_bank_data", 130_000);

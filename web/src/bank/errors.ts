@@ -10,6 +10,8 @@ interface Details {
   display_message?: string;
   retry_after_seconds?: number;
   connection_id?: string;
+  /** Of `duplicate_connection`: the connected accounts that were to be connected again. */
+  accounts?: { account_id: string; name: string; mask: string | null }[];
 }
 
 /** An error of the backend, or of the way to it. docs/errors.md lists the codes. */

@@ -1,9 +1,10 @@
 /** Link: Plaid's script, or the simulator's, as a promise. https://plaid.com/docs/link/web/ */
 import { createLinkToken, exchangePublicToken, reconnectConnection } from "./calls";
 import { BankError, toBankError } from "./errors";
+import { forgetLink, keepLink, keptLink } from "./keptLink";
 import { patiently } from "./patience";
-import { bank } from "./session";
-import type { ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
+import { bank, onUser } from "./session";
+import type { Action, ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
 
 interface Success {
   public_token: string;
@@ -36,11 +37,19 @@ declare global {
 }
 
 /** What Link is opened for: a new bank, or a connection that is there. */
-export type Purpose = { kind: "connect" } | { kind: "repair" | "accounts" | "consent"; connection_id: string };
+export type Purpose =
+  | { kind: "connect"; allow_duplicate?: true }
+  | { kind: "repair" | "accounts" | "consent"; connection_id: string };
 type Shared = (bank: string | null) => void;
-export type Outcome = { connection_id: string; status: ItemStatus; institution_name?: string | null } | null;
+/** `action`: what the connection still needs from its user. */
+export type Outcome = {
+  connection_id: string;
+  status: ItemStatus;
+  institution_name?: string | null;
+  action?: Action | null;
+} | null;
 
-const KEPT = "bank.link";
+const currentUid = () => bank().auth.currentUser?.uid ?? "";
 let script: Promise<Plaid> | null = null;
 
 function plaid(): Promise<Plaid> {
@@ -59,15 +68,20 @@ function plaid(): Promise<Plaid> {
   return script;
 }
 
-/** Shows Link; null if the user left. */
+/** Shows Link; null if the user left it, or signed out in another tab: Link closes then. */
 async function show(token: string, receivedRedirectUri?: string): Promise<Success | null> {
   const { create } = await plaid();
+  const uid = currentUid();
   return new Promise((resolve, reject) => {
     let handler: Handler | null = null;
     const end = (settle: () => void) => {
       settle();
+      stop();
       setTimeout(() => handler?.destroy());
     };
+    const stop = onUser((user) => {
+      if (user?.uid !== uid) end(() => resolve(null));
+    });
     handler = create({
       token,
       ...(receivedRedirectUri ? { receivedRedirectUri } : {}),
@@ -88,11 +102,54 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
   return new BankError("link_failed", error.error_message, { code: "link_failed", plaid: plaidError });
 }
 
+/** What Link returned for a refused duplicate. Kept apart from the error, because errors are shown and reported. */
+const refusedSuccesses = new WeakMap<BankError, Success>();
+
+async function exchanged(success: Success, allowDuplicate = false): Promise<Outcome> {
+  try {
+    return await patiently(() =>
+      exchangePublicToken({ ...success, ...(allowDuplicate ? { allow_duplicate: true } : {}) }),
+    );
+  } catch (caught) {
+    const error = toBankError(caught);
+    if (error.code === "duplicate_connection") refusedSuccesses.set(error, success);
+    throw error;
+  }
+}
+
+const USED_UP = ["duplicate_connection", "public_token_invalid"];
+
+/**
+ * Connects a bank although its accounts are connected already.
+ *
+ * If the backend recognised the duplicate by Link's metadata, its public token is unused and is exchanged now. If it
+ * recognised it after the exchange, the token is used up, and Link opens again.
+ * @param duplicate the error `duplicate_connection` of `goThroughLink` or `resumeLink`
+ * @param more.onAgain called when the user has to go through Link again
+ * @throws BankError
+ */
+export async function connectAnyway(
+  duplicate: BankError,
+  { language, onShared, onAgain }: { language?: string; onShared?: Shared; onAgain?: () => void } = {},
+): Promise<Outcome> {
+  const success = refusedSuccesses.get(duplicate);
+  if (success) {
+    onShared?.(success.institution?.name ?? null);
+    try {
+      return await exchanged(success, true);
+    } catch (error) {
+      if (!USED_UP.includes(toBankError(error).code)) throw error;
+    }
+  }
+  onAgain?.();
+  return goThroughLink({ kind: "connect", allow_duplicate: true }, language, onShared);
+}
+
 async function settle(purpose: Purpose, success: Success | null, onShared?: Shared): Promise<Outcome> {
   if (!success) return null;
   onShared?.(success.institution?.name ?? null);
   // The user has logged in at the bank: that is not thrown away because an answer failed to come.
-  if (purpose.kind === "connect") return patiently(() => exchangePublicToken(success));
+  if (purpose.kind === "connect") return exchanged(success, purpose.allow_duplicate);
   const { connection_id } = purpose;
   return { connection_id, ...(await patiently(() => reconnectConnection({ connection_id }))) };
 }
@@ -105,7 +162,7 @@ async function settle(purpose: Purpose, success: Success | null, onShared?: Shar
  */
 export async function goThroughLink(purpose: Purpose, language?: string, onShared?: Shared): Promise<Outcome> {
   try {
-    const [{ link_token }] = await Promise.all([
+    const [{ link_token, expiration }] = await Promise.all([
       createLinkToken({
         ...(purpose.kind === "connect" ? {} : { connection_id: purpose.connection_id }),
         ...(purpose.kind === "accounts" ? { account_selection: true } : {}),
@@ -115,16 +172,12 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
       }),
       plaid(),
     ]);
-    // A bank with OAuth may take the browser away; the way back begins a new page.
-    sessionStorage.setItem(KEPT, JSON.stringify({ link_token, purpose }));
+    // A bank with OAuth may take the browser away; the way back begins a new page, perhaps in another tab.
+    keepLink(currentUid(), link_token, purpose, expiration);
     return await finish(purpose, link_token, { onShared });
   } catch (error) {
     throw refusedFor(purpose, toBankError(error));
   }
-}
-
-function kept(): { link_token: string; purpose: Purpose } | null {
-  return JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
 }
 
 /** Shows Link, makes use of what comes of it, and only then forgets how to come back to it. */
@@ -134,10 +187,11 @@ async function finish(
   more: { receivedRedirectUri?: string; onShared?: Shared | undefined },
 ): Promise<Outcome> {
   await plaid(); // without the script Link has not begun, and can be resumed later
+  const uid = currentUid();
   try {
     return await settle(purpose, await show(token, more.receivedRedirectUri), more.onShared);
   } finally {
-    if (kept()?.link_token === token) sessionStorage.removeItem(KEPT); // and not to another
+    forgetLink(uid, token);
   }
 }
 
@@ -148,15 +202,15 @@ function refusedFor({ kind }: Purpose, error: BankError): BankError {
 }
 
 /**
- * Goes on where a bank with OAuth has sent the browser back to.
- * @throws BankError `nothing_to_resume` if Link was opened elsewhere, or not at all
+ * Continues where a bank with OAuth has sent the browser back to, in whichever tab.
+ * @throws BankError `nothing_to_resume` if this user has no Link session in this browser
  */
-export async function resumeLink(): Promise<{ purpose: Purpose; outcome: Outcome }> {
-  const found = kept();
-  if (!found) throw new BankError("nothing_to_resume", "Link was not opened in this tab");
+export async function resumeLink(onShared?: Shared): Promise<{ purpose: Purpose; outcome: Outcome }> {
+  const found = keptLink(currentUid());
+  if (!found) throw new BankError("nothing_to_resume", "this user has no Link session in this browser");
   const { link_token, purpose } = found;
   try {
-    return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href }) };
+    return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href, onShared }) };
   } catch (error) {
     throw toBankError(error);
   }

@@ -17,6 +17,7 @@ import {
   type User,
 } from "firebase/auth";
 import { type Config, loadConfig } from "./config";
+import { forgetAllLinks } from "./keptLink";
 
 export interface Bank {
   app: FirebaseApp;
@@ -63,7 +64,10 @@ export async function signInWithGoogle(localEmail?: string) {
   return signInWithCredential(auth, GoogleAuthProvider.credential(JSON.stringify(claims)));
 }
 
-export const leave = () => signOut(bank().auth);
+export const leave = () => {
+  forgetAllLinks(); // the next user of this browser must not continue a Link session of this one
+  return signOut(bank().auth);
+};
 
 export const isSignedIn = () => bank().auth.currentUser !== null;
 

@@ -1,7 +1,9 @@
 import { useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 import { goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
+import type { Texts } from "../text/en";
 import { useText } from "../text/language";
+import { askingAboutDuplicates } from "./duplicate";
 import { nameOf } from "./situation";
 import { say } from "./toasts";
 import { useAction } from "./useAction";
@@ -18,9 +20,14 @@ export function useLinkOutcome() {
     if (purpose.kind === "connect") {
       say(t.connection.connected(bank));
       if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
-    } else if (outcome.status === "bad") say(t.connection.stillBroken(bank), { tone: "bad" });
+    } else if (outcome.status === "bad" || outcome.action) say(stillWrong(outcome, bank, t), { tone: "bad" });
     else say(t.connection.repaired(bank));
   };
+}
+
+function stillWrong({ status, action }: NonNullable<Outcome>, bank: string, t: Texts): string {
+  if (action === "select_accounts") return t.notice.noAccounts(bank);
+  return status === "bad" ? t.connection.stillBroken(bank) : t.connection.stillNoConsent(bank);
 }
 
 /** Link is one thing in a page, whichever button opens it: which purpose it has, and which bank was shared in it. */
@@ -59,13 +66,18 @@ export function useLinkFlow() {
   const { run } = useAction();
   const tell = useLinkOutcome();
   const now = useSyncExternalStore(watch, () => underWay);
-  const open = async (purpose: Purpose) => {
+  /** Runs work that may open Link, and shows its outcome. */
+  const begin = async (purpose: Purpose, work: (onShared: (bank: string | null) => void) => Promise<Outcome>) => {
     if (underWay) return;
     const shared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
-    await run(() => withLink(purpose, async () => tell(purpose, await goThroughLink(purpose, language, shared))));
+    const told = async () => tell(purpose, await work(shared));
+    // A user who has decided to connect the bank twice is not asked again.
+    const decided = purpose.kind === "connect" && purpose.allow_duplicate;
+    await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };
   return {
-    open,
+    open: (purpose: Purpose) => begin(purpose, (onShared) => goThroughLink(purpose, language, onShared)),
+    run: begin,
     taken: now !== null,
     isBusy: (purpose: Purpose) => !!now?.purpose && nameFor(now.purpose) === nameFor(purpose),
     shared: now?.shared,

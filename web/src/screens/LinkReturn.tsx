@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { type BankError, resumeLink } from "../bank";
 import { Skeleton } from "../parts/basics";
+import { askingAboutDuplicates } from "../parts/duplicate";
 import { LoadFailed } from "../parts/LoadFailed";
 import { useAction } from "../parts/useAction";
 import { useLinkOutcome, withLink } from "../parts/useLinkFlow";
@@ -23,7 +24,7 @@ export default function LinkReturn() {
       const { purpose, outcome } = await resumeLink();
       tell(purpose, outcome);
     };
-    void run(() => withLink(null, resume)).then((refused) => {
+    void run(() => withLink(null, () => askingAboutDuplicates(resume))).then((refused) => {
       if (isUnbegun(refused)) setError(refused);
       else if (location.pathname === from) go("/", { replace: true }); // who has gone elsewhere meanwhile stays there
     });

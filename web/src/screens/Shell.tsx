@@ -15,6 +15,7 @@ import {
 import { bank } from "../bank/session";
 import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
+import { useDuplicate } from "../parts/duplicate";
 import { LastMessage } from "../parts/LastMessage";
 import { useMessages } from "../parts/toasts";
 import { useTitle } from "../parts/useTitle";
@@ -27,6 +28,7 @@ const Spending = lazy(() => import("./Spending"));
 const Notifications = lazy(() => import("./Notifications"));
 const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
+const Duplicate = lazy(() => import("../parts/Duplicate"));
 // What there is to say is said, even where what shows it cannot be loaded.
 const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: LastMessage })));
 
@@ -140,6 +142,7 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
   const { t } = useText();
   const online = useOnline();
   const messages = useMessages();
+  const duplicate = useDuplicate();
   useLanguageStored(user.uid);
   return (
     <UserProvider value={user.uid}>
@@ -160,6 +163,11 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
           <Screens user={user} signOut={signOut} />
         </main>
       </div>
+      {duplicate && (
+        <Suspense>
+          <Duplicate error={duplicate} />
+        </Suspense>
+      )}
       {messages.length > 0 && (
         <Suspense>
           <Toaster />

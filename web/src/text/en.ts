@@ -155,6 +155,8 @@ const en = {
     removed: (bank: string) => `${bank} was removed.`,
     connected: (bank: string) => `${bank} is connected. Your transactions are arriving.`,
     repaired: (bank: string) => `${bank} works again.`,
+    stillNoConsent: (bank: string) =>
+      `${bank} still needs your consent. Try again, and agree to share your transactions.`,
     stillBroken: (bank: string) => `${bank} still asks for a login. Try again.`,
     syncAsked: "The bank is being asked for news.",
     left: "Nothing was changed.",
@@ -166,6 +168,20 @@ const en = {
       investment: "Investments",
       other: "Other",
     } as Record<string, string>,
+  },
+  duplicate: {
+    title: (bank: string) => `${bank} is already connected`,
+    body: (accounts: number): string =>
+      accounts === 0
+        ? "The accounts you chose are already connected."
+        : accounts === 1
+          ? "This account is already connected:"
+          : "These accounts are already connected:",
+    hint: "Looking for another account at this bank? Add it to the connection you have. You can also connect the bank a second time, for example with another login. Accounts that appear twice are counted once.",
+    show: "View the connection",
+    add: "Add accounts to this connection",
+    anyway: "Connect anyway",
+    again: "Log in once more to connect it separately.",
   },
   transactions: {
     title: "Transactions",
@@ -298,7 +314,7 @@ const en = {
     refused: "This was refused. Load the page again; if that does not help, tell support.",
     accounts_fixed:
       "At this bank, accounts cannot be chosen anew. Remove the connection, and connect the bank again with the accounts you want.",
-    nothing_to_resume: "There is no connection to go on with here. Connect the bank again.",
+    nothing_to_resume: "There is nothing to continue here. Connect the bank again.",
     session: "Your sign-in was not accepted. Sign out and in again; if that does not help, tell support.",
     unknown: "Something went wrong.",
   } as Record<string, string>,

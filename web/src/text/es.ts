@@ -157,6 +157,8 @@ const es: Texts = {
     removed: (bank) => `${bank} se quitó.`,
     connected: (bank) => `${bank} está conectado. Tus movimientos están llegando.`,
     repaired: (bank) => `${bank} vuelve a funcionar.`,
+    stillNoConsent: (bank) =>
+      `${bank} sigue necesitando tu consentimiento. Inténtalo de nuevo y acepta compartir tus movimientos.`,
     stillBroken: (bank) => `${bank} sigue pidiendo que inicies sesión. Inténtalo de nuevo.`,
     syncAsked: "Se pregunta al banco por novedades.",
     left: "No se cambió nada.",
@@ -168,6 +170,20 @@ const es: Texts = {
       investment: "Inversiones",
       other: "Otras",
     },
+  },
+  duplicate: {
+    title: (bank) => `${bank} ya está conectado`,
+    body: (accounts) =>
+      accounts === 0
+        ? "Las cuentas que elegiste ya están conectadas."
+        : accounts === 1
+          ? "Esta cuenta ya está conectada:"
+          : "Estas cuentas ya están conectadas:",
+    hint: "¿Buscas otra cuenta de este banco? Añádela a la conexión que ya tienes. También puedes conectar el banco por segunda vez, por ejemplo con otro usuario. Las cuentas repetidas se cuentan una sola vez.",
+    show: "Ver la conexión",
+    add: "Añadir cuentas a esta conexión",
+    anyway: "Conectar de todos modos",
+    again: "Inicia sesión una vez más para conectarlo por separado.",
   },
   transactions: {
     title: "Movimientos",
@@ -299,7 +315,7 @@ const es: Texts = {
     refused: "Esto se rechazó. Carga la página de nuevo; si no ayuda, avisa a soporte.",
     accounts_fixed:
       "En este banco no se pueden elegir otras cuentas. Quita la conexión y conecta el banco de nuevo con las cuentas que quieras.",
-    nothing_to_resume: "Aquí no hay ninguna conexión que seguir. Conecta el banco de nuevo.",
+    nothing_to_resume: "Aquí no hay nada que continuar. Conecta el banco de nuevo.",
     session: "No se aceptó tu sesión. Ciérrala e iníciala de nuevo; si no ayuda, avisa a soporte.",
     unknown: "Algo salió mal.",
   },

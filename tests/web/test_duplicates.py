@@ -1,0 +1,90 @@
+"""Linking the same accounts again: the app names the connected accounts, and offers what a user may want to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Route, ViewportSize, expect
+
+from tests.web.person import Person, screenshot, violations
+
+BANK = "First Platypus Bank"
+DESKTOP = ViewportSize(width=1280, height=860)
+PHONE = ViewportSize(width=390, height=844)
+
+
+@pytest.fixture
+def ann(person: Callable[..., Person]) -> Person:
+    """A user with one connected bank."""
+    ann = person()
+    ann.forgiven.append("409")
+    ann.sign_up()
+    ann.connect()
+    ann.wait_until_synced()
+    return ann
+
+
+def link_again(ann: Person) -> Locator:
+    """Links the same bank again, and returns the dialog that asks what to do."""
+    ann.page.get_by_role("button", name="Connect a bank").click()
+    link = ann.link()
+    link.locator("#continue").click()
+    link.get_by_role("button", name=BANK, exact=True).click()
+    ann.log_in()
+    link.locator("#share").click()
+    dialog = ann.page.locator(".dialog")
+    expect(dialog).to_contain_text(f"{BANK} is already connected")
+    return dialog
+
+
+def test_a_duplicate_is_explained_and_accounts_can_be_added_to_the_connection(ann: Person) -> None:
+    page = ann.page
+    dialog = link_again(ann)
+    assert violations(page, within=".dialog") == []
+    screenshot(page, "desktop-duplicate")
+    page.set_viewport_size(PHONE)
+    screenshot(page, "phone-duplicate")
+    page.set_viewport_size(DESKTOP)
+    dialog.get_by_role("link", name="View the connection").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("heading", name=BANK, exact=True)).to_be_visible()
+
+    ann.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}], announce=False)
+    ann.open("Accounts")
+    link_again(ann).get_by_role("button", name="Add accounts to this connection").click()
+    ann.log_in()
+    expect(ann.link().get_by_label("Brand new")).to_be_checked()
+    ann.link().locator("#share").click()
+    expect(page.locator(".toast.good").last).to_contain_text("works again")
+    expect(page.get_by_test_id("connection")).to_have_count(1)
+    [connection] = ann.connections()
+    ann.wait_until_listed(connection["connection_id"], "Brand new")
+
+
+@pytest.mark.parametrize("recognised", ["by what Link says", "after the exchange"])
+def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> None:
+    page = ann.page
+
+    def without_hints(route: Route) -> None:
+        """The backend learns of the accounts only from Plaid, and the public token is used up."""
+        body = json.loads(route.request.post_data or "{}")
+        for hint in ("institution", "accounts"):
+            body["data"].pop(hint, None)
+        route.continue_(post_data=json.dumps(body))
+
+    if recognised == "after the exchange":
+        page.route(
+            "**/exchange_public_token", lambda r: r.fallback() if r.request.method == "OPTIONS" else without_hints(r)
+        )
+    link_again(ann).get_by_role("button", name="Connect anyway").click()
+    if recognised == "after the exchange":
+        expect(page.locator(".toast").last).to_contain_text("Log in once more")
+        link = ann.link()
+        link.locator("#continue").click()
+        link.get_by_role("button", name=BANK, exact=True).click()
+        ann.log_in()
+        link.locator("#share").click()
+    expect(page.get_by_test_id("connection")).to_have_count(2)
+    expect(page.locator(".dialog")).to_have_count(0)
