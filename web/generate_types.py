@@ -38,6 +38,7 @@ WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
 NOT_STORED: dict[type, set[str]] = {
     # The first two are stored where no client can read them; `announced` serves the daily check, and no client.
     BankConnection: {"access_token", "cursor", "announced"},
+    InstitutionInfo: {"next_try_at"},  # serves the daily refresh
     Notification: {"notification_id"},  # the document's own name
 }
 ABSENT_AT_FIRST: dict[type, set[str]] = {Notification: {"read_at"}}

@@ -47,10 +47,20 @@ def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutio
     institutions.put(institution(f"{name}-0", at=NOW))
 
     def mine(limit: int = 1000) -> list[str]:
-        return [i.institution_id for i in institutions.stale(NOW, limit=limit) if i.institution_id.startswith(name)]
+        found = institutions.stale(NOW, now=NOW, limit=limit)
+        return [one.institution_id for one in found if one.institution_id.startswith(name)]
 
     assert mine() == [f"{name}-3", f"{name}-2", f"{name}-1"]
-    assert len(institutions.stale(NOW, limit=2)) == 2
+    assert len(institutions.stale(NOW, now=NOW, limit=2)) == 2
+    institutions.put_off(f"{name}-3", until=LATER)
+    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "what was put off comes last"
+    found = institutions.stale(NOW, now=LATER, limit=1000)
+    assert [i.institution_id for i in found if i.institution_id.startswith(name)][0] == f"{name}-3", "until its time"
+
+
+def test_putting_off_an_institution_that_is_gone_is_harmless(institutions: Institutions, name: str) -> None:
+    institutions.put_off(name, until=LATER)
+    assert institutions.find(name) is None
 
 
 def test_one_claims_and_others_do_not_until_it_is_given_back_or_over(institutions: Institutions, name: str) -> None:
