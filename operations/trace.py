@@ -72,14 +72,18 @@ def local_lines() -> list[Line]:
     """What the functions of the local stack at PORT_OFFSET have logged since it was started.
 
     Raises:
-        NoLines: None was ever started there.
+        NoLines: None was ever started there, or none can be.
     """
-    from emulators.ports import offset_from_environment
+    from emulators.ports import StackError, offset_from_environment
     from emulators.setup import LOCAL
 
-    path = LOCAL / "logs" / str(offset_from_environment()) / "emulators.log"
+    try:
+        offset = offset_from_environment()
+    except StackError as error:
+        raise NoLines(str(error)) from None
+    path = LOCAL / "logs" / str(offset) / "emulators.log"
     if not path.is_file():
-        raise NoLines(f"no local stack was started at PORT_OFFSET={offset_from_environment()}")
+        raise NoLines(f"no local stack was started at PORT_OFFSET={offset}")
     return list(parsed(path.read_text(encoding="utf-8", errors="replace").splitlines()))
 
 

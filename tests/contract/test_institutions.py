@@ -55,7 +55,7 @@ def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutio
     institutions.put_off(f"{name}-3", until=LATER)
     assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "what was put off comes last"
     found = institutions.stale(NOW, now=LATER, limit=1000)
-    assert [i.institution_id for i in found if i.institution_id.startswith(name)][0] == f"{name}-3", "until its time"
+    assert next(i.institution_id for i in found if i.institution_id.startswith(name)) == f"{name}-3", "until its time"
 
 
 def test_putting_off_an_institution_that_is_gone_is_harmless(institutions: Institutions, name: str) -> None:
