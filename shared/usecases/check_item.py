@@ -264,9 +264,10 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now
             learnt |= {"announced": status.announcement(said or ends, consent=ends or said, now=now)}
             return Finding(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
         case Meaning.DISCONNECT:
-            before, said = connection.announced, webhook.disconnect_time
-            known = connection.status is ItemStatus.PENDING_DISCONNECT and before is not None
-            if not known or status.is_later(said, than=before and before.ends_at):
+            said, disconnects = webhook.disconnect_time, connection.status is ItemStatus.PENDING_DISCONNECT
+            before = connection.announced if disconnects else None
+            # The same one again keeps its record: a consent that was renewed since must not become what it stands by.
+            if before is None or status.is_later(said, than=before.ends_at):
                 learnt |= {"announced": status.announcement(said, consent=ends, now=now)}
             return Finding(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
         case Meaning.NEW_ACCOUNTS:
