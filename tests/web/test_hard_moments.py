@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
-from tests.web.person import Person, screenshot, violations
+from tests.web.person import PATIENCE, Person, screenshot, violations
 
 BANK = "First Platypus Bank"
 SECOND = "Tartan Bank"
@@ -279,7 +279,7 @@ def test_data_that_cannot_be_reached_is_said_on_every_screen_and_appears_once_it
         expect(page.get_by_role("heading", name="This could not be loaded")).to_be_visible()
         expect(said).to_be_visible()
     page.unroute(address)
-    expect(said).to_have_count(0)
+    expect(said).to_have_count(0, timeout=2 * PATIENCE)  # Firestore tries ever more seldom
     connected.open("Spending")
     expect(page.get_by_role("heading", name="This could not be loaded")).to_have_count(0)
     connected.open("Transactions")

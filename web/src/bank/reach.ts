@@ -4,6 +4,7 @@ import { BankError, toBankError } from "./errors";
 
 /** Milliseconds that a listener waits for the server before its user is told; the SDK itself waits ten seconds. */
 export const PATIENCE = 12_000;
+const KNOWN = 1_000; // where others wait in vain already
 
 const late = new Set<symbol>();
 const watchers = new Set<() => void>();
@@ -22,15 +23,17 @@ function mark(listener: symbol, isLate: boolean): void {
  */
 export function expectAnswer(tooLate: () => void): { wait(): void; answered(): void } {
   const me = Symbol();
-  let timer: ReturnType<typeof setInterval> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tell = () => {
+    timer = setTimeout(tell, PATIENCE);
+    mark(me, true);
+    tooLate();
+  };
   const wait = () => {
-    timer ??= setInterval(() => {
-      mark(me, true);
-      tooLate();
-    }, PATIENCE);
+    timer ??= setTimeout(tell, late.size > 0 ? KNOWN : PATIENCE);
   };
   const answered = () => {
-    clearInterval(timer);
+    clearTimeout(timer);
     timer = undefined;
     mark(me, false);
   };
