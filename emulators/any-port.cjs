@@ -1,5 +1,6 @@
 // Loaded into firebase-tools before anything else. It talks to its own emulators with fetch(), which refuses a
-// few "bad ports" (WHATWG Fetch, "port blocking"): PORT_OFFSET=2000 would put Firestore on one of them, 10080.
+// few "bad ports" (WHATWG Fetch, "port blocking"). ports.py keeps what browsers need off them, and nothing else:
+// PORT_OFFSET=5680 puts the hub on one, 10080.
 // On this machine those ports are as good as any, so there such a request goes through node:http instead.
 "use strict";
 

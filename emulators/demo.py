@@ -14,6 +14,7 @@ from emulators.environment import REAL_PLAID
 from emulators.lifecycle import run
 from emulators.ports import StackError
 from emulators.stack import Stack
+from emulators.terminal import printable
 
 INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
 STILL = 10.0  # after so long without news a sync is asked for
@@ -30,7 +31,7 @@ def demo() -> int:
     view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
     with stack:
         line = connect(stack, bank_user, view)
-    print(f"demo: {line}", flush=True)
+    print(f"demo: {printable(line)}", flush=True)
     return 0
 
 

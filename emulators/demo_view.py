@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +11,21 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from emulators.setup import ROOT
+from emulators.terminal import printable
 
 Document = dict[str, Any]
 NEWEST = 12
 SHOWN = (
     *("transaction_id", "account_id", "date", "name", "merchant_name", "pending", "amount", "category"),
-    *("iso_currency_code", "unofficial_currency_code"),
+    *("iso_currency_code", "unofficial_currency_code", "user"),
 )
+SPENDING = ROOT / "web" / "src" / "bank" / "spending.json"
+UNCATEGORIZED = "UNCATEGORIZED"
 WITHOUT_CENTS = {
     "BIF",
     "CLP",
@@ -55,29 +61,39 @@ def money(text: str | None, currency: str) -> str:
 
 
 def spending(transactions: Sequence[Document]) -> dict[str, list[tuple[str, Decimal, int]]]:
-    """Money out by category, per currency, largest first: (category, sum, count)."""
-    sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    counts: dict[tuple[str, str], int] = defaultdict(int)
+    """What was spent by category, per currency, the largest first: (category, sum, count).
+
+    The definition is the web app's (web/src/bank/spending.ts): transfers, loan payments and income are not spending,
+    a refund lowers what its category has cost, the user's own category comes before the bank's.
+    """
+    rules = json.loads(SPENDING.read_text(encoding="utf-8"))
+    sums: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
     for transaction in transactions:
-        amount = Decimal(transaction["amount"])  # positive: money out
-        if amount <= 0:
+        user, primary = transaction.get("user") or {}, (transaction.get("category") or {}).get("primary")
+        amount, category = Decimal(transaction["amount"]), user.get("category") or primary  # positive: money out
+        if user.get("hidden") or (amount < 0 and primary in rules["received"]):
             continue
-        currency = currency_of(transaction)
-        category = (transaction.get("category") or {}).get("primary") or "UNCATEGORIZED"
-        sums[currency][category] += amount
-        counts[currency, category] += 1
-    return {
+        if amount > 0 if category is None else category not in rules["not_spent"]:
+            sums[currency_of(transaction)][category or UNCATEGORIZED].append(amount)
+    found = {
         currency: sorted(
-            ((category, total, counts[currency, category]) for category, total in categories.items()),
+            ((category, sum(amounts, Decimal()), len(amounts)) for category, amounts in categories.items()),
             key=lambda row: (-row[1], row[0]),
         )
         for currency, categories in sorted(sums.items())
     }
+    with_cost = {currency: [row for row in rows if row[1]] for currency, rows in found.items()}
+    return {currency: rows for currency, rows in with_cost.items() if rows}
 
 
 def words(constant: str) -> str:
-    """`FOOD_AND_DRINK` as `Food and drink`."""
-    return constant.replace("_", " ").capitalize()
+    """`FOOD_AND_DRINK` as `Food and drink`; a user's own category as it is."""
+    return constant.replace("_", " ").capitalize() if constant.isupper() else constant
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Text of a bank or a user for the console: no markup, no emoji code and no control character in it counts."""
+    return Text(printable(text), style=style)
 
 
 class View:
@@ -90,7 +106,7 @@ class View:
 
     def step(self, text: str) -> None:
         """One thing that was done."""
-        self.console.print(f"[dim]•[/] {escape(text)}")
+        self.console.print(Text.assemble(("• ", "dim"), plain(text)))
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Document], None]]:
@@ -102,18 +118,18 @@ class View:
                 nonlocal said
                 if (line := self._line(document)) != said:
                     said = line
-                    self.console.print(f"  {escape(line)}", soft_wrap=True)
+                    self.console.print(plain(f"  {line}"), soft_wrap=True)
 
             yield say
             return
-        columns = [SpinnerColumn(), BarColumn(36), TextColumn("{task.description}"), TimeElapsedColumn()]
+        columns = [SpinnerColumn(), BarColumn(36), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task("waiting", total=None)
 
             def update(document: Document) -> None:
                 percent = self._percent(document)
                 total = None if percent is None else 100.0
-                bar.update(task, total=total, completed=percent or 0.0, description=escape(self._line(document)))
+                bar.update(task, total=total, completed=percent or 0.0, description=printable(self._line(document)))
 
             yield update
 
@@ -143,7 +159,8 @@ class View:
     ) -> None:
         """Institution, accounts, newest transactions, spending."""
         self.console.print()
-        self.console.rule(f"[bold]{escape(institution)}[/] · {connection.get('status', '?')}", align="left")
+        status = plain(f" · {connection.get('status', '?')}")
+        self.console.rule(Text.assemble(plain(institution, "bold"), status), align="left")
         self.console.print(self._accounts(accounts))
         if transactions:
             names = {account["account_id"]: account["name"] for account in accounts}
@@ -153,7 +170,7 @@ class View:
 
     @staticmethod
     def _table(title: str) -> Table:
-        return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        return Table(title=plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
 
     def _accounts(self, accounts: Sequence[Document]) -> Table:
         table = self._table(f"Accounts ({len(accounts)})")
@@ -167,7 +184,7 @@ class View:
             currency = currency_of(balances)
             kind = account.get("subtype") or account["type"]
             amounts = [money(balances.get(name), currency) for name in ("available", "current", "limit")]
-            table.add_row(escape(account["name"]), escape(account.get("mask") or "-"), kind, *amounts)
+            table.add_row(*map(plain, (account["name"], account.get("mask") or "-", kind, *amounts)))
         return table
 
     def _newest(self, transactions: Sequence[Document], names: dict[str, str]) -> Table:
@@ -181,16 +198,18 @@ class View:
             amount = Decimal(row["amount"])
             text = money(str(-amount) if amount < 0 else row["amount"], currency_of(row))
             table.add_row(
-                row["date"],
-                escape(row.get("merchant_name") or row["name"]) + (" [dim](pending)[/]" if row["pending"] else ""),
-                escape(names.get(row["account_id"], "?")),
-                words((row.get("category") or {}).get("primary") or "-"),
-                f"[green]+{text}[/]" if amount < 0 else text,
+                plain(row["date"]),
+                Text.assemble(
+                    plain(row.get("merchant_name") or row["name"]), (" (pending)" if row["pending"] else "", "dim")
+                ),
+                plain(names.get(row["account_id"], "?")),
+                plain(words((row.get("category") or {}).get("primary") or "-")),
+                plain(f"+{text}", "green") if amount < 0 else plain(text),
             )
         return table
 
     def _spending(self, currency: str, rows: Sequence[tuple[str, Decimal, int]]) -> Table:
-        total = sum((row[1] for row in rows), Decimal())
+        total, paid = sum((row[1] for row in rows), Decimal()), sum((max(row[1], Decimal()) for row in rows), Decimal())
         table = self._table(f"Spending by category ({currency})")
         table.add_column("Category")
         table.add_column("", no_wrap=True)
@@ -198,10 +217,13 @@ class View:
         table.add_column("Transactions", justify="right")
         table.add_column("Spent", justify="right", no_wrap=True)
         for category, spent, count in rows:
-            bar = "█" * max(1, round(24 * spent / rows[0][1]))
-            share = f"{spent / total:.1%}"
-            table.add_row(words(category), f"[cyan]{bar}[/]", share, f"{count:,}", money(str(spent), currency))
+            # A category that only gave money back has no share of what was paid.
+            bar = "█" * max(1, round(24 * spent / rows[0][1])) if spent > 0 else ""
+            share = f"{spent / paid:.1%}" if spent > 0 else ""
+            amount = money(str(spent), currency)
+            table.add_row(plain(words(category)), Text(bar, style="cyan"), share, f"{count:,}", plain(amount))
         table.add_section()
         count = sum(row[2] for row in rows)
-        table.add_row("[bold]Total[/]", "", "", f"{count:,}", f"[bold]{money(str(total), currency)}[/]")
+        amount = money(str(total), currency)
+        table.add_row(Text("Total", style="bold"), "", "", f"{count:,}", plain(amount, "bold"))
         return table

@@ -13,6 +13,7 @@ from emulators.environment import scheduled_url
 from emulators.lifecycle import run
 from emulators.ports import Ports
 from emulators.stack import Stack
+from emulators.terminal import printable
 
 SCHEDULED = {"schedule_syncs": 1, "monitor_connections": 96}
 """Every how many quarters of an hour a function is due."""
@@ -57,9 +58,9 @@ def dev() -> int:
     """The stack, kept up."""
     bank_user = BankUser.choose(os.environ)
     print("Starting the emulators and the Plaid simulator …", flush=True)
-    with Stack(say=lambda line: print(line, flush=True)) as stack, httpx.Client(trust_env=False) as client:
+    with Stack(say=lambda line: print(printable(line), flush=True)) as stack, httpx.Client(trust_env=False) as client:
         expected = [expect(bank_user, stack, client)] if bank_user.username else []
-        print(*addresses(stack), *expected, "ready", sep="\n", flush=True)
+        print(*map(printable, (*addresses(stack), *expected)), "ready", sep="\n", flush=True)
         due, number = time.monotonic() + MINUTE, 0
         while True:
             stack.check()
@@ -72,7 +73,7 @@ def dev() -> int:
 def plaid() -> int:
     """The Plaid simulator, kept up."""
     with Stack(only_simulator=True) as stack:
-        print(f"Plaid           {stack.plaid.base_url}", "ready", sep="\n", flush=True)
+        print(printable(f"Plaid           {stack.plaid.base_url}"), "ready", sep="\n", flush=True)
         while True:
             stack.check()
             time.sleep(0.5)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from emulators.ports import StackError
+from emulators.terminal import printable
 
 
 def follow_make(make: int) -> None:
@@ -62,7 +63,7 @@ def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
     except KeyboardInterrupt:
         code = when_stopped
     except StackError as error:
-        print(error, file=sys.stderr)
+        print(printable(error, lines=True), file=sys.stderr)  # it may quote a log, or what a bank has said
         code = 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

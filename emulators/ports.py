@@ -17,6 +17,18 @@ REGION = "us-central1"
 SMALLEST_OFFSET = 1100
 LARGEST_OFFSET = 65535 - 9499
 
+FOR_BROWSERS = ("hosting", "functions", "firestore", "auth", "plaid")
+"""What the web app, an app's SDKs, and the simulator's Link page are reached at."""
+# fmt: off
+BAD_PORTS = frozenset({
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+    111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+    540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+    6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+})
+# fmt: on
+"""Ports that browsers refuse to connect to: https://fetch.spec.whatwg.org/#port-blocking"""
+
 
 class StackError(Exception):
     """The stack cannot run; the text is for the person at the terminal."""
@@ -39,10 +51,25 @@ class Ports:
 
     @classmethod
     def at(cls, offset: int) -> Ports:
-        """All ports moved by an offset."""
+        """All ports moved by an offset.
+
+        Raises:
+            StackError: The offset is too small or too large, or browsers refuse a port that they need.
+        """
         if offset != 0 and not SMALLEST_OFFSET <= offset <= LARGEST_OFFSET:
             raise StackError(f"PORT_OFFSET must be 0 or {SMALLEST_OFFSET} to {LARGEST_OFFSET}, not {offset}.")
+        if blocked := cls._blocked(offset):
+            larger = range(offset + 1, LARGEST_OFFSET + 1)
+            good = next((other for other in larger if not cls._blocked(other)), SMALLEST_OFFSET)
+            raise StackError(
+                f"PORT_OFFSET={offset} puts {blocked[0]} on port {getattr(cls(), blocked[0]) + offset}, which browsers "
+                f"refuse (https://fetch.spec.whatwg.org/#port-blocking): use PORT_OFFSET={good}."
+            )
         return cls(**{field.name: getattr(cls(), field.name) + offset for field in fields(cls)})
+
+    @classmethod
+    def _blocked(cls, offset: int) -> list[str]:
+        return [name for name in FOR_BROWSERS if getattr(cls(), name) + offset in BAD_PORTS]
 
     @property
     def offset(self) -> int:

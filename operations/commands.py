@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
+from emulators.terminal import printable
 from operations.history import history
 from operations.restored import after_restore
 from operations.status import SHOWN, screen
@@ -52,7 +53,7 @@ def rotations(_: argparse.Namespace) -> str:
         f"{'under way since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for kept, _ in due
     ]
-    return "\n".join([*lines, f"{len(lines)} to be done"])
+    return "\n".join([*map(printable, lines), f"{len(lines)} to be done"])
 
 
 def intents(_: argparse.Namespace) -> str:
@@ -64,7 +65,7 @@ def intents(_: argparse.Namespace) -> str:
         f"{'holds a token' if intent.access_token else 'without a token'}  due {intent.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for intent, _ in due
     ]
-    return "\n".join([*lines, f"{len(lines)} to be done"])
+    return "\n".join([*map(printable, lines), f"{len(lines)} to be done"])
 
 
 def replay_webhooks(given: argparse.Namespace) -> str:
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(given, hint, code=2)
     try:
         with trace.within(trace.Trace.new()):
-            print(f"{given.command}: {given.run(given)}")
+            print(printable(f"{given.command}: {given.run(given)}", lines=True))
     except ProviderError as error:
         request = f", request {error.request_id}" if error.request_id else ""
         return _failed(given, f"{error.message} ({error.error_code}{request})")
@@ -169,7 +170,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _failed(given: argparse.Namespace, why: str, *, code: int = 1) -> int:
-    print(f"{given.command}: {why}", file=sys.stderr)
+    print(printable(f"{given.command}: {why}", lines=True), file=sys.stderr)
     return code
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from emulators.terminal import printable
 from shared import container, trace
 from shared.domain.audit import ChainedEntry
 from shared.domain.errors import NotFound
@@ -18,9 +19,9 @@ Happened = tuple[datetime, str]
 def history(given: argparse.Namespace) -> str:
     """Shows what happened to a connection, or to all of a user: sync runs, webhooks, status changes, commands."""
     happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
-    lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {what}" for at, what in sorted(happened)[-given.last :]]
+    lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {printable(what)}" for at, what in sorted(happened)[-given.last :]]
     head = _standing(given.connection) if given.connection is not None else f"{given.user}"
-    return "\n".join([head, *lines])
+    return "\n".join([printable(head), *lines])
 
 
 def _of_connection(connection_id: str) -> Iterator[Happened]:

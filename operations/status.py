@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from emulators.terminal import printable
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
 
@@ -60,7 +61,8 @@ def _row(one: Ailing, now: datetime) -> str:
     trouble = " → ".join(filter(None, (one.error_code or one.status, one.action)))
     retry = f", again in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
     since = f"{_ago(now - one.since)}{retry}" if one.since else ""
-    return f"  {one.connection_id:<32} {one.institution or '':<18.18} {trouble:<32.32} {since}".rstrip()
+    bank = printable(one.institution or "")
+    return f"  {one.connection_id:<32} {bank:<18.18} {printable(trouble):<32.32} {since}".rstrip()
 
 
 def _bar(count: int, total: int) -> str:

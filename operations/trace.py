@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from emulators.terminal import printable
 from shared.log import redact
 
 Line = dict[str, Any]
@@ -49,10 +50,11 @@ def told(lines: Iterable[Line]) -> Iterator[str]:
         began = began or at
         about = "  ".join(f"{name}={_short(value)}" for name, value in _fields(line).items())
         grave = "" if line.get("severity") in ("INFO", "DEBUG", None) else f"  [{line['severity']}]"
-        yield redact(
-            f"{(at - began).total_seconds():9.3f} s  {line.get('function', ''):24} {line['message']:26} {about}{grave}"
-        ).rstrip()
-        yield from (f"{'':14}{frame}" for frame in redact(str(line.get("exception", ""))).splitlines())
+        said = f"{line.get('function', ''):24} {line['message']:26} {about}{grave}"
+        yield printable(redact(f"{(at - began).total_seconds():9.3f} s  {said}").rstrip())
+        yield from (
+            f"{'':14}{printable(frame)}" for frame in redact(str(line.get("exception", ""))).split("\n") if frame
+        )
 
 
 def story(wanted: str, lines: Sequence[Line]) -> list[str]:
@@ -64,7 +66,7 @@ def story(wanted: str, lines: Sequence[Line]) -> list[str]:
             by_trace.setdefault(trace_of(line), []).append(line)
     said: list[str] = []
     for trace_id, theirs in sorted(by_trace.items(), key=lambda item: min(str(line["time"]) for line in item[1])):
-        said += [f"trace {trace_id}, from {min(str(line['time']) for line in theirs)}", *told(theirs), ""]
+        said += [f"trace {printable(trace_id)}, from {min(str(line['time']) for line in theirs)}", *told(theirs), ""]
     return said
 
 
@@ -72,14 +74,18 @@ def local_lines() -> list[Line]:
     """What the functions of the local stack at PORT_OFFSET have logged since it was started.
 
     Raises:
-        NoLines: None was ever started there.
+        NoLines: None was ever started there, or none can be.
     """
-    from emulators.ports import offset_from_environment
+    from emulators.ports import StackError, offset_from_environment
     from emulators.setup import LOCAL
 
-    path = LOCAL / "logs" / str(offset_from_environment()) / "emulators.log"
+    try:
+        offset = offset_from_environment()
+    except StackError as error:
+        raise NoLines(str(error)) from None
+    path = LOCAL / "logs" / str(offset) / "emulators.log"
     if not path.is_file():
-        raise NoLines(f"no local stack was started at PORT_OFFSET={offset_from_environment()}")
+        raise NoLines(f"no local stack was started at PORT_OFFSET={offset}")
     return list(parsed(path.read_text(encoding="utf-8", errors="replace").splitlines()))
 
 
@@ -176,7 +182,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         lines = local_lines() if given.local else cloud_lines(project, given.id, since=given.since)
     except NoLines as error:
-        print(f"trace: {error}", file=sys.stderr)
+        print(f"trace: {printable(error, lines=True)}", file=sys.stderr)
         return 1
     said = story(given.id, lines)
     if not said:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
+from emulators.terminal import printable
 from operations.who import operator, write_down
 from shared import container
 from shared.domain.errors import BankError, FailedPrecondition, NotFound
@@ -70,7 +71,7 @@ def pauses(_: argparse.Namespace) -> str:
     now, _version = container.paused().load()
     found = ([("everything", now.everything)] if now.everything else []) + sorted(now.institutions.items())
     lines = [f"{what}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  by {p.by}  {p.reason}".rstrip() for what, p in found]
-    return "\n".join([*lines, f"{len(lines)} paused"])
+    return "\n".join([*map(printable, lines), f"{len(lines)} paused"])
 
 
 def erase(given: argparse.Namespace) -> str:

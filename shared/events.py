@@ -147,6 +147,8 @@ OTHER_EVENTS: dict[str, Event] = {
     "institutions.refreshed": Event("Old institutions were fetched anew.", ("refreshed", "left")),
     "welcome.postponed": Event("A connection's bank could not be looked at yet."),
     # -- syncs --
+    "institution.unreadable": Event("A cached institution cannot be read.", ("institution_id",)),
+    "audit.unsigned": Event("A bug while an audit log was signed; the next day tries again.", ("user",)),
     "schedule.skipped": Event("A bug of one connection in the orchestrator.", ("connection_id",)),
     "sync.accounts_unavailable": Event("Accounts could not be read; the old ones stay.", ("error_code", "request_id")),
     "sync.not_refreshed": Event("The bank could not be asked for what is new.", ("error_code", "request_id")),

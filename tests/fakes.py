@@ -487,6 +487,7 @@ class FakeStore:
         self.handovers: dict[str, Handover] = {}
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
         self.audit_ends: dict[str, AuditHead] = {}  # where they were moved
+        self.unsigned_until: dict[str, datetime] = {}
         self.signatures: dict[str, list[Checkpoint]] = {}
         self.tombstones: dict[str, Removal] = {}
         self.tombstone_versions: dict[str, Version] = {}
@@ -636,7 +637,7 @@ class FakeStore:
         if writes.credentials is not None:
             self.put_kept(writes.credentials[0])
         for delivery_id in writes.handled:
-            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
+            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None, sweeps=0)
         if writes.handover is not None:
             self.handovers[connection_id] = writes.handover
         if writes.ends_handover:
@@ -685,7 +686,10 @@ class FakeStore:
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         due = [u for u, chain in self.audit.items() if chain[-1].seq > self._signed(u) and self._first_new(u) <= now]
-        return due[:limit]
+        return [u for u in due if self.unsigned_until.get(u, now) <= now][:limit]
+
+    def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
+        self.unsigned_until[app_user_id] = until
 
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
         chain = self.audit.get(app_user_id)
@@ -940,12 +944,16 @@ class FakeInstitutions:
 
         self.calls.around("institutions.put", call)
 
-    def stale(self, before: datetime, *, limit: int) -> list[InstitutionInfo]:
+    def stale(self, before: datetime, *, now: datetime, limit: int) -> list[InstitutionInfo]:
         def call() -> list[InstitutionInfo]:
             found = [one for one in self.known.values() if one.fetched_at < before]
-            return sorted(found, key=lambda one: one.fetched_at)[:limit]
+            return sorted(found, key=lambda one: (one.is_put_off(now), one.fetched_at))[:limit]
 
         return self.calls.around("institutions.stale", call)  # type: ignore[no-any-return]
+
+    def put_off(self, institution_id: str, *, until: datetime) -> None:
+        if institution_id in self.known:
+            self.known[institution_id] = self.known[institution_id].model_copy(update={"next_try_at": until})
 
     def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
         def call() -> Version | None:
@@ -1003,15 +1011,21 @@ class FakeInbox:
     def of_connection(self, connection_id: str) -> list[Delivery]:
         return [d for d in self._in_order() if d.connection_id == connection_id]
 
-    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
-        return [d for d in self._in_order() if d.due_at is not None and d.due_at <= now][:limit]
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
+        found = sorted((d.due_at, d.delivery_id) for d in self.deliveries.values() if d.due_at and d.due_at <= now)
+        return [(self.deliveries[name], self.deliveries[name]) for _, name in found[:limit]]
+
+    def postpone(self, delivery: Delivery, *, expected: Version) -> None:
+        if self.deliveries.get(delivery.delivery_id) != expected:
+            raise Conflict
+        self.deliveries[delivery.delivery_id] = delivery
 
     def since(self, moment: datetime) -> Iterator[Delivery]:
         return (d for d in self._in_order() if d.received_at >= moment)
 
     def settle(self, delivery_id: str) -> None:
         if delivery_id in self.deliveries:
-            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None)
+            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None, sweeps=0)
 
     def forget(self, delivery_id: str) -> None:
         self.deliveries.pop(delivery_id, None)

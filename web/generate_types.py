@@ -36,7 +36,9 @@ WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
     Transaction: OWNER,
 }
 NOT_STORED: dict[type, set[str]] = {
-    BankConnection: {"access_token", "cursor"},  # kept where no client can read them
+    # The first two are stored where no client can read them; `announced` serves the daily check, and no client.
+    BankConnection: {"access_token", "cursor", "announced"},
+    InstitutionInfo: {"next_try_at"},  # serves the daily refresh
     Notification: {"notification_id"},  # the document's own name
 }
 ABSENT_AT_FIRST: dict[type, set[str]] = {Notification: {"read_at"}}

@@ -6,6 +6,7 @@ bank_audit/{uid}/bank_audit_checkpoints/{seq}     signatures of where the chain 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,13 @@ class FirestoreAudit:
         """One query; reads what it returns."""
         query = self._client.collection(HEADS).where(filter=FieldFilter("sign_at", "<=", now))
         return [snapshot.id for snapshot in query.order_by("sign_at").limit(limit).stream()]
+
+    def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        batch.update(f"{HEADS}/{app_user_id}", {"sign_at": until})
+        with suppress(Conflict):
+            batch.commit()
 
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
         """One read."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import OUTAGES, translates_outages, unavailable
 from shared.adapters.firestore_tombstones import REMOVALS
 from shared.domain.audit import AuditEntry
@@ -53,8 +54,14 @@ class FirestoreCredentials:
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
         """One query; reads what it returns."""
-        query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("due_at", "<=", now))
-        return list(_readable(query.order_by("due_at").limit(limit).stream()))
+
+        def read(snapshot: Any) -> tuple[KeptToken, Version]:
+            return kept_in(snapshot), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("credentials.unreadable", connection_id=name)
+
+        return due_documents(self._client, CREDENTIALS, now, limit=limit, read=read, unreadable=unreadable)
 
     def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
         """One query."""

@@ -1,13 +1,11 @@
 """Erasures in Firestore: `bank_erasures/{uid}`, until nothing of the user is left but the audit trail. Private."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.audit import AuditEntry
 from shared.domain.erasure import Erasure
@@ -49,14 +47,14 @@ class FirestoreErasures:
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Erasure, Version]]:
         """One query; reads what it returns."""
-        query = self._client.collection(ERASURES).where(filter=FieldFilter("due_at", "<=", now))
-        found = []
-        for snapshot in query.order_by("due_at").limit(limit).stream():
-            try:
-                found.append((Erasure.model_validate(snapshot.to_dict()), version_of(snapshot)))
-            except ValidationError:
-                log.error("erasure.unreadable")
-        return found
+
+        def read(snapshot: Any) -> tuple[Erasure, Version]:
+            return Erasure.model_validate(snapshot.to_dict()), version_of(snapshot)
+
+        def unreadable(_: str) -> None:
+            log.error("erasure.unreadable")
+
+        return due_documents(self._client, ERASURES, now, limit=limit, read=read, unreadable=unreadable)
 
     def update(self, erasure: Erasure, *, expected: Version) -> Version:
         """One commit."""

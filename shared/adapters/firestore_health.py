@@ -15,10 +15,12 @@ from shared.adapters.firestore_tombstones import REMOVALS
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
 from shared.domain.progress import SyncStatus
+from shared.ports import OVERDUE_SWEEPS
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
+_NOT_SETTLED = ("sweeps", ">=", OVERDUE_SWEEPS)  # each sweep of a delivery moves its due time, and counts
 WORKING = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT)
 
 
@@ -30,14 +32,14 @@ class FirestoreHealth:
         self._client = client
 
     def count(self, now: datetime) -> Health:
-        """Some ten counting queries and one read."""
+        """Some twelve counting queries and one read."""
         due = now - OVERDUE_AFTER
         return Health(
             statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
             stale=self._stale_count(now),
             failing=self._count(PROGRESS, ("status", "==", SyncStatus.FAILED.value)),
             overdue_syncs=self._count(STATES, ("due_at", "<=", due)),
-            overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)),
+            overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
             overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
             longest_overdue=self._longest(now),
         )

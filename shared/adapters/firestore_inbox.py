@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import OUTAGES, translates_outages, unavailable
 from shared.domain.errors import Conflict
-from shared.ports import Delivery
+from shared.ports import Delivery, Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 INBOX = "bank_webhook_inbox"
 INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
-_FIELDS = ("body", "received_at", "connection_id", "due_at", "trace")
+_FIELDS = ("body", "received_at", "connection_id", "due_at", "trace", "sweeps")
 
 
 @translates_outages
@@ -57,10 +57,18 @@ class FirestoreInbox:
         query = self._client.collection(INBOX).where(filter=FieldFilter("connection_id", "==", connection_id))
         return sorted(map(_delivery, query.stream()), key=lambda d: d.received_at)
 
-    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
         """One query; reads what it returns."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("due_at", "<=", now))
-        return [_delivery(snapshot) for snapshot in query.order_by("due_at").limit(limit).stream()]
+        found = query.order_by("due_at").limit(limit).stream()
+        return [(_delivery(snapshot), version_of(snapshot)) for snapshot in found]
+
+    def postpone(self, delivery: Delivery, *, expected: Version) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        changes = {"due_at": delivery.due_at, "sweeps": delivery.sweeps}
+        batch.update(f"{INBOX}/{delivery.delivery_id}", changes, expected=expected)
+        batch.commit()
 
     def since(self, moment: datetime) -> Iterator[Delivery]:
         """One query."""
@@ -88,10 +96,10 @@ class FirestoreInbox:
 
 def settle_delivery(batch: Batch, delivery_id: str) -> None:
     """Nothing is left to do for a delivery."""
-    batch.update(f"{INBOX}/{delivery_id}", {"due_at": None})
+    batch.update(f"{INBOX}/{delivery_id}", {"due_at": None, "sweeps": 0})
 
 
 def _delivery(snapshot: Any) -> Delivery:
     fields: dict[str, Any] = snapshot.to_dict() or {}
     kept: dict[str, Any] = {name: fields.get(name) for name in _FIELDS}
-    return Delivery(delivery_id=snapshot.id, **kept)
+    return Delivery(delivery_id=snapshot.id, **kept | {"sweeps": kept["sweeps"] or 0})

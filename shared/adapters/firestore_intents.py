@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
+from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_items import put_holder
 from shared.adapters.firestore_syncs import put_notification
@@ -89,14 +89,14 @@ class FirestoreIntents:
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
         """One query; reads what it returns."""
-        query = self._client.collection(INTENTS).where(filter=FieldFilter("due_at", "<=", now))
-        found = []
-        for snapshot in query.order_by("due_at").limit(limit).stream():
-            try:
-                found.append((_intent(snapshot.to_dict() or {}), version_of(snapshot)))
-            except ValidationError:
-                log.error("exchange_intent.unreadable", intent_id=snapshot.id)
-        return found
+
+        def read(snapshot: Any) -> tuple[Intent, Version]:
+            return _intent(snapshot.to_dict() or {}), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("exchange_intent.unreadable", intent_id=name)
+
+        return due_documents(self._client, INTENTS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
         """One query; a user has few, for days."""

@@ -137,6 +137,7 @@ BACKEND = frozenset(
             _asked(name, ranged="due_at", sorted_=False)
             for name in ("bank_sync_state", "bank_webhook_inbox", "bank_removals")
         ),
+        _asked("bank_webhook_inbox", ranged="sweeps", sorted_=False),
         # for operators: tokens that another key has sealed
         _asked("bank_credentials", ranged="key_id"),
         _asked("bank_exchange_intents", ranged="access_token.key_id"),

@@ -5,14 +5,14 @@ request compares that document, so none of them is taken any more.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, kept_in
+from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_items import delete_holder
@@ -79,14 +79,14 @@ class FirestoreRemovals:
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
         """One query; reads what it returns."""
-        query = self._client.collection(REMOVALS).where(filter=FieldFilter("due_at", "<=", now))
-        found = []
-        for snapshot in query.order_by("due_at").limit(limit).stream():
-            try:
-                found.append((removal_in(snapshot), version_of(snapshot)))
-            except ValidationError:
-                log.error("removal.unreadable", connection_id=snapshot.id)
-        return found
+
+        def read(snapshot: Any) -> tuple[Removal, Version]:
+            return removal_in(snapshot), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("removal.unreadable", connection_id=name)
+
+        return due_documents(self._client, REMOVALS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[Removal]:
         """One query."""

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
-from pydantic import ValidationError
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.adapters.firestore_credentials import put_credentials
+from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_tombstones import put_removal
@@ -125,14 +125,11 @@ class FirestoreSyncs:
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
         """One query; reads what it returns."""
-        query = self._client.collection(STATES).where(filter=FieldFilter("due_at", "<=", now))
-        found = []
-        for snapshot in query.order_by("due_at").limit(limit).stream():
-            try:
-                found.append(_loaded(snapshot))
-            except ValidationError:
-                log.error("sync_state.unreadable", connection_id=snapshot.id)
-        return found
+
+        def unreadable(name: str) -> None:
+            log.error("sync_state.unreadable", connection_id=name)
+
+        return due_documents(self._client, STATES, now, limit=limit, read=_loaded, unreadable=unreadable)
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
         """One query for each thirty runs."""

@@ -51,12 +51,26 @@ class Branding(BaseModel):
     primary_color: str | None = None
 
 
+class Announcement(BaseModel):
+    """What Plaid announced for a pending connection, apart from what Plaid says about its item now.
+
+    Attributes:
+        ends_at: When the item stops working, unless its user goes through Link before.
+        consent_expiration_time: The end of its consent at that time; a later one shows that the user renewed it.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    ends_at: datetime
+    consent_expiration_time: datetime | None = None
+
+
 class BankConnection(BaseModel):
     """One item of one user.
 
     `access_token` (always sealed) and `cursor` are stored apart from the rest, where no client can read them;
     they are None on a connection that was read without them. `updated_at` stays, while it is `bad` or `error`, at the
-    moment when it broke.
+    moment when it broke. `announced` is set only while it is pending because Plaid announced something.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -76,6 +90,7 @@ class BankConnection(BaseModel):
     account_ids: tuple[str, ...] = ()
     institution: Branding | None = None
     consent_expiration_time: datetime | None = None
+    announced: Announcement | None = None
     created_at: datetime
     updated_at: datetime
 

@@ -5,6 +5,10 @@
 An outage, at the bank or at Plaid, is no event here: the connection stays as it was, and the sync is retried. A call
 that works heals `bad` and `error`, but hides no expiry that was announced. `REVOKED` is final: its credentials and
 data go, and nothing that comes late brings it back.
+
+No status depends on a single webhook: a lost one is made up for by the daily check. `bad` and `error` end with the next
+sync that works (the check requests one); what Plaid announced (pending_*) ends with a later consent or with its day,
+see `is_over`; the offer of new accounts ends when a sync brings one.
 Sources: https://plaid.com/docs/api/items/#webhooks and https://plaid.com/docs/errors/item/.
 """
 
@@ -13,12 +17,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.connection import Action, Announcement, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import NotificationKind
 
 CONSENT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
 """How long before a consent ends its user is told, the latest first; from the first of them on it is pending."""
+
+ANNOUNCED_AHEAD = timedelta(days=14)
+"""How long an announcement without a date stands: Plaid announces an end 7 days ahead, and webhooks can be late.
+https://plaid.com/docs/api/items/#pending_disconnect"""
+LONGEST_AHEAD = timedelta(days=90)
+"""No announcement stands longer than this, whatever date it names."""
+DATES_DIFFER = timedelta(days=1)
+"""Two dates that are further apart are two dates: a webhook and the item round the same one differently."""
 
 REVOKED_CODE = "USER_PERMISSION_REVOKED"
 
@@ -34,9 +46,10 @@ class StatusEvent(StrEnum):
     REPAIRED = "repaired"  # the login was repaired, and Plaid reports no error
     EXPIRATION_ANNOUNCED = "expiration_announced"  # Plaid says that the consent ends soon
     EXPIRATION_NEAR = "expiration_near"  # we see that it does
-    EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed
+    EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed, or what was announced did not happen
     DISCONNECT_ANNOUNCED = "disconnect_announced"
     NEW_ACCOUNTS = "new_accounts"
+    ACCOUNTS_CHOSEN = "accounts_chosen"  # accounts came that were not shared before
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,7 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
     StatusEvent.EXPIRATION_MOVED: {
         _G: Step(_G),
         _X: Step(_G, _Tell.RENEWED),
-        _D: Step(_D),
+        _D: Step(_G, _Tell.RENEWED),
         _B: Step(_B),
         _E: Step(_E),
     },
@@ -124,9 +137,10 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
         _B: Step(_B, _Tell.NEW_ACCOUNTS),
         _E: Step(_E),
     },
+    StatusEvent.ACCOUNTS_CHOSEN: {status: Step(status) for status in ItemStatus},
 }
 
-_PENDING = (_X, _D)
+PENDING = (_X, _D)
 _FAULTS = (StatusEvent.LOGIN_FAILED, StatusEvent.UNUSABLE, StatusEvent.REVOKED, StatusEvent.CONSENT_MISSING)
 
 
@@ -175,6 +189,8 @@ def after(
     step = TABLE[event][connection.status]
     remains = error is not None and event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
     changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
+    if changed.status not in PENDING:
+        changed = changed.model_copy(update={"announced": None})
     if changed != connection:
         changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
     # No notification says that all is well while something is still missing.
@@ -197,6 +213,38 @@ def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:
     return next((ahead for ahead in CONSENT_WARNINGS if expires - now <= ahead), None)
 
 
+def announcement(said: datetime | None, *, consent: datetime | None, now: datetime) -> Announcement:
+    """What Plaid announces now.
+
+    Args:
+        said: The date that the announcement names, if any.
+        consent: The end of the item's consent, as Plaid's item says now.
+        now: The present.
+    """
+    ends_at = max(now, min(said or now + ANNOUNCED_AHEAD, now + LONGEST_AHEAD))
+    return Announcement(ends_at=ends_at, consent_expiration_time=consent)
+
+
+def is_over(announced: Announcement, *, consent: datetime | None, works: bool, now: datetime) -> bool:
+    """Whether an announcement no longer counts, even if the webhook that says so was lost.
+
+    The user has renewed the consent since, or the announced day has passed and the item still works.
+
+    Args:
+        announced: What Plaid announced.
+        consent: The end of the item's consent, as Plaid's item says now.
+        works: Whether Plaid's item reports no error.
+        now: The present.
+    """
+    renewed = is_later(consent, than=announced.consent_expiration_time or announced.ends_at)
+    return renewed or (works and is_later(now, than=announced.ends_at))
+
+
+def is_later(moment: datetime | None, *, than: datetime | None) -> bool:
+    """Whether a date is a later one, and not the same one rounded differently."""
+    return moment is not None and than is not None and moment - than > DATES_DIFFER
+
+
 def _changes(
     connection: BankConnection, event: StatusEvent, status: ItemStatus, *, error: ProviderError | None, now: datetime
 ) -> dict[str, Any]:
@@ -205,7 +253,7 @@ def _changes(
         near = warning_due(connection.consent_expiration_time, now=now) is not None
         if event is StatusEvent.WORKING and status is ItemStatus.GOOD and near:
             status = ItemStatus.PENDING_EXPIRATION
-        action = Action.RECONNECT if status in _PENDING else None
+        action = Action.RECONNECT if status in PENDING else None
         return {
             "status": status,
             "action": (error and error.action) or action,
@@ -222,6 +270,8 @@ def _changes(
             "error_type": error and error.error_type,
             "error_code": error and error.error_code,
         }
+    if event is StatusEvent.ACCOUNTS_CHOSEN:
+        return {"action": None} if connection.action is Action.SELECT_ACCOUNTS else {}
     if status in (ItemStatus.BAD, ItemStatus.ERROR):
         return {}
     if event is StatusEvent.NEW_ACCOUNTS:
@@ -229,5 +279,5 @@ def _changes(
     if status is connection.status:
         return {}
     # A missing consent outlasts the end of a pending expiration: its error is kept, so its action is, too.
-    needs_link = status in _PENDING or connection.error_code is not None
+    needs_link = status in PENDING or connection.error_code is not None
     return {"status": status, "action": Action.RECONNECT if needs_link else None}

@@ -35,6 +35,7 @@ RETRY_DELAYS = (
     timedelta(hours=6),
 )
 HELD_FOR = timedelta(minutes=14)  # below the schedule's quarter: what is held is looked at with every turn
+PUT_OFF_FOR = timedelta(hours=6)  # at most, of what the schedule cannot requeue
 TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
 
 
@@ -206,6 +207,14 @@ class SyncState(SyncProgress):
             raise IllegalTransition("a run is working")
         died = self.status is SyncStatus.IN_PROGRESS and self.handover is None
         return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + HELD_FOR})
+
+    def put_off(self, *, now: datetime) -> Self:
+        """The schedule could not requeue it: due later, the later the longer that lasts; never once it is stopped."""
+        if self.stopped:
+            return self._with(due_at=None)
+        if self.is_leased(now):
+            return self._with(due_at=self.lease_expires_at)
+        return self._with(due_at=now + min(max(now - self.updated_at, HELD_FOR), PUT_OFF_FOR))
 
     def claim(self, *, now: datetime, owner: str) -> Self:
         """A run begins. What an unfinished run before it streamed becomes suspect.

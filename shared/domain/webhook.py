@@ -1,6 +1,6 @@
 """What Plaid's webhooks mean. Codes: https://plaid.com/docs/api/webhooks/"""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -89,11 +89,19 @@ class Webhook(BaseModel):
     @property
     def consent_expiration_time(self) -> datetime | None:
         """When PENDING_EXPIRATION says that the consent ends, if that can be read."""
+        return self._moment("consent_expiration_time")
+
+    @property
+    def disconnect_time(self) -> datetime | None:
+        """When PENDING_DISCONNECT says that the item stops working, if that can be read."""
+        return self._moment("disconnect_time")
+
+    def _moment(self, name: str) -> datetime | None:
         try:
-            moment = _MOMENT.validate_python(self.body.get("consent_expiration_time"))
-        except ValidationError:
+            moment = _MOMENT.validate_python(self.body.get(name))
+            return moment.astimezone(UTC) if moment.tzinfo is not None else None
+        except (ValidationError, OverflowError):
             return None
-        return moment if moment.tzinfo is not None else None
 
     @property
     def account_id(self) -> str | None:

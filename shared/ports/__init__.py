@@ -10,9 +10,10 @@ from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import Erasures, Owners, Remains, Removals
 from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
 from shared.ports.vault import Seals, StoredSeal, Vault
-from shared.ports.webhooks import Delivery, Inbox, Links, WebhookKeys
+from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, WebhookKeys
 
 __all__ = [
+    "OVERDUE_SWEEPS",
     "AuditLog",
     "Bank",
     "Callers",

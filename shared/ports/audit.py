@@ -22,6 +22,9 @@ class AuditLog(Protocol):
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         """Users whose log has grown since it was signed, and whose time has come."""
 
+    def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
+        """Leaves a log out of `unsigned` until a moment."""
+
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
         """Where a log ends; without a version if there is none."""
 

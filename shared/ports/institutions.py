@@ -12,8 +12,11 @@ class Institutions(Protocol):
 
     def find(self, institution_id: str) -> InstitutionInfo | None: ...  # noqa: D102
     def put(self, institution: InstitutionInfo) -> None: ...  # noqa: D102
-    def stale(self, before: datetime, *, limit: int) -> list[InstitutionInfo]:
-        """What was fetched before a moment, longest ago first."""
+    def stale(self, before: datetime, *, now: datetime, limit: int) -> list[InstitutionInfo]:
+        """What was fetched before a moment, longest ago first; what was put off comes last."""
+
+    def put_off(self, institution_id: str, *, until: datetime) -> None:
+        """Notes that Plaid could not answer for one: until then the others come first. Harmless if it is gone."""
 
     def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
         """Takes the right to fetch one; None while somebody else has it."""

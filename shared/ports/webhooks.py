@@ -1,18 +1,22 @@
 """What Plaid tells us: webhooks, and what users link on Plaid's own page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol, Self
 
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
+from shared.ports.clock import Version
+
+SWEEP_DELAYS = (timedelta(minutes=10), timedelta(minutes=20), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+OVERDUE_SWEEPS = 3  # a delivery that was swept so often is not settled for an hour
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do.
 
-    `trace` is that of its arrival.
+    `sweeps` counts how often it did. `trace` is that of its arrival.
     """
 
     delivery_id: str
@@ -21,6 +25,12 @@ class Delivery:
     connection_id: str | None = None
     due_at: datetime | None = None
     trace: str | None = None
+    sweeps: int = 0
+
+    def swept(self, *, now: datetime) -> Self:
+        """The delivery after the schedule enqueued it again: due later each time, so that others come first."""
+        delay = SWEEP_DELAYS[min(self.sweeps, len(SWEEP_DELAYS) - 1)]
+        return replace(self, sweeps=self.sweeps + 1, due_at=now + delay)
 
 
 class Inbox(Protocol):
@@ -36,8 +46,15 @@ class Inbox(Protocol):
     def of_connection(self, connection_id: str) -> list[Delivery]:
         """Everything that came about a connection, as far as it is kept, oldest first."""
 
-    def due(self, now: datetime, *, limit: int) -> list[Delivery]:
-        """What the schedule must see to, longest due first."""
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
+        """What the schedule must handle, longest due first."""
+
+    def postpone(self, delivery: Delivery, *, expected: Version) -> None:
+        """Stores when a delivery is due again, and how often it was swept.
+
+        Raises:
+            Conflict: It was settled meanwhile, or is gone.
+        """
 
     def since(self, moment: datetime) -> Iterator[Delivery]:
         """Everything from a moment on, in the order of arrival."""

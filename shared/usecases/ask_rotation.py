@@ -8,11 +8,13 @@ from shared.domain.audit import Actor
 from shared.domain.credentials import KeptToken
 from shared.domain.errors import BankError, Conflict, Unavailable
 from shared.log import log
-from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks
+from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks, Version
+from shared.usecases.due_pages import due_pages
 from shared.usecases.request_sync import no_connection
 
 MAX_TRIES = 5
 PAGE = 300
+MAX_PAGES = 100
 A_DAYS = 5000  # at most so many in one call of the daily round, and for so long: the next day sees to the rest
 TIME = timedelta(minutes=1)
 
@@ -66,7 +68,8 @@ class Rotations:
         Args:
             age: The time since Plaid handed them out.
             by: Who wants it.
-            limit: Of how many at most, within a minute; None: of all, however long it takes.
+            limit: Of how many at most, within a minute, those that are wanted already left out; None: of all, however
+                long it takes.
 
         Returns:
             How many were not wanted before.
@@ -74,7 +77,9 @@ class Rotations:
         if age is None:
             return 0
         began = self.clock.now()
-        aged = islice(self.credentials.issued_before(began - age), limit)
+        old = self.credentials.issued_before(began - age)
+        # Tokens that cannot be replaced stay the oldest: they must not use up each day's share of the others.
+        aged = islice((kept for kept in old if limit is None or kept.wanted_by is None), limit)
         in_time = takewhile(lambda _: limit is None or self.clock.now() - began < TIME, aged)
         asked = sum(self._ask_quietly(kept, by=by) for kept in in_time)
         log.info("rotation.aged", asked=asked)
@@ -82,13 +87,18 @@ class Rotations:
 
     def sweep(self) -> int:
         """Enqueues what is due: what was broken off or put off, and whose task was lost. Returns how many."""
-        enqueued = 0
-        for kept, version in self.credentials.due(self.clock.now(), limit=PAGE):
-            try:
-                self.credentials.save(kept.requeued(now=self.clock.now()), expected=version)
-            except Conflict:
-                continue  # somebody is at it
-            enqueued += self._enqueue(kept.connection_id)
+        enqueued, now = 0, self.clock.now()
+
+        def due(limit: int) -> list[tuple[KeptToken, Version]]:
+            return self.credentials.due(now, limit=limit)
+
+        for page in due_pages(due, lambda one: one[0].connection_id, size=PAGE, max_pages=MAX_PAGES):
+            for kept, version in page:
+                try:
+                    self.credentials.save(kept.requeued(now=now), expected=version)
+                except Conflict:
+                    continue  # its task is processing it
+                enqueued += self._enqueue(kept.connection_id)
         return enqueued
 
     def _ask_quietly(self, kept: KeptToken, *, by: Actor) -> bool:

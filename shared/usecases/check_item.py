@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared import trace
@@ -12,7 +12,7 @@ from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, SyncStatus
 from shared.domain.secret import Secret
-from shared.domain.status import StatusEvent
+from shared.domain.status import PENDING, StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
@@ -22,7 +22,6 @@ from shared.usecases.record_status import StatusRecorder, report
 from shared.usecases.use_token import with_token
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
-A_DAY = timedelta(days=1)
 A_WHILE = timedelta(hours=1)  # in which a webhook should have come
 
 
@@ -70,7 +69,7 @@ class ItemCheck:
         """
         self._check(
             connection_id,
-            lambda connection, facts: _told(connection, facts, webhook),
+            lambda connection, facts: _told(connection, facts, webhook, now=self.recorder.clock.now()),
             actor=Actor.PROVIDER,
             handled=(delivery_id,),
         )
@@ -203,7 +202,7 @@ class ItemCheck:
 
     def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
         if finding.event is None:
-            return connection, Writes()
+            return self.recorder.learnt(connection, finding.learnt or {})
         recorded = self.recorder.event(
             connection.connection_id,
             finding.event,
@@ -238,17 +237,23 @@ class ItemCheck:
         learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
         # Whether a login works again is for the data to say: the item may look well, and its data not come.
         needs_sync = overslept or connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
-        if status.warning_due(facts.consent_expiration_time, now=self.recorder.clock.now()) is not None:
-            return Finding(event=StatusEvent.EXPIRATION_NEAR, learnt=learnt, sync=needs_sync)
-        event = StatusEvent.EXPIRATION_MOVED if learnt and not _is_still_ending(connection, facts) else None
-        return Finding(event=event, learnt=learnt, sync=needs_sync)
+        pending = self._pending(connection, facts)
+        return replace(pending, learnt=learnt | (pending.learnt or {}), sync=needs_sync)
 
-
-def _is_still_ending(connection: BankConnection, facts: ItemFacts) -> bool:
-    """Whether a consent whose end was announced ends as was announced, however early that was."""
-    known, ends = connection.consent_expiration_time, facts.consent_expiration_time
-    announced = connection.status is ItemStatus.PENDING_EXPIRATION
-    return announced and known is not None and ends is not None and ends <= known
+    def _pending(self, connection: BankConnection, facts: ItemFacts) -> Finding:
+        """What becomes of an announcement, and of a consent that ends soon."""
+        now, ends, announced = self.recorder.clock.now(), facts.consent_expiration_time, connection.announced
+        is_pending, disconnects = connection.status in PENDING, connection.status is ItemStatus.PENDING_DISCONNECT
+        if is_pending and announced is None and (disconnects or ends is None):
+            # Stored before announcements were recorded: it counts from today.
+            return Finding(learnt={"announced": status.announcement(None, consent=ends, now=now)})
+        # Without a record the connection is pending because of its consent's end alone.
+        is_over = announced is None or status.is_over(announced, consent=ends, works=facts.error is None, now=now)
+        if disconnects and is_over:
+            return Finding(event=StatusEvent.EXPIRATION_MOVED, renewal=True)
+        if status.warning_due(ends, now=now) is not None:
+            return Finding(event=StatusEvent.EXPIRATION_NEAR)
+        return Finding(event=StatusEvent.EXPIRATION_MOVED if is_over or not is_pending else None)
 
 
 def _fault(facts: ItemFacts) -> Finding | None:
@@ -264,7 +269,7 @@ def _repaired(_: BankConnection, facts: ItemFacts) -> Finding:
     return Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
 
 
-def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Finding:
+def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now: datetime) -> Finding:
     """What a webhook says, as far as the item does not say otherwise: webhooks come late, twice, and out of order."""
     if (fault := _fault(facts)) is not None:
         return fault
@@ -280,11 +285,18 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook) -> Fin
             return Finding(event=StatusEvent.REPAIRED, learnt=learnt, renewal=True, sync=True, accounts_anew=True)
         case Meaning.EXPIRATION:
             said = webhook.consent_expiration_time
-            if ends is not None and said is not None and ends - said > A_DAY:
-                return Finding(event=StatusEvent.EXPIRATION_MOVED, learnt=learnt)
+            if status.is_later(ends, than=said):
+                disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # which this says nothing about
+                return Finding(event=None if disconnects else StatusEvent.EXPIRATION_MOVED, learnt=learnt)
             learnt = {"consent_expiration_time": ends or said or connection.consent_expiration_time}
+            learnt |= {"announced": status.announcement(said or ends, consent=ends or said, now=now)}
             return Finding(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
         case Meaning.DISCONNECT:
+            said, disconnects = webhook.disconnect_time, connection.status is ItemStatus.PENDING_DISCONNECT
+            before = connection.announced if disconnects else None
+            # The same one again keeps its record: a consent that was renewed since must not become what it stands by.
+            if before is None or status.is_later(said, than=before.ends_at):
+                learnt |= {"announced": status.announcement(said, consent=ends, now=now)}
             return Finding(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
         case Meaning.NEW_ACCOUNTS:
             return Finding(event=StatusEvent.NEW_ACCOUNTS, learnt=learnt)

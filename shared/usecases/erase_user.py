@@ -93,8 +93,14 @@ class Eraser:
         if len(asked) > MANY_OWNERS and len(gone) > len(asked) * self.most_gone:
             log.error("owners.implausible", asked=len(asked), gone=len(gone))
             return
+        failed: list[Unavailable] = []
         for app_user_id in sorted(gone):
-            self.begin(app_user_id, reason=RemovalReason.OWNER_GONE)
+            try:
+                self.begin(app_user_id, reason=RemovalReason.OWNER_GONE)
+            except Unavailable as error:  # one user's trouble must not keep the others' data
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def __call__(self, app_user_id: str) -> None:
         """Goes on with an erasure, wherever it broke off; ends it if nothing is left.

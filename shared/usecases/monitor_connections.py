@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.errors import Unavailable
 from shared.log import log
 from shared.ports import Connections, TaskFunction, Tasks
 
@@ -49,15 +50,22 @@ class ConnectionsMonitor:
             Unavailable: A queue or the store did not answer: deliver the page again.
         """
         found = self.connections.page(after=after, limit=PAGE)
-        for connection_id, _ in found:
-            name = f"{connection_id}-{turn}"
-            self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=name)
         if len(found) == PAGE:
-            # Before what may go wrong here: the others' day is to come all the same.
+            # First, so that nothing that fails here keeps the later connections from their daily check.
             self._enqueue_page(turn, found[-1][0])
+        failed = [error for connection_id, _ in found if (error := self._enqueue_check(connection_id, turn))]
         self.erase_gone({owner for _, owner in found})
+        if failed:
+            raise failed[0]
         log.info("monitor.page", connections=len(found))
         return len(found)
+
+    def _enqueue_check(self, connection_id: str, turn: str) -> Unavailable | None:
+        try:
+            self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=f"{connection_id}-{turn}")
+        except Unavailable as error:
+            return error
+        return None
 
     def _enqueue_page(self, turn: str, after: str | None) -> None:
         page = {"turn": turn} | ({"after": after} if after else {})

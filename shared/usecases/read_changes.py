@@ -306,8 +306,8 @@ class ChangeReader:
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
             now = self.clock.now()
             going = self._removal_writes(removals)
-            told = self._news(done=complete)
             ids, wanted = kept(self.run.state), self._wanted(rows)
+            told = self._news(done=complete, chosen=bool(before.account_ids and set(ids) - set(before.account_ids)))
             patch = {"account_ids": ids} if accounts else {}
             return Writes(
                 upserts=wanted,
@@ -337,11 +337,18 @@ class ChangeReader:
         self.run.commit(step, lambda: writes((), ()))
         self._report(removed)
 
-    def _news(self, *, done: bool) -> Writes:
-        """What the end of this run means for the connection: it works again, or it is all there for the first time."""
+    def _news(self, *, done: bool, chosen: bool) -> Writes:
+        """What the end of this run means for the connection.
+
+        It works again, the user has chosen more accounts (whether or not the app reported it), or all of it has
+        arrived for the first time.
+        """
         state = self.run.state
         healed = self.recorder.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
         news = healed[1] if healed else Writes()
+        if chosen and news.connection is None:
+            came = self.recorder.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)
+            news = came[1] if came else news
         if done and not state.history_complete:
             first = self.recorder.first_sync_done(state.connection_id)
             news = replace(news, notifications=(*news.notifications, *([first] if first else [])))

@@ -80,6 +80,14 @@ class StatusRecorder:
         )
         return after, writes
 
+    def learnt(self, before: BankConnection, learnt: Mapping[str, Any]) -> tuple[BankConnection, Writes]:
+        """A connection with what Plaid said about its item, where that is no event; and what is to be written."""
+        after = before.model_copy(update=dict(learnt))
+        if after == before:
+            return before, Writes()
+        after = after.model_copy(update={"updated_at": status.moment_of(before, before.status, now=self.clock.now())})
+        return after, Writes(connection=status.Change(after, None).fields(before))
+
     def reminder(self, connection: BankConnection) -> Notification | None:
         """Tells the user once more that a login is broken; None if it is not, or it is too early, or they were told.
 

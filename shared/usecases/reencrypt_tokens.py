@@ -12,6 +12,7 @@ from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
 STEP = 100
+MOST_UNOPENED = 10_000  # in one call of the daily round: they are stepped over, and no part of a share
 A_DAYS = 1000  # at most so many in one call of the daily round, which has minutes: the next day sees to the rest
 
 
@@ -51,8 +52,8 @@ class Reencryption:
         key_id = self.vault.newest_key()
         moved = unopened = busy = 0
         after: StoredSeal | None = None
-        while limit is None or moved + unopened + busy < limit:
-            size = STEP if limit is None else min(STEP, limit - moved - unopened - busy)
+        while limit is None or (moved + busy < limit and unopened < MOST_UNOPENED):
+            size = STEP if limit is None else min(STEP, limit - moved - busy)
             found = self.seals.older(key_id, after=after, limit=size)
             for stored in found:
                 opened, kept = self._move(stored)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.errors import ProviderError
+from shared.domain.errors import Fault, ProviderError
 from shared.domain.institution import REFRESH_AFTER, InstitutionInfo
 from shared.log import log
 from shared.ports import Bank, Clock, Institutions
@@ -18,7 +18,7 @@ from shared.usecases.find_institution import fetch_institution
 PAGE = 500  # Plaid's maximum
 MAX_PAGES = 40  # Plaid lists some 17,000 institutions
 MAX_STALE = 300  # a turn; also the most single calls, below Plaid's 400 a minute
-MAX_FAILURES = 3  # in a row, before Plaid is taken for down
+MAX_FAILURES = 3  # in a row, before Plaid is taken for down; each is put off, so that the next run asks for others
 TIME = timedelta(minutes=3)
 
 
@@ -35,7 +35,7 @@ def refresh_institutions(
 ) -> Refreshed:
     """Fetches what was cached long ago anew. Breaking off is harmless: the next turn goes on with the rest."""
     started = clock.now()
-    stale = institutions.stale(started - REFRESH_AFTER, limit=MAX_STALE)
+    stale = institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
     turn = _Turn(
         country_codes=country_codes,
         institutions=institutions,
@@ -95,7 +95,10 @@ class _Turn:
                     # Plaid knows it no more. It stays for those who are connected to it, and is asked for seldom.
                     self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
                     continue
-                failures += 1
+                # An institution that is down says nothing about Plaid.
+                failures += error.fault is Fault.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
+                now = self.clock.now()
+                self.institutions.put_off(cached.institution_id, until=cached.next_try(now))
                 log.warning("institution.stale", institution_id=cached.institution_id, error_code=error.error_code)
                 continue
             failures = 0

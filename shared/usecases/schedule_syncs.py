@@ -4,6 +4,7 @@ import contextvars
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from shared import trace
 from shared.domain.errors import Conflict
@@ -11,6 +12,7 @@ from shared.domain.pause import Pauses
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
 from shared.ports import Clock, Loaded, PausedSyncs, SyncQueue, Syncs
+from shared.usecases.due_pages import due_pages
 from shared.usecases.enqueue import enqueue
 
 PAGE = 300
@@ -42,11 +44,11 @@ def schedule_syncs(*, syncs: Syncs, paused: PausedSyncs, queue: SyncQueue, clock
     def see_to(loaded: Loaded) -> str:
         return _see_to(loaded, pauses=pauses, syncs=syncs, queue=queue, clock=clock)
 
-    for _ in range(MAX_PAGES):
-        page = Counter(_each(see_to, syncs.due(started, limit=PAGE), at_once=at_once))
-        became += page
-        if not page.total() - page[LEFT]:
-            break
+    def due(limit: int) -> list[Loaded]:
+        return syncs.due(started, limit=limit)
+
+    for page in due_pages(due, lambda loaded: loaded.state.connection_id, size=PAGE, max_pages=MAX_PAGES):
+        became += Counter(_each(see_to, page, at_once=at_once))
     log.info("schedule.done", enqueued=became[ENQUEUED], held=became[HELD])
     return became[ENQUEUED]
 
@@ -69,13 +71,22 @@ def _see_to(loaded: Loaded, *, pauses: Pauses, syncs: Syncs, queue: SyncQueue, c
             return HELD
         queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
         syncs.save(queued, expected=loaded.version)
-    except (IllegalTransition, Conflict):
-        return LEFT
+    except Conflict:
+        return LEFT  # another caller has moved it
+    except IllegalTransition:
+        return _put_off(loaded, syncs=syncs, clock=clock)
     except Exception:  # noqa: BLE001 (one connection's trouble must not stop all others)
         log.exception("schedule.skipped", connection_id=state.connection_id)
-        return LEFT
+        return _put_off(loaded, syncs=syncs, clock=clock)
     # The run and the time make the name new at every turn: a name is blocked for a while once used.
     name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
     with trace.resumed(queued.trace):
         is_new = enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
     return ENQUEUED if is_new else MOVED
+
+
+def _put_off(loaded: Loaded, *, syncs: Syncs, clock: Clock) -> str:
+    """Moves the due time of a state that cannot be requeued now."""
+    with suppress(Exception):  # then this scheduler run steps over it
+        syncs.save(loaded.state.put_off(now=clock.now()), expected=loaded.version)
+    return LEFT

@@ -1,10 +1,14 @@
 """Checkpoints for the audit logs that have grown: what is signed cannot be rewritten unseen."""
 
+from datetime import timedelta
+
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import Conflict
+from shared.domain.errors import BankError, Conflict
 from shared.log import log
 from shared.ports import AuditLog, Clock, Signer
+from shared.usecases.due_pages import due_pages
 
+AGAIN_AFTER = timedelta(days=1)
 PAGE = 200
 MAX_PAGES = 500
 
@@ -16,22 +20,31 @@ def sign_audit(*, audit: AuditLog, signer: Signer, clock: Clock) -> int:
     place that whoever can write to the store cannot change.
     """
     signed = 0
-    for _ in range(MAX_PAGES):
-        users = audit.unsigned(clock.now(), limit=PAGE)
-        done = 0
-        for app_user_id in users:
-            head, version = audit.head(app_user_id)
-            if version is None:
-                continue
-            plain = Checkpoint(app_user_id=app_user_id, seq=head.seq, hash=head.hash, at=clock.now())
-            checkpoint = signer.sign(plain)
+    now = clock.now()
+
+    def due(limit: int) -> list[str]:
+        return audit.unsigned(now, limit=limit)
+
+    for page in due_pages(due, str, size=PAGE, max_pages=MAX_PAGES):
+        for app_user_id in page:
             try:
-                audit.add_checkpoint(checkpoint, expected=version)
-            except Conflict:
-                continue
-            done += 1
-            log.info("audit.checkpoint", user=app_user_id, seq=head.seq, signature=checkpoint.signature)
-        signed += done
-        if not done:
-            break
+                signed += _sign(app_user_id, audit=audit, signer=signer, clock=clock)
+            except BankError:
+                raise  # the store or the signer does not answer
+            except Exception:  # noqa: BLE001 (one log that cannot be read must not keep the others unsigned)
+                log.exception("audit.unsigned", user=app_user_id)
+                audit.postpone_signing(app_user_id, until=now + AGAIN_AFTER)
     return signed
+
+
+def _sign(app_user_id: str, *, audit: AuditLog, signer: Signer, clock: Clock) -> bool:
+    head, version = audit.head(app_user_id)
+    if version is None:
+        return False
+    checkpoint = signer.sign(Checkpoint(app_user_id=app_user_id, seq=head.seq, hash=head.hash, at=clock.now()))
+    try:
+        audit.add_checkpoint(checkpoint, expected=version)
+    except Conflict:
+        return False
+    log.info("audit.checkpoint", user=app_user_id, seq=head.seq, signature=checkpoint.signature)
+    return True

@@ -67,6 +67,7 @@ class _Sweep:
                 return self._report(intent, version)
             return self._remove(intent, version)
         except Conflict:
+            self._postpone(intent)  # not if its caller moved it; a commit can be refused again and again, too
             return "left to its caller"
         except ItemHeld as elsewhere:
             return self._leave(intent, elsewhere)
@@ -142,11 +143,12 @@ class _Sweep:
         return "left to its connection"
 
     def _postpone(self, intent: Intent) -> None:
-        """Not at the head of the next turn, where it might stand in the way of others for ever."""
+        """Moves an intent that is still due, so that it does not hold up the others for ever."""
         with suppress(Exception):  # then it stays as it is
             found = self.intents.find(intent.intent_id)
-            if found is not None and found[0].due_at is not None:
-                self.intents.update(found[0].postponed(now=self.clock.now()), expected=found[1])
+            now = self.clock.now()
+            if found is not None and found[0].due_at is not None and found[0].due_at <= now:
+                self.intents.update(found[0].postponed(now=now), expected=found[1])
 
     def _entry(self, intent: Intent, reason: str) -> AuditEntry:
         return AuditEntry(

@@ -247,3 +247,13 @@ def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(fir
     for seq in range(1, 201):
         stored.document(f"{seq:010d}").delete()
     assert damages() == []
+
+
+def test_a_log_whose_signing_is_postponed_is_due_again_later(world: World) -> None:
+    user = uuid.uuid4().hex
+    world.write(user, 1)
+    at = NOW + timedelta(days=3)
+    assert user in world.audit.unsigned(at, limit=10_000)
+    world.audit.postpone_signing(user, until=at + timedelta(days=1))
+    assert user not in world.audit.unsigned(at, limit=10_000)
+    assert user in world.audit.unsigned(at + timedelta(days=1), limit=10_000)

@@ -41,6 +41,7 @@ def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
         plant(firestore_client, "bank_sync_state", due_at=NOW - 999 * DAYS),
         plant(firestore_client, "bank_sync_state", due_at=NOW + DAYS),
         plant(firestore_client, "bank_webhook_inbox", due_at=NOW - DAYS),
+        plant(firestore_client, "bank_webhook_inbox", due_at=NOW + DAYS, sweeps=3),
         plant(firestore_client, "bank_removals", due_at=NOW - DAYS),
     ]
     try:
@@ -62,7 +63,7 @@ def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
         return int(getattr(after, name) - getattr(before, name))
 
     assert grown("stale") == 2
-    assert [grown(f) for f in ("failing", "overdue_syncs", "overdue_webhooks", "overdue_removals")] == [1, 1, 1, 1]
+    assert [grown(f) for f in ("failing", "overdue_syncs", "overdue_webhooks", "overdue_removals")] == [1, 1, 2, 1]
     assert after.longest_overdue == 999 * DAYS
     assert ailing[planted[4].id].status is bad
     assert ailing[planted[5].id].error_code == "INSTITUTION_DOWN"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.adapters.firestore_inbox import FirestoreInbox
+from shared.domain.errors import Conflict
 from shared.ports import Delivery, Inbox
 from tests.fakes import FakeInbox
 
@@ -65,7 +66,7 @@ def test_only_what_is_due_is_found_longest_due_first(inbox: Inbox, name: str) ->
     for number in range(3):
         inbox.record(delivery(f"{name}-{number}", after=number))
     found = inbox.due(NOW + timedelta(minutes=1, seconds=1), limit=10)
-    assert [d.delivery_id for d in found if d.delivery_id.startswith(name)] == [f"{name}-0", f"{name}-1"]
+    assert [d.delivery_id for d, _ in found if d.delivery_id.startswith(name)] == [f"{name}-0", f"{name}-1"]
     for number in range(3):
         inbox.settle(f"{name}-{number}")
 
@@ -79,3 +80,22 @@ def test_everything_since_a_moment_comes_in_the_order_of_its_arrival(inbox: Inbo
 
 def test_settling_what_is_gone_is_harmless(inbox: Inbox, name: str) -> None:
     inbox.settle(name)
+
+
+def test_a_postponed_delivery_is_due_later_unless_it_was_settled_meanwhile(inbox: Inbox, name: str) -> None:
+    inbox.record(delivery(name))
+    now = NOW + timedelta(hours=1)
+    [(found, version)] = [one for one in inbox.due(now, limit=10) if one[0].delivery_id == name]
+    postponed = found.swept(now=now)
+    inbox.postpone(postponed, expected=version)
+    assert inbox.find(name) == postponed
+    assert postponed.sweeps == 1
+    assert name not in [d.delivery_id for d, _ in inbox.due(now, limit=10)]
+    later = now + timedelta(days=1)
+    [(found, version)] = [one for one in inbox.due(later, limit=10) if one[0].delivery_id == name]
+    inbox.settle(name)
+    with pytest.raises(Conflict):
+        inbox.postpone(found.swept(now=later), expected=version)
+    kept = inbox.find(name)
+    assert kept is not None
+    assert kept.due_at is None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.adapters import firestore_institutions
 from shared.adapters.clock import SystemClock
 from shared.adapters.firestore_institutions import FirestoreInstitutions
 from shared.ports import Institutions
@@ -16,6 +17,7 @@ from shared.usecases.find_institution import find_institution
 from tests.fakes import FakeBank, FakeClock, FakeInstitutions, institution
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+LONG_AGO = NOW - timedelta(days=3650)
 LATER = NOW + timedelta(minutes=1)
 
 
@@ -47,10 +49,32 @@ def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutio
     institutions.put(institution(f"{name}-0", at=NOW))
 
     def mine(limit: int = 1000) -> list[str]:
-        return [i.institution_id for i in institutions.stale(NOW, limit=limit) if i.institution_id.startswith(name)]
+        found = institutions.stale(NOW, now=NOW, limit=limit)
+        return [one.institution_id for one in found if one.institution_id.startswith(name)]
 
     assert mine() == [f"{name}-3", f"{name}-2", f"{name}-1"]
-    assert len(institutions.stale(NOW, limit=2)) == 2
+    assert len(institutions.stale(NOW, now=NOW, limit=2)) == 2
+    institutions.put_off(f"{name}-3", until=LATER)
+    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "what was put off comes last"
+    found = institutions.stale(NOW, now=LATER, limit=1000)
+    assert next(i.institution_id for i in found if i.institution_id.startswith(name)) == f"{name}-3", "until its time"
+
+
+def test_many_that_were_put_off_do_not_hide_the_others(
+    institutions: Institutions, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firestore_institutions, "PAGE", 2)
+    for number in range(7):
+        institutions.put(institution(f"{name}-{number}", at=LONG_AGO + timedelta(minutes=number)))
+        if number < 6:
+            institutions.put_off(f"{name}-{number}", until=LATER)
+    found = institutions.stale(LONG_AGO + timedelta(hours=1), now=NOW, limit=1)
+    assert [one.institution_id for one in found] == [f"{name}-6"]
+
+
+def test_putting_off_an_institution_that_is_gone_is_harmless(institutions: Institutions, name: str) -> None:
+    institutions.put_off(name, until=LATER)
+    assert institutions.find(name) is None
 
 
 def test_one_claims_and_others_do_not_until_it_is_given_back_or_over(institutions: Institutions, name: str) -> None:

@@ -10,7 +10,20 @@ from shared.adapters.plaid_errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
-from shared.domain.status import REVOKED_CODE, TABLE, StatusEvent, after, event_of, is_revoked, moment_of, warning_due
+from shared.domain.status import (
+    ANNOUNCED_AHEAD,
+    LONGEST_AHEAD,
+    REVOKED_CODE,
+    TABLE,
+    StatusEvent,
+    after,
+    announcement,
+    event_of,
+    is_over,
+    is_revoked,
+    moment_of,
+    warning_due,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -24,9 +37,10 @@ working               good                            good!repaired             
 repaired              good                            good!repaired                good!repaired               good!renewed                        good!renewed
 expiration_announced  pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_expiration/reconnect!expiring
 expiration_near       pending_expiration/reconnect!expiring  bad/reconnect         error/relink                pending_expiration/reconnect!expiring  pending_disconnect/reconnect!expiring
-expiration_moved      good                            bad/reconnect                error/relink                good!renewed                        pending_disconnect/reconnect
+expiration_moved      good                            bad/reconnect                error/relink                good!renewed                        good!renewed
 disconnect_announced  pending_disconnect/reconnect!disconnecting  bad/reconnect    error/relink                pending_disconnect/reconnect!disconnecting  pending_disconnect/reconnect
 new_accounts          good/select_accounts!new_accounts  bad/reconnect!new_accounts  error/relink              pending_expiration/reconnect!new_accounts  pending_disconnect/reconnect!new_accounts
+accounts_chosen       good                            bad/reconnect                error/relink                pending_expiration/reconnect        pending_disconnect/reconnect
 """  # noqa: E501 (a table)
 ORDER = (
     ItemStatus.GOOD,
@@ -176,3 +190,59 @@ def test_every_notification_has_its_words_in_every_language(kind: NotificationKi
 def test_a_language_without_words_is_answered_in_english_and_a_bank_without_a_name_is_yours() -> None:
     told = notification(NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW)
     assert told.title == "Your bank works again"
+
+
+def test_chosen_accounts_take_the_offer_away_and_no_other_action() -> None:
+    offered = after(connection(ItemStatus.GOOD), StatusEvent.NEW_ACCOUNTS, now=NOW).connection
+    assert after(offered, StatusEvent.ACCOUNTS_CHOSEN, now=NOW).connection.action is None
+    broken = connection(ItemStatus.BAD)
+    assert after(broken, StatusEvent.ACCOUNTS_CHOSEN, now=NOW).connection == broken
+
+
+DAY = timedelta(days=1)
+ENDS = NOW + 7 * DAY
+
+
+@pytest.mark.parametrize(
+    ("consent", "days", "works", "expected"),
+    [
+        (ENDS, 0, True, False),
+        (None, 0, True, False),
+        (ENDS + timedelta(hours=1), 0, True, False),  # the same date, rounded differently
+        (ENDS + 180 * DAY, 0, True, True),
+        (ENDS + 180 * DAY, 0, False, True),
+        (None, 8, True, False),
+        (None, 9, True, True),
+        (None, 9, False, False),
+    ],
+)
+def test_an_announcement_ends_with_a_renewal_or_when_its_day_has_passed_without_effect(
+    consent: datetime | None, days: int, works: bool, expected: bool
+) -> None:
+    announced = announcement(ENDS, consent=ENDS, now=NOW)
+    assert is_over(announced, consent=consent, works=works, now=NOW + days * DAY) is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, NOW + ANNOUNCED_AHEAD),
+        (ENDS, ENDS),
+        (datetime(9999, 12, 31, tzinfo=UTC), NOW + LONGEST_AHEAD),
+        (datetime(1, 1, 1, tzinfo=UTC), NOW),
+    ],
+)
+def test_an_announcement_stands_for_a_bounded_time_whatever_date_it_names(
+    said: datetime | None, expected: datetime
+) -> None:
+    assert announcement(said, consent=None, now=NOW).ends_at == expected
+
+
+@pytest.mark.parametrize("event", StatusEvent)
+@pytest.mark.parametrize("status", ItemStatus)
+def test_only_a_pending_connection_has_an_announcement(event: StatusEvent, status: ItemStatus) -> None:
+    known = connection(status, announced=announcement(ENDS, consent=None, now=NOW))
+    error = plaid_error(FAULTS[event]) if event in FAULTS else None
+    changed = after(known, event, now=NOW, error=error).connection
+    pending = changed.status in (ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT)
+    assert (changed.announced is not None) is pending

@@ -282,6 +282,22 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
 
 
+def test_what_commands_print_cannot_move_the_cursor_or_forge_a_line(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nasty = "Bank\x1b[2J\nforged\u202e"
+    world.store.describe("1", {"institution_name": nasty})
+    assert main(["history", "--connection", "1"]) == 0
+    assert main(["pause", "--institution", "ins_1", "--reason", nasty]) == 0
+    assert main(["pauses"]) == 0
+    assert main(["reconcile", "--connection", nasty]) == 1
+    captured = capsys.readouterr()
+    for text in (captured.out, captured.err):
+        assert not {"\x1b", "\u202e"} & set(text)
+        assert not any(line.startswith("forged") for line in text.splitlines())
+    assert "Bank\\x1b[2J\\nforged" in captured.out
+
+
 def test_history_of_a_user_outlives_their_connections(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.remove("1")
     world.clean_up()

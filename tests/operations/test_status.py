@@ -91,3 +91,10 @@ def test_the_command_counts_and_finds_the_banks_names(
     out = capsys.readouterr().out
     assert out.startswith("status: 1000 connections")
     assert "ins_7" in out
+
+
+def test_a_bank_s_name_cannot_move_the_cursor_or_forge_a_line() -> None:
+    nasty = BROKEN.model_copy(update={"institution": "\x1b[2J\nd  fine\u202e", "error_code": "X\x9b31m"})
+    shown = screen(WELL, [nasty], now=NOW)
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+    assert "\\x1b[2J\\nd  fine" in shown.splitlines()[-1]

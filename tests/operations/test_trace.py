@@ -123,3 +123,11 @@ def test_what_cannot_be_an_id_is_2(wrong: str, gcloud: Path) -> None:
         main([wrong])
     assert ended.value.code == 2
     assert not (gcloud / "asked").exists()
+
+
+def test_what_a_log_says_cannot_move_the_cursor_or_forge_a_line() -> None:
+    nasty = "\x1b[2J\r\nforged\u202e"
+    told = story(A, [line(A, 1, nasty, severity="ERROR", bank=nasty, exception=f"Traceback\n  {nasty}")])
+    assert not {"\x1b", "\r", "\u202e"} & set("".join(told))
+    assert not any(text.startswith("forged") for text in told)
+    assert "bank=\\x1b[2J\\r\\nforged\\u202e" in told[1]

@@ -89,6 +89,7 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_sync_progress", "app_user_id"),
         ("bank_sync_progress", "status"),
         ("bank_webhook_inbox", "due_at"),
+        ("bank_webhook_inbox", "sweeps"),
         ("bank_removals", "due_at"),
         ("bank_transactions", firestore_syncs.MARK),
         ("bank_transactions", "app_user_id"),

@@ -13,15 +13,15 @@ from emulators.ports import Ports, StackError
 from emulators.setup import LOCAL
 from shared.settings import Settings
 
-PORTS = Ports.at(2000)
+PORTS = Ports.at(3000)
 KEYS = {"PLAID_CLIENT_ID": "id", "PLAID_SECRET": "secret"}
-WEBHOOK = "http://127.0.0.1:7000/api/v1/bank/webhook"
+WEBHOOK = "http://127.0.0.1:8000/api/v1/bank/webhook"
 
 
 @pytest.mark.parametrize("given", [{}, KEYS, {"PLAID_ENV": "sandbox"}, {"PLAID_ENV": "", "PLAID_BASE_URL": ""}])
 def test_without_a_host_or_keys_for_one_it_is_the_simulator(given: dict[str, str]) -> None:
     plaid = Plaid.choose(PORTS, given)
-    assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (True, "http://127.0.0.1:10099", WEBHOOK)
+    assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (True, "http://127.0.0.1:11099", WEBHOOK)
     assert plaid.client_id
     assert plaid.secret
 

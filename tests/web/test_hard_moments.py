@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
-from tests.web.person import Person, screenshot, violations
+from tests.web.person import PATIENCE, Person, screenshot, violations
 
 BANK = "First Platypus Bank"
 SECOND = "Tartan Bank"
@@ -246,3 +246,29 @@ def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_tha
     expect(page.get_by_role("heading", name="Connect your first bank")).to_have_count(0)
     page.unroute(address)
     expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
+
+
+def test_data_that_cannot_be_reached_is_said_on_every_screen_and_appears_once_it_can(connected: Person) -> None:
+    page = connected.page
+    connected.forgiven += [NETWORK, "Could not reach Cloud Firestore backend"]
+    address = f"**:{connected.stack.ports.firestore}/**"
+    page.route(address, lambda route: route.abort())
+    page.reload()
+    said = page.get_by_test_id("unreachable")
+    expect(said).to_contain_text("Your data cannot be reached right now")
+    expect(page.get_by_role("alert")).to_contain_text("Check your network")
+    expect(page.locator(".skeleton")).to_have_count(0)
+    assert violations(page) == []
+    screenshot(page, "desktop-unreachable")
+    for screen in ("Transactions", "Spending", "Notifications"):
+        connected.open(screen)
+        expect(page.get_by_role("heading", name="This could not be loaded")).to_be_visible()
+        expect(said).to_be_visible()
+    page.unroute(address)
+    expect(said).to_have_count(0, timeout=2 * PATIENCE)  # Firestore tries ever more seldom
+    connected.open("Spending")
+    expect(page.get_by_role("heading", name="This could not be loaded")).to_have_count(0)
+    connected.open("Transactions")
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    connected.open("Accounts")
+    expect(connected.card(BANK)).to_contain_text("$110.00")

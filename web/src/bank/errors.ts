@@ -52,7 +52,10 @@ const DOWN = [
 const SIGNED_OUT = ["id_token_missing", "id_token_invalid", "id_token_expired", "id_token_revoked", "user_disabled"];
 const ways = (codes: string[], way: WayOn) => Object.fromEntries(codes.map((code) => [code, way]));
 const WAYS: Record<string, WayOn> = {
-  ...ways([...BUSY, ...DOWN, "public_token_invalid", "link_unavailable", "link_failed", "changed"], "retry"),
+  ...ways(
+    [...BUSY, ...DOWN, "public_token_invalid", "link_unavailable", "link_failed", "changed", "unreachable"],
+    "retry",
+  ),
   ...ways(SIGNED_OUT, "sign_in"),
   ...ways(["rate_limited", "sync_too_soon"], "wait"),
   ...ways(["relink_required", "connection_unusable", "accounts_fixed", "nothing_to_resume"], "relink"),

@@ -16,6 +16,7 @@ import { allTransactions, type Transaction } from "./documents";
 import { type BankError, toBankError } from "./errors";
 import { ask, listen } from "./firestore";
 import { sizeIn } from "./money";
+import { unreachable } from "./reach";
 
 export interface Filter {
   account?: string;
@@ -121,7 +122,7 @@ export class Feed {
   };
 
   private listen() {
-    this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.headFailed);
+    this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.headFailed, this.late);
   }
 
   /** Goes on after an error. */
@@ -210,6 +211,12 @@ export class Feed {
   private headFailed = (error: unknown) => {
     this.stopListening = null; // Firestore has ended it
     this.failed(error);
+  };
+
+  private late = () => {
+    if (this.ready || this.error) return;
+    this.error = unreachable();
+    this.tell();
   };
 
   private failed = (error: unknown) => {

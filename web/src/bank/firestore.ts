@@ -12,6 +12,7 @@ import {
   type Query,
   type QuerySnapshot,
 } from "firebase/firestore";
+import { expectAnswer } from "./reach";
 import { bank } from "./session";
 
 let database: Firestore | null = null;
@@ -39,27 +40,39 @@ function count(label: string, snapshot: QuerySnapshot, fresh: boolean): void {
 /**
  * Listens to a query; the answer is the function that stops. What comes from the cache is told apart from what the server
  * confirms, even where both are the same: after a start without network, "nothing" is an answer only once it does.
+ * @param late called while the server does not answer; the listener goes on
  */
 export function listen<T>(
   label: string,
   query: Query<T>,
   next: (snapshot: QuerySnapshot<T>) => void,
   failed: (error: unknown) => void,
+  late: () => void,
 ): () => void {
   let fresh = true;
   let fromCache: boolean | undefined;
-  return onSnapshot(
+  const answer = expectAnswer(late);
+  const stop = onSnapshot(
     query,
     { includeMetadataChanges: true },
     (snapshot) => {
+      if (snapshot.metadata.fromCache) answer.wait();
+      else answer.answered();
       if (snapshot.docChanges().length === 0 && snapshot.metadata.fromCache === fromCache) return;
       fromCache = snapshot.metadata.fromCache;
       count(label, snapshot as QuerySnapshot, fresh);
       fresh &&= snapshot.metadata.fromCache;
       next(snapshot);
     },
-    failed,
+    (error) => {
+      answer.answered();
+      failed(error);
+    },
   );
+  return () => {
+    answer.answered();
+    stop();
+  };
 }
 
 /** Asks once, the server only: an empty cache would answer "nothing" while offline. */

@@ -10,6 +10,7 @@ export * from "./link";
 export { currencyOf, money, negated, roundMoney, sizeIn } from "./money";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
+export { useReachable } from "./reach";
 export * from "./spending";
 export type {
   Account,

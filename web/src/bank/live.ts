@@ -3,6 +3,7 @@ import type { Query } from "firebase/firestore";
 import { useCallback, useSyncExternalStore } from "react";
 import { type BankError, toBankError } from "./errors";
 import { listen } from "./firestore";
+import { unreachable } from "./reach";
 
 export interface Live<T> {
   rows: T[];
@@ -27,7 +28,7 @@ class Source<T> {
   subscribe = (watcher: () => void): (() => void) => {
     clearTimeout(this.lingering);
     this.watchers.add(watcher);
-    this.stop ??= listen(this.label, this.query(), this.next, this.failed);
+    this.stop ??= listen(this.label, this.query(), this.next, this.failed, this.late);
     return () => {
       this.watchers.delete(watcher);
       if (this.watchers.size === 0) this.lingering = setTimeout(this.end, LINGER);
@@ -36,13 +37,19 @@ class Source<T> {
 
   private next = (snapshot: { docs: { data(): T }[]; metadata: { fromCache: boolean }; size: number }) => {
     // Nothing in an empty cache says nothing: the server has not answered yet.
-    if (snapshot.metadata.fromCache && snapshot.size === 0 && this.value.state === "loading") return;
+    if (snapshot.metadata.fromCache && snapshot.size === 0 && this.value.state !== "ready") return;
     this.tell({ rows: snapshot.docs.map((one) => one.data()), state: "ready", error: null });
   };
 
   private failed = (error: unknown) => {
     this.stop = null;
     this.tell({ ...this.value, state: "failed", error: toBankError(error) });
+  };
+
+  private late = () => {
+    if (this.value.state !== "loading") return; // what was loaded stays
+    const error = unreachable();
+    if (error) this.tell({ ...this.value, state: "failed", error });
   };
 
   private end = () => {

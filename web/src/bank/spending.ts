@@ -4,14 +4,15 @@ import type { Transaction } from "./documents";
 import { categoryOf, transactionsQuery } from "./feed";
 import { ask } from "./firestore";
 import { currencyOf } from "./money";
+import rules from "./spending.json"; // the demo's, too
 import { sum } from "./sums";
 
 export const MOST_READ = 3000; // documents for one look at the charts
 const CHUNK = 500;
 /** Money that only changes places: counting it would count what it paid for twice. */
-const NOT_SPENT = new Set(["TRANSFER_IN", "TRANSFER_OUT", "LOAN_PAYMENTS", "LOAN_DISBURSEMENTS", "INCOME"]);
+const NOT_SPENT = new Set(rules.not_spent);
 /** What comes in under one of these is no refund, whatever its user calls it. */
-const RECEIVED = new Set(["INCOME", "TRANSFER_IN", "LOAN_DISBURSEMENTS"]);
+const RECEIVED = new Set(rules.received);
 
 export interface Loaded {
   transactions: Transaction[];

@@ -4,14 +4,14 @@ import { useAllProgress, usePresent, useUid } from "./hooks";
 
 /** When a sync last changed something, as one number that never falls; null as long as it is not known. */
 export function useLastChange(): number | null {
-  const { rows, state } = useAllProgress();
+  const { rows, state, error } = useAllProgress();
   const [latest, setLatest] = useState(0);
   // A run that begins starts its counts anew, and takes back when the one before it ended: that is no change.
   const now = rows
     .filter((one) => one.status === "completed" && one.added + one.modified + one.removed)
     .reduce((most, one) => Math.max(most, one.completed_at?.toMillis() ?? 0), latest);
   if (now > latest) setLatest(now);
-  return state === "loading" ? null : now;
+  return state === "loading" || error?.code === "unreachable" ? null : now;
 }
 
 /** The user's transactions of all banks, newest first, as a filter narrows them down. */

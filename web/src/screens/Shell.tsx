@@ -1,5 +1,14 @@
 import type { User } from "firebase/auth";
-import { ArrowLeftRight, Bell, ChartPie, Settings as Gear, Landmark, type LucideIcon, WifiOff } from "lucide-react";
+import {
+  ArrowLeftRight,
+  Bell,
+  ChartPie,
+  CloudOff,
+  Settings as Gear,
+  Landmark,
+  type LucideIcon,
+  WifiOff,
+} from "lucide-react";
 import { lazy, Suspense, useEffect, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import {
@@ -11,6 +20,7 @@ import {
   useConnections,
   useNotifications,
   useOnline,
+  useReachable,
 } from "../bank";
 import { bank } from "../bank/session";
 import { Skeleton } from "../parts/basics";
@@ -141,6 +151,7 @@ function useLanguageStored(uid: string) {
 export default function Shell({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const online = useOnline();
+  const reachable = useReachable();
   const messages = useMessages();
   const duplicate = useDuplicate();
   useLanguageStored(user.uid);
@@ -157,6 +168,11 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
             {!online && (
               <p className="note warn offline">
                 <WifiOff aria-hidden /> {t.offline}
+              </p>
+            )}
+            {online && !reachable && (
+              <p className="note warn offline" data-testid="unreachable">
+                <CloudOff aria-hidden /> {t.unreachable}
               </p>
             )}
           </div>

@@ -11,6 +11,7 @@ import {
   money,
   shareOf,
   toBankError,
+  useAllProgress,
   useConnections,
   useLastChange,
   usePresent,
@@ -32,6 +33,7 @@ const NO_CURRENCY = { iso_currency_code: null, unofficial_currency_code: null };
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
+  const waiting = useAllProgress(); // until it has answered, nothing is read
   const present = usePresent();
   const [loaded, setLoaded] = useState<(Loaded & { from: string }) | null>(null);
   const [error, setError] = useState<BankError | null>(null);
@@ -62,7 +64,7 @@ function useSince(from: string) {
         : loaded,
     [loaded, present],
   );
-  return { loaded: kept?.from === from ? kept : null, error };
+  return { loaded: kept?.from === from ? kept : null, error: error ?? (change === null ? waiting.error : null) };
 }
 
 /** What was spent, by month and by category. */

@@ -59,6 +59,7 @@ const en = {
     } as Record<string, string>,
   },
   offline: "You are offline. You see what was loaded last; it goes on by itself when you are back.",
+  unreachable: "Your data cannot be reached right now. You see what was loaded last; new data appears by itself.",
   offlineAction: "Not possible while you are offline.",
   failedToLoad: "This could not be loaded.",
   crash: {
@@ -298,6 +299,8 @@ const en = {
     connection_busy: "This connection is busy right now.",
     exchange_in_progress: "This bank is being connected already.",
     bank_unavailable: "The bank is not answering right now. Nothing is lost; try again in a few minutes.",
+    unreachable:
+      "Check your network, and whether a firewall or a content blocker is in the way. Your data appears by itself when it can be reached.",
     store_unavailable: "Our service is not answering right now. Try again in a moment.",
     user_action_required: "The bank needs you: log in there again.",
     connection_unusable: "This login cannot be used any more. Connect the bank again.",

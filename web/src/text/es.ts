@@ -61,6 +61,7 @@ const es: Texts = {
     },
   },
   offline: "Estás sin conexión. Ves lo último que se cargó; seguirá solo cuando vuelvas.",
+  unreachable: "Ahora no se puede acceder a tus datos. Ves lo último que se cargó; los nuevos aparecerán solos.",
   offlineAction: "No es posible sin conexión.",
   failedToLoad: "No se pudo cargar.",
   crash: {
@@ -299,6 +300,8 @@ const es: Texts = {
     connection_busy: "Esta conexión está ocupada ahora mismo.",
     exchange_in_progress: "Este banco ya se está conectando.",
     bank_unavailable: "El banco no responde ahora. No se pierde nada; inténtalo en unos minutos.",
+    unreachable:
+      "Revisa tu red y si un cortafuegos o un bloqueador de contenido lo impide. Tus datos aparecerán solos cuando se pueda acceder a ellos.",
     store_unavailable: "Nuestro servicio no responde ahora. Inténtalo en un momento.",
     user_action_required: "El banco te necesita: inicia sesión allí otra vez.",
     connection_unusable: "Este acceso ya no se puede usar. Conecta el banco de nuevo.",

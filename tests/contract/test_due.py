@@ -1,0 +1,41 @@
+"""A stored document that cannot be read is put off: it never keeps readable ones from the sweep."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_credentials import FirestoreCredentials
+from shared.adapters.firestore_erasures import FirestoreErasures
+from shared.adapters.firestore_intents import FirestoreIntents
+from shared.adapters.firestore_removals import FirestoreRemovals
+from shared.adapters.firestore_syncs import FirestoreSyncs
+
+LONG_AGO = datetime(1999, 3, 1, tzinfo=UTC)  # longer ago than what other tests leave behind
+STORES: list[tuple[type[Any], str]] = [
+    (FirestoreSyncs, "bank_sync_state"),
+    (FirestoreIntents, "bank_exchange_intents"),
+    (FirestoreRemovals, "bank_removals"),
+    (FirestoreErasures, "bank_erasures"),
+    (FirestoreCredentials, "bank_credentials"),
+]
+
+
+@pytest.mark.parametrize(("store", "collection"), STORES, ids=lambda value: getattr(value, "__name__", value))
+def test_an_unreadable_document_is_reported_and_put_off(
+    firestore_client: Any, store: type[Any], collection: str
+) -> None:
+    audit = FirestoreAudit(firestore_client, function="test", retention=timedelta(days=1))
+    document = firestore_client.collection(collection).document(f"unreadable-{uuid.uuid4().hex}")
+    document.set({"due_at": LONG_AGO, "access_token": {"no": "token"}})
+    try:
+        found = store(firestore_client, audit=audit).due(LONG_AGO + timedelta(days=3650), limit=1)
+        due_at = document.get().get("due_at")
+    finally:
+        document.delete()
+    assert found == []
+    assert due_at > datetime.now(UTC), "counted from now, whatever moment was asked for"

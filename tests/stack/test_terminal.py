@@ -1,0 +1,95 @@
+"""What banks, users and logs say reaches a terminal as text, and as nothing else."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from emulators.demo_view import View
+from emulators.terminal import printable
+
+ESC, CSI, BELL, RLO, LRI, NEL = "\x1b", "\x9b", "\x07", "\u202e", "\u2066", "\x85"
+NASTY = [
+    f"{ESC}[2J{ESC}]0;owned{BELL}",
+    f"{CSI}31mred",
+    f"evil{RLO}txt.exe{LRI}",
+    "[/x]",
+    "[bold]not bold[/bold]",
+    "[link=https://evil.example]click[/link]",
+    ":bomb: :smile:",
+    "ends with a backslash\\",
+    f"two\nlines\r\x00{NEL}three",
+    "\u2028\u2029\ufeff\u00ad\u200e",
+    "\ud800",
+    "\U000e0041tags",
+]
+
+
+def obeyed(text: str) -> list[str]:
+    """Characters that a terminal does not show as they are; none of its own writes a line break."""
+    return [character for character in text if character != "\n" and printable(character) != character]
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_nothing_that_a_terminal_obeys_is_left(nasty: str) -> None:
+    shown = printable(nasty)
+    assert obeyed(shown) == []
+    assert "\n" not in shown
+    assert shown.encode()
+
+
+def test_ordinary_text_of_every_language_stays_as_it_is() -> None:
+    for text in ("Café Müller 12 €", "北京银行", "بانک ملی", "می\u200cخواهم", "👩\u200d👧 [brackets] \\ back", "", "ﬁ"):  # noqa: RUF001
+        assert printable(text) == text
+
+
+def test_what_is_hidden_is_written_out() -> None:
+    assert printable(f"a{ESC}b{CSI}c{RLO}d\te\nf") == r"a\x1bb\x9bc\u202ed\te\nf"
+    assert printable("a\nb\x1b", lines=True) == "a\nb\\x1b"
+
+
+def transaction(text: str) -> dict[str, Any]:
+    return {
+        "transaction_id": "t",
+        "account_id": "a",
+        "date": "2026-01-05",
+        "name": text,
+        "merchant_name": None,
+        "pending": False,
+        "amount": "12.5",
+        "iso_currency_code": None,
+        "unofficial_currency_code": text,
+        "category": {"primary": text},
+        "user": {"category": text},
+    }
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("nasty", NASTY)
+def test_the_demo_shows_what_a_bank_says_and_does_not_obey_it(nasty: str, *, terminal: bool) -> None:
+    out = StringIO()
+    view = View(Console(file=out, force_terminal=terminal, color_system=None, width=2000, legacy_windows=False))
+    balances = {"current": "1", "available": None, "limit": None, "unofficial_currency_code": nasty}
+    account = {"account_id": "a", "name": nasty, "mask": nasty, "type": nasty, "subtype": nasty, "balances": balances}
+    progress = {
+        "status": "failed",
+        "stage": nasty,
+        "history_complete": False,
+        "error": {"code": nasty, "message": nasty},
+    }
+    view.step(nasty)
+    with view.progress() as show:
+        show(progress)
+    written = out.getvalue()
+    out.truncate(0)
+    out.seek(0)
+    view.summary(nasty, {"status": nasty}, [account], [transaction(nasty)])
+    shown = out.getvalue()
+    assert obeyed(shown) == []
+    assert printable(nasty) in shown
+    if not terminal:  # a live progress bar moves the cursor itself
+        assert obeyed(written) == []
+        assert printable(nasty) in written

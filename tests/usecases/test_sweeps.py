@@ -1,0 +1,407 @@
+"""What a sweep cannot settle never keeps what is younger from its turn: every sweep, one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.audit_chain import Checkpoint
+from shared.domain.errors import Conflict, Fault, Unavailable
+from shared.domain.exchange import RESUMABLE_FOR
+from shared.domain.institution import FRESH_FOR
+from shared.domain.removal import Removal, RemovalReason
+from shared.domain.secret import Secret
+from shared.domain.sync_state import SyncState
+from shared.ports import Delivery
+from shared.usecases import (
+    ask_rotation,
+    monitor_connections,
+    reencrypt_tokens,
+    refresh_institutions,
+    schedule_syncs,
+    sign_audit,
+    sweep_inbox,
+    sweep_intents,
+    sweep_removals,
+)
+from shared.usecases.due_pages import due_pages
+from shared.usecases.monitor_connections import ConnectionsMonitor
+from shared.usecases.reencrypt_tokens import Reencryption
+from tests.fake_seals import FakeSeals
+from tests.fakes import FakeInstitutions, FakeVault, institution, problem
+from tests.usecases.conftest import World
+from tests.usecases.linking import new_world, sweep
+from tests.usecases.test_sweep_intents import broken_off
+
+STUCK = 10
+SMALL = 3  # the page of each sweep here
+RUNS = STUCK  # the most scheduler runs that a young one may wait
+A_TICK = timedelta(minutes=15)
+
+
+@dataclass
+class Sweep:
+    """One scheduler run, and whether the young one was handled."""
+
+    run: Callable[[], object]
+    handled: Callable[[], bool]
+    every: timedelta = A_TICK
+
+
+def inbox(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(sweep_inbox, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        at = world.clock.now() + timedelta(seconds=number)
+        world.inbox.record(Delivery(f"d{number:02}", {}, at, connection_id="c", due_at=at))
+    world.clock.move(A_TICK)
+
+    def run() -> None:
+        sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock)
+
+    return Sweep(run, lambda: {"delivery_id": f"d{STUCK}"} in [payload for _, payload in world.queue.others])
+
+
+def inbox_of_a_closed_queue(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """The queue refuses the older deliveries."""
+    found = inbox(world, patch)
+    really = world.queue.add
+
+    def add(function: str, payload: Any, *, name: str) -> None:
+        if payload != {"delivery_id": f"d{STUCK}"}:
+            raise Unavailable("no", code="queue_down")
+        really(function, payload, name=name)
+
+    patch.setattr(world.queue, "add", add)
+    return found
+
+
+def states(world: World, change: Callable[[SyncState], dict[str, Any]]) -> Sweep:
+    """Connections whose syncs are due, the older ones with a change."""
+    for number in range(STUCK + 1):
+        world.connected(f"c{number:02}")
+        loaded = world.store.states[f"c{number:02}"]
+        due = {"due_at": world.clock.now() + timedelta(seconds=number)}
+        more = change(loaded.state) if number < STUCK else {}
+        world.store.states[f"c{number:02}"] = replace(loaded, state=loaded.state.model_copy(update=due | more))
+    world.queue.tasks.clear()
+    world.clock.move(A_TICK)
+    return Sweep(world.tick, lambda: f"c{STUCK}" in [connection for _, connection in world.queue.tasks])
+
+
+def stopped_syncs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(schedule_syncs, "PAGE", SMALL)
+    return states(world, lambda _: {"stopped": True})
+
+
+def leased_syncs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(schedule_syncs, "PAGE", SMALL)
+    return states(world, lambda _: {"lease_expires_at": world.clock.now() + timedelta(days=9), "lease_owner": "run"})
+
+
+def syncs_that_fail(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """Their states cannot even be stored, and so cannot be moved."""
+    patch.setattr(schedule_syncs, "PAGE", SMALL)
+    found, really = states(world, lambda _: {}), world.store.save
+
+    def save(state: SyncState, **more: Any) -> Any:
+        if state.connection_id != f"c{STUCK}":
+            raise ZeroDivisionError
+        return really(state, **more)
+
+    patch.setattr(world.store, "save", save)
+    return found
+
+
+def intents(world: World, patch: pytest.MonkeyPatch, *, trouble: Exception) -> Sweep:
+    patch.setattr(sweep_intents, "MAX_INTENTS", SMALL)
+    for number in range(STUCK + 1):
+        broken_off(world, "bank.accounts", f"{number:02}", user=f"user-{number}")
+        world.clock.move(timedelta(seconds=1))
+    world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
+    really = world.intents.update
+
+    def update(intent: Any, **more: Any) -> Any:
+        if intent.app_user_id != f"user-{STUCK}" and more.get("audit") is not None:
+            raise trouble
+        return really(intent, **more)
+
+    patch.setattr(world.intents, "update", update)
+    return Sweep(lambda: sweep(world), lambda: f"item-{STUCK}" in world.bank.removed)
+
+
+def intents_whose_audit_log_refuses(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    return intents(world, patch, trouble=Conflict())
+
+
+def intents_that_fail(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    return intents(world, patch, trouble=ZeroDivisionError())
+
+
+def removals(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """Their tasks never settle them."""
+    patch.setattr(sweep_removals, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        world.connected(f"c{number:02}")
+        connection = world.store.connections[f"c{number:02}"]
+        removal = Removal.of(connection, token=None, reason=RemovalReason.USER, now=world.clock.now())
+        world.store.put_tombstone(removal)
+        world.clock.move(timedelta(seconds=1))
+    world.clock.move(A_TICK)
+    return Sweep(world.tick, lambda: {"connection_id": f"c{STUCK}"} in [payload for _, payload in world.queue.others])
+
+
+def erasures(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(sweep_removals, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        world.eraser.begin(f"user-{number:02}", reason=RemovalReason.ERASURE)
+        world.clock.move(timedelta(seconds=1))
+    world.queue.others.clear()
+    world.clock.move(A_TICK)
+    return Sweep(world.tick, lambda: {"app_user_id": f"user-{STUCK}"} in [payload for _, payload in world.queue.others])
+
+
+def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """Rotations that their tasks never settle."""
+    patch.setattr(ask_rotation, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        world.connected(f"c{number:02}")
+        world.rotations.ask(f"c{number:02}", by=Actor.OPERATOR)
+        world.clock.move(timedelta(seconds=1))
+    world.queue.others.clear()
+    world.clock.move(A_TICK)
+    return Sweep(
+        world.rotations.sweep, lambda: {"connection_id": f"c{STUCK}"} in [payload for _, payload in world.queue.others]
+    )
+
+
+def aged_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """Old tokens whose replacement never succeeds; each daily check takes a few."""
+    for number in range(STUCK + 1):
+        world.connected(f"c{number:02}")
+        world.clock.move(timedelta(seconds=1))
+    world.clock.move(timedelta(days=100))
+
+    def run() -> None:
+        world.rotations.ask_aged(timedelta(days=90), limit=SMALL)
+
+    def handled() -> bool:
+        loaded = world.credentials.load(f"c{STUCK}")
+        return loaded is not None and loaded[0].wanted_by is not None
+
+    return Sweep(run, handled, every=timedelta(days=1))
+
+
+def institutions(world: World, error: Any, *, first: int = STUCK) -> Sweep:
+    cache = FakeInstitutions()
+    for number in range(first + 1):
+        at = world.clock.now() - FRESH_FOR - timedelta(days=1) + timedelta(minutes=number)
+        cache.put(institution(f"ins_{number:02}", at=at))
+
+    def answer(institution_id: str, **_: Any) -> Any:
+        if institution_id != f"ins_{first:02}":
+            raise error
+        return institution(institution_id, at=world.clock.now())
+
+    world.bank.institution = answer  # type: ignore[method-assign]
+
+    def run() -> None:
+        refresh_institutions.refresh_institutions(
+            country_codes=("US",), institutions=cache, bank=world.bank, clock=world.clock
+        )
+
+    fresh = cache.known[f"ins_{first:02}"].fetched_at
+    return Sweep(run, lambda: cache.known[f"ins_{first:02}"].fetched_at > fresh, every=timedelta(days=1))
+
+
+def institutions_that_plaid_fails_on(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    return institutions(world, problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+
+
+def institutions_that_are_down(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(refresh_institutions, "MAX_STALE", SMALL)
+    return institutions(world, problem(Fault.TRANSIENT, "INSTITUTION_DOWN"))
+
+
+def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    patch.setattr(reencrypt_tokens, "STEP", 2)
+    seals, vault = FakeSeals(), FakeVault()
+    for number in range(STUCK + 1):
+        sealed = vault.seal(Secret("token"), app_user_id="u", connection_id=f"c{number:02}")
+        sealed = sealed.model_copy(update={"key_id": "old"})
+        seals.put(f"bank_credentials/c{number:02}", sealed, app_user_id="u", connection_id=f"c{number:02}")
+    really = vault.open
+
+    def opens(sealed: Any, *, connection_id: str, **more: Any) -> Any:
+        if connection_id != f"c{STUCK}":
+            raise problem(Fault.CONFIGURATION, "UNOPENED")
+        return really(sealed, connection_id=connection_id, **more)
+
+    patch.setattr(vault, "open", opens)
+    young = f"bank_credentials/c{STUCK}"
+    return Sweep(
+        lambda: Reencryption(seals=seals, vault=vault)(limit=SMALL),
+        lambda: seals.places[young].sealed.key_id != "old",
+        every=timedelta(days=1),
+    )
+
+
+def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """The ends of the older logs cannot be read."""
+    patch.setattr(sign_audit, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        world.store.write_down(
+            AuditEntry(
+                app_user_id=f"user-{number:02}",
+                action=AuditAction.OPERATION,
+                actor=Actor.OPERATOR,
+                at=world.clock.now(),
+            )
+        )
+    world.clock.move(timedelta(days=2))
+    really = world.store.head
+
+    def head(app_user_id: str) -> Any:
+        if app_user_id != f"user-{STUCK}":
+            raise ValueError("not a head")
+        return really(app_user_id)
+
+    patch.setattr(world.store, "head", head)
+
+    class Signs:
+        def sign(self, checkpoint: Checkpoint) -> Checkpoint:
+            return checkpoint
+
+        def is_signed(self, checkpoint: Checkpoint) -> bool:
+            return True
+
+    def run() -> None:
+        sign_audit.sign_audit(audit=world.store, signer=Signs(), clock=world.clock)
+
+    return Sweep(run, lambda: f"user-{STUCK}" in world.store.signatures, every=timedelta(days=1))
+
+
+def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """The queue refuses the older connections, and their pages are given up."""
+    patch.setattr(monitor_connections, "PAGE", SMALL)
+    for number in range(STUCK + 1):
+        world.connected(f"c{number:02}")
+    really, checked = world.queue.add, []
+
+    def add(function: str, payload: Any, *, name: str) -> None:
+        if function == "checkitem":
+            if payload["connection_id"] != f"c{STUCK}":
+                raise Unavailable("no", code="queue_down")
+            checked.append(payload["connection_id"])
+        really(function, payload, name=name)
+
+    patch.setattr(world.queue, "add", add)
+    monitor = ConnectionsMonitor(connections=world.store, tasks=world.queue, erase_gone=lambda _: None)
+
+    def run() -> None:
+        monitor.begin(world.clock.now())
+        while pages := [payload for function, payload in world.queue.others if function == "checkitems"]:
+            world.queue.others.clear()
+            for page in pages:
+                with pytest.raises(Unavailable):
+                    monitor.page(page["turn"], page.get("after"))
+
+    return Sweep(run, lambda: bool(checked), every=timedelta(days=1))
+
+
+def owners_that_are_gone(world: World, patch: pytest.MonkeyPatch) -> Sweep:
+    """The erasures of the older ones cannot begin."""
+    users = [f"user-{number:02}" for number in range(STUCK + 1)]
+    others = [f"user-that-is-there-{number}" for number in range(10 * STUCK)]
+    patch.setattr(world.owners, "gone", lambda asked: set(asked) & set(users))
+    really = world.eraser.erasures.begin
+
+    def begin(erasure: Any, **more: Any) -> Any:
+        if erasure.app_user_id != f"user-{STUCK}":
+            raise Conflict
+        return really(erasure, **more)
+
+    patch.setattr(world.erasures, "begin", begin)
+
+    def run() -> None:
+        with pytest.raises(Unavailable):
+            world.eraser.gone([*users, *others])
+
+    return Sweep(run, lambda: f"user-{STUCK}" in world.erasures.kept, every=timedelta(days=1))
+
+
+SWEEPS: list[Callable[[World, pytest.MonkeyPatch], Sweep]] = [
+    inbox,
+    inbox_of_a_closed_queue,
+    stopped_syncs,
+    leased_syncs,
+    syncs_that_fail,
+    intents_whose_audit_log_refuses,
+    intents_that_fail,
+    removals,
+    erasures,
+    wanted_tokens,
+    aged_tokens,
+    institutions_that_plaid_fails_on,
+    institutions_that_are_down,
+    seals_that_do_not_open,
+    audit_logs,
+    daily_checks,
+    owners_that_are_gone,
+]
+
+
+@pytest.mark.parametrize("arrange", SWEEPS, ids=lambda arrange: arrange.__name__)
+def test_older_items_that_cannot_be_settled_do_not_starve_a_younger_one(
+    arrange: Callable[[World, pytest.MonkeyPatch], Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_world()
+    swept = arrange(world, monkeypatch)
+    for _ in range(RUNS):
+        swept.run()
+        if swept.handled():
+            return
+        world.clock.move(swept.every)
+    raise AssertionError(f"the young one was not handled in {RUNS} scheduler runs")
+
+
+def test_a_delivery_that_does_not_settle_is_enqueued_ever_more_seldom_and_never_given_up(world: World) -> None:
+    at = world.clock.now()
+    world.inbox.record(Delivery("d", {}, at, connection_id="c", due_at=at))
+    enqueued = []
+    for _ in range(4 * 24 * 7):  # a week
+        world.clock.move(A_TICK)
+        enqueued.append(sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock))
+    assert enqueued[:4] == [1, 1, 0, 1]
+    assert sum(enqueued[-96:]) == 1, "once on the last day"
+    world.inbox.settle("d")
+    world.clock.move(timedelta(days=2))
+    assert sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 0
+
+
+def test_items_that_do_not_move_are_yielded_once_and_stepped_over() -> None:
+    items = list(range(11))
+    fixed = {0, 1, 2, 3, 7, 8, 9}
+    yielded: list[int] = []
+
+    def due(limit: int) -> list[int]:
+        return [item for item in items if item not in yielded or item in fixed][:limit]
+
+    for page in due_pages(due, str, size=2):
+        yielded += page
+    assert yielded == items
+
+
+def test_a_sweep_with_nothing_due_reads_once() -> None:
+    asked: list[int] = []
+
+    def due(limit: int) -> list[int]:
+        asked.append(limit)
+        return []
+
+    assert list(due_pages(due, str, size=5)) == []
+    assert asked == [5]
