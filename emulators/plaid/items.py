@@ -33,6 +33,7 @@ class Item:
     """The state of one Item.
 
     `shared`: the accounts its owner chose in Link, None for all of them. `logins` counts the repairs.
+    `history_stops_at`: the bank delivers no more history than that.
     """
 
     item_id: str
@@ -48,6 +49,7 @@ class Item:
     client_user_id: str | None = None
     access_token: str | None = None
     readiness: Readiness = Readiness.NOT_READY
+    history_stops_at: Readiness | None = None
     extraction_began: bool = False
     sync_called: bool = False
     error: str | None = None
