@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from firebase_functions import firestore_fn
 
 from shared import accounts, container, trace
-from shared.domain.errors import ProviderError
+from shared.domain.errors import ProviderError, Unavailable
 from shared.entry import guarded_event
 from shared.log import log
 from shared.usecases.welcome_connection import start_first_sync, welcome_connection
@@ -30,3 +30,5 @@ def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[
             welcome_connection(connection_id, **container.for_welcome())
         except ProviderError as error:
             log.warning("welcome.postponed", error_code=error.error_code, request_id=error.request_id)
+        except Unavailable as error:
+            log.warning("welcome.postponed", code=error.code)

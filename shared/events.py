@@ -156,11 +156,20 @@ OTHER_EVENTS: dict[str, Event] = {
     "sync.rebuilding": Event("Plaid rejected the cursor: everything is read again.", ("request_id",)),
     "sync.marking": Event("Reading everything again takes longer than one run: it will be handed over."),
     "sync.reconciled": Event("Everything was read again and held against the store.", ("rows", "repaired", "surplus")),
-    "sync.restarted": Event("Data changed between two pages: the loop starts again.", ("request_id",)),
+    "sync.restarted": Event(
+        "The loop starts again from its first cursor: data changed between two pages, or the pages have no end.",
+        ("error_code", "request_id"),
+    ),
     "sync.streamed": Event("A change set was too large for one commit.", ("reason",)),
     "sync.token_rotated": Event("The access token was replaced meanwhile."),
     "sync_state.unreadable": Event("A stored state cannot be read.", ("connection_id",)),
     # -- webhooks and the daily round --
+    "connection.institution_changed": Event(
+        "An item belongs to another institution than before.", ("connection_id", "before", "after")
+    ),
+    "connection.history_late": Event(
+        "A day after the exchange, the bank has not delivered the whole history.", ("connection_id",)
+    ),
     "connection.long_broken": Event("A login has been broken for days.", ("connection_id", "days")),
     "monitor.page": Event("A page of connections was looked at.", ("connections",)),
     "webhook.key_not_kept": Event("The id of a key of Plaid's could not be stored."),

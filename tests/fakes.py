@@ -171,6 +171,7 @@ class FakeItem:
 
     item_id: str
     institution_id: str = "ins_1"
+    institution_name: str | None = None
     accounts: list[Account] = field(default_factory=lambda: [account()])
     accounts_on_pages: list[Account] | None = None  # those with transactions, where that is not all
     log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
@@ -400,7 +401,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
     return ItemFacts(
         item_id=item.item_id,
         institution_id=item.institution_id,
-        institution_name=None,
+        institution_name=item.institution_name,
         webhook_url=None,
         consent_expiration_time=item.consent_expiration_time,
         accounts=item.accounts if with_accounts else [],
@@ -649,6 +650,8 @@ class FakeStore:
         if writes.connection is not None:
             merged = self.connections[connection_id].model_dump() | writes.connection
             self.connections[connection_id] = BankConnection.model_validate(merged)
+        if writes.guard is not None:
+            self.guards[state.app_user_id, writes.guard] = next(self._versions)
         self.commits.append((state, writes))
         if state != current.state:  # a write that changes nothing of a document leaves its version as it is
             self.states[connection_id] = Loaded(state, next(self._versions))

@@ -41,7 +41,10 @@ NOT_STORED: dict[type, set[str]] = {
     InstitutionInfo: {"next_try_at"},  # serves the daily refresh
     Notification: {"notification_id"},  # the document's own name
 }
-ABSENT_AT_FIRST: dict[type, set[str]] = {Notification: {"read_at"}}
+ABSENT_AT_FIRST: dict[type, set[str]] = {
+    Notification: {"read_at"},
+    BankConnection: {"history_late"},  # documents of earlier releases do not have it
+}
 DOCUMENTS = (BankConnection, Account, Transaction, SyncProgress, InstitutionInfo, Notification)
 FUNCTIONS = (create_link_token, exchange_public_token, sync_connection, reconnect_connection, remove_connection)
 SIMPLE: dict[Any, str] = {

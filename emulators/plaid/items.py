@@ -34,6 +34,7 @@ class Item:
 
     `shared`: the accounts its owner chose in Link, None for all of them. `logins` counts the repairs.
     `missing_consents`: the products to whose data its owner has not agreed; only their endpoints say so.
+    `history_stops_at`: the bank delivers no more history than that.
     """
 
     item_id: str
@@ -49,6 +50,7 @@ class Item:
     client_user_id: str | None = None
     access_token: str | None = None
     readiness: Readiness = Readiness.NOT_READY
+    history_stops_at: Readiness | None = None
     extraction_began: bool = False
     sync_called: bool = False
     error: str | None = None

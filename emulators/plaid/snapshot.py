@@ -23,7 +23,8 @@ from emulators.plaid.world import PublicToken, World
 Json = dict[str, Any]
 VERSION = 1
 EVERY = 2.0
-_SEPARATE = {"institution", "portfolio", "log", "login", "hidden_accounts", "hidden_rows", "readiness", "last_webhook"}
+_SEPARATE = {"institution", "portfolio", "log", "login", "hidden_accounts", "hidden_rows", "last_webhook"}
+_SEPARATE |= {"readiness", "history_stops_at"}
 _PLAIN = [field.name for field in fields(Item) if field.name not in _SEPARATE]
 _TIMES = {"created_at", "consent_expires", "last_update", "last_failed_update", "login_expires"}
 
@@ -95,11 +96,12 @@ def _saved(item: Item) -> Json:
         "institution_id": item.institution.institution_id,
         "login": {**asdict(item.login), "today": str(item.login.today)},
         "readiness": item.readiness,
+        "history_stops_at": item.history_stops_at,
         "last_webhook": [sent[0].isoformat(), sent[1]] if sent else None,
         "accounts": [asdict(account) for account in item.accounts],
         "hidden_accounts": [asdict(account) for account in item.hidden_accounts],
         "hidden_rows": [[row.transaction_id, row.account_id, *map(bytes.decode, row[2:])] for row in item.hidden_rows],
-        "switches": [item.log.name_unseen_removals, item.log.repeat_rows],
+        "switches": [item.log.name_unseen_removals, item.log.repeat_rows, item.log.cursor_cycle],
         "log": item.log.export(),
     }
 
@@ -111,8 +113,7 @@ def _item(saved: Json) -> Item:
     if saved["shared"] is not None:
         portfolio = select_accounts(portfolio, saved["shared"])
     portfolio.accounts[:] = _accounts(saved["accounts"])
-    named, repeated = saved["switches"]
-    log = SyncLog(portfolio.history, named, repeated)
+    log = SyncLog(portfolio.history, *saved["switches"])
     log.load(saved["log"])
     plain = {name: saved[name] for name in _PLAIN if name in saved}  # older files lack newer fields
     times = {name: saved[name] and datetime.fromisoformat(saved[name]) for name in _TIMES}
@@ -124,6 +125,7 @@ def _item(saved: Json) -> Item:
         log=log,
         login=login,
         readiness=Readiness(saved["readiness"]),
+        history_stops_at=Readiness(saved["history_stops_at"]) if saved.get("history_stops_at") else None,
         last_webhook=(datetime.fromisoformat(sent[0]), sent[1]) if sent else None,
         hidden_accounts=list(_accounts(saved["hidden_accounts"])),
         hidden_rows=[Row(row[0], row[1], row[2].encode(), row[3].encode()) for row in saved["hidden_rows"]],

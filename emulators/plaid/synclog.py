@@ -73,11 +73,14 @@ class SyncLog:
     Two switches for what Plaid leaves open: `name_unseen_removals` also names a transaction in `removed` that came
     and went between two reads; `repeat_rows` sends every version of a row instead of the latest alone, so that one
     change set can name a transaction more than once.
+
+    And one fault: with `cursor_cycle`, no loop ends. Every page has more, and after so many pages the cursors repeat.
     """
 
     history: History
     name_unseen_removals: bool = False
     repeat_rows: bool = False
+    cursor_cycle: int = 0
     _entries: list[int | Change] = field(default_factory=list)
     _superseded: set[int] = field(default_factory=set)
     _places: dict[str, list[int]] = field(default_factory=dict)
@@ -147,6 +150,8 @@ class SyncLog:
         head = len(self._entries)
         if cursor.position > cursor.start and cursor.head != head:
             raise PlaidError(MUTATION)
+        if self.cursor_cycle:
+            return self._page_of_cycle(cursor, account_id)
         page, taken, place = Page(), 0, cursor.position
         while place < head:
             change = self._change_for(place, cursor.start, account_id)
@@ -158,6 +163,16 @@ class SyncLog:
                 taken += 1
             place += 1
         page.cursor = Cursor(head, head, head)
+        return page
+
+    def _page_of_cycle(self, cursor: Cursor, account_id: str | None) -> Page:
+        """One change a page, while there are any, from the loop's start on; then the same cursors again."""
+        step, page = cursor.position - cursor.start, Page(has_more=True)
+        if cursor.position < len(self._entries):
+            change = self._change_for(cursor.position, cursor.start, account_id)
+            if change is not None:
+                self._sort(page, change, known=self._present(change.transaction_id, cursor.position, cursor.start))
+        page.cursor = Cursor(cursor.start, cursor.start + step % self.cursor_cycle + 1, len(self._entries))
         return page
 
     def _sort(self, page: Page, change: Change, *, known: bool) -> None:

@@ -200,8 +200,8 @@ class World:
             self.announce_sync(item)
 
     def _can_extract(self, item: Item) -> bool:
-        """An Item that cannot log in loads nothing; its healing begins again."""
-        if item.error or item.revoked or item.removed:
+        """An Item that cannot log in, or whose bank delivers no more, loads nothing; what ends that begins again."""
+        if item.error or item.revoked or item.removed or item.readiness is item.history_stops_at:
             item.extraction_began = False
             return False
         return True

@@ -9,9 +9,7 @@ bank_items/{item_id}                                so that no two connections h
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
@@ -19,6 +17,7 @@ from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_guards import guard_fields, guard_path
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_items import put_holder
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, NOTIFICATIONS, PROGRESS, STATES, put_account
@@ -35,8 +34,6 @@ from shared.ports import Version
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-GUARDS = "bank_link_guards"
-GUARD_KEPT = timedelta(days=7)  # it matters while two exchanges run beside each other
 _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
@@ -121,8 +118,7 @@ class FirestoreConnections:
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
         if connection.institution_id is not None:
             path = guard_path(connection.app_user_id, connection.institution_id)
-            made = connection.created_at
-            latest = {"connection_id": connection_id, "updated_at": made, "expires_at": made + GUARD_KEPT}
+            latest = guard_fields(connection_id, now=connection.created_at)
             if guard is None:
                 batch.create(path, latest)
             else:
@@ -151,11 +147,6 @@ class FirestoreConnections:
         """One read."""
         told = self._client.document("users", app_user_id, NOTIFICATIONS, notification_id)
         return bool(told.get(["kind"]).exists)
-
-
-def guard_path(app_user_id: str, institution_id: str) -> str:
-    """The document that changes with every connection of a user to an institution."""
-    return f"{GUARDS}/{app_user_id}:{quote(institution_id, safe='')}"
 
 
 def _connection(snapshot: Any) -> BankConnection | None:

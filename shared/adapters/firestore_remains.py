@@ -12,8 +12,8 @@ from urllib.parse import unquote
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_commit import Batch, version_of
-from shared.adapters.firestore_connections import GUARDS, guard_path
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_guards import GUARDS, guard_path
 from shared.adapters.firestore_inbox import INBOX
 from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT

@@ -6,6 +6,7 @@ bank_sync_runs/{connection_id}-{run}  the runs that have ended, for operators
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from shared.adapters.firestore_commit import Batch, mask_of, version_of
 from shared.adapters.firestore_credentials import put_credentials
 from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_guards import guard_fields, guard_path
 from shared.adapters.firestore_inbox import settle_delivery
 from shared.adapters.firestore_tombstones import put_removal
 from shared.adapters.firestore_values import encoded
@@ -111,12 +113,14 @@ class FirestoreSyncs:
         if writes.credentials is not None:
             put_credentials(batch, writes.credentials[0], expected=writes.credentials[1])
         if writes.handover is not None:
-            left = {"removed": writes.handover.removed, "successors": writes.handover.successors}
-            batch.replace(f"{HANDOVERS}/{state.connection_id}", left)
+            batch.replace(f"{HANDOVERS}/{state.connection_id}", asdict(writes.handover))
         if writes.ends_handover:
             batch.delete(f"{HANDOVERS}/{state.connection_id}")
         if writes.connection is not None:
             batch.update(root, writes.connection)
+        if writes.guard is not None:
+            latest = guard_fields(state.connection_id, now=state.updated_at)
+            batch.replace(guard_path(state.app_user_id, writes.guard), latest)
         if writes.ends_run:
             kept = state.record().model_dump() | {"expires_at": state.updated_at + RUNS_KEPT}
             batch.replace(f"{RUNS}/{state.connection_id}-{state.run:08d}", kept)
@@ -183,7 +187,9 @@ class FirestoreSyncs:
     def handover(self, connection_id: str) -> Handover | None:
         """One read."""
         left = self._client.document(HANDOVERS, connection_id).get().to_dict()
-        return Handover(removed=tuple(left["removed"]), successors=left["successors"]) if left else None
+        if not left:
+            return None
+        return Handover(tuple(left["removed"]), left["successors"], left.get("cursors", b""))
 
     def runs(self, connection_id: str) -> list[RunRecord]:
         """One query; reads what it returns."""

@@ -19,7 +19,7 @@ import plaid
 import urllib3
 
 from shared.adapters import plaid_rows
-from shared.adapters.plaid_errors import said, translated, unreachable
+from shared.adapters.plaid_errors import SYNC, said, translated, unreachable
 from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
@@ -122,7 +122,7 @@ class PlaidBank:
             body["cursor"] = cursor
         else:  # counts only where Link did not say it: for an item that was linked without transactions
             body["options"] = {"days_requested": self._days_requested}
-        raw = self._raw("/transactions/sync", body, read_seconds=SYNC_READ_SECONDS)
+        raw = self._raw(SYNC, body, read_seconds=SYNC_READ_SECONDS)
         with _usable():
             return plaid_rows.page(_parsed(raw), size=len(raw))
 
@@ -217,7 +217,7 @@ class PlaidBank:
             raw = bytes(response.data)  # read here: an answer that breaks off half-way says so only now
         except plaid.ApiException as error:
             retry_after = (error.headers or {}).get("Retry-After")
-            failed = translated(error.status or 0, error.body, retry_after=retry_after)
+            failed = translated(error.status or 0, error.body, endpoint=path, retry_after=retry_after)
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
             # The library stumbles over its own handling of a TLS error: an AttributeError.
             log.info("plaid.no_answer", kind=type(error).__name__)

@@ -36,6 +36,13 @@ _DEAD = Meaning(
     Fault.TERMINAL, "this connection cannot be used any more: link the bank again", ItemStatus.ERROR, Action.RELINK
 )
 _UNSUPPORTED = Meaning(Fault.TERMINAL, "this bank or account is not supported", ItemStatus.ERROR, Action.RELINK)
+_NO_TRANSACTIONS = Meaning(
+    Fault.TERMINAL,
+    "this connection cannot deliver transactions: link the bank again and choose accounts that have them",
+    ItemStatus.ERROR,
+    Action.RELINK,
+)
+_UNKNOWN_ITEM = Meaning(Fault.TRANSIENT, "the bank reports a problem with this connection; it is tried again")
 
 BY_CODE: dict[str, Meaning] = {
     **dict.fromkeys(
@@ -86,6 +93,21 @@ BY_CODE: dict[str, Meaning] = {
         _OURS,
     ),
 }
+SYNC = "/transactions/sync"
+BY_CODE_OF_A_SYNC: dict[str, Meaning] = {
+    # Without transactions a connection is of no use, so here these concern one user's item. From other endpoints they
+    # only say that an additional product, such as a refresh, is not available.
+    **dict.fromkeys(("PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"), _NO_TRANSACTIONS),
+    **dict.fromkeys(
+        ("NO_AUTH_ACCOUNTS", "NO_LIABILITY_ACCOUNTS", "NO_INVESTMENT_ACCOUNTS", "NO_INVESTMENT_AUTH_ACCOUNTS"),
+        _ACCOUNTS,
+    ),
+    "MANUAL_VERIFICATION_REQUIRED": _LOGIN,
+}
+BY_TYPE_OF_A_SYNC: dict[str, Meaning] = {
+    # One item's trouble that we do not know: no user is blamed, no operator is called, it is retried ever less often.
+    "ITEM_ERROR": _UNKNOWN_ITEM,
+}
 BY_TYPE: dict[str, Meaning] = {
     "RATE_LIMIT_EXCEEDED": _TOO_FAST,
     "API_ERROR": _PLAID_DOWN,
@@ -97,12 +119,15 @@ _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
 _LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
 
 
-def translated(http_status: int, body: bytes | str | None, *, retry_after: str | None = None) -> ProviderError:
+def translated(
+    http_status: int, body: bytes | str | None, *, endpoint: str | None = None, retry_after: str | None = None
+) -> ProviderError:
     """The error in an answer that is not 200.
 
     Args:
         http_status: Its HTTP status.
         body: What came with it: Plaid's error object, or anything at all from something in between.
+        endpoint: The path that answered, where it matters to the meaning.
         retry_after: The header, if there was one: seconds.
     """
     plaid = _parsed(body)
@@ -110,7 +135,8 @@ def translated(http_status: int, body: bytes | str | None, *, retry_after: str |
         return unreachable("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
     error_type, error_code = str(plaid.get("error_type")), str(plaid.get("error_code"))
     fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _OURS
-    meaning = BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
+    meaning = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
+    meaning = meaning or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
     kind: type[ProviderError] = ProviderError
     if error_code == "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION":
         kind, meaning = PagingInterrupted, _NOT_READY
@@ -131,6 +157,10 @@ def translated(http_status: int, body: bytes | str | None, *, retry_after: str |
         display_message=_text(plaid.get("display_message")),
         retry_after_seconds=wait,
     )
+
+
+def _of_a_sync(error_type: str, error_code: str) -> Meaning | None:
+    return BY_CODE_OF_A_SYNC.get(error_code) or BY_CODE.get(error_code) or BY_TYPE_OF_A_SYNC.get(error_type)
 
 
 def said(error: dict[str, Any] | None) -> ProviderError | None:

@@ -71,6 +71,7 @@ class BankConnection(BaseModel):
     `access_token` (always sealed) and `cursor` are stored apart from the rest, where no client can read them;
     they are None on a connection that was read without them. `updated_at` stays, while it is `bad` or `error`, at the
     moment when it broke. `announced` is set only while it is pending because Plaid announced something.
+    `history_late`: a day after the exchange, the bank still has not delivered the whole history.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -91,6 +92,7 @@ class BankConnection(BaseModel):
     institution: Branding | None = None
     consent_expiration_time: datetime | None = None
     announced: Announcement | None = None
+    history_late: bool = False
     created_at: datetime
     updated_at: datetime
 

@@ -12,6 +12,7 @@
     ├── Unavailable             503  try again, with retry_after_seconds where known
     └── ProviderError                what Plaid refused, translated once, in its adapter
         ├── PagingInterrupted        the data changed while it was being paged
+        ├── EndlessPages             the pages lead in a circle, or there are too many
         └── CursorRejected           the cursor is not (or no longer) this connection's
     Conflict                         a compare-and-set lost; internal, never leaves the backend
     CommitTooLarge                   the store cannot take that much at once; internal
@@ -213,6 +214,20 @@ class ProviderError(BankError):
 
 class PagingInterrupted(ProviderError):
     """Data changed between two pages: the loop starts again from the cursor of its first page."""
+
+
+class EndlessPages(ProviderError):
+    """A loop over the change log cannot end: `error_code` says how that was found."""
+
+    def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
+        super().__init__(
+            "the bank's data has no end right now; it is read again later",
+            fault=Fault.TRANSIENT,
+            error_type="BACKEND",
+            error_code=error_code,
+            request_id=request_id,
+            retry_after_seconds=retry_after_seconds,
+        )
 
 
 class CursorRejected(ProviderError):

@@ -22,6 +22,7 @@ class NotificationKind(StrEnum):
     REVOKED = "revoked"
     ACCOUNT_REVOKED = "account_revoked"
     FIRST_SYNC_DONE = "first_sync_done"
+    HISTORY_LATE = "history_late"
     LINK_AGAIN = "link_again"  # a link was broken off half-way, and nothing of it could be kept
     NOTE_KEPT = "note_kept"  # a transaction went away that the user had written on
 
@@ -93,6 +94,16 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
     NotificationKind.FIRST_SYNC_DONE: {
         "en": ("{bank} is connected", "All your transactions at {bank} have arrived."),
         "es": ("{bank} está conectado", "Todos tus movimientos de {bank} han llegado."),
+    },
+    NotificationKind.HISTORY_LATE: {
+        "en": (
+            "Older transactions are late",
+            "{bank} has not delivered your whole history yet. We check four times a day and tell you when it is here.",
+        ),
+        "es": (
+            "Faltan movimientos antiguos",
+            "{bank} aún no ha entregado todo tu historial. Lo comprobamos cuatro veces al día y te avisaremos.",
+        ),
     },
     NotificationKind.LINK_AGAIN: {
         "en": ("Connecting a bank did not work", "It broke off half-way, and nothing was kept. Please link it again."),

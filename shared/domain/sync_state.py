@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from shared.domain.errors import Fault
+from shared.domain.late_history import LATE_POLL_EVERY
 from shared.domain.progress import ErrorSummary, RunRecord, Stage, SyncProgress, SyncStatus
 
 LEASE = timedelta(seconds=90)  # a dead run is free at most 2 minutes after its last sign of life
@@ -57,6 +58,7 @@ class SyncState(SyncProgress):
         writer: The delivery that claimed last; with `beat` it tells whose the last commit of a run was.
         handover: The next page's cursor of a loop that a run left to a continuation when its time was up. Whoever
             claims next goes on there, under the same run number.
+        restarts: How often the running loop has started again from its first cursor, over all its continuations.
         rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
             again are to go. marking: And that takes longer than one run, so every row that comes is marked with it.
         refresh: The latest of the requests that asked for what is new at the bank itself.
@@ -65,7 +67,8 @@ class SyncState(SyncProgress):
         troubled: The source needs its user, or did when it was last looked at.
         heals: It did when the running run began: so if that one works, it does no more.
         stopped: The source is gone for good: nothing runs again, whoever asks.
-        welcomed: The source's surroundings (name, logo, webhook) are set up.
+        welcomed: The source's surroundings (name, logo, webhook) are set up. unwelcomed: how many runs have completed
+            while they were not: each makes the scheduler try again, after a longer time than the one before.
         asked_at: When a user last asked for a sync by hand.
         wanted_since: When the oldest of the requests came that the latest claim, or the next, is to serve.
         source: Where the data comes from, as statistics name it.
@@ -88,6 +91,7 @@ class SyncState(SyncProgress):
     streaming: bool = False
     dirty_runs: tuple[int, ...] = ()
     handover: str | None = None
+    restarts: int = 0
     rebuilding: bool = False
     marking: bool = False
     refresh: int = 0
@@ -99,6 +103,7 @@ class SyncState(SyncProgress):
     revoked_accounts: tuple[str, ...] = ()
     looks: int = 0
     welcomed: bool = False
+    unwelcomed: int = 0
     asked_at: datetime | None = None
     wanted_since: datetime | None = None
     source: str | None = None
@@ -236,6 +241,7 @@ class SyncState(SyncProgress):
             "started_at": now,
             "run": self.run + 1,
             "streaming": False,
+            "restarts": 0,
             "dirty_runs": self._suspects(),
         }
         goes_on = resumed or self.refresh > self.served
@@ -290,6 +296,7 @@ class SyncState(SyncProgress):
             dirty_runs=(*self.dirty_runs, self.run) if self.streaming else self.dirty_runs,
             streaming=False,
             handover=None,
+            restarts=self.restarts + 1,
             added=0,
             modified=0,
             removed=0,
@@ -299,14 +306,16 @@ class SyncState(SyncProgress):
             due_at=now + LEASE,
         )
 
-    def complete(self, *, now: datetime, cursor: str | None, history_complete: bool, **counts: Any) -> Self:
-        """The run has written everything. With history still to come it is due at every tick.
+    def complete(
+        self, *, now: datetime, cursor: str | None, history_complete: bool, late: bool = False, **counts: Any
+    ) -> Self:
+        """The run has written everything. With history still to come it is due at every tick; seldom once it is late.
 
         Raises:
             IllegalTransition: No run is working.
         """
         self._must_run()
-        soon = now + TASK_GRACE if not self.welcomed else now + POLL_EVERY
+        soon = now + (POLL_EVERY if self.welcomed else RETRY_DELAYS[min(self.unwelcomed, len(RETRY_DELAYS) - 1)])
         more = self.requested > self.serving
         history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
         return self._with(
@@ -327,10 +336,11 @@ class SyncState(SyncProgress):
             handover=None,
             rebuilding=False,
             marking=False,
+            unwelcomed=0 if self.welcomed else self.unwelcomed + 1,
             troubled=self.troubled and not self.heals,
             trace=self.next_trace if more else self.trace,
             next_trace=None,
-            due_at=now if more or not history_complete else soon,
+            due_at=now if more else soon if history_complete else _next_poll(now, late=late),
             **(counts | {"percent": 100}),
         )
 
@@ -371,15 +381,22 @@ class SyncState(SyncProgress):
             }
         )
 
-    def wait_for_bank(self, *, now: datetime) -> Self:
+    def wait_for_bank(self, *, now: datetime, late: bool = False) -> Self:
         """The provider has nothing yet: pending again, due at the next tick; a webhook is usually quicker.
+
+        Once the data is late, the next poll is hours away, unless a request came during this run.
 
         Raises:
             IllegalTransition: No run is working.
         """
         self._must_run()
         return self._released(
-            now, status=SyncStatus.PENDING, stage=Stage.WAITING_FOR_BANK, tries=0, percent=None, due_at=now
+            now,
+            status=SyncStatus.PENDING,
+            stage=Stage.WAITING_FOR_BANK,
+            tries=0,
+            percent=None,
+            due_at=_next_poll(now, late=late and self.requested <= self.serving),
         )
 
     def fail(
@@ -499,6 +516,12 @@ class SyncState(SyncProgress):
         """The source was looked at from outside a run: whether it needs its user."""
         return self._with(troubled=troubled, heals=self.heals and not troubled)
 
+    def moved_to(self, institution_id: str, *, now: datetime) -> Self:
+        """The source is another one now: its surroundings are to be set up again, at the next tick if nothing runs."""
+        rests = self.status is SyncStatus.COMPLETED and not self.stopped
+        due_at = now if rests else self.due_at
+        return self._with(source=institution_id, welcomed=False, unwelcomed=0, updated_at=now, due_at=due_at)
+
     def looked_at(self) -> Self:
         """Something is written with this state from outside a run.
 
@@ -583,3 +606,7 @@ class SyncState(SyncProgress):
 
     def _with(self, **changes: Any) -> Self:
         return self.model_copy(update=changes)
+
+
+def _next_poll(now: datetime, *, late: bool) -> datetime:
+    return now + LATE_POLL_EVERY if late else now

@@ -33,7 +33,7 @@ class Writes:
     Rows in `marked` bear the run's number afterwards, all other upserts bear none. Those in `new` are probably not
     there yet, which makes writing them cheaper; if one is, nothing else differs. `ready` holds rows by id as `ready`
     made them. A row's `user` map is never touched, except by `removals`. `connection` holds fields of the connection
-    document. `removal` begins one.
+    document. `guard` names an institution that the connection moves to. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
     """
@@ -46,6 +46,7 @@ class Writes:
     accounts: tuple[Account, ...] = ()
     gone_accounts: tuple[str, ...] = ()
     connection: dict[str, Any] | None = None
+    guard: str | None = None
     notifications: tuple[Notification, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     removal: Removal | None = None
@@ -78,6 +79,7 @@ class Handover:
 
     removed: tuple[str, ...]
     successors: dict[str, str]
+    cursors: bytes = b""  # that its loop has seen: PageTrail
 
 
 class Syncs(Protocol):

@@ -1,7 +1,7 @@
 """What Plaid says about an item now decides a connection's status; a webhook, or a day that has passed, only asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
 from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Tasks, Vault, Writes
 from shared.usecases.enqueue import enqueue, enqueue_removal
+from shared.usecases.follow_institution import institution_change, report_change
 from shared.usecases.record_status import StatusRecorder, report
 from shared.usecases.use_token import with_token
 
@@ -36,6 +37,7 @@ class Finding:
     sync: bool = False
     accounts_anew: bool = False
     reminds: bool = False  # its user, if it leaves a login broken that has been so for long
+    moved: dict[str, Any] = field(default_factory=dict)  # see institution_change
 
 
 UNCLEAR = Finding(sync=True, accounts_anew=True)
@@ -115,7 +117,10 @@ class ItemCheck:
     ) -> BankConnection | None:
         def ask(connection: BankConnection) -> Finding:
             facts = self._truth(connection)
-            return Finding() if facts is None else self._proven(connection, decide(connection, facts))
+            if facts is None:
+                return Finding()
+            finding = self._proven(connection, decide(connection, facts))
+            return replace(finding, moved=institution_change(connection, facts))
 
         return self._commit(connection_id, ask, actor=actor, handled=handled)
 
@@ -143,10 +148,12 @@ class ItemCheck:
             except Conflict:
                 continue
             report(writes)
+            report_change(connection, finding.moved)
             if writes.removal is not None:
                 enqueue_removal(self.tasks, writes.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
-                enqueue(self.queue, connection_id, name=f"{connection_id}-q{state.requested}")
+                name = f"{connection_id}-q{state.requested}"
+                enqueue(self.queue, connection_id, name=name, welcome=bool(finding.moved))
             return after
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
@@ -202,16 +209,18 @@ class ItemCheck:
 
     def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
         if finding.event is None:
-            return self.recorder.learnt(connection, finding.learnt or {})
+            after, writes = self.recorder.learnt(connection, (finding.learnt or {}) | finding.moved)
+            return after, replace(writes, guard=finding.moved.get("institution_id"))
         recorded = self.recorder.event(
             connection.connection_id,
             finding.event,
             actor=actor,
             error=finding.error,
-            learnt=finding.learnt,
+            learnt=(finding.learnt or {}) | finding.moved,
             renewal=finding.renewal,
         )
         after, writes = recorded or (connection, Writes())
+        writes = replace(writes, guard=finding.moved.get("institution_id"))
         if finding.reminds and not writes.notifications and (told := self.recorder.reminder(after)) is not None:
             writes = replace(writes, notifications=(told,))
         return after, writes
@@ -223,6 +232,8 @@ class ItemCheck:
         if finding.event is StatusEvent.REVOKED and finding.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(finding.error))
         changed = state.concerned(after.error_code is not None) if after != before else state
+        if finding.moved:
+            changed = changed.moved_to(finding.moved["institution_id"], now=now)
         if finding.accounts_anew:
             changed = changed.read_accounts_anew()
         return changed.request(now=now, trace=trace.carried()) if finding.sync else changed

@@ -20,7 +20,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from shared.domain.account import Account
-from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.errors import CommitTooLarge, CursorRejected, EndlessPages, Fault, PagingInterrupted, ProviderError
+from shared.domain.page_trail import PageTrail
 from shared.domain.progress import Stage
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
@@ -30,6 +31,7 @@ from shared.log import log
 from shared.ports import Bank, Clock, Handover, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
+from shared.usecases.late_history import HistoryDelay, history_delay
 from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
@@ -72,6 +74,8 @@ class ChangeReader:
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
     _repaired: int = 0
+    _moved: bool = False  # the item is at another institution than it was
+    _trail: PageTrail = field(default_factory=lambda: PageTrail(None))
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -81,16 +85,17 @@ class ChangeReader:
             ProviderError: What Plaid refused; the run is still open.
             LeaseLost: Somebody else runs.
         """
-        for _ in range(MAX_RESTARTS + 1):
+        while self.run.state.restarts <= MAX_RESTARTS:
             try:
                 return self._read_once()
             except PagingInterrupted as error:
-                log.info("sync.restarted", request_id=error.request_id)
-                self.run.commit(lambda s: s.restart(now=self.clock.now()))
+                self._restart(error)
+            except EndlessPages as error:
+                self._restart(error)  # the next attempt begins with the loop's first cursor, not within the circle
+                raise
             except CursorRejected as error:
                 if self.run.state.handover is not None:  # of a page in mid-loop: the loop's own cursor may still do
-                    log.info("sync.restarted", request_id=error.request_id)
-                    self.run.commit(lambda s: s.restart(now=self.clock.now()))
+                    self._restart(error)
                     continue
                 if self.run.state.rebuilding:
                     raise
@@ -105,6 +110,10 @@ class ChangeReader:
             error_type="TRANSACTIONS_ERROR",
             error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
         )
+
+    def _restart(self, error: ProviderError) -> None:
+        log.info("sync.restarted", error_code=error.error_code, request_id=error.request_id)
+        self.run.commit(lambda s: s.restart(now=self.clock.now()))
 
     def _read_once(self) -> Reading:
         cursor = self._begin()
@@ -123,9 +132,7 @@ class ChangeReader:
                 page = ahead.page()
                 if page.history is History.NOT_READY:
                     return Reading.NOT_READY
-                if page.has_more and page.next_cursor in (None, cursor):
-                    raise _stands_still(page)
-                cursor = page.next_cursor or cursor
+                cursor = self._trail.follow(page) if page.has_more else page.next_cursor or cursor
                 in_time = self.clock.now() < self.deadline
                 if page.has_more and in_time:
                     ahead.fetch(cursor)
@@ -155,10 +162,12 @@ class ChangeReader:
         self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
         self._delivered = set() if state.rebuilding and not state.marking else None
         if state.handover is None:
+            self._trail = PageTrail(state.cursor)
             return state.cursor
         if (left := self.syncs.handover(state.connection_id)) is not None:
             self._changes.removed = set(left.removed)
             self._successors = dict(left.successors)
+        self._trail = PageTrail(state.handover, seen=left.cursors if left is not None else b"")
         self._streamed = self.syncs.marked(state.connection_id, [state.run])
         return state.handover
 
@@ -180,7 +189,7 @@ class ChangeReader:
             self._changes.removed = set()
             held = [row for row in self._superseded() if row.notes][:MAX_HANDOVER_IDS]
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
-        left = Handover(removed=tuple(self._changes.removed), successors=heirs)
+        left = Handover(removed=tuple(self._changes.removed), successors=heirs, cursors=self._trail.export())
         self.run.commit(
             lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, **self._counts), lambda: Writes(handover=left)
         )
@@ -294,6 +303,8 @@ class ChangeReader:
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
         removed = self._changes.removed = self._changes.removed | self._leftovers()
         complete = page.history is History.COMPLETE
+        arrived = complete or before.history_complete
+        delay = HistoryDelay() if arrived else history_delay(before, recorder=self.recorder)
 
         def kept(state: SyncState) -> tuple[str, ...]:
             return tuple(i for i in roster if i not in state.revoked_accounts)
@@ -301,13 +312,18 @@ class ChangeReader:
         def step(state: SyncState) -> SyncState:
             chosen_anew = state.accounts_digest != before.accounts_digest
             counts = self._counts | {"accounts_digest": None if chosen_anew else digest, "account_ids": kept(state)}
-            return state.complete(now=self.clock.now(), cursor=cursor, history_complete=complete, **counts)
+            if self._moved:
+                state = state.model_copy(update={"welcomed": False})  # its set-up looks the new institution up
+            return state.complete(
+                now=self.clock.now(), cursor=cursor, history_complete=complete, late=delay.late, **counts
+            )
 
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
             now = self.clock.now()
             going = self._removal_writes(removals)
             ids, wanted = kept(self.run.state), self._wanted(rows)
-            told = self._news(done=complete, chosen=bool(before.account_ids and set(ids) - set(before.account_ids)))
+            chosen = bool(before.account_ids and set(ids) - set(before.account_ids))
+            told = self._news(done=complete, delay=delay, chosen=chosen)
             patch = {"account_ids": ids} if accounts else {}
             return Writes(
                 upserts=wanted,
@@ -337,11 +353,11 @@ class ChangeReader:
         self.run.commit(step, lambda: writes((), ()))
         self._report(removed)
 
-    def _news(self, *, done: bool, chosen: bool) -> Writes:
+    def _news(self, *, done: bool, delay: HistoryDelay, chosen: bool) -> Writes:
         """What the end of this run means for the connection.
 
-        It works again, the user has chosen more accounts (whether or not the app reported it), or all of it has
-        arrived for the first time.
+        It works again, the user has chosen more accounts (whether or not the app reported it), or its history is
+        complete, or late.
         """
         state = self.run.state
         healed = self.recorder.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
@@ -349,10 +365,11 @@ class ChangeReader:
         if chosen and news.connection is None:
             came = self.recorder.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)
             news = came[1] if came else news
+        changes, told = dict(delay.writes.connection or {}), delay.writes.notifications
         if done and not state.history_complete:
             first = self.recorder.first_sync_done(state.connection_id)
-            news = replace(news, notifications=(*news.notifications, *([first] if first else [])))
-        return news
+            changes, told = {"history_late": False}, (first,) if first else ()
+        return replace(news, connection=(news.connection or {}) | changes, notifications=(*news.notifications, *told))
 
     def _leftovers(self) -> set[str]:
         """Rows that Plaid does not hold, but does not name either."""
@@ -379,22 +396,14 @@ class ChangeReader:
         if digest == self.run.state.accounts_digest and not any(self._counts[k] for k in ("added", "modified")):
             return [], digest
         try:
-            return self.bank.accounts(self.token).accounts, digest
+            facts = self.bank.accounts(self.token)
         except ProviderError as error:
             if error.fault is not Fault.TRANSIENT:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], self.run.state.accounts_digest or ""
-
-
-def _stands_still(page: Page) -> ProviderError:
-    return ProviderError(
-        "the provider says that there is more, and gives no way to it",
-        fault=Fault.TRANSIENT,
-        error_type="BACKEND",
-        error_code="CURSOR_STANDS_STILL",
-        request_id=page.request_id,
-    )
+        self._moved = self.run.state.source is not None and facts.institution_id not in (None, self.run.state.source)
+        return facts.accounts, digest
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

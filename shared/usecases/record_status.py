@@ -110,6 +110,10 @@ class StatusRecorder:
         connection = self.connections.find(connection_id)
         return self._tell(connection, NotificationKind.FIRST_SYNC_DONE, connection_id) if connection else None
 
+    def history_late(self, connection: BankConnection) -> Notification:
+        """Tells the user that the bank has not delivered the whole history in time."""
+        return self._tell(connection, NotificationKind.HISTORY_LATE, connection.connection_id)
+
     def note_kept(
         self, connection_id: str, *, transaction_id: str, label: str, notes: dict[str, Any]
     ) -> Notification | None:

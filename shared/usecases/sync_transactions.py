@@ -37,11 +37,13 @@ from shared.ports import (
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.fenced_run import FencedRun, LeaseLost
 from shared.usecases.fetch_ahead import SOON_SECONDS
+from shared.usecases.late_history import HistoryDelay, history_delay
 from shared.usecases.read_changes import ChangeReader, Reading
 from shared.usecases.record_status import StatusRecorder
 from shared.usecases.use_token import Refused, why_refused
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
+QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
 SUSPECT_OURSELVES = (
     6  # failed attempts, some ten hours, before an unknown access token is believed to be the item's end
 )
@@ -178,11 +180,17 @@ class SyncTransactions:
             log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
 
     def _not_ready(self, run: FencedRun) -> Outcome:
-        """Plaid has nothing yet: look again in seconds, a few times; then a webhook or the next tick will."""
-        if run.state.tries + 1 < TRIES_PER_ATTEMPT:
+        """Plaid has nothing yet: ask again in seconds, a few times; then a webhook or the scheduler starts a new run.
+
+        After an hour of that one call for each run is enough, and once the data is late a run every few hours.
+        """
+        delay = history_delay(run.state, recorder=self.recorder)
+        since = run.state.wanted_since
+        is_new = since is not None and self.clock.now() - since < QUICK_FOR
+        if is_new and not delay.late and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), stage=Stage.WAITING_FOR_BANK))
             return Outcome.AGAIN
-        run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
+        run.commit(lambda s: s.wait_for_bank(now=self.clock.now(), late=delay.late), lambda: delay.writes)
         return Outcome.DONE
 
     def _is_rotated(self, run: FencedRun, used: SealedToken) -> bool:
@@ -232,6 +240,8 @@ class SyncTransactions:
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         event = event_of(error)
+        tells_why = event is not None or run.state.history_complete
+        delay = HistoryDelay() if tells_why else history_delay(run.state, recorder=self.recorder)
         removal: Removal | None = None
         lasting = error.fault in (Fault.USER, Fault.TERMINAL) and event is not StatusEvent.REVOKED
 
@@ -251,7 +261,9 @@ class SyncTransactions:
             removal = None
             if is_outdated(run.state):
                 return Writes()
-            recorded = event and self.recorder.event(run.state.connection_id, event, error=error)
+            if event is None:
+                return delay.writes
+            recorded = self.recorder.event(run.state.connection_id, event, error=error)
             removal = recorded[1].removal if recorded else None
             return recorded[1] if recorded else Writes()
 

@@ -10,6 +10,7 @@ from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
 from shared.usecases.find_institution import find_institution
+from shared.usecases.follow_institution import follow_institution
 
 MAX_TRIES = 20
 
@@ -49,6 +50,7 @@ def welcome_connection(
 
     Raises:
         ProviderError: Plaid did not answer; the schedule will see to it again.
+        Unavailable: The connection is busy; the schedule will see to it again.
     """
     connection = connections.find(connection_id)
     sealed = connections.credentials(connection_id)
@@ -56,9 +58,11 @@ def welcome_connection(
         return
     token = vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection_id)
     facts = bank.item(token)
-    institution_id = facts.institution_id or connection.institution_id
+    followed = follow_institution(connection, facts, syncs=syncs, clock=clock)
+    if followed is None:
+        return
+    connection, institution_id = followed, followed.institution_id
     learnt: dict[str, object] = {
-        "institution_id": institution_id,
         "institution_name": connection.institution_name or facts.institution_name,
         "consent_expiration_time": facts.consent_expiration_time,
     }
@@ -85,7 +89,7 @@ def welcome_connection(
         bank.set_webhook(token, webhook_url)
     if unanswered is not None:
         raise unanswered
-    _mark_welcomed(connection, source=institution_id, syncs=syncs)
+    _mark_welcomed(connection, connections=connections, syncs=syncs)
 
 
 def _may_be_had_later(error: ProviderError) -> bool:
@@ -105,13 +109,17 @@ def _describe(before: BankConnection, learnt: dict[str, object], *, connections:
     connections.describe(before.connection_id, changes)
 
 
-def _mark_welcomed(connection: BankConnection, *, source: str | None, syncs: Syncs) -> None:
+def _mark_welcomed(connection: BankConnection, *, connections: Connections, syncs: Syncs) -> None:
+    """Marks it set up, unless it moved to another institution since that was looked up."""
     for _ in range(MAX_TRIES):
-        loaded = syncs.load(connection.connection_id)
-        if loaded is None or loaded.state.welcomed:
+        loaded, now = syncs.load(connection.connection_id), connections.find(connection.connection_id)
+        if loaded is None or now is None or now.institution_id != connection.institution_id:
+            return
+        source = connection.institution_id or loaded.state.source
+        welcomed = loaded.state.model_copy(update={"welcomed": True, "source": source})
+        if welcomed == loaded.state:
             return
         try:
-            welcomed = loaded.state.model_copy(update={"welcomed": True, "source": source or loaded.state.source})
             syncs.save(welcomed, expected=loaded.version)
         except Conflict:
             continue

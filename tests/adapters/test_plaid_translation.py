@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.adapters import plaid_rows
 from shared.adapters.firestore_values import encoded
 from shared.adapters.plaid import _parsed
-from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.adapters.plaid_errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, translated
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.transaction import History
@@ -76,6 +76,83 @@ def test_what_is_done_about_an_error_is_read_from_its_body(
     error = translated(http, body(**changes))
     assert (error.fault, error.item_status, error.action) == (fault, status, action)
     assert error.request_id == "0123456789abcde"
+
+
+BAD_LOGIN = (Fault.USER, ItemStatus.BAD, Action.RECONNECT)
+NO_ACCOUNTS = (Fault.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS)
+LINK_AGAIN = (Fault.TERMINAL, ItemStatus.ERROR, Action.RELINK)
+RETRY = (Fault.TRANSIENT, None, None)
+OURS = (Fault.CONFIGURATION, None, None)
+ON_A_SYNC = {
+    "ITEM_ERROR": {
+        "PRODUCTS_NOT_SUPPORTED": LINK_AGAIN,
+        "PRODUCT_NOT_ENABLED": LINK_AGAIN,
+        "ITEM_NOT_SUPPORTED": LINK_AGAIN,
+        "MFA_NOT_SUPPORTED": LINK_AGAIN,
+        "INSTANT_MATCH_FAILED": LINK_AGAIN,
+        "ITEM_NOT_FOUND": LINK_AGAIN,
+        "ITEM_CONCURRENTLY_DELETED": LINK_AGAIN,
+        "USER_PERMISSION_REVOKED": LINK_AGAIN,
+        "NO_ACCOUNTS": NO_ACCOUNTS,
+        "NO_AUTH_ACCOUNTS": NO_ACCOUNTS,
+        "NO_LIABILITY_ACCOUNTS": NO_ACCOUNTS,
+        "NO_INVESTMENT_ACCOUNTS": NO_ACCOUNTS,
+        "NO_INVESTMENT_AUTH_ACCOUNTS": NO_ACCOUNTS,
+        "ITEM_LOGIN_REQUIRED": BAD_LOGIN,
+        "ITEM_LOCKED": BAD_LOGIN,
+        "INVALID_CREDENTIALS": BAD_LOGIN,
+        "INVALID_UPDATED_USERNAME": BAD_LOGIN,
+        "USER_SETUP_REQUIRED": BAD_LOGIN,
+        "PASSWORD_RESET_REQUIRED": BAD_LOGIN,
+        "ACCESS_NOT_GRANTED": BAD_LOGIN,
+        "MANUAL_VERIFICATION_REQUIRED": BAD_LOGIN,
+        "PRODUCT_NOT_READY": RETRY,
+        "SOMETHING_NEW": RETRY,  # one user's item in any case
+    },
+    "INSTITUTION_ERROR": {
+        "INSTITUTION_NO_LONGER_SUPPORTED": LINK_AGAIN,
+        "UNSUPPORTED_RESPONSE": LINK_AGAIN,
+        "INSTITUTION_DOWN": RETRY,
+        "SOMETHING_NEW": RETRY,
+        "UNAUTHORIZED_INSTITUTION": OURS,
+        "INSTITUTION_REGISTRATION_REQUIRED": OURS,
+        "INSTITUTION_NOT_ENABLED_IN_ENVIRONMENT": OURS,
+    },
+    "INVALID_INPUT": {
+        "ADDITIONAL_CONSENT_REQUIRED": (Fault.USER, None, Action.RECONNECT),
+        "USER_PERMISSION_REVOKED": LINK_AGAIN,
+        "INVALID_ACCESS_TOKEN": LINK_AGAIN,
+        "INVALID_PRODUCT": OURS,
+        "INVALID_API_KEYS": OURS,
+        "UNAUTHORIZED_ROUTE_ACCESS": OURS,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("error_type", "error_code", "expected"),
+    [(kind, code, expected) for kind, codes in ON_A_SYNC.items() for code, expected in codes.items()],
+)
+def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
+    error_type: str, error_code: str, expected: tuple[Fault, ItemStatus | None, Action | None]
+) -> None:
+    error = translated(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
+    assert (error.fault, error.item_status, error.action) == expected
+
+
+@pytest.mark.parametrize("code", sorted(BY_CODE_OF_A_SYNC))
+def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code: str) -> None:
+    error = translated(400, body(error_code=code), endpoint=SYNC)
+    assert error.action is not None
+    assert any(word in error.message for word in ("link the bank again", "log in again", "no account is shared"))
+
+
+@pytest.mark.parametrize("endpoint", ["/transactions/refresh", "/link/token/create", None])
+@pytest.mark.parametrize("code", ["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"])
+def test_a_product_that_another_endpoint_does_not_have_says_nothing_about_the_item(
+    code: str, endpoint: str | None
+) -> None:
+    assert translated(400, body(error_code=code), endpoint=endpoint).item_status is None
 
 
 def test_plaids_own_words_go_nowhere() -> None:

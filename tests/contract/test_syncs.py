@@ -235,6 +235,23 @@ def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: P
     assert len(ports.connections.of_user(name, institution_id="ins_1")) == 2
 
 
+def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    bank = f"ins/{name}"  # one that only this test knows
+    assert ports.connections.guard("alice", institution_id=bank) is None
+    moved = before.state.moved_to(bank, now=NOW)
+    changes = {"institution_id": bank, "institution_name": "New", "institution": None}
+    ports.syncs.save(moved, expected=before.version, writes=Writes(connection=changes, guard=bank))
+    first = ports.connections.guard("alice", institution_id=bank)
+    assert first is not None
+    assert [one.connection_id for one in ports.connections.of_user("alice", institution_id=bank)] == [name]
+    again = loaded(ports, name)
+    assert again.state == moved
+    later = again.state.moved_to(bank, now=NOW + timedelta(minutes=1))
+    ports.syncs.save(later, expected=again.version, writes=Writes(guard=bank))
+    assert ports.connections.guard("alice", institution_id=bank) != first
+
+
 def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, streaming=True, added=3)
@@ -402,7 +419,7 @@ def test_a_row_that_was_taken_for_new_keeps_what_its_user_wrote(ports: Ports, na
 def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     assert ports.syncs.handover(name) is None
-    left = Handover(removed=("t1",), successors={"p1": "t2"})
+    left = Handover(removed=("t1",), successors={"p1": "t2"}, cursors=bytes(range(16)))
     state = before.state.claim(now=NOW, owner="me")
     version = ports.syncs.save(state, expected=before.version, writes=Writes(handover=left))
     assert ports.syncs.handover(name) == left

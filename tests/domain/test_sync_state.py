@@ -149,6 +149,19 @@ def test_a_connection_without_complete_history_is_due_at_every_tick() -> None:
     assert claimed().complete(now=NOW, cursor="c", history_complete=False).due_at == NOW
 
 
+def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
+    state, delays = new(), []
+    for _ in range(len(RETRY_DELAYS) + 1):
+        state = completed(claimed(state))
+        assert state.due_at is not None
+        delays.append(state.due_at - NOW)
+        state = state.requeue(now=NOW)
+    assert delays == [*RETRY_DELAYS, RETRY_DELAYS[-1]]
+    moved = completed(claimed(state)).moved_to("ins_2", now=NOW)
+    assert (moved.source, moved.welcomed, moved.due_at) == ("ins_2", False, NOW)
+    assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + RETRY_DELAYS[0]
+
+
 def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:
     streaming = claimed().advance(now=NOW, stage=Stage.WRITING, streaming=True)
     assert streaming.restart(now=NOW).dirty_runs == (1,)

@@ -291,6 +291,8 @@ for label, place, new in (
     refused(f"an owner deletes the {label}", deletes("ann", place))
     refused(f"a user makes a new {label}", creates("ann", new, app_user_id="{w.ann_id}"))
 
+refused("an owner says that the history is not late", updates("ann", "{w.connection}", {"history_late": False}))
+
 # -- the map `user` of a transaction --
 
 NOTES: Json = {"note": "Mormors födelsedag 🎂", "category": "presents", "tags": ["family", "2026"], "hidden": False}

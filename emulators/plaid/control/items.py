@@ -6,11 +6,11 @@ from datetime import timedelta
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from emulators.plaid import announcements, wire
+from emulators.plaid import announcements, institutions, wire
 from emulators.plaid.clock import iso
 from emulators.plaid.control.base import JSON_TYPE, Json, Refused, Table, item_of, only
 from emulators.plaid.ids import derive
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
 from emulators.plaid.merchants import recognise
 from emulators.plaid.people import custom, dynamic
 from emulators.plaid.synclog import Row
@@ -179,12 +179,49 @@ async def change_state(world: World, request: Request, body: Json) -> Json:
 
 
 async def change_sync(world: World, request: Request, body: Json) -> Json:
-    """The switches of the Item's change log: name_unseen_removals, repeat_rows."""
-    only(body, "name_unseen_removals", "repeat_rows")
+    """The switches of the Item's change log: name_unseen_removals, repeat_rows, cursor_cycle, history_stops_at."""
+    only(body, "name_unseen_removals", "repeat_rows", "cursor_cycle", "history_stops_at")
     item = item_of(world, request)
+    if "history_stops_at" in body:
+        _stop_history(world, item, body.pop("history_stops_at"))
+    if "cursor_cycle" in body:
+        item.log.cursor_cycle = _whole_number(body.pop("cursor_cycle"))
     for name, value in body.items():
         setattr(item.log, name, bool(value))
-    return {"name_unseen_removals": item.log.name_unseen_removals, "repeat_rows": item.log.repeat_rows}
+    return {
+        "name_unseen_removals": item.log.name_unseen_removals,
+        "repeat_rows": item.log.repeat_rows,
+        "cursor_cycle": item.log.cursor_cycle,
+        "history_stops_at": item.history_stops_at,
+    }
+
+
+def _stop_history(world: World, item: Item, until: object) -> None:
+    """The bank delivers nothing (NOT_READY), or only the last 30 days, until this is null again."""
+    if until not in (None, Readiness.NOT_READY, Readiness.INITIAL):
+        raise Refused(f"history_stops_at must be {Readiness.NOT_READY}, {Readiness.INITIAL} or null")
+    stops_at = Readiness(str(until)) if until else None
+    order = list(Readiness)
+    if stops_at and order.index(item.readiness) > order.index(stops_at):
+        raise Refused(f"the history is {item.readiness} already", 409)
+    item.history_stops_at = stops_at
+    if stops_at is None and "transactions" in item.products and item.readiness is not Readiness.HISTORICAL:
+        world.begin_extraction(item)
+
+
+def _whole_number(value: object) -> int:
+    number = wire.decimal(value)
+    if number is None or number != int(number) or number < 0:
+        raise Refused("cursor_cycle must be a whole number, 0 for none")
+    return int(number)
+
+
+async def change_institution(world: World, request: Request, body: Json) -> Json:
+    """The Item is at another institution from now on, as after a merger; accounts, history and tokens stay."""
+    only(body, "institution_id")
+    item = item_of(world, request)
+    item.institution = institutions.find(str(body.get("institution_id")))
+    return describe(world, item)
 
 
 async def send_webhook(world: World, request: Request, body: Json) -> Json:
@@ -222,5 +259,6 @@ ROUTES: Table = [
     ("POST", "/items/{item_id}/accounts", change_accounts),
     ("POST", "/items/{item_id}/state", change_state),
     ("POST", "/items/{item_id}/sync", change_sync),
+    ("POST", "/items/{item_id}/institution", change_institution),
     ("POST", "/items/{item_id}/webhook", send_webhook),
 ]

@@ -16,6 +16,7 @@ export interface BankConnection {
   account_ids: string[];
   institution: Branding | null;
   consent_expiration_time: Timestamp | null;
+  history_late?: boolean;
   created_at: Timestamp;
   updated_at: Timestamp;
 }
@@ -152,7 +153,7 @@ export interface Notification {
   read_at?: Timestamp | null;
 }
 
-export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "link_again" | "note_kept";
+export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "note_kept";
 
 /** All optional: without a connection, Link starts for a new bank with the user's own settings. */
 export interface CreateLinkTokenInput {

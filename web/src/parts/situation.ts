@@ -12,12 +12,17 @@ export interface Notice {
 
 export const nameOf = (connection: BankConnection, t: Texts) => connection.institution_name ?? t.yourBank;
 
+const NO_TRANSACTIONS = new Set(["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"]);
+
 /** What its user should do about a connection, if anything. */
 export function noticeOf(connection: BankConnection, t: Texts, language: string): Notice | null {
   const { connection_id, status, action, consent_expiration_time } = connection;
   const bank = nameOf(connection, t);
   if (status === "error" || action === "relink") {
-    return { tone: "bad", text: t.notice.error(bank), action: t.notice.relink, purpose: { kind: "connect" } };
+    const text = NO_TRANSACTIONS.has(connection.error_code ?? "")
+      ? t.notice.noTransactions(bank)
+      : t.notice.error(bank);
+    return { tone: "bad", text, action: t.notice.relink, purpose: { kind: "connect" } };
   }
   const repair: Purpose = { kind: "repair", connection_id };
   const accounts: Purpose = { kind: "accounts", connection_id };
@@ -66,6 +71,7 @@ export function syncLineOf(
   if (!progress) return calm;
   const bank = nameOf(connection, t);
   const busy = (text: string): SyncLine => ({ text, tone: "busy", percent: progress.percent, busy: true });
+  const late: SyncLine = { ...calm, text: t.sync.late(bank), tone: "warn" };
   switch (progress.status) {
     case "failed":
       if (connection.status === "bad" || connection.status === "error") return calm; // the notice says more
@@ -79,9 +85,11 @@ export function syncLineOf(
     case "in_progress":
       return busy(t.sync[progress.stage]);
     case "pending":
+      if (progress.stage === "waiting_for_bank" && connection.history_late) return late;
       return busy(t.sync[progress.stage === "waiting_for_bank" ? "waiting_for_bank" : "queued"]);
     case "completed":
-      return progress.history_complete ? calm : { ...busy(t.sync.history), percent: null };
+      if (progress.history_complete) return calm;
+      return connection.history_late ? late : { ...busy(t.sync.history), percent: null };
   }
 }
 

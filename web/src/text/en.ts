@@ -96,6 +96,8 @@ const en = {
     bad: (bank: string) => `${bank} asks you to log in again. Until then nothing new arrives.`,
     error: (bank: string) =>
       `This connection to ${bank} cannot be used any more. Connect the bank again; you can remove the old connection then.`,
+    noTransactions: (bank: string) =>
+      `${bank} gives us no transactions through this connection. Connect it again and choose accounts that have them.`,
     expiring: (bank: string, day: string | null) =>
       day
         ? `Your consent for ${bank} ends on ${day}. Renew it to stay connected.`
@@ -121,6 +123,7 @@ const en = {
     done: "Up to date",
     failed: "The last sync did not work",
     history: "Recent transactions are here; older ones are still arriving",
+    late: (bank: string) => `Older transactions from ${bank} are late. We keep checking.`,
     updated: (when: string) => `Updated ${when}`,
     retryAt: (bank: string, when: string) => `${bank} is not answering. Next try ${when}; you need not do anything.`,
     retrySoon: (bank: string) => `${bank} is not answering. It is tried again by itself.`,

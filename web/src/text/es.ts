@@ -98,6 +98,8 @@ const es: Texts = {
     bad: (bank) => `${bank} te pide iniciar sesión otra vez. Hasta entonces no llega nada nuevo.`,
     error: (bank) =>
       `Esta conexión con ${bank} ya no se puede usar. Conecta el banco de nuevo; después puedes quitar la antigua.`,
+    noTransactions: (bank) =>
+      `${bank} no nos da movimientos con esta conexión. Conéctalo de nuevo y elige cuentas que los tengan.`,
     expiring: (bank, day) =>
       day
         ? `Tu permiso para ${bank} termina el ${day}. Renuévalo para seguir conectado.`
@@ -123,6 +125,7 @@ const es: Texts = {
     done: "Al día",
     failed: "La última sincronización no funcionó",
     history: "Lo reciente ya está; lo más antiguo sigue llegando",
+    late: (bank) => `Los movimientos antiguos de ${bank} se retrasan. Seguimos comprobando.`,
     updated: (when) => `Actualizado ${when}`,
     retryAt: (bank, when) => `${bank} no responde. Próximo intento ${when}; no tienes que hacer nada.`,
     retrySoon: (bank) => `${bank} no responde. Se intentará de nuevo sin que hagas nada.`,

@@ -1,0 +1,21 @@
+"""The documents that change with every connection of a user to an institution: bank_link_guards/{uid}:{institution_id}.
+
+An exchange reads one before it looks for duplicates, and is refused if it has changed by the time it commits.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+GUARDS = "bank_link_guards"
+GUARD_KEPT = timedelta(days=7)  # it matters while two exchanges run beside each other
+
+
+def guard_path(app_user_id: str, institution_id: str) -> str:
+    """Where the guard of a user's connections to an institution is."""
+    return f"{GUARDS}/{app_user_id}:{quote(institution_id, safe='')}"
+
+
+def guard_fields(connection_id: str, *, now: datetime) -> dict[str, Any]:
+    """What it says: which connection was the last to come, and when."""
+    return {"connection_id": connection_id, "updated_at": now, "expires_at": now + GUARD_KEPT}

@@ -1,0 +1,159 @@
+"""A history that does not arrive: who is told, and how often Plaid is asked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.errors import Fault
+from shared.domain.progress import Stage, SyncStatus
+from shared.domain.transaction import History
+from shared.usecases.sync_transactions import Outcome
+from tests.fakes import Crash, FakeInstitutions, FakeItem, problem, row
+from tests.usecases.conftest import World
+
+A_DAY = timedelta(days=1)
+
+
+def connection(world: World) -> BankConnection:
+    return world.store.connections["1"]
+
+
+def told(world: World) -> list[str]:
+    return [str(one.kind) for one in world.store.notifications.values()]
+
+
+def live(world: World, time: timedelta) -> int:
+    """Scheduler and queue work for some time; returns how often Plaid is asked for changes."""
+    world.welcome(FakeInstitutions())
+    before, until = world.calls.log.count("bank.changes"), world.clock.at + time
+    while world.clock.at < until:
+        world.tick()
+        while world.queue.tasks:
+            name, connection_id = world.queue.tasks.pop(0)
+            while world.sync(connection_id, task=name) is Outcome.AGAIN:
+                world.clock.move(timedelta(seconds=5))
+        world.clock.move(timedelta(minutes=15))
+    return world.calls.log.count("bank.changes") - before
+
+
+def stuck(world: World, ready: History) -> FakeItem:
+    item = world.connected("1", row("t1"))
+    item.ready = ready
+    return item
+
+
+@pytest.mark.parametrize("ready", [History.RECENT, History.NOT_READY])
+def test_a_history_that_never_completes_costs_four_calls_a_day_after_the_first(world: World, ready: History) -> None:
+    stuck(world, ready)
+    assert 90 <= live(world, A_DAY) <= 96 + 10
+    live(world, timedelta(hours=1))
+    for _ in range(29):
+        assert live(world, A_DAY) <= 4
+
+
+@pytest.mark.parametrize("ready", [History.RECENT, History.NOT_READY])
+def test_a_day_after_the_exchange_the_connection_says_so_and_its_user_is_notified_once(
+    world: World, ready: History
+) -> None:
+    stuck(world, ready)
+    live(world, A_DAY - timedelta(hours=1))
+    assert not connection(world).history_late
+    assert told(world) == []
+    live(world, timedelta(hours=2))
+    assert connection(world).history_late
+    assert told(world) == ["history_late"]
+    live(world, 5 * A_DAY)
+    assert told(world) == ["history_late"]
+    assert connection(world).status is ItemStatus.GOOD
+
+
+@pytest.mark.parametrize("ready", [History.RECENT, History.NOT_READY])
+def test_a_history_that_arrives_late_is_late_no_more(world: World, ready: History) -> None:
+    item = stuck(world, ready)
+    live(world, 3 * A_DAY)
+    item.add(row("t0"))
+    item.ready = History.COMPLETE
+    live(world, timedelta(hours=7))
+    assert world.equals_truth()
+    assert world.state().history_complete
+    assert not connection(world).history_late
+    assert told(world) == ["history_late", "first_sync_done"]
+    assert live(world, A_DAY) <= 3, "it is polled as any other"
+
+
+def test_a_history_in_time_is_never_late(world: World) -> None:
+    world.connected("1", row("t1"))
+    live(world, 3 * A_DAY)
+    assert not connection(world).history_late
+    assert told(world) == ["first_sync_done"]
+
+
+def test_a_webhook_is_served_at_once_however_late_the_history_is(world: World) -> None:
+    item = stuck(world, History.NOT_READY)
+    live(world, 3 * A_DAY)
+    item.ready = History.COMPLETE
+    loaded = world.store.states["1"]
+    world.store.save(loaded.state.request(now=world.clock.now()), expected=loaded.version)
+    assert world.sync() is Outcome.DONE
+    assert world.equals_truth()
+
+
+def test_an_outage_since_the_exchange_makes_the_history_late_too(world: World) -> None:
+    world.connected("1", row("t1"))
+    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "INSTITUTION_DOWN")] * 60))
+    live(world, 2 * A_DAY)
+    assert world.state().status is SyncStatus.FAILED
+    assert connection(world).history_late
+    assert told(world) == ["history_late"]
+    world.bank.errors.clear()
+    live(world, timedelta(hours=7))
+    assert not connection(world).history_late
+    assert world.equals_truth()
+
+
+def test_a_broken_login_is_notified_instead_of_a_late_history(world: World) -> None:
+    world.connected("1", row("t1"))
+    broken = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.bank.fail("changes", *([broken] * 60))
+    live(world, 3 * A_DAY)
+    assert not connection(world).history_late
+    assert told(world) == ["needs_repair"]
+
+
+def test_a_complete_connection_that_plaid_is_not_ready_for_is_polled_less_and_no_user_is_notified(
+    world: World,
+) -> None:
+    item = world.connected("1", row("t1"))
+    live(world, 10 * A_DAY)
+    item.ready = History.NOT_READY
+    live(world, A_DAY + timedelta(hours=13))
+    assert world.state().stage is Stage.WAITING_FOR_BANK
+    for _ in range(5):
+        assert live(world, A_DAY) <= 4
+    assert not connection(world).history_late
+    assert told(world) == ["first_sync_done"]
+
+
+@pytest.mark.parametrize("when", ["crash_before", "crash_after"])
+def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world: World, when: str) -> None:
+    stuck(world, History.RECENT)
+    live(world, A_DAY - timedelta(minutes=30))
+    for later in count():  # one call further each time, until the run gets through
+        world.clock.move(timedelta(hours=7))
+        world.tick()
+        setattr(world.calls, when, len(world.calls.log) + later)
+        try:
+            world.sync()
+        except Crash:
+            setattr(world.calls, when, None)
+        else:
+            break
+    assert later > 4
+    setattr(world.calls, when, None)
+    live(world, A_DAY)
+    assert connection(world).history_late
+    assert told(world) == ["history_late"]
