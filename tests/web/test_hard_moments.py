@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
-from tests.web.person import Person, screenshot, violations
+from tests.web.person import Person, frames, screenshot, violations
 
 BANK = "First Platypus Bank"
 SECOND = "Tartan Bank"
@@ -255,8 +255,9 @@ def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_tha
     page = eve.page
     address = f"**:{eve.stack.ports.firestore}/**"
     page.route(address, lambda route: route.abort())
-    page.reload()
-    page.wait_for_timeout(3_000)  # by now Firestore has given up, and answers from its empty cache
+    with page.expect_console_message(lambda line: "Could not reach Cloud Firestore backend" in line.text):
+        page.reload()
+    frames(page)  # Firestore has given up, and answers from its empty cache
     expect(page.get_by_role("heading", name="Connect your first bank")).to_have_count(0)
     page.unroute(address)
     expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
+from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import Person, wait_until
+from tests.web.person import Person, frames, wait_until
 
 OLDER = 150
 NEWER = 3  # that come while they are read
@@ -25,6 +26,7 @@ def ann(person: Callable[..., Person]) -> Iterator[Person]:
     ann.sign_up()
     ann.connect()
     ann.wait_until_synced()
+    Bank(ann.stack, ann.http).rests(ann.connections()[0]["connection_id"])  # no run of its own comes in between
     pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
     kept = {name: value for name, value in pattern.items() if isinstance(value, str | int | float | bool)}
     first = datetime.now(UTC).date() - timedelta(days=100)
@@ -79,7 +81,9 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
       let seen = 0;
       const end = document.querySelector(".list-end");
       new MutationObserver(() => seen++).observe(end, { childList: true, subtree: true });
-      setTimeout(() => resolve(seen), 1000);
+      let frames = 0;
+      const next = () => (++frames < 30 ? requestAnimationFrame(next) : resolve(seen));
+      requestAnimationFrame(next);
     })"""
     assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
     expect(page.get_by_text("That is everything.")).to_have_count(0)
@@ -144,7 +148,7 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     for route in held:
         route.continue_()
     expect(row).to_contain_text("late")
-    page.wait_for_timeout(200)  # going back takes a moment
+    frames(page)  # going back takes a moment
     expect(other).to_be_visible()
 
     # And an entry in the history that is left of it is gone once the page is there again.
@@ -160,25 +164,30 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     run = {"status": "in_progress", "added": 0, "modified": 0, "removed": 0}
     end = {"status": "completed", "completed_at": ended, "modified": 1}
 
-    # The charts are not read again because a run begins, nor because one ends without a change.
+    def noticed(change: dict[str, object]) -> None:
+        """Stores a change, and waits until the page has it."""
+        before = ann.reads()["progress"]
+        store(ann).update(progress, change).raise_for_status()
+        wait_until(page, f"window.bankReads.progress > {before}")
+
+    # The charts are not read again because a run begins, nor because one ends without a change; but once if with one.
     ann.open("Spending")
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
-    page.wait_for_timeout(500)
-    spent = ann.reads()["spending"]
-    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
-    page.wait_for_timeout(1000)
-    store(ann).update(progress, {**end, "modified": 0}).raise_for_status()
-    page.wait_for_timeout(1000)
-    assert ann.reads()["spending"] == spent
+    once = ann.reads()["spending"]
+    noticed({**run, "completed_at": None})
+    noticed({**end, "modified": 0})
+    noticed({**run, "completed_at": None})
+    noticed({**end, "completed_at": ended + timedelta(minutes=1)})
+    wait_until(page, f"window.bankReads.spending >= {2 * once}")
+    assert ann.reads()["spending"] == 2 * once
 
     # An older page is, once a run that was under way has ended: here it has changed a row, and removed another.
     ann.open("Transactions")
     rows = page.get_by_test_id("transaction")
     scroll_to(ann, rows.filter(has_text="Older 80"))
-    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
-    page.wait_for_timeout(1000)
+    noticed({**run, "completed_at": None})
     store(ann).update(at(ann, 80), {"merchant_name": "Renamed by the bank"}).raise_for_status()
-    store(ann).update(progress, {**end, "completed_at": ended + timedelta(minutes=1)}).raise_for_status()
+    noticed({**end, "completed_at": ended + timedelta(minutes=2)})
     expect(rows.filter(has_text="Renamed by the bank")).to_be_visible()
 
     # The bank is removed elsewhere: no row of it stays, though the deletion takes its time.

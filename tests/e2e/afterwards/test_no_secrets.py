@@ -16,6 +16,8 @@ from emulators.environment import KEYSETS, keyset
 from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, ROOT, Json
 
+pytestmark = pytest.mark.usefixtures("lived_in")
+
 TOKENS = {
     "access token": re.compile(r"access-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
     "public token": re.compile(r"public-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
