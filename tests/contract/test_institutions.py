@@ -84,13 +84,17 @@ def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.Fixt
     client = request.getfixturevalue("firestore_client")
     bank = FakeBank(FakeClock(datetime.now(UTC)))
     all_have_missed, fetched = threading.Barrier(8, timeout=60), threading.Event()
-    bank.calls.before = lambda _: all_have_missed.wait() and None
     first_wait = threading.local()
+
+    def fetching(_: str) -> None:
+        all_have_missed.wait()
 
     def sleep(_: float) -> None:
         if not hasattr(first_wait, "over"):
             first_wait.over = all_have_missed.wait()
         assert fetched.wait(60)
+
+    bank.calls.before = fetching
 
     def instance(_: int) -> str:
         found = find_institution(

@@ -278,9 +278,13 @@ def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank
     bank.control("POST", "faults", **down)
     try:
         bank.control("POST", f"items/{item_id}/transactions", add=[{"name": "After the outage", "amount": 9.99}])
-        failed = wait_until(
-            "the failure", lambda: (p := bank.progress(user, connection_id))["status"] == "failed" and p
-        )
+
+        def failure() -> Json | None:
+            bank.deliver("synctransactions", connection_id=connection_id)
+            progress = bank.progress(user, connection_id)
+            return progress if progress["status"] == "failed" else None
+
+        failed = wait_until("the failure", failure)
     finally:
         bank.control("DELETE", "faults")
     assert failed["error"]["code"] == "INSTITUTION_DOWN"

@@ -124,9 +124,8 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
     for code in ("ERROR", "NEW_ACCOUNTS_AVAILABLE", "USER_PERMISSION_REVOKED"):
         linked.webhook(code, error=None)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    task = {"data": {"connection_id": linked.connection_id, "welcome": True}}
     for function in ("synctransactions", "checkitem", "removeitem"):
-        bank.http.post(bank.function_url(function), json=task)
+        bank.deliver(function, connection_id=linked.connection_id, welcome=True)
     limits = {f"bank_limits/{linked.user.uid}:{action}" for action in ("exchange", "removal")}
     wait_until("nothing is left", lambda: set(linked.left()) <= limits)
     bank.webhooks_are_over(linked.item_id)
@@ -225,8 +224,7 @@ def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
     deleted.raise_for_status()
-    page = {"data": {"turn": linked.connection_id, "after": _before(linked.connection_id)}}
-    bank.http.post(bank.function_url("checkitems"), json=page)
+    bank.deliver("checkitems", turn=linked.connection_id, after=_before(linked.connection_id))
     wait_until("nothing is left", lambda: linked.left() == [])
     assert linked.state_at_plaid() == "removed"
     assert bank.differences(stays.user, stays.connection_id) == []

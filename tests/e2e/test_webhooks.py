@@ -253,8 +253,7 @@ def test_what_was_told_by_a_dropped_webhook_is_found_by_the_day_s_round(bank: Ba
     linked.fault("drop", "ERROR")
     linked.state("login_required")
     linked.stays(linked.document())
-    task = {"data": {"connection_id": linked.connection_id}}
-    bank.http.post(bank.function_url("checkitem"), json=task)
+    bank.deliver("checkitem", connection_id=linked.connection_id)
     linked.becomes("bad", "reconnect")
 
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
+from tests.e2e.bank import Bank, wait_until
 from tests.web.person import Person, frames, screenshot, violations
 
 BANK = "First Platypus Bank"
@@ -214,6 +215,14 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
         connected.bank_does("transactions", add=[{"amount": 1, "name": "Later"}])
         line = page.get_by_test_id("sync-line")
         expect(line).to_contain_text("did not answer; trying again")
+        bank = Bank(stack, http)
+
+        def failed() -> bool:
+            bank.deliver("synctransactions", connection_id=connection["connection_id"])
+            [progress] = connected.admin().owned(connected.uid(), "bank_sync_progress")
+            return bool(progress["status"] == "failed")
+
+        wait_until("it gives up", failed)
         expect(line).to_contain_text("is not answering. Next try")
         expect(page.locator(".status")).to_have_text("Connected")  # an outage is not a status
         screenshot(page, "desktop-bank-down")
