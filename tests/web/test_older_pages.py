@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
+from emulators.stack import Stack
 from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Person, frames, wait_until
@@ -19,14 +21,24 @@ FORGIVEN = r"ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resou
 CHART = "path.recharts-rectangle"
 
 
-@pytest.fixture
-def ann(person: Callable[..., Person]) -> Iterator[Person]:
-    """Somebody with three pages of old rows, which are named by their numbers."""
-    ann = person()
+@pytest.fixture(scope="module")
+def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+    """Ann, who has signed up."""
+    ann = Person.at(chromium.new_context(), stack, http)
     ann.sign_up()
-    ann.connect()
-    ann.wait_until_synced()
-    Bank(ann.stack, ann.http).rests(ann.connections()[0]["connection_id"])  # no run of its own comes in between
+    return ann
+
+
+@pytest.fixture
+def ann(home: Person, person: Callable[..., Person]) -> Iterator[Person]:
+    """Ann at a browser of her own, with a bank and three pages of old rows, which are named by their numbers."""
+    if not home.connections():
+        home.go()
+        home.connect()
+        home.wait_until_synced()
+        Bank(home.stack, home.http).rests(home.connections()[0]["connection_id"])  # no run of its own comes in between
+    ann = person(storage_state=home.page.context.storage_state(indexed_db=True))
+    ann.email = home.email
     pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
     kept = {name: value for name, value in pattern.items() if isinstance(value, str | int | float | bool)}
     first = datetime.now(UTC).date() - timedelta(days=100)
@@ -40,6 +52,8 @@ def ann(person: Callable[..., Person]) -> Iterator[Person]:
         for i in range(OLDER)
     }
     store(ann).seed(rows)
+    ann.go()
+    expect(ann.page.get_by_test_id("connection")).to_be_visible()
     every = tuple(at(ann, i) for i in range(OLDER + NEWER))
     yield ann
     store(ann).seed({}, gone=every)
