@@ -23,7 +23,7 @@ from emulators.setup import ROOT
 from emulators.supervisor import MEMBERSHIP, kill_members
 
 FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
-ANY_PORT = ROOT / "emulators" / "any-port.cjs"
+PRELOADED = [ROOT / "emulators" / name for name in ("any-port.cjs", "own-ports.cjs", "prompt-queues.cjs")]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"
 SIMULATOR = "simulator"
@@ -106,9 +106,8 @@ class Stack:
             only = ["--only", ",".join(self._services)]
             options = ["--config", config, "--project", PROJECT, *only, "--non-interactive"]
             # firebase-tools writes its debug logs into the working folder.
-            commands.append(
-                (EMULATORS, ["node", "--require", str(ANY_PORT), str(FIREBASE), "emulators:start", *options], self.logs)
-            )
+            preloaded = [f"--require={path}" for path in PRELOADED]
+            commands.append((EMULATORS, ["node", *preloaded, str(FIREBASE), "emulators:start", *options], self.logs))
         return [
             {"name": name, "arguments": arguments, "folder": str(cwd), "log": str(self.log(name))}
             for name, arguments, cwd in commands

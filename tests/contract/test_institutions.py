@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -107,17 +107,30 @@ def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str
 def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
     client = request.getfixturevalue("firestore_client")
     bank = FakeBank(FakeClock(datetime.now(UTC)))
-    bank.calls.before = lambda _: time.sleep(0.3)
+    all_have_missed, fetched = threading.Barrier(8, timeout=60), threading.Event()
+    first_wait = threading.local()
+
+    def fetching(_: str) -> None:
+        all_have_missed.wait()
+
+    def sleep(_: float) -> None:
+        if not hasattr(first_wait, "over"):
+            first_wait.over = all_have_missed.wait()
+        assert fetched.wait(60)
+
+    bank.calls.before = fetching
 
     def instance(_: int) -> str:
-        return find_institution(
+        found = find_institution(
             name,
             country_codes=("US",),
             institutions=FirestoreInstitutions(client),
             bank=bank,
             clock=SystemClock(),
-            sleep=time.sleep,
-        ).name
+            sleep=sleep,
+        )
+        fetched.set()
+        return found.name
 
     with ThreadPoolExecutor(8) as instances:
         assert set(instances.map(instance, range(8))) == {"First Bank"}

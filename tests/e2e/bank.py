@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,11 +21,13 @@ from emulators.client import Firestore, PlaidSandbox, User, decode_fields
 from emulators.environment import scheduled_url
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
+from tests.e2e.comparison import Number, account_document, compared, transaction_document, unequal
 from tests.firestore_rest import BACKEND, Client, Json
 
 DATA = Path(__file__).parent.parent / "data"
 INSTITUTION = "ins_109508"
 PAGE = 15_000
+AT_ONCE = {"initial_after": 0, "history_after": 0}  # seconds until the simulator has a new item's history
 PATIENCE = 90.0  # seconds; a loaded machine starts workers slowly
 
 
@@ -36,12 +38,6 @@ def custom_user(file: Path) -> str:
         return f'"{datetime.now(UTC).date() + timedelta(days=int(match[1]))}"'
 
     return re.sub(r'"day ([+-]\d+)"', day, file.read_text(encoding="utf-8"))
-
-
-class Number(str):
-    """A JSON number as its text, digit for digit."""
-
-    __slots__ = ()
 
 
 class NotInTime(AssertionError):
@@ -105,6 +101,10 @@ class Bank:
                 break
         answer.raise_for_status()
 
+    def deliver(self, function: str, **data: object) -> None:
+        """What a task queue does, now and not once it has waited. Its answer is for no client."""
+        httpx.post(self.function_url(function), json={"data": data}, trust_env=False, timeout=60)
+
     # -- the store --
 
     def store(self, user: User) -> Firestore:
@@ -150,7 +150,7 @@ class Bank:
 
         def still() -> bool:
             item_id = (self.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
-            sent = self.control("GET", f"webhooks?item_id={item_id}")["webhooks"]  # first: what they ask for is counted
+            sent = self.webhooks(item_id)  # first: what they ask for is counted
             state = self.behind.get(f"bank_sync_state/{connection_id}") or {}
             return (
                 all(one["state"] in ("delivered", "given up") for one in sent if one["mode"] is None)
@@ -244,6 +244,22 @@ class Bank:
                 found.append(f"{item['item_id']} was removed, and {connection['connection_id']} lives")
         return found
 
+    def webhooks(self, item_id: str) -> list[Json]:
+        """What the simulator has sent in an item's name, oldest first, and what became of it."""
+        sent: list[Json] = self.control("GET", f"webhooks?item_id={item_id}")["webhooks"]
+        return sent
+
+    def webhooks_are_over(self, item_id: str, connection_id: str = "") -> None:
+        """Waits until no webhook of an item is on its way, and nothing is left to do for those that were kept."""
+
+        def over() -> bool:
+            if any(one["state"] == "sending" for one in self.webhooks(item_id)):
+                return False
+            kept = documents(self.backend.query("bank_webhook_inbox"))
+            return not [one for one in kept if one.get("connection_id") == connection_id and one["due_at"]]
+
+        wait_until(f"the webhooks of {item_id} are over", over)
+
     def truth(self, item_id: str) -> Json:
         """What the bank holds, with numbers as their text."""
         answer = self.http.get(f"{self.stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()
@@ -260,9 +276,9 @@ class Bank:
         rows = {t["transaction_id"]: t for t in self.transactions(user, parent=root)}
         owner = {"connection_id": connection_id, "app_user_id": user.uid}
         return [
-            *_unequal("connection.account_ids", sorted(accounts), sorted(connection["account_ids"])),
-            *_compared("account", [account_document(a) | owner for a in truth["accounts"]], accounts, "account_id"),
-            *_compared(
+            *unequal("connection.account_ids", sorted(accounts), sorted(connection["account_ids"])),
+            *compared("account", [account_document(a) | owner for a in truth["accounts"]], accounts, "account_id"),
+            *compared(
                 "transaction", [transaction_document(t) | owner for t in truth["transactions"]], rows, "transaction_id"
             ),
         ]
@@ -279,86 +295,6 @@ class Bank:
             wait_until("the store follows the bank", equal, within=within)
         except NotInTime as late:
             raise NotInTime(f"{late}: {found[:10]}") from None
-
-
-def transaction_document(given: Json) -> Json:
-    """Plaid's transaction as the contract's document. Amounts are positive for money out, in both."""
-    category = given.get("personal_finance_category")
-    return {
-        **{name: given[name] for name in ("transaction_id", "account_id", "date", "name", "pending")},
-        **{
-            name: given.get(name)
-            for name in (
-                *("authorized_date", "iso_currency_code", "unofficial_currency_code", "merchant_name"),
-                *("pending_transaction_id", "payment_channel", "logo_url", "website"),
-            )
-        },
-        "datetime": _moment(given.get("datetime")),
-        "amount": plain(given["amount"]),
-        "amount_value": float(given["amount"]),
-        "category": category and {name: category.get(name) for name in ("primary", "detailed", "confidence_level")},
-        "counterparties": _numbers(given.get("counterparties") or []),
-        "location": _numbers(given.get("location")),
-    }
-
-
-def account_document(given: Json) -> Json:
-    """Plaid's account as the contract's document."""
-    balances = given["balances"]
-    money = {name: balances[name] and plain(balances[name]) for name in ("current", "available", "limit")}
-    currencies = {name: balances[name] for name in ("iso_currency_code", "unofficial_currency_code")}
-    names = ("account_id", "name", "official_name", "mask", "type", "subtype")
-    return {**{name: given[name] for name in names}, "balances": money | currencies}
-
-
-def plain(number: str) -> str:
-    """A number's text as a decimal: digit for digit, but without an exponent."""
-    if "e" not in number.lower():
-        return str(number)
-    digits, _, power = number.lower().partition("e")
-    whole, _, fraction = digits.lstrip("-").partition(".")
-    places = len(fraction) - int(power)
-    padded = (whole + fraction).rjust(places + 1, "0") if places > 0 else whole + fraction + "0" * -places
-    text = f"{padded[:-places]}.{padded[-places:]}" if places > 0 else padded
-    return f"-{text}" if digits.startswith("-") else text
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _numbers(value: Any) -> Any:
-    """The same with its numbers as numbers, for what is stored as Plaid sent it."""
-    match value:
-        case Number():
-            return float(value)
-        case dict():
-            return {name: _numbers(inner) for name, inner in value.items()}
-        case list():
-            return [_numbers(inner) for inner in value]
-        case _:
-            return value
-
-
-def _compared(kind: str, expected: list[Json], stored: dict[str, Json], key: str) -> Iterator[str]:
-    wanted = {document[key]: document for document in expected}
-    assert len(wanted) == len(expected), f"the bank names a {kind} twice"
-    for missing in sorted(wanted.keys() - stored.keys()):
-        yield f"{kind} {missing} is missing"
-    for extra in sorted(stored.keys() - wanted.keys()):
-        yield f"{kind} {extra} is not at the bank"
-    for name in sorted(wanted.keys() & stored.keys()):
-        for field, value in wanted[name].items():
-            yield from _unequal(f"{kind} {name}.{field}", value, stored[name].get(field))
-
-
-def _unequal(where: str, wanted: object, stored: object) -> Iterator[str]:
-    """Absent and null are the same to a client; 1 and 1.0 are not the same amount, so types count."""
-    if wanted != stored or (wanted is not None and type(wanted) is not type(stored)):
-        yield f"{where}: {stored!r} instead of {wanted!r}"
 
 
 def documents(answer: httpx.Response) -> list[Json]:

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulators.client import User, sign_up
-from tests.e2e.bank import DATA, INSTITUTION, Bank, custom_user, documents, wait_until
+from tests.e2e.bank import AT_ONCE, DATA, INSTITUTION, Bank, custom_user, documents, wait_until
 from tests.firestore_rest import Json
 
 NewUser = Callable[[], User]
@@ -92,6 +92,28 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
     assert institution["name"] == "First Platypus Bank"
     assert branding["logo"] == institution["logo"] is not None
     assert branding["primary_color"] == institution["primary_color"]
+
+
+def test_a_history_that_comes_in_parts_is_complete_in_the_end(bank: Bank, user: User) -> None:
+    bank.control("POST", "settings", initial_after=30, history_after=60)
+    try:
+        connection_id = bank.connect(user)["connection_id"]
+    finally:
+        bank.control("POST", "settings", **AT_ONCE)
+    wait_until("it waits", lambda: bank.progress(user, connection_id)["stage"] == "waiting_for_bank")
+    bank.control("POST", "clock", advance_seconds=30)
+
+    def partly() -> bool:
+        progress = bank.progress(user, connection_id)
+        return (progress["status"], progress["history_complete"]) == ("completed", False)
+
+    wait_until("the newest are there", partly)
+    newest = {row["transaction_id"] for row in bank.transactions(user)}
+    assert newest
+    bank.control("POST", "clock", advance_seconds=30)
+    bank.synced(user, connection_id)
+    assert bank.differences(user, connection_id) == []
+    assert newest < {row["transaction_id"] for row in bank.transactions(user)}
 
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("*.json")), ids=lambda file: file.stem)
@@ -256,9 +278,13 @@ def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank
     bank.control("POST", "faults", **down)
     try:
         bank.control("POST", f"items/{item_id}/transactions", add=[{"name": "After the outage", "amount": 9.99}])
-        failed = wait_until(
-            "the failure", lambda: (p := bank.progress(user, connection_id))["status"] == "failed" and p
-        )
+
+        def failure() -> Json | None:
+            bank.deliver("synctransactions", connection_id=connection_id)
+            progress = bank.progress(user, connection_id)
+            return progress if progress["status"] == "failed" else None
+
+        failed = wait_until("the failure", failure)
     finally:
         bank.control("DELETE", "faults")
     assert failed["error"]["code"] == "INSTITUTION_DOWN"

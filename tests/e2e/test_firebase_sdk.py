@@ -34,9 +34,19 @@ def report(bank: Bank) -> dict[str, Any]:
         "plaid": bank.stack.plaid.base_url,
         "webhook": bank.stack.plaid.webhook_url,
     }
-    done = subprocess.run(
-        [node, str(SCRIPT), json.dumps(at)], capture_output=True, text=True, timeout=150, cwd=SCRIPT.parent, check=False
-    )
+    slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}
+    bank.control("POST", "faults", **slow)  # what is to be seen lasts longer than a look
+    try:
+        done = subprocess.run(
+            [node, str(SCRIPT), json.dumps(at)],
+            capture_output=True,
+            text=True,
+            timeout=150,
+            cwd=SCRIPT.parent,
+            check=False,
+        )
+    finally:
+        bank.control("DELETE", "faults")
     assert done.returncode == 0, done.stderr[-4000:]
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen

@@ -8,8 +8,8 @@ import pytest
 
 from emulators.client import User, sign_up
 from tests.e2e.bank import Bank
-from tests.e2e.test_refusals import refused
 from tests.firestore_rest import Json
+from tests.refusals import refused
 
 
 @pytest.fixture(scope="module")

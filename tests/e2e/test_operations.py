@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from emulators.client import User
 from shared.adapters.recent_pauses import SEEN_WITHIN
 from tests.e2e.bank import Bank, wait_until
+from tests.e2e.logs import Log
 from tests.e2e.test_rotation import done, operate
 from tests.e2e.traces import audit_of, traces_of
 
@@ -22,16 +24,23 @@ def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: U
     made = bank.connect(user, username="user_generated", password=login, institution_id=ELSEWHERE)
     connection_id = made["connection_id"]
     before = bank.synced(user, connection_id)
+    bank.rests(connection_id)
     done(bank, "pause", "--institution", ELSEWHERE, "--reason", "its data make no sense")
+    seen_everywhere = time.monotonic() + SEEN_WITHIN.total_seconds()
     try:
-        time.sleep(SEEN_WITHIN.total_seconds())
         assert ELSEWHERE in done(bank, "pauses")
+        wait_until("every worker has seen it", lambda: time.monotonic() > seen_everywhere)
         item_id = (bank.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
+        log, state = Log(bank), f"bank_sync_state/{connection_id}"
         bank.control("POST", f"items/{item_id}/transactions", add=[{"name": "meanwhile", "amount": 1.23}])
-        wait_until("the webhook", lambda: bank.progress(user, connection_id)["status"] == "pending")
-        wait_until("the hold", lambda: "sync.held" in (bank.stack.logs / "emulators.log").read_text(errors="replace"))
-        bank.run_schedule()
-        time.sleep(2)
+        wait_until("the hold", lambda: log.lines("sync.held", connection_id=connection_id))
+        log.tasks_are_done(connection_id)
+        held, enqueued = bank.behind.get(state) or {}, log.tasks(connection_id)
+        assert (held["status"], held["due_at"] > datetime.now(UTC)) == ("pending", True)
+        bank.backend.update(state, {"due_at": datetime.now(UTC)}).raise_for_status()
+        bank.run_schedule()  # which puts it off again, and enqueues nothing
+        assert (bank.behind.get(state) or {})["due_at"] > datetime.now(UTC)
+        assert log.tasks(connection_id) == enqueued
         assert bank.progress(user, connection_id)["status"] == "pending"
         assert not any(row["name"] == "meanwhile" for row in bank.transactions(user))
         history = done(bank, "history", "--connection", connection_id)

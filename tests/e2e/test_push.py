@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Any
 
 from emulators.client import User
 from tests.e2e.bank import Bank, wait_until
+from tests.e2e.logs import Log
 
 WORDS = {"title": "A title of its own", "body": "A body of its own"}
-
-
-class Log:
-    """What the functions have logged since a moment."""
-
-    def __init__(self, bank: Bank) -> None:
-        self._path = bank.stack.log("emulators")
-        self._from = self._path.stat().st_size
-
-    def text(self) -> str:
-        with self._path.open("rb") as file:
-            file.seek(self._from)
-            return file.read().decode(errors="replace")
-
-    def about(self, notification_id: str) -> dict[str, list[dict[str, Any]]]:
-        """The lines about a notification, by their event."""
-        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for line in self.text().splitlines():
-            if f'"notification_id": "{notification_id}"' in line and line.endswith("}"):
-                entry = json.loads(line[line.index("{") :])
-                found[entry["message"]].append(entry)
-        return found
 
 
 def tell(bank: Bank, user: User, notification_id: str) -> None:

@@ -1,14 +1,15 @@
-"""Everything that is refused, as curl would see it: the contract's form, the right status, and nothing half-done."""
+"""What is refused, as curl would see it: the contract's form, the right status, and nothing half-done.
+
+Of each kind one goes over the wire; tests/functions/test_refusals.py tries all of them on each function.
+"""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,70 +19,9 @@ import main
 from emulators.client import User, sign_up
 from emulators.ports import PROJECT
 from tests.e2e.bank import Bank
+from tests.refusals import BAD_CREDENTIALS, EVERY_METHOD, POSTS, ROUTES, UNKNOWN_TOKEN, WEBHOOK, Route, of, refused
 
-UNKNOWN_TOKEN = "public-sandbox-00000000-0000-4000-8000-000000000000"
-HTTP_STATUS = {
-    "INVALID_ARGUMENT": {400, 405, 413},
-    "FAILED_PRECONDITION": {400},
-    "UNAUTHENTICATED": {401},
-    "PERMISSION_DENIED": {403},
-    "NOT_FOUND": {404},
-    "ALREADY_EXISTS": {409},
-    "RESOURCE_EXHAUSTED": {429},
-    "UNAVAILABLE": {503},
-}
 NewUser = Callable[[], User]
-
-
-@dataclass(frozen=True)
-class Route:
-    """A function of the contract, with a call that would be right."""
-
-    function: str
-    method: str
-    path: str
-    fields: dict[str, Any] | None = None
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The same for the callable protocol."""
-        return self.fields or ({"connection_id": "nothing"} if "nothing" in self.path else {})
-
-
-ROUTES = [
-    Route("create_link_token", "GET", "connect"),
-    Route("exchange_public_token", "POST", "set_access_token", {"public_token": UNKNOWN_TOKEN}),
-    Route("sync_connection", "POST", "connections/nothing/sync"),
-    Route("reconnect_connection", "POST", "connections/nothing/reconnected"),
-    Route("remove_connection", "DELETE", "connections/nothing"),
-    Route("delete_bank_data", "DELETE", "data"),
-]
-WEBHOOK = Route("plaid_webhook", "POST", "webhook", {})
-EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
-def of(routes: list[Route]) -> pytest.MarkDecorator:
-    """One case per route."""
-    return pytest.mark.parametrize("route", [pytest.param(route, id=route.function) for route in routes])
-
-
-def refused(answer: httpx.Response, status: str, http: int | None = None) -> dict[str, Any]:
-    """The error of an answer that is in the contract's form, and says nothing it should not."""
-    assert answer.headers["Content-Type"] == "application/json", answer.text
-    body = answer.json()
-    assert set(body) == {"error"}, body
-    error: dict[str, Any] = body["error"]
-    assert set(error) == {"status", "message", "details"}, error
-    assert error["status"] == status, error
-    assert answer.status_code in HTTP_STATUS[status], (answer.status_code, error)
-    assert http is None or answer.status_code == http
-    assert isinstance(error["message"], str)
-    assert error["message"]
-    assert isinstance(error["details"]["code"], str)
-    assert set(error["details"]) <= {"code", "plaid", "display_message", "retry_after_seconds", "connection_id"}
-    for secret in ("Traceback", 'File "', "site-packages", "access-sandbox", "public-sandbox", "link-sandbox", "eyJ"):
-        assert secret not in answer.text, answer.text
-    return error
 
 
 def request(bank: Bank, route: Route, user: User | None, **content: Any) -> httpx.Response:
@@ -91,62 +31,33 @@ def request(bank: Bank, route: Route, user: User | None, **content: Any) -> http
 
 
 @pytest.fixture(scope="module")
-def ann(bank: Bank) -> User:
-    """Somebody signed in, for calls that leave nothing."""
-    return sign_up(bank.http, bank.stack.ports)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_behind(bank: Bank, ann: User) -> Iterator[None]:
-    """Ann's calls are all refused, so there must be no trace of her; what Plaid did not answer may be tried again."""
-    yield
-    assert bank.traces(ann) == {}
-    assert not [intent for intent in bank.open_intents(ann) if intent["access_token"]]
+def ann(bank: Bank) -> Iterator[User]:
+    """Somebody signed in, whose calls are all refused: of them nothing is left, but what may be tried again."""
+    somebody = sign_up(bank.http, bank.stack.ports)
+    yield somebody
+    assert bank.traces(somebody) == {}
+    assert not [intent for intent in bank.open_intents(somebody) if intent["access_token"]]
 
 
 # -- who calls --
 
 
-def unsigned(**claims: object) -> str:
-    """A token that the Auth emulator would take if its claims were right: it does not look at signatures."""
-    now = int(time.time())
-    base = {
-        "iss": f"https://securetoken.google.com/{PROJECT}",
-        "aud": PROJECT,
-        "sub": "somebody",
-        "user_id": "somebody",
-        "iat": now,
-        "auth_time": now,
-        "exp": now + 3600,
-    }
-    parts = ({"alg": "none", "typ": "JWT"}, {**base, **claims})
-    return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), ""])
-
-
-BAD_CREDENTIALS: dict[str, str | None] = {
-    "no token": None,
-    "an empty header": "",
-    "an empty token": "Bearer",
-    "a junk token": "Bearer junk",
-    "a junk token of three parts": "Bearer a.b.c",
-    "a token of another scheme": "Basic dXNlcjpwYXNz",
-    "another project's token": "Bearer "
-    + unsigned(aud="another-project", iss="https://securetoken.google.com/another-project"),
-    "another issuer's token": "Bearer " + unsigned(iss="https://accounts.google.com"),
-    "a token of nobody": "Bearer " + unsigned(sub=""),
-    "a token of a user that does not exist": "Bearer " + unsigned(),
-    "a very long token": "Bearer " + "x" * 6000,
-    "the emulator's own word": "Bearer owner",
-}
-
-
-@of(ROUTES)
 @pytest.mark.parametrize("header", [pytest.param(header, id=name) for name, header in BAD_CREDENTIALS.items()])
-def test_a_caller_who_is_nobody_is_refused(bank: Bank, route: Route, header: str | None) -> None:
+def test_a_caller_who_is_nobody_is_refused(bank: Bank, header: str | None) -> None:
+    """The Auth emulator does not look at signatures, so that a token is refused for what it claims."""
     headers = {} if header is None else {"Authorization": header}
+    route = ROUTES[0]
     refused(request(bank, route, None, headers=headers), "UNAUTHENTICATED")
     called = bank.http.post(bank.function_url(route.function), json={"data": route.data}, headers=headers)
     refused(called, "UNAUTHENTICATED")
+
+
+@of(ROUTES)
+def test_nobody_gets_anywhere(bank: Bank, route: Route) -> None:
+    for headers in ({}, {"Authorization": "Bearer junk"}):
+        refused(request(bank, route, None, headers=headers), "UNAUTHENTICATED")
+        called = bank.http.post(bank.function_url(route.function), json={"data": route.data}, headers=headers)
+        refused(called, "UNAUTHENTICATED")
 
 
 def administer(bank: Bank, action: str, **changes: object) -> None:
@@ -206,34 +117,18 @@ def test_a_wrong_method_of_the_callable_protocol_is_refused(bank: Bank, ann: Use
         refused(answer, "INVALID_ARGUMENT")
 
 
-@of([route for route in ROUTES if route.method == "POST"])
-@pytest.mark.parametrize(
-    ("content_type", "body"),
-    [
+@of(POSTS)
+def test_a_body_that_is_no_json_object_is_refused(bank: Bank, ann: User, route: Route) -> None:
+    for content_type, body in (
         ("text/plain", '{"public_token": "x"}'),
-        ("application/x-www-form-urlencoded", "public_token=x"),
-        ("multipart/form-data; boundary=b", "--b--"),
-        ("application/xml", "<public_token/>"),
         ("application/json", "{"),
-        ("application/json", '{"public_token": "x"'),
-        ("application/json", "{'public_token': 'x'}"),
         ("application/json", "[]"),
-        ("application/json", '"text"'),
-        ("application/json", "1"),
-        ("application/json", "null"),
-        ("application/json", b"\xff\xfe\x00"),
-        ("application/json", '{"a":' * 20_000),
-        ("application/json", "[" * 50_000),
-    ],
-)
-def test_a_body_that_is_no_json_object_is_refused(
-    bank: Bank, ann: User, route: Route, content_type: str, body: str | bytes
-) -> None:
-    answer = request(bank, route, ann, content=body, headers={"Content-Type": content_type})
-    refused(answer, "INVALID_ARGUMENT")
+    ):
+        answer = request(bank, route, ann, content=body, headers={"Content-Type": content_type})
+        refused(answer, "INVALID_ARGUMENT")
 
 
-@of([route for route in ROUTES if route.method == "POST"])
+@of(POSTS)
 @pytest.mark.parametrize("size", [300_000, 3_000_000])
 def test_a_huge_body_is_refused(bank: Bank, ann: User, route: Route, size: int) -> None:
     refused(request(bank, route, ann, json={"public_token": "x" * size}), "INVALID_ARGUMENT")
@@ -250,34 +145,8 @@ def test_unknown_fields_are_refused(bank: Bank, ann: User, route: Route) -> None
     refused(bank.call(route.function, {**route.data, **extra}, ann), "INVALID_ARGUMENT")
 
 
-BAD_EXCHANGES: dict[str, object] = {
-    "nothing": {},
-    "null": {"public_token": None},
-    "a number": {"public_token": 1},
-    "an object": {"public_token": {"a": 1}},
-    "an empty token": {"public_token": ""},
-    "a token that is too long": {"public_token": "p" * 513},
-    "an institution that is a text": {"public_token": UNKNOWN_TOKEN, "institution": "ins_1"},
-    "an institution with more": {"public_token": UNKNOWN_TOKEN, "institution": {"institution_id": "i", "x": 1}},
-    "accounts that are an object": {"public_token": UNKNOWN_TOKEN, "accounts": {}},
-    "an account that is a text": {"public_token": UNKNOWN_TOKEN, "accounts": ["x"]},
-    "an account without a name": {"public_token": UNKNOWN_TOKEN, "accounts": [{"mask": "0000"}]},
-    "allow_duplicate as a text": {"public_token": UNKNOWN_TOKEN, "allow_duplicate": "yes"},
-    "allow_duplicate as a number": {"public_token": UNKNOWN_TOKEN, "allow_duplicate": 1},
-    "items that are empty": {"items": []},
-    "items that are null": {"items": None},
-    "items that are an object": {"items": {"public_token": UNKNOWN_TOKEN}},
-    "items beside a token": {"items": [{"public_token": UNKNOWN_TOKEN}], "public_token": UNKNOWN_TOKEN},
-    "items beside allow_duplicate": {"items": [{"public_token": UNKNOWN_TOKEN}], "allow_duplicate": False},
-    "an item without a token": {"items": [{"public_token": UNKNOWN_TOKEN}, {}]},
-    "an item in an item": {"items": [{"items": [{"public_token": UNKNOWN_TOKEN}]}]},
-    "an item with more": {"items": [{"public_token": UNKNOWN_TOKEN, "colour": "red"}]},
-    "eleven items": {"items": [{"public_token": UNKNOWN_TOKEN}] * 11},
-}
-
-
-@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in BAD_EXCHANGES.items()])
-def test_a_malformed_exchange_is_refused_before_any_call_to_plaid(bank: Bank, ann: User, body: object) -> None:
+def test_a_malformed_exchange_is_refused_before_any_call_to_plaid(bank: Bank, ann: User) -> None:
+    body = {"items": [{"public_token": UNKNOWN_TOKEN}, {}]}
     with no_call_to_plaid(bank):
         refused(bank.rest("POST", "set_access_token", ann, json=body), "INVALID_ARGUMENT", 400)
         refused(bank.call("exchange_public_token", body, ann), "INVALID_ARGUMENT", 400)
@@ -294,30 +163,7 @@ def no_call_to_plaid(bank: Bank) -> Iterator[None]:
     assert exchanges() == before
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"language": "EN"},
-        {"language": "english"},
-        {"language": ["en", "fr"]},
-        {"country_codes": "us"},
-        {"country_codes": ["US", "USA"]},
-        {"products": ""},
-        {"connection_id": ""},
-        {"account_selection": "perhaps"},
-        {"redirect_uri": "x" * 3000},
-        {"redirect_uri": "not an address"},
-        {"redirect_uri": "https://app.example.com/?with=query"},
-        {"redirect_uri": "https://app.example.com/#there"},
-        {"android_package_name": "app"},
-        {"redirect_uri": "https://app.example.com/", "android_package_name": "com.example.app"},
-        {"language": "xx"},
-        {"country_codes": "XX"},
-        {"products": "nonsense"},
-        {"products": ["transactions", "balance"]},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("query", [{"language": ["en", "fr"]}, {"redirect_uri": "not an address"}], ids=str)
 def test_a_malformed_wish_for_a_link_token_is_refused(bank: Bank, ann: User, query: dict[str, Any]) -> None:
     with no_call_to_plaid(bank):
         refused(bank.rest("GET", "connect", ann, params=query), "INVALID_ARGUMENT", 400)
@@ -346,20 +192,8 @@ def test_a_users_unusable_settings_count_as_not_set(bank: Bank, user: User, sett
     assert bank.rest("GET", "connect", user).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"language": 1},
-        {"country_codes": "US"},
-        {"country_codes": []},
-        {"products": {}},
-        {"account_selection": "true"},
-        {"connection_id": 7},
-    ],
-    ids=str,
-)
-def test_the_callable_protocol_converts_nothing(bank: Bank, ann: User, data: dict[str, Any]) -> None:
-    refused(bank.call("create_link_token", data, ann), "INVALID_ARGUMENT", 400)
+def test_the_callable_protocol_converts_nothing(bank: Bank, ann: User) -> None:
+    refused(bank.call("create_link_token", {"account_selection": "true"}, ann), "INVALID_ARGUMENT", 400)
 
 
 @pytest.mark.parametrize("connection_id", ["nothing", "x" * 129, "..", "a%2Fb", "%00", "ÅÄÖ", "__all__", " "])
@@ -408,27 +242,12 @@ def test_an_unrouted_path_is_not_found_and_never_the_web_page(bank: Bank, ann: U
         assert refused(answer, "NOT_FOUND", 404)["details"]["code"] == "path_not_found"
 
 
-@pytest.mark.parametrize(
-    ("content", "headers"),
-    [
-        ('{"data": {}}', {"Content-Type": "text/plain"}),
-        ('{"data": {', {"Content-Type": "application/json"}),
-        ("[]", {"Content-Type": "application/json"}),
-        ("{}", {"Content-Type": "application/json"}),
-        ('{"data": []}', {"Content-Type": "application/json"}),
-        ('{"data": "x"}', {"Content-Type": "application/json"}),
-        ('{"data": 1}', {"Content-Type": "application/json"}),
-    ],
-)
-def test_a_malformed_call_of_the_callable_protocol_is_refused(
-    bank: Bank, ann: User, content: str, headers: dict[str, str]
-) -> None:
-    for route in ROUTES:
-        if route.function in main.FUNCTIONS:
-            answer = bank.http.post(
-                bank.function_url(route.function), content=content, headers={**ann.headers, **headers}
-            )
-            refused(answer, "INVALID_ARGUMENT", 400)
+@of(ROUTES)
+def test_a_malformed_call_of_the_callable_protocol_is_refused(bank: Bank, ann: User, route: Route) -> None:
+    for content in ('{"data": {', "{}", '{"data": []}'):
+        headers = {**ann.headers, "Content-Type": "application/json"}
+        answer = bank.http.post(bank.function_url(route.function), content=content, headers=headers)
+        refused(answer, "INVALID_ARGUMENT", 400)
 
 
 def test_a_call_without_data_of_its_own_is_an_empty_one(bank: Bank, ann: User) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from emulators.client import User, sign_up
 from emulators.ports import PROJECT
 from tests.e2e.bank import Bank, documents, wait_until
+from tests.e2e.logs import Log
 from tests.e2e.traces import audit_of, traces_of
 from tests.firestore_rest import BACKEND, Json
 
@@ -87,7 +87,7 @@ def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank
     limits = {
         f"bank_limits/{user.uid}:{action}" for action in ("exchange", "removal", "sync", "link_token", "reconnect")
     }
-    wait_until("nothing is left", lambda: set(linked.left()) <= limits, within=60)
+    wait_until("nothing is left", lambda: set(linked.left()) <= limits)
     assert linked.state_at_plaid() == "removed"
     trail = audit_of(bank, user)
     assert [entry["action"] for entry in trail][-2:] == ["removal_started", "removal_done"]
@@ -118,18 +118,20 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
     bank.control("POST", "faults", kind="latency", endpoint="/transactions/sync", item_id=linked.item_id, seconds=1)
     progress = f"bank_sync_progress/{linked.connection_id}"
     wait_until("rows arrive", lambda: (bank.behind.get(progress) or {}).get("added", 0) > 500, within=120)
+    log = Log(bank)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     linked.remove()
     for code in ("ERROR", "NEW_ACCOUNTS_AVAILABLE", "USER_PERMISSION_REVOKED"):
         linked.webhook(code, error=None)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    task = {"data": {"connection_id": linked.connection_id, "welcome": True}}
     for function in ("synctransactions", "checkitem", "removeitem"):
-        bank.http.post(bank.function_url(function), json=task)
+        bank.deliver(function, connection_id=linked.connection_id, welcome=True)
     limits = {f"bank_limits/{linked.user.uid}:{action}" for action in ("exchange", "removal")}
-    wait_until("nothing is left", lambda: set(linked.left()) <= limits, within=60)
-    time.sleep(5)
+    wait_until("nothing is left", lambda: set(linked.left()) <= limits)
+    bank.webhooks_are_over(linked.item_id)
+    log.tasks_are_done(linked.connection_id)
     bank.run_schedule()
+    log.tasks_are_done(linked.connection_id)
     assert set(linked.left()) <= limits
     assert linked.state_at_plaid() == "removed"
 
@@ -141,28 +143,28 @@ def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, do
     def only_the_tombstone() -> bool:
         return [path for path in linked.left() if not path.startswith("bank_limits/")] == [tombstone]
 
-    wait_until("our data is gone", only_the_tombstone, within=60)
-    wait_until("the queue has tried", lambda: (linked.tombstone() or {})["attempts"] >= 3, within=60)
+    wait_until("our data is gone", only_the_tombstone)
+    wait_until("the queue has tried again", lambda: (linked.tombstone() or {})["attempts"] >= 2)
     assert linked.state_at_plaid() == "healthy"
     bank.http.delete(f"{bank.stack.plaid.base_url}/_sim/faults").raise_for_status()
     bank.backend.update(tombstone, {"due_at": LONG_AGO}).raise_for_status()
     bank.run_schedule()
-    wait_until("the schedule has found it", lambda: linked.tombstone() is None, within=60)
+    wait_until("the schedule has found it", lambda: linked.tombstone() is None)
     assert linked.state_at_plaid() == "removed"
 
 
 def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, linked: Linked) -> None:
     bank.control("POST", f"items/{linked.item_id}/state", state="revoked")
     connection = f"bank_connections/{linked.connection_id}"
-    wait_until("it is revoked", lambda: (bank.behind.get(connection) or {}).get("status") == "error", within=60)
-    wait_until("its removal is over", lambda: linked.tombstone() is None, within=60)
+    wait_until("it is revoked", lambda: (bank.behind.get(connection) or {}).get("status") == "error")
+    wait_until("its removal is over", lambda: linked.tombstone() is None)
     assert linked.state_at_plaid() == "removed"
     assert [path for path in linked.left() if path.startswith((f"{connection}/", "bank_credentials"))] == []
     stays = bank.store(linked.user).get(connection) or {}
     assert (stays["status"], stays["action"], stays["account_ids"]) == ("error", "relink", [])
     assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
     linked.remove()
-    wait_until("it is gone, too", lambda: {p.split("/")[0] for p in linked.left()} <= {"bank_limits"}, within=60)
+    wait_until("it is gone, too", lambda: {p.split("/")[0] for p in linked.left()} <= {"bank_limits"})
 
 
 # -- everything that somebody has --
@@ -186,7 +188,7 @@ def test_a_user_deletes_everything_and_may_link_again_at_once(bank: Bank, user: 
     answer = bank.rest("DELETE", "data", user)
     assert (answer.status_code, answer.json()) == (202, {})
     assert documents(bank.writer(user).query("bank_connections", owner=user.uid)) == []
-    wait_until("nothing is left", lambda: traces_of(bank, user, made) == [], within=60)
+    wait_until("nothing is left", lambda: traces_of(bank, user, made) == [])
     assert [bank.control("GET", f"items/{item}")["state"] for item in items] == ["removed"] * 2
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == 2
@@ -202,7 +204,7 @@ def test_only_its_owner_deletes_and_by_delete_alone(bank: Bank, linked: Linked) 
         assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE")
     other = sign_up(bank.http, bank.stack.ports)
     assert bank.call("delete_bank_data", {}, other).json() == {"result": {}}
-    wait_until("it is over", lambda: traces_of(bank, other, []) == [], within=60)
+    wait_until("it is over", lambda: traces_of(bank, other, []) == [])
     assert bank.call("delete_bank_data", {"uid": linked.user.uid}, other).status_code == 400
     assert bank.differences(linked.user, linked.connection_id) == []
 
@@ -211,7 +213,7 @@ def test_a_user_whose_document_is_deleted_loses_the_bank_data_too(bank: Bank, li
     document = f"users/{linked.user.uid}"
     bank.writer(linked.user).create(document, {"language": "en"}).raise_for_status()
     bank.backend.delete(document).raise_for_status()
-    wait_until("nothing is left", lambda: linked.left() == [], within=60)
+    wait_until("nothing is left", lambda: linked.left() == [])
     assert linked.state_at_plaid() == "removed"
 
 
@@ -222,9 +224,8 @@ def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
     deleted.raise_for_status()
-    page = {"data": {"turn": linked.connection_id, "after": _before(linked.connection_id)}}
-    bank.http.post(bank.function_url("checkitems"), json=page)
-    wait_until("nothing is left", lambda: linked.left() == [], within=60)
+    bank.deliver("checkitems", turn=linked.connection_id, after=_before(linked.connection_id))
+    wait_until("nothing is left", lambda: linked.left() == [])
     assert linked.state_at_plaid() == "removed"
     assert bank.differences(stays.user, stays.connection_id) == []
 

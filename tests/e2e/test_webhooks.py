@@ -52,13 +52,18 @@ class Linked:
             return document if (document["status"], document.get("action")) == (status, action) else None
 
         try:
-            document: Json = wait_until(f"{status}/{action}", found, within=60)
+            document: Json = wait_until(f"{status}/{action}", found)
         except AssertionError as late:
             raise AssertionError(f"{late}: {self.document()}") from None
         return document
 
-    def stays(self, document: Json, seconds: float = 2.0) -> None:
-        time.sleep(seconds)
+    def settles(self) -> None:
+        """Waits until everything that was sent has had its effect, if it has any."""
+        self.bank.webhooks_are_over(self.item_id, self.connection_id)
+
+    def stays(self, document: Json) -> None:
+        """Nothing that was sent so far changes how the connection is."""
+        self.settles()
         after = self.document()
         assert {k: after[k] for k in ("status", "action", "error_code")} == {
             k: document[k] for k in ("status", "action", "error_code")
@@ -114,6 +119,20 @@ def linked(bank: Bank) -> Linked:
     return link(bank)
 
 
+@pytest.fixture(scope="module")
+def lasting(bank: Bank) -> Linked:
+    return link(bank)
+
+
+@pytest.fixture
+def well(bank: Bank, lasting: Linked) -> Linked:
+    """A connection that several tests share: each finds it well and at rest, and leaves it well."""
+    lasting.becomes("good")
+    lasting.settles()
+    bank.rests(lasting.connection_id)
+    return lasting
+
+
 def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) -> None:
     linked.state("login_required")
     broken = linked.becomes("bad", "reconnect")
@@ -139,7 +158,7 @@ def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank) -> None:
     began = datetime.now(UTC)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     bank.synced(linked.user, linked.connection_id, after=began)
-    linked.stays(pending, 0)
+    linked.stays(pending)
     assert linked.notifications() == ["expiring"]
 
 
@@ -220,63 +239,62 @@ def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, l
 
 
 @pytest.mark.parametrize("code", ["INITIAL_UPDATE", "HISTORICAL_UPDATE", "SYNC_UPDATES_AVAILABLE"])
-def test_news_starts_a_sync_where_it_is_news(bank: Bank, linked: Linked, code: str) -> None:
-    before, known = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}, len(linked.inbox())
-    bank.control("POST", f"items/{linked.item_id}/transactions", add=[{"amount": 4.2, "name": "News"}], notify=False)
-    linked.webhook(code, "TRANSACTIONS", new_transactions=1)
+def test_news_starts_a_sync_where_it_is_news(bank: Bank, well: Linked, code: str) -> None:
+    before, known = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}, len(well.inbox())
+    bank.control("POST", f"items/{well.item_id}/transactions", add=[{"amount": 4.2, "name": "News"}], notify=False)
+    well.webhook(code, "TRANSACTIONS", new_transactions=1)
     if code == "SYNC_UPDATES_AVAILABLE":
-        bank.follows(linked.user, linked.connection_id)
+        bank.follows(well.user, well.connection_id)
     else:  # the history is complete: these have nothing to say any more
-        wait_until("its delivery", lambda: len(linked.inbox()) == known + 1)
-        after = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+        well.settles()
+        assert len(well.inbox()) == known + 1
+        after = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}
         assert after["requested"] == before["requested"]
 
 
-def test_codes_without_a_meaning_are_acknowledged_kept_once_and_change_nothing(bank: Bank, linked: Linked) -> None:
-    before, known = linked.document(), len(linked.inbox())
-    sent_to = f"webhooks?item_id={linked.item_id}"
+def test_codes_without_a_meaning_are_acknowledged_kept_once_and_change_nothing(bank: Bank, well: Linked) -> None:
+    before, known = well.document(), len(well.inbox())
+    sent_to = f"webhooks?item_id={well.item_id}"
     for body in QUIET:  # one after the other: each at once would start a worker of its own
-        bank.control("POST", f"items/{linked.item_id}/webhook", **body)
+        bank.control("POST", f"items/{well.item_id}/webhook", **body)
         wait_until("its delivery", lambda: bank.control("GET", sent_to)["webhooks"][-1]["outcomes"])
-    assert len(linked.inbox()) == known + len(QUIET)
+    assert len(well.inbox()) == known + len(QUIET)
     sent = bank.control("GET", sent_to)["webhooks"][-len(QUIET) :]
     assert [webhook["outcomes"] for webhook in sent] == [[200]] * len(QUIET)
-    assert linked.document() == before
+    assert well.document() == before
 
 
 @pytest.mark.parametrize("mode", ["duplicate", "reorder", "delay", "wrong_signature", "old_iat", "altered_body"])
-def test_however_a_webhook_is_delivered_the_status_ends_where_the_item_is(
-    bank: Bank, linked: Linked, mode: str
-) -> None:
+def test_however_a_webhook_is_delivered_the_status_ends_where_the_item_is(bank: Bank, well: Linked, mode: str) -> None:
     more: dict[str, object] = {"seconds": 3} if mode == "delay" else {}
-    linked.fault(mode, "ERROR", **more)
-    linked.state("login_required")
-    linked.state("healthy", announce=True)
-    time.sleep(6)
-    settled = linked.becomes("good")
-    linked.state("login_required")
-    linked.becomes("bad", "reconnect")
-    linked.state("healthy", announce=True)
-    assert linked.becomes("good")["error_code"] == settled["error_code"]
+    well.fault(mode, "ERROR", **more)
+    well.state("login_required")
+    well.state("healthy", announce=True)
+    bank.control("POST", "clock", advance_seconds=6)  # what was kept back is sent
+    well.settles()
+    settled = well.becomes("good")
+    well.state("login_required")
+    well.becomes("bad", "reconnect")
+    well.state("healthy", announce=True)
+    assert well.becomes("good")["error_code"] == settled["error_code"]
 
 
 def test_what_was_told_by_a_dropped_webhook_is_found_by_the_day_s_round(bank: Bank, linked: Linked) -> None:
     linked.fault("drop", "ERROR")
     linked.state("login_required")
     linked.stays(linked.document())
-    task = {"data": {"connection_id": linked.connection_id}}
-    bank.http.post(bank.function_url("checkitem"), json=task)
+    bank.deliver("checkitem", connection_id=linked.connection_id)
     linked.becomes("bad", "reconnect")
 
 
-def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_nothing(bank: Bank, linked: Linked) -> None:
-    before, known = linked.document(), len(linked.inbox())
+def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_nothing(bank: Bank, well: Linked) -> None:
+    before, known = well.document(), len(well.inbox())
     asked = _key_fetches(bank)
     key = ec.generate_private_key(ec.SECP256R1())
     rng = random.Random(7)
     url = f"{bank.stack.ports.url('hosting')}/api/v1/bank/webhook"
     body = json.dumps(
-        {"webhook_type": "ITEM", "webhook_code": "USER_PERMISSION_REVOKED", "item_id": linked.item_id}
+        {"webhook_type": "ITEM", "webhook_code": "USER_PERMISSION_REVOKED", "item_id": well.item_id}
     ).encode()
     answers = set()
     for _ in range(500):
@@ -287,8 +305,8 @@ def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_noth
         answers.add(bank.http.post(url, content=body, headers=headers).status_code)
     assert answers == {401}
     assert _key_fetches(bank) - asked <= 12
-    assert linked.document() == before
-    assert len(linked.inbox()) == known
+    assert well.document() == before
+    assert len(well.inbox()) == known
 
 
 def _key_fetches(bank: Bank) -> int:

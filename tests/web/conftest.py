@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +13,20 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from emulators.ports import PROJECT
 from emulators.setup import installed_browser
 from emulators.stack import Stack
+from tests.e2e.bank import AT_ONCE
 from tests.web.person import PATIENCE, Person, screenshot
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
 expect.set_options(timeout=PATIENCE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that hangs is broken off in the end, but a machine that has too much to do makes none fail."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +36,14 @@ def empty_store(stack: Stack, http: httpx.Client) -> None:
     http.delete(documents).raise_for_status()
 
 
+@pytest.fixture(scope="session")
+def prompt_bank(stack: Stack, http: httpx.Client) -> None:
+    """A new login's history is there at once."""
+    http.post(f"{stack.plaid.base_url}/_sim/settings", json=AT_ONCE).raise_for_status()
+
+
 @pytest.fixture(scope="module")
-def chromium(empty_store: None) -> Iterator[Browser]:
+def chromium(empty_store: None, prompt_bank: None) -> Iterator[Browser]:
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
         yield browser

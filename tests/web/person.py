@@ -18,7 +18,7 @@ from emulators.stack import Stack
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = LOCAL / "screenshots"
 PASSWORD = "a long password"
-PATIENCE = 30_000  # milliseconds; a loaded machine starts workers slowly
+PATIENCE = 60_000  # milliseconds; a loaded machine starts workers slowly
 Json = dict[str, Any]
 
 # Notes how far the page moved under the user's eyes, and what the policy refused.
@@ -33,6 +33,10 @@ new PerformanceObserver((list) => {
 MOVING = """() => document.getAnimations().some(
   (one) => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity)"""
 
+FRAMES = """async (count) => {
+  for (let i = 0; i < count; i++) await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+}"""
+
 
 def screenshot(page: Page, name: str, *, full: bool = False) -> Path:
     """Kept for people to look at."""
@@ -42,10 +46,20 @@ def screenshot(page: Page, name: str, *, full: bool = False) -> Path:
     return path
 
 
+def still(page: Page) -> None:
+    """Waits until nothing moves, but for what always does."""
+    while page.evaluate(MOVING):
+        page.wait_for_timeout(50)
+
+
+def frames(page: Page, count: int = 10) -> None:
+    """Lets the page do what it has on its hands: its events and so many frames."""
+    page.evaluate(FRAMES, count)
+
+
 def violations(page: Page, *, within: str | None = None) -> list[str]:
     """What axe has against the page, by WCAG 2.2 A and AA and its best practices."""
-    while page.evaluate(MOVING):  # colours on their way from one to another are nobody's fault
-        page.wait_for_timeout(50)
+    still(page)  # colours on their way from one to another are nobody's fault
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("(within) => axe.run(within ?? document, { resultTypes: ['violations'] })", within)

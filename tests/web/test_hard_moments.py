@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from emulators.stack import Stack
-from tests.web.person import PATIENCE, Person, screenshot, violations
+from tests.e2e.bank import Bank, wait_until
+from tests.web.person import PATIENCE, Person, frames, screenshot, violations
 
 BANK = "First Platypus Bank"
 SECOND = "Tartan Bank"
@@ -200,6 +201,14 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
         connected.bank_does("transactions", add=[{"amount": 1, "name": "Later"}])
         line = page.get_by_test_id("sync-line")
         expect(line).to_contain_text("did not answer; trying again")
+        bank = Bank(stack, http)
+
+        def failed() -> bool:
+            bank.deliver("synctransactions", connection_id=connection["connection_id"])
+            [progress] = connected.admin().owned(connected.uid(), "bank_sync_progress")
+            return bool(progress["status"] == "failed")
+
+        wait_until("it gives up", failed)
         expect(line).to_contain_text("is not answering. Next try")
         expect(page.locator(".status")).to_have_text("Connected")  # an outage is not a status
         screenshot(page, "desktop-bank-down")
@@ -241,8 +250,9 @@ def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_tha
     page = eve.page
     address = f"**:{eve.stack.ports.firestore}/**"
     page.route(address, lambda route: route.abort())
-    page.reload()
-    page.wait_for_timeout(3_000)  # by now Firestore has given up, and answers from its empty cache
+    with page.expect_console_message(lambda line: "Could not reach Cloud Firestore backend" in line.text):
+        page.reload()
+    frames(page)  # Firestore has given up, and answers from its empty cache
     expect(page.get_by_role("heading", name="Connect your first bank")).to_have_count(0)
     page.unroute(address)
     expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

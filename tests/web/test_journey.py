@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from tests.web.person import Person, screenshot, violations, wait_until
+from tests.web.person import Person, screenshot, still, violations, wait_until
 
 BANK = "First Platypus Bank"
 SCREENS = ["Accounts", "Transactions", "Spending", "Notifications", "Settings"]
@@ -82,7 +82,8 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
             page.set_viewport_size(viewport)
             for screen in SCREENS:
                 ann.open(screen)
-                page.wait_for_timeout(250)
+                expect(page.locator(".skeleton")).to_have_count(0)
+                still(page)
                 screenshot(page, f"{size}-{scheme}-{screen.lower()}")
                 assert violations(page) == [], (scheme, size, screen)
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (size, screen)

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
+from emulators.stack import Stack
+from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import Person, wait_until
+from tests.web.person import Person, frames, wait_until
 
 OLDER = 150
 NEWER = 3  # that come while they are read
@@ -18,13 +21,24 @@ FORGIVEN = r"ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resou
 CHART = "path.recharts-rectangle"
 
 
-@pytest.fixture
-def ann(person: Callable[..., Person]) -> Iterator[Person]:
-    """Somebody with three pages of old rows, which are named by their numbers."""
-    ann = person()
+@pytest.fixture(scope="module")
+def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+    """Ann, who has signed up."""
+    ann = Person.at(chromium.new_context(), stack, http)
     ann.sign_up()
-    ann.connect()
-    ann.wait_until_synced()
+    return ann
+
+
+@pytest.fixture
+def ann(home: Person, person: Callable[..., Person]) -> Iterator[Person]:
+    """Ann at a browser of her own, with a bank and three pages of old rows, which are named by their numbers."""
+    if not home.connections():
+        home.go()
+        home.connect()
+        home.wait_until_synced()
+        Bank(home.stack, home.http).rests(home.connections()[0]["connection_id"])  # no run of its own comes in between
+    ann = person(storage_state=home.page.context.storage_state(indexed_db=True))
+    ann.email = home.email
     pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
     kept = {name: value for name, value in pattern.items() if isinstance(value, str | int | float | bool)}
     first = datetime.now(UTC).date() - timedelta(days=100)
@@ -38,6 +52,8 @@ def ann(person: Callable[..., Person]) -> Iterator[Person]:
         for i in range(OLDER)
     }
     store(ann).seed(rows)
+    ann.go()
+    expect(ann.page.get_by_test_id("connection")).to_be_visible()
     every = tuple(at(ann, i) for i in range(OLDER + NEWER))
     yield ann
     store(ann).seed({}, gone=every)
@@ -79,7 +95,9 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
       let seen = 0;
       const end = document.querySelector(".list-end");
       new MutationObserver(() => seen++).observe(end, { childList: true, subtree: true });
-      setTimeout(() => resolve(seen), 1000);
+      let frames = 0;
+      const next = () => (++frames < 30 ? requestAnimationFrame(next) : resolve(seen));
+      requestAnimationFrame(next);
     })"""
     assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
     expect(page.get_by_text("That is everything.")).to_have_count(0)
@@ -144,7 +162,7 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     for route in held:
         route.continue_()
     expect(row).to_contain_text("late")
-    page.wait_for_timeout(200)  # going back takes a moment
+    frames(page)  # going back takes a moment
     expect(other).to_be_visible()
 
     # And an entry in the history that is left of it is gone once the page is there again.
@@ -160,25 +178,30 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     run = {"status": "in_progress", "added": 0, "modified": 0, "removed": 0}
     end = {"status": "completed", "completed_at": ended, "modified": 1}
 
-    # The charts are not read again because a run begins, nor because one ends without a change.
+    def noticed(change: dict[str, object]) -> None:
+        """Stores a change, and waits until the page has it."""
+        before = ann.reads()["progress"]
+        store(ann).update(progress, change).raise_for_status()
+        wait_until(page, f"window.bankReads.progress > {before}")
+
+    # The charts are not read again because a run begins, nor because one ends without a change; but once if with one.
     ann.open("Spending")
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
-    page.wait_for_timeout(500)
-    spent = ann.reads()["spending"]
-    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
-    page.wait_for_timeout(1000)
-    store(ann).update(progress, {**end, "modified": 0}).raise_for_status()
-    page.wait_for_timeout(1000)
-    assert ann.reads()["spending"] == spent
+    once = ann.reads()["spending"]
+    noticed({**run, "completed_at": None})
+    noticed({**end, "modified": 0})
+    noticed({**run, "completed_at": None})
+    noticed({**end, "completed_at": ended + timedelta(minutes=1)})
+    wait_until(page, f"window.bankReads.spending >= {2 * once}")
+    assert ann.reads()["spending"] == 2 * once
 
     # An older page is, once a run that was under way has ended: here it has changed a row, and removed another.
     ann.open("Transactions")
     rows = page.get_by_test_id("transaction")
     scroll_to(ann, rows.filter(has_text="Older 80"))
-    store(ann).update(progress, {**run, "completed_at": None}).raise_for_status()
-    page.wait_for_timeout(1000)
+    noticed({**run, "completed_at": None})
     store(ann).update(at(ann, 80), {"merchant_name": "Renamed by the bank"}).raise_for_status()
-    store(ann).update(progress, {**end, "completed_at": ended + timedelta(minutes=1)}).raise_for_status()
+    noticed({**end, "completed_at": ended + timedelta(minutes=2)})
     expect(rows.filter(has_text="Renamed by the bank")).to_be_visible()
 
     # The bank is removed elsewhere: no row of it stays, though the deletion takes its time.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import httpx
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, expect
 
+from emulators.stack import Stack
 from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Json, Person, wait_until
 
@@ -21,6 +23,27 @@ def ann(person: Callable[..., Person]) -> Person:
     ann.forgiven.append("Failed to load resource")
     ann.sign_up()
     return ann
+
+
+@pytest.fixture(scope="module")
+def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+    """Bob, whose bank has sent everything; tests leave it there."""
+    bob = Person.at(chromium.new_context(), stack, http)
+    bob.sign_up()
+    bob.connect()
+    bob.wait_until_synced()
+    return bob
+
+
+@pytest.fixture
+def bob(home: Person, person: Callable[..., Person]) -> Person:
+    """Bob at another browser."""
+    again = person(storage_state=home.page.context.storage_state(indexed_db=True))
+    again.email = home.email
+    again.forgiven.append("Failed to load resource")
+    again.go()
+    again.wait_until_synced()
+    return again
 
 
 def refusal(status: int, name: str, code: str, **details: object) -> dict[str, object]:
@@ -95,50 +118,46 @@ def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_lose
     assert len(ann.connections()) == 1
 
 
-def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(ann: Person) -> None:
-    page = ann.page
-    ann.connect()
-    ann.wait_until_synced()
+def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(bob: Person) -> None:
+    page = bob.page
     page.get_by_role("link", name=BANK).click()
     refresh = page.get_by_role("button", name="Refresh")
     expired = refusal(401, "UNAUTHENTICATED", "id_token_expired")
 
-    asked = answer(ann, "sync_connection", expired, expired)
+    asked = answer(bob, "sync_connection", expired, expired)
     refresh.click()
     expect(page.locator(".toast.bad").filter(has_text="Your sign-in was not accepted")).to_be_visible()
     assert len(asked) == 2
     page.unroute("**/sync_connection")
 
-    asked = answer(ann, "sync_connection", expired)
+    asked = answer(bob, "sync_connection", expired)
     refresh.click()
     expect(page.locator(".toast.good").filter(has_text="asked for news")).to_be_visible()
     assert len(asked) == 2
 
     # A function that nobody may call does not send its user to the sign-in page.
-    answer(ann, "remove_connection", {"status": 403, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "no"})
+    answer(bob, "remove_connection", {"status": 403, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "no"})
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
     expect(page.locator(".toast.bad").filter(has_text="This was refused")).to_be_visible()
 
     # Where accounts cannot be chosen anew, it is said what to do instead.
-    store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
-    store.seed({f"users/{ann.uid()}": {"country_codes": ["ES"]}})
+    store = Client(bob.http, bob.stack.ports.url("firestore"), BACKEND)
+    store.seed({f"users/{bob.uid()}": {"country_codes": ["ES"]}})
     page.get_by_role("button", name="Add or remove accounts").click()
     expect(page.locator(".toast.bad").filter(has_text="accounts cannot be chosen anew")).to_be_visible()
 
 
-def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(ann: Person) -> None:
-    page = ann.page
-    ann.connect()
-    ann.wait_until_synced()
-    ann.open("Transactions")
+def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(bob: Person) -> None:
+    page = bob.page
+    bob.open("Transactions")
     page.get_by_test_id("transaction").filter(has_text="Touchstone").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Note").fill("monthly pass")
-    store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
+    store = Client(bob.http, bob.stack.ports.url("firestore"), BACKEND)
     at = [
         f"bank_connections/{one['connection_id']}/bank_transactions/{one['transaction_id']}"
-        for one in ann.admin().owned(ann.uid(), "bank_transactions")
+        for one in bob.admin().owned(bob.uid(), "bank_transactions")
         if one["merchant_name"] == "Touchstone Climbing"
     ]
     store.seed({}, gone=tuple(at))

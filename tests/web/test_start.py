@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from playwright.sync_api import Route, expect
 
 from tests.web.person import Person, violations, wait_until
 
+LANGUAGE = re.compile(r'"language":\{"stringValue":"(\w+)"\}')  # in what the page sends to Firestore
 CAPTCHA = """
 const render = (_, { callback }) => callback();
 window.grecaptcha = { enterprise: { ready: (go) => go(), render, execute: async () => "a captcha" } };
@@ -87,8 +90,15 @@ def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[...
     document = f"users/{eva.uid()}"
     eva.wait_until_stored(document, {"language": "en"})
     page.evaluate("localStorage.setItem('language', 'es')")
+    written: list[str] = []
+    page.on("request", lambda request: written.extend(LANGUAGE.findall(unquote(request.post_data or ""))))
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
     wait_until(page, "window.bankReads?.profile >= 1")
-    page.wait_for_timeout(1000)
     assert eva.admin().get(document) == {"language": "en"}  # what is there was chosen, perhaps on another device
+    # What is written is written in its order: only what is chosen from now on.
+    page.get_by_label("Idioma").select_option("en")
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    page.get_by_label("Language").select_option("es")
+    eva.wait_until_stored(document, {"language": "es"})
+    assert written == ["en", "es"]

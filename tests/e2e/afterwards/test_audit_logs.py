@@ -15,6 +15,8 @@ from shared.usecases.sign_audit import sign_audit
 from tests.e2e.bank import Bank
 from tests.fakes import FakeClock
 
+pytestmark = pytest.mark.usefixtures("lived_in")
+
 RETENTION = timedelta(days=400)
 
 
@@ -46,8 +48,10 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
     assert sign_audit(audit=audit, signer=signer, clock=clock) == len(users)
     longest = max(users, key=lambda user: audit.head(user)[0].seq)
     assert damages(longest) == []
-    path = f"{HEADS}/{longest}/{ENTRIES}/{1:010d}"
+    entries = [f"{HEADS}/{longest}/{ENTRIES}/{seq:010d}" for seq in range(1, audit.head(longest)[0].seq + 1)]
+    path = entries[0]
     bank.backend.update(path, {"connection_id": "another"}).raise_for_status()
     assert damages(longest) == ["entry 1: was changed"]
     bank.backend.delete(path).raise_for_status()
     assert damages(longest) == ["entry 1: is missing"]
+    bank.backend.seed({}, gone=(f"{HEADS}/{longest}", *entries))  # whoever looks next finds no damage

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from emulators.client import User
 from tests.e2e.bank import Bank
 from tests.openapi import Described
+
+pytestmark = pytest.mark.usefixtures("lived_in")
 
 
 def test_every_answer_of_the_running_functions_is_described(

@@ -6,9 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from docs.errors import refusals
 from emulators.stack import Stack
 from shared.domain.error_catalogue import CATALOGUE
+
+pytestmark = pytest.mark.usefixtures("lived_in")
 
 ROUTES = {
     "connect": "create_link_token",
