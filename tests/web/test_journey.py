@@ -43,7 +43,10 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}
     ann.http.post(faults, json=slow).raise_for_status()  # what is to be seen lasts longer than a look
     try:
-        ann.connect()
+        with page.expect_request(lambda request: request.url.endswith("/exchange_public_token")) as exchange:
+            ann.connect()
+        sent = (exchange.value.post_data_json or {})["data"]
+        assert sent["link_token"].startswith("link-"), "the exchange names the session that it comes from"
         expect(ann.card(BANK).get_by_role("progressbar")).to_be_visible()
         screenshot(page, "desktop-syncing")
     finally:

@@ -1,0 +1,29 @@
+"""One place removes items at Plaid, so that none is removed while another connection uses it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def callers_of(method: str) -> set[str]:
+    """The use cases that call a method of Plaid's port."""
+    found = set()
+    for path in (SHARED / "usecases").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Attribute) or node.attr != method:
+                continue
+            owner = node.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
+            if name == "bank":
+                found.add(path.stem)
+    return found
+
+
+@pytest.mark.parametrize(("method", "only"), [("remove", "item_ownership"), ("invalidate", "rotate_token")])
+def test_only_one_use_case_ends_an_item_and_one_replaces_its_token(method: str, only: str) -> None:
+    assert callers_of(method) == {only}
