@@ -16,6 +16,7 @@ from deploy.context import Context
 from deploy.destroy import destroy
 from deploy.steps import deploy
 from deploy.tools import DeployError, Tools
+from emulators.terminal import printable
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")  # what a dry run takes: it becomes a part of file names
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
         else:
             raise DeployError("this asks before it does anything: run it at a terminal")
     except DeployError as error:
-        print(error, file=sys.stderr)
+        print(printable(error, lines=True), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, EOFError):
         print("broken off; run the same command again to go on", file=sys.stderr)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(printable(line, lines=True), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,7 +31,7 @@ def demo() -> int:
     view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
     with stack:
         line = connect(stack, bank_user, view)
-    print(f"demo: {printable(line)}", flush=True)
+    print(printable(f"demo: {line}"), flush=True)
     return 0
 
 

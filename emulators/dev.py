@@ -42,7 +42,7 @@ def tick(ports: Ports, client: httpx.Client, *, number: int = 0) -> None:
         try:
             client.post(scheduled_url(ports, name), timeout=30)
         except httpx.HTTPError as error:
-            print(f"{name} could not be run: {type(error).__name__}", flush=True)
+            print(printable(f"{name} could not be run: {type(error).__name__}"), flush=True)
 
 
 def expect(bank_user: BankUser, stack: Stack, client: httpx.Client) -> str:

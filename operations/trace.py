@@ -182,13 +182,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         lines = local_lines() if given.local else cloud_lines(project, given.id, since=given.since)
     except NoLines as error:
-        print(f"trace: {printable(error, lines=True)}", file=sys.stderr)
+        print(printable(f"trace: {error}", lines=True), file=sys.stderr)
         return 1
     said = story(given.id, lines)
     if not said:
-        print(f"trace: nothing names {given.id}", file=sys.stderr)
+        print(printable(f"trace: nothing names {given.id}"), file=sys.stderr)
         return 1
-    print("\n".join(said[:-1]))
+    print(printable("\n".join(said[:-1]), lines=True))
     return 0
 
 

@@ -300,7 +300,7 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now
                 disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # which this says nothing about
                 return Finding(event=None if disconnects else StatusEvent.EXPIRATION_MOVED, learnt=learnt)
             learnt = {"consent_expiration_time": ends or said or connection.consent_expiration_time}
-            learnt |= {"announced": status.announcement(said or ends, consent=ends or said, now=now)}
+            learnt |= {"announced": status.announcement(said, consent=ends or said, now=now)}
             return Finding(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
         case Meaning.DISCONNECT:
             said, disconnects = webhook.disconnect_time, connection.status is ItemStatus.PENDING_DISCONNECT

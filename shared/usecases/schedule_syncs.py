@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from shared import trace
-from shared.domain.errors import Conflict
+from shared.domain.errors import Conflict, Unavailable
 from shared.domain.pause import Pauses
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
@@ -75,9 +75,10 @@ def _see_to(loaded: Loaded, *, pauses: Pauses, syncs: Syncs, queue: SyncQueue, c
         return LEFT  # another caller has moved it
     except IllegalTransition:
         return _put_off(loaded, syncs=syncs, clock=clock)
-    except Exception:  # noqa: BLE001 (one connection's trouble must not stop all others)
+    except Exception as error:  # noqa: BLE001 (one connection's trouble must not stop all others)
         log.exception("schedule.skipped", connection_id=state.connection_id)
-        return _put_off(loaded, syncs=syncs, clock=clock)
+        # While the store does not answer, another write only takes longer.
+        return LEFT if isinstance(error, Unavailable) else _put_off(loaded, syncs=syncs, clock=clock)
     # The run and the time make the name new at every turn: a name is blocked for a while once used.
     name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
     with trace.resumed(queued.trace):

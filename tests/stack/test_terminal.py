@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from emulators.demo_view import View
+from emulators.setup import ROOT
 from emulators.terminal import printable
 
 ESC, CSI, BELL, RLO, LRI, NEL = "\x1b", "\x9b", "\x07", "\u202e", "\u2066", "\x85"
@@ -93,3 +96,28 @@ def test_the_demo_shows_what_a_bank_says_and_does_not_obey_it(nasty: str, *, ter
     if not terminal:  # a live progress bar moves the cursor itself
         assert obeyed(written) == []
         assert printable(nasty) in written
+
+
+PRINTING = [
+    *(ROOT / "operations").glob("*.py"),
+    *(ROOT / "emulators" / f"{name}.py" for name in ("demo", "demo_view", "dev", "lifecycle")),
+]
+
+
+def is_safe(argument: ast.expr) -> bool:
+    """A constant, or text that went through `printable`."""
+    match argument:
+        case ast.Constant() | ast.Call(func=ast.Name(id="printable")):
+            return True
+        case ast.Starred(value=ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="printable"), *_])):
+            return True
+        case _:
+            return False
+
+
+@pytest.mark.parametrize("path", PRINTING, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_everything_that_is_printed_is_made_printable(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    prints = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert [ast.unparse(call) for call in prints if not all(map(is_safe, call.args))] == []

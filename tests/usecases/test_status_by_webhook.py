@@ -633,6 +633,16 @@ def test_an_announcement_that_the_item_says_nothing_about_ends_with_its_time(
     assert kinds(world)[-1] == "renewed"
 
 
+def test_an_announcement_without_a_date_of_a_consent_that_ends_much_later_does_not_stick(
+    world: World, item: FakeItem
+) -> None:
+    item.consent_expiration_time = world.clock.at + timedelta(days=170)
+    tell(world, "PENDING_EXPIRATION")
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION
+    days(world, 17)
+    assert connection(world).status is ItemStatus.GOOD
+
+
 def test_an_announced_day_that_passes_during_an_outage_says_nothing(world: World, item: FakeItem) -> None:
     tell(world, "PENDING_DISCONNECT", disconnect_time=(world.clock.at + timedelta(days=7)).isoformat())
     item.error = OUTAGE
