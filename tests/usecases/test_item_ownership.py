@@ -9,7 +9,15 @@ import pytest
 
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.errors import BankError, FailedPrecondition, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.errors import (
+    AlreadyExists,
+    BankError,
+    FailedPrecondition,
+    Fault,
+    InvalidArgument,
+    ProviderError,
+    Unavailable,
+)
 from shared.domain.exchange import BROKEN_OFF_AFTER, RESUMABLE_FOR, Intent
 from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.removal import RemovalReason
@@ -383,3 +391,27 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
         assert loose_ends(world) == [], at
         if not old:
             assert item_violations(world) == [], at
+
+
+def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(world: World) -> None:
+    world.bank.new_item()
+    world.calls.crash_after = 2
+    with pytest.raises(Crash):
+        exchange(world)
+    assert world.calls.log[-1] == "intents.update"
+    world.calls.crash_after = None
+    forget_holders(world)
+    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    assert exchange(world).first
+    assert item_violations(world) == wrongs(world) == loose_ends(world) == []
+
+
+def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_removed(world: World) -> None:
+    linked(world, "0")
+    world.bank.new_item()
+    world.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    assert isinstance(tried(world), AlreadyExists)
+    forget_holders(world)
+    assert isinstance(tried(world), AlreadyExists)
+    assert world.bank.removed == ["item-1"]
+    assert loose_ends(world) == []
