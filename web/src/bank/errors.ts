@@ -10,7 +10,7 @@ interface Details {
   display_message?: string;
   retry_after_seconds?: number;
   connection_id?: string;
-  /** Of `duplicate_connection`: the connected accounts that were to be connected again. */
+  /** Of `duplicate_connection`: the accounts of the existing connection that the new link has, too. */
   accounts?: { account_id: string; name: string; mask: string | null }[];
 }
 

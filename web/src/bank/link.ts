@@ -162,6 +162,7 @@ async function settle(purpose: Purpose, success: Success | null, onShared?: Shar
  */
 export async function goThroughLink(purpose: Purpose, language?: string, onShared?: Shared): Promise<Outcome> {
   try {
+    const uid = currentUid(); // before the call: the link token is this user's
     const [{ link_token, expiration }] = await Promise.all([
       createLinkToken({
         ...(purpose.kind === "connect" ? {} : { connection_id: purpose.connection_id }),
@@ -173,7 +174,7 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
       plaid(),
     ]);
     // A bank with OAuth may take the browser away; the way back begins a new page, perhaps in another tab.
-    keepLink(currentUid(), link_token, purpose, expiration);
+    keepLink(uid, link_token, purpose, expiration);
     return await finish(purpose, link_token, { onShared });
   } catch (error) {
     throw refusedFor(purpose, toBankError(error));
