@@ -159,3 +159,32 @@ def test_only_what_may_pass_by_itself_is_tried_again(
     code: str, times: int, came: list[object], library: Library
 ) -> None:
     assert library("patience.ts", ATTEMPTS % {"code": code, "times": times}) == came
+
+
+def test_a_listener_that_the_server_does_not_answer_is_told_again_and_again_until_it_does(library: Library) -> None:
+    waited, told = library(
+        "reach.ts",
+        """(() => {
+          const { setTimeout, clearTimeout } = globalThis;
+          const timers = [], told = [], waited = [];
+          globalThis.setTimeout = (run, ms) => (waited.push(ms), timers.push(run));
+          globalThis.clearTimeout = (timer) => timer && (timers[timer - 1] = () => undefined);
+          const pass = () => timers.splice(0).forEach((run) => run());
+          const first = expectAnswer(() => told.push("first"));
+          pass();
+          const second = expectAnswer(() => told.push("second"));
+          first.wait();
+          pass();
+          first.answered();
+          second.answered();
+          pass();
+          first.wait();
+          Object.assign(globalThis, { setTimeout, clearTimeout });
+          return [waited, told];
+        })()""",
+    )
+    assert told == ["first", "first", "second"]
+    patience = library("reach.ts", "PATIENCE")
+    assert waited[0] == patience
+    assert waited[2] < patience, "others wait in vain already"
+    assert waited[-1] == patience, "it lost the server again"
