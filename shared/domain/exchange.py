@@ -10,10 +10,12 @@ the sweep must look at it, whatever happens to the calls in between. Once it is 
 token that it holds then is one whose item is to be removed at Plaid.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from shared.domain.account import AccountName
 from shared.domain.connection import SealedToken
 
 ANSWER_KEPT = timedelta(hours=24)  # as long as the same public token gets the same answer
@@ -70,6 +72,11 @@ class Intent:
         """The connection that was there already, if that was the answer."""
         return (self.answer or {}).get("duplicate_of")
 
+    @property
+    def duplicate_accounts(self) -> tuple[AccountName, ...]:
+        """The accounts that were there already."""
+        return tuple((self.answer or {}).get("accounts", ()))
+
     def taken_over(self, *, attempt: str, now: datetime) -> Self:
         """Somebody goes on where an earlier attempt broke off."""
         wait = LOST_AFTER if self.access_token is None else RESUMABLE_FOR
@@ -87,9 +94,10 @@ class Intent:
         """The connection is made, and has the token."""
         return replace(self, access_token=None, answer=answer, due_at=None)
 
-    def duplicate_of(self, connection_id: str | None, *, now: datetime) -> Self:
-        """The same accounts are connected already; the new item is to be removed, by whoever found out or the sweep."""
-        return replace(self, answer={"duplicate_of": connection_id}, due_at=now + BROKEN_OFF_AFTER)
+    def duplicate_of(self, connection_id: str | None, *, now: datetime, accounts: Iterable[AccountName] = ()) -> Self:
+        """These accounts are connected already; this call, or the sweep, removes the new item."""
+        answer = {"duplicate_of": connection_id, "accounts": [{**account} for account in accounts]}
+        return replace(self, answer=answer, due_at=now + BROKEN_OFF_AFTER)
 
     def used_up(self, *, now: datetime) -> Self:
         """Plaid does not take the public token (any more): if an attempt before this has used it, its trace is here."""

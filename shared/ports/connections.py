@@ -1,10 +1,11 @@
 """Connections, their access tokens, and the exchanges that make them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.account import Account
+from shared.domain.account import Account, DuplicateOf
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import KeptToken
@@ -14,12 +15,30 @@ from shared.domain.sync_state import SyncState
 from shared.ports.clock import Version
 
 
+@dataclass(frozen=True, slots=True)
+class OwnedAccount:
+    """An account of a user as it was read, with the version to compare against."""
+
+    connection_id: str
+    account: Account
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What an account becomes a duplicate of (None: of nothing), if its document is unchanged since `expected`."""
+
+    connection_id: str
+    account_id: str
+    duplicate_of: DuplicateOf | None
+    expected: Version
+
+
 class Connections(Protocol):
     """The connections and what belongs to them."""
 
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
     def find_by_item(self, item_id: str) -> BankConnection | None: ...  # noqa: D102
-    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
     def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
     def at_institution(self, institution_id: str) -> list[str]:
         """Ids of the connections to an institution."""
@@ -28,6 +47,16 @@ class Connections(Protocol):
         """Ids of connections and of their owners, in the order of the former, beginning after one."""
 
     def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
+    def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
+        """The accounts of all connections of a user, and what is left of connections that are being removed."""
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """Marks duplicates in one commit.
+
+        Raises:
+            Conflict: One of the accounts changed, or is gone.
+        """
+
     def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
     def create(
         self,
@@ -39,12 +68,13 @@ class Connections(Protocol):
         settles: tuple[Intent, Version],
         audit: AuditEntry,
         guard: Version | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
-        """Writes the connection and all that must exist with it in one commit.
+        """Writes the connection and all that must exist with it in one commit, with marks of other accounts.
 
         Raises:
-            Conflict: The intent changed since it was read, or a connection of this user to this institution was made
-                since `guard` was, or another audit entry of this user came first.
+            Conflict: The intent or one of the marked accounts changed since it was read, or a connection of this user
+                to this institution was made since `guard` was, or another audit entry of this user came first.
         """
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:

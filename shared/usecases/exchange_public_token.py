@@ -17,13 +17,15 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import AlreadyExists, BankError, Conflict, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
+from shared.domain.overlap import LinkedAccount
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault, Version
+from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
-from shared.usecases.find_duplicate import LinkedAccount, Siblings
+from shared.usecases.find_duplicate import Siblings, duplicate
 from shared.usecases.keep_token import keep_token
+from shared.usecases.mark_duplicates import settle_duplicates
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
 TRY_AGAIN_SECONDS = 0.1
@@ -91,16 +93,17 @@ class Exchange:
             raise
 
     def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
-        """The user's other connections there, if Link says where and what; none of them has these accounts.
+        """The user's other connections, if Link says where and what; none of them has any of these accounts.
 
         Raises:
-            AlreadyExists: One has; nothing was asked of Plaid.
+            AlreadyExists: One has; Plaid was not called.
         """
         if not held.first or not linked.accounts or linked.institution_id is None:
             return None  # a token that may be used already: only Plaid can tell what came of it
         try:
             siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            _refuse_duplicate(linked, linked.accounts, siblings)
+            if not linked.allow_duplicate and not siblings.have_item_of(linked.accounts):
+                siblings.refuse_overlap(linked.accounts)
         except BankError:
             held.drop()
             raise
@@ -168,17 +171,19 @@ class Exchange:
         """
         for tried in range(MAX_TRIES):
             # Where there were none, the guard says whether there still are none; those that there were may be gone.
-            if siblings is None or siblings.accounts or siblings.institution_id != facts.institution_id:
+            if siblings is None or siblings.owned.holdings or siblings.institution_id != facts.institution_id:
                 siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
-                _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
-            except AlreadyExists as duplicate:
+                if not linked.allow_duplicate:
+                    siblings.refuse_overlap([LinkedAccount.of(account) for account in facts.accounts])
+            except AlreadyExists as error:
                 # Answered first: only whoever still holds the intent may remove its item.
-                held.write(held.intent.duplicate_of(duplicate.connection_id, now=self.clock.now()))
+                now = self.clock.now()
+                held.write(held.intent.duplicate_of(error.connection_id, accounts=error.accounts, now=now))
                 self._remove_duplicate(held, token)
                 raise
             try:
-                return self._create(held, facts, siblings.guard)
+                return self._create(held, facts, siblings)
             except Conflict:
                 siblings = None
                 if (answer := held.reread().answer) is not None:  # it was written, and only the answer was lost
@@ -186,7 +191,7 @@ class Exchange:
             self.sleep(TRY_AGAIN_SECONDS * (tried + 1))
         raise in_progress()
 
-    def _create(self, held: HeldIntent, facts: ItemFacts, guard: Version | None) -> Exchanged:
+    def _create(self, held: HeldIntent, facts: ItemFacts, siblings: Siblings) -> Exchanged:
         intent, now = held.intent, self.clock.now()
         connection = BankConnection(
             connection_id=intent.connection_id,
@@ -203,10 +208,12 @@ class Exchange:
             mode="json", include={"connection_id", "institution_id", "institution_name", "status", "account_ids"}
         )
         assert intent.access_token is not None  # noqa: S101 (the type checker's: it was stored before we came here)
+        owned = siblings.owned.with_connection(connection, facts.accounts)
+        accounts = owned.accounts_of(connection.connection_id)
         self.connections.create(
             connection,
             token=intent.access_token,
-            accounts=facts.accounts,
+            accounts=accounts,
             state=SyncState.new(
                 connection_id=connection.connection_id,
                 app_user_id=self.app_user_id,
@@ -224,9 +231,12 @@ class Exchange:
                 details={"institution_id": connection.institution_id or "unknown"},
                 at=now,
             ),
-            guard=guard,
+            guard=siblings.guard,
+            marks=owned.marks(),
         )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
+        if any(account["duplicate_of"] for account in accounts):
+            settle_duplicates(self.app_user_id, connections=self.connections)
         return Exchanged(answer=answer, first=True)
 
     def _known_name(self, institution_id: str | None) -> str | None:
@@ -242,7 +252,7 @@ class Exchange:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
             self._remove_duplicate(held, self._opened(held))
-        raise _duplicate(intent.duplicate)
+        raise duplicate(intent.duplicate, intent.duplicate_accounts)
 
     def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
         """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
@@ -252,23 +262,6 @@ class Exchange:
             log.warning("exchange.duplicate_stays", item_id=held.intent.item_id, error_code=error.error_code)
             return
         held.write(held.intent.removed())
-
-
-def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
-    """Refuses what is connected already, unless that is wanted.
-
-    Raises:
-        AlreadyExists: With the existing connection's id.
-    """
-    existing = None if linked.allow_duplicate else siblings.with_the_accounts(accounts)
-    if existing is not None:
-        raise _duplicate(existing)
-
-
-def _duplicate(connection_id: str) -> AlreadyExists:
-    return AlreadyExists(
-        "these accounts are connected already", code="duplicate_connection", connection_id=connection_id
-    )
 
 
 def _refused(error: ProviderError) -> bool:

@@ -27,9 +27,10 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Handover, RowRemoval, Syncs, Writes
+from shared.ports import Bank, Clock, Handover, Mark, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
+from shared.usecases.mark_duplicates import accounts_to_write, settle_duplicates
 from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
@@ -72,6 +73,7 @@ class ChangeReader:
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
     _repaired: int = 0
+    _has_duplicates: bool = False
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -309,6 +311,10 @@ class ChangeReader:
             told = self._news(done=complete)
             ids, wanted = kept(self.run.state), self._wanted(rows)
             patch = {"account_ids": ids} if accounts else {}
+            if accounts:
+                shown, marks = self._with_duplicates([one for one in accounts if one["account_id"] in ids], told)
+            else:
+                shown, marks = (), told.marks
             return Writes(
                 upserts=wanted,
                 new=self._new(frozenset(row["transaction_id"] for row in wanted)),
@@ -316,8 +322,9 @@ class ChangeReader:
                 removals=going.removals,
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,
-                accounts=tuple(account for account in accounts if account["account_id"] in ids),
+                accounts=shown,
                 gone_accounts=tuple(set(before.account_ids) - set(ids)),
+                marks=marks,
                 connection=(told.connection or {}) | patch | {"last_sync": now, "updated_at": now},
                 ends_handover=before.handover is not None,
             )
@@ -347,6 +354,19 @@ class ChangeReader:
             news = replace(news, notifications=(*news.notifications, *([first] if first else [])))
         return news
 
+    def _with_duplicates(self, accounts: list[Account], told: Writes) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
+        """The accounts as they are to be stored, and the marks of other connections' accounts."""
+        state = self.run.state
+        shown, marks = accounts_to_write(
+            state.connection_id,
+            state.app_user_id,
+            accounts,
+            status=(told.connection or {}).get("status"),
+            connections=self.recorder.connections,
+        )
+        self._has_duplicates = any(account["duplicate_of"] for account in shown)
+        return shown, marks
+
     def _leftovers(self) -> set[str]:
         """Rows that Plaid does not hold, but does not name either."""
         state = self.run.state
@@ -363,6 +383,8 @@ class ChangeReader:
         return gone
 
     def _report(self, removed: set[str]) -> None:
+        if self._has_duplicates:
+            settle_duplicates(self.run.state.app_user_id, connections=self.recorder.connections)
         if self._delivered is not None:
             log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))
 

@@ -10,6 +10,8 @@ interface Details {
   display_message?: string;
   retry_after_seconds?: number;
   connection_id?: string;
+  /** Of `duplicate_connection`: the accounts of the existing connection that the new link has, too. */
+  accounts?: { account_id: string; name: string; mask: string | null }[];
 }
 
 /** An error of the backend, or of the way to it. docs/errors.md lists the codes. */
@@ -32,6 +34,11 @@ export class BankError extends Error {
 
   get retryAfterSeconds(): number | undefined {
     return this.details.retry_after_seconds;
+  }
+
+  /** Of `duplicate_connection`: what is connected already. */
+  get accounts(): NonNullable<Details["accounts"]> {
+    return this.details.accounts ?? [];
   }
 
   get wayOn(): WayOn {
