@@ -2,7 +2,7 @@
 
 What changes which copy is counted (a new connection, accounts that come or go, a connection that is removed, breaks for
 good or works again) commits the marks with it. Two such commits at the same moment do not see each other: so a commit
-that has made duplicates is followed by `settle_duplicates`, which reads again.
+that brings accounts or duplicates is followed by `settle_duplicates`, which reads again.
 """
 
 from collections.abc import Iterable, Mapping

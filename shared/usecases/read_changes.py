@@ -73,7 +73,7 @@ class ChangeReader:
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
     _repaired: int = 0
-    _has_duplicates: bool = False
+    _may_be_doubled: bool = False  # accounts whose duplicates are looked for once more after the commit
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -364,7 +364,8 @@ class ChangeReader:
             status=(told.connection or {}).get("status"),
             connections=self.recorder.connections,
         )
-        self._has_duplicates = any(account["duplicate_of"] for account in shown)
+        came_or_went = {account["account_id"] for account in shown} ^ {*state.account_ids}
+        self._may_be_doubled = bool(came_or_went) or any(account["duplicate_of"] for account in shown)
         return shown, marks
 
     def _leftovers(self) -> set[str]:
@@ -383,7 +384,7 @@ class ChangeReader:
         return gone
 
     def _report(self, removed: set[str]) -> None:
-        if self._has_duplicates:
+        if self._may_be_doubled:
             settle_duplicates(self.run.state.app_user_id, connections=self.recorder.connections)
         if self._delivered is not None:
             log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))

@@ -334,6 +334,22 @@ def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_
     assert duplicates(world) == {"2-Card": None, "2-Daily": None}
 
 
+def test_the_same_account_that_two_connections_get_at_once_is_counted_once_in_the_end(world: World) -> None:
+    first, second = link(world, "1", CARD), link(world, "2", SAVE)
+    for name in ("1", "2"):
+        world.bank.by_id(f"item-{name}").accounts.append(accounts_of_item(name, *DAILY))
+
+    def meanwhile(name: str) -> None:
+        if name == "store.save" and world.calls.log[-2] == "store.accounts_owned_by":
+            world.calls.before = None
+            sync(world, first)
+
+    world.calls.before = meanwhile
+    sync(world, second)
+    assert world.calls.before is None
+    assert duplicates(world) == {"1-Card": None, "1-Daily": None, "2-Save": None, "2-Daily": "1-Daily"}
+
+
 def test_a_removal_that_meets_a_sync_of_the_duplicate_reads_again(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", DAILY, allow=True)
