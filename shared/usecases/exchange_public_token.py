@@ -23,7 +23,7 @@ from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
-from shared.usecases.find_duplicate import Siblings, duplicate
+from shared.usecases.find_duplicate import Siblings, already_connected
 from shared.usecases.keep_token import keep_token
 from shared.usecases.mark_duplicates import settle_duplicates
 
@@ -102,8 +102,8 @@ class Exchange:
             return None  # a token that may be used already: only Plaid can tell what came of it
         try:
             siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            if not linked.allow_duplicate and not siblings.have_item_of(linked.accounts):
-                siblings.refuse_overlap(linked.accounts)
+            if not siblings.have_item_of(linked.accounts):
+                _refuse_duplicate(linked, linked.accounts, siblings)
         except BankError:
             held.drop()
             raise
@@ -174,12 +174,11 @@ class Exchange:
             if siblings is None or siblings.owned.holdings or siblings.institution_id != facts.institution_id:
                 siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
-                if not linked.allow_duplicate:
-                    siblings.refuse_overlap([LinkedAccount.of(account) for account in facts.accounts])
-            except AlreadyExists as error:
+                _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
+            except AlreadyExists as duplicate:
                 # Answered first: only whoever still holds the intent may remove its item.
                 now = self.clock.now()
-                held.write(held.intent.duplicate_of(error.connection_id, accounts=error.accounts, now=now))
+                held.write(held.intent.duplicate_of(duplicate.connection_id, accounts=duplicate.accounts, now=now))
                 self._remove_duplicate(held, token)
                 raise
             try:
@@ -252,7 +251,7 @@ class Exchange:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
             self._remove_duplicate(held, self._opened(held))
-        raise duplicate(intent.duplicate, intent.duplicate_accounts)
+        raise already_connected(intent.duplicate, intent.duplicate_accounts)
 
     def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
         """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
@@ -262,6 +261,16 @@ class Exchange:
             log.warning("exchange.duplicate_stays", item_id=held.intent.item_id, error_code=error.error_code)
             return
         held.write(held.intent.removed())
+
+
+def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
+    """Refuses accounts that are connected already, unless the user wants that.
+
+    Raises:
+        AlreadyExists: With the existing connection and its accounts.
+    """
+    if not linked.allow_duplicate:
+        siblings.refuse_overlap(accounts)
 
 
 def _refused(error: ProviderError) -> bool:

@@ -35,7 +35,7 @@ class Siblings:
         """
         found = overlap_of(self.institution_id, accounts, self.owned.holdings.values())
         if found is not None:
-            raise duplicate(found.connection_id, map(_name, found.accounts))
+            raise already_connected(found.connection_id, map(_name, found.accounts))
 
     def have_item_of(self, accounts: Iterable[LinkedAccount]) -> bool:
         """Whether Link's metadata names account ids of the user's connections.
@@ -46,7 +46,7 @@ class Siblings:
         return any(known["account_id"] in ids for one in self.owned.holdings.values() for known in one.accounts)
 
 
-def duplicate(connection_id: str, accounts: Iterable[AccountName]) -> AlreadyExists:
+def already_connected(connection_id: str, accounts: Iterable[AccountName]) -> AlreadyExists:
     """The refusal of accounts that are connected already."""
     return AlreadyExists(
         "some of these accounts are connected already",

@@ -116,7 +116,7 @@ def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank
     assert len(bank.traces(user)["bank_connections"]) == 2
 
 
-def person_with(*names: str) -> dict[str, str]:
+def person_with(*names: str) -> dict[str, Any]:
     """A login at the bank that has accounts of these names."""
     accounts = [
         {"type": "depository", "subtype": "checking", "meta": {"name": name, "mask": mask}}
