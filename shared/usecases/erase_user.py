@@ -119,7 +119,8 @@ class Eraser:
         self._end_exchanges(erasure)
         self._remove_connections(erasure)
         self.remains.purge_user(app_user_id, before=erasure.before)
-        settle_duplicates(app_user_id, connections=self.connections)  # of connections that were made since
+        if not settle_duplicates(app_user_id, connections=self.connections):  # of connections that were made since
+            raise Conflict
         now = self.clock.now()
         if self._old_connections(erasure) or self.removals.of_user(app_user_id):
             self.erasures.update(erasure.postponed(now=now), expected=version)

@@ -25,7 +25,7 @@ from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFa
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
 from shared.usecases.find_duplicate import Siblings, already_connected
 from shared.usecases.keep_token import keep_token
-from shared.usecases.mark_duplicates import settle_duplicates
+from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
 TRY_AGAIN_SECONDS = 0.1
@@ -235,7 +235,7 @@ class Exchange:
         )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
         if any(account["duplicate_of"] for account in accounts):
-            settle_duplicates(self.app_user_id, connections=self.connections)
+            settle_after_commit(self.app_user_id, connections=self.connections)
         return Exchanged(answer=answer, first=True)
 
     def _known_name(self, institution_id: str | None) -> str | None:

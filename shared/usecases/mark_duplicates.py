@@ -2,7 +2,7 @@
 
 What changes which copy is counted (a new connection, accounts that come or go, a connection that is removed, breaks for
 good or works again) commits the marks with it. Two such commits at the same moment do not see each other: so a commit
-that brings accounts or duplicates is followed by `settle_duplicates`, which reads again.
+that brings accounts or duplicates is followed by `settle_after_commit`, which reads again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -112,23 +112,36 @@ def accounts_to_write(
     return owned.accounts_of(connection_id), owned.marks(beside=connection_id)
 
 
-def settle_duplicates(app_user_id: str, *, connections: Connections) -> None:
+def settle_duplicates(app_user_id: str, *, connections: Connections) -> bool:
     """Marks every account of a user by what is stored now, until nothing changes any more.
 
-    Called after a commit that is done whatever happens here: what fails is logged, and the next sync that writes
-    accounts makes up for it.
+    Returns:
+        False if the accounts kept changing: try again.
+
+    Raises:
+        Unavailable: The store is out of reach: try again.
     """
+    for _ in range(MAX_TRIES):
+        marks = OwnedAccounts.read(app_user_id, connections=connections).marks()
+        if not marks:
+            return True
+        try:
+            connections.mark(marks[:MARKS_AT_ONCE])
+        except Conflict:
+            continue
+        log.info("duplicates.marked", accounts=len(marks))
+    return False
+
+
+def settle_after_commit(app_user_id: str, *, connections: Connections) -> None:
+    """Settles a user's duplicates after a commit that stands whatever happens here.
+
+    A failure is logged, and the next sync that writes accounts makes up for it.
+    """
+    code = "connection_busy"
     try:
-        for _ in range(MAX_TRIES):
-            marks = OwnedAccounts.read(app_user_id, connections=connections).marks()
-            if not marks:
-                return
-            try:
-                connections.mark(marks[:MARKS_AT_ONCE])
-            except Conflict:
-                continue
-            log.info("duplicates.marked", accounts=len(marks))
+        if settle_duplicates(app_user_id, connections=connections):
+            return
     except BankError as error:
-        log.warning("duplicates.unsettled", code=error.code)
-        return
-    log.warning("duplicates.unsettled", code="connection_busy")
+        code = error.code
+    log.warning("duplicates.unsettled", code=code)

@@ -30,7 +30,7 @@ from shared.log import log
 from shared.ports import Bank, Clock, Handover, Mark, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
-from shared.usecases.mark_duplicates import accounts_to_write, settle_duplicates
+from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
 from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
@@ -385,7 +385,7 @@ class ChangeReader:
 
     def _report(self, removed: set[str]) -> None:
         if self._may_be_doubled:
-            settle_duplicates(self.run.state.app_user_id, connections=self.recorder.connections)
+            settle_after_commit(self.run.state.app_user_id, connections=self.recorder.connections)
         if self._delivered is not None:
             log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))
 

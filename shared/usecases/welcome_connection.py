@@ -10,7 +10,7 @@ from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
 from shared.usecases.find_institution import find_institution
-from shared.usecases.mark_duplicates import settle_duplicates
+from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 20
 
@@ -83,7 +83,7 @@ def welcome_connection(
             learnt |= {"institution_name": info.name, "institution": info.branding()}
     _describe(connection, learnt, connections=connections, clock=clock)
     if institution_id != connection.institution_id:  # accounts are compared within an institution
-        settle_duplicates(connection.app_user_id, connections=connections)
+        settle_after_commit(connection.app_user_id, connections=connections)
     if webhook_url and facts.webhook_url != webhook_url:
         bank.set_webhook(token, webhook_url)
     if unanswered is not None:

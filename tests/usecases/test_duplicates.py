@@ -10,11 +10,11 @@ import pytest
 
 from shared.domain.account import Account, DuplicateOf
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import AlreadyExists, Fault, ProviderError
+from shared.domain.errors import AlreadyExists, Fault, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
-from shared.usecases.mark_duplicates import settle_duplicates
+from shared.usecases.mark_duplicates import settle_after_commit, settle_duplicates
 from shared.usecases.revoke_account import revoke_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
@@ -316,6 +316,25 @@ def test_a_connection_that_outlives_the_erasure_of_the_others_is_counted(world: 
     assert duplicates(world) == {"2-Daily": None}
 
 
+def test_an_erasure_that_cannot_mark_what_is_left_is_continued(world: World) -> None:
+    link(world, "1", DAILY)
+    moment = world.clock.now()
+    world.clock.move(timedelta(seconds=1))
+    link(world, "2", DAILY, allow=True)
+    world.eraser.begin(ALICE, reason=RemovalReason.ERASURE, before=moment)
+    left = [3]
+
+    def down(name: str) -> None:
+        if name == "store.mark" and left[0]:
+            left[0] -= 1
+            raise Unavailable("down", code="store_unavailable")
+
+    world.calls.before = down
+    world.clean_up()
+    assert left == [0]
+    assert duplicates(world) == {"2-Daily": None}
+
+
 # -- Two at the same moment -------------------------------------------------------------------------------------------
 def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_the_end(world: World) -> None:
     first = link(world, "1", DAILY)
@@ -376,15 +395,15 @@ def test_settling_ends_although_the_store_is_never_still_or_down(world: World) -
             rows["2-Daily"] = {**rows["2-Daily"], "official_name": str(world.clock.now())}
 
     world.calls.before = change
-    settle_duplicates(ALICE, connections=world.store)
-    world.bank.errors.clear()
+    assert not settle_duplicates(ALICE, connections=world.store)
+    settle_after_commit(ALICE, connections=world.store)
 
     def down(name: str) -> None:
         if name == "store.mark":
             raise transient()
 
     world.calls.before = down
-    settle_duplicates(ALICE, connections=world.store)
+    settle_after_commit(ALICE, connections=world.store)
     world.calls.before = None
     settle_duplicates(ALICE, connections=world.store)
     assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily"}
