@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from shared.domain.errors import AlreadyExists, Fault, ProviderError, Unavailabl
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
-from shared.usecases.mark_duplicates import settle_after_commit, settle_duplicates
+from shared.usecases.mark_duplicates import OwnedAccounts, settle_after_commit, settle_duplicates
 from shared.usecases.revoke_account import revoke_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
@@ -407,3 +408,55 @@ def test_settling_ends_although_the_store_is_never_still_or_down(world: World) -
     world.calls.before = None
     settle_duplicates(ALICE, connections=world.store)
     assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily"}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_after_every_step_of_any_history_each_account_is_counted_once(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    pool = [DAILY, SAVE, CARD, ("Rent", "4444")]
+    for step in range(20):
+        connections = [*world.store.connections.values()]
+        what = chance.choice(["link", "link", "sync", "remove", "break", "accounts", "revoke"])
+        if what == "link" or not connections:
+            link(world, f"{step}", *chance.sample(pool, chance.randint(1, 3)), allow=True)
+            continue
+        one = chance.choice(connections)
+        item = world.bank.by_id(one.item_id)
+        held = world.store.account_rows[one.connection_id]
+        if what == "remove":
+            world.remove(one.connection_id)
+            if chance.random() < 0.5:
+                world.clean_up()
+        elif what == "break":
+            break_for_good(world, one.connection_id)
+        elif what == "revoke" and held:
+            gone = chance.choice([*held])
+            item.accounts = [a for a in item.accounts if a["account_id"] != gone]
+            revoke_account(
+                one.connection_id,
+                gone,
+                connections=world.store,
+                syncs=world.store,
+                recorder=world.recorder,
+                clock=world.clock,
+            )
+        elif what == "accounts":
+            name = one.item_id.removeprefix("item-")
+            item.accounts = [accounts_of_item(name, *a) for a in chance.sample(pool, chance.randint(1, 4))]
+            sync(world, one.connection_id)
+        else:
+            sync(world, one.connection_id)
+        assert_counted_once(world)
+
+
+def assert_counted_once(world: World) -> None:
+    """What is stored is what follows from what is stored, and of every account one usable copy counts."""
+    assert OwnedAccounts.read(ALICE, connections=world.store).marks() == ()
+    usable = {i for i, c in world.store.connections.items() if c.status is not ItemStatus.ERROR}
+    copies = [
+        (one["mask"], one["duplicate_of"] is None)
+        for connection_id in usable
+        for one in world.store.account_rows[connection_id].values()
+    ]
+    for mask in {mask for mask, _ in copies}:
+        assert copies.count((mask, True)) == 1
