@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.meter import Metered, metered
 from benchmarks.process import Json, Timed, peak_memory, serve
 from shared import container
+from shared.domain.overlap import LinkedAccount
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.entry import take_turns
 from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
 from shared.usecases.exchange_public_token import LinkedItem
-from shared.usecases.find_duplicate import LinkedAccount
 from shared.usecases.sync_transactions import SyncTransactions
 
 USER = "benchmark"

@@ -270,6 +270,11 @@ def _refusal_schema() -> Json:
     details["properties"] |= {
         "retry_after_seconds": {"type": "integer", "minimum": 0},
         "connection_id": text,
+        "accounts": {
+            "type": "array",
+            "items": object_of({"account_id": text, "name": text, "mask": {"type": ["string", "null"]}}),
+            "description": "With `duplicate_connection`: the accounts of that connection which are connected already.",
+        },
         "display_message": text | {"description": "Plaid's words for the user."},
         "plaid": plaid,
     }

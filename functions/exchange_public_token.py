@@ -4,18 +4,19 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from firebase_functions import https_fn
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from shared import accounts, container
 from shared.domain.errors import BankError, Unavailable
+from shared.domain.link_hints import account_hints, institution_hint
+from shared.domain.overlap import LinkedAccount
 from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
 from shared.usecases.check_link_token import check_link_token
 from shared.usecases.exchange_public_token import Exchanged, LinkedItem
-from shared.usecases.find_duplicate import LinkedAccount
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
-Text = Annotated[str, Field(max_length=512)]
+MAX_ACCOUNTS = 200
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
 LinkToken = Annotated[
     str, Field(min_length=1, max_length=512, description="Where given: issued to the caller, unexpired")
@@ -23,22 +24,52 @@ LinkToken = Annotated[
 
 
 class LinkInstitution(StrictInput):
-    """The institution as Link's onSuccess gives it; both are null where Link does not know."""
+    """The institution as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
 
-    institution_id: Text | None = None
-    name: Text | None = None
+    institution_id: str | None = None
+    name: str | None = None
 
 
 class LinkAccount(StrictInput):
-    """An account as Link's onSuccess gives it."""
+    """An account as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
 
-    model_config = StrictInput.model_config | {"extra": "ignore"}  # Link adds fields (verification_status, ...)
+    id: str | None = None
+    name: str | None = None
+    mask: str | None = None
+    type: str | None = None
+    subtype: str | None = None
 
-    id: Text | None = None
-    name: Text
-    mask: Text | None = None
-    type: Text | None = None
-    subtype: Text | None = None
+
+def _at_most(given: object) -> object:
+    if isinstance(given, list) and len(given) > MAX_ACCOUNTS:
+        raise ValueError(f"at most {MAX_ACCOUNTS} accounts")
+    return account_hints(given)
+
+
+# Described as what is accepted, which is anything: apps pass on what their SDK gives them.
+InstitutionHint = Annotated[
+    LinkInstitution | None,
+    BeforeValidator(institution_hint),
+    WithJsonSchema(
+        {
+            "description": "The institution as Link's onSuccess gives it: `institution_id` and `name`. "
+            "A hint for finding duplicates early; whatever is malformed in it is ignored.",
+            "examples": [{"institution_id": "ins_109508", "name": "First Platypus Bank"}],
+        }
+    ),
+]
+AccountHints = Annotated[
+    list[LinkAccount] | None,
+    BeforeValidator(_at_most),
+    WithJsonSchema(
+        {
+            "description": "The accounts as Link's onSuccess gives them: a list of `id`, `name`, `mask`, `type` and "
+            "`subtype`. Hints for finding duplicates early; whatever is malformed in them is ignored.",
+            "examples": [[{"id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}]],
+            "maxItems": MAX_ACCOUNTS,
+        }
+    ),
+]
 
 
 class Item(StrictInput):
@@ -46,8 +77,8 @@ class Item(StrictInput):
 
     public_token: PublicToken = Field(repr=False)
     link_token: LinkToken | None = Field(default=None, repr=False)
-    institution: LinkInstitution | None = None
-    accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
+    institution: InstitutionHint = None
+    accounts: AccountHints = None
     allow_duplicate: bool = False
 
     def linked(self) -> LinkedItem:
@@ -76,8 +107,8 @@ class Input(StrictInput):
 
     public_token: PublicToken | None = Field(default=None, repr=False)
     link_token: LinkToken | None = Field(default=None, repr=False)
-    institution: LinkInstitution | None = None
-    accounts: Annotated[list[LinkAccount], Field(max_length=200)] | None = None
+    institution: InstitutionHint = None
+    accounts: AccountHints = None
     allow_duplicate: bool = False
     items: Annotated[list[Item], Field(min_length=1, max_length=10)] | None = None
 

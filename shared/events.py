@@ -117,6 +117,8 @@ OTHER_EVENTS: dict[str, Event] = {
     "operation.skipped": Event("An operator's command left one connection out.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),
     # -- exchanges and Link --
+    "duplicates.marked": Event("Accounts became duplicates of others, or ceased to be.", ("accounts",)),
+    "duplicates.unsettled": Event("Duplicates could not be marked; the next sync with accounts does it.", ("code",)),
     "exchange.duplicate_stays": Event("A second item of the same accounts could not be removed yet.", ("item_id",)),
     "exchange.facts_unavailable": Event("A new item could not be looked at; what is missing follows.", ("error_code",)),
     "exchange.item_in_use": Event(

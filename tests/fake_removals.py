@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
-from shared.ports import Version
+from shared.ports import Mark, Version
 from tests.fakes import FakeStore
 
 ROWS_AT_ONCE = 2
@@ -25,7 +25,7 @@ class FakeRemovals:
     def __init__(self, store: FakeStore) -> None:
         self.store = store
 
-    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
         store, connection_id = self.store, removal.connection_id
         version, tombstone = store.kept_version(connection_id), store.tombstones.get(connection_id)
         begun = self._with_credentials(removal)
@@ -37,10 +37,12 @@ class FakeRemovals:
                 raise Conflict
             if connection_id not in store.connections:
                 raise Conflict
+            store.compare_marks(marks)
             store.put_tombstone(begun)
             del store.connections[connection_id]
             for gone in (store.tokens, store.states, store.handovers):
                 gone.pop(connection_id, None)
+            store.put_marks(marks)
             store._append([audit])
             return begun
 

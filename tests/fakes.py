@@ -47,7 +47,9 @@ from shared.ports import (
     LinkRequest,
     LinkToken,
     Loaded,
+    Mark,
     NewItem,
+    OwnedAccount,
     Profile,
     RowRemoval,
     Version,
@@ -150,6 +152,7 @@ def account(account_id: str = "checking", *, name: str = "Checking", mask: str =
             "unofficial_currency_code": None,
         },
         "persistent_account_id": None,
+        "duplicate_of": None,
     }
 
 
@@ -506,13 +509,6 @@ class FakeStore:
 
         return self.calls.around("store.of_item", call)  # type: ignore[no-any-return]
 
-    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
-        def call() -> list[BankConnection]:
-            every = list(self.connections.values())
-            return [c for c in every if (c.app_user_id, c.institution_id) == (app_user_id, institution_id)]
-
-        return self.calls.around("store.of_user", call)  # type: ignore[no-any-return]
-
     def at_institution(self, institution_id: str) -> list[str]:
         return [i for i, c in self.connections.items() if c.institution_id == institution_id]
 
@@ -521,13 +517,43 @@ class FakeStore:
         return [(i, self.connections[i].app_user_id) for i in ids]
 
     def owned_by(self, app_user_id: str) -> list[BankConnection]:
-        return [c for c in self.connections.values() if c.app_user_id == app_user_id]
+        def call() -> list[BankConnection]:
+            return [c for c in list(self.connections.values()) if c.app_user_id == app_user_id]
+
+        return self.calls.around("store.owned_by", call)  # type: ignore[no-any-return]
 
     def accounts_of(self, connection_id: str) -> list[Account]:
         def call() -> list[Account]:
             return list(self.account_rows.get(connection_id, {}).values())
 
         return self.calls.around("store.accounts_of", call)  # type: ignore[no-any-return]
+
+    def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
+        """An account's version is its content: whoever writes it again unchanged has not written it."""
+
+        def call() -> list[OwnedAccount]:
+            mine = [c.connection_id for c in list(self.connections.values()) if c.app_user_id == app_user_id]
+            return [OwnedAccount(i, one, one) for i in mine for one in list(self.account_rows.get(i, {}).values())]
+
+        return self.calls.around("store.accounts_owned_by", call)  # type: ignore[no-any-return]
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        def call() -> None:
+            with self.lock:
+                self.compare_marks(marks)
+                self.put_marks(marks)
+
+        self.calls.around("store.mark", call)
+
+    def compare_marks(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
+            if self.account_rows.get(mark.connection_id, {}).get(mark.account_id) != mark.expected:
+                raise Conflict
+
+    def put_marks(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
+            rows = self.account_rows[mark.connection_id]
+            rows[mark.account_id] = {**rows[mark.account_id], "duplicate_of": mark.duplicate_of}
 
     def credentials(self, connection_id: str) -> SealedToken | None:
         return self.calls.around("store.credentials", lambda: self.tokens.get(connection_id))  # type: ignore[no-any-return]
@@ -543,11 +569,13 @@ class FakeStore:
         audit: AuditEntry,
         guard: Version | None = None,
         held: Version | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
         holder = ItemHolder(connection.item_id, connection.connection_id, connection.app_user_id)
 
         def call() -> None:
             intent, expected = settles
+            self.compare_marks(marks)
             key = (connection.app_user_id, connection.institution_id)
             if connection.institution_id is not None and self.guards.get(key) != guard:
                 raise Conflict
@@ -565,6 +593,7 @@ class FakeStore:
             self.connections[connection.connection_id] = connection
             self.put_kept(KeptToken.new(connection, token))
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
+            self.put_marks(marks)
             self.rows[connection.connection_id] = {}
             self.states[connection.connection_id] = Loaded(state, next(self._versions))
 
@@ -614,6 +643,7 @@ class FakeStore:
             raise Conflict
         if writes.credentials is not None and self.kept_version(connection_id) != writes.credentials[1]:
             raise Conflict
+        self.compare_marks(writes.marks)
         rows = self.rows[connection_id]
         for new in writes.upserts:
             transaction_id = new["transaction_id"]
@@ -628,6 +658,7 @@ class FakeStore:
             rows.pop(gone.transaction_id, None)
         for account_id in writes.gone_accounts:
             self.account_rows[connection_id].pop(account_id, None)
+        self.put_marks(writes.marks)
         for told in writes.notifications:
             before = self.notifications.get(told.notification_id)
             read_at = before.read_at if before is not None else None

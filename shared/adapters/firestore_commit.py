@@ -172,4 +172,5 @@ def _varint(number: int) -> bytes:
 
 def version_of(snapshot: Any) -> Version:
     """The version of a document that the library has read."""
-    return snapshot.update_time.timestamp_pb()
+    at = snapshot.update_time
+    return at.timestamp_pb() if hasattr(at, "timestamp_pb") else at  # of a collection group it is a protobuf already

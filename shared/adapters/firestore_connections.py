@@ -20,7 +20,15 @@ from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_guards import guard_fields, guard_path
 from shared.adapters.firestore_intents import put_intent
 from shared.adapters.firestore_items import put_holder
-from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, NOTIFICATIONS, PROGRESS, STATES, put_account
+from shared.adapters.firestore_syncs import (
+    ACCOUNTS,
+    CONNECTIONS,
+    NOTIFICATIONS,
+    PROGRESS,
+    STATES,
+    put_account,
+    put_marks,
+)
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
@@ -29,7 +37,7 @@ from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 from shared.domain.sync_state import SyncState
-from shared.ports import Version
+from shared.ports import Mark, OwnedAccount, Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -57,15 +65,6 @@ class FirestoreConnections:
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id))
         return [c for c in map(_connection, query.stream()) if c is not None]
 
-    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]:
-        """One query; a user has few connections."""
-        query = (
-            self._client.collection(CONNECTIONS)
-            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
-            .where(filter=FieldFilter("institution_id", "==", institution_id))
-        )
-        return [c for c in map(_connection, query.stream()) if c is not None]
-
     def owned_by(self, app_user_id: str) -> list[BankConnection]:
         """One query."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
@@ -88,6 +87,21 @@ class FirestoreConnections:
         snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
         return [_account(snapshot.to_dict() or {}) for snapshot in snapshots]
 
+    def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
+        """One query over all connections."""
+        everywhere = self._client.collection_group(ACCOUNTS)
+        query = everywhere.where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [
+            OwnedAccount(snapshot.get("connection_id"), _account(snapshot.to_dict() or {}), version_of(snapshot))
+            for snapshot in query.stream()
+        ]
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        put_marks(batch, marks)
+        batch.commit()
+
     def credentials(self, connection_id: str) -> SealedToken | None:
         """One read."""
         snapshot = self._client.document(CREDENTIALS, connection_id).get()
@@ -104,6 +118,7 @@ class FirestoreConnections:
         audit: AuditEntry,
         guard: Version | None = None,
         held: Version | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
         """One commit."""
         connection_id = connection.connection_id
@@ -125,6 +140,7 @@ class FirestoreConnections:
                 batch.replace(path, latest, expected=guard)
         for account in accounts:
             put_account(batch, account, owner=owner, now=connection.created_at)
+        put_marks(batch, marks)
         self._audit.append(batch, [audit])
         batch.commit()
 

@@ -95,6 +95,7 @@ BACKEND = frozenset(
         _asked("bank_credentials", ranged="issued_at"),
         _asked("bank_institutions", ranged="fetched_at"),
         # whose
+        Query("bank_accounts", frozenset(["app_user_id"]), everywhere=True),
         _asked("bank_connections", "app_user_id"),
         _asked("bank_connections", "app_user_id", "institution_id"),
         _asked("bank_connections", "institution_id"),

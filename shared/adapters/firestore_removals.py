@@ -4,6 +4,7 @@ Deleting `bank_sync_state/{connection_id}` is what keeps everybody else out: eac
 request compares that document, so none of them is taken any more.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,14 @@ from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_intents import INTENTS
 from shared.adapters.firestore_items import delete_holder
-from shared.adapters.firestore_syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES
+from shared.adapters.firestore_syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.adapters.firestore_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain.audit import AuditEntry
 from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.log import log
-from shared.ports import Version
+from shared.ports import Mark, Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -37,7 +38,7 @@ class FirestoreRemovals:
         self._client = client
         self._audit = audit
 
-    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
         """Two reads and one commit."""
         connection_id = removal.connection_id
         tombstone = self._client.document(REMOVALS, connection_id).get()
@@ -51,6 +52,7 @@ class FirestoreRemovals:
         batch.delete(f"{CONNECTIONS}/{connection_id}", must_exist=True)
         for collection in (PROGRESS, STATES, HANDOVERS):
             batch.delete(f"{collection}/{connection_id}")
+        put_marks(batch, marks)
         self._audit.append(batch, [audit])
         batch.commit()
         return removal

@@ -29,7 +29,7 @@ from shared.domain.progress import RunRecord
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.log import log
-from shared.ports import Handover, Loaded, RowRemoval, Version, Writes
+from shared.ports import Handover, Loaded, Mark, RowRemoval, Version, Writes
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -104,6 +104,7 @@ class FirestoreSyncs:
             put_account(batch, account, owner=owner, now=state.updated_at)
         for account_id in writes.gone_accounts:
             batch.delete(f"{root}/{ACCOUNTS}/{account_id}")
+        put_marks(batch, writes.marks)
         for told in writes.notifications:
             put_notification(batch, told, app_user_id=state.app_user_id)
         for delivery_id in writes.handled:
@@ -215,6 +216,13 @@ def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: d
     """Writes an account's document."""
     path = f"{CONNECTIONS}/{owner['connection_id']}/{ACCOUNTS}/{account['account_id']}"
     batch.replace(path, {**account, **owner, "updated_at": now})
+
+
+def put_marks(batch: Batch, marks: Iterable[Mark]) -> None:
+    """Says of accounts that exist what they are a duplicate of."""
+    for mark in marks:
+        path = f"{CONNECTIONS}/{mark.connection_id}/{ACCOUNTS}/{mark.account_id}"
+        batch.update(path, {"duplicate_of": mark.duplicate_of}, expected=mark.expected)
 
 
 def _put_notes(batch: Batch, path: str, gone: RowRemoval) -> None:

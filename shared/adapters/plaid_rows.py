@@ -122,6 +122,7 @@ def account(given: Mapping[str, Any]) -> Account:
             unofficial_currency_code=balances.get("unofficial_currency_code"),
         ),
         "persistent_account_id": given.get("persistent_account_id"),
+        "duplicate_of": None,  # set with the other connections in view
     }
 
 

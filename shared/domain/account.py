@@ -13,8 +13,26 @@ class Balances(TypedDict):
     unofficial_currency_code: str | None
 
 
+class AccountName(TypedDict):
+    """An account as a refusal names it."""
+
+    account_id: str
+    name: str
+    mask: str | None
+
+
+class DuplicateOf(TypedDict):
+    """The account that is counted in place of a duplicate: the same account in another connection of the user."""
+
+    connection_id: str
+    account_id: str
+
+
 class Account(TypedDict):
-    """One account. `persistent_account_id` survives a new link at the few banks that have it."""
+    """One account. `persistent_account_id` survives a new link at the few banks that have it.
+
+    `duplicate_of` is set while another connection of the same user has this account, too: leave it out of every sum.
+    """
 
     account_id: str
     name: str
@@ -24,15 +42,4 @@ class Account(TypedDict):
     subtype: str | None
     balances: Balances
     persistent_account_id: str | None
-
-
-def same_accounts(ours: list[tuple[str, str | None]], theirs: list[tuple[str, str | None]]) -> bool:
-    """Whether two lists of (name, mask) name the same accounts: the sign of a duplicate link.
-
-    Source: https://plaid.com/docs/link/duplicate-items/
-    """
-    return bool(ours) and sorted(map(_key, ours)) == sorted(map(_key, theirs))
-
-
-def _key(pair: tuple[str, str | None]) -> tuple[str, str]:
-    return pair[0], pair[1] or ""
+    duplicate_of: DuplicateOf | None

@@ -176,8 +176,8 @@ _ALL = (
     _ours(
         AlreadyExists,
         "duplicate_connection",
-        "The same accounts are connected already; `connection_id` says where. Nothing was added.",
-        "Show that connection; send the call with `allow_duplicate` only if the user insists.",
+        "Accounts are connected already: `accounts` of the connection `connection_id`. Nothing was added.",
+        "Offer update mode of that connection to add accounts; send `allow_duplicate` only if the user insists.",
     ),
     _ours(
         Unavailable,

@@ -20,8 +20,10 @@
 Status names are Google's canonical codes: https://cloud.google.com/apis/design/errors#handling_errors
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
+from shared.domain.account import AccountName
 from shared.domain.connection import Action, ItemStatus
 
 
@@ -112,9 +114,24 @@ class NotFound(BankError):
 
 
 class AlreadyExists(BankError):
-    """These accounts are connected already; `connection_id` says where."""
+    """Accounts are connected already: `accounts` of the connection `connection_id`.
+
+    Args:
+        message, code, connection_id: As of every BankError.
+        accounts: That connection's accounts, under its ids.
+    """
 
     status, http = "ALREADY_EXISTS", 409
+
+    def __init__(
+        self, message: str, *, code: str, connection_id: str | None = None, accounts: Iterable[AccountName] = ()
+    ) -> None:
+        super().__init__(message, code=code, connection_id=connection_id)
+        self.accounts = tuple(accounts)
+
+    def details(self) -> dict[str, object]:
+        """With `accounts`."""
+        return super().details() | {"accounts": [{**account} for account in self.accounts]}
 
 
 class FailedPrecondition(BankError):

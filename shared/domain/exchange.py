@@ -11,10 +11,12 @@ the sweep must look at it, whatever happens to the calls in between. Once it is 
 token that it holds then is one whose item is to be removed at Plaid.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from shared.domain.account import AccountName
 from shared.domain.connection import SealedToken
 from shared.domain.item import ItemHolder
 
@@ -74,6 +76,11 @@ class Intent:
         return (self.answer or {}).get("duplicate_of")
 
     @property
+    def duplicate_accounts(self) -> tuple[AccountName, ...]:
+        """The accounts that were there already."""
+        return tuple((self.answer or {}).get("accounts", ()))
+
+    @property
     def item_of(self) -> str | None:
         """The connection of this user that has the item already, if that is what the exchange found."""
         return (self.answer or {}).get(_ITEM_OF)
@@ -104,9 +111,10 @@ class Intent:
         """The connection is made, and has the token."""
         return replace(self, access_token=None, answer=answer, due_at=None)
 
-    def duplicate_of(self, connection_id: str | None, *, now: datetime) -> Self:
-        """The same accounts are connected already; the new item is to be removed, by whoever found out or the sweep."""
-        return replace(self, answer={"duplicate_of": connection_id}, due_at=now + BROKEN_OFF_AFTER)
+    def duplicate_of(self, connection_id: str | None, *, now: datetime, accounts: Iterable[AccountName] = ()) -> Self:
+        """These accounts are connected already; this call, or the sweep, removes the new item."""
+        answer = {"duplicate_of": connection_id, "accounts": [{**account} for account in accounts]}
+        return replace(self, answer=answer, due_at=now + BROKEN_OFF_AFTER)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection: the token is dropped, and that is the answer."""

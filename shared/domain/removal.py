@@ -122,6 +122,11 @@ class Removal(BaseModel):
         )
 
     @property
+    def is_of_all(self) -> bool:
+        """Whether all other connections of its user are removed with it."""
+        return self.reason in (RemovalReason.ERASURE, RemovalReason.OWNER_GONE, RemovalReason.OPERATOR)
+
+    @property
     def keeps_connection(self) -> bool:
         """Whether the connection's document stays, to tell its user what happened."""
         return self.reason is RemovalReason.REVOKED

@@ -3,7 +3,7 @@
 from shared.ports.audit import AuditLog, Signer
 from shared.ports.bank import Bank, InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.ports.clock import Clock, Version
-from shared.ports.connections import Connections, Credentials, Intents, Items
+from shared.ports.connections import Connections, Credentials, Intents, Items, Mark, OwnedAccount
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
@@ -35,8 +35,10 @@ __all__ = [
     "LinkToken",
     "Links",
     "Loaded",
+    "Mark",
     "Messaging",
     "NewItem",
+    "OwnedAccount",
     "Owners",
     "PausedSyncs",
     "Profile",

@@ -1,10 +1,11 @@
 """Connections, their access tokens, and the exchanges that make them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.account import Account
+from shared.domain.account import Account, DuplicateOf
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import KeptToken
@@ -15,6 +16,25 @@ from shared.domain.sync_state import SyncState
 from shared.ports.clock import Version
 
 
+@dataclass(frozen=True, slots=True)
+class OwnedAccount:
+    """An account of a user as it was read, with the version to compare against."""
+
+    connection_id: str
+    account: Account
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What an account becomes a duplicate of (None: of nothing), if its document is unchanged since `expected`."""
+
+    connection_id: str
+    account_id: str
+    duplicate_of: DuplicateOf | None
+    expected: Version
+
+
 class Connections(Protocol):
     """The connections and what belongs to them."""
 
@@ -22,7 +42,6 @@ class Connections(Protocol):
     def of_item(self, item_id: str) -> list[BankConnection]:
         """The connections to an item: one, but for some that were made before holders were stored."""
 
-    def of_user(self, app_user_id: str, *, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
     def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
     def at_institution(self, institution_id: str) -> list[str]:
         """Ids of the connections to an institution."""
@@ -31,6 +50,16 @@ class Connections(Protocol):
         """Ids of connections and of their owners, in the order of the former, beginning after one."""
 
     def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
+    def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
+        """The accounts of all connections of a user, and what is left of connections that are being removed."""
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """Marks duplicates in one commit.
+
+        Raises:
+            Conflict: One of the accounts changed, or is gone.
+        """
+
     def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
     def create(
         self,
@@ -43,15 +72,17 @@ class Connections(Protocol):
         audit: AuditEntry,
         guard: Version | None = None,
         held: Version | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
-        """Writes the connection and all that must exist with it in one commit; it holds its item from then on.
+        """Writes the connection and all that must exist with it in one commit, with marks of other accounts.
 
-        `held` is the version of the item's holder that the connection takes the place of.
+        The connection holds its item from then on; `held` is the version of the item's holder that it takes the
+        place of.
 
         Raises:
-            Conflict: The intent changed since it was read, or a connection of this user to this institution was made
-                since `guard` was, or the item has another holder than `held`, or another audit entry of this user
-                came first.
+            Conflict: The intent or one of the marked accounts changed since it was read, or a connection of this user
+                to this institution was made since `guard` was, or the item has another holder than `held`, or another
+                audit entry of this user came first.
         """
 
     def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:

@@ -1,6 +1,6 @@
 """What goes, and whose."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,19 +9,22 @@ from shared.domain.erasure import Erasure
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.ports.clock import Version
+from shared.ports.connections import Mark
 
 
 class Removals(Protocol):
     """Connections that are being removed."""
 
-    def begin(self, removal: Removal, *, audit: AuditEntry) -> Removal:
+    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
         """Takes the connection away in one commit, and leaves the tombstone, with its credentials in it.
+
+        `marks` are of other connections' accounts, which may have been duplicates of the removed one's.
 
         From then on no commit of anybody's sync state is taken. Returns the removal as it was stored.
 
         Raises:
-            Conflict: The connection is gone, or its credentials changed in this moment, or another audit entry of
-                this user came first.
+            Conflict: The connection is gone, or its credentials changed in this moment, or one of the marked accounts
+                changed, or another audit entry of this user came first.
         """
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:

@@ -16,6 +16,7 @@ from shared.domain.removal import Removal
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports.clock import Version
+from shared.ports.connections import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Writes:
     document. `guard` names an institution that the connection moves to. `removal` begins one.
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
+    `marks` say which accounts, of any connection of the user, are duplicates.
     """
 
     upserts: tuple[Transaction, ...] = ()
@@ -45,6 +47,7 @@ class Writes:
     removals: tuple["RowRemoval", ...] = ()
     accounts: tuple[Account, ...] = ()
     gone_accounts: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
     connection: dict[str, Any] | None = None
     guard: str | None = None
     notifications: tuple[Notification, ...] = ()

@@ -19,6 +19,7 @@ from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
 from shared.ports import Clock, Connections, Erasures, Intents, Owners, Remains, Removals, Tasks, Version
 from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
+from shared.usecases.mark_duplicates import settle_duplicates
 from shared.usecases.remove_connection import begin_removal
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
@@ -124,6 +125,8 @@ class Eraser:
         self._end_exchanges(erasure)
         self._remove_connections(erasure)
         self.remains.purge_user(app_user_id, before=erasure.before)
+        if not settle_duplicates(app_user_id, connections=self.connections):  # of connections that were made since
+            raise Conflict
         now = self.clock.now()
         if self._old_connections(erasure) or self.removals.of_user(app_user_id):
             self.erasures.update(erasure.postponed(now=now), expected=version)

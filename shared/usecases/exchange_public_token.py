@@ -18,15 +18,17 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import AlreadyExists, BankError, Conflict, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
+from shared.domain.overlap import LinkedAccount
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault, Version
+from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
-from shared.usecases.find_duplicate import LinkedAccount, Siblings
+from shared.usecases.find_duplicate import Siblings, already_connected
 from shared.usecases.held_elsewhere import HeldElsewhere
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.keep_token import keep_token
+from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
 TRY_AGAIN_SECONDS = 0.1
@@ -104,10 +106,10 @@ class Exchange:
             raise
 
     def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
-        """The user's other connections there, if Link says where and what; none of them has these accounts.
+        """The user's other connections, if Link says where and what; none of them has any of these accounts.
 
         Raises:
-            AlreadyExists: One has; nothing was asked of Plaid.
+            AlreadyExists: One has; Plaid was not called.
         """
         if not held.first or not linked.accounts or linked.institution_id is None:
             return None  # a token that may be used already: only Plaid can tell what came of it
@@ -182,17 +184,18 @@ class Exchange:
         """
         for tried in range(MAX_TRIES):
             # Where there were none, the guard says whether there still are none; those that there were may be gone.
-            if siblings is None or siblings.accounts or siblings.institution_id != facts.institution_id:
+            if siblings is None or siblings.owned.holdings or siblings.institution_id != facts.institution_id:
                 siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
                 _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
             except AlreadyExists as duplicate:
                 # Answered first: only whoever still holds the intent may remove its item.
-                held.write(held.intent.duplicate_of(duplicate.connection_id, now=self.clock.now()))
+                now = self.clock.now()
+                held.write(held.intent.duplicate_of(duplicate.connection_id, accounts=duplicate.accounts, now=now))
                 self._remove_duplicate(held, token)
                 raise
             try:
-                return self._create(held, facts, siblings.guard)
+                return self._create(held, facts, siblings)
             except Conflict:
                 siblings = None
                 if (answer := held.reread().answer) is not None:  # it was written, and only the answer was lost
@@ -200,7 +203,7 @@ class Exchange:
             self.sleep(TRY_AGAIN_SECONDS * (tried + 1))
         raise in_progress()
 
-    def _create(self, held: HeldIntent, facts: ItemFacts, guard: Version | None) -> Exchanged:
+    def _create(self, held: HeldIntent, facts: ItemFacts, siblings: Siblings) -> Exchanged:
         intent, now = held.intent, self.clock.now()
         connection = BankConnection(
             connection_id=intent.connection_id,
@@ -215,10 +218,12 @@ class Exchange:
         )
         answer = connection.answer()
         assert intent.access_token is not None  # noqa: S101 (the type checker's: it was stored before we came here)
+        owned = siblings.owned.with_connection(connection, facts.accounts)
+        accounts = owned.accounts_of(connection.connection_id)
         self.connections.create(
             connection,
             token=intent.access_token,
-            accounts=facts.accounts,
+            accounts=accounts,
             state=SyncState.new(
                 connection_id=connection.connection_id,
                 app_user_id=self.app_user_id,
@@ -236,10 +241,13 @@ class Exchange:
                 details={"institution_id": connection.institution_id or "unknown"},
                 at=now,
             ),
-            guard=guard,
+            guard=siblings.guard,
             held=held.held,
+            marks=owned.marks(),
         )
         log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
+        if any(account["duplicate_of"] for account in accounts):
+            settle_after_commit(self.app_user_id, connections=self.connections)
         return Exchanged(answer=answer, first=True)
 
     def _known_name(self, institution_id: str | None) -> str | None:
@@ -257,7 +265,7 @@ class Exchange:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
             self._remove_duplicate(held, self._opened(held))
-        raise _duplicate(intent.duplicate)
+        raise already_connected(intent.duplicate, intent.duplicate_accounts)
 
     def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
         """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
@@ -274,20 +282,13 @@ class Exchange:
 
 
 def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
-    """Refuses what is connected already, unless that is wanted.
+    """Refuses accounts that are connected already, unless the user wants that.
 
     Raises:
-        AlreadyExists: With the existing connection's id.
+        AlreadyExists: With the existing connection and its accounts.
     """
-    existing = None if linked.allow_duplicate else siblings.with_the_accounts(accounts)
-    if existing is not None:
-        raise _duplicate(existing)
-
-
-def _duplicate(connection_id: str) -> AlreadyExists:
-    return AlreadyExists(
-        "these accounts are connected already", code="duplicate_connection", connection_id=connection_id
-    )
+    if not linked.allow_duplicate:
+        siblings.refuse_overlap(accounts)
 
 
 def _refused(error: ProviderError) -> bool:

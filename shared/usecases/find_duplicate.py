@@ -1,69 +1,60 @@
-"""Whether the accounts of a new link are connected already."""
+"""Whether accounts of a new link are connected already."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shared.domain.account import Account, same_accounts
-from shared.domain.connection import ItemStatus
+from shared.domain.account import AccountName
+from shared.domain.errors import AlreadyExists
+from shared.domain.overlap import LinkedAccount, overlap_of
 from shared.ports import Connections, Version
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedAccount:
-    """An account as Link's metadata names it: good for finding duplicates, never stored."""
-
-    name: str
-    mask: str | None
-    persistent_id: str | None = None
-    account_id: str | None = None
-
-    @classmethod
-    def of(cls, account: Account) -> "LinkedAccount":
-        """The same of an account that Plaid has described."""
-        return cls(account["name"], account["mask"], account["persistent_account_id"], account["account_id"])
+from shared.usecases.mark_duplicates import OwnedAccounts
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """A user's usable connections to one institution, as they were while their guard had this version.
+    """A user's connections and accounts, as they were while the guard of one institution had this version.
 
-    A commit that expects this version is refused if another connection was made meanwhile.
+    A commit that expects this version is refused if another connection to the institution was made meanwhile.
     """
 
     institution_id: str | None
     guard: Version | None = None
-    accounts: Mapping[str, tuple[LinkedAccount, ...]] = field(default_factory=dict)  # of each connection
+    owned: OwnedAccounts = field(default_factory=OwnedAccounts)
 
     @classmethod
     def of(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
-        """Reads them, the guard first; there are none at an unknown institution."""
-        if institution_id is None:
-            return cls(None)
-        guard = connections.guard(app_user_id, institution_id=institution_id)
-        usable = (
-            one.connection_id
-            for one in connections.of_user(app_user_id, institution_id=institution_id)
-            if one.status is not ItemStatus.ERROR
-        )
-        accounts = {one: tuple(map(LinkedAccount.of, connections.accounts_of(one))) for one in usable}
-        return cls(institution_id, guard, accounts)
+        """Reads them, the guard first; an unknown institution has none."""
+        guard = connections.guard(app_user_id, institution_id=institution_id) if institution_id is not None else None
+        return cls(institution_id, guard, OwnedAccounts.read(app_user_id, connections=connections))
 
-    def with_the_accounts(self, accounts: tuple[LinkedAccount, ...]) -> str | None:
-        """The connection that has the accounts of the new link; none is no duplicate of anything."""
-        ours, persistent = [(one.name, one.mask) for one in accounts], _persistent(accounts)
-        for connection_id, known in self.accounts.items():
-            if same_accounts(ours, [(one.name, one.mask) for one in known]) or persistent & _persistent(known):
-                return connection_id
-        return None
+    def refuse_overlap(self, accounts: Sequence[LinkedAccount]) -> None:
+        """Refuses accounts that a usable connection of the user has.
 
-    def have_item_of(self, accounts: tuple[LinkedAccount, ...]) -> bool:
-        """Whether Link's metadata names account ids of these connections.
+        Raises:
+            AlreadyExists: With that connection, and its accounts that are among these.
+        """
+        found = overlap_of(self.institution_id, accounts, self.owned.holdings.values())
+        if found is not None:
+            raise already_connected(found.connection_id, map(_name, found.accounts))
+
+    def have_item_of(self, accounts: Iterable[LinkedAccount]) -> bool:
+        """Whether Link's metadata names account ids of the user's connections.
 
         Ids belong to one item, so Link ran in update mode, for an item that is connected: not a duplicate.
         """
         ids = {one.account_id for one in accounts if one.account_id is not None}
-        return any(one.account_id in ids for known in self.accounts.values() for one in known)
+        return any(known["account_id"] in ids for one in self.owned.holdings.values() for known in one.accounts)
 
 
-def _persistent(accounts: tuple[LinkedAccount, ...]) -> Set[str]:
-    return {a.persistent_id for a in accounts if a.persistent_id}
+def already_connected(connection_id: str, accounts: Iterable[AccountName]) -> AlreadyExists:
+    """The refusal of accounts that are connected already."""
+    return AlreadyExists(
+        "some of these accounts are connected already",
+        code="duplicate_connection",
+        connection_id=connection_id,
+        accounts=accounts,
+    )
+
+
+def _name(account: AccountName) -> AccountName:
+    return AccountName(account_id=account["account_id"], name=account["name"], mask=account["mask"])

@@ -28,10 +28,11 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Handover, RowRemoval, Syncs, Writes
+from shared.ports import Bank, Clock, Handover, Mark, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
 from shared.usecases.late_history import HistoryDelay, history_delay
+from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
 from shared.usecases.record_status import StatusRecorder
 
 MAX_ATOMIC_ROWS = 800
@@ -76,6 +77,7 @@ class ChangeReader:
     _repaired: int = 0
     _moved: bool = False  # the item is at another institution than it was
     _trail: PageTrail = field(default_factory=lambda: PageTrail(None))
+    _may_be_doubled: bool = False  # accounts whose duplicates are looked for once more after the commit
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -325,6 +327,10 @@ class ChangeReader:
             chosen = bool(before.account_ids and set(ids) - set(before.account_ids))
             told = self._news(done=complete, delay=delay, chosen=chosen)
             patch = {"account_ids": ids} if accounts else {}
+            if accounts:
+                shown, marks = self._with_duplicates([one for one in accounts if one["account_id"] in ids], told)
+            else:
+                shown, marks = (), told.marks
             return Writes(
                 upserts=wanted,
                 new=self._new(frozenset(row["transaction_id"] for row in wanted)),
@@ -332,8 +338,9 @@ class ChangeReader:
                 removals=going.removals,
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,
-                accounts=tuple(account for account in accounts if account["account_id"] in ids),
+                accounts=shown,
                 gone_accounts=tuple(set(before.account_ids) - set(ids)),
+                marks=marks,
                 connection=(told.connection or {}) | patch | {"last_sync": now, "updated_at": now},
                 ends_handover=before.handover is not None,
             )
@@ -371,6 +378,20 @@ class ChangeReader:
             changes, told = {"history_late": False}, (first,) if first else ()
         return replace(news, connection=(news.connection or {}) | changes, notifications=(*news.notifications, *told))
 
+    def _with_duplicates(self, accounts: list[Account], told: Writes) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
+        """The accounts as they are to be stored, and the marks of other connections' accounts."""
+        state = self.run.state
+        shown, marks = accounts_to_write(
+            state.connection_id,
+            state.app_user_id,
+            accounts,
+            status=(told.connection or {}).get("status"),
+            connections=self.recorder.connections,
+        )
+        came_or_went = {account["account_id"] for account in shown} ^ {*state.account_ids}
+        self._may_be_doubled = bool(came_or_went) or any(account["duplicate_of"] for account in shown)
+        return shown, marks
+
     def _leftovers(self) -> set[str]:
         """Rows that Plaid does not hold, but does not name either."""
         state = self.run.state
@@ -387,6 +408,8 @@ class ChangeReader:
         return gone
 
     def _report(self, removed: set[str]) -> None:
+        if self._may_be_doubled:
+            settle_after_commit(self.run.state.app_user_id, connections=self.recorder.connections)
         if self._delivered is not None:
             log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))
 

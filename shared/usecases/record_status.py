@@ -15,7 +15,8 @@ from shared.domain.notification import Notification, NotificationKind, note_kept
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.status import StatusEvent
 from shared.log import log
-from shared.ports import Clock, Connections, Profiles, Writes
+from shared.ports import Clock, Connections, Mark, Profiles, Writes
+from shared.usecases.mark_duplicates import OwnedAccounts
 
 REMINDERS = (30, 7)  # days for which a login has been broken when its user is told again, the last one first
 HALF_A_DAY = timedelta(hours=12)
@@ -77,6 +78,7 @@ class StatusRecorder:
             audit=(*audit, removal.started(by=actor)) if removal else audit,
             notifications=self._told(after, tells, moved=moved),
             removal=removal,
+            marks=self._marks(before, after),
         )
         return after, writes
 
@@ -141,6 +143,13 @@ class StatusRecorder:
         )
         told = self._tell(connection, NotificationKind.ACCOUNT_REVOKED, f"{connection.connection_id}-{account_id}")
         return Writes(audit=(entry,), notifications=(told,))
+
+    def _marks(self, before: BankConnection, after: BankConnection) -> tuple[Mark, ...]:
+        """A connection in `error` has no counted accounts where another one has them, too."""
+        if (before.status is ItemStatus.ERROR) == (after.status is ItemStatus.ERROR):
+            return ()
+        owned = OwnedAccounts.read(after.app_user_id, connections=self.connections, beside=after.connection_id)
+        return owned.with_connection(after).marks()
 
     def _entry(
         self,

@@ -6,8 +6,9 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
-from shared.ports import Clock, Connections, Removals, Tasks
+from shared.ports import Clock, Connections, Mark, Removals, Tasks
 from shared.usecases.enqueue import enqueue_removal
+from shared.usecases.mark_duplicates import OwnedAccounts
 from shared.usecases.request_sync import no_connection, owned
 
 MAX_TRIES = 20  # of the first commit, against a rotation of the token and other audit entries of the user
@@ -60,7 +61,8 @@ def begin_removal(
     removal = Removal.of(connection, token=None, reason=reason, now=clock.now(), trace=trace.carried())
     for _ in range(MAX_TRIES):
         try:
-            removals.begin(removal, audit=removal.started(by=by))
+            marks = _marks_without(removal, connections=connections)
+            removals.begin(removal, audit=removal.started(by=by), marks=marks)
         except Conflict:
             if connections.find(connection.connection_id) is not None:
                 continue
@@ -72,3 +74,11 @@ def begin_removal(
         enqueue_removal(tasks, removal)
         return True
     raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+
+
+def _marks_without(removal: Removal, *, connections: Connections) -> tuple[Mark, ...]:
+    """Other connections' accounts that are counted from now on. An erasure marks what is left when it is done."""
+    if removal.is_of_all:
+        return ()
+    before = OwnedAccounts.read(removal.app_user_id, connections=connections, beside=removal.connection_id)
+    return before.without(removal.connection_id).marks()

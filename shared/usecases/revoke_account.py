@@ -8,6 +8,7 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
 from shared.ports import Clock, Connections, Syncs, Writes
+from shared.usecases.mark_duplicates import OwnedAccounts
 from shared.usecases.record_status import StatusRecorder
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -65,7 +66,10 @@ def revoke_account(
         there = connections.find(connection_id) or connection  # a sync may have brought others
         left = tuple(i for i in there.account_ids if i != account_id)
         changes = {"account_ids": left, "updated_at": moment_of(there, there.status, now=clock.now())}
-        return replace(news, connection=changes, gone_accounts=(account_id,))
+        accounts = (one for one in connections.accounts_of(connection_id) if one["account_id"] != account_id)
+        owned = OwnedAccounts.read(there.app_user_id, connections=connections, beside=connection_id)
+        marks = owned.with_connection(there, accounts).marks()
+        return replace(news, connection=changes, gone_accounts=(account_id,), marks=marks)
 
     save(last, revoke)
 

@@ -11,6 +11,7 @@ from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Sync
 from shared.usecases.enqueue import enqueue
 from shared.usecases.find_institution import find_institution
 from shared.usecases.follow_institution import follow_institution
+from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 20
 
@@ -85,6 +86,8 @@ def welcome_connection(
         else:
             learnt |= {"institution_name": info.name, "institution": info.branding()}
     _describe(connection, learnt, connections=connections, clock=clock)
+    if institution_id != connection.institution_id:  # accounts are compared within an institution
+        settle_after_commit(connection.app_user_id, connections=connections)
     if webhook_url and facts.webhook_url != webhook_url:
         bank.set_webhook(token, webhook_url)
     if unanswered is not None:

@@ -158,7 +158,7 @@ def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports
     before = connect(ports, name)
     assert before.state == SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
     assert ports.connections.of_item(f"item-{name}") == [ports.connections.find(name)]
-    assert ports.connections.of_user("alice", institution_id="ins_1")
+    assert name in {one.connection_id for one in ports.connections.owned_by("alice")}
     assert ports.connections.accounts_of(name) == [account()]
     assert ports.connections.credentials(name) == SealedToken(ciphertext="c", key_id="k")
 
@@ -232,7 +232,7 @@ def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: P
     with pytest.raises(Conflict):
         create(2, None)
     create(3, ports.connections.guard(name, institution_id="ins_1"))
-    assert len(ports.connections.of_user(name, institution_id="ins_1")) == 2
+    assert len(ports.connections.owned_by(name)) == 2
 
 
 def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(ports: Ports, name: str) -> None:

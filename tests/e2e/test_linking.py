@@ -146,6 +146,49 @@ def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank
     assert len(bank.traces(user)["bank_connections"]) == 2
 
 
+def person_with(*names: str) -> dict[str, Any]:
+    """A login at the bank that has accounts of these names."""
+    accounts = [
+        {"type": "depository", "subtype": "checking", "meta": {"name": name, "mask": mask}}
+        for name, mask in zip(names, map(MASKS.__getitem__, names), strict=True)
+    ]
+    password = json.dumps({"version": "2", "seed": "-".join(names), "override_accounts": accounts})
+    return {"username": "user_custom", "password": password}
+
+
+MASKS = {"Daily": "1111", "Save": "2222", "Card": "3333"}
+
+
+def test_accounts_that_are_connected_already_are_named_and_if_that_is_wanted_counted_once(
+    bank: Bank, user: User
+) -> None:
+    def marks() -> dict[tuple[str, str], Json | None]:
+        names = {first: "first", second: "second"}
+        rows = bank.store(user).owned(user.uid, "bank_accounts")
+        return {(names[row["connection_id"]], row["name"]): row["duplicate_of"] for row in rows}
+
+    first, second = bank.connect(user, **person_with("Daily", "Save"))["connection_id"], ""
+    ids = {row["name"]: row["account_id"] for row in bank.store(user).owned(user.uid, "bank_accounts")}
+    refused = bank.exchange(user, bank.public_token(**person_with("Save", "Card")))
+    assert (refused.status_code, refused.json()["error"]["status"]) == (409, "ALREADY_EXISTS")
+    assert refused.json()["error"]["details"] == {
+        "code": "duplicate_connection",
+        "connection_id": first,
+        "accounts": [{"account_id": ids["Save"], "name": "Save", "mask": "2222"}],
+    }
+    assert newest_item(bank)["state"] == "removed"
+
+    second = bank.connect(user, **person_with("Save", "Card"))["connection_id"]
+    counted = {"connection_id": first, "account_id": ids["Save"]}
+    wanted = {("first", "Daily"): None, ("first", "Save"): None, ("second", "Save"): counted, ("second", "Card"): None}
+    assert marks() == wanted
+    for connection_id in (first, second):
+        wait_until("synced", lambda i=connection_id: bank.progress(user, i)["status"] == "completed")  # type: ignore[misc]
+    assert marks() == wanted
+    assert bank.rest("DELETE", f"connections/{first}", user).status_code == 202
+    wait_until("the rest is counted", lambda: marks() == {("second", "Save"): None, ("second", "Card"): None})
+
+
 def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank, user: User) -> None:
     tokens = [bank.public_token(webhook=False) for _ in range(5)]
     with ThreadPoolExecutor(5) as apps:

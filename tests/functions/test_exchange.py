@@ -55,7 +55,8 @@ def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient,
         {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
         {"public_token": TOKEN, "user_id": None},
         {"public_token": TOKEN, "allow_duplicate": "yes"},
-        {"public_token": TOKEN, "accounts": [{"name": None}]},
+        {"public_token": TOKEN, "accounts": [{"name": "Checking"}] * 201},
+        {"items": [{"public_token": TOKEN, "accounts": [None] * 201}]},
     ],
 )
 def test_a_malformed_exchange_is_refused_as_a_whole_before_any_call(
@@ -66,6 +67,72 @@ def test_a_malformed_exchange_is_refused_as_a_whole_before_any_call(
     assert error(refused)["status"] == "INVALID_ARGUMENT"
     assert world.calls.log == []
     assert TOKEN not in refused.text, "a value of the caller's is never echoed: it may be a token"
+
+
+NESTED: dict[str, Any] = {"name": {"name": {"name": ["x"]}}}
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"accounts": [{"id": "a", "name": None, "mask": "1234"}]},
+        {"accounts": [{"mask": "1234"}]},
+        {"accounts": [{"name": 7, "mask": 1234, "id": 1.5}]},
+        {"accounts": [None, 7, "Checking", ["Checking"], [[]], NESTED, {}]},
+        {"accounts": ["Checking", "Savings"]},
+        {"accounts": "Checking"},
+        {"accounts": {"0": {"name": "Checking"}}},
+        {"accounts": 7},
+        {"accounts": []},
+        {"accounts": [{"name": "\ud800", "mask": "\udfff"}]},
+        {"accounts": [{"name": "Check\u0000ing\n", "mask": "\u001b[31m"}]},
+        {"accounts": [{"name": "x" * 5000, "mask": "0000"}]},
+        {"accounts": [{"name": "Checking", "mask": "0000", "more": NESTED}] * 200},
+        {"institution": "ins_1"},
+        {"institution": ["ins_1"]},
+        {"institution": {"institution_id": "i", "x": 1}},
+        {"institution": {"institution_id": 7, "name": ["Bank"]}},
+        {"institution": {"institution_id": "../\ud800/\u0000", "name": None}, "accounts": [{"name": "Checking"}]},
+        {"institution": {"institution_id": "é" * 500}, "accounts": [{"name": "Checking", "mask": "0000"}]},
+        {"institution": {"institution_id": "ins_1"}, "accounts": [NESTED, {"name": "Checking", "mask": None}]},
+    ],
+)
+@pytest.mark.parametrize("kind", ["rest", "called", "items"])
+def test_odd_metadata_of_link_is_ignored_and_a_duplicate_is_still_found(
+    exchange: FlaskClient, world: World, hints: dict[str, Any], kind: str
+) -> None:
+    def ask(number: int, **fields: Any) -> Any:
+        token = {"public_token": f"public-{number}", **fields}
+        if kind == "rest":
+            answer = body(exchange.post(EXCHANGE, json=token, headers=SIGNED_IN))
+        elif kind == "called":
+            answer = body(exchange.post("/", json={"data": token}, headers=SIGNED_IN))
+        else:
+            (answer,) = body(exchange.post(EXCHANGE, json={"items": [token]}, headers=SIGNED_IN))["results"]
+        return answer.get("result", answer)
+
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    first = ask(1, **hints)
+    assert first["account_ids"] == ["checking"]
+    details = ask(2, **hints)["error"]["details"]
+    assert details == {
+        "code": "duplicate_connection",
+        "connection_id": first["connection_id"],
+        "accounts": [{"account_id": "checking", "name": "Checking", "mask": "0000"}],
+    }
+
+
+def test_metadata_as_link_gives_it_finds_a_duplicate_before_the_exchange(exchange: FlaskClient, world: World) -> None:
+    world.bank.new_item("1")
+    world.bank.new_item("2")
+    first = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
+    named = {"id": "a", "name": "Checking", "mask": "0000", "type": "depository", "subtype": "checking"}
+    given = {"institution": {"institution_id": "ins_1", "name": "First Bank"}, "accounts": [named]}
+    refused = exchange.post(EXCHANGE, json={"public_token": "public-2", **given}, headers=SIGNED_IN)
+    assert refused.status_code == 409
+    assert error(refused)["details"]["connection_id"] == body(first)["connection_id"]
+    assert "public-2" in world.bank.public_tokens, "the token can still be used"
 
 
 def several(exchange: FlaskClient, *tokens: str, **each: object) -> list[dict[str, Any]]:

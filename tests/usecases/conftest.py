@@ -190,10 +190,12 @@ class World:
         sweep_removals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)
         return schedule_syncs(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock)
 
-    def welcome(self, institutions: FakeInstitutions, *, webhook_url: str | None = "https://us.example/") -> None:
-        """What the trigger, a sync and the daily task do with the first connection."""
+    def welcome(
+        self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
+    ) -> None:
+        """What the trigger, a sync and the daily task do with a new connection."""
         welcome_connection(
-            "1",
+            name,
             country_codes=("US",),
             webhook_url=webhook_url,
             connections=self.store,

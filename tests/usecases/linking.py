@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from shared.domain.errors import BankError, Fault, ProviderError, Unavailable
+from shared.domain.overlap import LinkedAccount
 from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
-from shared.usecases.find_duplicate import LinkedAccount
 from shared.usecases.sweep_intents import Swept, sweep_intents
 from tests.fakes import FakeInstitutions, FakeVault, problem
 from tests.usecases.conftest import ALICE, World

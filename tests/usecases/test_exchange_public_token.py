@@ -13,8 +13,8 @@ import pytest
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import AlreadyExists, BankError, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
 from shared.domain.exchange import ANSWER_KEPT, BROKEN_OFF_AFTER, Intent
+from shared.domain.overlap import LinkedAccount
 from shared.usecases.exchange_public_token import Exchanged
-from shared.usecases.find_duplicate import LinkedAccount
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
@@ -53,7 +53,7 @@ def test_the_token_is_stored_before_any_other_call_to_plaid(world: World) -> Non
         "store.of_item",
         "bank.accounts",
         "store.guard",
-        "store.of_user",
+        "store.owned_by",
         "institutions.find",
         "store.create",
     ]
@@ -174,7 +174,7 @@ def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World,
 def test_where_there_was_no_connection_the_guard_alone_says_that_there_still_is_none(world: World) -> None:
     world.bank.new_item("1")
     exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
-    assert world.calls.log.count("store.of_user") == world.calls.log.count("store.guard") == 1
+    assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guard") == 1
 
 
 def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -> None:

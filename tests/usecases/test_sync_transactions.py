@@ -360,7 +360,7 @@ def test_a_note_written_in_the_very_moment_of_the_change_is_not_lost(world: Worl
     world.tick()
 
     def write(name: str) -> None:
-        if name == "store.save" and world.calls.log[-2:] == ["bank.accounts", "store.save"]:
+        if name == "store.save" and world.calls.log[-3:] == ["bank.accounts", "store.owned_by", "store.save"]:
             world.calls.before = None
             world.store.write_note("1", "p1", "just now")
 

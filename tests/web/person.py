@@ -183,6 +183,12 @@ class Person:
         found = self.http.post(url, headers={"Authorization": "Bearer owner"}, json={"email": [self.email]}).json()
         return str(found["users"][0]["localId"])
 
+    def id_token(self) -> str:
+        """What their app sends with its calls."""
+        url = f"{self.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=any"
+        body = {"email": self.email, "password": PASSWORD, "returnSecureToken": True}
+        return str(self.http.post(url, json=body).raise_for_status().json()["idToken"])
+
     def connections(self) -> list[Json]:
         return list(self.admin().owned(self.uid(), "bank_connections"))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from emulators.client import PlaidSandbox
 from emulators.stack import Stack
 from tests.e2e.bank import Bank, wait_until
 from tests.web.person import PATIENCE, Person, frames, screenshot, violations
@@ -114,6 +116,29 @@ def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Per
     assert violations(other) == []
     other.get_by_role("link", name="To your accounts").click()
     expect(other.get_by_test_id("connection")).to_have_count(1)
+
+
+def test_a_bank_that_is_connected_twice_is_counted_once_and_says_so(connected: Person) -> None:
+    page = connected.page
+    total = page.locator(".totals .big")
+    expect(total).to_have_text(re.compile("."))
+    before = total.inner_text()
+    ports, http = connected.stack.ports, connected.http
+    sandbox = PlaidSandbox(http, connected.stack.plaid.base_url, "id", "secret")
+    public_token = sandbox.create_public_token(institution_id="ins_109508")
+    api = f"{ports.url('hosting')}/api/v1/bank"
+    headers = {"Authorization": f"Bearer {connected.id_token()}"}
+    body = {"public_token": public_token, "allow_duplicate": True}
+    second = http.post(f"{api}/set_access_token", json=body, headers=headers).raise_for_status().json()
+    copies = page.get_by_text(f"Also connected through {BANK}")
+    expect(copies).to_have_count(5)  # of a card's accounts the first five are shown
+    assert total.inner_text() == before
+    assert violations(page) == []
+    screenshot(page, "desktop-duplicates", full=True)
+    http.delete(f"{api}/connections/{second['connection_id']}", headers=headers).raise_for_status()
+    expect(page.get_by_test_id("connection")).to_have_count(1)
+    expect(copies).to_have_count(0)
+    assert total.inner_text() == before
 
 
 def test_new_accounts_are_added(connected: Person) -> None:

@@ -72,6 +72,33 @@ def test_what_is_available_on_a_credit_card_is_not_owed(library: Library) -> Non
     assert (sums["assets"], sums["debts"], sums["net"]) == ("900", "0", "900")
 
 
+def test_an_account_that_is_connected_twice_is_counted_once(library: Library) -> None:
+    here = {"type": "depository", "balances": {"current": "100", "available": None, "iso_currency_code": "USD"}}
+    owed = {"type": "credit", "balances": {"current": "30", "available": None, "iso_currency_code": "USD"}}
+    there = {"connection_id": "1", "account_id": "a"}
+    accounts = [here | {"duplicate_of": None}, here | {"duplicate_of": there}, owed, owed | {"duplicate_of": there}]
+    [sums] = library("balances.ts", f"balancesOf({json.dumps(accounts)})")
+    assert (sums["assets"], sums["debts"], sums["net"]) == ("100", "30", "70")
+    only_duplicates = json.dumps([here | {"duplicate_of": there}])
+    assert library("balances.ts", f"balancesOf({only_duplicates})") == []
+
+
+def test_what_was_spent_from_an_account_that_is_connected_twice_is_counted_once(library: Library) -> None:
+    rows = json.dumps([row(80, "TRAVEL") | {"account_id": name} for name in ("one", "copy", "unknown")])
+    accounts = json.dumps(
+        [{"account_id": "one"}, {"account_id": "copy", "duplicate_of": {"connection_id": "1", "account_id": "one"}}]
+    )
+    counted = library("duplicates.ts", f"countedOnly({rows}, {accounts})")
+    assert [one["account_id"] for one in counted] == ["one", "unknown"]
+
+
+def test_a_refused_duplicate_names_the_accounts_that_are_connected_already(library: Library) -> None:
+    named = [{"account_id": "a", "name": "Daily", "mask": "1111"}]
+    for details, accounts in (({"accounts": named}, named), ({}, [])):
+        given = json.dumps({"code": "functions/already-exists", "details": {"code": "duplicate_connection", **details}})
+        assert library("errors.ts", f"toBankError({given}).accounts") == accounts
+
+
 def test_a_sum_in_a_currency_without_usual_decimals_keeps_its_own(library: Library) -> None:
     of = "{ iso_currency_code: null, unofficial_currency_code: 'BTC' }"
     assert library("money.ts", f"roundMoney('0.00123', {of}, 'en')") == "0.00123 BTC"

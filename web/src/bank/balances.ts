@@ -1,4 +1,5 @@
 /** What all accounts add up to, in each currency. */
+import { isCounted } from "./duplicates";
 import { currencyOf, negated } from "./money";
 import { sum } from "./sums";
 import type { Account } from "./types.generated";
@@ -20,9 +21,9 @@ export const isOwed = ({ type }: Account) => OWED.has(type);
 export const balanceOf = (account: Account): string | null =>
   account.balances.current ?? (isOwed(account) ? null : account.balances.available);
 
-/** The currency of the most accounts first. */
+/** The currency of the most accounts first. An account that is connected twice is counted once. */
 export function balancesOf(accounts: Account[]): Balance[] {
-  const known = accounts.filter((one) => balanceOf(one) !== null);
+  const known = accounts.filter((one) => isCounted(one) && balanceOf(one) !== null);
   // Object.groupBy would shut out Safari before 17.4.
   const groups = new Map<string, Account[]>();
   for (const one of known) {

@@ -36,6 +36,11 @@ export class BankError extends Error {
     return this.details.retry_after_seconds;
   }
 
+  /** Of `duplicate_connection`: what is connected already. */
+  get accounts(): NonNullable<Details["accounts"]> {
+    return this.details.accounts ?? [];
+  }
+
   get wayOn(): WayOn {
     return WAYS[this.code] ?? (this.retryAfterSeconds === undefined ? "support" : "retry");
   }

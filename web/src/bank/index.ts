@@ -2,6 +2,7 @@
 export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
 export * from "./calls";
 export type { Notes, Notification, Transaction } from "./documents";
+export { countedOnly, isCounted } from "./duplicates";
 export * from "./errors";
 export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";

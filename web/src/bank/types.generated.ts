@@ -42,6 +42,7 @@ export interface Account {
   subtype: string | null;
   balances: Balances;
   persistent_account_id: string | null;
+  duplicate_of: DuplicateOf | null;
   connection_id: string;
   app_user_id: string;
   updated_at: Timestamp;
@@ -54,6 +55,12 @@ export interface Balances {
   limit: string | null;
   iso_currency_code: string | null;
   unofficial_currency_code: string | null;
+}
+
+/** The account that is counted in place of a duplicate: the same account in another connection of the user. */
+export interface DuplicateOf {
+  connection_id: string;
+  account_id: string;
 }
 
 /** One transaction. A plain dictionary with a type, since tens of thousands of them pass in one run. */
@@ -176,16 +183,16 @@ export interface ExchangePublicTokenInput {
   items?: Item[] | null;
 }
 
-/** The institution as Link's onSuccess gives it; both are null where Link does not know. */
+/** The institution as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored. */
 export interface LinkInstitution {
   institution_id?: string | null;
   name?: string | null;
 }
 
-/** An account as Link's onSuccess gives it. */
+/** An account as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored. */
 export interface LinkAccount {
   id?: string | null;
-  name: string;
+  name?: string | null;
   mask?: string | null;
   type?: string | null;
   subtype?: string | null;

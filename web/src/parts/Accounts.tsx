@@ -1,6 +1,14 @@
 import type { Account } from "../bank";
-import { balanceOf, isOwed, money, negated } from "../bank";
+import { balanceOf, isCounted, isOwed, money, negated, useConnections } from "../bank";
 import { useText } from "../text/language";
+import { nameOf } from "./situation";
+
+/** Where else an account is connected, if it is counted there. */
+function Duplicate({ of }: { of: NonNullable<Account["duplicate_of"]> }) {
+  const { t } = useText();
+  const other = useConnections().rows.find((one) => one.connection_id === of.connection_id);
+  return <small className="soft duplicate">{t.overview.duplicate(other ? nameOf(other, t) : t.yourBank)}</small>;
+}
 
 /** One account in a list: what is owed is written as a negative balance. */
 export function AccountRow({ account, full = false }: { account: Account; full?: boolean }) {
@@ -21,8 +29,9 @@ export function AccountRow({ account, full = false }: { account: Account; full?:
         <small className="soft">
           {account.mask && `•• ${account.mask}`} {full && account.official_name}
         </small>
+        {account.duplicate_of && <Duplicate of={account.duplicate_of} />}
       </span>
-      <span className="amount">
+      <span className={isCounted(account) ? "amount" : "amount soft"}>
         {shown}
         {more.length > 0 && <small className="soft">{more.join(" · ")}</small>}
       </span>

@@ -3,6 +3,7 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react
 import {
   addUp,
   type BankError,
+  countedOnly,
   currenciesIn,
   currencyOf,
   type Loaded,
@@ -11,6 +12,7 @@ import {
   money,
   shareOf,
   toBankError,
+  useAccounts,
   useAllProgress,
   useConnections,
   useLastChange,
@@ -29,12 +31,14 @@ const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: 
 const SPANS = [3, 6, 12];
 const NO_CURRENCY = { iso_currency_code: null, unofficial_currency_code: null };
 
-/** The transactions since a day; read again when a sync has changed something, not when a connection is gone. */
+/** The transactions since a day; read again when a sync has changed something, not when a connection is gone or another
+ * copy of an account is counted. */
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
   const waiting = useAllProgress(); // until it has answered, nothing is read
   const present = usePresent();
+  const accounts = useAccounts();
   const [loaded, setLoaded] = useState<(Loaded & { from: string }) | null>(null);
   const [error, setError] = useState<BankError | null>(null);
   const load = useCallback(() => {
@@ -59,12 +63,18 @@ function useSince(from: string) {
   }, [error, load]);
   const kept = useMemo(
     () =>
-      loaded && present
-        ? { ...loaded, transactions: loaded.transactions.filter((one) => present.has(one.connection_id)) }
-        : loaded,
-    [loaded, present],
+      loaded && {
+        ...loaded,
+        transactions: countedOnly(
+          loaded.transactions.filter((one) => !present || present.has(one.connection_id)),
+          accounts.rows,
+        ),
+      },
+    [loaded, present, accounts.rows],
   );
-  return { loaded: kept?.from === from ? kept : null, error: error ?? (change === null ? waiting.error : null) };
+  const problem = error ?? (change === null ? waiting.error : null);
+  if (accounts.state === "loading") return { loaded: null, error: problem }; // not known yet what is counted
+  return { loaded: kept?.from === from ? kept : null, error: problem };
 }
 
 /** What was spent, by month and by category. */

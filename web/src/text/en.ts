@@ -83,6 +83,7 @@ const en = {
     emptySteps: ["Choose your bank", "Log in there", "Watch your transactions arrive"],
     showAll: (count: number) => `All ${count} accounts`,
     noAccounts: "The accounts are on their way.",
+    duplicate: (bank: string) => `Also connected through ${bank}, and counted there`,
     localHint: "Local stack: any bank, user name user_good, password pass_good.",
   },
   status: {

@@ -85,6 +85,7 @@ const es: Texts = {
     emptySteps: ["Elige tu banco", "Inicia sesión allí", "Mira cómo llegan tus movimientos"],
     showAll: (count) => `Las ${count} cuentas`,
     noAccounts: "Las cuentas están en camino.",
+    duplicate: (bank) => `También conectada a través de ${bank}; se cuenta allí`,
     localHint: "Entorno local: cualquier banco, usuario user_good, contraseña pass_good.",
   },
   status: {

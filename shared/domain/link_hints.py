@@ -1,0 +1,48 @@
+"""What Link's onSuccess says about a new item, as far as it can be used: pure.
+
+Apps pass `institution` and `accounts` on as their SDK gives them. They only help to find a duplicate before Plaid is
+called, so whatever is malformed in them is ignored: the user has logged in at the bank already.
+"""
+
+import re
+from collections.abc import Mapping
+
+MAX_TEXT = 512
+_INSTITUTION_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+AccountHint = dict[str, str | None]
+
+
+def institution_hint(given: object) -> dict[str, str | None] | None:
+    """`institution_id` and `name`, each None if it is unusable; None if there is no object."""
+    if not isinstance(given, Mapping):
+        return None
+    institution_id = _text(given.get("institution_id"))
+    usable = institution_id is not None and _INSTITUTION_ID.fullmatch(institution_id)
+    return {"institution_id": institution_id if usable else None, "name": _text(given.get("name"))}
+
+
+def account_hints(given: object) -> list[AccountHint] | None:
+    """The accounts of Link's metadata, none left out; None if there is no list.
+
+    An account whose name or mask is unusable has no name: it equals no other account.
+    """
+    return [_account(one) for one in given] if isinstance(given, list) else None
+
+
+def _account(given: object) -> AccountHint:
+    fields = given if isinstance(given, Mapping) else {}
+    found = {name: _text(fields.get(name)) for name in ("id", "name", "mask", "type", "subtype")}
+    is_odd = found["mask"] is None and fields.get("mask") is not None
+    return found | {"name": None if is_odd else found["name"]}
+
+
+def _text(value: object) -> str | None:
+    """A text that Firestore and other systems can hold; None for anything else."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
+    return value

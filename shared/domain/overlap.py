@@ -1,0 +1,193 @@
+"""Which accounts of a user are connected more than once: pure.
+
+Two accounts are the same if their persistent ids are equal, or their institution, name and mask are. An account without
+a mask or a name is recognised only where both connections have exactly the same accounts.
+Source: https://plaid.com/docs/link/duplicate-items/
+
+Of the same account in several connections one copy is counted: that of the oldest connection. All others are its
+duplicates. A connection in `error` is never the counted copy, since its data is stale.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Self
+
+from shared.domain.account import Account, DuplicateOf
+from shared.domain.connection import BankConnection, ItemStatus
+
+Key = tuple[str, str]
+"""A connection's id and an account's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedAccount:
+    """An account as far as it is compared: from Plaid, or from Link's metadata.
+
+    Attributes:
+        name: None where Link's metadata has no usable name; such an account equals no other.
+        mask: Usually the last digits of the number.
+        persistent_id: Of the few banks that have one.
+        account_id: Differs from item to item, also for the same account.
+    """
+
+    name: str | None
+    mask: str | None
+    persistent_id: str | None = None
+    account_id: str | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """An account that Plaid has described."""
+        return cls(account["name"], account["mask"], account["persistent_account_id"], account["account_id"])
+
+    @property
+    def label(self) -> tuple[str | None, str | None]:
+        """Name and mask; an empty mask is none."""
+        return self.name, self.mask or None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A connection of a user with its accounts."""
+
+    connection_id: str
+    institution_id: str | None
+    created_at: datetime
+    usable: bool
+    accounts: tuple[Account, ...] = ()
+
+    @classmethod
+    def of(cls, connection: BankConnection, accounts: Iterable[Account] = ()) -> Self:
+        """A connection with these accounts."""
+        return cls(
+            connection.connection_id,
+            connection.institution_id,
+            connection.created_at,
+            connection.status is not ItemStatus.ERROR,
+            tuple(accounts),
+        )
+
+    def with_accounts(self, accounts: Iterable[Account]) -> Self:
+        """The connection with other accounts. Known accounts keep what they are a duplicate of."""
+        known = {account["account_id"]: account["duplicate_of"] for account in self.accounts}
+        return replace(self, accounts=tuple(marked(one, known.get(one["account_id"])) for one in accounts))
+
+    @property
+    def rank(self) -> tuple[bool, datetime, str]:
+        """The order in which connections are counted: usable ones first, then the oldest."""
+        return not self.usable, self.created_at, self.connection_id
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The existing connection that has accounts of a new link, and which of its accounts these are."""
+
+    connection_id: str
+    accounts: tuple[Account, ...]
+
+
+def overlap_of(
+    institution_id: str | None, accounts: Sequence[LinkedAccount], holdings: Iterable[Holding]
+) -> Overlap | None:
+    """Which usable connection has accounts of a new link.
+
+    If several connections do, it is the one with most of the accounts; of equally many, the oldest.
+    """
+    best: Overlap | None = None
+    for one in sorted(holdings, key=lambda holding: holding.rank):
+        if not one.usable:
+            continue
+        same_institution = institution_id is not None and institution_id == one.institution_id
+        theirs = [LinkedAccount.of(account) for account in one.accounts]
+        shared = [one.accounts[j] for _, j in _pairs(accounts, theirs, same_institution=same_institution)]
+        if shared and (best is None or len(shared) > len(best.accounts)):
+            best = Overlap(one.connection_id, tuple(shared))
+    return best
+
+
+def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
+    """What every duplicate account of a user is a duplicate of; exactly one copy of each account is not among them.
+
+    A pair that is already marked stays one, whatever it is called by now: banks rename accounts, and two connections
+    learn of that at different times.
+    """
+    ranked = sorted(holdings, key=lambda holding: holding.rank)
+    same = _Groups()
+    for position, one in enumerate(ranked):
+        for account in one.accounts:
+            if (known := account["duplicate_of"]) is not None:
+                same.join(_key(one, account), (known["connection_id"], known["account_id"]))
+        for older in filter(lambda holding: holding.usable, ranked[:position]):
+            for ours, theirs in _shared(one, older):
+                same.join(_key(one, ours), _key(older, theirs))
+    counted: dict[Key, Key] = {}
+    for one in ranked:
+        for account in one.accounts if one.usable else ():
+            counted.setdefault(same.root(_key(one, account)), _key(one, account))
+    found: dict[Key, DuplicateOf] = {}
+    for one in ranked:
+        for account in one.accounts:
+            key = _key(one, account)
+            original = counted.get(same.root(key), key)
+            if original[0] != one.connection_id:
+                found[key] = DuplicateOf(connection_id=original[0], account_id=original[1])
+    return found
+
+
+def marked(account: Account, duplicate_of: DuplicateOf | None) -> Account:
+    """The account as a duplicate, or as none."""
+    return {**account, "duplicate_of": duplicate_of}
+
+
+def _shared(one: Holding, other: Holding) -> list[tuple[Account, Account]]:
+    ours, theirs = ([LinkedAccount.of(account) for account in holding.accounts] for holding in (one, other))
+    same_institution = one.institution_id is not None and one.institution_id == other.institution_id
+    found = _pairs(ours, theirs, same_institution=same_institution)
+    return [(one.accounts[i], other.accounts[j]) for i, j in found]
+
+
+def _pairs(
+    ours: Sequence[LinkedAccount], theirs: Sequence[LinkedAccount], *, same_institution: bool
+) -> list[tuple[int, int]]:
+    """Which of our accounts are which of theirs, as positions. No account is in two pairs."""
+    found: dict[int, int] = {}
+    free = dict.fromkeys(range(len(theirs)))
+
+    def pair(are_same: Callable[[LinkedAccount, LinkedAccount], bool]) -> None:
+        for i, one in enumerate(ours):
+            j = next((j for j in free if are_same(one, theirs[j])), None) if i not in found else None
+            if j is not None:
+                found[i] = j
+                del free[j]
+
+    pair(lambda a, b: bool(a.persistent_id) and a.persistent_id == b.persistent_id)
+    if same_institution:
+        whole = _are_equal(ours, theirs)
+        pair(lambda a, b: a.label == b.label and (whole or bool(a.name and a.mask)))
+    return sorted(found.items())
+
+
+def _are_equal(ours: Sequence[LinkedAccount], theirs: Sequence[LinkedAccount]) -> bool:
+    known = all(one.name is not None for one in (*ours, *theirs))
+    return known and Counter(one.label for one in ours) == Counter(one.label for one in theirs)
+
+
+def _key(holding: Holding, account: Account) -> Key:
+    return holding.connection_id, account["account_id"]
+
+
+@dataclass(slots=True)
+class _Groups:
+    """Accounts that are the same (https://en.wikipedia.org/wiki/Disjoint-set_data_structure)."""
+
+    _parents: dict[Key, Key] = field(default_factory=dict)
+
+    def root(self, key: Key) -> Key:
+        while (parent := self._parents.get(key, key)) != key:
+            key = parent
+        return key
+
+    def join(self, one: Key, other: Key) -> None:
+        self._parents[self.root(one)] = self.root(other)
