@@ -36,6 +36,7 @@ from shared.domain.progress import RunRecord
 from shared.domain.push import Fate, PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
@@ -471,6 +472,7 @@ class FakeStore:
         self.tombstone_versions: dict[str, Version] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.ended_runs: dict[str, dict[int, RunRecord]] = {}
+        self.aside: dict[str, dict[str, SetAsideRow]] = {}  # by connection, by key
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
@@ -609,6 +611,10 @@ class FakeStore:
             self.handovers.pop(connection_id, None)
         if writes.ends_run:
             self.ended_runs.setdefault(connection_id, {})[state.run] = state.record()
+        for aside in writes.set_aside:
+            self.aside.setdefault(connection_id, {})[aside.key] = replace(aside, run=state.run)
+        for key in writes.aside_gone:
+            self.aside.get(connection_id, {}).pop(key, None)
         for one in writes.accounts:
             self.account_rows[connection_id][one["account_id"]] = one
         if writes.connection is not None:
@@ -737,6 +743,10 @@ class FakeStore:
 
     def handover(self, connection_id: str) -> Handover | None:
         return self.handovers.get(connection_id)
+
+    def set_aside(self, connection_id: str) -> list[SetAsideRow]:
+        kept = self.aside.get(connection_id, {})
+        return [kept[key] for key in sorted(kept)]
 
 
 class FakeCredentials:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.storable import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ BY_TYPE: dict[str, Meaning] = {
 }
 _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
 _LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
+_LONGEST_WORD, _LONGEST_TEXT = 200, 2_000  # bytes: they are stored, and shown
 
 
 def translated(http_status: int, body: bytes | str | None, *, retry_after: str | None = None) -> ProviderError:
@@ -108,7 +110,7 @@ def translated(http_status: int, body: bytes | str | None, *, retry_after: str |
     plaid = _parsed(body)
     if plaid is None:
         return unreachable("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
-    error_type, error_code = str(plaid.get("error_type")), str(plaid.get("error_code"))
+    error_type, error_code = _word(plaid.get("error_type")), _word(plaid.get("error_code"))
     fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _OURS
     meaning = BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
     kind: type[ProviderError] = ProviderError
@@ -152,7 +154,7 @@ def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderE
 def _parsed(body: bytes | str | None) -> dict[str, Any] | None:
     try:
         parsed = json.loads(body or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) and "error_code" in parsed else None
 
@@ -163,4 +165,9 @@ def _seconds(header: str | None) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return text(value, limit=_LONGEST_TEXT) or None
+
+
+def _word(value: Any) -> str:
+    """A type or a code: a short word, else a name for what is none."""
+    return "None" if value is None else text(value, limit=_LONGEST_WORD) or "UNREADABLE"

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from shared.domain.account import Account
@@ -31,6 +32,7 @@ from shared.ports import Bank, Clock, Handover, RowRemoval, Syncs, Writes
 from shared.usecases.fenced_run import FencedRun
 from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.set_aside_rows import SetAsideRows
 
 MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
@@ -48,6 +50,14 @@ class Reading(StrEnum):
     COMPLETED = "completed"
     NOT_READY = "not_ready"  # Plaid has fetched nothing yet; nothing was written, the run is still open
     HANDED_OVER = "handed_over"  # time was up; a continuation goes on
+
+
+class _AccountsReturned(Exception):
+    """Accounts are shared again whose rows were deleted here, or left out, without Plaid naming them."""
+
+    def __init__(self, account_ids: frozenset[str]) -> None:
+        super().__init__()
+        self.account_ids = account_ids
 
 
 class _TooLong(Exception):
@@ -72,6 +82,7 @@ class ChangeReader:
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
     _repaired: int = 0
+    _aside: SetAsideRows = field(default_factory=SetAsideRows)
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -96,6 +107,10 @@ class ChangeReader:
                     raise
                 log.warning("sync.rebuilding", request_id=error.request_id)
                 self.run.commit(lambda s: s.rebuild(now=self.clock.now()))
+            except _AccountsReturned as returned:
+                ids = returned.account_ids
+                log.info("sync.accounts_returned", accounts=len(ids))
+                self.run.commit(partial(_read_returned, ids, self.clock))
             except _TooLong:
                 log.info("sync.marking")
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
@@ -154,6 +169,7 @@ class ChangeReader:
         self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
         self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
         self._delivered = set() if state.rebuilding and not state.marking else None
+        self._aside = SetAsideRows.of(state, syncs=self.syncs)
         if state.handover is None:
             return state.cursor
         if (left := self.syncs.handover(state.connection_id)) is not None:
@@ -197,6 +213,7 @@ class ChangeReader:
                 modified=[row for row in page.modified if row["account_id"] not in gone],
             )
         self._changes.take(page)
+        self._aside.take(page, revoked=gone)
         for row in (*page.added, *page.modified):
             if row["pending_transaction_id"]:
                 self._successors[row["pending_transaction_id"]] = row["transaction_id"]
@@ -229,12 +246,20 @@ class ChangeReader:
 
     def _stream(self) -> None:
         """Writes the rows read so far, ahead of the cursor; removals wait for the end."""
+        self._put_aside()
         rows = self._to_write()
         came = {row["transaction_id"] for row in rows}
         self._streamed |= came if self.run.state.marking else self._changes.new & came
         for some in _chunks(rows):
             self._write(some, self._rows_writes)
         self._changes.clear_rows()
+
+    def _put_aside(self) -> None:
+        """Puts the rows that cannot be stored on record, ahead of the cursor."""
+        counts = self._counts | {"set_aside": self._aside.count}
+        for some in self._aside.writes(revoked=self.run.state.revoked_accounts):
+            step = partial(SyncState.advance, now=self.clock.now(), stage=Stage.WRITING, **counts)
+            self.run.commit(step, partial(_same, some))
 
     def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
         """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
@@ -292,7 +317,11 @@ class ChangeReader:
         before = self.run.state
         accounts, digest = self._accounts(page)
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
+        if returned := frozenset(before.former_accounts).intersection(roster) - {*before.revoked_accounts}:
+            raise _AccountsReturned(returned)
         removed = self._changes.removed = self._changes.removed | self._leftovers()
+        self._aside.end(before)
+        self._put_aside()
         complete = page.history is History.COMPLETE
 
         def kept(state: SyncState) -> tuple[str, ...]:
@@ -301,6 +330,8 @@ class ChangeReader:
         def step(state: SyncState) -> SyncState:
             chosen_anew = state.accounts_digest != before.accounts_digest
             counts = self._counts | {"accounts_digest": None if chosen_anew else digest, "account_ids": kept(state)}
+            former = {*state.former_accounts, *set(before.account_ids).difference(roster)}
+            counts |= {"former_accounts": tuple(sorted(former)), "set_aside": self._aside.count}
             return state.complete(now=self.clock.now(), cursor=cursor, history_complete=complete, **counts)
 
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
@@ -358,6 +389,7 @@ class ChangeReader:
             gone |= self.syncs.transaction_ids(state.connection_id) - came
         if state.dirty_runs:
             gone |= self.syncs.marked(state.connection_id, state.dirty_runs) - self._changes.upserts.keys()
+        gone -= self._aside.held(run=state.run)
         for account_id in state.revoked_accounts:
             gone |= self.syncs.rows_of(state.connection_id, account_id)
         return gone
@@ -388,6 +420,14 @@ def _stands_still(page: Page) -> ProviderError:
         error_code="CURSOR_STANDS_STILL",
         request_id=page.request_id,
     )
+
+
+def _read_returned(account_ids: frozenset[str], clock: Clock, state: SyncState) -> SyncState:
+    return state.read_returned(account_ids, now=clock.now())
+
+
+def _same(writes: Writes) -> Writes:
+    return writes
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

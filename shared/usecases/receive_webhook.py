@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from shared import trace
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
+from shared.domain.storable import MAX_BYTES, fitted, weight
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
@@ -52,6 +53,11 @@ def receive_webhook(
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
     delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
+    body, lost = fitted(body)
+    if body is None or weight(body) > MAX_BYTES:
+        body, lost = {}, 1
+    if lost:
+        log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:
         webhook = Webhook.of(body)
     except ValidationError:

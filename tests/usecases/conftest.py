@@ -237,6 +237,7 @@ class World:
             "token": store.tokens,
             "accounts": store.account_rows,
             "handover": store.handovers,
+            "rows set aside": store.aside,
             "tombstone": store.tombstones,
             "ended runs": store.ended_runs,
         }
