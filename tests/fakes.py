@@ -37,6 +37,7 @@ from shared.domain.push import Fate, PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.set_aside import SetAsideRow
+from shared.domain.storable import is_document_id
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
@@ -173,7 +174,7 @@ class FakeItem:
     institution_id: str = "ins_1"
     accounts: list[Account] = field(default_factory=lambda: [account()])
     accounts_on_pages: list[Account] | None = None  # those with transactions, where that is not all
-    log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
+    log: list[tuple[str, str, Transaction | SetAsideRow | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # what the item itself suffers from
     consent_expiration_time: datetime | None = None
@@ -190,14 +191,26 @@ class FakeItem:
     def remove(self, *ids: str) -> None:
         self.log += [("removed", i, None) for i in ids]
 
+    def spoil(self, *ids: str, account_id: str = "checking", unusable: str = "amount") -> None:
+        """A row, new or known, comes without something that it cannot do without."""
+        known = {i for kind, i, _ in self.log if kind == "added"}
+        for i in ids:
+            odd = SetAsideRow.of({"transaction_id": i, "account_id": account_id}, field=unusable)
+            self.log.append(("modified" if i in known else "added", i, odd))
+
     def truth(self) -> dict[str, Transaction]:
-        rows: dict[str, Transaction] = {}
+        return {i: changed for i, changed in self._latest().items() if isinstance(changed, dict)}
+
+    def spoiled(self) -> set[str]:
+        """Ids of the rows that cannot be stored as they are."""
+        return {i for i, changed in self._latest().items() if isinstance(changed, SetAsideRow)}
+
+    def _latest(self) -> dict[str, Transaction | SetAsideRow | None]:
+        latest: dict[str, Transaction | SetAsideRow | None] = {}
         for _, transaction_id, changed in self.log:
-            if changed is None:
-                rows.pop(transaction_id, None)
-            else:
-                rows[transaction_id] = changed
-        return rows
+            latest.pop(transaction_id, None)
+            latest[transaction_id] = changed
+        return latest
 
 
 class FakeBank:
@@ -298,9 +311,11 @@ class FakeBank:
             f"{owner}|{start}|{done + len(batch)}|{item.epoch}|{stop}" if rest else f"{owner}|{stop}|0|{item.epoch}|"
         )
         return Page(
-            added=[r for kind, _, r in batch if kind == "added" and r is not None],
-            modified=[r for kind, _, r in batch if kind == "modified" and r is not None],
-            removed=[i for kind, i, _ in batch if kind == "removed"],
+            added=[r for kind, _, r in batch if kind == "added" and isinstance(r, dict)],
+            modified=[r for kind, _, r in batch if kind == "modified" and isinstance(r, dict)],
+            removed=[i for kind, i, _ in batch if kind == "removed" and is_document_id(i)],
+            set_aside=tuple(r for _, _, r in batch if isinstance(r, SetAsideRow)),
+            removed_aside=tuple(i for kind, i, _ in batch if kind == "removed" and not is_document_id(i)),
             accounts=item.accounts if item.accounts_on_pages is None else item.accounts_on_pages,
             next_cursor=next_cursor,
             has_more=bool(rest),
@@ -308,9 +323,9 @@ class FakeBank:
             size=100 * len(batch),
         )
 
-    def _net(self, item: FakeItem, start: int, stop: int) -> list[tuple[str, str, Transaction | None]]:
+    def _net(self, item: FakeItem, start: int, stop: int) -> list[tuple[str, str, Transaction | SetAsideRow | None]]:
         known = {i for kind, i, _ in item.log[:start] if kind == "added"}
-        last: dict[str, tuple[str, str, Transaction | None]] = {}
+        last: dict[str, tuple[str, str, Transaction | SetAsideRow | None]] = {}
         for kind, transaction_id, changed in item.log[start:stop]:
             last.pop(transaction_id, None)
             if changed is None:
