@@ -258,8 +258,9 @@ class ChangeReader:
         """Puts the rows that cannot be stored on record, ahead of the cursor."""
         counts = self._counts | {"set_aside": self._aside.count}
         for some in self._aside.writes(revoked=self.run.state.revoked_accounts):
-            step = partial(SyncState.advance, now=self.clock.now(), stage=Stage.WRITING, **counts)
-            self.run.commit(step, partial(_same, some))
+            self.run.commit(
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts), partial(_same, some)
+            )
 
     def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
         """One commit ahead of the cursor, or two of half the size if the store finds it too large."""

@@ -53,9 +53,10 @@ def receive_webhook(
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
     delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
-    body, lost = fitted(body)
-    if body is None or weight(body) > MAX_BYTES:
-        body, lost = {}, 1
+    held, lost = fitted(body)
+    if held is None or weight(held) > MAX_BYTES:  # more of it than any webhook has: nothing of it is believed
+        held, lost = {}, 1
+    body = held
     if lost:
         log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:

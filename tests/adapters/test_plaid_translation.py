@@ -14,6 +14,7 @@ from shared.adapters import plaid_rows
 from shared.adapters.firestore_values import encoded
 from shared.adapters.plaid import _parsed
 from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.adapters.plaid_values import Unusable
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.transaction import History
@@ -148,9 +149,9 @@ def test_nulls_and_unknown_values_hurt_nobody() -> None:
 def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> None:
     broken = answer()
     del broken[field]
-    with pytest.raises(plaid_rows.Unusable):
+    with pytest.raises(Unusable):
         plaid_rows.page(broken, size=1)
-    with pytest.raises(plaid_rows.Unusable):
+    with pytest.raises(Unusable):
         plaid_rows.page(answer(has_more=True, next_cursor=""), size=1)
 
 
