@@ -154,7 +154,7 @@ def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: b
         "name": get("name") or "",
         "merchant_name": get("merchant_name"),
         "merchant_entity_id": get("merchant_entity_id"),
-        "pending": flag(get("pending"), odd),
+        "pending": pending if type(pending := get("pending")) is bool else flag(pending, odd),
         "pending_transaction_id": None if (other := get("pending_transaction_id")) is None else other_id(other, odd),
         "payment_channel": get("payment_channel"),
         "category": None if (named := get("personal_finance_category")) is None else category(named, odd),

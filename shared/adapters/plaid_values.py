@@ -144,8 +144,6 @@ def moment(given: Any, name: str, odd: Oddities) -> datetime | None:
 
 def flag(given: Any, odd: Oddities) -> bool:
     """A truth value; false if it is none."""
-    if given is True or given is False:
-        return bool(given)
     odd["pending"] += given is not None
     return False
 

@@ -70,9 +70,10 @@ def storable(value: Any) -> Any:
 
 
 def fitted(value: Any) -> tuple[Any, int]:
-    """The same, and how many values within it were lost."""
+    """The same, and how many values within it were lost; None if it is larger than a document as a whole."""
     lost: list[None] = []
-    return _fitted(value, lost, depth=0, in_list=False), len(lost)
+    held = _fitted(value, lost, depth=0, in_list=False)
+    return (held, len(lost)) if weight(held) <= MAX_BYTES else (None, len(lost) + 1)
 
 
 def _fitted(value: Any, lost: list[None], *, depth: int, in_list: bool) -> Any:

@@ -40,6 +40,7 @@ STREAM_ROWS = 500
 MAX_RESTARTS = 5
 QUIET = timedelta(seconds=HEARTBEAT_SECONDS)  # the longest that a run which is at work shows no sign of life
 MAX_HANDOVER_IDS = 8_000  # of some 40 bytes, twice each: a document holds 1 MiB
+MAX_HANDOVER_BYTES = 320_000  # of these ids, where they are longer: each may be as long as a document's name
 
 T = TypeVar("T")
 
@@ -187,14 +188,16 @@ class ChangeReader:
             raise _TooLong
         self._stream()
         held = self._superseded()
-        if len(self._changes.removed) + len(held) > MAX_HANDOVER_IDS:
+        if not _fit_handover([*self._changes.removed, *(row.transaction_id for row in held)]):
             # More than a document holds. That they go before their successors have come is the lesser evil.
             for some in _chunks(sorted(self._changes.removed)):
                 self._write(some, self._removal_writes)
             gone = self._changes.removed
             self._successors = {i: to for i, to in self._successors.items() if to not in gone or to in self._successors}
             self._changes.removed = set()
-            held = [row for row in self._superseded() if row.notes][:MAX_HANDOVER_IDS]
+            held = [row for row in self._superseded() if row.notes]
+            while not _fit_handover([row.transaction_id for row in held]):
+                held = held[: len(held) // 2]
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs)
         self.run.commit(
@@ -256,11 +259,17 @@ class ChangeReader:
 
     def _put_aside(self) -> None:
         """Puts the rows that cannot be stored on record, ahead of the cursor."""
-        counts = self._counts | {"set_aside": self._aside.count}
+        # `streaming`: if this run dies, the next one has to ask whether what is written here is still to be there.
+        counts = self._counts | {"set_aside": self._aside.count, "streaming": True}
         for some in self._aside.writes(revoked=self.run.state.revoked_accounts):
             self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts), partial(_same, some)
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts),
+                partial(self._without_revoked, some),
             )
+
+    def _without_revoked(self, some: Writes) -> Writes:
+        gone = self.run.state.revoked_accounts  # perhaps just now
+        return replace(some, set_aside=tuple(row for row in some.set_aside if row.account_id not in gone))
 
     def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
         """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
@@ -427,8 +436,8 @@ def _read_returned(account_ids: frozenset[str], clock: Clock, state: SyncState) 
     return state.read_returned(account_ids, now=clock.now())
 
 
-def _same(writes: Writes) -> Writes:
-    return writes
+def _fit_handover(ids: Sequence[str]) -> bool:
+    return len(ids) <= MAX_HANDOVER_IDS and sum(len(i.encode()) for i in ids) <= MAX_HANDOVER_BYTES
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

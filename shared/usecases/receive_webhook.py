@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared import trace
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
-from shared.domain.storable import MAX_BYTES, fitted, weight
+from shared.domain.storable import fitted
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
@@ -54,9 +54,7 @@ def receive_webhook(
     """
     delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
     held, lost = fitted(body)
-    if held is None or weight(held) > MAX_BYTES:  # more of it than any webhook has: nothing of it is believed
-        held, lost = {}, 1
-    body = held
+    body = held or {}
     if lost:
         log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:

@@ -10,6 +10,7 @@ import pytest
 from shared.domain import set_aside
 from shared.domain.removal import RemovalReason
 from shared.domain.set_aside import key_of
+from shared.domain.storable import is_document_id
 from shared.usecases import read_changes
 from shared.usecases.request_sync import reconcile_connection, sync_by_event
 from shared.usecases.sync_transactions import Outcome
@@ -214,3 +215,33 @@ def test_a_webhook_with_odd_values_is_kept_and_handled(world: World, item: FakeI
     work(world)
     assert set(world.rows()) == {"t1"}
     assert world.store.connections["1"].consent_expiration_time is None
+
+
+def test_a_note_on_a_row_with_the_longest_id_and_name_is_told_in_a_document_that_fits(
+    world: World, item: FakeItem
+) -> None:
+    longest = "é" * 750
+    item.add(row(longest, name="n" * 800_000), row("t1"))
+    world.settle()
+    world.store.write_note("1", longest, "mine")
+    item.remove(longest)
+    sync(world)
+    (told,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
+    assert is_document_id(told.notification_id)
+    assert "mine" in told.body
+    assert len(told.body) < 1_000
+
+
+def test_the_longest_ids_fit_what_a_run_leaves_to_its_continuation(world: World, item: FakeItem) -> None:
+    names = [f"{n:03}{'x' * 1_497}" for n in range(300)]
+    item.add(*(row(name) for name in names), row("t1"))
+    world.bank.page_rows = 150
+    world.settle()
+    item.remove(*names)
+    item.add(*(row(f"u{n}") for n in range(300)))
+    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    sync(world)
+    left = [writes.handover for _, writes in world.store.commits if writes.handover is not None]
+    assert left
+    assert all(sum(map(len, one.removed)) < 500_000 for one in left)
+    assert world.equals_truth()
