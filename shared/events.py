@@ -108,6 +108,7 @@ KEY_EVENTS: dict[str, Event] = {
     "commit.done": Event(
         "Firestore has taken a commit: how many writes of which collection.", ("writes", "ms", "bytes")
     ),
+    "commit.not_storable": Event("Firestore refused a commit for what is in it; it is tried in parts.", ("writes",)),
     "commit.refused": Event("Somebody else wrote first: it is read and decided again.", ("writes",)),
 }
 """The story of a connection, and what an operator is called for."""

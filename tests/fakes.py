@@ -23,6 +23,7 @@ from shared.domain.errors import (
     Conflict,
     CursorRejected,
     Fault,
+    NotStorable,
     PagingInterrupted,
     ProviderError,
     Unavailable,
@@ -466,6 +467,7 @@ class FakeStore:
     def __init__(self, calls: Calls | None = None, *, max_writes: int = 10_000) -> None:
         self.calls = calls or Calls()
         self.max_writes = max_writes
+        self.refuses: set[str] = set()  # names of rows that the store does not take, whatever we think of them
         self._versions = itertools.count(1)
         self.lock = threading.Lock()
         self.states: dict[str, Loaded] = {}
@@ -585,6 +587,8 @@ class FakeStore:
     def _save(self, state: SyncState, expected: Version, writes: Writes) -> Version:
         if len(writes.upserts) + len(writes.removals) > self.max_writes:
             raise CommitTooLarge
+        if any(new["name"] in self.refuses for new in writes.upserts):
+            raise NotStorable
         connection_id = state.connection_id
         current = self.states.get(connection_id)
         stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TypeVar
 
 from shared.domain.account import Account
-from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.errors import CommitTooLarge, CursorRejected, Fault, NotStorable, PagingInterrupted, ProviderError
 from shared.domain.progress import Stage
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
@@ -254,7 +254,8 @@ class ChangeReader:
         came = {row["transaction_id"] for row in rows}
         self._streamed |= came if self.run.state.marking else self._changes.new & came
         for some in _chunks(rows):
-            self._write(some, self._rows_writes)
+            self._write(some, self._rows_writes, refused=self._aside.refuse)
+        self._put_aside()
         self._changes.clear_rows()
 
     def _put_aside(self) -> None:
@@ -271,18 +272,33 @@ class ChangeReader:
         gone = self.run.state.revoked_accounts  # perhaps just now
         return replace(some, set_aside=tuple(row for row in some.set_aside if row.account_id not in gone))
 
-    def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
-        """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
+    def _write(
+        self,
+        some: Sequence[T],
+        writes: Callable[[Sequence[T]], Writes],
+        *,
+        refused: Callable[[T], None] | None = None,
+    ) -> None:
+        """One commit ahead of the cursor, or two of half the size if the store does not take it.
+
+        Args:
+            some: What to write.
+            writes: Makes the writes.
+            refused: Takes the one that the store refuses for what it is, whatever we think of it.
+        """
         try:
             self.run.commit(
                 lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, streaming=True, **self._counts),
                 lambda: writes(some),
             )
-        except CommitTooLarge:
-            if len(some) == 1:
+        except CommitTooLarge as error:
+            if len(some) > 1:
+                self._write(some[: len(some) // 2], writes, refused=refused)
+                self._write(some[len(some) // 2 :], writes, refused=refused)
+            elif isinstance(error, NotStorable) and refused is not None:
+                refused(some[0])
+            else:
                 raise
-            self._write(some[: len(some) // 2], writes)
-            self._write(some[len(some) // 2 :], writes)
 
     def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
         wanted = self._wanted(rows)
@@ -367,8 +383,8 @@ class ChangeReader:
             rows, ids = self._to_write(), sorted(removed)
             try:
                 self.run.commit(step, lambda: writes(rows, ids))
-            except CommitTooLarge:
-                log.info("sync.streamed", reason="too large for one commit")
+            except CommitTooLarge as error:
+                log.info("sync.streamed", reason=type(error).__name__)
             else:
                 self._report(removed)
                 return

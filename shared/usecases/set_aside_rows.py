@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shared.domain.set_aside import MAX_KEPT, SetAsideRow, key_of
 from shared.domain.sync_state import SyncState
-from shared.domain.transaction import Page
+from shared.domain.transaction import Page, Transaction
 from shared.log import log
 from shared.ports import Syncs, Writes
 
@@ -52,6 +52,10 @@ class SetAsideRows:
         for row in page.set_aside:
             if row.account_id is None or row.account_id not in revoked:
                 self._keep(row)
+
+    def refuse(self, row: Transaction) -> None:
+        """A row that the store itself does not take, although it looks usable."""
+        self._keep(SetAsideRow.of(row, field="row"))
 
     def held(self, *, run: int) -> set[str]:
         """Ids of rows that this reading has set aside: a version in the store that was usable stays meanwhile."""

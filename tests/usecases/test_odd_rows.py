@@ -245,3 +245,16 @@ def test_the_longest_ids_fit_what_a_run_leaves_to_its_continuation(world: World,
     assert left
     assert all(sum(map(len, one.removed)) < 500_000 for one in left)
     assert world.equals_truth()
+
+
+def test_a_row_that_only_the_store_refuses_is_set_aside_alone(world: World, item: FakeItem) -> None:
+    item.add(*(row(f"t{n}") for n in range(40)), row("odd", name="refused"))
+    world.store.refuses.add("refused")
+    world.settle()
+    assert set(world.rows()) == {f"t{n}" for n in range(40)}
+    assert [(one.transaction_id, one.field) for one in world.store.set_aside("1")] == [("odd", "row")]
+    assert world.state().status == "completed"
+    item.modify(row("odd"))
+    sync(world)
+    assert len(world.rows()) == 41
+    assert keys(world) == []
