@@ -470,11 +470,15 @@ class SyncState(SyncProgress):
         return self.restart(now=now).model_copy(update={"marking": True})
 
     def stop(self, *, now: datetime, error: ErrorSummary) -> Self:
-        """The source is gone for good: whoever runs has lost the lease, and nothing will run again."""
+        """The source is gone for good: whoever runs has lost the lease, and nothing will run again.
+
+        Its data goes with it, so the cursor does, too: should it ever run again, it begins at the beginning.
+        """
         return self._with(
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             stopped=True,
+            cursor=None,
             error=error,
             updated_at=now,
             next_retry_at=None,
