@@ -21,7 +21,8 @@ def history(given: argparse.Namespace) -> str:
     happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
     lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {printable(what)}" for at, what in sorted(happened)[-given.last :]]
     head = _standing(given.connection) if given.connection is not None else f"{given.user}"
-    return "\n".join([printable(head), *lines])
+    aside = _set_aside(given.connection) if given.connection is not None else ()
+    return "\n".join([printable(head), *lines, *aside])
 
 
 def _of_connection(connection_id: str) -> Iterator[Happened]:
@@ -31,6 +32,14 @@ def _of_connection(connection_id: str) -> Iterator[Happened]:
     yield from _audited(_entries(connection.app_user_id), connection_id)
     yield from map(_run, container.syncs().runs(connection_id))
     yield from map(_webhook, container.inbox().of_connection(connection_id))
+
+
+def _set_aside(connection_id: str) -> Iterator[str]:
+    """The rows that cannot be stored: which, and what is wrong with them; what they hold is in the store."""
+    for row in container.syncs().set_aside(connection_id):
+        named = f"{row.transaction_id!a}" if row.transaction_id else "no usable id"
+        account = f"{row.account_id!a}" if row.account_id else "unknown"
+        yield f"set aside  {named}, account {account}: unusable {row.field}  bank_set_aside/{connection_id}-{row.key}"
 
 
 def _of_user(app_user_id: str) -> Iterator[Happened]:
@@ -83,6 +92,7 @@ def _standing(connection_id: str) -> str:
     if loaded is not None:
         due = f"{loaded.state.due_at:%Y-%m-%dT%H:%M:%SZ}" if loaded.state.due_at else "never"
         said.append(f"sync {loaded.state.status}, due {due}")
+        said += [f"{loaded.state.set_aside} rows set aside"] if loaded.state.set_aside else []
         pause = container.paused().load()[0].of(loaded.state.source)
         said += [f"paused since {pause.since:%Y-%m-%dT%H:%M:%SZ}"] if pause else []
     return ", ".join(said)

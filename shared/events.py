@@ -108,6 +108,7 @@ KEY_EVENTS: dict[str, Event] = {
     "commit.done": Event(
         "Firestore has taken a commit: how many writes of which collection.", ("writes", "ms", "bytes")
     ),
+    "commit.not_storable": Event("Firestore refused a commit for what is in it; it is tried in parts.", ("writes",)),
     "commit.refused": Event("Somebody else wrote first: it is read and decided again.", ("writes",)),
 }
 """The story of a connection, and what an operator is called for."""
@@ -155,6 +156,13 @@ OTHER_EVENTS: dict[str, Event] = {
     "sync.accounts_unavailable": Event("Accounts could not be read; the old ones stay.", ("error_code", "request_id")),
     "sync.not_refreshed": Event("The bank could not be asked for what is new.", ("error_code", "request_id")),
     "sync.page_retried": Event("A page could not be read and is asked for again.", ("error_code", "request_id")),
+    "sync.accounts_returned": Event(
+        "Accounts that were here once are shared again: everything is read again.", ("accounts",)
+    ),
+    "sync.rows_set_aside": Event(
+        "Rows without something that they cannot do without, new ones: put on record, as far as there is room.",
+        ("rows", "kept", "fields"),
+    ),
     "sync.rebuilding": Event("Plaid rejected the cursor: everything is read again.", ("request_id",)),
     "sync.marking": Event("Reading everything again takes longer than one run: it will be handed over."),
     "sync.reconciled": Event("Everything was read again and held against the store.", ("rows", "repaired", "surplus")),
@@ -178,6 +186,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "webhook.late": Event("A webhook of a connection that is gone.", ("connection_id",)),
     "webhook.malformed": Event("Plaid has signed what is no webhook; it was answered, and left.", ("delivery_id",)),
     "webhook.other_environment": Event("A webhook of another environment of Plaid's.", ("environment",)),
+    "webhook.values_left_out": Event(
+        "Values of a webhook that cannot be stored; the rest of it counts.", ("delivery_id", "values")
+    ),
     "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),
     "webhook.unknown_item": Event("A webhook of an item that is not here.", ("item_id", "code")),
     # -- removals and erasures --
@@ -225,6 +236,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "push.tokens_stay": Event("Tokens of devices that are gone could not be dropped.", ("count",)),
     # -- the rest --
     "audit.checkpoint": Event("An audit log was signed.", ("user", "seq", "signature")),
+    "plaid.values_left_out": Event("Optional values that cannot be stored, by field.", ("of", "fields")),
     "plaid.no_answer": Event("No answer came from Plaid at all.", ("kind",)),
     "queue.adding": Event("At DEBUG: a task with its payload.", ("function", "task", "payload")),
 }

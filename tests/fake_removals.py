@@ -130,6 +130,7 @@ class FakeRemains:
         while rows:
             self._step(lambda: [rows.pop(i) for i in list(rows)[:ROWS_AT_ONCE]])
         self._step(lambda: store.account_rows.pop(connection_id, None))
+        self._step(lambda: store.aside.pop(connection_id, None))
         self._step(lambda: store.handovers.pop(connection_id, None))
         if removal.keeps_connection:
             self._step(lambda: self._forget_accounts(connection_id))

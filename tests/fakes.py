@@ -23,6 +23,7 @@ from shared.domain.errors import (
     Conflict,
     CursorRejected,
     Fault,
+    NotStorable,
     PagingInterrupted,
     ProviderError,
     Unavailable,
@@ -37,6 +38,8 @@ from shared.domain.progress import RunRecord
 from shared.domain.push import Fate, PushMessage, Receipt
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
+from shared.domain.set_aside import SetAsideRow
+from shared.domain.storable import is_document_id
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
@@ -177,7 +180,7 @@ class FakeItem:
     institution_name: str | None = None
     accounts: list[Account] = field(default_factory=lambda: [account()])
     accounts_on_pages: list[Account] | None = None  # those with transactions, where that is not all
-    log: list[tuple[str, str, Transaction | None]] = field(default_factory=list)  # kind, id, row
+    log: list[tuple[str, str, Transaction | SetAsideRow | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # what the item itself suffers from
     refuses_data: ProviderError | None = None  # calls for data are answered with it, and the item does not show it
@@ -195,14 +198,26 @@ class FakeItem:
     def remove(self, *ids: str) -> None:
         self.log += [("removed", i, None) for i in ids]
 
+    def spoil(self, *ids: str, account_id: str = "checking", unusable: str = "amount") -> None:
+        """A row, new or known, comes without something that it cannot do without."""
+        known = {i for kind, i, _ in self.log if kind == "added"}
+        for i in ids:
+            odd = SetAsideRow.of({"transaction_id": i, "account_id": account_id}, field=unusable)
+            self.log.append(("modified" if i in known else "added", i, odd))
+
     def truth(self) -> dict[str, Transaction]:
-        rows: dict[str, Transaction] = {}
+        return {i: changed for i, changed in self._latest().items() if isinstance(changed, dict)}
+
+    def spoiled(self) -> set[str]:
+        """Ids of the rows that cannot be stored as they are."""
+        return {i for i, changed in self._latest().items() if isinstance(changed, SetAsideRow)}
+
+    def _latest(self) -> dict[str, Transaction | SetAsideRow | None]:
+        latest: dict[str, Transaction | SetAsideRow | None] = {}
         for _, transaction_id, changed in self.log:
-            if changed is None:
-                rows.pop(transaction_id, None)
-            else:
-                rows[transaction_id] = changed
-        return rows
+            latest.pop(transaction_id, None)
+            latest[transaction_id] = changed
+        return latest
 
 
 class FakeBank:
@@ -321,9 +336,11 @@ class FakeBank:
             f"{owner}|{start}|{done + len(batch)}|{item.epoch}|{stop}" if rest else f"{owner}|{stop}|0|{item.epoch}|"
         )
         return Page(
-            added=[r for kind, _, r in batch if kind == "added" and r is not None],
-            modified=[r for kind, _, r in batch if kind == "modified" and r is not None],
-            removed=[i for kind, i, _ in batch if kind == "removed"],
+            added=[r for kind, _, r in batch if kind == "added" and isinstance(r, dict)],
+            modified=[r for kind, _, r in batch if kind == "modified" and isinstance(r, dict)],
+            removed=[i for kind, i, _ in batch if kind == "removed" and is_document_id(i)],
+            set_aside=tuple(r for _, _, r in batch if isinstance(r, SetAsideRow)),
+            removed_aside=tuple(i for kind, i, _ in batch if kind == "removed" and not is_document_id(i)),
             accounts=item.accounts if item.accounts_on_pages is None else item.accounts_on_pages,
             next_cursor=next_cursor,
             has_more=bool(rest),
@@ -331,9 +348,9 @@ class FakeBank:
             size=100 * len(batch),
         )
 
-    def _net(self, item: FakeItem, start: int, stop: int) -> list[tuple[str, str, Transaction | None]]:
+    def _net(self, item: FakeItem, start: int, stop: int) -> list[tuple[str, str, Transaction | SetAsideRow | None]]:
         known = {i for kind, i, _ in item.log[:start] if kind == "added"}
-        last: dict[str, tuple[str, str, Transaction | None]] = {}
+        last: dict[str, tuple[str, str, Transaction | SetAsideRow | None]] = {}
         for kind, transaction_id, changed in item.log[start:stop]:
             last.pop(transaction_id, None)
             if changed is None:
@@ -474,6 +491,7 @@ class FakeStore:
     def __init__(self, calls: Calls | None = None, *, max_writes: int = 10_000) -> None:
         self.calls = calls or Calls()
         self.max_writes = max_writes
+        self.refuses: set[str] = set()  # names of rows that the store does not take, whatever we think of them
         self._versions = itertools.count(1)
         self.lock = threading.Lock()
         self.states: dict[str, Loaded] = {}
@@ -497,6 +515,7 @@ class FakeStore:
         self.tombstone_versions: dict[str, Version] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.ended_runs: dict[str, dict[int, RunRecord]] = {}
+        self.aside: dict[str, dict[str, SetAsideRow]] = {}  # by connection, by key
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
@@ -633,6 +652,8 @@ class FakeStore:
     def _save(self, state: SyncState, expected: Version, writes: Writes) -> Version:
         if len(writes.upserts) + len(writes.removals) > self.max_writes:
             raise CommitTooLarge
+        if any(new["name"] in self.refuses for new in writes.upserts):
+            raise NotStorable
         connection_id = state.connection_id
         current = self.states.get(connection_id)
         stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]
@@ -676,6 +697,10 @@ class FakeStore:
             self.handovers.pop(connection_id, None)
         if writes.ends_run:
             self.ended_runs.setdefault(connection_id, {})[state.run] = state.record()
+        for aside in writes.set_aside:
+            self.aside.setdefault(connection_id, {})[aside.key] = replace(aside, run=state.run)
+        for key in writes.aside_gone:
+            self.aside.get(connection_id, {}).pop(key, None)
         for one in writes.accounts:
             self.account_rows[connection_id][one["account_id"]] = one
         if writes.connection is not None:
@@ -809,6 +834,10 @@ class FakeStore:
 
     def handover(self, connection_id: str) -> Handover | None:
         return self.handovers.get(connection_id)
+
+    def set_aside(self, connection_id: str) -> list[SetAsideRow]:
+        kept = self.aside.get(connection_id, {})
+        return [kept[key] for key in sorted(kept)]
 
 
 class FakeCredentials:

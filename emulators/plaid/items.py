@@ -121,6 +121,21 @@ class Item:
             self.log.remove(transaction_id)
         return dropped
 
+    def unshare_account(self, account: Account) -> list[str]:
+        """Take an account away that its owner can share again in update mode; returns the ids of its transactions."""
+        rows = [row for row in self.log.current() if row.account_id == account.account_id]
+        dropped = self.drop_account(account)
+        self.hidden_accounts.append(account)
+        self.hidden_rows += rows
+        return dropped
+
+    def share_account(self, account: Account) -> None:
+        """Show an account that waited for its owner's choice, with its transactions."""
+        rows = [row for row in self.hidden_rows if row.account_id == account.account_id]
+        self.hidden_rows = [row for row in self.hidden_rows if row.account_id != account.account_id]
+        self.hidden_accounts.remove(account)
+        self.add_account(account, rows)
+
     def as_object(self) -> Json:
         """The item object that most answers carry."""
         return {

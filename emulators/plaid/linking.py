@@ -159,15 +159,13 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
     item.missing_consents = [product for product in item.missing_consents if product not in agreed]
     if session.token.request.get("update", {}).get("account_selection_enabled"):
         before = len(item.log)
-        new = [account for account in item.hidden_accounts if account.account_id in chosen]
-        item.hidden_accounts = [account for account in item.hidden_accounts if account not in new]
-        for account in new:
-            item.add_account(account, [row for row in item.hidden_rows if row.account_id == account.account_id])
+        for account in [one for one in item.hidden_accounts if one.account_id in chosen]:
+            item.share_account(account)
         removed = [
             transaction_id
             for account in list(item.accounts)
             if account.account_id not in chosen
-            for transaction_id in item.drop_account(account)
+            for transaction_id in item.unshare_account(account)
         ]
         world.announce_changes(item, before, removed)
     world.heal_item(item)

@@ -17,7 +17,7 @@ from google.cloud.firestore_v1.types import write as write_types
 
 from shared.adapters.firestore_errors import OUTAGES, unavailable
 from shared.adapters.firestore_values import encode_fields
-from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict
+from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, NotStorable
 from shared.log import log
 from shared.ports import Version
 
@@ -105,6 +105,7 @@ class Batch:
             Conflict: A precondition does not hold; nothing was written by this call.
             AlreadyThere: The same, of a document that must not exist yet.
             CommitTooLarge: Nothing was written.
+            NotStorable: Nothing was written: the store does not take one of the values, or names.
             Unavailable: Firestore did not answer; whether anything was written is unknown.
         """
         database = _Request(database=self._client._database_string)  # noqa: SLF001
@@ -123,7 +124,8 @@ class Batch:
         except exceptions.InvalidArgument as error:
             if "too big" in str(error).lower() or "too large" in str(error).lower():
                 raise CommitTooLarge from None
-            raise
+            log.warning("commit.not_storable", writes=dict(self._kinds))
+            raise NotStorable from error
         except OUTAGES as error:
             raise unavailable() from error
         ms = round((time.monotonic() - began) * 1000)

@@ -20,6 +20,7 @@ from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT
 from shared.adapters.firestore_links import KEPT as LINKS_KEPT
 from shared.adapters.firestore_links import RESULTS, SESSIONS
 from shared.adapters.firestore_names import names
+from shared.adapters.firestore_set_aside import set_aside_query
 from shared.adapters.firestore_syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
@@ -45,6 +46,7 @@ class FirestoreRemains:
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ACCOUNTS))
+        self._delete_found(set_aside_query(self._client, removal.connection_id))
         self._delete([f"{HANDOVERS}/{removal.connection_id}"])
         if removal.keeps_connection:
             self._forget_accounts(removal.connection_id)

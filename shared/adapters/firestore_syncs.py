@@ -3,6 +3,7 @@
 bank_sync_state/{connection_id}       the whole state; its update time is what every commit compares
 bank_sync_progress/{connection_id}    its projection for clients
 bank_sync_runs/{connection_id}-{run}  the runs that have ended, for operators
+bank_set_aside/{connection_id}-{key}  rows that cannot be stored as transactions, for operators
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,12 +21,14 @@ from shared.adapters.firestore_due import due_documents
 from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_guards import guard_fields, guard_path
 from shared.adapters.firestore_inbox import settle_delivery
+from shared.adapters.firestore_set_aside import delete_set_aside, put_set_aside, set_aside_of
 from shared.adapters.firestore_tombstones import put_removal
 from shared.adapters.firestore_values import encoded
 from shared.domain.account import Account
 from shared.domain.errors import AlreadyThere
 from shared.domain.notification import Notification
 from shared.domain.progress import RunRecord
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.log import log
@@ -125,6 +128,10 @@ class FirestoreSyncs:
         if writes.ends_run:
             kept = state.record().model_dump() | {"expires_at": state.updated_at + RUNS_KEPT}
             batch.replace(f"{RUNS}/{state.connection_id}-{state.run:08d}", kept)
+        for aside in writes.set_aside:
+            put_set_aside(batch, aside, owner=owner, run=state.run, now=state.updated_at)
+        for key in writes.aside_gone:
+            delete_set_aside(batch, state.connection_id, key)
         self._audit.append(batch, writes.audit)
         return batch.commit()[0]
 
@@ -191,6 +198,10 @@ class FirestoreSyncs:
         if not left:
             return None
         return Handover(tuple(left["removed"]), left["successors"], left.get("cursors", b""))
+
+    def set_aside(self, connection_id: str) -> list[SetAsideRow]:
+        """One query; reads what it returns."""
+        return set_aside_of(self._client, connection_id)
 
     def runs(self, connection_id: str) -> list[RunRecord]:
         """One query; reads what it returns."""

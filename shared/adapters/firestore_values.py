@@ -44,7 +44,13 @@ def encode_fields(into: Any, values: Mapping[str, Any]) -> None:
 
 
 def _encode(into: Any, value: Any) -> None:
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is dict:  # what rows have most of comes first: asking for a type costs as much as encoding a value
+        into.map_value.SetInParent()
+        encode_fields(into.map_value.fields, value)
+    elif kind is float:
+        into.double_value = value
+    elif isinstance(value, str):
         into.string_value = value
     elif value is None:
         into.null_value = 0
@@ -58,7 +64,7 @@ def _encode(into: Any, value: Any) -> None:
         since = value - _EPOCH
         into.timestamp_value.seconds = since.days * 86_400 + since.seconds
         into.timestamp_value.nanos = since.microseconds * 1_000
-    elif isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 (an abstract class is slow to ask)
+    elif isinstance(value, Mapping):
         into.map_value.SetInParent()
         encode_fields(into.map_value.fields, value)
     elif isinstance(value, list | tuple):

@@ -5,21 +5,17 @@ each call takes the raw answer (`_preload_content=False`), and numbers are parse
 `plaid.api`, whose methods only put a path before the same transport, would load 700 modules of those models.
 """
 
-import functools
-import json
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import plaid
 import urllib3
 
-from shared.adapters import plaid_rows
-from shared.adapters.plaid_errors import SYNC, said, translated, unreachable
+from shared.adapters import plaid_facts, plaid_json, plaid_rows
+from shared.adapters.plaid_errors import SYNC, translated, unreachable
 from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
@@ -107,13 +103,13 @@ class PlaidBank:
         body = {"access_token": access_token.reveal()}
         answer = self._call("/accounts/get", body, read_seconds=FACTS_READ_SECONDS)
         with _usable():
-            return _facts(answer["item"], [plaid_rows.account(a) for a in answer["accounts"]])
+            return plaid_facts.of_item(answer["item"], accounts=answer["accounts"])
 
     def item(self, access_token: Secret) -> ItemFacts:
         """https://plaid.com/docs/api/items/#itemget"""
         answer = self._call("/item/get", {"access_token": access_token.reveal()}, read_seconds=FACTS_READ_SECONDS)
         with _usable():
-            return _facts(answer["item"], [], answer.get("status"))
+            return plaid_facts.of_item(answer["item"], status=answer.get("status"))
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
         """https://plaid.com/docs/api/products/transactions/#transactionssync"""
@@ -124,7 +120,9 @@ class PlaidBank:
             body["options"] = {"days_requested": self._days_requested}
         raw = self._raw(SYNC, body, read_seconds=SYNC_READ_SECONDS)
         with _usable():
-            return plaid_rows.page(_parsed(raw), size=len(raw))
+            page = plaid_rows.page(_parsed(raw), size=len(raw))
+        plaid_facts.report(page.oddities, of="transactions", request_id=page.request_id)
+        return page
 
     def check_transactions(self, access_token: Secret) -> None:
         """https://plaid.com/docs/api/products/transactions/#transactionssync: from now on there is nothing to read."""
@@ -145,7 +143,7 @@ class PlaidBank:
         }
         found = self._call("/institutions/get_by_id", body)["institution"]
         with _usable():
-            return _institution(found)
+            return plaid_facts.of_institution(found)
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
         """https://plaid.com/docs/api/institutions/#institutionsget; one that is unusable does not spoil the others."""
@@ -160,7 +158,7 @@ class PlaidBank:
             found, total, read = list(answer["institutions"]), int(answer["total"]), []
         for one in found:
             with suppress(ProviderError), _usable():
-                read.append(_institution(one))
+                read.append(plaid_facts.of_institution(one))
         return InstitutionPage(read, size=len(found), total=total)
 
     def refresh(self, access_token: Secret) -> None:
@@ -257,60 +255,11 @@ def _request_id(raw: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
-_parse = functools.partial(json.loads, parse_float=Decimal)
-
-
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
-        answer = _parse(raw.decode(errors="replace"))
-    except ValueError:
+        answer = plaid_json.parsed(raw)
+    except (ValueError, RecursionError):
         raise unreachable("ANSWER_NOT_JSON") from None
     if not isinstance(answer, dict):
         raise unreachable("ANSWER_NOT_AN_OBJECT")
-    return _whole(answer) if _HALVES.search(raw) else answer
-
-
-_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escapes of UTF-16's halves: one alone is JSON, but no text for Firestore
-
-
-def _whole(value: Any) -> Any:
-    """The same, where half a character has become a replacement character."""
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict():
-            return {name: _whole(inner) for name, inner in value.items()}
-        case list():
-            return [_whole(inner) for inner in value]
-        case _:
-            return value
-
-
-def _institution(found: dict[str, Any]) -> InstitutionInfo:
-    return InstitutionInfo(
-        institution_id=found["institution_id"],
-        name=found["name"],
-        url=found.get("url"),
-        logo=found.get("logo"),
-        primary_color=found.get("primary_color"),
-        country_codes=tuple(found.get("country_codes") or ()),
-        products=tuple(found.get("products") or ()),
-        oauth=bool(found.get("oauth")),
-        fetched_at=datetime.now(UTC),
-    )
-
-
-def _facts(item: dict[str, Any], accounts: list[Any], status: dict[str, Any] | None = None) -> ItemFacts:
-    transactions = (status or {}).get("transactions") or {}
-    webhook = (status or {}).get("last_webhook") or {}
-    return ItemFacts(
-        item_id=item["item_id"],
-        institution_id=item.get("institution_id"),
-        institution_name=item.get("institution_name"),
-        webhook_url=item.get("webhook") or None,
-        consent_expiration_time=plaid_rows.moment(item.get("consent_expiration_time")),
-        accounts=accounts,
-        error=said(item.get("error")),
-        last_update=plaid_rows.moment(transactions.get("last_successful_update")),
-        last_webhook=plaid_rows.moment(webhook.get("sent_at")),
-    )
+    return answer

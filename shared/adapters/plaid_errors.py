@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.storable import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ BY_TYPE: dict[str, Meaning] = {
 }
 _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
 _LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
+_LONGEST_WORD, _LONGEST_TEXT = 200, 2_000  # bytes: they are stored, and shown
 
 
 def translated(
@@ -133,7 +135,7 @@ def translated(
     plaid = _parsed(body)
     if plaid is None:
         return unreachable("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
-    error_type, error_code = str(plaid.get("error_type")), str(plaid.get("error_code"))
+    error_type, error_code = _word(plaid.get("error_type")), _word(plaid.get("error_code"))
     fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _OURS
     meaning = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
     meaning = meaning or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
@@ -182,7 +184,7 @@ def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderE
 def _parsed(body: bytes | str | None) -> dict[str, Any] | None:
     try:
         parsed = json.loads(body or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) and "error_code" in parsed else None
 
@@ -193,4 +195,9 @@ def _seconds(header: str | None) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return text(value, limit=_LONGEST_TEXT) or None
+
+
+def _word(value: Any) -> str:
+    """A type or a code: a short word, else a name for what is none."""
+    return "None" if value is None else text(value, limit=_LONGEST_WORD) or "UNREADABLE"

@@ -16,6 +16,7 @@
         └── CursorRejected           the cursor is not (or no longer) this connection's
     Conflict                         a compare-and-set lost; internal, never leaves the backend
     CommitTooLarge                   the store cannot take that much at once; internal
+      NotStorable                    it refuses something in a commit for what it is; in parts, it tells what
 
 Status names are Google's canonical codes: https://cloud.google.com/apis/design/errors#handling_errors
 """
@@ -261,3 +262,7 @@ class AlreadyThere(Conflict):
 
 class CommitTooLarge(Exception):
     """More than the store takes in one commit: write it in parts."""
+
+
+class NotStorable(CommitTooLarge):
+    """The store refuses something in a commit for what it is: written in parts, all the rest is taken."""

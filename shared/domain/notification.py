@@ -1,5 +1,6 @@
 """What a user is told about a connection, once per event, in their language."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -40,6 +41,8 @@ class Notification(BaseModel):
     created_at: datetime
     read_at: datetime | None = None
 
+
+MAX_LABEL = 200  # characters of what names a transaction: a bank's name for one may be as long as a document
 
 # Title and body by language; another language is one more entry in each. `{bank}` is the institution's name.
 TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
@@ -170,11 +173,16 @@ def note_kept(
         return None
     return notification(
         NotificationKind.NOTE_KEPT,
-        event_id=transaction_id,
+        event_id=transaction_id if len(transaction_id) <= MAX_LABEL else _hashed(transaction_id),
         connection_id=connection_id,
         bank=bank,
         language=language,
         now=now,
-        label=label,
+        label=label[:MAX_LABEL],
         notes=" · ".join(written),
     )
+
+
+def _hashed(event_id: str) -> str:
+    """A name for an event whose own is too long: a document's name has at most 1,500 bytes."""
+    return hashlib.sha256(event_id.encode()).hexdigest()

@@ -16,6 +16,7 @@ written together in every commit of a run, with a compare-and-set on the state, 
 * `due_at` is when the schedule must look at this sync again, whatever happens to tasks and triggers in between.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -75,6 +76,9 @@ class SyncState(SyncProgress):
         trace: Of the request that the latest run served, or the next is to serve; of several, the one that came first:
             what is logged of it and of the run is one story. next_trace: of the first that came while a run works.
         account_ids: The accounts that were there last. revoked_accounts: those that are not to come back.
+        former_accounts: Those that were here once, and whose rows may be missing here although the provider never
+            named them as removed: if one of them is shared again, everything is read again.
+        set_aside: How many rows are on record that cannot be stored.
         accounts_digest: What the accounts looked like when they were last written, so that unchanged ones are not.
         due_at: When the schedule must look again; None when nothing but an event can change anything.
     """
@@ -101,6 +105,8 @@ class SyncState(SyncProgress):
     heals: bool = False
     stopped: bool = False
     revoked_accounts: tuple[str, ...] = ()
+    former_accounts: tuple[str, ...] = ()
+    set_aside: int = 0
     looks: int = 0
     welcomed: bool = False
     unwelcomed: int = 0
@@ -467,6 +473,18 @@ class SyncState(SyncProgress):
             raise IllegalTransition("already reading everything again")
         return self.restart(now=now).model_copy(update={"cursor": None, "rebuilding": True})
 
+    def read_returned(self, accounts: Collection[str], *, now: datetime) -> Self:
+        """Accounts that were here once are shared again: the running run reads everything from the beginning.
+
+        Also where it does already: their rows may have been left out when it began.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        left = tuple(i for i in self.former_accounts if i not in accounts)
+        anew = {"cursor": None, "rebuilding": True, "former_accounts": left}
+        return self.restart(now=now).model_copy(update=anew)
+
     def mark_all(self, *, now: datetime) -> Self:
         """Reading everything again takes longer than a run: from now on every row is marked, so that it can hand over.
 
@@ -478,11 +496,15 @@ class SyncState(SyncProgress):
         return self.restart(now=now).model_copy(update={"marking": True})
 
     def stop(self, *, now: datetime, error: ErrorSummary) -> Self:
-        """The source is gone for good: whoever runs has lost the lease, and nothing will run again."""
+        """The source is gone for good: whoever runs has lost the lease, and nothing will run again.
+
+        Its data goes with it, so the cursor does, too: should it ever run again, it begins at the beginning.
+        """
         return self._with(
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             stopped=True,
+            cursor=None,
             error=error,
             updated_at=now,
             next_retry_at=None,
@@ -532,7 +554,8 @@ class SyncState(SyncProgress):
 
     def read_accounts_anew(self) -> Self:
         """The user chose accounts again: the next run reads all of them, those that were taken away, too."""
-        return self._with(accounts_digest=None, revoked_accounts=())
+        former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
+        return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
 
     def revoke_account(self, account_id: str) -> Self:
         """An account was taken away: whatever still comes of it is not wanted."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from shared.domain.account import Account
+from shared.domain.set_aside import SetAsideRow
 
 
 class Category(TypedDict):
@@ -66,7 +67,9 @@ class Page:
 
     `next_cursor` is None where Plaid sent none worth keeping: "" must never replace a real cursor.
     `size` is the answer's length in bytes, a cheap measure of what its rows will weigh in the store. `ready` holds
-    rows by id as the store takes them, where they were made ready ahead.
+    rows by id as the store takes them, where they were made ready ahead. `set_aside` are rows that cannot be stored,
+    `removed_aside` the ids of removed ones that could not have been. `oddities`: how many optional values of each
+    field were left out.
     """
 
     added: list[Transaction]
@@ -79,6 +82,9 @@ class Page:
     size: int = 0
     request_id: str | None = None
     ready: Mapping[str, Any] = field(default_factory=dict)
+    set_aside: tuple[SetAsideRow, ...] = ()
+    removed_aside: tuple[str, ...] = ()
+    oddities: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -1,10 +1,12 @@
 """What Plaid's webhooks mean. Codes: https://plaid.com/docs/api/webhooks/"""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.storable import is_document_id, moment
 
 
 class Meaning(StrEnum):
@@ -52,8 +54,6 @@ MEANINGS = {
 AT_ONCE = (Meaning.SYNC, Meaning.SYNC_IF_INCOMPLETE)
 """What is done while Plaid waits for the answer: it costs one small commit."""
 
-_MOMENT = TypeAdapter(datetime)
-
 
 class Webhook(BaseModel):
     """A verified webhook; only what every code has, the rest stays in `body`."""
@@ -89,22 +89,15 @@ class Webhook(BaseModel):
     @property
     def consent_expiration_time(self) -> datetime | None:
         """When PENDING_EXPIRATION says that the consent ends, if that can be read."""
-        return self._moment("consent_expiration_time")
+        return moment(self.body.get("consent_expiration_time"))
 
     @property
     def disconnect_time(self) -> datetime | None:
         """When PENDING_DISCONNECT says that the item stops working, if that can be read."""
-        return self._moment("disconnect_time")
-
-    def _moment(self, name: str) -> datetime | None:
-        try:
-            moment = _MOMENT.validate_python(self.body.get(name))
-            return moment.astimezone(UTC) if moment.tzinfo is not None else None
-        except (ValidationError, OverflowError):
-            return None
+        return moment(self.body.get("disconnect_time"))
 
     @property
     def account_id(self) -> str | None:
         """The account that USER_ACCOUNT_REVOKED names."""
         value = self.body.get("account_id")
-        return value if isinstance(value, str) and value else None
+        return value if is_document_id(value) else None

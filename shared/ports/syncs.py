@@ -13,6 +13,7 @@ from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
 from shared.domain.removal import Removal
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports.clock import Version
@@ -38,6 +39,7 @@ class Writes:
     `handled` names webhook deliveries that this settles. `handover` is for the continuation, until `ends_handover`.
     `credentials` are as they are to be, if they are unchanged since that version. `ends_run` puts the run on record.
     `marks` say which accounts, of any connection of the user, are duplicates.
+    `set_aside` are rows that cannot be stored, put on record for operators; `aside_gone` the keys of such that go.
     """
 
     upserts: tuple[Transaction, ...] = ()
@@ -58,6 +60,8 @@ class Writes:
     handover: "Handover | None" = None
     ends_handover: bool = False
     ends_run: bool = False
+    set_aside: tuple[SetAsideRow, ...] = ()
+    aside_gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,9 @@ class Syncs(Protocol):
 
     def handover(self, connection_id: str) -> Handover | None:
         """What the run before left to its continuation."""
+
+    def set_aside(self, connection_id: str) -> list[SetAsideRow]:
+        """The rows that cannot be stored, as they are on record."""
 
     def runs(self, connection_id: str) -> list[RunRecord]:
         """The runs that ended in the last months, oldest first."""

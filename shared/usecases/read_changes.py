@@ -17,10 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from shared.domain.account import Account
-from shared.domain.errors import CommitTooLarge, CursorRejected, EndlessPages, Fault, PagingInterrupted, ProviderError
+from shared.domain.errors import (
+    CommitTooLarge,
+    CursorRejected,
+    EndlessPages,
+    Fault,
+    NotStorable,
+    PagingInterrupted,
+    ProviderError,
+)
 from shared.domain.page_trail import PageTrail
 from shared.domain.progress import Stage
 from shared.domain.secret import Secret
@@ -34,6 +43,7 @@ from shared.usecases.fetch_ahead import HEARTBEAT_SECONDS, FetchAhead
 from shared.usecases.late_history import HistoryDelay, history_delay
 from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.set_aside_rows import SetAsideRows
 
 MAX_ATOMIC_ROWS = 800
 MAX_ATOMIC_BYTES = 2_500_000  # of JSON; the store itself refuses what is still too much, and is believed
@@ -41,6 +51,7 @@ STREAM_ROWS = 500
 MAX_RESTARTS = 5
 QUIET = timedelta(seconds=HEARTBEAT_SECONDS)  # the longest that a run which is at work shows no sign of life
 MAX_HANDOVER_IDS = 8_000  # of some 40 bytes, twice each: a document holds 1 MiB
+MAX_HANDOVER_BYTES = 320_000  # of these ids, where they are longer: each may be as long as a document's name
 
 T = TypeVar("T")
 
@@ -51,6 +62,14 @@ class Reading(StrEnum):
     COMPLETED = "completed"
     NOT_READY = "not_ready"  # Plaid has fetched nothing yet; nothing was written, the run is still open
     HANDED_OVER = "handed_over"  # time was up; a continuation goes on
+
+
+class _AccountsReturned(Exception):
+    """Accounts are shared again whose rows were deleted here, or left out, without Plaid naming them."""
+
+    def __init__(self, account_ids: frozenset[str]) -> None:
+        super().__init__()
+        self.account_ids = account_ids
 
 
 class _TooLong(Exception):
@@ -78,6 +97,7 @@ class ChangeReader:
     _moved: bool = False  # the item is at another institution than it was
     _trail: PageTrail = field(default_factory=lambda: PageTrail(None))
     _may_be_doubled: bool = False  # accounts whose duplicates are looked for once more after the commit
+    _aside: SetAsideRows = field(default_factory=SetAsideRows)
     _calls: deque[datetime] = field(default_factory=deque)  # of the last minute, over all restarts
 
     def read(self) -> Reading:
@@ -103,6 +123,10 @@ class ChangeReader:
                     raise
                 log.warning("sync.rebuilding", request_id=error.request_id)
                 self.run.commit(lambda s: s.rebuild(now=self.clock.now()))
+            except _AccountsReturned as returned:
+                ids = returned.account_ids
+                log.info("sync.accounts_returned", accounts=len(ids))
+                self.run.commit(partial(_read_returned, ids, self.clock))
             except _TooLong:
                 log.info("sync.marking")
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
@@ -163,6 +187,7 @@ class ChangeReader:
         self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
         self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
         self._delivered = set() if state.rebuilding and not state.marking else None
+        self._aside = SetAsideRows.of(state, syncs=self.syncs)
         if state.handover is None:
             self._trail = PageTrail(state.cursor)
             return state.cursor
@@ -182,14 +207,16 @@ class ChangeReader:
             raise _TooLong
         self._stream()
         held = self._superseded()
-        if len(self._changes.removed) + len(held) > MAX_HANDOVER_IDS:
+        if not _fit_handover([*self._changes.removed, *(row.transaction_id for row in held)]):
             # More than a document holds. That they go before their successors have come is the lesser evil.
             for some in _chunks(sorted(self._changes.removed)):
                 self._write(some, self._removal_writes)
             gone = self._changes.removed
             self._successors = {i: to for i, to in self._successors.items() if to not in gone or to in self._successors}
             self._changes.removed = set()
-            held = [row for row in self._superseded() if row.notes][:MAX_HANDOVER_IDS]
+            held = [row for row in self._superseded() if row.notes]
+            while not _fit_handover([row.transaction_id for row in held]):
+                held = held[: len(held) // 2]
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs, cursors=self._trail.export())
         self.run.commit(
@@ -208,6 +235,7 @@ class ChangeReader:
                 modified=[row for row in page.modified if row["account_id"] not in gone],
             )
         self._changes.take(page)
+        self._aside.take(page, revoked=gone)
         for row in (*page.added, *page.modified):
             if row["pending_transaction_id"]:
                 self._successors[row["pending_transaction_id"]] = row["transaction_id"]
@@ -240,25 +268,56 @@ class ChangeReader:
 
     def _stream(self) -> None:
         """Writes the rows read so far, ahead of the cursor; removals wait for the end."""
+        self._put_aside()
         rows = self._to_write()
         came = {row["transaction_id"] for row in rows}
         self._streamed |= came if self.run.state.marking else self._changes.new & came
         for some in _chunks(rows):
-            self._write(some, self._rows_writes)
+            self._write(some, self._rows_writes, refused=self._aside.refuse)
+        self._put_aside()
         self._changes.clear_rows()
 
-    def _write(self, some: Sequence[T], writes: Callable[[Sequence[T]], Writes]) -> None:
-        """One commit ahead of the cursor, or two of half the size if the store finds it too large."""
+    def _put_aside(self) -> None:
+        """Puts the rows that cannot be stored on record, ahead of the cursor."""
+        # `streaming`: if this run dies, the next one has to ask whether what is written here is still to be there.
+        counts = self._counts | {"set_aside": self._aside.count, "streaming": True}
+        for some in self._aside.writes(revoked=self.run.state.revoked_accounts):
+            self.run.commit(
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts),
+                partial(self._without_revoked, some),
+            )
+
+    def _without_revoked(self, some: Writes) -> Writes:
+        gone = self.run.state.revoked_accounts  # perhaps just now
+        return replace(some, set_aside=tuple(row for row in some.set_aside if row.account_id not in gone))
+
+    def _write(
+        self,
+        some: Sequence[T],
+        writes: Callable[[Sequence[T]], Writes],
+        *,
+        refused: Callable[[T], None] | None = None,
+    ) -> None:
+        """One commit ahead of the cursor, or two of half the size if the store does not take it.
+
+        Args:
+            some: What to write.
+            writes: Makes the writes.
+            refused: Takes the one that the store refuses for what it is, whatever we think of it.
+        """
         try:
             self.run.commit(
                 lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, streaming=True, **self._counts),
                 lambda: writes(some),
             )
-        except CommitTooLarge:
-            if len(some) == 1:
+        except CommitTooLarge as error:
+            if len(some) > 1:
+                self._write(some[: len(some) // 2], writes, refused=refused)
+                self._write(some[len(some) // 2 :], writes, refused=refused)
+            elif isinstance(error, NotStorable) and refused is not None:
+                refused(some[0])
+            else:
                 raise
-            self._write(some[: len(some) // 2], writes)
-            self._write(some[len(some) // 2 :], writes)
 
     def _rows_writes(self, rows: Sequence[Transaction]) -> Writes:
         wanted = self._wanted(rows)
@@ -303,7 +362,11 @@ class ChangeReader:
         before = self.run.state
         accounts, digest = self._accounts(page)
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
+        if returned := frozenset(before.former_accounts).intersection(roster) - {*before.revoked_accounts}:
+            raise _AccountsReturned(returned)
         removed = self._changes.removed = self._changes.removed | self._leftovers()
+        self._aside.end(before)
+        self._put_aside()
         complete = page.history is History.COMPLETE
         arrived = complete or before.history_complete
         delay = HistoryDelay() if arrived else history_delay(before, recorder=self.recorder)
@@ -314,6 +377,8 @@ class ChangeReader:
         def step(state: SyncState) -> SyncState:
             chosen_anew = state.accounts_digest != before.accounts_digest
             counts = self._counts | {"accounts_digest": None if chosen_anew else digest, "account_ids": kept(state)}
+            former = {*state.former_accounts, *set(before.account_ids).difference(roster)}
+            counts |= {"former_accounts": tuple(sorted(former)), "set_aside": self._aside.count}
             if self._moved:
                 state = state.model_copy(update={"welcomed": False})  # its set-up looks the new institution up
             return state.complete(
@@ -349,8 +414,8 @@ class ChangeReader:
             rows, ids = self._to_write(), sorted(removed)
             try:
                 self.run.commit(step, lambda: writes(rows, ids))
-            except CommitTooLarge:
-                log.info("sync.streamed", reason="too large for one commit")
+            except CommitTooLarge as error:
+                log.info("sync.streamed", reason=type(error).__name__)
             else:
                 self._report(removed)
                 return
@@ -403,6 +468,7 @@ class ChangeReader:
             gone |= self.syncs.transaction_ids(state.connection_id) - came
         if state.dirty_runs:
             gone |= self.syncs.marked(state.connection_id, state.dirty_runs) - self._changes.upserts.keys()
+        gone -= self._aside.held(run=state.run)
         for account_id in state.revoked_accounts:
             gone |= self.syncs.rows_of(state.connection_id, account_id)
         return gone
@@ -427,6 +493,14 @@ class ChangeReader:
             return [], self.run.state.accounts_digest or ""
         self._moved = self.run.state.source is not None and facts.institution_id not in (None, self.run.state.source)
         return facts.accounts, digest
+
+
+def _read_returned(account_ids: frozenset[str], clock: Clock, state: SyncState) -> SyncState:
+    return state.read_returned(account_ids, now=clock.now())
+
+
+def _fit_handover(ids: Sequence[str]) -> bool:
+    return len(ids) <= MAX_HANDOVER_IDS and sum(len(i.encode()) for i in ids) <= MAX_HANDOVER_BYTES
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -11,6 +11,7 @@ from shared import trace
 from shared.domain.connection import BankConnection
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
+from shared.domain.storable import fitted
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
@@ -53,6 +54,10 @@ def receive_webhook(
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
     delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
+    held, lost = fitted(body)
+    body = held or {}
+    if lost:
+        log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:
         webhook = Webhook.of(body)
     except ValidationError:

@@ -114,8 +114,15 @@ def sync_by_operator(
     return _request(connection_id, wanted, syncs=syncs, queue=queue).progress()
 
 
-def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
+def reconcile_connection(
+    connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock, forgets_revocations: bool = False
+) -> None:
     """An operator wants the store proven: the next run reads everything again and repairs what differs.
+
+    Args:
+        connection_id: Of which connection.
+        syncs, queue, clock: The outside.
+        forgets_revocations: Accounts that were revoked come back, if Plaid lists them.
 
     Raises:
         NotFound: No such connection.
@@ -124,7 +131,8 @@ def reconcile_connection(connection_id: str, *, syncs: Syncs, queue: SyncQueue, 
 
     def again(state: SyncState) -> SyncState:
         try:
-            return state.reconcile(now=clock.now(), trace=trace.carried())
+            listed = state.read_accounts_anew() if forgets_revocations else state
+            return listed.reconcile(now=clock.now(), trace=trace.carried())
         except IllegalTransition:
             raise Unavailable("a run is working", code="connection_busy", retry_after_seconds=30) from None
 

@@ -60,6 +60,7 @@ def revoke_account(
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
         save(partial(_removals, syncs, connection_id, some))
+    aside = tuple(row.key for row in syncs.set_aside(connection_id) if row.account_id == account_id)
     news = recorder.account_revoked(connection, account_id)
 
     def last() -> Writes:
@@ -69,7 +70,7 @@ def revoke_account(
         accounts = (one for one in connections.accounts_of(connection_id) if one["account_id"] != account_id)
         owned = OwnedAccounts.read(there.app_user_id, connections=connections, beside=connection_id)
         marks = owned.with_connection(there, accounts).marks()
-        return replace(news, connection=changes, gone_accounts=(account_id,), marks=marks)
+        return replace(news, connection=changes, gone_accounts=(account_id,), marks=marks, aside_gone=aside)
 
     save(last, revoke)
 

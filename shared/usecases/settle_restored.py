@@ -112,7 +112,10 @@ class RestoredStore:
     def _read_again(self, connection_id: str) -> None:
         check = self.check
         check.by_day(connection_id)
-        reconcile_connection(connection_id, syncs=check.syncs, queue=check.queue, clock=self.clock)
+        # Which accounts are shared is Plaid's to say, too: one that was revoked then may have been shared again since.
+        reconcile_connection(
+            connection_id, syncs=check.syncs, queue=check.queue, clock=self.clock, forgets_revocations=True
+        )
 
     def _remove(self, connection: BankConnection) -> None:
         begin_removal(

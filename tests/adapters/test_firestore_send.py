@@ -15,7 +15,7 @@ from google.cloud.firestore_v1.types import CommitResponse, WriteResult
 
 from shared.adapters import firestore_commit
 from shared.adapters.firestore_commit import Batch
-from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, Unavailable
+from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, NotStorable, Unavailable
 
 
 @dataclass
@@ -105,6 +105,7 @@ def test_an_outage_of_a_moment_is_waited_out_and_a_longer_one_is_said(
         (grpc.StatusCode.NOT_FOUND, "", Conflict),
         (grpc.StatusCode.ABORTED, "", Conflict),
         (grpc.StatusCode.INVALID_ARGUMENT, "Transaction too big. Decrease transaction size.", CommitTooLarge),
+        (grpc.StatusCode.INVALID_ARGUMENT, "maximum entity size is 1048576 bytes", NotStorable),
         (grpc.StatusCode.INTERNAL, "", Unavailable),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "", Unavailable),
     ],

@@ -14,6 +14,7 @@ from shared.adapters import plaid_rows
 from shared.adapters.firestore_values import encoded
 from shared.adapters.plaid import _parsed
 from shared.adapters.plaid_errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, translated
+from shared.adapters.plaid_values import Unusable
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.transaction import History
@@ -221,23 +222,13 @@ def test_nulls_and_unknown_values_hurt_nobody() -> None:
     assert plaid_rows.account({"account_id": "a", "balances": None})["balances"]["current"] is None
 
 
-@pytest.mark.parametrize("missing", ["transaction_id", "account_id", "date", "amount"])
-@pytest.mark.parametrize("value", [None, "", 0.5, True, "a/b", "..", "absent"])
-def test_a_row_without_what_it_cannot_do_without_stops_the_page(missing: str, value: Any) -> None:
-    broken = {k: v for k, v in ROW.items() if k != missing} | ({} if value == "absent" else {missing: value})
-    if missing == "date" and isinstance(value, str) and value != "absent":
-        return
-    with pytest.raises(plaid_rows.Unusable):
-        plaid_rows.page(answer(added=[broken]), size=1)
-
-
 @pytest.mark.parametrize("field", ["added", "modified", "removed", "next_cursor", "has_more"])
 def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> None:
     broken = answer()
     del broken[field]
-    with pytest.raises(plaid_rows.Unusable):
+    with pytest.raises(Unusable):
         plaid_rows.page(broken, size=1)
-    with pytest.raises(plaid_rows.Unusable):
+    with pytest.raises(Unusable):
         plaid_rows.page(answer(has_more=True, next_cursor=""), size=1)
 
 

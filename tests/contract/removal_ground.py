@@ -19,6 +19,7 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.exchange import Intent
 from shared.domain.notification import NotificationKind, notification
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.ports import Connections, Delivery, Erasures, Handover, Inbox, Intents, Remains, Removals, Syncs, Writes
 from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
@@ -115,6 +116,7 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
         upserts=tuple(row(f"t{n}") for n in range(8)),
         notifications=(told,),
         handover=Handover(removed=(), successors={}),
+        set_aside=(SetAsideRow.of({"transaction_id": "a/b"}, field="transaction_id"),),
     )
     loaded = ports.syncs.load(connection_id)
     assert loaded is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.domain.exchange import Intent
 from shared.domain.notification import Notification, NotificationKind
 from shared.domain.progress import Stage
 from shared.domain.removal import Removal, RemovalReason
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.ports import Connections, Handover, Intents, Loaded, Syncs, Writes
 from tests.fakes import FakeIntents, FakeStore, account, row
@@ -426,6 +427,21 @@ def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
     state = state.advance(now=NOW, stage=Stage.FETCHING)
     ports.syncs.save(state, expected=version, writes=Writes(ends_handover=True))
     assert ports.syncs.handover(name) is None
+
+
+def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name: str) -> None:
+    before = connect(ports, name)
+    other = f"{name}-other"
+    connect(ports, other)
+    run = before.state.claim(now=NOW, owner="me")
+    odd = [SetAsideRow.of({"transaction_id": i, "account_id": "checking"}, field="amount") for i in ("t1", "a/b", "")]
+    version = ports.syncs.save(run, expected=before.version, writes=Writes(set_aside=tuple(odd)))
+    kept = ports.syncs.set_aside(name)
+    assert kept == sorted((replace(one, run=run.run) for one in odd), key=lambda one: one.key)
+    assert ports.syncs.set_aside(other) == []
+    again = Writes(set_aside=(odd[0],), aside_gone=(odd[1].key, "never there"))
+    ports.syncs.save(run.restart(now=NOW), expected=version, writes=again)
+    assert {(one.transaction_id, one.run) for one in ports.syncs.set_aside(name)} == {("t1", 2), (None, 1)}
 
 
 def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:

@@ -239,3 +239,25 @@ def test_a_request_is_wanted_since_it_came_until_a_run_has_served_it() -> None:
     assert failed(claimed()).queued(now=later).request(now=later).wanted_since == NOW  # nobody has served it yet
     assert completed(claimed()).request(now=later).wanted_since == later
     assert claimed().request(now=later).wanted_since == later  # of the run after this one
+
+
+def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning_once_it_is_back() -> None:
+    state = completed(claimed(new().model_copy(update={"account_ids": ("a", "b")})))
+    revoked = state.revoke_account("b")
+    assert (revoked.account_ids, revoked.revoked_accounts, revoked.former_accounts) == (("a",), ("b",), ())
+    chosen = revoked.read_accounts_anew()
+    assert (chosen.revoked_accounts, chosen.former_accounts, chosen.accounts_digest) == ((), ("b",), None)
+    assert chosen.read_accounts_anew().former_accounts == ("b",)
+    running = claimed(chosen.request(now=NOW))
+    again = running.read_returned(("b",), now=NOW)
+    assert (again.cursor, again.rebuilding, again.former_accounts) == (None, True, ())
+    assert again.run > running.run
+    assert again.read_returned(("b",), now=NOW).rebuilding
+    with pytest.raises(IllegalTransition):
+        state.read_returned(("b",), now=NOW)
+
+
+def test_what_is_stopped_would_begin_at_the_beginning() -> None:
+    state = completed(claimed())
+    assert state.cursor is not None
+    assert state.stop(now=NOW, error=OUTAGE).cursor is None

@@ -106,8 +106,8 @@ BRITISH = "ins_117650"
 def link(bank: Bank, **login: str) -> Linked:
     """A fresh connection, in sync."""
     user = sign_up(bank.http, bank.stack.ports)
-    password = json.dumps({"transactions": 12, "seed": 5})
-    made = bank.connect(user, username="user_generated", password=password, **login)["connection_id"]
+    generated = {"username": "user_generated", "password": json.dumps({"transactions": 12, "seed": 5})}
+    made = bank.connect(user, **generated | login)["connection_id"]
     bank.synced(user, made)
     bank.rests(made)
     item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
@@ -216,6 +216,37 @@ def test_a_revoked_account_goes_with_its_transactions(bank: Bank, linked: Linked
     bank.follows(linked.user, linked.connection_id)
     # A sync may find it gone before the webhook is handled; then the user is told a moment later.
     wait_until("the user is told", lambda: linked.notifications() == ["account_revoked"])
+
+
+def test_a_revoked_account_that_is_shared_again_has_its_history_and_odd_values_stop_nothing(bank: Bank) -> None:
+    """The webhook comes late: Plaid holds the account all the time, and never names its rows again."""
+
+    def account(name: str, *descriptions: str) -> Json:
+        day = str(datetime.now(UTC).date() - timedelta(days=3))
+        rows = [{"date_posted": day, "amount": 5, "description": text, "currency": "USD"} for text in descriptions]
+        return {"type": "depository", "subtype": "savings", "meta": {"name": name}, "transactions": rows}
+
+    def names() -> set[str]:
+        found = bank.backend.query("bank_transactions", parent=f"bank_connections/{shared.connection_id}")
+        return {row["name"] for row in documents(found)}
+
+    password = json.dumps({"override_accounts": [account("Daily", "d1"), account("Save", "s1", "s2")]})
+    shared = link(bank, username="user_custom", password=password)
+    save = next(one["account_id"] for one in bank.truth(shared.item_id)["accounts"] if one["name"] == "Save")
+    shared.webhook("USER_ACCOUNT_REVOKED", account_id=save)
+    wait_until("the account is gone", lambda: names() == {"d1"})
+    query = f"connect?connection_id={shared.connection_id}&account_selection=true"
+    link_token = bank.rest("GET", query, shared.user).json()["link_token"]
+    bank.control("POST", f"link/{link_token}/finish")
+    bank.rest("POST", f"connections/{shared.connection_id}/reconnected", shared.user).raise_for_status()
+    odd = {"name": "odd", "account_id": save, "authorized_datetime": "0001-01-01T00:00:00+01:00"}
+    worse = {"name": "worse", "account_id": save, "odd": {"amount": None}}
+    bank.control("POST", f"items/{shared.item_id}/transactions", add=[odd, worse, {"name": "s4", "account_id": save}])
+    wait_until("all of it", lambda: names() == {"d1", "s1", "s2", "s4", "odd"})
+    wait_until("its end", lambda: bank.progress(shared.user, shared.connection_id)["status"] == "completed")
+    kept = documents(bank.backend.query("bank_set_aside"))
+    assert [one["field"] for one in kept if one["connection_id"] == shared.connection_id] == ["amount"]
+    assert bank.store(shared.user).get(f"bank_sync_progress/{shared.connection_id}")
 
 
 def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, linked: Linked) -> None:

@@ -285,6 +285,37 @@ def test_a_new_account_waits_for_account_selection_in_update_mode(sim: Sim, item
     assert [row["name"] for row in item.sync(cursor)["added"]] == ["In the new account"]
 
 
+def test_an_account_that_was_deselected_can_be_shared_again(sim: Sim, item: Linked) -> None:
+    fields = {key: value for key, value in LINK.items() if key != "products"}
+    first = item.sync(count=500)
+    away = first["added"][0]["account_id"]
+    theirs = {row["transaction_id"] for row in first["added"] if row["account_id"] == away}
+    before, cursor = item.account_ids(), first["next_cursor"]
+    for _ in range(2):
+        token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
+        sim.control(f"/link/{token}/finish", account_ids=[one for one in before if one != away])
+        page = item.sync(cursor, count=500)
+        assert {row["transaction_id"] for row in page["removed"]} == theirs
+        token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
+        sim.control(f"/link/{token}/finish", account_ids=before)
+        again = item.sync(page["next_cursor"], count=500)
+        assert {row["transaction_id"] for row in again["added"]} == theirs
+        assert sorted(item.account_ids()) == sorted(before)
+        cursor = again["next_cursor"]
+
+
+def test_a_transaction_can_have_any_odd_values(item: Linked) -> None:
+    cursor = item.sync(count=500)["next_cursor"]
+    odd: dict[str, Any] = {"amount": None, "transaction_id": "a/b", "location": [[1]], "authorized_datetime": "0001"}
+    (made,) = item.control("transactions", add=[{"name": "Odd", "odd": odd}])["added"]
+    page = item.sync(cursor)
+    assert {name: page["added"][0][name] for name in odd} == odd
+    item.control("transactions", modify=[{"transaction_id": made, "odd": {"date": 5}}])
+    assert item.sync(page["next_cursor"])["modified"][0]["date"] == 5
+    item.control("transactions", modify=[{"transaction_id": made, "amount": 5, "date": "2026-01-01"}])
+    assert item.sync(page["next_cursor"])["modified"][0]["transaction_id"] == made
+
+
 def test_a_link_token_is_read_back_and_expires(sim: Sim) -> None:
     made = sim.call("/link/token/create", **LINK, webhook="http://127.0.0.1:9/w")
     got = sim.call("/link/token/get", link_token=made["link_token"])

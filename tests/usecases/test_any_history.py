@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,9 @@ from shared.domain.transaction import History
 from shared.usecases import read_changes
 from shared.usecases.pause_syncs import pause_syncs, resume_syncs
 from shared.usecases.request_sync import reconcile_connection, sync_by_event
+from shared.usecases.revoke_account import revoke_account
 from shared.usecases.sync_transactions import Outcome
-from tests.fakes import Crash, problem, row
+from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import World
 from tests.usecases.items import item_violations
 
@@ -45,6 +47,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.patch.setattr(read_changes, "STREAM_ROWS", max(2, atomic // 2))
         self.world = World()
         self.item = self.world.connected("1")
+        self.item.accounts.append(account("savings"))
         self.item.ready = History.COMPLETE if ready else History.NOT_READY
         self.world.bank.names_vanished_rows = named
         self.made = 0
@@ -63,7 +66,7 @@ class AnyHistory(RuleBasedStateMachine):
             resume_syncs(what, paused=world.paused)
         world.clock.move(timedelta(hours=25))
         world.tick()
-        sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+        self._survive(lambda: world.check.by_user(world.store.connections["1"]))
         world.settle()
         assert world.equals_truth()
         assert world.state().status == "completed"
@@ -72,11 +75,43 @@ class AnyHistory(RuleBasedStateMachine):
             assert world.store.rows["1"][transaction_id]["user"] == {"note": note}
         self.patch.undo()
 
-    @rule(target=rows, pending=st.booleans())
-    def the_bank_adds(self, pending: bool) -> str:
+    @rule(target=rows, pending=st.booleans(), account_id=st.sampled_from(["checking", "savings"]))
+    def the_bank_adds(self, pending: bool, account_id: str) -> str:
         self.made += 1
-        self.item.add(row(f"t{self.made}", pending=pending))
+        self.item.add(row(f"t{self.made}", pending=pending, account_id=account_id))
         return f"t{self.made}"
+
+    @rule(changed=rows)
+    def the_bank_sends_a_row_that_cannot_be_stored(self, changed: str) -> None:
+        if changed in self.item.truth():
+            self.item.spoil(changed, account_id=self.item.truth()[changed]["account_id"])
+            self.item.epoch += 1
+
+    @rule()
+    def a_new_row_cannot_be_stored(self) -> None:
+        self.made += 1
+        self.item.spoil(f"odd{self.made}", f"odd/{self.made}")
+
+    @rule()
+    def an_account_is_revoked(self) -> None:
+        """Late, by webhook: the bank holds the account still, or again, and names none of its rows."""
+        for one in [i for i, told in self.world.rows().items() if told["account_id"] == "savings"]:
+            self.notes.pop(one, None)  # it goes with its row
+        self._survive(partial(self._revoke, "savings"))
+
+    def _revoke(self, account_id: str) -> None:
+        revoke_account(
+            "1",
+            account_id,
+            connections=self.world.store,
+            syncs=self.world.store,
+            recorder=self.world.recorder,
+            clock=self.world.clock,
+        )
+
+    @rule()
+    def accounts_are_shared_again(self) -> None:
+        self._survive(lambda: self.world.check.by_user(self.world.store.connections["1"]))
 
     @rule(changed=rows, same=st.booleans())
     def the_bank_modifies(self, changed: str, same: bool) -> None:

@@ -66,7 +66,10 @@ async def truth(world: World, request: Request, _: Json) -> Response:
 
 
 async def change_transactions(world: World, request: Request, body: Json) -> Json:
-    """Add, modify, touch (modified without a change), post and remove transactions, in this order."""
+    """Add, modify, touch (modified without a change), post and remove transactions, in this order.
+
+    `odd` in what is added or modified holds fields that are sent as they are, whatever they are.
+    """
     only(body, "add", "modify", "touch", "post", "remove", "notify")
     item = item_of(world, request)
     before, today = len(item.log), world.clock.today()
@@ -94,6 +97,7 @@ def _row(item: Item, transaction_id: str) -> Row:
 
 
 def _add(world: World, item: Item, written: Json) -> str:
+    odd = written.pop("odd", {})
     covered = next((account.account_id for account in item.accounts if account.has_transactions), None)
     account_id = written.get("account_id", covered)
     if account_id is None:
@@ -111,13 +115,20 @@ def _add(world: World, item: Item, written: Json) -> str:
         merchant=recognise(str(name)),
         changes={**written, "account_id": account_id, "transaction_id": identifier},
     )
-    item.log.put(booking.as_row())
+    item.log.put(_spoiled(booking.as_row(), odd))
     return identifier
 
 
 def _modify(item: Item, change: Json) -> None:
+    odd = change.pop("odd", {})
     row = _row(item, change.get("transaction_id", ""))
-    item.log.put(to_row({**wire.loads(row.body), **change}, wire.loads(row.original_description)))
+    whole = {**wire.loads(row.body), "transaction_id": row.transaction_id, "account_id": row.account_id, **change}
+    item.log.put(_spoiled(to_row(whole, wire.loads(row.original_description)), odd))
+
+
+def _spoiled(row: Row, odd: Json) -> Row:
+    """The row as a bank that makes mistakes sends it: any fields of any kind, ids too. The log knows its true ids."""
+    return row._replace(body=wire.dumps({**wire.loads(row.body), **odd})) if odd else row
 
 
 async def change_accounts(world: World, request: Request, body: Json) -> Json:
@@ -144,7 +155,7 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
             setattr(account, name, value)
     for account_id in body.get("revoke", []):
         before = len(item.log)
-        removed = item.drop_account(item.account(account_id))
+        removed = item.unshare_account(item.account(account_id))
         if announce:
             world.webhooks.send(item, announcements.user_account_revoked(account_id))
             world.announce_changes(item, before, removed)

@@ -1,0 +1,85 @@
+"""Plaid's answers as Python values: numbers as Decimal from Plaid's own text, and no half characters.
+
+JSON may hold what Python's parser refuses, or what it takes minutes for: numbers of thousands of digits, exponents
+beyond all bounds, and values that are thousands of levels deep (https://www.rfc-editor.org/rfc/rfc8259#section-9).
+An answer with such a value is read a second time, without it.
+"""
+
+import functools
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+MAX_DEPTH = 100  # of what is read at the second attempt; the store takes 20 levels
+MAX_DIGITS = 1_000  # of a number that is read at the second attempt
+NOT_A_NUMBER = float("nan")
+
+_parse = functools.partial(json.loads, parse_float=Decimal)
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escapes of UTF-16's halves: one alone is JSON, but no text for Firestore
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def parsed(raw: bytes) -> Any:
+    """The value in an answer.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    text = raw.decode(errors="replace")
+    try:
+        answer = _parse(text)
+    except (ValueError, ArithmeticError, RecursionError):
+        return _whole(_patient(text))
+    if not _HALVES.search(raw):
+        return answer
+    try:
+        return _whole(answer)
+    except RecursionError:
+        return _whole(_patient(text))
+
+
+def _patient(text: str) -> Any:
+    return json.loads(_shallow(text), parse_float=_decimal, parse_int=_int)
+
+
+def _decimal(digits: str) -> Decimal | float:
+    try:
+        return Decimal(digits) if len(digits) <= MAX_DIGITS else NOT_A_NUMBER
+    except ArithmeticError:
+        return NOT_A_NUMBER
+
+
+def _int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else NOT_A_NUMBER
+
+
+def _shallow(text: str) -> str:
+    """The same text with null for every value that is too deep."""
+    kept: list[str] = []
+    depth = begins = ends = 0
+    for token in _TOKENS.finditer(text):
+        match token[0]:
+            case "[" | "{":
+                depth += 1
+                if depth == MAX_DEPTH + 1:
+                    begins = token.start()
+            case "]" | "}":
+                depth -= 1
+                if depth == MAX_DEPTH:
+                    kept += [text[ends:begins], "null"]
+                    ends = token.end()
+    return "".join([*kept, text[ends:]])
+
+
+def _whole(value: Any) -> Any:
+    """The same, where half a character has become a replacement character."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_whole(name): _whole(inner) for name, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,215 @@
+"""Single values of Plaid's answers, as the store can hold them.
+
+The functions for what almost every row has look only whether a value is ordinary; the rest is for the others.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from shared.domain import storable
+from shared.domain.storable import MAX_ID_BYTES, is_day, is_document_id
+from shared.domain.transaction import Category
+
+Oddities = Counter[str]
+"""How many values of each field were left out; names of fields only, never values."""
+
+
+class Unusable(ValueError):
+    """An answer, or a row, without something that cannot be done without.
+
+    `field` is what is missing or wrong.
+    """
+
+    def __init__(self, message: str, *, field: str = "row") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+MAX_DIGITS = 400  # of an amount written out: a double has at most 309 before the point
+ACCOUNT_TEXT = 50_000  # bytes of one of an account's few texts
+
+SHORT_TEXT = 1_500  # bytes: of a word, a name, an address
+TEXT_KINDS = frozenset({str, type(None)})  # what is ordinary of a text needs no closer look
+_ORDINARY_COUNT = 20  # of counterparties
+_PARTS = frozenset(
+    {
+        *("name", "type", "entity_id", "website", "logo_url", "confidence_level", "phone_number", "account_numbers"),
+        *("address", "city", "region", "postal_code", "country", "lat", "lon", "store_number"),
+    }
+)
+
+
+class Unordinary(Exception):
+    """A value that has to be looked at more closely."""
+
+
+def optional_text(value: object, name: str, odd: Oddities, *, limit: int = ACCOUNT_TEXT) -> str | None:
+    """A text that can be stored, else None."""
+    held = storable.text(value, limit=limit)
+    odd[name] += held is None and value is not None
+    return held
+
+
+def key(value: Any, field: str) -> str:
+    """An id that can be a document's name.
+
+    Raises:
+        Unusable: It is none.
+    """
+    if type(value) is str and value.isalnum() and value.isascii() and len(value) <= MAX_ID_BYTES:
+        return value
+    if not is_document_id(value):
+        raise Unusable("an id that is none", field=field)
+    return str(value)
+
+
+def other_id(value: Any, odd: Oddities) -> str | None:
+    """The id of another row, if one can have it."""
+    try:
+        return key(value, "pending_transaction_id")
+    except Unusable:
+        odd["pending_transaction_id"] += bool(value)
+        return None
+
+
+def amount(given: Any) -> tuple[str, float]:
+    """A number as it was sent, without an exponent, and the same as a double.
+
+    Raises:
+        Unusable: It is none.
+    """
+    if type(given) is Decimal and len(text := str(given)) <= 30 and "E" not in text:
+        return text, float(given)
+    if (written := _number(given)) is None:
+        raise Unusable("a transaction without an amount", field="amount")
+    return written, float(given)
+
+
+def balance(given: Any, odd: Oddities) -> str | None:
+    """An amount of a balance, written out; None if it is none."""
+    written = None if given is None else _number(given)
+    odd["balances"] += written is None and given is not None
+    return written
+
+
+def _number(given: Any) -> str | None:
+    """A number written out, if it is one that a double can come near to, and a text of some hundred digits can hold."""
+    if isinstance(given, bool) or not isinstance(given, int | Decimal):
+        return None
+    try:
+        if not isfinite(float(given)):
+            return None
+    except (OverflowError, ValueError):
+        return None
+    if isinstance(given, int):
+        return str(given)
+    places = given.as_tuple()
+    if not isinstance(places.exponent, int) or max(len(places.digits), abs(places.exponent)) > MAX_DIGITS:
+        return None
+    return format(given, "f")
+
+
+def required_day(given: Any) -> str:
+    """A calendar day.
+
+    Raises:
+        Unusable: It is none.
+    """
+    if not is_day(given):
+        raise Unusable("a transaction without a date", field="date")
+    return str(given)
+
+
+def day(given: Any, odd: Oddities) -> str | None:
+    """A calendar day, None if it is none."""
+    if is_day(given):
+        return str(given)
+    odd["authorized_date"] += 1
+    return None
+
+
+def moment(given: Any, name: str, odd: Oddities) -> datetime | None:
+    """A time, aware; None if it is none, or cannot be stored."""
+    at = storable.moment(given)
+    if at is None:
+        odd[name] += 1
+    return at
+
+
+def flag(given: Any, odd: Oddities) -> bool:
+    """A truth value; false if it is none."""
+    odd["pending"] += given is not None
+    return False
+
+
+def category(given: Any, odd: Oddities) -> Category | None:
+    """The personal finance category, if it names a primary one."""
+    if type(given) is not dict:
+        odd["category"] += 1
+        return None
+    get = given.get
+    primary, detailed, level = get("primary"), get("detailed"), get("confidence_level")
+    if not primary:
+        return None
+    if type(primary) is str and type(detailed) is str and type(level) in TEXT_KINDS:
+        return {"primary": primary, "detailed": detailed or primary, "confidence_level": level}
+    held = [storable.text(value, limit=SHORT_TEXT) for value in (primary, detailed, level)]
+    odd["category"] += 1
+    if not held[0]:
+        return None
+    return {"primary": held[0], "detailed": held[1] or held[0], "confidence_level": held[2]}
+
+
+def flat_list(given: Any) -> list[dict[str, Any]]:
+    """Ordinary counterparties.
+
+    Raises:
+        Unordinary: They are to be looked at more closely.
+    """
+    if type(given) is not list or len(given) > _ORDINARY_COUNT:
+        raise Unordinary
+    return [flat(one) for one in given]
+
+
+def flat(given: Any) -> dict[str, Any]:
+    """An ordinary map, with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it.
+
+    Raises:
+        Unordinary: It is to be looked at more closely.
+    """
+    if type(given) is not dict or not given.keys() <= _PARTS:
+        raise Unordinary
+    if TEXT_KINDS.issuperset(map(type, given.values())):
+        return given
+    made = given.copy()
+    for name, value in given.items():
+        if type(value) is Decimal:
+            made[name] = double = float(value)
+            if not isfinite(double):
+                raise Unordinary
+        elif type(value) not in TEXT_KINDS:
+            raise Unordinary
+    return made
+
+
+def held_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
+    """Those counterparties that are maps, as the store can hold them."""
+    if not given:
+        return []
+    if not isinstance(given, list) or len(given) > storable.MAX_ELEMENTS:
+        odd["counterparties"] += 1
+        return []
+    kept = [one for one in given if isinstance(one, Mapping)]
+    odd["counterparties"] += len(given) - len(kept)
+    return [held_map(one, "counterparties", odd) for one in kept]
+
+
+def held_map(given: Any, name: str, odd: Oddities) -> Any:
+    """A map as the store can hold it; what is lost of it is counted."""
+    held, lost = storable.fitted(given)
+    odd[name] += lost
+    return held

@@ -1,0 +1,112 @@
+"""Rows that cannot be stored, as a reading of the change log meets them: kept for operators, and forgotten in time."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from shared.domain.set_aside import MAX_KEPT, SetAsideRow, key_of
+from shared.domain.sync_state import SyncState
+from shared.domain.transaction import Page, Transaction
+from shared.log import log
+from shared.ports import Syncs, Writes
+
+T = TypeVar("T")
+
+AT_ONCE = 100  # of one commit: some kilobytes each
+
+
+@dataclass
+class SetAsideRows:
+    """What one reading sets aside, on top of what is on record of the connection.
+
+    An ordinary page of a connection without such rows costs one look at two empty collections.
+    """
+
+    _known: dict[str, SetAsideRow] = field(default_factory=dict)  # on record, by key
+    _new: dict[str, SetAsideRow] = field(default_factory=dict)  # not written yet
+    _gone: set[str] = field(default_factory=set)  # keys whose records are to go
+    _came: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
+    _ids: set[str] = field(default_factory=set)  # transaction ids, usable ones, of everything above
+    _uncounted: int = 0  # beyond what is kept
+
+    @classmethod
+    def of(cls, state: SyncState, *, syncs: Syncs) -> "SetAsideRows":
+        """What is on record: one query, and none for a connection without such rows."""
+        known = syncs.set_aside(state.connection_id) if state.set_aside else []
+        made = cls(_known={one.key: one for one in known})
+        made._ids = {one.transaction_id for one in known if one.transaction_id is not None}
+        return made
+
+    @property
+    def count(self) -> int:
+        """How many are on record once everything is written."""
+        return len((self._known.keys() | self._new.keys()) - self._gone)
+
+    def take(self, page: Page, *, revoked: Collection[str]) -> None:
+        """Adds a page: its unusable rows, and whatever becomes of those of earlier pages."""
+        if not (page.set_aside or self._known or self._new):
+            return
+        usable = {row["transaction_id"] for row in (*page.added, *page.modified)} | {*page.removed}
+        for transaction_id in (*(usable & self._ids), *page.removed_aside):
+            self._forget(key_of(transaction_id))
+        for row in page.set_aside:
+            if row.account_id is None or row.account_id not in revoked:
+                self._keep(row)
+
+    def refuse(self, row: Transaction) -> None:
+        """A row that the store itself does not take, although it looks usable."""
+        self._keep(SetAsideRow.of(row, field="row"))
+
+    def held(self, *, run: int) -> set[str]:
+        """Ids of rows that this reading has set aside: a version in the store that was usable stays meanwhile."""
+        kept = (self._known | self._new).items()
+        current = (row for key, row in kept if key not in self._gone and (key in self._came or row.run == run))
+        return {row.transaction_id for row in current if row.transaction_id is not None}
+
+    def end(self, state: SyncState) -> None:
+        """Everything was read: what should have come again, and has not, is no longer there."""
+        for key, row in self._known.items():
+            again = key in self._came or row.run == state.run
+            if not again and (state.rebuilding or row.run in state.dirty_runs):
+                self._gone.add(key)
+
+    def writes(self, *, revoked: Collection[str]) -> Iterator[Writes]:
+        """What is to be written now, some at a time."""
+        wanted = [row for row in self._new.values() if row.account_id not in revoked]
+        self._report(wanted)
+        going = sorted(self._gone & self._known.keys())
+        for some in _chunks(wanted):
+            yield Writes(set_aside=tuple(some))
+        for keys in _chunks(going):
+            yield Writes(aside_gone=tuple(keys))
+        self._known |= {row.key: row for row in wanted}
+        for key in self._gone:
+            self._known.pop(key, None)
+        self._new, self._gone, self._uncounted = {}, set(), 0
+
+    def _keep(self, row: SetAsideRow) -> None:
+        self._came.add(row.key)
+        self._gone.discard(row.key)
+        if row.key not in self._known and self.count >= MAX_KEPT:
+            self._uncounted += 1
+            return
+        self._new[row.key] = row
+        if row.transaction_id is not None:
+            self._ids.add(row.transaction_id)
+
+    def _forget(self, key: str) -> None:
+        self._came.discard(key)
+        self._new.pop(key, None)
+        if key in self._known:
+            self._gone.add(key)
+
+    def _report(self, wanted: Iterable[SetAsideRow]) -> None:
+        """Each row once: those that are on record already were reported when they came first."""
+        new = [row for row in wanted if row.key not in self._known]
+        if new or self._uncounted:
+            fields = sorted({row.field for row in new})
+            log.warning("sync.rows_set_aside", rows=len(new) + self._uncounted, kept=len(new), fields=fields)
+
+
+def _chunks(items: list[T]) -> Iterator[list[T]]:
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))

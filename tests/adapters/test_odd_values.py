@@ -1,0 +1,212 @@
+"""One odd value of a bank's costs that value, or its row; never the rows beside it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters import plaid_facts, plaid_json, plaid_rows
+from shared.adapters.firestore_values import encoded
+from shared.adapters.plaid_errors import said
+from shared.domain.storable import is_document_id, weight
+from shared.domain.transaction import Page
+from tests.adapters.odd import ANYTHING, ODD, OPTIONAL, PLAIN, REQUIRED
+from tests.domain.test_storable import assert_can_be_stored
+
+INNOCENT = PLAIN | {"transaction_id": "innocent"}
+
+
+def read(*rows: Any, **more: Any) -> Page:
+    """A page as Plaid's text, read as the adapter reads it."""
+    body = {
+        "added": [*rows, INNOCENT],
+        "modified": [],
+        "removed": [],
+        "accounts": [],
+        "next_cursor": "c",
+        "has_more": False,
+        "transactions_update_status": "HISTORICAL_UPDATE_COMPLETE",
+        "request_id": "r",
+    }
+    raw = json.dumps(body | more).encode()
+    return plaid_rows.page(plaid_json.parsed(raw), size=len(raw))
+
+
+def assert_has_a_place_in_time(at: Any) -> None:
+    if at is not None:
+        at.astimezone(UTC)
+
+
+def assert_storable(page: Page) -> None:
+    for row in page.added:
+        fields = dict(row)
+        assert is_document_id(row["transaction_id"])
+        assert is_document_id(row["account_id"])
+        for name in ("datetime", "authorized_datetime"):
+            assert_has_a_place_in_time(fields.pop(name))
+        assert_can_be_stored(fields)
+        assert weight(fields) < 1_000_000
+        assert encoded(row)
+
+
+@pytest.mark.parametrize("field", OPTIONAL)
+def test_an_odd_optional_value_costs_that_value_alone(field: str) -> None:
+    for value in ODD:
+        page = read(PLAIN | {field: value})
+        assert [row["transaction_id"] for row in page.added] == ["t1", "innocent"], (field, str(value)[:50])
+        assert not page.set_aside
+        assert_storable(page)
+
+
+@pytest.mark.parametrize("field", REQUIRED)
+def test_an_odd_required_value_costs_its_row_alone(field: str) -> None:
+    for value in (*ODD, None):
+        page = read(PLAIN | {field: value})
+        assert page.added[-1]["transaction_id"] == "innocent"
+        assert len(page.added) + len(page.set_aside) == 2, (field, str(value)[:50])
+        assert all(one.field == field for one in page.set_aside)
+        assert_storable(page)
+    page = read({name: value for name, value in PLAIN.items() if name != field})
+    assert [one.field for one in page.set_aside] == [field]
+
+
+@given(st.dictionaries(st.sampled_from(sorted(PLAIN)), ANYTHING, max_size=4))
+def test_any_mix_of_odd_values_leaves_the_row_beside_it(changes: dict[str, Any]) -> None:
+    page = read(PLAIN | changes)
+    assert page.added[-1]["transaction_id"] == "innocent"
+    assert len(page.added) + len(page.set_aside) == 2
+    assert_storable(page)
+
+
+@pytest.mark.parametrize("row", [None, 5, "row", [], {}, [PLAIN], True])
+def test_a_row_that_is_none_is_set_aside(row: Any) -> None:
+    page = read(row)
+    assert len(page.added) == len(page.set_aside) == 1
+
+
+def test_the_smallest_input_that_stopped_a_connection() -> None:
+    page = read(PLAIN | {"authorized_datetime": "0001-01-01T00:00:00+01:00"})
+    assert page.added[0]["authorized_datetime"] is None
+    assert page.oddities == {"authorized_datetime": 1}
+
+
+@pytest.mark.parametrize("amount", ["1e400", "-1e400", "1e999999999", "1e99999999999999999999", "9" * 5_000, "NaN"])
+def test_a_number_beyond_all_bounds_costs_its_row_and_no_time(amount: str) -> None:
+    text = json.dumps({"added": [PLAIN | {"amount": 0.5}, INNOCENT]}).replace("0.5", amount)
+    answer = plaid_json.parsed(text.encode()) | {"modified": [], "removed": [], "next_cursor": "c", "has_more": False}
+    page = plaid_rows.page(answer, size=len(text))
+    assert [row["transaction_id"] for row in page.added] == ["innocent"]
+    assert [one.field for one in page.set_aside] == ["amount"]
+
+
+@pytest.mark.parametrize("amount", ["1E-7", "1e300", "-0.00", "123456789012345678901234567890.12", "7"])
+def test_an_amount_that_can_be_held_is_kept_exactly(amount: str) -> None:
+    made = plaid_rows.transaction(PLAIN | {"amount": json.loads(amount, parse_float=Decimal)})
+    assert Decimal(made["amount"]) == Decimal(amount)
+    assert "E" not in made["amount"]
+
+
+def test_a_value_thousands_of_levels_deep_does_not_stop_its_page() -> None:
+    for deep in ("[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "1" + "}" * 5_000):
+        text = json.dumps(read_body(PLAIN | {"location": "DEEP"})).replace('"DEEP"', deep)
+        page = plaid_rows.page(plaid_json.parsed(text.encode()), size=len(text))
+        assert [row["transaction_id"] for row in page.added] == ["t1", "innocent"]
+        assert_storable(page)
+
+
+def read_body(*rows: Any) -> dict[str, Any]:
+    return {"added": [*rows, INNOCENT], "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
+
+
+def test_a_text_with_brackets_and_quotes_is_read_beside_a_deep_value() -> None:
+    text = json.dumps({"name": 'a "]}[{" \\', "deep": "DEEP"}).replace('"DEEP"', "[" * 2_000 + "]" * 2_000)
+    assert plaid_json.parsed(text.encode())["name"] == 'a "]}[{" \\'
+
+
+def test_many_large_values_together_still_fit_a_document_and_the_largest_go_first() -> None:
+    page = read(PLAIN | {"name": "n" * 300_000, "website": "w" * 400_000, "merchant_name": "m" * 350_000})
+    row = page.added[0]
+    assert (len(row["name"]), row["website"], len(row["merchant_name"] or "")) == (300_000, None, 350_000)
+    assert page.oddities == {"website": 1}
+
+
+def test_odd_entries_of_removed_are_passed_over() -> None:
+    named = [{"transaction_id": "t1"}, {"transaction_id": "a/b"}, {"transaction_id": 5}, None, {}, "t2"]
+    page = read(removed=named)
+    assert (page.removed, page.removed_aside) == (["t1"], ("a/b",))
+    assert page.oddities == {"removed": 4}
+
+
+@given(ANYTHING, st.sampled_from(["accounts", "request_id", "transactions_update_status"]))
+def test_an_odd_value_beside_the_rows_costs_no_row(value: Any, name: str) -> None:
+    page = read(**{name: value})
+    assert [row["transaction_id"] for row in page.added] == ["innocent"]
+
+
+ACCOUNT: dict[str, Any] = {
+    "account_id": "checking",
+    "name": "Checking",
+    "official_name": None,
+    "mask": "0000",
+    "type": "depository",
+    "subtype": "checking",
+    "persistent_account_id": None,
+    "balances": {"current": Decimal("1.10"), "available": 5, "limit": None, "iso_currency_code": "USD"},
+}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ACCOUNT)), ANYTHING, max_size=3), ANYTHING)
+def test_an_odd_account_costs_no_other(changes: dict[str, Any], balance: Any) -> None:
+    odd = ACCOUNT | {"account_id": "odd", "balances": {"current": balance}} | changes
+    facts = plaid_facts.of_item({"item_id": "i"}, accounts=[odd, ACCOUNT, None])
+    assert facts.accounts[-1]["account_id"] == "checking"
+    for one in facts.accounts:
+        assert_can_be_stored(one)
+        assert weight(one) < 1_000_000
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["institution_id", "institution_name", "webhook", "consent_expiration_time", "error"]), ANYTHING
+    ),
+    ANYTHING,
+)
+def test_an_odd_item_is_an_item_still(changes: dict[str, Any], status: Any) -> None:
+    facts = plaid_facts.of_item({"item_id": "i", **changes}, status=status)
+    assert facts.item_id == "i"
+    assert_can_be_stored([facts.institution_id, facts.institution_name, facts.webhook_url])
+    assert_has_a_place_in_time(facts.consent_expiration_time)
+
+
+@given(ANYTHING)
+def test_an_odd_error_of_an_item_is_one_that_can_be_stored(value: Any) -> None:
+    fields = {"error_type": value, "error_code": value, "display_message": value, "request_id": value}
+    error = said(fields)
+    assert error is not None
+    assert_can_be_stored([error.error_type, error.error_code, error.display_message, error.request_id])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "url", "logo", "primary_color", "country_codes", "products", "oauth"]), ANYTHING
+    )
+)
+def test_an_odd_institution_is_an_institution_still(changes: dict[str, Any]) -> None:
+    plain = {"institution_id": "ins_1", "name": "First Bank", "logo": "aWNvbg=="}
+    made = plaid_facts.of_institution(plain | changes)
+    assert made.name
+    fields = made.model_dump(exclude={"fetched_at"}) | {"country_codes": [], "products": []}
+    assert_can_be_stored(fields)
+    assert_can_be_stored([*made.country_codes, *made.products])
+    assert weight(fields) < 500_000
+
+
+def test_a_logo_that_is_too_large_is_left_out() -> None:
+    made = plaid_facts.of_institution({"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000})
+    assert (made.name, made.logo) == ("First Bank", None)

@@ -1,0 +1,128 @@
+"""What is said to be storable is stored: Firestore itself is the judge."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.adapters import plaid_facts, plaid_json, plaid_rows
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_inbox import FirestoreInbox
+from shared.adapters.firestore_institutions import FirestoreInstitutions
+from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.storable import MAX_BYTES, MAX_DEPTH, is_document_id, storable
+from shared.domain.sync_state import SyncState
+from shared.domain.transaction import Page, Transaction
+from shared.ports import Delivery, Writes
+from tests.adapters.odd import ODD, OPTIONAL, PLAIN, nested
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SMALL = [value for value in ODD if len(str(value)) < 10_000]
+LARGE = [value for value in ODD if len(str(value)) >= 10_000]
+
+
+@pytest.fixture
+def name() -> str:
+    return f"odd-{uuid.uuid4().hex[:12]}"
+
+
+def page(*rows: Any) -> Page:
+    body = {"added": rows, "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
+    raw = json.dumps(body).encode()
+    return plaid_rows.page(plaid_json.parsed(raw), size=len(raw))
+
+
+def write(client: Any, name: str, rows: list[Transaction]) -> None:
+    """As a sync writes them: with what was made ready ahead, and without."""
+    syncs = FirestoreSyncs(client, audit=FirestoreAudit(client, function="test", retention=NOW - NOW))
+    state = SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
+    batch = Batch(client)
+    batch.replace(f"bank_sync_state/{name}", state.model_dump())
+    version = batch.commit()[0]
+    ready = syncs.ready(name, "alice", rows)
+    for some in ({}, ready):
+        state = state.looked_at()
+        version = syncs.save(state, expected=version, writes=Writes(upserts=tuple(rows), ready=some))
+    assert syncs.transaction_ids(name) == {row["transaction_id"] for row in rows}
+    assert syncs.unchanged(name, rows, dirty=[]) == {row["transaction_id"] for row in rows}
+
+
+def test_every_row_with_an_odd_value_is_stored_and_read_as_the_same(firestore_client: Any, name: str) -> None:
+    odd = [PLAIN | {field: value} for field in OPTIONAL for value in SMALL]
+    made = page(*({**row, "transaction_id": f"t{number}"} for number, row in enumerate(odd)))
+    assert len(made.added) == len(odd)
+    for start in range(0, len(odd), 300):
+        write(firestore_client, f"{name}-{start}", made.added[start : start + 300])
+
+
+@pytest.mark.parametrize("field", ["name", "location", "counterparties", "website"])
+def test_large_values_are_stored_as_far_as_a_document_holds_them(firestore_client: Any, name: str, field: str) -> None:
+    for number, value in enumerate(LARGE):
+        both = page(PLAIN | {field: value, "original_description": "d" * 600_000})
+        write(firestore_client, f"{name}-{number}", both.added)
+
+
+def create(client: Any, path: str) -> None:
+    batch = Batch(client)
+    batch.create(path, {"x": 1})
+    batch.commit()
+
+
+IDS = ["t1", "a.b", "__x", "x__", "é" * 750, "a" * 1_500, "with space", "😀", "\\", "`", "*", "\x01", "あ", "-", "~"]
+
+
+def test_every_id_that_can_name_a_document_names_one_and_no_other(firestore_client: Any, name: str) -> None:
+    assert all(map(is_document_id, IDS))
+    write(firestore_client, name, page(*(PLAIN | {"transaction_id": i} for i in IDS)).added)
+
+
+@pytest.mark.parametrize("value", ["__x__", ".", "..", "", "é" * 751, "\ud83d"])
+def test_an_id_that_cannot_is_refused_by_the_store_itself(firestore_client: Any, name: str, value: str) -> None:
+    assert not is_document_id(value)
+    with pytest.raises(Exception):  # noqa: B017 (whatever the store, or the client, says)
+        create(firestore_client, f"bank_odd/{name}/rows/{value}")
+
+
+def test_what_is_said_to_be_storable_is_stored_to_the_very_limits(firestore_client: Any, name: str) -> None:
+    values: list[Any] = [*ODD, nested(MAX_DEPTH - 1), nested(MAX_DEPTH), {"n" * 1_500: 1}, {"é" * 750: 1}]
+    values += [
+        "x" * (MAX_BYTES - 1),
+        {".": 1, "a/b": 2, "`": 3, "_": 4, "\0": 5, " ": 6},
+        ["\0", "\ufffe", "\U0010ffff"],
+    ]
+    for number, value in enumerate(values):
+        batch = Batch(firestore_client)
+        batch.create(f"bank_odd/{name}-{number}", {"value": storable(value)})
+        batch.commit()
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00-01:00", "9999-12-31T23:59:59+14:00"],
+)
+def test_times_are_stored_to_the_edges_of_the_calendar(firestore_client: Any, name: str, at: str) -> None:
+    made = page(PLAIN | {"datetime": at})
+    assert made.added[0]["datetime"] is not None
+    write(firestore_client, name, made.added)
+
+
+def test_a_webhook_with_any_odd_value_is_stored(firestore_client: Any, name: str) -> None:
+    inbox = FirestoreInbox(firestore_client)
+    for number, value in enumerate(ODD):
+        body = storable({"webhook_type": "ITEM", "value": value})
+        assert inbox.record(Delivery(f"{name}-{number}", body, NOW, name, None))
+    assert len(inbox.of_connection(name)) == len(ODD)
+
+
+def test_an_institution_with_odd_values_is_stored(firestore_client: Any, name: str) -> None:
+    institutions = FirestoreInstitutions(firestore_client)
+    for value in ODD:
+        odd = dict.fromkeys(("name", "url", "logo", "primary_color", "country_codes", "products", "oauth"), value)
+        made = plaid_facts.of_institution({"institution_id": name, **odd})
+        institutions.put(made)
+        assert institutions.find(name) == made
