@@ -19,6 +19,7 @@ from shared.log import log
 from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Tasks, Vault, Writes
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.follow_institution import institution_change, report_change
+from shared.usecases.mark_duplicates import settle_after_commit
 from shared.usecases.record_status import StatusRecorder, report
 from shared.usecases.use_token import with_token
 
@@ -149,6 +150,8 @@ class ItemCheck:
                 continue
             report(writes)
             report_change(connection, finding.moved)
+            if finding.moved:  # accounts are compared within an institution
+                settle_after_commit(connection.app_user_id, connections=self.connections)
             if writes.removal is not None:
                 enqueue_removal(self.tasks, writes.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:

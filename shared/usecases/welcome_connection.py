@@ -62,6 +62,7 @@ def welcome_connection(
     followed = follow_institution(connection, facts, syncs=syncs, clock=clock)
     if followed is None:
         return
+    has_moved = followed.institution_id != connection.institution_id
     connection, institution_id = followed, followed.institution_id
     learnt: dict[str, object] = {
         "institution_name": connection.institution_name or facts.institution_name,
@@ -86,7 +87,7 @@ def welcome_connection(
         else:
             learnt |= {"institution_name": info.name, "institution": info.branding()}
     _describe(connection, learnt, connections=connections, clock=clock)
-    if institution_id != connection.institution_id:  # accounts are compared within an institution
+    if has_moved:  # accounts are compared within an institution
         settle_after_commit(connection.app_user_id, connections=connections)
     if webhook_url and facts.webhook_url != webhook_url:
         bank.set_webhook(token, webhook_url)

@@ -17,7 +17,6 @@ from firebase_admin import _token_gen, _user_mgt
 from flask.testing import FlaskClient
 from functions_framework import create_app
 from google.oauth2.credentials import Credentials
-from werkzeug.test import TestResponse
 
 from shared import container
 from shared.adapters.firebase_auth import FirebaseCallers
@@ -32,6 +31,7 @@ from tests.refusals import (
     NOT_CONVERTED,
     POSTS,
     ROUTES,
+    Answer,
     Route,
     of,
     refused,
@@ -46,7 +46,7 @@ def client(function: str) -> FlaskClient:
     return create_app(function, str(MAIN), "http").test_client()  # type: ignore[no-untyped-call, no-any-return]
 
 
-def rest(route: Route, **content: Any) -> TestResponse:
+def rest(route: Route, **content: Any) -> Answer:
     if route.fields is not None and not content.keys() & {"json", "data"}:
         content["json"] = route.fields
     return client(route.function).open(
@@ -54,7 +54,7 @@ def rest(route: Route, **content: Any) -> TestResponse:
     )
 
 
-def call(route: Route, data: Any, **content: Any) -> TestResponse:
+def call(route: Route, data: Any, **content: Any) -> Answer:
     return client(route.function).post("/", json={"data": data}, **{"headers": SIGNED_IN} | content)
 
 

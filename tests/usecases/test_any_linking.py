@@ -14,8 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, Fault
+from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
-from shared.usecases.find_duplicate import LinkedAccount
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE
 from tests.usecases.items import item_violations

@@ -200,6 +200,16 @@ def test_accounts_whose_bank_is_known_only_after_the_first_sync_are_marked_then(
     assert duplicates(world)["2-Daily"] == "0-Daily"
 
 
+def test_accounts_of_an_item_that_moves_to_the_other_connections_bank_are_marked(world: World) -> None:
+    link(world, "1", DAILY)
+    world.bank.new_item("2", accounts=[accounts_of_item("2", *DAILY)]).institution_id = "ins_2"
+    second = str(exchange(world, "public-2").answer["connection_id"])
+    assert duplicates(world)["2-Daily"] is None
+    world.bank.by_id("item-2").institution_id = "ins_1"
+    world.check.by_day(second)
+    assert duplicates(world)["2-Daily"] == "1-Daily"
+
+
 def test_marks_survive_every_later_sync(world: World) -> None:
     link(world, "1", DAILY)
     second = link(world, "2", DAILY, SAVE, allow=True)

@@ -20,9 +20,9 @@ from shared.domain.errors import (
 )
 from shared.domain.exchange import BROKEN_OFF_AFTER, RESUMABLE_FOR, Intent
 from shared.domain.item import ItemHeld, ItemHolder
+from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
-from shared.usecases.find_duplicate import LinkedAccount
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.items import item_violations
