@@ -16,9 +16,10 @@ from rich.console import Console
 from emulators.bank_user import BankUser
 from emulators.demo import connect
 from emulators.demo_view import View, money, spending
-from emulators.ports import Ports, StackError, offset_from_environment, taken
+from emulators.ports import Ports, StackError, taken
 from emulators.setup import ROOT
 from emulators.stack import Stack
+from tests.stack.aside import aside
 
 LAST_LINE = re.compile(
     r"demo: (?P<institution>.+): (?P<accounts>\d+) accounts, (?P<n>\d+) transactions, synced in .+ s"
@@ -52,8 +53,7 @@ def custom_user(tmp_path: Path) -> Path:
 @pytest.mark.emulator
 @pytest.mark.timeout(600)
 def test_make_demo_with_a_custom_user_shows_what_the_file_holds(custom_user: Path) -> None:
-    offset = offset_from_environment()
-    ports = Ports.at(offset + 20000 if offset < 30000 else offset - 20000)
+    ports = Ports.at(aside(2))
     done = subprocess.run(
         ["make", "--no-print-directory", "demo"],
         cwd=ROOT,

@@ -16,20 +16,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulators.ports import Ports, StackError, check_free, offset_from_environment, taken
+from emulators.ports import Ports, StackError, check_free, taken
 from emulators.setup import ROOT
 from emulators.stack import Stack
+from tests.stack.aside import aside
 
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
-
-
-def aside() -> int:
-    """An offset far from the session's own stack, and from that of the demo's test."""
-    offset = offset_from_environment()
-    return offset + 10000 if offset < 30000 else offset - 10000
 
 
 # A stack whose second service has a child in a session of its own, and that child has one, as firebase-tools' Python
@@ -65,7 +60,7 @@ class Command:
     """
 
     def __init__(self, *arguments: str) -> None:
-        self.ports = Ports.at(aside())
+        self.ports = Ports.at(aside(1))
         self.mark = uuid.uuid4().hex
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         environment |= {"TEST_MARK": self.mark, "PORT_OFFSET": str(self.ports.offset)}
@@ -233,4 +228,4 @@ def test_what_does_not_come_up_shows_the_end_of_its_log() -> None:
             return [command | {"arguments": [sys.executable, "-c", "print('no luck today'); raise SystemExit(3)"]}]
 
     with pytest.raises(StackError, match=r"(?s)no luck today.*simulator ended by itself \(simulator 3\).*log"):
-        Broken(offset=aside(), only_simulator=True).__enter__()
+        Broken(offset=aside(1), only_simulator=True).__enter__()
