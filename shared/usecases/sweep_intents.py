@@ -65,12 +65,10 @@ class _Sweep:
         try:
             if intent.access_token is None:
                 return self._report(intent, version)
-            return self._remove(intent, version)
+            return self._undo(intent, version)
         except Conflict:
             self._postpone(intent)  # not if its caller moved it; a commit can be refused again and again, too
             return "left to its caller"
-        except ItemHeld as elsewhere:
-            return self._leave(intent, elsewhere)
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
                 isinstance(error, ProviderError) and error.fault is Fault.TRANSIENT
@@ -95,6 +93,20 @@ class _Sweep:
         )
         self.intents.update(intent.lost(), expected=version, audit=self._entry(intent, "lost"), tells=told)
         return "lost"
+
+    def _undo(self, intent: Intent, version: Version) -> str:
+        """Removes the item; one that belongs to another connection stays, and only the token here goes."""
+        try:
+            return self._remove(intent, version)
+        except ItemHeld as elsewhere:
+            found = self.intents.find(intent.intent_id)
+            if found is None or found[0].access_token is None:
+                return "left to its caller"
+            there, version = found
+            settled = there.held_by(elsewhere.holder) if there.answer is None else there.removed()
+            self.intents.update(settled, expected=version)
+        log.info("intent.item_in_use", intent_id=intent.intent_id, item_id=intent.item_id)
+        return "left to its connection"
 
     def _remove(self, intent: Intent, version: Version) -> str:
         """From the first commit on nobody goes on with the exchange, so that no connection is made of a dead item."""
@@ -129,18 +141,6 @@ class _Sweep:
             return "lost"
         log.info("intent.item_removed", intent_id=intent.intent_id, item_id=intent.item_id)
         return "removed"
-
-    def _leave(self, intent: Intent, elsewhere: ItemHeld) -> str:
-        """The item belongs to another connection: it stays, and only the token that was kept here goes."""
-        found = self.intents.find(intent.intent_id)
-        if found is None or found[0].access_token is None:
-            return "left to its caller"
-        there, version = found
-        settled = there.held_by(elsewhere.holder) if there.answer is None else there.removed()
-        with suppress(Conflict):  # its caller moved it in this moment
-            self.intents.update(settled, expected=version)
-        log.info("intent.item_in_use", intent_id=intent.intent_id, item_id=intent.item_id)
-        return "left to its connection"
 
     def _postpone(self, intent: Intent) -> None:
         """Moves an intent that is still due, so that it does not hold up the others for ever."""

@@ -289,6 +289,30 @@ def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: Wo
     assert list(world.store.connections) == [connection_id]
 
 
+def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_of_others(world: World) -> None:
+    linked(world)
+    for name in ("1", "new"):
+        if name == "new":
+            world.bank.new_item(name)
+        at = world.clock.now()
+        intent = Intent.new(intent_id=name, app_user_id=ALICE, connection_id=f"of-{name}", attempt="a", now=at)
+        sealed = world.vault.seal(Secret(f"token-{name}"), app_user_id=ALICE, connection_id=f"of-{name}")
+        world.intents.begin(intent.exchanged(sealed, item_id=f"item-{name}"))
+    world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
+
+    def down(name: str) -> None:
+        if name == "intents.find":
+            world.calls.before = None
+            raise store_down()
+
+    world.calls.before = down
+    assert sweep(world).removed == 1
+    assert world.bank.removed == ["item-new"]
+    world.clock.move(timedelta(minutes=15))
+    sweep(world)
+    assert loose_ends(world) == item_violations(world) == []
+
+
 @pytest.mark.parametrize("first", ["first", "shared"])
 @pytest.mark.parametrize("user", [ALICE, BOB])
 def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: World, user: str, first: str) -> None:
