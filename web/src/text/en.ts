@@ -59,7 +59,7 @@ const en = {
     } as Record<string, string>,
   },
   offline: "You are offline. You see what was loaded last; it goes on by itself when you are back.",
-  unreachable: "Your data cannot be reached right now. You see what was loaded last; new data appears by itself.",
+  unreachable: "Your data cannot be reached right now. What you see may be out of date; it updates by itself.",
   offlineAction: "Not possible while you are offline.",
   failedToLoad: "This could not be loaded.",
   crash: {

@@ -61,7 +61,7 @@ const es: Texts = {
     },
   },
   offline: "Estás sin conexión. Ves lo último que se cargó; seguirá solo cuando vuelvas.",
-  unreachable: "Ahora no se puede acceder a tus datos. Ves lo último que se cargó; los nuevos aparecerán solos.",
+  unreachable: "Ahora no se puede acceder a tus datos. Lo que ves puede no estar al día; se actualizará solo.",
   offlineAction: "No es posible sin conexión.",
   failedToLoad: "No se pudo cargar.",
   crash: {
