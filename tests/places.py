@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 
-from emulators.ports import LARGEST_OFFSET, Ports, StackError, offset_from_environment
+from emulators.ports import LARGEST_OFFSET, SMALLEST_OFFSET, Ports, StackError, offset_from_environment
 
 # The longest group first: workers take the groups in this order, then all the single tests.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -49,16 +50,16 @@ def lateness(nodeid: str) -> int:
 
 
 def offsets() -> Iterator[int]:
-    """PORT_OFFSET, then further offsets whose ports are apart from those of all offsets before them."""
+    """PORT_OFFSET, then further ones, higher and then lower, whose ports are apart from those of all before them."""
     base = offset_from_environment()
     used = {port for _, port in Ports.at(base).items()}
     yield base
-    for offset in range(base + 1100, LARGEST_OFFSET, STEP):
+    for offset in chain(range(base + SMALLEST_OFFSET, LARGEST_OFFSET, STEP), range(SMALLEST_OFFSET, base, STEP)):
         try:
             ports = {port for _, port in Ports.at(offset).items()}
         except StackError:  # a browser refuses one of them
             continue
-        if used.isdisjoint(ports) and not ports.intersection(WORKERS) and (base > 20_000 or max(ports) <= HIGHEST_PORT):
+        if used.isdisjoint(ports) and not ports.intersection(WORKERS) and max(ports) <= HIGHEST_PORT:
             used |= ports
             yield offset
 
@@ -72,7 +73,7 @@ def offset_number(number: int) -> int:
     for place, offset in enumerate(offsets()):
         if place == number:
             return offset
-    raise StackError(f"PORT_OFFSET leaves no room for {number + 1} stacks side by side: choose a smaller one.")
+    raise StackError(f"PORT_OFFSET leaves no room for {number + 1} stacks side by side: choose another.")
 
 
 def worker_number() -> int:

@@ -10,7 +10,6 @@ import pytest
 from emulators.environment import Plaid, write_config
 from emulators.ports import BAD_PORTS, FOR_BROWSERS, HOST, Ports, StackError, check_free, offset_from_environment
 from emulators.setup import ROOT
-from tests.stack.aside import aside
 
 
 def test_firebase_json_names_the_documented_ports() -> None:
@@ -38,16 +37,6 @@ def test_no_offset_puts_one_service_on_anothers_default_port() -> None:
     default = {port for _, port in Ports().items()}
     for offset in (1100, 2500, 3000, 5000):
         assert not default & {port for _, port in Ports.at(offset).items()}
-
-
-@pytest.mark.parametrize("session", [0, 1100, 2000, 9000, 15800, 23200, 31000, 50000])
-def test_stacks_beside_the_session_s_share_no_port_with_it_and_take_none_of_outgoing_connections(
-    session: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PORT_OFFSET", str(session))
-    stacks = [{port for _, port in Ports.at(offset).items()} for offset in (session, aside(1), aside(2))]
-    assert len(set().union(*stacks)) == sum(map(len, stacks))
-    assert max(stacks[1] | stacks[2]) < 32_768
 
 
 @pytest.mark.parametrize("offset", [1, 80, 1099, 60000, -1])
