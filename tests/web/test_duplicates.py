@@ -39,14 +39,30 @@ def link_again(ann: Person) -> Locator:
     return dialog
 
 
+def naming_two_accounts(route: Route) -> None:
+    """The backend refuses, and names two accounts, one of them without a mask."""
+    if route.request.method == "OPTIONS":
+        return route.fallback()
+    refused = route.fetch()
+    body = refused.json()
+    body["error"]["details"]["accounts"] = [
+        {"account_id": "a", "name": "Plaid Checking", "mask": "0000"},
+        {"account_id": "b", "name": "Card", "mask": None},
+    ]
+    return route.fulfill(response=refused, json=body)
+
+
 def test_a_duplicate_is_explained_and_accounts_can_be_added_to_the_connection(ann: Person) -> None:
     page = ann.page
+    page.route("**/exchange_public_token", naming_two_accounts)
     dialog = link_again(ann)
+    expect(dialog.get_by_role("listitem")).to_have_text(["Plaid Checking••0000", "Card"])
     assert violations(page, within=".dialog") == []
     screenshot(page, "desktop-duplicate")
     page.set_viewport_size(PHONE)
     screenshot(page, "phone-duplicate")
     page.set_viewport_size(DESKTOP)
+    page.unroute("**/exchange_public_token")
     dialog.get_by_role("link", name="View the connection").click()
     expect(dialog).to_have_count(0)
     expect(page.get_by_role("heading", name=BANK, exact=True)).to_be_visible()
