@@ -73,7 +73,7 @@ def test_a_duplicate_is_explained_and_accounts_can_be_added_to_the_connection(an
     ann.log_in()
     expect(ann.link().get_by_label("Brand new")).to_be_checked()
     ann.link().locator("#share").click()
-    expect(page.locator(".toast.good").last).to_contain_text("works again")
+    expect(page.locator(".toast.good").filter(has_text="works again")).to_be_attached()
     expect(page.get_by_test_id("connection")).to_have_count(1)
     [connection] = ann.connections()
     ann.wait_until_listed(connection["connection_id"], "Brand new")
@@ -96,7 +96,7 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
         )
     link_again(ann).get_by_role("button", name="Connect anyway").click()
     if recognised == "after the exchange":
-        expect(page.locator(".toast").last).to_contain_text("Log in once more")
+        expect(page.locator(".toast").filter(has_text="Log in once more")).to_be_attached()
         link = ann.link()
         link.locator("#continue").click()
         link.get_by_role("button", name=BANK, exact=True).click()
