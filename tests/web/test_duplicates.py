@@ -69,7 +69,7 @@ def test_a_duplicate_is_explained_and_accounts_can_be_added_to_the_connection(an
 
     ann.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}], announce=False)
     ann.open("Accounts")
-    link_again(ann).get_by_role("button", name="Add accounts to this connection").click()
+    link_again(ann).get_by_role("button", name="Add accounts").click()
     ann.log_in()
     expect(ann.link().get_by_label("Brand new")).to_be_checked()
     ann.link().locator("#share").click()
