@@ -59,7 +59,8 @@ def revoke_account(
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
         save(partial(_removals, syncs, connection_id, some))
-    aside = tuple(row.key for row in syncs.set_aside(connection_id) if row.account_id == account_id)
+    kept = syncs.set_aside(connection_id) if before.state.set_aside else []
+    aside = tuple(row.key for row in kept if row.account_id == account_id)
     news = recorder.account_revoked(connection, account_id)
 
     def last() -> Writes:
