@@ -27,11 +27,13 @@ from shared.domain.errors import (
     InvalidArgument,
     MethodNotAllowed,
     NotFound,
+    NotStorable,
     PayloadTooLarge,
     ResourceExhausted,
     Unauthenticated,
 )
 from shared.log import age, configure, log
+from shared.task_caller import require_tasks_account
 
 MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
 HEALTH_PATH = "/__/health"
@@ -203,6 +205,7 @@ def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
     def guarded(task: Task) -> None:
         headers = task.raw_request.headers
         with _story(handler.__name__, headers, task=headers.get("X-Cloudtasks-Taskname", "")) as story:
+            require_tasks_account(headers, settings=container.settings())
             outcome = "again"
             try:
                 handler(task)
@@ -321,6 +324,9 @@ def _translated(answer: Callable[[], Response]) -> Response:
     except BankError as error:
         log.info("call.refused", status=error.status, code=error.code)
         return error_response(error)
+    except NotStorable:  # something in the call that no rule of ours has refused: the caller's matter, no bug
+        log.info("call.refused", status=InvalidArgument.status, code="not_storable")
+        return error_response(InvalidArgument("a value of this call cannot be stored", code="not_storable"))
     except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
         return error_response(recorded_bug())
 

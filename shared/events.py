@@ -114,6 +114,8 @@ KEY_EVENTS: dict[str, Event] = {
 """The story of a connection, and what an operator is called for."""
 
 OTHER_EVENTS: dict[str, Event] = {
+    "owner.exists": Event("A user's document was said to be deleted, and exists: nothing is erased.", ("app_user_id",)),
+    "task.refused": Event("Another account than that of Cloud Tasks called a task function: nothing was done."),
     "step.failed": Event("A bug in one step of a schedule; the others were taken.", ("step",)),
     "operation.skipped": Event("An operator's command left one connection out.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),

@@ -1042,9 +1042,13 @@ class FakeProfiles:
 
     def __init__(self, profile: Profile = Profile()) -> None:  # noqa: B008
         self.profile = profile
+        self.existing: set[str] = set()
 
     def find(self, app_user_id: str) -> Profile:
         return self.profile
+
+    def exists(self, app_user_id: str) -> bool:
+        return app_user_id in self.existing
 
 
 class FakeInbox:
