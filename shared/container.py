@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
+    from shared.refused_calls import RefusedCalls
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
     from shared.usecases.erase_user import Eraser
@@ -328,6 +329,14 @@ def limits() -> "ports.Limits":
     from shared.adapters.firestore_limits import FirestoreLimits
 
     return FirestoreLimits(firestore_client())
+
+
+@once
+def refused_calls() -> "RefusedCalls":
+    """Whose calls this instance has refused."""
+    from shared.refused_calls import RefusedCalls
+
+    return RefusedCalls()
 
 
 @once

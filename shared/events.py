@@ -20,7 +20,10 @@ class Event:
 
 KEY_EVENTS: dict[str, Event] = {
     # -- calls, triggers, tasks --
-    "call.answered": Event("An HTTP function has answered.", ("http", "ms")),
+    "call.answered": Event(
+        "An HTTP function has answered; `caller_trace` is the trace id that its caller sent.",
+        ("http", "ms", "caller_trace"),
+    ),
     "call.refused": Event("It refused, with this code of docs/errors.md.", ("status", "code")),
     "call.failed": Event("A bug: the caller was told `internal`."),
     "event.done": Event("A trigger or a schedule has ended.", ("ms",)),

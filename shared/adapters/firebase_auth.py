@@ -62,7 +62,7 @@ class FirebaseCallers:
             raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
         except MALFORMED:
             raise _refused("the ID token is not valid", code="id_token_invalid") from None
-        # The SDK's tolerance is for both ends; Firebase renews tokens long before theirs. The emulator signs for longer.
+        # The SDK's tolerance is for both ends; apps renew tokens long before theirs. The emulator takes expired ones.
         if not os.environ.get(AUTH_EMULATOR) and claims["exp"] <= time.time():
             raise _refused("the ID token has expired: refresh it", code="id_token_expired")
         uid: str = claims["uid"]

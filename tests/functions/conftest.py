@@ -14,6 +14,7 @@ from functions_framework import create_app
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.errors import Fault, Unauthenticated
+from shared.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
@@ -81,6 +82,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
         "paused": world.paused,
+        "refused_calls": RefusedCalls(),
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
