@@ -456,9 +456,11 @@ def connections_monitor() -> "ConnectionsMonitor":
 
 
 def for_welcome() -> dict[str, Any]:
-    """What `welcome_connection` needs, for the two functions that call it."""
+    """What `welcome_connection` needs, for the functions that call it."""
+    from shared.webhook_address import webhook_address
+
     return for_institutions() | {
-        "webhook_url": settings().webhook_url,
+        "webhook_url": webhook_address(settings()),
         "connections": connections(),
         "syncs": syncs(),
         "vault": vault(),

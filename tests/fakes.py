@@ -7,6 +7,7 @@ they are asked, and fail or run a hook before or after any call, by number: that
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -1106,7 +1107,8 @@ class FakeWebhookKeys:
 
     def __init__(self) -> None:
         self.kept: frozenset[str] = frozenset()
-        self.reads = 0
+        self.reads = self.spent = 0
+        self.buckets: dict[str, list[datetime]] = {}
         self.down = False
 
     def seen(self) -> frozenset[str]:
@@ -1117,6 +1119,15 @@ class FakeWebhookKeys:
     def add(self, key_id: str, *, now: datetime) -> None:
         self._answer()
         self.kept |= {key_id}
+
+    def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
+        self.spent += 1
+        self._answer()
+        recent = [at for at in self.buckets.get(bucket, []) if now - at < timedelta(minutes=1)]
+        if len(recent) >= per_minute:
+            return max(1, math.ceil((recent[0] + timedelta(minutes=1) - now).total_seconds()))
+        self.buckets[bucket] = [*recent, now]
+        return None
 
     def _answer(self) -> None:
         if self.down:

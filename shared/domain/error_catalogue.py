@@ -206,9 +206,9 @@ _ALL = (
         "Nothing: Plaid sends it again.",
     ),
     _ours(
-        Unauthenticated,
+        Unavailable,
         "webhook_keys_busy",
-        "Too many unknown keys were named within a minute.",
+        "Too many unknown keys were named within a minute, in the whole project.",
         "Nothing: Plaid sends it again.",
     ),
     # -- what is outside --

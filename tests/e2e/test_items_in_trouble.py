@@ -18,7 +18,7 @@ def news(linked: Linked) -> None:
 def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(bank: Bank) -> None:
     user = sign_up(bank.http, bank.stack.ports)
     made = bank.control(
-        *("POST", "items"), username="user_good", exchange=False, webhook=bank.stack.plaid.webhook_url, days=730
+        *("POST", "items"), username="user_good", exchange=False, webhook=bank.stack.plaid.webhook_address, days=730
     )
     bank.control("POST", f"items/{made['item_id']}/sync", history_stops_at="INITIAL_UPDATE_COMPLETE")
     connection_id = bank.exchange(user, made["public_token"]).json()["connection_id"]
