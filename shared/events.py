@@ -240,6 +240,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "push.sent_before": Event("It was sent before."),
     "push.tokens_stay": Event("Tokens of devices that are gone could not be dropped.", ("count",)),
     # -- the rest --
+    "audit.dropped": Event("Audit logs, all of whose entries have outlived the retention, were dropped.", ("logs",)),
     "audit.checkpoint": Event("An audit log was signed.", ("user", "seq", "signature")),
     "plaid.values_left_out": Event("Optional values that cannot be stored, by field.", ("of", "fields")),
     "plaid.no_answer": Event("No answer came from Plaid at all.", ("kind",)),

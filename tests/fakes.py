@@ -771,6 +771,18 @@ class FakeStore:
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
         return self.signatures.get(app_user_id, [])
 
+    def ended(self, now: datetime, *, limit: int) -> list[str]:
+        return [user for user, chain in self.audit.items() if self._drop_at(chain) <= now][:limit]
+
+    def drop(self, app_user_id: str, *, now: datetime) -> None:
+        if app_user_id not in self.audit or self._drop_at(self.audit[app_user_id]) > now:
+            raise Conflict
+        for kept in (self.audit, self.audit_ends, self.signatures, self.unsigned_until):
+            kept.pop(app_user_id, None)  # type: ignore[attr-defined]
+
+    def _drop_at(self, chain: list[ChainedEntry]) -> datetime:
+        return chain[-1].at + timedelta(days=414)
+
     def _signed(self, app_user_id: str) -> int:
         return max((c.seq for c in self.checkpoints(app_user_id)), default=0)
 
