@@ -778,7 +778,7 @@ class FakeStore:
         if app_user_id not in self.audit or self._drop_at(self.audit[app_user_id]) > now:
             raise Conflict
         for kept in (self.audit, self.audit_ends, self.signatures, self.unsigned_until):
-            kept.pop(app_user_id, None)  # type: ignore[attr-defined]
+            kept.pop(app_user_id, None)
 
     def _drop_at(self, chain: list[ChainedEntry]) -> datetime:
         return chain[-1].at + timedelta(days=414)

@@ -145,7 +145,7 @@ class FirestoreAudit:
         batch = Batch(self._client)
         batch.delete(path, expected=version_of(snapshot))
         for collection in (ENTRIES, CHECKPOINTS):
-            for name in names(self._client.collection(path, collection)):
+            for name in names(self._client.collection(HEADS, app_user_id, collection)):
                 batch.delete(name)
         batch.commit()
 

@@ -145,7 +145,7 @@ def test_a_guard_of_any_institution_can_be_written_and_read(
     assert firestore_client.document(path).get().exists
 
 
-@pytest.mark.parametrize("odd", ["x" * 1_501, "🎂" * 376, "__x__", "..", "."])
+@pytest.mark.parametrize("odd", ["__x__", "__..__"])
 def test_a_name_that_the_store_refuses_is_said_to_be_so(firestore_client: Any, odd: str) -> None:
     client, audit = firestore_client, FirestoreAudit(firestore_client, function="test", retention=NOW - NOW)
     with pytest.raises(NotStorable):
