@@ -333,15 +333,18 @@ def _translated(answer: Callable[[], Response]) -> Response:
     except BankError as error:
         log.info("call.refused", status=error.status, code=error.code)
         return error_response(error)
-    except NotStorable:  # something in the call that no rule of ours has refused: the caller's matter, no bug
-        log.info("call.refused", status=InvalidArgument.status, code="not_storable")
-        return error_response(InvalidArgument("a value of this call cannot be stored", code="not_storable"))
     except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
         return error_response(recorded_bug())
 
 
 def recorded_bug() -> BankError:
-    """What a caller is told of an exception that nobody foresaw; called while it is being handled."""
+    """What a caller is told of an exception that nobody foresaw; called while it is being handled.
+
+    What Firestore refuses for what it is came with the call, though no rule of ours refused it: that is no bug.
+    """
+    if isinstance(sys.exception(), NotStorable):
+        log.info("call.refused", status=InvalidArgument.status, code="not_storable")
+        return InvalidArgument("a value of this call cannot be stored", code="not_storable")
     log.exception("call.failed")
     return BankError("an error of ours; it has been recorded", code="internal")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,9 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import container
+from shared.domain.errors import NotStorable
 from shared.refused_calls import PER_MINUTE, RefusedCalls
 from tests.fakes import START
-from tests.functions.conftest import EXCHANGE, client, error
+from tests.functions.conftest import EXCHANGE, alerts, client, error
 from tests.usecases.conftest import World
 
 SECOND = timedelta(seconds=1)
@@ -130,3 +132,23 @@ def test_counts_are_exact_under_concurrency() -> None:
         thread.join()
     assert calls._counts["u"].refused == 800
     assert calls.wait("t", "u", now=START) == 60
+
+
+def test_a_name_that_the_store_refuses_is_the_caller_s_matter_and_no_alert(
+    callers: AnyCaller, world: World, monkeypatch: pytest.MonkeyPatch, logged: list[logging.LogRecord]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotStorable
+
+    monkeypatch.setattr(world.store, "find", refuse)
+    monkeypatch.setattr(world.intents, "begin", refuse)
+    for sync in client("sync_connection"):
+        assert error(ask(sync))["details"]["code"] == "not_storable"
+    for exchange in client("exchange_public_token"):
+        one = {"public_token": "public-1"}
+        headers = {"Authorization": "Bearer alice.1"}
+        answer = exchange.post(EXCHANGE, json=one, headers=headers)
+        assert (answer.status_code, error(answer)["details"]["code"]) == (400, "not_storable")
+        answer = exchange.post(EXCHANGE, json={"items": [one]}, headers=headers)
+        assert [one["error"]["details"]["code"] for one in answer.get_json()["results"]] == ["not_storable"]
+    assert alerts(logged) == []
