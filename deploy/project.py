@@ -103,15 +103,25 @@ class Project:
             codebase["configDir"] = str(self.work.relative_to(ROOT))
         for header in (one for rule in config["hosting"]["headers"] for one in rule["headers"]):
             if header["key"] == "Content-Security-Policy":
-                header["value"] = open_to_link(header["value"])
+                header["value"] = deployed_policy(header["value"], self.id)
         path = ROOT / f"firebase.{self.id}.local.json"
         path.write_text(json.dumps(config, indent=2), encoding="utf-8")
         return path
 
 
-def open_to_link(policy: str) -> str:
-    """A policy under which Plaid's Link can set its styles: https://plaid.com/docs/link/web/#csp-directives"""
-    return policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+def deployed_policy(policy: str, project: str) -> str:
+    """The Content-Security-Policy of a project: with its own functions and sign-in pages, which only it can name.
+
+    And one under which Plaid's Link can set its styles: https://plaid.com/docs/link/web/#csp-directives
+    """
+    functions, sign_in = f"https://{REGION}-{project}.cloudfunctions.net", f"https://{project}.firebaseapp.com"
+    for before, after in (
+        ("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+        ("connect-src 'self'", f"connect-src 'self' {functions}"),
+        ("frame-src ", f"frame-src {sign_in} "),
+    ):
+        policy = policy.replace(before, after)
+    return policy
 
 
 def line(name: str, value: str) -> str:

@@ -50,7 +50,7 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
             institution_id=INSTITUTION["institution_id"],
             username=bank_user.username,
             password=bank_user.password,
-            webhook=plaid.webhook_url,
+            webhook=plaid.webhook_address,
         )
         view.step(f"Logged in at the bank as {bank_user.username or 'user_good'}")
         started = time.monotonic()

@@ -39,6 +39,15 @@ class Plaid:
     simulated: bool
     webhook_url: str | None
 
+    @property
+    def webhook_address(self) -> str | None:
+        """Where the functions have Plaid send webhooks: `webhook_url` with their secret."""
+        from shared.settings import Settings
+        from shared.webhook_address import webhook_address
+
+        given = {"project": PROJECT, "plaid_env": self.environment, "plaid_secret": self.secret}
+        return webhook_address(Settings.model_validate(given | {"webhook_url": self.webhook_url}))
+
     @classmethod
     def choose(cls, ports: Ports, given: Mapping[str, str]) -> Plaid:
         """The user's own address, else the real hosts if there are keys for them, else the simulator."""

@@ -9,6 +9,7 @@ from shared import accounts, container
 from shared.entry import Reply, Route, StrictInput, http_function, limited
 from shared.usecases.create_link_token import LinkDefaults, LinkWish
 from shared.usecases.create_link_token import create_link_token as create
+from shared.webhook_address import webhook_address
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 ROUTE = Route("GET", "/api/v1/bank/connect", lists=frozenset({"country_codes", "products"}))
@@ -48,7 +49,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
             language=settings.language,
             country_codes=settings.country_codes,
             products=settings.products,
-            webhook_url=settings.webhook_url,
+            webhook_url=webhook_address(settings),
             plain_http=settings.plaid_env == "sandbox",
             hosted=settings.hosted_link,
             completion_redirect_uri=settings.hosted_link_completion_redirect_uri,

@@ -4,6 +4,7 @@ from firebase_functions import scheduler_fn
 
 from shared import accounts, container
 from shared.entry import each_by_itself, guarded_event
+from shared.usecases.drop_audit import drop_ended_audits
 from shared.usecases.refresh_institutions import refresh_institutions
 from shared.usecases.sign_audit import sign_audit
 from shared.usecases.sweep_intents import sweep_intents
@@ -40,7 +41,9 @@ def _tokens() -> None:
 
 
 def _audit() -> None:
-    sign_audit(audit=container.audit_log(), signer=container.signer(), clock=container.clock())
+    audit, clock = container.audit_log(), container.clock()
+    sign_audit(audit=audit, signer=container.signer(), clock=clock)
+    drop_ended_audits(audit=audit, clock=clock)
 
 
 def _keys() -> None:

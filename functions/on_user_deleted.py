@@ -7,6 +7,7 @@ from firebase_functions import firestore_fn
 
 from shared import accounts, container
 from shared.entry import guarded_event
+from shared.usecases.owner_deleted import owner_deleted
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 @firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=accounts.DELETED)
 @guarded_event
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
-    """Events are not delivered again: what is missed here is the daily round's, once Auth does not know the user."""
-    container.eraser().owner_deleted(event.params["uid"], at=_latest(event.time))
+    """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""
+    owner_deleted(
+        event.params["uid"],
+        at=_latest(event.time),
+        profiles=container.profiles(),
+        erase=lambda uid, at: container.eraser().owner_deleted(uid, at=at),
+    )
 
 
 def _latest(time: datetime) -> datetime:

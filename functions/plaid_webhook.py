@@ -12,6 +12,7 @@ from shared.domain.webhook import Webhook
 from shared.entry import guarded_request, json_response, read_body
 from shared.usecases.receive_link_webhook import receive_link_webhook
 from shared.usecases.receive_webhook import receive_webhook
+from shared.webhook_address import FIELD, is_ours
 
 PATH = "/api/v1/bank/webhook"
 
@@ -26,7 +27,8 @@ def plaid_webhook(request: Request) -> Response:
         raise MethodNotAllowed(allowed="POST")
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
-    signed_at = container.webhooks().verify(signed, raw)
+    ours = is_ours(request.args.get(FIELD), container.settings())
+    signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
     receive_webhook(
         _fields(raw),
         delivery=signed,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
+    from shared.refused_calls import RefusedCalls
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
     from shared.usecases.erase_user import Eraser
@@ -331,6 +332,14 @@ def limits() -> "ports.Limits":
 
 
 @once
+def refused_calls() -> "RefusedCalls":
+    """Whose calls this instance has refused."""
+    from shared.refused_calls import RefusedCalls
+
+    return RefusedCalls()
+
+
+@once
 def recorder() -> "StatusRecorder":
     """Makes what is written with a status."""
     from shared.usecases.record_status import StatusRecorder
@@ -447,9 +456,11 @@ def connections_monitor() -> "ConnectionsMonitor":
 
 
 def for_welcome() -> dict[str, Any]:
-    """What `welcome_connection` needs, for the two functions that call it."""
+    """What `welcome_connection` needs, for the functions that call it."""
+    from shared.webhook_address import webhook_address
+
     return for_institutions() | {
-        "webhook_url": settings().webhook_url,
+        "webhook_url": webhook_address(settings()),
         "connections": connections(),
         "syncs": syncs(),
         "vault": vault(),

@@ -9,6 +9,7 @@ import functools
 import itertools
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -27,11 +28,14 @@ from shared.domain.errors import (
     InvalidArgument,
     MethodNotAllowed,
     NotFound,
+    NotStorable,
     PayloadTooLarge,
     ResourceExhausted,
     Unauthenticated,
 )
+from shared.emulators_only import check_emulators
 from shared.log import age, configure, log
+from shared.task_caller import require_tasks_account
 
 MAX_BODY_BYTES = 256 * 1024  # ten items with every account of theirs are a tenth of it
 HEALTH_PATH = "/__/health"
@@ -107,7 +111,9 @@ def http_function(route: Route, takes: type[Input]) -> Callable[[Handler[Input]]
             def answer() -> Response:
                 is_rest = request.path.startswith("/api/")
                 fields, from_text = _read_rest(request, route) if is_rest else _read_callable(request)
-                reply = handler(_caller(request), _validated(takes, fields, from_text=from_text))
+                uid = _caller(request)
+                with _counted_if_refused(uid):
+                    reply = handler(uid, _validated(takes, fields, from_text=from_text))
                 return json_response(reply.body, reply.status) if is_rest else json_response({"result": reply.body})
 
             return _with_cors(request, _told(handler.__name__, request, answer))
@@ -139,6 +145,7 @@ def prepare_for_requests() -> None:
     without one or while it answers its own.
     """
     if has_app_context() and not has_request_context():
+        check_emulators(os.environ)  # here, so that a worker does not even start
         configure()
         take_turns()
         current_app.register_error_handler(404, lambda _: error_response(_no_path()))
@@ -203,6 +210,7 @@ def guarded_task(handler: Callable[[Task], None]) -> Callable[[Task], None]:
     def guarded(task: Task) -> None:
         headers = task.raw_request.headers
         with _story(handler.__name__, headers, task=headers.get("X-Cloudtasks-Taskname", "")) as story:
+            require_tasks_account(headers, settings=container.settings())
             outcome = "again"
             try:
                 handler(task)
@@ -308,9 +316,13 @@ def _story(function: str, headers: trace.Headers, **about: Any) -> Iterator[_Sto
 
 
 def _told(function: str, request: Request, answer: Callable[[], Response]) -> Response:
-    with _story(function, request.headers) as story:
+    # Callers choose no trace: one who sent another call's would mix that call's log lines with their own. Google's
+    # front end passes a caller's on, so its headers are a caller's, too; what they name is noted, to find the call by.
+    named = trace.Trace.named(request.headers)
+    with _story(function, dict[str, str]()) as story:
         response = _translated(answer)
-        log.info("call.answered", http=response.status_code, ms=story.ms())
+        noted = {"caller_trace": named.trace_id} if named is not None else {}
+        log.info("call.answered", http=response.status_code, ms=story.ms(), **noted)
     response.headers[REQUEST_ID] = story.trace_id
     return response
 
@@ -326,7 +338,13 @@ def _translated(answer: Callable[[], Response]) -> Response:
 
 
 def recorded_bug() -> BankError:
-    """What a caller is told of an exception that nobody foresaw; called while it is being handled."""
+    """What a caller is told of an exception that nobody foresaw; called while it is being handled.
+
+    What Firestore refuses for what it is came with the call, though no rule of ours refused it: that is no bug.
+    """
+    if isinstance(sys.exception(), NotStorable):
+        log.info("call.refused", status=InvalidArgument.status, code="not_storable")
+        return InvalidArgument("a value of this call cannot be stored", code="not_storable")
     log.exception("call.failed")
     return BankError("an error of ours; it has been recorded", code="internal")
 
@@ -387,10 +405,28 @@ def _caller(request: Request) -> str:
     enforced = container.settings().app_check
     if enforced and not app_token:
         raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
+    _refuse_often_refused(id_token.strip())
     uid = container.callers().verify(id_token.strip())
+    _refuse_often_refused(id_token.strip(), uid)
     # After the user: nobody who is not signed in makes us fetch keys.
     caller.app.set(container.callers().verify_app(app_token) if enforced else None)
     return uid
+
+
+def _refuse_often_refused(id_token: str, uid: str | None = None) -> None:
+    wait = container.refused_calls().wait(id_token, uid, now=container.clock().now())
+    if wait is not None:
+        raise ResourceExhausted("too many refused calls", code="rate_limited", retry_after_seconds=wait)
+
+
+@contextmanager
+def _counted_if_refused(uid: str) -> Iterator[None]:
+    try:
+        yield
+    except (BankError, NotStorable) as error:
+        if not isinstance(error, BankError) or error.http < 500:
+            container.refused_calls().add(uid, now=container.clock().now())
+        raise
 
 
 def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:

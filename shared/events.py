@@ -20,7 +20,10 @@ class Event:
 
 KEY_EVENTS: dict[str, Event] = {
     # -- calls, triggers, tasks --
-    "call.answered": Event("An HTTP function has answered.", ("http", "ms")),
+    "call.answered": Event(
+        "An HTTP function has answered; `caller_trace` is the trace id that its caller sent.",
+        ("http", "ms", "caller_trace"),
+    ),
     "call.refused": Event("It refused, with this code of docs/errors.md.", ("status", "code")),
     "call.failed": Event("A bug: the caller was told `internal`."),
     "event.done": Event("A trigger or a schedule has ended.", ("ms",)),
@@ -114,6 +117,8 @@ KEY_EVENTS: dict[str, Event] = {
 """The story of a connection, and what an operator is called for."""
 
 OTHER_EVENTS: dict[str, Event] = {
+    "owner.exists": Event("A user's document was said to be deleted, and exists: nothing is erased.", ("app_user_id",)),
+    "task.refused": Event("Another account than that of Cloud Tasks called a task function: nothing was done."),
     "step.failed": Event("A bug in one step of a schedule; the others were taken.", ("step",)),
     "operation.skipped": Event("An operator's command left one connection out.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),
@@ -235,6 +240,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "push.sent_before": Event("It was sent before."),
     "push.tokens_stay": Event("Tokens of devices that are gone could not be dropped.", ("count",)),
     # -- the rest --
+    "audit.dropped": Event("Audit logs, all of whose entries have outlived the retention, were dropped.", ("logs",)),
     "audit.checkpoint": Event("An audit log was signed.", ("user", "seq", "signature")),
     "plaid.values_left_out": Event("Optional values that cannot be stored, by field.", ("of", "fields")),
     "plaid.no_answer": Event("No answer came from Plaid at all.", ("kind",)),

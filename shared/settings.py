@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from shared.domain.link import usable_language
-
-LOCAL_PROJECT_PREFIX = "demo-"  # the emulators' own convention: such a project does not exist
+from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
+from shared.emulators_only import check_emulators
 
 
 class Settings(BaseModel):
@@ -93,7 +93,9 @@ class Settings(BaseModel):
 
         Raises:
             pydantic.ValidationError: A value cannot be used.
+            ValueError: The environment mixes emulators and real services.
         """
+        check_emulators(environ)
         given = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper())}
         given["project"] = environ.get("GCLOUD_PROJECT") or environ.get("GOOGLE_CLOUD_PROJECT") or ""
         given["function"] = environ.get("FUNCTION_TARGET") or "operator"

@@ -1,8 +1,9 @@
 """One trace from an app's call through triggers and tasks to the last commit.
 
-The id comes with the request, as W3C's `traceparent` (https://www.w3.org/TR/trace-context/) or Google's
-`X-Cloud-Trace-Context` (https://cloud.google.com/trace/docs/trace-context), or is made here. Every line of the log
-bears it in the form that Cloud Logging groups by. Tasks carry it as a header; private documents keep it for whoever
+Each call of an HTTP function gets an id here; the one that its caller sent is only noted (`caller_trace`), as W3C's
+`traceparent` (https://www.w3.org/TR/trace-context/) or Google's `X-Cloud-Trace-Context`
+(https://cloud.google.com/trace/docs/trace-context) name it. Every line of the log
+bears the id in the form that Cloud Logging groups by. Tasks carry it as a header; private documents keep it for whoever
 goes on with them later, so that a retry by the schedule belongs to the story of the call that it is about.
 """
 
@@ -49,12 +50,17 @@ class Trace:
 
     @classmethod
     def of(cls, headers: Headers) -> Self:
-        """The trace of a request; a new one if it names none."""
+        """The trace of a request from the backend itself, as of its tasks; a new one if it names none."""
+        return cls.named(headers) or cls.new()
+
+    @classmethod
+    def named(cls, headers: Headers) -> Self | None:
+        """The trace that a request's headers name."""
         if (named := cls.parse(headers.get(HEADER, ""))) is not None:
             return named
         found = _GOOGLE.fullmatch(headers.get(GOOGLE_HEADER, "").strip())
         if found is None:
-            return cls.new()
+            return None
         span = int(found[2] or 0) & (2**64 - 1)
         return cls(found[1].lower(), f"{span:016x}" if span else secrets.token_hex(8), found[3] == "1")
 

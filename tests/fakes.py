@@ -7,6 +7,7 @@ they are asked, and fail or run a hook before or after any call, by number: that
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -770,6 +771,18 @@ class FakeStore:
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
         return self.signatures.get(app_user_id, [])
 
+    def ended(self, now: datetime, *, limit: int) -> list[str]:
+        return [user for user, chain in self.audit.items() if self._drop_at(chain) <= now][:limit]
+
+    def drop(self, app_user_id: str, *, now: datetime) -> None:
+        if app_user_id not in self.audit or self._drop_at(self.audit[app_user_id]) > now:
+            raise Conflict
+        for kept in (self.audit, self.audit_ends, self.signatures, self.unsigned_until):
+            kept.pop(app_user_id, None)
+
+    def _drop_at(self, chain: list[ChainedEntry]) -> datetime:
+        return chain[-1].at + timedelta(days=414)
+
     def _signed(self, app_user_id: str) -> int:
         return max((c.seq for c in self.checkpoints(app_user_id)), default=0)
 
@@ -1042,9 +1055,13 @@ class FakeProfiles:
 
     def __init__(self, profile: Profile = Profile()) -> None:  # noqa: B008
         self.profile = profile
+        self.existing: set[str] = set()
 
     def find(self, app_user_id: str) -> Profile:
         return self.profile
+
+    def exists(self, app_user_id: str) -> bool:
+        return app_user_id in self.existing
 
 
 class FakeInbox:
@@ -1102,7 +1119,8 @@ class FakeWebhookKeys:
 
     def __init__(self) -> None:
         self.kept: frozenset[str] = frozenset()
-        self.reads = 0
+        self.reads = self.spent = 0
+        self.buckets: dict[str, list[datetime]] = {}
         self.down = False
 
     def seen(self) -> frozenset[str]:
@@ -1113,6 +1131,15 @@ class FakeWebhookKeys:
     def add(self, key_id: str, *, now: datetime) -> None:
         self._answer()
         self.kept |= {key_id}
+
+    def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
+        self.spent += 1
+        self._answer()
+        recent = [at for at in self.buckets.get(bucket, []) if now - at < timedelta(minutes=1)]
+        if len(recent) >= per_minute:
+            return max(1, math.ceil((recent[0] + timedelta(minutes=1) - now).total_seconds()))
+        self.buckets[bucket] = [*recent, now]
+        return None
 
     def _answer(self) -> None:
         if self.down:

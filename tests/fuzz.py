@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 from urllib.parse import quote
@@ -23,7 +24,11 @@ FUNCTIONS = tuple(http_functions())
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")
 LONG = 300_000
 ALIEN = "ÅÄÖ 🎂 \u202e\u0000\ufffe'\"\\<script>${jndi:x}../../%00%2e%2e;--"
-IDS = ("1", "of-another", "", ".", "..", "__x__", "a/b", "/", "x" * 128, "x" * 129, "x" * 2000, ALIEN, "%2F", "\u0000")
+TOO_LONG_IN_BYTES = "🎂" * 512  # 512 characters, and more bytes than the name of a document may have
+IDS = (
+    *("1", "of-another", "", ".", "..", "__x__", "____", "a/b", "/", "x" * 128, "x" * 129, "x" * 512, "x" * 2000),
+    *(ALIEN, "%2F", "\u0000", "a\u0000b", "\ufffd", "🎂" * 128, "🎂" * 375, TOO_LONG_IN_BYTES, "*", "`", "[0]", "a:b"),
+)
 TOKENS = (
     "public-sandbox-00000000-0000-4000-8000-000000000000",
     "public-production-00000000-0000-4000-8000-000000000000",
@@ -32,6 +37,10 @@ TOKENS = (
     "x" * 512,
     "x" * 513,
     ALIEN,
+    TOO_LONG_IN_BYTES,
+    "..",
+    "__x__",
+    "public-1\n",
 )
 SHOWS_A_STACK = ("Traceback", 'File "', "site-packages", "errors.pydantic.dev", "werkzeug", "gunicorn")
 
@@ -86,6 +95,11 @@ def complaints(wild: Wild, status: int, text: str, *, ours: bool) -> list[str]:
     if (known.http, known.status) != (status, error["status"]):
         found.append(f"{known.code} with {status} {error['status']}")
     return found
+
+
+def alerts(lines: Iterable[str]) -> list[str]:
+    """The lines of a worker's log that call an operator, which nothing that a caller sends may cause."""
+    return [line for line in lines if '"severity": "ERROR"' in line or '"severity": "CRITICAL"' in line]
 
 
 def _dumped(value: Any) -> bytes:
@@ -180,10 +194,26 @@ def _json() -> st.SearchStrategy[Any]:
 
 def _fields(takes: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects with the model's fields, each of them right, nearly right or anything."""
-    optional = {name: st.one_of(_likely(name, info.annotation), _json()) for name, info in takes.model_fields.items()}
+    optional = {
+        name: st.one_of(_likely(name, info.annotation), *_hints(name), _json())
+        for name, info in takes.model_fields.items()
+    }
     near = st.fixed_dictionaries({}, optional=optional)
     extra = st.dictionaries(st.one_of(st.text(max_size=8), st.just("__proto__")), _json(), max_size=2)
     return st.one_of(near, near, st.builds(lambda a, b: {**b, **a}, near, extra))
+
+
+def _hints(name: str) -> list[st.SearchStrategy[Any]]:
+    """What an app passes on from Link: of these the model says nothing, for it takes anything."""
+    texts = st.one_of(st.sampled_from((*IDS, "ins_1", "Checking", "0000")), st.text(max_size=30))
+    match name:
+        case "institution":
+            return [st.fixed_dictionaries({"institution_id": texts}, optional={"name": texts})]
+        case "accounts":
+            one = st.fixed_dictionaries({"name": texts, "mask": texts}, optional={"id": texts, "type": texts})
+            return [st.lists(one, min_size=1, max_size=4)]
+        case _:
+            return []
 
 
 def _likely(name: str, annotation: Any) -> st.SearchStrategy[Any]:

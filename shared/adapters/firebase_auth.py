@@ -4,8 +4,11 @@ https://firebase.google.com/docs/auth/admin/verify-id-tokens, /manage-sessions (
 https://firebase.google.com/docs/app-check/custom-resource-backend
 """
 
+import os
 import threading
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import firebase_admin
 import jwt
@@ -13,9 +16,15 @@ from firebase_admin import auth, exceptions
 from google.auth.exceptions import GoogleAuthError
 
 from shared.domain.errors import Unauthenticated, Unavailable
+from shared.domain.storable import is_document_id
+
+if TYPE_CHECKING:
+    from shared.adapters.app_check import AppCheck
 
 USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
 LONGEST_UID = 128
+CLOCK_SKEW_SECONDS = 5  # how far ahead of ours the clock that issued a token may be
+AUTH_EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 TIMEOUT_SECONDS = 10
 # What the SDK raises for tokens that it did not foresee: claims of another type, headers without a field.
 MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
@@ -27,6 +36,7 @@ class FirebaseCallers:
     def __init__(self, *, project: str) -> None:
         self._project = project
         self._app: firebase_admin.App | None = None
+        self._app_check: AppCheck | None = None
         self._lock = threading.Lock()
 
     def verify(self, id_token: str) -> str:
@@ -37,7 +47,9 @@ class FirebaseCallers:
             Unavailable: Firebase did not answer.
         """
         try:
-            uid: str = auth.verify_id_token(id_token, app=self._firebase(), check_revoked=True)["uid"]
+            claims = auth.verify_id_token(
+                id_token, app=self._firebase(), check_revoked=True, clock_skew_seconds=CLOCK_SKEW_SECONDS
+            )
         except auth.RevokedIdTokenError:
             raise _refused("this session was ended: sign in again", code="id_token_revoked") from None
         except auth.UserDisabledError:
@@ -50,7 +62,11 @@ class FirebaseCallers:
             raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
         except MALFORMED:
             raise _refused("the ID token is not valid", code="id_token_invalid") from None
-        if "/" in uid:
+        # The SDK's tolerance is for both ends; apps renew tokens long before theirs. The emulator takes expired ones.
+        if not os.environ.get(AUTH_EMULATOR) and claims["exp"] <= time.time():
+            raise _refused("the ID token has expired: refresh it", code="id_token_expired")
+        uid: str = claims["uid"]
+        if not is_document_id(uid):
             raise _refused("this user's id cannot name a document", code="uid_unusable")
         return uid
 
@@ -61,10 +77,8 @@ class FirebaseCallers:
             Unauthenticated: The App Check token is not good.
             Unavailable: The keys could not be fetched.
         """
-        from firebase_admin import app_check
-
         try:
-            return str(app_check.verify_token(app_token, app=self._firebase())["app_id"])
+            return self._checks().app_id(app_token)
         except (jwt.PyJWKClientConnectionError, GoogleAuthError):
             raise Unavailable("the app cannot be checked right now", code="app_check_unavailable") from None
         except (jwt.PyJWTError, *MALFORMED):
@@ -86,6 +100,15 @@ class FirebaseCallers:
                 raise Unavailable("users cannot be looked up right now", code="auth_unavailable") from None
             gone |= {identifier.uid for identifier in answer.not_found}
         return gone
+
+    def _checks(self) -> "AppCheck":
+        from shared.adapters.app_check import AppCheck
+
+        app = self._firebase()
+        with self._lock:
+            if self._app_check is None:
+                self._app_check = AppCheck(app)
+            return self._app_check
 
     def _firebase(self) -> firebase_admin.App:
         with self._lock:

@@ -1,13 +1,13 @@
 """The audit log in Firestore: one chain per user, written in the commit of what it records. Private.
 
-bank_audit/{uid}                                  where the chain ends; compared and set with each entry
+bank_audit/{uid}                                  where the chain ends; set with each entry; kept until `drop_at`
 bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1; dropped by a TTL on `expires_at`
 bank_audit/{uid}/bank_audit_checkpoints/{seq}     signatures of where the chain stood
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from shared import caller, trace
 from shared.adapters.firestore_commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
+from shared.adapters.firestore_names import names
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, Unavailable
@@ -69,6 +70,7 @@ class FirestoreAudit:
             batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", fields)
             head = chained.head()
         fields = head.model_dump() | {"sign_at": stored.get("sign_at") or entries[0].at + SIGN_WITHIN}
+        fields["drop_at"] = self._drop_at(entries[-1].at)
         if snapshot.exists:
             batch.replace(path, fields, expected=version_of(snapshot))
         else:
@@ -113,7 +115,9 @@ class FirestoreAudit:
         """One commit."""
         path = f"{HEADS}/{checkpoint.app_user_id}"
         batch = Batch(self._client)
-        batch.replace(path, {"seq": checkpoint.seq, "hash": checkpoint.hash, "sign_at": None}, expected=expected)
+        fields = {"seq": checkpoint.seq, "hash": checkpoint.hash, "sign_at": None}
+        # Also of logs that were written before their ends had it.
+        batch.update(path, fields | {"drop_at": self._drop_at(checkpoint.at)}, expected=expected)
         batch.replace(f"{path}/{CHECKPOINTS}/{checkpoint.seq:010d}", checkpoint.model_dump())
         batch.commit()
 
@@ -122,10 +126,32 @@ class FirestoreAudit:
         path, batch = f"{HEADS}/{app_user_id}", Batch(self._client)
         fields = head.model_dump() | {"sign_at": None}
         if expected is None:
-            batch.create(path, fields)
+            batch.create(path, fields | {"drop_at": self._drop_at(datetime.now(UTC))})
         else:
-            batch.replace(path, fields, expected=expected)
+            batch.update(path, fields, expected=expected)
         batch.commit()
+
+    def ended(self, now: datetime, *, limit: int) -> list[str]:
+        """One query; reads what it returns."""
+        query = self._client.collection(HEADS).where(filter=FieldFilter("drop_at", "<=", now))
+        return [snapshot.id for snapshot in query.order_by("drop_at").limit(limit).stream()]
+
+    def drop(self, app_user_id: str, *, now: datetime) -> None:
+        """One read, two queries for names, and one commit."""
+        path = f"{HEADS}/{app_user_id}"
+        snapshot = self._client.document(path).get()
+        if not snapshot.exists or not ((snapshot.to_dict() or {}).get("drop_at") or now) <= now:
+            raise Conflict
+        batch = Batch(self._client)
+        batch.delete(path, expected=version_of(snapshot))
+        for collection in (ENTRIES, CHECKPOINTS):
+            for name in names(self._client.collection(HEADS, app_user_id, collection)):
+                batch.delete(name)
+        batch.commit()
+
+    def _drop_at(self, last: datetime) -> datetime:
+        """A while after the TTL of the last entry, which Firestore honours within days."""
+        return last + self._retention + 2 * KEPT_LONGER
 
     def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry | None]]:
         """One query; reads the whole log."""

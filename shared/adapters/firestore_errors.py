@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from google.api_core import exceptions
 
-from shared.domain.errors import Unavailable
+from shared.domain.errors import NotStorable, Unavailable
 
 OUTAGES = (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError)
 Adapter = TypeVar("Adapter", bound=type)
@@ -18,7 +18,10 @@ def unavailable() -> Unavailable:
 
 
 def translates_outages(adapter: Adapter) -> Adapter:
-    """Makes every public method of an adapter raise Unavailable where Firestore does not answer."""
+    """Makes an adapter's public methods raise Unavailable for outages, and NotStorable for names or values it refuses.
+
+    Those came from a user or a bank: Firestore's INVALID_ARGUMENT is no outage, and no bug.
+    """
     for name, method in list(vars(adapter).items()):
         if callable(method) and not name.startswith("_"):
             setattr(adapter, name, _translating(method))
@@ -32,5 +35,7 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(*args, **kwargs)
         except OUTAGES as error:
             raise unavailable() from error
+        except exceptions.InvalidArgument as error:
+            raise NotStorable from error
 
     return translating

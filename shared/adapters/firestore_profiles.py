@@ -20,3 +20,7 @@ class FirestoreProfiles:
         """One read."""
         fields = self._client.document("users", app_user_id).get(["language", "country_codes"]).to_dict() or {}
         return Profile(language=fields.get("language"), country_codes=fields.get("country_codes"))
+
+    def exists(self, app_user_id: str) -> bool:
+        """One read, of no field."""
+        return bool(self._client.document("users", app_user_id).get(["language"]).exists)

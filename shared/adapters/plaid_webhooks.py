@@ -1,9 +1,10 @@
 """Is this webhook Plaid's? https://plaid.com/docs/api/webhooks/webhook-verification/
 
 ES256 only; keys are fetched by the id in the token's header and kept for a while. That id is the sender's choice until
-the signature holds, so unknown ids are remembered too, new ones can only be asked for so often, and a known one once a
-minute: nobody can use us to flood Plaid. The ids of Plaid's real keys are stored, so that no flood of others keeps
-Plaid out of a new instance.
+the signature holds, so ids that Plaid does not know are remembered, too; new ones are looked up at most
+UNKNOWN_PER_MINUTE times a minute in the whole project, and a known one once a minute and instance: no sender can make
+the backend flood Plaid. The ids of Plaid's real keys are stored, so that a new instance knows them through any flood of
+others; and webhooks sent to our own address, which Plaid alone was given, have look-ups of their own (webhook_address).
 """
 
 import hashlib
@@ -28,10 +29,12 @@ MAX_AHEAD = timedelta(seconds=60)
 KEY_KEPT = timedelta(hours=4)
 UNKNOWN_KEPT = timedelta(minutes=5)
 MAX_KEYS = 256
-MAX_FETCHES_PER_MINUTE = 6
+MAX_FETCHES_PER_MINUTE = 6  # of known keys, by one instance; of others only while the store does not answer
+UNKNOWN_PER_MINUTE = 10  # of unknown keys, by all instances
 FRESH = timedelta(minutes=1)  # a key that was fetched so recently is not fetched again, whatever it is tried on
 UNKNOWN_TO_PLAID = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
 SEEN_READ_EVERY = timedelta(minutes=1)
+ANY_ADDRESS, OUR_ADDRESS = "unknown_keys", "unknown_keys_at_our_address"  # whose look-ups are counted apart
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -60,22 +63,24 @@ class WebhookVerifier:
         self._clock = clock
         self._keys: dict[str, _Kept] = {}
         self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
+        self._used_up_until: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
-    def verify(self, signed: str, body: bytes) -> datetime:
+    def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> datetime:
         """Holds a delivery against its signature.
 
         Args:
             signed: The header `Plaid-Verification`; "" if there is none.
             body: The body as it was received, byte for byte.
+            to_our_address: Whether it was sent to the address that only Plaid was given.
 
         Returns:
             When Plaid signed it.
 
         Raises:
-            Unauthenticated: It is not Plaid's, too old, or for another body; or it names one unknown key too many,
-                and should be sent again, as Plaid does whatever it is told.
-            Unavailable: Plaid could not be asked for the key: the delivery should be sent again.
+            Unauthenticated: It is not Plaid's, too old, or for another body.
+            Unavailable: Plaid could not be asked for the key, or was asked for too many unknown ones in this minute:
+                the delivery should be sent again.
         """
         try:
             header = jwt.get_unverified_header(signed)
@@ -84,7 +89,7 @@ class WebhookVerifier:
         kid = header.get("kid")
         if header.get("alg") != "ES256" or not isinstance(kid, str) or not _KID.fullmatch(kid):
             raise _forged()
-        claims, kept = self._claims(signed, kid)
+        claims, kept = self._claims(signed, kid, to_our_address=to_our_address)
         now = self._clock.now()
         issued = claims.get("iat")
         if isinstance(issued, bool) or not isinstance(issued, int | float):
@@ -101,9 +106,9 @@ class WebhookVerifier:
             raise _forged()
         return datetime.fromtimestamp(issued, tz=now.tzinfo)
 
-    def _claims(self, signed: str, kid: str) -> tuple[dict[str, Any], _Kept]:
+    def _claims(self, signed: str, kid: str, *, to_our_address: bool) -> tuple[dict[str, Any], _Kept]:
         """The verified claims; a kept key that does not fit is fetched once more, it may have been replaced."""
-        kept, fetched = self._key(kid, fresh=False)
+        kept, fetched = self._key(kid, fresh=False, to_our_address=to_our_address)
         while True:
             if kept.key is None:
                 raise _forged()
@@ -117,22 +122,26 @@ class WebhookVerifier:
             except jwt.PyJWTError:
                 if fetched:
                     raise _forged() from None
-                kept, fetched = self._key(kid, fresh=True)
+                kept, fetched = self._key(kid, fresh=True, to_our_address=to_our_address)
             else:
                 return claims, kept
 
-    def _key(self, kid: str, *, fresh: bool) -> tuple[_Kept, bool]:
+    def _key(self, kid: str, *, fresh: bool, to_our_address: bool) -> tuple[_Kept, bool]:
         """The key, and whether it was fetched just now. One fetch at a time: a burst makes one call."""
+        kept = self._keys.get(kid)
+        if kept is not None and not fresh and self._clock.now() < kept.until:
+            return kept, False  # without the lock, so that nothing that is looked up holds up known keys
         with self._lock:
             now = self._clock.now()
             kept = self._keys.get(kid)
             if kept is not None and now < kept.until and not (fresh and now - kept.since >= FRESH):
                 return kept, fresh
             known = (kept is not None and kept.key is not None) or kid in self._seen_ids(now)
-            if not self._may_fetch(now, known=known):
+            if not (self._may_fetch(now, known=True) if known else self._may_ask(now, to_our_address=to_our_address)):
                 if kept is not None and kept.key is not None:
                     return kept, True  # stale is better than refusing Plaid itself
-                raise Unauthenticated("too many unknown keys", code="webhook_keys_busy")
+                # Never 401, which could be final: it may be Plaid's, with a new key.
+                raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
             kept = self._fetched(kid, now)
             if kept.key is not None:
                 self._see(kid, now)
@@ -160,6 +169,19 @@ class WebhookVerifier:
             self._stored.add(kid, now=now)
         except (Conflict, Unavailable):
             log.warning("webhook.key_not_kept")  # the next instance that meets it tries again
+
+    def _may_ask(self, now: datetime, *, to_our_address: bool) -> bool:
+        """Whether an unknown key may be looked up: counted in the store; there only until the minute's are used up."""
+        bucket = OUR_ADDRESS if to_our_address else ANY_ADDRESS
+        if now < self._used_up_until.get(bucket, now):
+            return False
+        try:
+            wait = self._stored.spend(bucket, per_minute=UNKNOWN_PER_MINUTE, now=now)
+        except Unavailable:
+            return self._may_fetch(now, known=False)
+        if wait is not None:
+            self._used_up_until[bucket] = now + timedelta(seconds=wait)
+        return wait is None
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:
         """Keys that we have and ids that nobody knows are counted apart: a flood of those must not stop these."""

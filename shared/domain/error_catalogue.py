@@ -60,6 +60,7 @@ _ALL = (
     _ours(InvalidArgument, "body_not_json", "The body is not JSON, or its type is not `application/json`.", MEND),
     _ours(InvalidArgument, "body_not_an_object", "The body is JSON, but not an object.", MEND),
     _ours(PayloadTooLarge, "body_too_large", "The body is longer than 256 KiB.", MEND),
+    _ours(InvalidArgument, "not_storable", "A value of the call is one that the database refuses.", MEND),
     _ours(
         InvalidArgument,
         "invalid_input",
@@ -90,7 +91,7 @@ _ALL = (
     ),
     _ours(Unauthenticated, "id_token_revoked", "The user's sessions were ended since the token was made.", SIGN_IN),
     _ours(Unauthenticated, "user_disabled", "An administrator has disabled the user.", "Tell the user."),
-    _ours(Unauthenticated, "uid_unusable", "The user's id has a `/` in it.", REPORT),
+    _ours(Unauthenticated, "uid_unusable", "The user's id cannot name a document (`/`, `..`, `__x__`).", REPORT),
     _ours(
         Unauthenticated,
         "app_check_missing",
@@ -205,9 +206,9 @@ _ALL = (
         "Nothing: Plaid sends it again.",
     ),
     _ours(
-        Unauthenticated,
+        Unavailable,
         "webhook_keys_busy",
-        "Too many unknown keys were named within a minute.",
+        "Too many unknown keys were named within a minute, in the whole project.",
         "Nothing: Plaid sends it again.",
     ),
     # -- what is outside --

@@ -7,7 +7,9 @@ called, so whatever is malformed in them is ignored: the user has logged in at t
 import re
 from collections.abc import Mapping
 
-MAX_TEXT = 512
+from shared.domain.storable import text
+
+MAX_TEXT = 512  # bytes: Firestore's limits count those, not characters
 _INSTITUTION_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 AccountHint = dict[str, str | None]
@@ -39,10 +41,4 @@ def _account(given: object) -> AccountHint:
 
 def _text(value: object) -> str | None:
     """A text that Firestore and other systems can hold; None for anything else."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
-        return None
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return None
-    return value
+    return text(value, limit=MAX_TEXT) or None  # half of a surrogate pair has no bytes

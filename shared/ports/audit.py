@@ -47,6 +47,16 @@ class AuditLog(Protocol):
 
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]: ...  # noqa: D102
 
+    def ended(self, now: datetime, *, limit: int) -> list[str]:
+        """Users whose last entry has outlived the retention, longest first."""
+
+    def drop(self, app_user_id: str, *, now: datetime) -> None:
+        """Deletes the end of a log that has ended, its checkpoints, and entries that are left; a new one begins at 1.
+
+        Raises:
+            Conflict: It has grown since.
+        """
+
 
 class Signer(Protocol):
     """Signs checkpoints."""

@@ -12,6 +12,8 @@ class Profiles(Protocol):
     """What users set for themselves."""
 
     def find(self, app_user_id: str) -> "Profile": ...  # noqa: D102
+    def exists(self, app_user_id: str) -> bool:
+        """Whether the user has a document."""
 
 
 @dataclass(frozen=True, slots=True)

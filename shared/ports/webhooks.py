@@ -77,6 +77,13 @@ class WebhookKeys(Protocol):
             Conflict: Somebody else notes one.
         """
 
+    def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
+        """Counts one look-up of an unknown key, in the whole project. None if it may be made, else seconds to wait.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
 
 class Links(Protocol):
     """Link tokens that were issued, and the public tokens that came of Hosted Link."""

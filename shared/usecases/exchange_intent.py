@@ -161,8 +161,9 @@ class HeldIntent:
         """Nobody is at it any more: the next call may go on at once."""
         try:
             self.write(self.intent.released())
-        except Unavailable as error:
-            log.warning("exchange.not_released", connection_id=self.intent.connection_id, code=error.code)
+        except Exception as error:  # noqa: BLE001 (it must not hide why the exchange failed)
+            code = error.code if isinstance(error, BankError) else "internal"
+            log.warning("exchange.not_released", connection_id=self.intent.connection_id, code=code)
 
     def drop(self) -> None:
         """Nothing was asked of Plaid, or refused. If an attempt before may have used the token, its trace stays."""

@@ -8,6 +8,7 @@ process that dies there leaves the intent, which the sweep finds. A retried requ
 answer), under way (it waits a little), or broken off (it goes on from the sealed token).
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from shared import trace
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
-from shared.domain.errors import AlreadyExists, BankError, Conflict, ProviderError
+from shared.domain.errors import AlreadyExists, Conflict, NotStorable, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
@@ -32,6 +33,8 @@ from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
 TRY_AGAIN_SECONDS = 0.1
+# Anything else could be refused by a server in front of Plaid, and would look like a token that may have been used.
+PUBLIC_TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Exchange:
             Unavailable: The same token is being exchanged right now, or something outside is down: try again.
             ProviderError: Plaid refused.
         """
+        if not PUBLIC_TOKEN.fullmatch(linked.public_token):
+            raise unknown_token()
         held = take_intent(
             linked.public_token,
             app_user_id=self.app_user_id,
@@ -100,9 +105,10 @@ class Exchange:
             held.held = self.ownership.claim(held.holder(), held=held.held)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
-        except BankError as error:
-            if not isinstance(error, AlreadyExists):
-                held.release()  # from the stored token on, what fails can be tried again at once
+        except (AlreadyExists, ItemHeld):
+            raise
+        except Exception:  # whatever fails from the stored token on, the same call can be sent again at once
+            held.release()
             raise
 
     def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
@@ -117,7 +123,9 @@ class Exchange:
             siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
             if not siblings.have_item_of(linked.accounts):
                 _refuse_duplicate(linked, linked.accounts, siblings)
-        except BankError:
+        except NotStorable:
+            return None  # a hint that the store refuses is ignored: the accounts are compared after the exchange
+        except Exception:  # Plaid has not been called: nothing may be left that looks like a lost token
             held.drop()
             raise
         return siblings
@@ -127,7 +135,7 @@ class Exchange:
         try:
             # Made ready before: between the two calls there is no third.
             seal = self.vault.sealer(app_user_id=self.app_user_id, connection_id=held.intent.connection_id)
-        except BankError:
+        except Exception:  # as above
             held.drop()
             raise
         try:
@@ -140,6 +148,9 @@ class Exchange:
                 held.drop()
             else:
                 held.release()
+            raise
+        except Exception:  # Plaid may have used the token
+            held.release()
             raise
         keep_token(item, held=held, seal=seal, ownership=self.ownership, sleep=self.sleep)
         return item.access_token

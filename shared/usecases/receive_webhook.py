@@ -1,6 +1,7 @@
 """A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from shared.usecases.request_sync import sync_by_event
 # What is kept of a webhook that belongs to no connection, with which it would go: it may tell of a user, as those of
 # Link's sessions do, and nobody could find it again to erase it. Nothing more is needed to know that it came.
 NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
-SECRET = ("public_token", "public_tokens", "link_token")  # kept of none
+SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # kept of none
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
@@ -44,7 +45,7 @@ def receive_webhook(
 
     Args:
         body: The parsed body.
-        delivery: The signed token it came with: the same delivery twice is recorded once.
+        delivery: The signed token it came with. The same delivery twice is recorded once, whatever its bytes.
         environment: Our own Plaid environment; another's webhooks are none of our business.
         inbox, connections, syncs, queue, tasks, clock: The outside.
         linked: Takes what users linked on a page of Plaid's out of a webhook.
@@ -53,9 +54,9 @@ def receive_webhook(
     Raises:
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
-    delivery_id = hashlib.sha256(delivery.encode()).hexdigest()
     held, lost = fitted(body)
     body = held or {}
+    delivery_id = _delivery_id(body, delivery, signed_at)
     if lost:
         log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:
@@ -108,6 +109,18 @@ def receive_webhook(
             tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
         elif at_once:
             sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
+
+
+def _delivery_id(body: dict[str, Any], delivery: str, signed_at: datetime | None) -> str:
+    """Names a delivery by what was signed, and when.
+
+    The token itself could be sent again in other bytes: an ECDSA signature has a second valid form. Plaid's own repeats
+    of an event, seconds or minutes later, are signed at another time.
+    """
+    if signed_at is None:
+        return hashlib.sha256(delivery.encode()).hexdigest()
+    signed = json.dumps([int(signed_at.timestamp()), body], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(signed.encode()).hexdigest()
 
 
 def _one_of(delivery_id: str, connection: BankConnection | None) -> str:

@@ -144,9 +144,34 @@ def test_a_disabled_user_is_refused(callers: FirebaseCallers, firebase: TwinFire
     assert refusal(callers, id_token()) == "user_disabled"
 
 
-def test_a_user_whose_id_is_no_name_of_a_document_is_refused(callers: FirebaseCallers, firebase: TwinFirebase) -> None:
-    firebase.users["a/b"] = firebase.users["alice"]
-    assert refusal(callers, id_token(sub="a/b")) == "uid_unusable"
+@pytest.mark.parametrize("uid", ["a/b", ".", "..", "__x__", "____", "a\0b", "\ufffd"])
+def test_a_user_whose_id_is_no_name_of_a_document_is_refused(
+    callers: FirebaseCallers, firebase: TwinFirebase, uid: str
+) -> None:
+    firebase.users[uid] = firebase.users["alice"]
+    assert refusal(callers, id_token(sub=uid)) == "uid_unusable"
+
+
+@pytest.mark.parametrize("ahead", [1, 4])
+def test_a_token_that_a_clock_slightly_ahead_of_ours_issued_is_accepted(callers: FirebaseCallers, ahead: int) -> None:
+    now = int(time.time())
+    assert callers.verify(id_token(iat=now + ahead, auth_time=now + ahead)) == "alice"
+    assert callers.verify_app(app_token(iat=now + ahead)) == APP
+
+
+def test_a_token_from_further_in_the_future_is_refused(callers: FirebaseCallers) -> None:
+    now = int(time.time())
+    assert refusal(callers, id_token(iat=now + 30, auth_time=now + 30)) == "id_token_invalid"
+    with pytest.raises(Unauthenticated):
+        callers.verify_app(app_token(iat=now + 30))
+
+
+@pytest.mark.parametrize("ago", [0, 1, 3])
+def test_the_tolerance_does_not_lengthen_a_token_s_life(callers: FirebaseCallers, ago: int) -> None:
+    now = int(time.time())
+    assert refusal(callers, id_token(exp=now - ago)) == "id_token_expired"
+    with pytest.raises(Unauthenticated):
+        callers.verify_app(app_token(exp=now - ago))
 
 
 def test_certificates_are_fetched_once_and_the_user_is_asked_for_at_each_call(
@@ -197,6 +222,7 @@ def test_an_app_that_firebase_attests_is_named(callers: FirebaseCallers) -> None
         {"iss": None},
         {"sub": None},
         {"exp": NOW - 1},
+        {"exp": None},
         {"kid": "k2"},
         {"signed_by": "k2"},
         {"header": {"typ": "JOSE"}},

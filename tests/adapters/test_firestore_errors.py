@@ -10,9 +10,11 @@ from google.api_core import exceptions
 
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_guards import guard_path
 from shared.adapters.firestore_limits import FirestoreLimits
 from shared.adapters.firestore_syncs import FirestoreSyncs
-from shared.domain.errors import Unavailable
+from shared.domain.errors import NotStorable, Unavailable
+from shared.domain.storable import is_document_id
 from tests.fakes import START
 
 
@@ -42,6 +44,22 @@ def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
         FirestoreConnections(client, audit=audit_of(client)).find("c")
     with pytest.raises(Unavailable):
         FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
+
+
+def test_a_name_that_firestore_refuses_is_the_call_s_fault_and_no_bug() -> None:
+    client: Any = Down(exceptions.InvalidArgument("Document id is too long"))  # type: ignore[no-untyped-call]
+    with pytest.raises(NotStorable):
+        FirestoreConnections(client, audit=audit_of(client)).guard("u", institution_id="ins_1")
+    with pytest.raises(NotStorable):
+        FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
+
+
+@pytest.mark.parametrize("institution", ["ins_1", "🎂" * 512, "i" * 3_000, "../..", "__x__", "a/b", "\0", "\ud800"])
+@pytest.mark.parametrize("uid", ["u", "🎂" * 128])
+def test_every_guard_has_a_name_that_firestore_takes(uid: str, institution: str) -> None:
+    path = guard_path(uid, institution)
+    assert is_document_id(path.partition("/")[2])
+    assert path != guard_path(uid, institution + "x")
 
 
 def test_a_bug_stays_a_bug() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from shared.adapters.plaid_webhooks import (
     KEY_KEPT,
     MAX_FETCHES_PER_MINUTE,
     MAX_KEYS,
+    UNKNOWN_PER_MINUTE,
     UNKNOWN_TO_PLAID,
     WebhookVerifier,
 )
@@ -73,7 +75,7 @@ def flood(plaid: Plaid) -> None:
     """More forgeries at once than ids may be asked for, each with an id of its own."""
     outsider = ec.generate_private_key(ec.SECP256R1())
     for n in range(50):
-        with pytest.raises(Unauthenticated):
+        with pytest.raises((Unauthenticated, Unavailable)):
             plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
 
 
@@ -178,12 +180,13 @@ def test_unknown_keys_cannot_be_used_to_flood_plaid(plaid: Plaid) -> None:
             plaid.verifier.verify(plaid.sign(key=outsider, kid=f"random-{n}"), BODY)
         except BankError as error:
             answers.add((error.status, error.code))
-    assert plaid.fetches <= MAX_FETCHES_PER_MINUTE
-    assert answers == {("UNAUTHENTICATED", "webhook_not_verified"), ("UNAUTHENTICATED", "webhook_keys_busy")}
+    assert plaid.fetches == UNKNOWN_PER_MINUTE
+    assert answers == {("UNAUTHENTICATED", "webhook_not_verified"), ("UNAVAILABLE", "webhook_keys_busy")}
     assert plaid.stored.reads == 1
+    assert plaid.stored.spent == UNKNOWN_PER_MINUTE + 1, "an instance that knows that none is left asks no more"
     for _ in range(50):
         assert refused(plaid, plaid.sign(key=outsider, kid="random-0"))
-    assert plaid.fetches <= MAX_FETCHES_PER_MINUTE
+    assert plaid.fetches == UNKNOWN_PER_MINUTE
 
 
 def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None:
@@ -211,10 +214,10 @@ def test_a_flood_that_lasts_for_hours_does_not_push_a_known_key_out(plaid: Plaid
     plaid.verifier.verify(plaid.sign(), BODY)
     outsider = ec.generate_private_key(ec.SECP256R1())
     for n in range(MAX_KEYS + 10):
-        plaid.clock.move(timedelta(seconds=60 / MAX_FETCHES_PER_MINUTE + 1))
+        plaid.clock.move(timedelta(seconds=60 / UNKNOWN_PER_MINUTE + 1))
         assert refused(plaid, plaid.sign(key=outsider, kid=f"random-{n}"))
-    for n in range(MAX_FETCHES_PER_MINUTE):
-        with pytest.raises(Unauthenticated):
+    for n in range(UNKNOWN_PER_MINUTE):
+        with pytest.raises((Unauthenticated, Unavailable)):
             plaid.verifier.verify(plaid.sign(key=outsider, kid=f"last-{n}"), BODY)
     plaid.verifier.verify(plaid.sign(), BODY)
 
@@ -224,7 +227,7 @@ def test_a_flood_does_not_stop_a_key_whose_time_to_be_looked_at_again_has_come(p
     plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
     flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY)
-    assert plaid.fetches == 1 + MAX_FETCHES_PER_MINUTE + 1
+    assert plaid.fetches == 1 + UNKNOWN_PER_MINUTE + 1
 
 
 def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
@@ -233,3 +236,58 @@ def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plai
         plaid.verifier.verify(plaid.sign(), BODY)
     plaid.trouble = None
     plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def answers(plaid: Plaid, kids: Iterable[str], *, ours: bool = False) -> set[str]:
+    """How forgeries that name these keys are answered."""
+    outsider, codes = ec.generate_private_key(ec.SECP256R1()), set()
+    for kid in kids:
+        with pytest.raises(BankError) as refused:
+            plaid.verifier.verify(plaid.sign(key=outsider, kid=kid), BODY, to_our_address=ours)
+        codes.add(refused.value.code)
+    return codes
+
+
+def test_the_instances_of_a_project_share_the_look_ups_of_unknown_keys(plaid: Plaid) -> None:
+    for instance in range(10):
+        plaid.verifier = plaid.instance()
+        answers(plaid, (f"{instance}-{n}" for n in range(15)))
+    assert plaid.fetches == UNKNOWN_PER_MINUTE
+    plaid.clock.move(timedelta(minutes=1))
+    assert answers(plaid, ["another"]) == {"webhook_not_verified"}
+
+
+def test_a_new_key_of_plaid_s_that_meets_a_flood_is_taken_when_it_is_sent_again(plaid: Plaid) -> None:
+    flood(plaid)
+    with pytest.raises(Unavailable) as busy:
+        plaid.verifier.verify(plaid.sign(), BODY)
+    assert (busy.value.http, busy.value.retry_after_seconds) == (503, 60)
+    plaid.clock.move(timedelta(minutes=1))
+    plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def test_a_flood_does_not_keep_a_new_key_out_that_is_sent_to_our_address(plaid: Plaid) -> None:
+    flood(plaid)
+    plaid.verifier.verify(plaid.sign(), BODY, to_our_address=True)
+    plaid.verifier.verify(plaid.sign(), BODY)
+
+
+def test_the_look_ups_of_our_address_are_bounded_too(plaid: Plaid) -> None:
+    kids = [f"k-{n}" for n in range(30)]
+    assert answers(plaid, kids, ours=True) == {"webhook_not_verified", "webhook_keys_busy"}
+    assert plaid.fetches == UNKNOWN_PER_MINUTE
+
+
+def test_known_keys_are_not_counted(plaid: Plaid) -> None:
+    for _ in range(5):
+        plaid.verifier.verify(plaid.sign(), BODY)
+        plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
+    plaid.verifier = plaid.instance()
+    plaid.verifier.verify(plaid.sign(), BODY)
+    assert plaid.stored.spent == 1
+
+
+def test_without_the_store_an_instance_counts_by_itself(plaid: Plaid) -> None:
+    plaid.stored.down = True
+    assert answers(plaid, (f"k-{n}" for n in range(50))) == {"webhook_not_verified", "webhook_keys_busy"}
+    assert plaid.fetches == MAX_FETCHES_PER_MINUTE

@@ -38,3 +38,10 @@ def test_it_caches_what_the_set_up_downloads() -> None:
 def test_it_may_read_and_nothing_else_and_ends_by_itself() -> None:
     assert CI["permissions"] == {"contents": "read"}
     assert all(job["timeout-minutes"] <= 45 for job in CI["jobs"].values())
+
+
+def test_every_action_is_pinned_by_its_commit() -> None:
+    """A tag can be moved to other code; a commit cannot."""
+    used = [step["uses"] for step in STEPS if "uses" in step]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", one)] == []

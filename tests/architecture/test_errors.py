@@ -47,4 +47,5 @@ def test_what_a_function_can_reach_is_found_through_the_container_and_the_ports(
     assert raised(("functions.api_not_found", "api_not_found")) == {
         ("NotFound", "path_not_found"),
         ("BankError", "internal"),
+        ("InvalidArgument", "not_storable"),
     }

@@ -14,11 +14,12 @@ from shared import caller, trace
 from shared.adapters.audit_signer import TinkSigner, new_keyset
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch
-from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.audit import Actor, AuditAction, AuditEntry, AuditHead
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict
 from shared.ports import AuditLog
 from shared.usecases.check_audit import check_audit, go_on_with_audit
+from shared.usecases.drop_audit import drop_ended_audits
 from shared.usecases.sign_audit import sign_audit
 from tests.fakes import FakeClock, FakeStore
 
@@ -257,3 +258,36 @@ def test_a_log_whose_signing_is_postponed_is_due_again_later(world: World) -> No
     world.audit.postpone_signing(user, until=at + timedelta(days=1))
     assert user not in world.audit.unsigned(at, limit=10_000)
     assert user in world.audit.unsigned(at + timedelta(days=1), limit=10_000)
+
+
+OLD = datetime(1991, 3, 1, 12, tzinfo=UTC)  # no other test's logs end so early
+
+
+def test_a_log_goes_with_its_checkpoints_once_its_last_entry_has_outlived_the_retention(
+    world: World, user: str
+) -> None:
+    def dropped(days: float) -> int:
+        world.clock.at = OLD + timedelta(days=days)
+        return drop_ended_audits(audit=world.audit, clock=world.clock)
+
+    old = entry(user).model_copy(update={"at": OLD})
+    later = entry(user).model_copy(update={"at": OLD + timedelta(days=100)})
+    other = entry(f"{user}-2").model_copy(update={"at": OLD + timedelta(days=300)})
+    for one in (old, old, other):
+        world.audit.write_down(one)
+    world.clock.at = OLD + timedelta(days=2)
+    assert world.sign() == 1
+    world.audit.write_down(later)
+    assert dropped(100 + 400) == 0, "of its entries, one is still kept"
+    assert world.audit.head(user)[0].seq == 3
+    with pytest.raises(Conflict):
+        world.audit.drop(user, now=world.clock.at)
+    assert dropped(100 + 430) == 1
+    assert world.audit.head(user) == (AuditHead(), None)
+    assert (list(world.audit.entries(user)), world.audit.checkpoints(user)) == ([], [])
+    assert world.audit.head(f"{user}-2")[0].seq == 1
+    assert dropped(100 + 431) == 0
+    world.audit.write_down(entry(user).model_copy(update={"at": world.clock.at}))
+    assert world.check(user) == (1, [])
+    assert dropped(300 + 430) == 1
+    assert dropped(3000) == 1, "the log that began again"

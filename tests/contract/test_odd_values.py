@@ -12,9 +12,12 @@ import pytest
 from shared.adapters import plaid_facts, plaid_json, plaid_rows
 from shared.adapters.firestore_audit import FirestoreAudit
 from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_guards import guard_fields, guard_path
 from shared.adapters.firestore_inbox import FirestoreInbox
 from shared.adapters.firestore_institutions import FirestoreInstitutions
 from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.domain.errors import NotStorable
 from shared.domain.storable import MAX_BYTES, MAX_DEPTH, MAX_NAME_BYTES, is_document_id, storable
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
@@ -133,3 +136,27 @@ def test_an_institution_with_odd_values_is_stored(firestore_client: Any, name: s
         made = plaid_facts.of_institution({"institution_id": name, **odd})
         institutions.put(made)
         assert institutions.find(name) == made
+
+
+@pytest.mark.parametrize(
+    "institution", ["ins_1", "🎂" * 512, "i" * 3_000, "../..", "..", "__x__", "a/b", "\0", "\ud800"]
+)
+@pytest.mark.parametrize("uid", ["u", "🎂" * 128])
+def test_a_guard_of_any_institution_can_be_written_and_read(
+    firestore_client: Any, name: str, uid: str, institution: str
+) -> None:
+    path = guard_path(f"{name}{uid}", institution)
+    batch = Batch(firestore_client)
+    batch.create(path, guard_fields("c", now=NOW))
+    batch.commit()
+    assert firestore_client.document(path).get().exists
+
+
+@pytest.mark.parametrize("odd", ["__x__", "__..__"])
+def test_a_name_that_the_store_refuses_is_said_to_be_so(firestore_client: Any, odd: str) -> None:
+    client, audit = firestore_client, FirestoreAudit(firestore_client, function="test", retention=NOW - NOW)
+    with pytest.raises(NotStorable):
+        FirestoreInstitutions(client).find(odd)
+    with pytest.raises(NotStorable):
+        FirestoreInstitutions(client).claim(odd, now=NOW, until=NOW)
+    assert FirestoreConnections(client, audit=audit).find(odd) is None

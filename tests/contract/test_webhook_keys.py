@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,3 +31,11 @@ def test_every_key_that_was_met_is_known_and_meeting_it_again_is_harmless(keys: 
     for key_id in ("7d56-a", "_-B", "7d56-a"):
         keys.add(key_id, now=NOW)
     assert keys.seen() == {"7d56-a", "_-B"}
+
+
+def test_look_ups_are_counted_by_bucket_and_minute(keys: WebhookKeys) -> None:
+    bucket, other = uuid.uuid4().hex, uuid.uuid4().hex
+    assert [keys.spend(bucket, per_minute=2, now=NOW) for _ in range(2)] == [None, None]
+    assert keys.spend(bucket, per_minute=2, now=NOW) == 60
+    assert keys.spend(other, per_minute=2, now=NOW) is None
+    assert keys.spend(bucket, per_minute=2, now=NOW + timedelta(seconds=61)) is None

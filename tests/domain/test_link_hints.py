@@ -12,7 +12,21 @@ from hypothesis import strategies as st
 from shared.domain.link_hints import MAX_TEXT, account_hints, institution_hint
 
 NOTHING = dict.fromkeys(("id", "name", "mask", "type", "subtype"))
-ODD = [None, True, 7, 1.5, [], {}, ["Daily"], {"name": "Daily"}, "\ud800", "Daily\udfff", "", "x" * (MAX_TEXT + 1)]
+ODD = [
+    None,
+    True,
+    7,
+    1.5,
+    [],
+    {},
+    ["Daily"],
+    {"name": "Daily"},
+    "\ud800",
+    "Daily\udfff",
+    "",
+    "x" * (MAX_TEXT + 1),
+    "🎂" * 512,
+]
 
 
 def test_what_link_says_is_taken() -> None:

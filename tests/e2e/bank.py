@@ -203,7 +203,7 @@ class Bank:
             institution_id=options.pop("institution_id", INSTITUTION),
             username=username,
             password=password,
-            webhook=self.stack.plaid.webhook_url if webhook else None,
+            webhook=self.stack.plaid.webhook_address if webhook else None,
             **options,
         )
 

@@ -32,7 +32,7 @@ def report(bank: Bank) -> dict[str, Any]:
         "firestore": ports.firestore,
         "functions": ports.functions,
         "plaid": bank.stack.plaid.base_url,
-        "webhook": bank.stack.plaid.webhook_url,
+        "webhook": bank.stack.plaid.webhook_address,
     }
     slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}
     bank.control("POST", "faults", **slow)  # what is to be seen lasts longer than a look

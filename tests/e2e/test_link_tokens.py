@@ -33,7 +33,7 @@ def test_a_new_bank_is_asked_for_as_the_app_and_the_user_wish(bank: Bank, user: 
     said = asked_for(bank, made["link_token"])
     assert (said["language"], said["country_codes"]) == ("fr", ["CA", "US"])
     assert said["initial_products"] == ["transactions", "liabilities"]
-    assert said["webhook"] == bank.stack.plaid.webhook_url
+    assert said["webhook"] == bank.stack.plaid.webhook_address != bank.stack.plaid.webhook_url
     made = bank.rest("GET", "connect", user, params={"language": "de", "redirect_uri": "http://localhost/back"}).json()
     said = asked_for(bank, made["link_token"])
     assert (said["language"], said["redirect_uri"]) == ("de", "http://localhost/back")

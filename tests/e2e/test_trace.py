@@ -46,16 +46,18 @@ def test_one_request_id_tells_the_whole_story_of_a_connect(bank: Bank, user: Use
     headers = {"traceparent": f"00-{ID}-00f067aa0ba902b7-01"}
     body = {"public_token": bank.public_token(webhook=False)}
     answer = bank.rest("POST", "set_access_token", user, json=body, headers=headers)
-    assert answer.headers["X-Request-Id"] == ID
+    trace_id = answer.headers["X-Request-Id"]
+    assert trace_id != ID
     connection_id = answer.json()["connection_id"]
 
     def ended() -> bool:
-        lines = lines_of(bank, ID)
+        lines = lines_of(bank, trace_id)
         run = any(line["message"] == "sync.ended" and line["status"] == "completed" for line in lines)
         return run and any(line["message"] == "event.done" for line in lines)
 
     wait_until("the end of the story", ended)
-    story = make_trace(bank, ID)
+    story = make_trace(bank, ID)  # which the caller's own id leads to
+    assert f"trace {trace_id}" in story
     in_order(
         story,
         r"exchange_public_token +commit\.done +writes=bank_exchange_intents:1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from functions_framework import create_app
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.errors import Fault, Unauthenticated
+from shared.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
@@ -80,6 +82,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
         "paused": world.paused,
+        "refused_calls": RefusedCalls(),
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
@@ -89,6 +92,29 @@ def client(function: str) -> Iterator[FlaskClient]:
     app = create_app(function, str(MAIN), "http")  # type: ignore[no-untyped-call]
     with app.test_client() as asking:
         yield asking
+
+
+@pytest.fixture
+def logged() -> Iterator[list[logging.LogRecord]]:
+    """Every record of our log: once a function has been served, it no longer reaches pytest's own handler."""
+    records: list[logging.LogRecord] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler, ours = Kept(), logging.getLogger("bank")
+    level = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    yield records
+    ours.removeHandler(handler)
+    ours.setLevel(level)
+
+
+def alerts(records: list[logging.LogRecord]) -> list[str]:
+    """What an operator would be called for."""
+    return [record.getMessage() for record in records if record.levelno >= logging.ERROR]
 
 
 @pytest.fixture

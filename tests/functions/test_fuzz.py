@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
+import logging
 import os
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +16,10 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings
 
 from shared.entry import Route
-from tests.functions.conftest import client
-from tests.fuzz import FUNCTIONS, HARD, Wild, complaints, wild_requests
+from tests.functions.conftest import alerts, client
+from tests.fuzz import FUNCTIONS, HARD, IDS, Wild, complaints, wild_requests
 from tests.usecases.conftest import World
+from tests.usecases.linking import sweep
 
 EXAMPLES = 1000 if os.environ.get("SOAK") else 40
 AUTHORIZATIONS = ("Bearer alice",) * 4 + (
@@ -30,10 +34,38 @@ AUTHORIZATIONS = ("Bearer alice",) * 4 + (
 SECONDS = 5.0  # of the processor's time: how long they take is other processes' matter, too
 
 
+HINTED = [
+    {"institution": {"institution_id": odd, "name": odd}, "accounts": [{"id": odd, "name": odd, "mask": odd}]}
+    for odd in (*IDS, "\ud800", "a\udfffb")
+]
+
+
+@pytest.mark.parametrize("hints", HINTED, ids=range(len(HINTED)))
+def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
+    world: World, logged: list[logging.LogRecord], hints: dict[str, Any]
+) -> None:
+    world.bank.new_item()
+    for asking in client("exchange_public_token"):
+        answer = asking.post(
+            "/api/v1/bank/set_access_token",
+            headers={"Authorization": "Bearer alice", "Content-Type": "application/json"},
+            data=json.dumps({"public_token": "public-1", **hints}),
+        )
+        assert answer.status_code == 201, answer.text
+    assert alerts(logged) == []
+
+
 def everything(world: World) -> dict[str, str]:
     """All that is kept, queued, or was asked of Plaid, but for the guards' own notes of who is asking."""
     kept = {**vars(world.store), **vars(world.queue), "links": world.bank.link_requests}
     return {name: repr(value) for name, value in kept.items() if name not in ("calls", "_versions")}
+
+
+def sweep_what_was_begun(world: World) -> None:
+    """The scheduler's runs of the next days."""
+    for _ in range(4 * 24):
+        world.clock.move(timedelta(minutes=30))
+        sweep(world)
 
 
 @pytest.fixture(params=FUNCTIONS)
@@ -61,6 +93,7 @@ def test_every_body_that_is_hard_to_read_is_refused(asked: tuple[str, FlaskClien
 
 def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     asked: tuple[str, FlaskClient, World],
+    logged: list[logging.LogRecord],
 ) -> None:
     function, asking, world = asked
     answers: dict[int, int] = {}
@@ -69,6 +102,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(wild_requests(function, authorizations=AUTHORIZATIONS))
     def ask(wild: Wild) -> None:
+        world.clock.move(timedelta(seconds=1))  # or else a user's refused calls would soon be refused unread
         before, began = everything(world), time.process_time()
         answer: Any = asking.open(wild.path, method=wild.method, headers=wild.headers, data=wild.body)
         took = time.process_time() - began
@@ -79,5 +113,8 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
             assert everything(world) == before
 
     ask()
+    assert alerts(logged) == []
+    sweep_what_was_begun(world)
+    assert alerts(logged) == [], "what was begun and is found later"
     assert sum(answers.values()) >= EXAMPLES
     assert any(400 <= status < 500 for status in answers), answers

@@ -25,7 +25,7 @@ from docs.openapi import DESCRIPTION, described, rendered
 from docs.page import FOLDER, written
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
-from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
+from shared.domain.errors import BankError, Conflict, Fault, NotStorable, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
 from shared.settings import Settings
@@ -240,10 +240,17 @@ def test_however_an_outside_call_fails_what_is_answered_is_described(trials: Cal
                 trial.both(**fields)
 
 
+class BusyVerifier:
+    """The count of look-ups says what `Limits` may say; the real verifier counts by itself then."""
+
+    def verify(self, *_: object, **__: object) -> None:
+        Busy().spend("", "", per_minute=1, now=None)
+
+
 class Refusing(Callers):
     """Firebase says no."""
 
-    def __init__(self, error: BankError, *, of_app: bool = False) -> None:
+    def __init__(self, error: BankError | NotStorable, *, of_app: bool = False) -> None:
         self.error, self.of_app = error, of_app
 
     def verify(self, id_token: str) -> str:
@@ -297,8 +304,10 @@ def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) 
     for code in ("id_token_expired", "id_token_revoked", "user_disabled", "uid_unusable"):
         trial.instead("callers", Refusing(Unauthenticated("no", code=code)))
         trial.both()
-    trial.instead("callers", Refusing(Unavailable("no", code="auth_unavailable")))
-    trial.both()
+    failures: tuple[BankError | NotStorable, ...] = (Unavailable("no", code="auth_unavailable"), NotStorable())
+    for failure in failures:
+        trial.instead("callers", Refusing(failure))
+        trial.both()
     trial.instead("callers", Callers())
     spent = Limits()
     spent.wait = 7
@@ -354,12 +363,15 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             for body in (b"{", b"[]", b'{"no": "webhook"}'):
                 headers, raw = signed(world, body)
                 trial.rest(headers=headers, data=raw)
-            for failure in (problem(Fault.TRANSIENT, "DOWN"), problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)):
+            unknown = problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)
+            for failure in (problem(Fault.TRANSIENT, "DOWN"), unknown, NotStorable()):
                 verifier = WebhookVerifier(fetch_key=_raising(failure), stored=FakeWebhookKeys(), clock=world.clock)
                 trial.instead("webhooks", verifier)
                 for number in range(70):
                     headers, raw = signed(world, UPDATE, kid=f"k{number}")
                     trial.rest(headers=headers, data=raw)
+            trial.instead("webhooks", BusyVerifier())
+            trial.rest(headers=headers, data=raw)
 
 
 def _being_replaced(world: World) -> None:

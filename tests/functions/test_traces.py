@@ -91,12 +91,35 @@ def test_an_answer_names_its_trace_and_so_does_every_line(
     world.bank.new_item()
     answer = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN | CALLED)
     assert answer.status_code == 201
-    assert answer.headers["X-Request-Id"] == ID
-    assert traces(lines) == {ID}
+    assert traces(lines) == {answer.headers["X-Request-Id"]}
     assert {line["function"] for line in lines} == {"exchange_public_token"}
     events = [line["message"] for line in lines]
     assert events[-3:] == ["token.exchanged", "connection.created", "call.answered"]
     assert all(line["time"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    "headers", [CALLED, {"X-Cloud-Trace-Context": f"{ID}/1;o=1"}, {"Traceparent": f"00-{ID}-{'1' * 16}-00"}]
+)
+@pytest.mark.parametrize("status", [201, 400, 401])
+def test_callers_do_not_choose_the_trace_of_a_call_and_what_they_sent_is_noted(
+    exchange: FlaskClient, world: World, lines: list[dict[str, Any]], headers: dict[str, str], status: int
+) -> None:
+    world.bank.new_item()
+    signed_in = SIGNED_IN if status != 401 else {}
+    answer = exchange.post(
+        EXCHANGE, json={"public_token": "public-1"} if status == 201 else {}, headers={**headers, **signed_in}
+    )
+    assert answer.status_code == status
+    assert answer.headers["X-Request-Id"] != ID
+    assert traces(lines) == {answer.headers["X-Request-Id"]}
+    assert [line.get("caller_trace") for line in lines if line["message"] == "call.answered"] == [ID]
+
+
+def test_webhooks_choose_no_trace_either(world: World, lines: list[dict[str, Any]]) -> None:
+    for hook in client("plaid_webhook"):
+        assert hook.post("/api/v1/bank/webhook", json={}, headers=CALLED).headers["X-Request-Id"] != ID
+    assert ID not in traces(lines)
 
 
 def test_a_refusal_names_its_trace_too_and_browsers_may_read_it(exchange: FlaskClient, world: World) -> None:
@@ -111,7 +134,9 @@ def test_a_connection_keeps_the_trace_of_its_call_for_the_sync(exchange: FlaskCl
     world.bank.new_item()
     answer = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN | CALLED)
     state = world.state(body(answer)["connection_id"])
-    assert state.trace == CALLED["traceparent"]
+    kept = Trace.parse(state.trace)
+    assert kept is not None
+    assert kept.trace_id == answer.headers["X-Request-Id"]
     assert state.source == body(answer)["institution_id"]
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from emulators.client import User, sign_up
 from tests.e2e.bank import Bank
 from tests.e2e.traces import documents_of
-from tests.fuzz import FUNCTIONS, Wild, complaints, wild_requests
+from tests.fuzz import FUNCTIONS, Wild, alerts, complaints, wild_requests
 from tests.soak.ground import SOAK
 
 pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
@@ -70,6 +70,8 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
         None,
     )
     before = left_of(bank, them, connection_id)
+    printed = bank.stack.logs / "emulators.log"
+    read_so_far = printed.stat().st_size
     hosting, functions = bank.stack.ports.url("hosting"), bank.function_url(function)
     answers: Counter[int] = Counter()
     longest, closed = 0.0, list[str]()
@@ -108,6 +110,10 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     ask()
     tell(f"{function}: {dict(sorted(answers.items()))}, longest {longest:.1f} s, closed {len(closed)}")
     assert sum(answers.values()) > EXAMPLES // 2
+    with printed.open("rb") as lines:
+        lines.seek(read_so_far)
+        ours = [line for line in alerts(lines.read().decode(errors="replace").splitlines()) if f'"{function}"' in line]
+    assert ours == [], "nothing that a caller sends calls an operator"
     assert left_of(bank, them, connection_id) == before
     if function != "delete_bank_data":  # which a well-formed request is right to begin
         left = left_of(bank, us)

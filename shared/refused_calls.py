@@ -1,0 +1,78 @@
+"""Users whose calls are refused again and again: beyond a ceiling, they are refused before anything is read.
+
+The limits count only calls that pass, and each refused call costs reads in Firestore and a call of Firebase Auth. This
+count is kept in the instance's memory, so that refusing costs nothing at all: the ceiling is per instance, and all of
+it is forgotten when the instance ends. https://cloud.google.com/functions/docs/configuring/max-instances bounds them.
+"""
+
+import hashlib
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+PER_MINUTE = 300
+WINDOW = timedelta(minutes=1)
+MAX_USERS = 10_000  # some 3 MB; beyond it the user whose calls were refused longest ago is forgotten
+
+
+@dataclass(slots=True)
+class _Count:
+    since: datetime
+    refused: int = 0
+
+
+class RefusedCalls:
+    """Counts refused calls per user, in a minute that begins with the first of them."""
+
+    def __init__(self, *, per_minute: int = PER_MINUTE, max_users: int = MAX_USERS) -> None:
+        self._per_minute = per_minute
+        self._max_users = max_users
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        # ID tokens of users beyond the ceiling, as hashes: without them Firebase would be asked who calls.
+        self._users: OrderedDict[bytes, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait(self, id_token: str, app_user_id: str | None = None, *, now: datetime) -> int | None:
+        """The seconds until calls of a user are taken again; None if they are.
+
+        Args:
+            id_token: The call's. Before it is verified, it counts only if it was verified in this minute.
+            app_user_id: Whose it is, once it is verified.
+            now: The time.
+        """
+        name = _digest(id_token)
+        with self._lock:
+            uid = app_user_id or self._users.get(name)
+            count = self._counts.get(uid) if uid is not None else None
+            if uid is None or count is None or count.refused < self._per_minute:
+                return None
+            left = count.since + WINDOW - now
+            if not timedelta(0) < left <= WINDOW:
+                del self._counts[uid]
+                return None
+            self._keep(self._users, name, uid)
+        return max(1, math.ceil(left.total_seconds()))
+
+    def add(self, app_user_id: str, *, now: datetime) -> None:
+        """A verified user's call was refused."""
+        with self._lock:
+            count = self._counts.get(app_user_id)
+            if count is None or not timedelta(0) <= now - count.since < WINDOW:
+                count = _Count(now)
+            count.refused += 1
+            self._keep(self._counts, app_user_id, count)
+
+    def _keep(self, kept: OrderedDict[Key, Value], name: Key, value: Value) -> None:
+        kept[name] = value
+        kept.move_to_end(name)
+        if len(kept) > self._max_users:
+            kept.popitem(last=False)
+
+
+def _digest(id_token: str) -> bytes:
+    return hashlib.sha256(id_token.encode(errors="replace")).digest()

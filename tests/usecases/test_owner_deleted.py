@@ -1,0 +1,34 @@
+"""A user's document was deleted: only the store's own word is enough to erase."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.usecases.conftest import ALICE, World
+
+
+def deleted(world: World) -> None:
+    from shared.usecases.owner_deleted import owner_deleted
+
+    owner_deleted(
+        ALICE,
+        at=world.clock.now(),
+        profiles=world.profiles,
+        erase=lambda uid, at: world.eraser.owner_deleted(uid, at=at),
+    )
+
+
+def test_a_user_whose_document_is_gone_is_erased(world: World) -> None:
+    world.connected()
+    deleted(world)
+    assert world.store.connections == {}
+
+
+def test_nothing_is_erased_while_the_document_exists(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.connected()
+    world.profiles.existing.add(ALICE)
+    before = repr(vars(world.store))
+    deleted(world)
+    assert set(world.store.connections) == {"1"}
+    assert repr(vars(world.store)) == before
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == ["owner.exists"]
