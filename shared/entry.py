@@ -387,10 +387,11 @@ def _caller(request: Request) -> str:
     enforced = container.settings().app_check
     if enforced and not app_token:
         raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
-    uid = container.callers().verify(id_token.strip())
+    user = container.callers().verify(id_token.strip())
+    caller.user.set(user)
     # After the user: nobody who is not signed in makes us fetch keys.
     caller.app.set(container.callers().verify_app(app_token) if enforced else None)
-    return uid
+    return user.uid
 
 
 def _validated(takes: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:

@@ -12,6 +12,7 @@ import jwt
 from firebase_admin import auth, exceptions
 from google.auth.exceptions import GoogleAuthError
 
+from shared.domain.caller import Caller
 from shared.domain.errors import Unauthenticated, Unavailable
 
 USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
@@ -29,15 +30,16 @@ class FirebaseCallers:
         self._app: firebase_admin.App | None = None
         self._lock = threading.Lock()
 
-    def verify(self, id_token: str) -> str:
-        """The uid; asks Firebase at each call whether the token was revoked or the user disabled.
+    def verify(self, id_token: str) -> Caller:
+        """The user; asks Firebase at each call whether the token was revoked or the user disabled.
 
         Raises:
             Unauthenticated: The token is not good, with a code that says why.
             Unavailable: Firebase did not answer.
         """
         try:
-            uid: str = auth.verify_id_token(id_token, app=self._firebase(), check_revoked=True)["uid"]
+            claims = auth.verify_id_token(id_token, app=self._firebase(), check_revoked=True)
+            uid: str = claims["uid"]
         except auth.RevokedIdTokenError:
             raise _refused("this session was ended: sign in again", code="id_token_revoked") from None
         except auth.UserDisabledError:
@@ -52,7 +54,7 @@ class FirebaseCallers:
             raise _refused("the ID token is not valid", code="id_token_invalid") from None
         if "/" in uid:
             raise _refused("this user's id cannot name a document", code="uid_unusable")
-        return uid
+        return Caller.of(uid, claims)
 
     def verify_app(self, app_token: str) -> str:
         """The app's id. Asks nobody but for Google's keys, every few hours.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from shared.domain.caller import Caller
 from shared.domain.push import PushMessage, Receipt
 
 
@@ -32,8 +33,8 @@ class Limits(Protocol):
 class Callers(Protocol):
     """Who calls."""
 
-    def verify(self, id_token: str) -> str:
-        """The uid that Firebase vouches for.
+    def verify(self, id_token: str) -> Caller:
+        """The user that Firebase vouches for.
 
         Raises:
             Unauthenticated: It does not; or the user is disabled, or signed out everywhere since.

@@ -25,6 +25,7 @@ from docs.openapi import DESCRIPTION, described, rendered
 from docs.page import FOLDER, written
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.domain.caller import Caller
 from shared.domain.errors import BankError, Conflict, Fault, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
@@ -244,12 +245,13 @@ class Refusing(Callers):
     """Firebase says no."""
 
     def __init__(self, error: BankError, *, of_app: bool = False) -> None:
+        super().__init__()
         self.error, self.of_app = error, of_app
 
-    def verify(self, id_token: str) -> str:
+    def verify(self, id_token: str) -> Caller:
         if not self.of_app:
             raise self.error
-        return id_token
+        return super().verify(id_token)
 
     def verify_app(self, app_token: str) -> str:
         raise self.error
