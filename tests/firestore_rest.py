@@ -108,11 +108,6 @@ class Client:
             )
         return self._http.post(f"{place}:runQuery", headers=self._headers, json={"structuredQuery": query})
 
-    def list(self, path: str, *, page_size: int | None = None) -> httpx.Response:
-        """A collection by the REST method `list`, which takes a page size instead of a query's limit."""
-        params = {} if page_size is None else {"pageSize": page_size}
-        return self._http.get(f"{self._base}/{path}", headers=self._headers, params=params)
-
     def create(self, path: str, document: Json) -> httpx.Response:
         return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})
 

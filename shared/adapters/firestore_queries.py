@@ -109,6 +109,8 @@ BACKEND = frozenset(
         _asked("bank_notifications", ranged="created_at"),
         _asked("bank_removals", "app_user_id"),
         _asked("bank_sync_runs", "connection_id"),
+        # devices
+        _asked("users", ranged="notification_tokens", sorted_=False),
         # webhooks
         _asked("bank_webhook_inbox", "connection_id"),
         _asked("bank_webhook_inbox", "connection_id", ranged="due_at"),

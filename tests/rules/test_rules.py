@@ -157,6 +157,7 @@ def lists(
     everywhere: bool = False,
     below: str = "",
     limit: int | None = None,
+    named: str | None = None,
     count: bool = False,
 ) -> Act:
     """Somebody lists, or counts, a person's documents of a collection, or all of them."""
@@ -166,6 +167,7 @@ def lists(
         everywhere=everywhere,
         parent=below.format(w=w),
         limit=limit,
+        named=named,
         count=count,
     )
 
@@ -410,9 +412,9 @@ for name in SHARED:
     refused(f"nobody lists the {name}", lists("nobody", name, limit=1))
     refused(
         f"a user lists the one with a certain name of the {name}",
-        lambda w, name=name: w.cleo.query(name, named=f"{name}/ins_rules", limit=1),
+        lists("cleo", name, named=f"{name}/ins_rules", limit=1),
     )
-    refused(f"a user lists the {name} by REST's own method", lambda w, name=name: w.cleo.list(name, page_size=1))
+    refused(f"a user lists the {name} by REST's own method", gets("cleo", f"{name}?pageSize=1"))
 
 for name in PRIVATE:
     place = name + "/{w.connection_id}"
