@@ -364,6 +364,19 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
                     trial.rest(headers=headers, data=raw)
 
 
+def test_users_who_may_not_connect_a_bank_are_refused_as_described(trials: Callable[[], Trial]) -> None:
+    trial = prepared(trials)
+    if trial.function not in ("create_link_token", "exchange_public_token"):
+        return
+    trial.world.store.connections.clear()  # where there are none, Plaid is not asked
+    trial.instead("settings", Settings(project="demo-bank", allow_anonymous=False, require_verified_email=True))
+    for user in (Caller(ALICE, is_anonymous=True), Caller(ALICE, email_verified=False)):
+        callers = Callers()
+        callers.user = user
+        trial.instead("callers", callers)
+        trial.both(**well(trial.function)[0])
+
+
 def _being_replaced(world: World) -> None:
     kept, _ = world.store.kept["1"]
     world.store.put_kept(kept.begun(now=world.clock.at))
