@@ -55,10 +55,7 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Exchanges public tokens for one user.
-
-    `elsewhere` answers where another connection has the item already; `refused` is why this user may not make any.
-    """
+    """Exchanges public tokens for one user; `elsewhere` answers where another connection has the item already."""
 
     app_user_id: str
     bank: Bank
@@ -70,7 +67,7 @@ class Exchange:
     institutions: Institutions
     clock: Clock
     sleep: Callable[[float], None]
-    refused: PermissionDenied | None = None
+    refused: PermissionDenied | None = None  # why this user may not make connections
 
     def __call__(self, linked: LinkedItem) -> Exchanged:
         """Makes the connection, or finds the one this public token made already, or that has the item already.
@@ -109,7 +106,7 @@ class Exchange:
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
         except BankError as error:
-            if not isinstance(error, AlreadyExists):
+            if not isinstance(error, AlreadyExists | PermissionDenied):
                 held.release()  # from the stored token on, what fails can be tried again at once
             raise
 

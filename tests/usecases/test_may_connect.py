@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -50,7 +51,9 @@ def test_a_user_without_connections_is_refused_before_any_call_to_plaid(world: W
     assert exchange(world).first, "once the address is verified the same public token makes the connection"
 
 
-def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(world: World) -> None:
+def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.bank.new_item("1")
     exchange(world)
     before = dict(world.store.connections)
@@ -61,6 +64,7 @@ def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(world: Worl
     assert orphans(world) == set()
     assert loose_ends(world) == []
     assert wrongs(world) == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     with pytest.raises(InvalidArgument):
         exchange(world, "public-2", allow_duplicate=True)
 
