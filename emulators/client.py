@@ -13,7 +13,7 @@ import httpx
 from emulators.ports import PROJECT, Ports, StackError
 
 Document = dict[str, Any]
-PAGE = 2000
+PAGE = 500  # the longest list of transactions that the rules allow
 
 
 class RefusedError(StackError):

@@ -32,6 +32,8 @@ class Input(StrictInput):
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
     settings = container.settings()
+    if given.connection_id is None and (refused := container.refusal()) is not None:
+        raise refused
     limited(uid, "link_token", settings.link_tokens_per_minute)
     wish = LinkWish(
         connection_id=given.connection_id,

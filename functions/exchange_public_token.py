@@ -130,7 +130,7 @@ class Input(StrictInput):
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
-    exchange = container.exchanges()(uid)
+    exchange = container.exchanges()(uid, container.refusal())
 
     def one(item: Item) -> Exchanged:
         limited(uid, "exchange", container.settings().exchanges_per_minute)

@@ -1,6 +1,11 @@
-"""Through which app the current call comes, for the audit log. Set for every call of an HTTP function."""
+"""Who makes the current call, and through which app. Set for every call of an HTTP function."""
 
 import contextvars
 
+from shared.domain.caller import Caller
+
 app: contextvars.ContextVar[str | None] = contextvars.ContextVar("app", default=None)
-"""The app's id, if Firebase App Check vouched for one."""
+"""The app's id, if Firebase App Check vouched for one: for the audit log."""
+
+user: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("user", default=None)
+"""The user who calls; None in tasks, schedules and triggers."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.firestore_audit import FirestoreAudit
     from shared.adapters.plaid import PlaidBank
     from shared.adapters.plaid_webhooks import WebhookVerifier
+    from shared.domain.errors import PermissionDenied
     from shared.refused_calls import RefusedCalls
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
@@ -210,8 +211,8 @@ def item_ownership() -> "ItemOwnership":
 
 
 @once
-def exchanges() -> "Callable[[str], Exchange]":
-    """The exchange of public tokens, for a user."""
+def exchanges() -> "Callable[..., Exchange]":
+    """The exchange of public tokens, for a user and, if they may not make connections, the error that says why."""
     from shared.usecases.exchange_public_token import Exchange
     from shared.usecases.held_elsewhere import HeldElsewhere
 
@@ -220,9 +221,10 @@ def exchanges() -> "Callable[[str], Exchange]":
 
         reconnect_connection(connection_id, app_user_id=app_user_id, connections=connections(), check=item_check())
 
-    def exchange(app_user_id: str) -> Exchange:
+    def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
         return Exchange(
             app_user_id=app_user_id,
+            refused=refused,
             bank=bank(),
             vault=vault(),
             connections=connections(),
@@ -487,3 +489,15 @@ def for_institutions() -> dict[str, Any]:
         "bank": bank(),
         "clock": clock(),
     }
+
+
+def refusal() -> "PermissionDenied | None":
+    """Why the caller of this call may not make connections; None if they may."""
+    from shared import caller
+    from shared.usecases.may_connect import refusal_of
+
+    return refusal_of(
+        caller.user.get(),
+        allow_anonymous=settings().allow_anonymous,
+        require_verified_email=settings().require_verified_email,
+    )

@@ -406,11 +406,12 @@ def _caller(request: Request) -> str:
     if enforced and not app_token:
         raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
     _refuse_often_refused(id_token.strip())
-    uid = container.callers().verify(id_token.strip())
-    _refuse_often_refused(id_token.strip(), uid)
+    user = container.callers().verify(id_token.strip())
+    _refuse_often_refused(id_token.strip(), user.uid)
+    caller.user.set(user)
     # After the user: nobody who is not signed in makes us fetch keys.
     caller.app.set(container.callers().verify_app(app_token) if enforced else None)
-    return uid
+    return user.uid
 
 
 def _refuse_often_refused(id_token: str, uid: str | None = None) -> None:

@@ -233,6 +233,9 @@ OTHER_EVENTS: dict[str, Event] = {
     # -- notifications --
     "messaging.no_answer": Event("Firebase Cloud Messaging did not answer.", ("kind",)),
     "messaging.not_sent_locally": Event("A push message that the local stack sends to nobody.", ("devices",)),
+    "push.device_moved": Event(
+        "Another user has stored a device's token since: it was taken from the others.", ("users",)
+    ),
     "push.done": Event("A push message was sent."),
     "push.no_devices": Event("Nobody is to be told by push."),
     "push.not_a_notification": Event("A document that is no notification.", ("notification_id",)),

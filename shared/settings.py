@@ -40,6 +40,9 @@ class Settings(BaseModel):
     hosted_link: bool = False  # Plaid shows Link on a page of its own, and tells us by webhook how it ended
     hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
     app_check: bool = False  # only apps that Firebase App Check vouches for may call
+    # Who may make new connections; what users have, they keep.
+    allow_anonymous: bool = Field(default_factory=lambda given: given.get("plaid_env") != "production")
+    require_verified_email: bool = False  # of users who have an e-mail address
     cors_origins: tuple[str, ...] = ("*",)
     link_tokens_per_minute: int = Field(default=60, ge=0)
     exchanges_per_minute: int = Field(default=30, ge=0)

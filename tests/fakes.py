@@ -36,7 +36,7 @@ from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
-from shared.domain.push import Fate, PushMessage, Receipt
+from shared.domain.push import Fate, PushMessage, Receipt, TokenHolders
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.set_aside import SetAsideRow
@@ -45,6 +45,7 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
     Delivery,
+    Devices,
     Handover,
     InstitutionPage,
     ItemFacts,
@@ -1165,11 +1166,34 @@ class FakePushes:
     """Claims, and what users' apps wrote of their devices."""
 
     def __init__(self) -> None:
-        self.written: dict[str, Any] = {}  # by user
+        self.written: dict[str, Any] = {}  # by user, in the order of writing
+        self.languages: dict[str, Any] = {}
+        self.owners: dict[str, str] = {}  # by token
         self.claims: set[tuple[str, str]] = set()
 
-    def tokens(self, app_user_id: str) -> object:
-        return self.written.get(app_user_id)
+    def write(self, app_user_id: str, tokens: Any) -> None:
+        """A user's app writes the user's document."""
+        self.written.pop(app_user_id, None)
+        self.written[app_user_id] = tokens
+
+    def devices(self, app_user_id: str) -> Devices:
+        return Devices(self.written.get(app_user_id), self.languages.get(app_user_id))
+
+    def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
+        lists = [(uid, written) for uid, written in self.written.items() if isinstance(written, list)]
+        holders = {}
+        for token in tokens:
+            listed = {
+                uid: datetime.fromtimestamp(at, UTC) for at, (uid, written) in enumerate(lists) if token in written
+            }
+            owner = self.owners.get(token)
+            holders[token] = TokenHolders(owner if owner in listed else None, listed)
+        return holders
+
+    def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
+        for other in others:
+            self.drop_tokens(other, [token])
+        self.owners[token] = to
 
     def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
         new = (app_user_id, notification_id) not in self.claims

@@ -67,20 +67,46 @@ class Client:
         newest: str | None = None,
         most: int | None = None,
         after: str | None = None,
+        limit: int | None = None,
+        named: str | None = None,
+        count: bool = False,
     ) -> httpx.Response:
-        """Sorted by names with `most`, a page's size; `after` is the last name of the page before."""
+        """Runs a query.
+
+        Args:
+            collection: The last name of the collection.
+            parent: The path of the document that the collection lies below.
+            everywhere: Whether to ask the whole collection group.
+            owner: Whose documents, by `app_user_id`.
+            newest: The field to sort by, descending.
+            most: A page's size; sorts by names.
+            after: The last name of the page before.
+            limit: At most so many documents, in any order.
+            named: The path of the only document wanted, as a condition on its name.
+            count: Whether to count documents instead of reading them.
+        """
         query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
         if owner is not None:
             field = {"fieldPath": "app_user_id"}
             query["where"] = {"fieldFilter": {"field": field, "op": "EQUAL", "value": encoded(owner)}}
+        if named is not None:
+            name = {"field": {"fieldPath": "__name__"}, "op": "EQUAL"}
+            query["where"] = {"fieldFilter": name | {"value": {"referenceValue": f"{ROOT}/{named}"}}}
         if newest:
             query["orderBy"] = [{"field": {"fieldPath": newest}, "direction": "DESCENDING"}]
         if most:
             query |= {"limit": most, "orderBy": [{"field": {"fieldPath": "__name__"}}]}
         if after:
             query["startAt"] = {"values": [{"referenceValue": after}], "before": False}
-        url = f"{self._base}/{parent}:runQuery" if parent else f"{self._base}:runQuery"
-        return self._http.post(url, headers=self._headers, json={"structuredQuery": query})
+        if limit is not None:
+            query["limit"] = limit
+        place = f"{self._base}/{parent}" if parent else self._base
+        if count:
+            counted = {"structuredQuery": query, "aggregations": [{"alias": "n", "count": {}}]}
+            return self._http.post(
+                f"{place}:runAggregationQuery", headers=self._headers, json={"structuredAggregationQuery": counted}
+            )
+        return self._http.post(f"{place}:runQuery", headers=self._headers, json={"structuredQuery": query})
 
     def create(self, path: str, document: Json) -> httpx.Response:
         return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})

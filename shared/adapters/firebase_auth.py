@@ -15,6 +15,7 @@ import jwt
 from firebase_admin import auth, exceptions
 from google.auth.exceptions import GoogleAuthError
 
+from shared.domain.caller import Caller
 from shared.domain.errors import Unauthenticated, Unavailable
 from shared.domain.storable import is_document_id
 
@@ -39,8 +40,8 @@ class FirebaseCallers:
         self._app_check: AppCheck | None = None
         self._lock = threading.Lock()
 
-    def verify(self, id_token: str) -> str:
-        """The uid; asks Firebase at each call whether the token was revoked or the user disabled.
+    def verify(self, id_token: str) -> Caller:
+        """The user; asks Firebase at each call whether the token was revoked or the user disabled.
 
         Raises:
             Unauthenticated: The token is not good, with a code that says why.
@@ -68,7 +69,7 @@ class FirebaseCallers:
         uid: str = claims["uid"]
         if not is_document_id(uid):
             raise _refused("this user's id cannot name a document", code="uid_unusable")
-        return uid
+        return Caller.of(uid, claims)
 
     def verify_app(self, app_token: str) -> str:
         """The app's id. Asks nobody but for Google's keys, every few hours.

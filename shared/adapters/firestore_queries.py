@@ -110,6 +110,8 @@ BACKEND = frozenset(
         _asked("bank_removals", "app_user_id"),
         _asked("bank_set_aside", "connection_id"),
         _asked("bank_sync_runs", "connection_id"),
+        # devices
+        _asked("users", ranged="notification_tokens", sorted_=False),
         # webhooks
         _asked("bank_webhook_inbox", "connection_id"),
         _asked("bank_webhook_inbox", "connection_id", ranged="due_at"),
@@ -154,7 +156,6 @@ APP = frozenset(
         *(Query(name, _OWNED) for name in ("bank_connections", "bank_sync_progress")),
         *(Query(name, _OWNED, everywhere=True) for name in ("bank_accounts", "bank_transactions")),
         Query("bank_notifications", order=(Order("created_at", descending=True),)),
-        Query("bank_institutions"),
         # over all banks, newest first: all, or of one account, or of one category (the bank's or the user's own)
         *(
             Query("bank_transactions", _OWNED | narrower, ranged, _NEWEST, everywhere=True)

@@ -15,6 +15,7 @@ from shared.domain.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    PermissionDenied,
     ProviderError,
     ResourceExhausted,
     Unauthenticated,
@@ -106,6 +107,20 @@ _ALL = (
     ),
     _ours(Unavailable, "app_check_unavailable", "The keys of App Check could not be fetched.", LATER),
     _ours(Unavailable, "auth_unavailable", "Firebase could not be asked about the ID token.", LATER),
+    # -- who may connect a bank --
+    _ours(
+        PermissionDenied,
+        "anonymous_not_allowed",
+        "An anonymous user wants to make a connection, and `ALLOW_ANONYMOUS` is off.",
+        "Have the user sign in, or link a credential to their account, and send the call again.",
+    ),
+    _ours(
+        PermissionDenied,
+        "email_not_verified",
+        "A user whose e-mail address is not verified wants to make a connection, and `REQUIRE_VERIFIED_EMAIL` is on.",
+        "Offer to send the verification e-mail again; once the user has followed its link, refresh the ID token "
+        "(`getIdToken(true)`), and send the call again.",
+    ),
     # -- limits --
     _ours(
         ResourceExhausted,

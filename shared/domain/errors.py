@@ -5,6 +5,7 @@
     │   ├── MethodNotAllowed    405
     │   └── PayloadTooLarge     413
     ├── Unauthenticated         401
+    ├── PermissionDenied        403  this user may not do it, whoever they are; settings say who may
     ├── NotFound                404  also: somebody else's
     ├── AlreadyExists           409
     ├── FailedPrecondition      400  right call, wrong state; the user has to act
@@ -106,6 +107,12 @@ class Unauthenticated(BankError):
     """No ID token, or one that Firebase does not vouch for."""
 
     status, http = "UNAUTHENTICATED", 401
+
+
+class PermissionDenied(BankError):
+    """The user is signed in, and the settings of the backend do not allow the call to such users."""
+
+    status, http = "PERMISSION_DENIED", 403
 
 
 class NotFound(BankError):

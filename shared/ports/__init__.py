@@ -5,7 +5,7 @@ from shared.ports.bank import Bank, InstitutionPage, ItemFacts, LinkRequest, Lin
 from shared.ports.clock import Clock, Version
 from shared.ports.connections import Connections, Credentials, Intents, Items, Mark, OwnedAccount
 from shared.ports.institutions import Institutions
-from shared.ports.people import Callers, Limits, Messaging, Profile, Profiles, Pushes
+from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import Erasures, Owners, Remains, Removals
 from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
@@ -21,6 +21,7 @@ __all__ = [
     "Connections",
     "Credentials",
     "Delivery",
+    "Devices",
     "Erasures",
     "Handover",
     "HealthFigures",

@@ -1,11 +1,12 @@
 """Who calls, what they set for themselves, what they may, and how they are told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.push import PushMessage, Receipt
+from shared.domain.caller import Caller
+from shared.domain.push import PushMessage, Receipt, TokenHolders
 
 
 class Profiles(Protocol):
@@ -34,8 +35,8 @@ class Limits(Protocol):
 class Callers(Protocol):
     """Who calls."""
 
-    def verify(self, id_token: str) -> str:
-        """The uid that Firebase vouches for.
+    def verify(self, id_token: str) -> Caller:
+        """The user that Firebase vouches for.
 
         Raises:
             Unauthenticated: It does not; or the user is disabled, or signed out everywhere since.
@@ -51,11 +52,25 @@ class Callers(Protocol):
         """
 
 
-class Pushes(Protocol):
-    """Which push messages were sent, and the devices of a user."""
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """A user's devices and language, as their app wrote them: anything at all."""
 
-    def tokens(self, app_user_id: str) -> object:
-        """The devices' tokens as the user's app wrote them: anything at all."""
+    tokens: object = None
+    language: object = None
+
+
+class Pushes(Protocol):
+    """Which push messages were sent, and the devices of users."""
+
+    def devices(self, app_user_id: str) -> Devices:
+        """What the user's app wrote of their devices."""
+
+    def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
+        """Which users store these tokens, of which there is at least one."""
+
+    def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
+        """Takes a token from other users' documents, then records whom its device belongs to."""
 
     def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
         """Notes that a message is being sent, for good; False if that was noted before."""

@@ -16,7 +16,7 @@ from typing import Any
 from shared import trace
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
-from shared.domain.errors import AlreadyExists, Conflict, NotStorable, ProviderError
+from shared.domain.errors import AlreadyExists, Conflict, NotStorable, PermissionDenied, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
@@ -30,6 +30,7 @@ from shared.usecases.held_elsewhere import HeldElsewhere
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.keep_token import keep_token
 from shared.usecases.mark_duplicates import settle_after_commit
+from shared.usecases.may_connect import refuse_before_exchange, refuse_new_item
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
 TRY_AGAIN_SECONDS = 0.1
@@ -69,6 +70,7 @@ class Exchange:
     institutions: Institutions
     clock: Clock
     sleep: Callable[[float], None]
+    refused: PermissionDenied | None = None  # why this user may not make connections
 
     def __call__(self, linked: LinkedItem) -> Exchanged:
         """Makes the connection, or finds the one this public token made already, or that has the item already.
@@ -77,6 +79,7 @@ class Exchange:
             AlreadyExists: The same accounts are connected already; nothing was added.
             InvalidArgument: Plaid does not know the token (any more), or the token or its item is another user's.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
+            PermissionDenied: This user may not make connections, and has none to this item.
             Unavailable: The same token is being exchanged right now, or something outside is down: try again.
             ProviderError: Plaid refused.
         """
@@ -97,15 +100,17 @@ class Exchange:
             return Exchanged(answer=self.elsewhere(held, elsewhere.holder), first=False)
 
     def _made(self, held: HeldIntent, linked: LinkedItem) -> Exchanged:
+        refuse_before_exchange(self.refused, held, connections=self.connections)
         resumed = held.intent.access_token is not None
         siblings = None if resumed else self._siblings(held, linked)
         token = None if resumed else self._exchanged(held, linked)
         try:
             token = token or self._opened(held)
             held.held = self.ownership.claim(held.holder(), held=held.held)
+            refuse_new_item(self.refused, held, token, ownership=self.ownership)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
-        except (AlreadyExists, ItemHeld):
+        except (AlreadyExists, ItemHeld, PermissionDenied):
             raise
         except Exception:  # whatever fails from the stored token on, the same call can be sent again at once
             held.release()

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.domain.errors import Unavailable
+from shared.domain.link import usable_language
 from shared.domain.push import Fate, PushMessage, Receipt, usable_tokens
 from shared.log import log
 from shared.ports import Clock, Messaging, Pushes
+from shared.usecases.own_devices import own_devices
 
 WAITS = (1.0, 5.0, 20.0)  # seconds before the second try and the next ones
 LONGEST_WAIT_SECONDS = 60  # what the service asks for, at the most: its windows are minutes
@@ -21,7 +23,7 @@ def send_push(
     clock: Clock,
     sleep: Callable[[float], None],
 ) -> None:
-    """Sends the message to all devices of its user, unless that was done before.
+    """Sends the message to all devices of its user, in the user's language, unless that was done before.
 
     Each message is claimed before it is sent, so it goes out at most once: a push that is lost is a pity, since the
     notification can be read in the app; one that comes again and again is a nuisance. Tokens of devices that are gone
@@ -30,7 +32,9 @@ def send_push(
     Raises:
         Unavailable: The store did not answer; nothing was sent.
     """
-    tokens = usable_tokens(pushes.tokens(app_user_id))
+    devices = pushes.devices(app_user_id)
+    message = message.in_language(usable_language(devices.language))
+    tokens = own_devices(usable_tokens(devices.tokens), app_user_id=app_user_id, pushes=pushes, clock=clock)
     if not tokens:
         log.info("push.no_devices", **message.data)
         return

@@ -70,7 +70,7 @@ def hmac_signed(claims: dict[str, Any]) -> str:
 
 
 def test_a_token_that_firebase_signed_names_its_user(callers: FirebaseCallers) -> None:
-    assert callers.verify(id_token()) == "alice"
+    assert callers.verify(id_token()).uid == "alice"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_user_who_signed_out_everywhere_is_refused_until_they_sign_in_again(
 ) -> None:
     firebase.users["alice"]["validSince"] = str(NOW - 10)
     assert refusal(callers, id_token(iat=NOW - 60)) == "id_token_revoked"
-    assert callers.verify(id_token(iat=NOW - 5)) == "alice"
+    assert callers.verify(id_token(iat=NOW - 5)).uid == "alice"
 
 
 def test_a_disabled_user_is_refused(callers: FirebaseCallers, firebase: TwinFirebase) -> None:
@@ -190,7 +190,7 @@ def test_while_firebase_is_down_nobody_passes_and_nobody_is_told_to_sign_in_agai
         callers.verify(id_token())
     assert down.value.code == "auth_unavailable"
     firebase.down = False
-    assert callers.verify(id_token()) == "alice"
+    assert callers.verify(id_token()).uid == "alice"
 
 
 def test_without_credentials_of_our_own_nobody_passes(
@@ -258,3 +258,10 @@ def test_while_app_check_s_keys_cannot_be_fetched_nobody_is_blamed(
     with pytest.raises(Unavailable) as down:
         callers.verify_app(app_token())
     assert down.value.code == "app_check_unavailable"
+
+
+def test_the_claims_say_how_the_user_signed_in(callers: FirebaseCallers) -> None:
+    anonymous = callers.verify(id_token(firebase={"sign_in_provider": "anonymous"}))
+    unverified = callers.verify(id_token(email="a@example.com", email_verified=False))
+    assert (anonymous.is_anonymous, anonymous.email_verified) == (True, None)
+    assert (unverified.is_anonymous, unverified.email_verified) == (False, False)

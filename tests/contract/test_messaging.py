@@ -18,9 +18,7 @@ from shared.settings import Settings
 from tests.fakes import FakeMessaging
 from tests.fcm import FcmServer, fcm_server
 
-MESSAGE = PushMessage(
-    notification_id="n1", kind="needs_repair", connection_id="c1", title="A Bank needs you", body="Log in again"
-)
+MESSAGE = PushMessage(notification_id="n1", kind="needs_repair", connection_id="c1")
 GONE = ("unregistered", "invalid", "invalid-field")
 LATER = {
     "down": None,
@@ -120,7 +118,10 @@ def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServ
     assert server.messages("a") == [
         {
             "token": "a",
-            "notification": {"title": "A Bank needs you", "body": "Log in again"},
+            "notification": {
+                "title": "Your bank connection needs attention",
+                "body": "Open the app to see what to do.",
+            },
             "data": {"notification_id": "n1", "kind": "needs_repair", "connection_id": "c1"},
             "android": {"notification": {"tag": tag}},
             "apns": {"headers": {"apns-collapse-id": tag}},

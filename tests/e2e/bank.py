@@ -163,13 +163,13 @@ class Bank:
     def transactions(self, user: User, *, parent: str = "") -> list[Json]:
         """A user's transactions: of all connections, newest first, or of one."""
         if not parent:
-            return documents(
-                self.writer(user).query("bank_transactions", everywhere=True, owner=user.uid, newest="date")
-            )
+            return list(self.store(user).owned(user.uid, "bank_transactions", newest="date"))
         found: list[Json] = []
         last: str | None = None
-        while True:  # few pages: the emulator reads all for each of them, but answers 500 to what is too much at once
-            answer = self.writer(user).query("bank_transactions", parent=parent, owner=user.uid, most=PAGE, after=last)
+        # As the backend, whose pages may be longer than an app's: the emulator reads all rows for each page, but
+        # answers 500 to what is too much at once.
+        while True:
+            answer = self.backend.query("bank_transactions", parent=parent, owner=user.uid, most=PAGE, after=last)
             page = [row["document"] for row in answer.raise_for_status().json() if "document" in row]
             found += map(decode_fields, page)
             if len(page) < PAGE:

@@ -13,6 +13,7 @@ from functions_framework import create_app
 
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.domain.caller import Caller
 from shared.domain.errors import Fault, Unauthenticated
 from shared.refused_calls import RefusedCalls
 from shared.settings import Settings
@@ -27,10 +28,13 @@ SIGNED_IN = {"Authorization": "Bearer alice"}
 
 
 class Callers:
-    def verify(self, id_token: str) -> str:
+    def __init__(self) -> None:
+        self.user = Caller(ALICE)
+
+    def verify(self, id_token: str) -> Caller:
         if id_token != ALICE:
             raise Unauthenticated("no", code="id_token_invalid")
-        return id_token
+        return self.user
 
     def verify_app(self, app_token: str) -> str:
         if app_token != "attested":

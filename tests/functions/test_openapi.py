@@ -25,6 +25,7 @@ from docs.openapi import DESCRIPTION, described, rendered
 from docs.page import FOLDER, written
 from shared import container
 from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.domain.caller import Caller
 from shared.domain.errors import BankError, Conflict, Fault, NotStorable, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
@@ -251,12 +252,13 @@ class Refusing(Callers):
     """Firebase says no."""
 
     def __init__(self, error: BankError | NotStorable, *, of_app: bool = False) -> None:
+        super().__init__()
         self.error, self.of_app = error, of_app
 
-    def verify(self, id_token: str) -> str:
+    def verify(self, id_token: str) -> Caller:
         if not self.of_app:
             raise self.error
-        return id_token
+        return super().verify(id_token)
 
     def verify_app(self, app_token: str) -> str:
         raise self.error
@@ -372,6 +374,19 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
                     trial.rest(headers=headers, data=raw)
             trial.instead("webhooks", BusyVerifier())
             trial.rest(headers=headers, data=raw)
+
+
+def test_users_who_may_not_connect_a_bank_are_refused_as_described(trials: Callable[[], Trial]) -> None:
+    trial = prepared(trials)
+    if trial.function not in ("create_link_token", "exchange_public_token"):
+        return
+    trial.world.store.connections.clear()  # where there are none, Plaid is not asked
+    trial.instead("settings", Settings(project="demo-bank", allow_anonymous=False, require_verified_email=True))
+    for user in (Caller(ALICE, is_anonymous=True), Caller(ALICE, email_verified=False)):
+        callers = Callers()
+        callers.user = user
+        trial.instead("callers", callers)
+        trial.both(**well(trial.function)[0])
 
 
 def _being_replaced(world: World) -> None:

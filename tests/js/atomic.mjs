@@ -107,7 +107,8 @@ function judge(ids, successors, where, level) {
   }
 }
 
-store.onSnapshot(store.collection(watching.db, root), { includeMetadataChanges: true }, (snapshot) => {
+const listed = store.query(store.collection(watching.db, root), store.limit(500)); // the rules ask for a limit
+store.onSnapshot(listed, { includeMetadataChanges: true }, (snapshot) => {
   shown = new Map(snapshot.docs.map((document) => [document.id, document.data()]));
   posted = new Map();
   for (const data of shown.values()) {
@@ -125,7 +126,7 @@ store.onSnapshot(store.collection(watching.db, root), { includeMetadataChanges: 
 async function query() {
   const path = `/v1/projects/${at.project}/databases/(default)/documents/bank_connections/${id}:runQuery`;
   const fields = [{ fieldPath: "pending_transaction_id" }, { fieldPath: "user" }];
-  const structuredQuery = { from: [{ collectionId: "bank_transactions" }], select: { fields } };
+  const structuredQuery = { from: [{ collectionId: "bank_transactions" }], select: { fields }, limit: 500 };
   const answer = await post(at.firestore, path, await user.getIdToken(), { structuredQuery });
   const found = { ids: new Set(), posted: new Map() };
   for (const { document } of answer) {

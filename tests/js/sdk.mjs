@@ -88,8 +88,9 @@ async function answered(db, ask) {
 const list = async (query) =>
   (await answered(query.firestore, () => store.getDocsFromServer(query))).docs.map((document) => document.data());
 const read = async (document) => (await answered(document.firestore, () => store.getDocFromServer(document))).data();
+// The rules ask for a limit in lists of transactions.
 const ofOwner = (db, collection, uid) =>
-  store.query(store.collectionGroup(db, collection), store.where("app_user_id", "==", uid));
+  store.query(store.collectionGroup(db, collection), store.where("app_user_id", "==", uid), store.limit(500));
 
 const ann = await somebody("ann");
 const bob = await somebody("bob");
@@ -126,13 +127,20 @@ const theirs = {
   profile: () => store.getDoc(store.doc(bob.db, "users", ann.uid)),
   accounts: () => store.getDocs(store.collection(bob.db, `bank_connections/${id}/bank_accounts`)),
   transactions: () => store.getDocs(ofOwner(bob.db, "bank_transactions", ann.uid)),
-  "all transactions": () => store.getDocs(store.collectionGroup(bob.db, "bank_transactions")),
+  "all transactions": () => store.getDocs(store.query(store.collectionGroup(bob.db, "bank_transactions"), store.limit(1))),
   "all connections": () => store.getDocs(store.collection(bob.db, "bank_connections")),
   "a note on a transaction": () => store.updateDoc(store.doc(bob.db, path), { user: { note: "mine" } }),
 };
 const own = {
   credentials: () => store.getDoc(store.doc(db, "bank_credentials", id)),
   "sync state": () => store.getDoc(store.doc(db, "bank_sync_state", id)),
+  "transactions without a limit": () =>
+    store.getDocs(store.query(store.collectionGroup(db, "bank_transactions"), store.where("app_user_id", "==", ann.uid))),
+  "a count of transactions without a limit": () =>
+    store.getCountFromServer(
+      store.query(store.collectionGroup(db, "bank_transactions"), store.where("app_user_id", "==", ann.uid)),
+    ),
+  institutions: () => store.getDocs(store.query(store.collection(db, "bank_institutions"), store.limit(1))),
   "all credentials": () => store.getDocs(mine("bank_credentials")),
   "an amount": () => store.updateDoc(store.doc(db, path), { amount: "0" }),
   "a status": () => store.updateDoc(store.doc(db, "bank_sync_progress", id), { status: "pending" }),

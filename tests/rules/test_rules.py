@@ -27,6 +27,7 @@ PRIVATE = (
     "bank_webhook_inbox",
     "bank_limits",
     "bank_pushes",
+    "bank_device_tokens",
     "bank_institution_claims",
     "bank_link_sessions",
     "bank_link_results",
@@ -37,6 +38,15 @@ PRIVATE = (
     "bank_a_name_of_tomorrow",
     "somebody_elses",
 )
+PRODUCT_ROWS = (
+    "bank_balances",
+    "bank_recurring",
+    "bank_liabilities",
+    "bank_holdings",
+    "bank_investment_transactions",
+)
+SHARED = ("bank_institutions", "bank_institution_health")
+LONGEST_LIST = 500
 
 
 @dataclass(frozen=True)
@@ -96,8 +106,9 @@ def people(stack: Stack, http: httpx.Client) -> World:
         root: {**owner, "institution_id": "ins_1", "item_id": "i", "created_at": NOW, "updated_at": NOW},
         f"{root}/bank_accounts/a1": {**owner, "account_id": "a1", "name": "Everyday"},
         f"{root}/bank_transactions/t1": {**owner, "transaction_id": "t1", "date": "2026-01-02", "amount": "1.00"},
+        **{f"{root}/{name}/r1": {**owner, "account_id": "a1"} for name in PRODUCT_ROWS},
         f"bank_sync_progress/{connection_id}": {**owner, "status": "completed"},
-        "bank_institutions/ins_rules": {"institution_id": "ins_rules", "name": "A Bank"},
+        **{f"{name}/ins_rules": {"institution_id": "ins_rules", "name": "A Bank"} for name in SHARED},
         **{f"{name}/{connection_id}": {**owner, "secret": "s"} for name in PRIVATE},
     }
     return World(
@@ -138,13 +149,26 @@ def gets(who: str, place: str) -> Act:
     return lambda w: _client(w, who).get(place.format(w=w))
 
 
-def lists(who: str, collection: str, *, owner: str | None = None, everywhere: bool = False, below: str = "") -> Act:
-    """Somebody lists a person's documents of a collection, or all of them."""
+def lists(
+    who: str,
+    collection: str,
+    *,
+    owner: str | None = None,
+    everywhere: bool = False,
+    below: str = "",
+    limit: int | None = None,
+    named: str | None = None,
+    count: bool = False,
+) -> Act:
+    """Somebody lists, or counts, a person's documents of a collection, or all of them."""
     return lambda w: _client(w, who).query(
         collection,
         owner=owner and getattr(w, f"{owner}_id"),
         everywhere=everywhere,
         parent=below.format(w=w),
+        limit=limit,
+        named=named,
+        count=count,
     )
 
 
@@ -252,30 +276,60 @@ refused("a user lists everybody's connections", lambda w: w.ann.query("bank_conn
 refused("a user lists another's connections", lambda w: w.bob.query("bank_connections", owner=w.ann_id))
 refused("nobody lists a user's connections", lambda w: w.nobody.query("bank_connections", owner=w.ann_id))
 
-for kind, place in {"bank_accounts": "{w.account}", "bank_transactions": "{w.transaction}"}.items():
+PAGED = {"bank_transactions": "{w.transaction}"} | {name: f"{{w.connection}}/{name}/r1" for name in PRODUCT_ROWS}
+
+
+def about_rows(kind: str, place: str, limit: int | None) -> None:
+    """Who reads, lists and counts rows below a connection, with as many as one list may have."""
+
+    def listed(who: str, *, owner: str | None = None, everywhere: bool = False, count: bool = False) -> Act:
+        below = "" if everywhere else "{w.connection}"
+        return lists(who, kind, owner=owner, everywhere=everywhere, below=below, limit=limit, count=count)
+
     allowed(f"a user reads one of their {kind}", gets("ann", place))
-    allowed(f"a user lists {kind} of one connection by owner", lists("ann", kind, owner="ann", below="{w.connection}"))
-    allowed(f"a user lists {kind} of one connection without a filter", lists("ann", kind, below="{w.connection}"))
-    allowed(f"a user lists {kind} of all connections", lists("ann", kind, owner="ann", everywhere=True))
+    allowed(f"a user lists {kind} of one connection by owner", listed("ann", owner="ann"))
+    allowed(f"a user lists {kind} of one connection without a filter", listed("ann"))
+    allowed(f"a user lists {kind} of all connections", listed("ann", owner="ann", everywhere=True))
+    allowed(f"a user counts {kind} of all connections", listed("ann", owner="ann", everywhere=True, count=True))
     refused(f"a user reads one of another's {kind}", gets("bob", place))
     refused(f"nobody reads one of the {kind}", gets("nobody", place))
-    refused(f"a user lists {kind} of another's connection", lists("bob", kind, below="{w.connection}"))
-    refused(
-        f"a user lists {kind} of another's connection by its owner",
-        lists("bob", kind, owner="ann", below="{w.connection}"),
-    )
-    refused(f"nobody lists {kind} of a connection", lists("nobody", kind, below="{w.connection}"))
-    refused(f"a user lists everybody's {kind}", lists("ann", kind, everywhere=True))
-    refused(f"a user lists another's {kind} of all connections", lists("bob", kind, owner="ann", everywhere=True))
-    refused(f"nobody lists a user's {kind} of all connections", lists("nobody", kind, owner="ann", everywhere=True))
+    refused(f"a user lists {kind} of another's connection", listed("bob"))
+    refused(f"a user lists {kind} of another's connection by its owner", listed("bob", owner="ann"))
+    refused(f"nobody lists {kind} of a connection", listed("nobody"))
+    refused(f"a user lists everybody's {kind}", listed("ann", everywhere=True))
+    refused(f"a user lists another's {kind} of all connections", listed("bob", owner="ann", everywhere=True))
+    refused(f"nobody lists a user's {kind} of all connections", listed("nobody", owner="ann", everywhere=True))
+    refused(f"a user counts everybody's {kind}", listed("ann", everywhere=True, count=True))
+    refused(f"a user counts another's {kind}", listed("bob", owner="ann", everywhere=True, count=True))
+
+
+about_rows("bank_accounts", "{w.account}", None)
+for kind, place in PAGED.items():
+    about_rows(kind, place, LONGEST_LIST)
+    allowed(f"a user lists one of the {kind}", lists("ann", kind, owner="ann", everywhere=True, limit=1))
+    for counting in (False, True):
+        for too_many in (None, LONGEST_LIST + 1, 2**31 - 1):
+            where = f"{'counts' if counting else 'lists'} {kind} with a limit of {too_many}"
+            refused(
+                f"a user {where}, of one connection",
+                lists("ann", kind, below="{w.connection}", limit=too_many, count=counting),
+            )
+            refused(
+                f"a user {where}, of one connection by owner",
+                lists("ann", kind, owner="ann", below="{w.connection}", limit=too_many, count=counting),
+            )
+            refused(
+                f"a user {where}, of all connections",
+                lists("ann", kind, owner="ann", everywhere=True, limit=too_many, count=counting),
+            )
 
 allowed(
     "a user lists transactions of all connections, newest first",
-    lambda w: w.ann.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date"),
+    lambda w: w.ann.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date", limit=LONGEST_LIST),
 )
 refused(
     "a user lists another's transactions, newest first",
-    lambda w: w.bob.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date"),
+    lambda w: w.bob.query("bank_transactions", everywhere=True, owner=w.ann_id, newest="date", limit=LONGEST_LIST),
 )
 
 for label, place, new in (
@@ -283,7 +337,8 @@ for label, place, new in (
     ("account", "{w.account}", "{w.connection}/bank_accounts/new"),
     ("transaction", "{w.transaction}", "{w.connection}/bank_transactions/new"),
     ("sync's progress", "{w.progress}", "bank_sync_progress/new"),
-    ("institution", "bank_institutions/ins_rules", "bank_institutions/new"),
+    *((f"shared {name}", f"{name}/ins_rules", f"{name}/new") for name in SHARED),
+    *((name, f"{{w.connection}}/{name}/r1", f"{{w.connection}}/{name}/new") for name in PRODUCT_ROWS),
 ):
     refused(f"an owner changes a field of the {label}", updates("ann", place, {"name": "x"}))
     refused(f"an owner gives the {label} away", updates("ann", place, {"app_user_id": "bob"}))
@@ -347,10 +402,19 @@ refused("nobody reads a sync's progress", lambda w: w.nobody.get(w.progress))
 refused("a user lists everybody's progress", lambda w: w.ann.query("bank_sync_progress"))
 refused("a user lists another's progress", lambda w: w.bob.query("bank_sync_progress", owner=w.ann_id))
 
-allowed("any signed-in user reads an institution", lambda w: w.cleo.get("bank_institutions/ins_rules"))
-allowed("any signed-in user lists institutions", lambda w: w.cleo.query("bank_institutions"))
-refused("nobody reads an institution", lambda w: w.nobody.get("bank_institutions/ins_rules"))
-refused("nobody lists institutions", lambda w: w.nobody.query("bank_institutions"))
+for name in SHARED:
+    allowed(f"any signed-in user reads one of the {name}", gets("cleo", f"{name}/ins_rules"))
+    refused(f"nobody reads one of the {name}", gets("nobody", f"{name}/ins_rules"))
+    refused(f"a user lists the {name}", lists("cleo", name))
+    refused(f"a user lists one of the {name}", lists("cleo", name, limit=1))
+    refused(f"a user counts the {name}", lists("cleo", name, count=True))
+    refused(f"a user lists the {name} everywhere", lists("cleo", name, everywhere=True, limit=1))
+    refused(f"nobody lists the {name}", lists("nobody", name, limit=1))
+    refused(
+        f"a user lists the one with a certain name of the {name}",
+        lists("cleo", name, named=f"{name}/ins_rules", limit=1),
+    )
+    refused(f"a user lists the {name} by REST's own method", gets("cleo", f"{name}?pageSize=1"))
 
 for name in PRIVATE:
     place = name + "/{w.connection_id}"
@@ -377,7 +441,7 @@ def test_refused(world: World, act: Act) -> None:
 
 
 def test_a_list_returns_what_is_there(world: World) -> None:
-    answer = world.ann.query("bank_transactions", everywhere=True, owner=world.ann_id, newest="date")
+    answer = world.ann.query("bank_transactions", everywhere=True, owner=world.ann_id, newest="date", limit=1)
     names = [row["document"]["name"] for row in answer.json() if "document" in row]
     assert names == [f"{ROOT}/{world.transaction}"]
 
@@ -390,8 +454,8 @@ def test_another_users_document_answers_like_one_that_does_not_exist(world: Worl
         assert _without_place(theirs) == _without_place(nothing)
     for listed in ("bank_accounts", "bank_transactions"):
         for owner in (None, world.bob_id, world.ann_id):
-            theirs = world.bob.query(listed, parent=world.connection, owner=owner)
-            nothing = world.bob.query(listed, parent=f"bank_connections/{uuid.uuid4().hex}", owner=owner)
+            theirs = world.bob.query(listed, parent=world.connection, owner=owner, limit=1)
+            nothing = world.bob.query(listed, parent=f"bank_connections/{uuid.uuid4().hex}", owner=owner, limit=1)
             assert theirs.status_code == nothing.status_code
             assert not any("document" in row for row in theirs.json())
 
@@ -403,7 +467,7 @@ def _without_place(answer: httpx.Response) -> str:
 
 def test_the_owner_of_a_connection_that_is_gone_lists_nothing_below_it(world: World) -> None:
     world.backend.delete(world.connection).raise_for_status()
-    assert world.ann.query("bank_transactions", parent=world.connection).status_code == 403
+    assert world.ann.query("bank_transactions", parent=world.connection, limit=1).status_code == 403
 
 
 def test_every_part_of_every_rule_was_seen_to_hold_and_to_fail(world: World, stack: Stack, http: httpx.Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.domain.errors import BankError, Fault, ProviderError, Unavailable
+from shared.domain.errors import BankError, Fault, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
 from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
 from shared.usecases.sweep_intents import Swept, sweep_intents
@@ -28,6 +28,7 @@ def exchange(
     accounts: tuple[LinkedAccount, ...] = (),
     allow_duplicate: bool = False,
     sleep: Callable[[float], None] | None = None,
+    refused: PermissionDenied | None = None,
 ) -> Exchanged:
     """One call of an app."""
     story = Exchange(
@@ -41,6 +42,7 @@ def exchange(
         institutions=FakeInstitutions(world.calls),
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
+        refused=refused,
     )
     return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shared.domain.errors import Unavailable
-from shared.domain.push import MAX_BODY, MAX_TITLE, Fate, PushMessage, Receipt, usable_tokens
+from shared.domain.notification import TEXTS, NotificationKind, notification
+from shared.domain.push import NEED_THE_USER, Fate, PushMessage, Receipt, TokenHolders, usable_tokens
 from shared.usecases.send_push import LONGEST_WAIT_SECONDS, WAITS, send_push
 from tests.fakes import FakeClock, FakeMessaging, FakePushes
 
@@ -40,10 +42,10 @@ class Phones:
         if tokens:
             self.pushes.written["alice"] = list(tokens)
 
-    def tell(self, told: PushMessage | None = None) -> None:
+    def tell(self, told: PushMessage | None = None, *, user: str = "alice") -> None:
         send_push(
             told or message(),
-            app_user_id="alice",
+            app_user_id=user,
             pushes=self.pushes,
             messaging=self.messaging,
             clock=FakeClock(),
@@ -151,19 +153,116 @@ def test_a_store_that_fails_after_the_push_makes_no_second_one() -> None:
     assert phones.reached == ["phone"]
 
 
-def test_a_message_holds_ids_beside_its_text_and_fits() -> None:
-    long = message(title="ä" * 1000, body="€" * 9000)
-    assert long.data == {"notification_id": "n1", "kind": "needs_repair", "connection_id": "c1"}
-    assert (len(long.title), len(long.body)) == (MAX_TITLE, MAX_BODY)
-    assert long.body.endswith("…")
-    widest = message(title="😀" * 1000, body="😀" * 9000)
-    assert sum(len(part.encode()) for part in (widest.title, widest.body, str(widest.data))) < 4096
-    assert message().title == "A Bank needs you"
-    assert message().title not in repr(message())
-    assert message().body not in repr(message())
+SECRETS = {"label": "Corner Clinic · 123.45 EUR", "notes": "for the divorce", "day": "2026-03-05"}
 
 
-@pytest.mark.parametrize("broken", [{"title": None}, {"title": 7}, {"body": None}, {"kind": []}, {"connection_id": 1}])
+@pytest.mark.parametrize("kind", NotificationKind)
+@pytest.mark.parametrize("language", ["en", "es", "es-MX", "fr", None, 7])
+def test_a_push_message_tells_nothing_of_what_the_notification_says(kind: NotificationKind, language: Any) -> None:
+    """Lock screens are read by others: no bank, merchant, amount, day, note."""
+    stored = notification(
+        kind, event_id="e1", connection_id="c1", bank="A Bank", language="en", now=FakeClock().now(), **SECRETS
+    )
+    phones = Phones("phone")
+    phones.pushes.languages["alice"] = language
+    phones.tell(PushMessage.of("n1", stored.model_dump()))
+    [(_, sent)] = phones.messaging.sent
+    for secret in ("A Bank", *SECRETS.values(), stored.title, stored.body):
+        assert secret not in f"{sent.title} {sent.body} {sent.data}"
+    assert sent.data == {"notification_id": "n1", "kind": kind, "connection_id": "c1"}
+    assert (sent.language == "es") == str(language).startswith("es")
+    assert ("attention" in sent.title or "atención" in sent.title) == (kind in NEED_THE_USER)
+
+
+def test_every_language_of_notifications_is_one_of_push_messages() -> None:
+    for language in TEXTS[NotificationKind.NEEDS_REPAIR]:
+        for kind in ("needs_repair", "note_kept", "a_kind_of_tomorrow"):
+            assert message(kind=kind).in_language(language).language == language
+            assert message(kind=kind).in_language(language).title
+
+
+NOON, ONE = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("owner", "listed", "latest"),
+    [
+        (None, {}, None),
+        (None, {"alice": NOON}, "alice"),
+        ("alice", {"alice": NOON}, "alice"),
+        ("alice", {"alice": NOON, "bob": ONE}, "bob"),
+        # An app may write other fields of a user's document at any time.
+        ("alice", {"alice": ONE, "bob": NOON}, "bob"),
+        ("alice", {"alice": ONE, "bob": NOON, "cleo": ONE}, "cleo"),
+        (None, {"alice": ONE, "bob": NOON}, "alice"),
+    ],
+)
+def test_a_device_belongs_to_the_user_who_stored_its_token_last(
+    owner: str | None, listed: dict[str, datetime], latest: str | None
+) -> None:
+    assert TokenHolders(owner, listed).latest == latest
+
+
+def test_a_device_that_another_user_has_taken_over_gets_no_message_of_the_former_one() -> None:
+    phones = Phones("shared", "tablet")
+    phones.tell()
+    phones.pushes.write("bob", ["shared"])
+    phones.tell(PushMessage.of("n2", DOCUMENT))
+    assert phones.reached == ["shared", "tablet", "tablet"]
+    assert phones.pushes.written == {"alice": ["tablet"], "bob": ["shared"]}
+    phones.tell(PushMessage.of("n3", DOCUMENT), user="bob")
+    assert phones.reached[3:] == ["shared"]
+
+
+def test_a_device_moves_before_its_new_user_is_sent_anything() -> None:
+    phones = Phones("shared")
+    phones.tell()
+    phones.pushes.write("bob", ["shared"])
+    phones.tell(PushMessage.of("n3", DOCUMENT), user="bob")
+    assert phones.reached == ["shared", "shared"]
+    phones.tell(PushMessage.of("n4", DOCUMENT))
+    assert phones.reached == ["shared", "shared"], "alice has no device any more"
+
+
+def test_a_user_whose_device_was_taken_gets_it_back_when_their_app_stores_its_token_again() -> None:
+    phones = Phones("phone")
+    phones.tell()
+    phones.pushes.write("mallory", ["phone"])
+    phones.tell(PushMessage.of("n2", DOCUMENT))
+    assert phones.reached == ["phone"]
+    phones.pushes.write("alice", ["phone"])  # what apps do when they start
+    phones.tell(PushMessage.of("n3", DOCUMENT))
+    assert phones.reached == ["phone", "phone"]
+    phones.tell(PushMessage.of("m1", DOCUMENT), user="mallory")
+    assert phones.reached == ["phone", "phone"]
+
+
+def test_of_two_users_who_have_stored_a_token_before_owners_were_decided_one_gets_messages() -> None:
+    phones = Phones("shared")
+    phones.pushes.write("bob", ["shared"])
+    phones.tell()
+    phones.tell(PushMessage.of("n2", DOCUMENT), user="bob")
+    assert phones.reached == ["shared"]
+    assert phones.pushes.written == {"alice": [], "bob": ["shared"]}
+
+
+def test_an_owner_is_decided_once() -> None:
+    class Counting(FakePushes):
+        handed = 0
+
+        def hand_over(self, *args: Any, **kwargs: Any) -> None:
+            self.handed += 1
+            super().hand_over(*args, **kwargs)
+
+    phones = Phones()
+    phones.pushes = counting = Counting()
+    counting.write("alice", ["phone"])
+    for n in range(3):
+        phones.tell(PushMessage.of(f"n{n}", DOCUMENT))
+    assert counting.handed == 1
+
+
+@pytest.mark.parametrize("broken", [{"kind": None}, {"kind": []}, {"connection_id": None}, {"connection_id": 1}])
 def test_a_document_that_is_no_notification_is_no_message(broken: dict[str, Any]) -> None:
     assert PushMessage.of("n1", {**DOCUMENT, **broken}) is None
     assert PushMessage.of("n1", {}) is None

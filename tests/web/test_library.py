@@ -99,6 +99,14 @@ def test_a_refused_duplicate_names_the_accounts_that_are_connected_already(libra
         assert library("errors.ts", f"toBankError({given}).accounts") == accounts
 
 
+def test_a_user_who_may_not_connect_a_bank_is_told_the_way_on(library: Library) -> None:
+    for code, way in (("email_not_verified", "verify_email"), ("anonymous_not_allowed", "sign_in")):
+        given = json.dumps({"code": "functions/permission-denied", "details": {"code": code}})
+        found = library("errors.ts", f"toBankError({given})")
+        assert found["code"] == code
+        assert library("errors.ts", f"[toBankError({given}).wayOn, toBankError({given}).wantsNewToken]") == [way, True]
+
+
 def test_a_sum_in_a_currency_without_usual_decimals_keeps_its_own(library: Library) -> None:
     of = "{ iso_currency_code: null, unofficial_currency_code: 'BTC' }"
     assert library("money.ts", f"roundMoney('0.00123', {of}, 'en')") == "0.00123 BTC"

@@ -118,6 +118,27 @@ def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_lose
     assert len(ann.connections()) == 1
 
 
+def test_a_user_verifies_their_address_and_continues_with_a_new_token(ann: Person) -> None:
+    page = ann.page
+    unverified = refusal(403, "PERMISSION_DENIED", "email_not_verified")
+    asked = answer(ann, "create_link_token", unverified, unverified, unverified)
+    connect = page.get_by_role("button", name="Connect a bank")
+    connect.click()
+    refused = page.locator(".toast.bad").filter(has_text="Verify your email address")
+    refused.locator("button", has_text="Send verification email").click()  # hidden from roles until it has the focus
+    expect(page.locator(".toast.good").filter(has_text=f"We sent an email to {ann.email}")).to_be_visible()
+    assert len(asked) == 2, "once more with a new token"
+
+    url = ann.stack.ports.url("auth")
+    sent = ann.http.get(f"{url}/emulator/v1/projects/demo-bank/oobCodes").json()["oobCodes"]
+    [code] = [one for one in sent if one["email"] == ann.email]
+    assert code["requestType"] == "VERIFY_EMAIL"
+    ann.http.get(code["oobLink"].replace("http://127.0.0.1:9099", url)).raise_for_status()
+    connect.click()
+    expect(ann.link().locator("#continue")).to_be_visible()
+    assert len(asked) == 4
+
+
 def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(bob: Person) -> None:
     page = bob.page
     page.get_by_role("link", name=BANK).click()

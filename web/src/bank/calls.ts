@@ -49,7 +49,7 @@ function call<Input, Answer>(name: string, timeout = 60_000) {
       return await once(input);
     } catch (error) {
       // An ID token that was refused, though the session goes on: with a new one the call is worth another try.
-      if (toBankError(error).wayOn !== "sign_in" || !(await checkSession())) throw error;
+      if (!toBankError(error).wantsNewToken || !(await checkSession())) throw error;
       return once(input);
     }
   };

@@ -40,6 +40,8 @@ const owned = (uid: string) => where("app_user_id", "==", uid);
 export const connectionsOf = (uid: string) => query(typed<BankConnection>("bank_connections"), owned(uid));
 export const progressOf = (uid: string) => query(typed<SyncProgress>("bank_sync_progress"), owned(uid));
 export const accountsOf = (uid: string) => query(group<Account>("bank_accounts"), owned(uid));
+/** The longest list of transactions that the rules allow; without a limit they refuse any. */
+export const LONGEST_LIST = 500;
 export const allTransactions = () => group<Transaction>("bank_transactions");
 export const notificationsOf = (uid: string, most: number) =>
   query(

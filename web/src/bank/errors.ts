@@ -2,7 +2,16 @@
 import type { FunctionsError } from "firebase/functions";
 
 /** The ways on that a screen can offer. */
-export type WayOn = "retry" | "wait" | "sign_in" | "repair" | "relink" | "show_connection" | "support" | "online";
+export type WayOn =
+  | "retry"
+  | "wait"
+  | "sign_in"
+  | "verify_email"
+  | "repair"
+  | "relink"
+  | "show_connection"
+  | "support"
+  | "online";
 
 interface Details {
   code?: string;
@@ -41,6 +50,11 @@ export class BankError extends Error {
     return this.details.accounts ?? [];
   }
 
+  /** Whether a new ID token may pass: it says who the user is by now, and whether their address is verified. */
+  get wantsNewToken(): boolean {
+    return this.wayOn === "sign_in" || this.wayOn === "verify_email";
+  }
+
   get wayOn(): WayOn {
     return WAYS[this.code] ?? (this.retryAfterSeconds === undefined ? "support" : "retry");
   }
@@ -61,7 +75,8 @@ const WAYS: Record<string, WayOn> = {
     [...BUSY, ...DOWN, "public_token_invalid", "link_unavailable", "link_failed", "changed", "unreachable"],
     "retry",
   ),
-  ...ways(SIGNED_OUT, "sign_in"),
+  ...ways([...SIGNED_OUT, "anonymous_not_allowed"], "sign_in"),
+  email_not_verified: "verify_email",
   ...ways(["rate_limited", "sync_too_soon"], "wait"),
   ...ways(["relink_required", "connection_unusable", "accounts_fixed", "nothing_to_resume"], "relink"),
   offline: "online",

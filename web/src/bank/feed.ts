@@ -12,7 +12,7 @@ import {
   startAfter,
   where,
 } from "firebase/firestore";
-import { allTransactions, type Transaction } from "./documents";
+import { allTransactions, LONGEST_LIST, type Transaction } from "./documents";
 import { type BankError, toBankError } from "./errors";
 import { ask, listen } from "./firestore";
 import { sizeIn } from "./money";
@@ -149,12 +149,19 @@ export class Feed {
     this.pushed = [];
     const generation = ++this.generation;
     const most = Math.ceil(this.tail.length / PAGE) * PAGE;
+    const rows: Row[] = [];
+    let ended = false;
     try {
-      const page = await ask(LABEL, query(this.query, startAfter(last), limit(most)));
-      if (generation !== this.generation) return;
+      while (!ended && rows.length < most) {
+        const asked = Math.min(most - rows.length, LONGEST_LIST);
+        const page = await ask(LABEL, query(this.query, startAfter(rows.at(-1) ?? last), limit(asked)));
+        if (generation !== this.generation) return;
+        rows.push(...page.docs);
+        ended = page.size < asked;
+      }
       this.generation++;
-      this.tail = [...this.pushed, ...page.docs];
-      this.tailEnded = page.size < most;
+      this.tail = [...this.pushed, ...rows];
+      this.tailEnded = ended;
       this.stale = false;
       this.tell();
     } catch (error) {

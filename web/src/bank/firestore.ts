@@ -11,6 +11,7 @@ import {
   onSnapshot,
   type Query,
   type QuerySnapshot,
+  type SnapshotMetadata,
 } from "firebase/firestore";
 import { expectAnswer } from "./reach";
 import { bank } from "./session";
@@ -63,6 +64,42 @@ export function listen<T>(
       count(label, snapshot as QuerySnapshot, fresh);
       fresh &&= snapshot.metadata.fromCache;
       next(snapshot);
+    },
+    (error) => {
+      answer.answered();
+      failed(error);
+    },
+  );
+  return () => {
+    answer.answered();
+    stop();
+  };
+}
+
+/**
+ * Listens to one document, as `listen` does to a query, and tells of it as of a list of one or none. The rules let some
+ * documents be read by their name only, never by a query.
+ */
+export function listenToOne<T>(
+  label: string,
+  document: DocumentReference<T>,
+  next: (found: { docs: { data(): T }[]; metadata: SnapshotMetadata; size: number }) => void,
+  failed: (error: unknown) => void,
+  late: () => void,
+): () => void {
+  const answer = expectAnswer(late);
+  const stop = onSnapshot(
+    document,
+    { includeMetadataChanges: true },
+    (snapshot) => {
+      const { metadata } = snapshot;
+      if (metadata.fromCache) answer.wait();
+      else {
+        answer.answered();
+        reads[label] = (reads[label] ?? 0) + 1;
+      }
+      const docs = snapshot.exists() ? [snapshot] : [];
+      next({ docs, metadata, size: docs.length });
     },
     (error) => {
       answer.answered();

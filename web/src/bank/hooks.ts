@@ -1,5 +1,5 @@
 /** What screens look at, live. */
-import { documentId, query, serverTimestamp, setDoc, updateDoc, where } from "firebase/firestore";
+import { serverTimestamp, setDoc, updateDoc } from "firebase/firestore";
 import { createContext, useContext, useMemo } from "react";
 import * as documents from "./documents";
 import { askFor } from "./firestore";
@@ -61,9 +61,7 @@ export function useAccounts(): Live<Account> {
 
 /** A bank's shared facts: for a connection whose own document does not have them yet. */
 export function useInstitution(institutionId: string | null): InstitutionInfo | undefined {
-  const live = useLive("institutions", institutionId, (id) =>
-    query(documents.institution(id).parent, where(documentId(), "==", id)),
-  );
+  const live = useLive("institutions", institutionId, documents.institution);
   return live.rows[0];
 }
 

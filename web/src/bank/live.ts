@@ -1,8 +1,8 @@
 /** Live answers of Firestore that several components share: one listener for each query, however many look at it. */
-import type { Query } from "firebase/firestore";
+import type { DocumentReference, Query } from "firebase/firestore";
 import { useCallback, useSyncExternalStore } from "react";
 import { type BankError, toBankError } from "./errors";
-import { listen } from "./firestore";
+import { listen, listenToOne } from "./firestore";
 import { unreachable } from "./reach";
 
 export interface Live<T> {
@@ -14,6 +14,9 @@ export interface Live<T> {
 const LINGER = 10_000; // a listener that is needed again within this time costs no new reads
 const EMPTY: Live<never> = { rows: [], state: "loading", error: null };
 
+/** What can be listened to: a query or one document. */
+type Target<T> = Query<T> | DocumentReference<T>;
+
 class Source<T> {
   value: Live<T> = EMPTY;
   private watchers = new Set<() => void>();
@@ -22,18 +25,23 @@ class Source<T> {
 
   constructor(
     private label: string,
-    private query: () => Query<T>,
+    private target: () => Target<T>,
   ) {}
 
   subscribe = (watcher: () => void): (() => void) => {
     clearTimeout(this.lingering);
     this.watchers.add(watcher);
-    this.stop ??= listen(this.label, this.query(), this.next, this.failed, this.late);
+    this.stop ??= this.listen(this.target());
     return () => {
       this.watchers.delete(watcher);
       if (this.watchers.size === 0) this.lingering = setTimeout(this.end, LINGER);
     };
   };
+
+  private listen(target: Target<T>): () => void {
+    if (target.type !== "document") return listen(this.label, target, this.next, this.failed, this.late);
+    return listenToOne(this.label, target, this.next, this.failed, this.late);
+  }
 
   private next = (snapshot: { docs: { data(): T }[]; metadata: { fromCache: boolean }; size: number }) => {
     // Nothing in an empty cache says nothing: the server has not answered yet.
@@ -68,20 +76,20 @@ const sources = new Map<string, Source<unknown>>();
 
 const NOTHING_ASKED = { value: EMPTY, subscribe: () => () => undefined };
 
-function sourceOf<T>(label: string, key: string, query: (key: string) => Query<T>): Source<T> {
+function sourceOf<T>(label: string, key: string, target: (key: string) => Target<T>): Source<T> {
   const known = sources.get(`${label}/${key}`) as Source<T> | undefined;
   if (known) return known;
-  const source = new Source(label, () => query(key));
+  const source = new Source(label, () => target(key));
   sources.set(`${label}/${key}`, source as Source<unknown>);
   return source;
 }
 
 /**
- * The live answer to a query.
+ * The live answer to a query, or one document as a list of one or none.
  * @param key names it: whoever uses the same key gets the same answer. With null nothing is asked.
  */
-export function useLive<T>(label: string, key: string | null, query: (key: string) => Query<T>): Live<T> {
-  const found = key === null ? NOTHING_ASKED : sourceOf(label, key, query);
+export function useLive<T>(label: string, key: string | null, target: (key: string) => Target<T>): Live<T> {
+  const found = key === null ? NOTHING_ASKED : sourceOf(label, key, target);
   return useSyncExternalStore(
     found.subscribe,
     useCallback(() => found.value, [found]),

@@ -9,6 +9,7 @@ import {
   indexedDBLocalPersistence,
   initializeAuth,
   onAuthStateChanged,
+  sendEmailVerification,
   sendPasswordResetEmail,
   signInWithCredential,
   signInWithEmailAndPassword,
@@ -55,6 +56,14 @@ export const signUp = (email: string, password: string) => createUserWithEmailAn
 export const signIn = (email: string, password: string) => signInWithEmailAndPassword(bank().auth, email, password);
 
 export const resetPassword = (email: string) => sendPasswordResetEmail(bank().auth, email);
+
+/** Sends the user an e-mail with a link that verifies their address; says to which. */
+export async function sendVerification(): Promise<string> {
+  const { currentUser } = bank().auth;
+  if (!currentUser?.email) throw new Error("this user has no e-mail address");
+  await sendEmailVerification(currentUser);
+  return currentUser.email;
+}
 
 /** Google's own window or, on the emulators, which have none, an account of that address. */
 export async function signInWithGoogle(localEmail?: string) {

@@ -1,6 +1,6 @@
 /** What was spent, by month and by category, from the newest transactions. */
 import { limit, query, startAfter } from "firebase/firestore";
-import type { Transaction } from "./documents";
+import { LONGEST_LIST, type Transaction } from "./documents";
 import { categoryOf, transactionsQuery } from "./feed";
 import { ask } from "./firestore";
 import { currencyOf } from "./money";
@@ -8,7 +8,7 @@ import rules from "./spending.json"; // the demo's, too
 import { sum } from "./sums";
 
 export const MOST_READ = 3000; // documents for one look at the charts
-const CHUNK = 500;
+const CHUNK = LONGEST_LIST;
 /** Money that only changes places: counting it would count what it paid for twice. */
 const NOT_SPENT = new Set(rules.not_spent);
 /** What comes in under one of these is no refund, whatever its user calls it. */

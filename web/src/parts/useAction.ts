@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { type BankError, toBankError } from "../bank";
-import { isSignedIn } from "../bank/session";
+import { isSignedIn, sendVerification } from "../bank/session";
 import type { Texts } from "../text/en";
 import { useText } from "../text/language";
 import { say } from "./toasts";
@@ -20,6 +20,21 @@ export function useAction() {
   const { t } = useText();
   const [, go] = useLocation();
   const [busy, setBusy] = useState(false);
+  function actionFor({ wayOn, details: { connection_id } }: BankError) {
+    if (wayOn === "show_connection" && connection_id) {
+      return { label: t.showConnection, run: () => go(`/connections/${connection_id}`) };
+    }
+    if (wayOn === "support") return { label: t.settings.report, run: () => go("/settings?report") };
+    if (wayOn === "verify_email") return { label: t.verification.send, run: () => void verify() };
+    return undefined;
+  }
+  async function verify() {
+    try {
+      say(t.verification.sent(await sendVerification()));
+    } catch {
+      say(t.verification.notSent, { tone: "bad" });
+    }
+  }
   async function run(work: () => Promise<void>): Promise<BankError | null> {
     if (busy) return null;
     setBusy(true);
@@ -29,13 +44,7 @@ export function useAction() {
     } catch (caught) {
       const error = toBankError(caught);
       if (error.wayOn === "sign_in" && !isSignedIn()) return error; // the sign-in page says so
-      const shown = error.details.connection_id;
-      const action =
-        error.wayOn === "show_connection" && shown
-          ? { label: t.showConnection, run: () => go(`/connections/${shown}`) }
-          : error.wayOn === "support"
-            ? { label: t.settings.report, run: () => go("/settings?report") }
-            : undefined;
+      const action = actionFor(error);
       say(words(error, t), { tone: "bad", ...(action ? { action } : {}) });
       return error;
     } finally {

@@ -318,6 +318,8 @@ const en = {
     backend_misconfigured: "Something is wrong on our side. It has been recorded.",
     internal: "Something went wrong on our side. It has been recorded.",
     changed: "This has changed meanwhile, most likely because the bank has booked it. Close it, and open it again.",
+    email_not_verified: "Verify your email address before you connect a bank.",
+    anonymous_not_allowed: "Sign in or create an account before you connect a bank.",
     refused: "This was refused. Load the page again; if that does not help, tell support.",
     accounts_fixed:
       "At this bank, accounts cannot be chosen anew. Remove the connection, and connect the bank again with the accounts you want.",
@@ -326,6 +328,11 @@ const en = {
     unknown: "Something went wrong.",
   } as Record<string, string>,
   retryIn: (seconds: number) => `Try again in ${many(seconds, "second", "seconds")}.`,
+  verification: {
+    send: "Send verification email",
+    sent: (email: string) => `We sent an email to ${email}. Open the link in it, then connect your bank.`,
+    notSent: "The email could not be sent. Try again in a few minutes.",
+  },
   showConnection: "Show it",
   category: {
     INCOME: "Income",

@@ -319,6 +319,8 @@ const es: Texts = {
     backend_misconfigured: "Algo falla por nuestra parte. Ha quedado registrado.",
     internal: "Algo falló por nuestra parte. Ha quedado registrado.",
     changed: "Esto ha cambiado mientras tanto, seguramente porque el banco lo contabilizó. Ciérralo y ábrelo de nuevo.",
+    email_not_verified: "Verifica tu correo electrónico antes de conectar un banco.",
+    anonymous_not_allowed: "Inicia sesión o crea una cuenta antes de conectar un banco.",
     refused: "Esto se rechazó. Carga la página de nuevo; si no ayuda, avisa a soporte.",
     accounts_fixed:
       "En este banco no se pueden elegir otras cuentas. Quita la conexión y conecta el banco de nuevo con las cuentas que quieras.",
@@ -327,6 +329,12 @@ const es: Texts = {
     unknown: "Algo salió mal.",
   },
   retryIn: (seconds) => `Inténtalo en ${many(seconds, "segundo", "segundos")}.`,
+  verification: {
+    send: "Enviar correo de verificación",
+    sent: (email: string) =>
+      `Te enviamos un correo a ${email}. Abre el enlace que contiene y después conecta tu banco.`,
+    notSent: "No se pudo enviar el correo. Inténtalo de nuevo en unos minutos.",
+  },
   showConnection: "Ver",
   category: {
     INCOME: "Ingresos",
