@@ -23,6 +23,7 @@ from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
+from shared.usecases.connection_cap import ConnectionCap, too_many_connections
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
 from shared.usecases.find_duplicate import Siblings, already_connected
 from shared.usecases.held_elsewhere import HeldElsewhere
@@ -64,6 +65,7 @@ class Exchange:
     ownership: ItemOwnership
     elsewhere: HeldElsewhere
     institutions: Institutions
+    cap: ConnectionCap
     clock: Clock
     sleep: Callable[[float], None]
 
@@ -72,6 +74,7 @@ class Exchange:
 
         Raises:
             AlreadyExists: The same accounts are connected already; nothing was added.
+            ResourceExhausted: The user has as many connections as allowed; nothing was added.
             InvalidArgument: Plaid does not know the token (any more), or the token or its item is another user's.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
             Unavailable: The same token is being exchanged right now, or something outside is down: try again.
@@ -100,23 +103,28 @@ class Exchange:
             held.held = self.ownership.claim(held.holder(), held=held.held)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
-        except BankError as error:
-            if not isinstance(error, AlreadyExists):
+        except BankError:
+            if held.intent.answer is None:
                 held.release()  # from the stored token on, what fails can be tried again at once
             raise
 
     def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
-        """The user's other connections, if Link says where and what; none of them has any of these accounts.
+        """The user's other connections, if Link says where and what; refuses what needs no call to Plaid to be refused.
 
         Raises:
-            AlreadyExists: One has; Plaid was not called.
+            AlreadyExists: One of them has some of these accounts.
+            ResourceExhausted: The user has as many as allowed, and nothing says that the item is one of theirs.
         """
-        if not held.first or not linked.accounts or linked.institution_id is None:
-            return None  # a token that may be used already: only Plaid can tell what came of it
+        siblings = None
         try:
-            siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            if not siblings.have_item_of(linked.accounts):
+            # A token that may be used already: only Plaid can tell what came of it.
+            if held.first and linked.accounts and linked.institution_id is not None:
+                siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
+                if siblings.have_item_of(linked.accounts):
+                    return siblings
                 _refuse_duplicate(linked, linked.accounts, siblings)
+            known = siblings.owned.holdings.values() if siblings else None
+            self.cap.refuse_exchange(self.app_user_id, known=known)
         except BankError:
             held.drop()
             raise
@@ -192,8 +200,12 @@ class Exchange:
                 # Answered first: only whoever still holds the intent may remove its item.
                 now = self.clock.now()
                 held.write(held.intent.duplicate_of(duplicate.connection_id, accounts=duplicate.accounts, now=now))
-                self._remove_duplicate(held, token)
+                self._remove_item(held, token)
                 raise
+            if self.cap.is_reached_by(siblings.owned.holdings.values()):
+                held.write(held.intent.surplus(now=self.clock.now()))
+                self._remove_item(held, token)
+                raise too_many_connections()
             try:
                 return self._create(held, facts, siblings)
             except Conflict:
@@ -241,7 +253,7 @@ class Exchange:
                 details={"institution_id": connection.institution_id or "unknown"},
                 at=now,
             ),
-            guard=siblings.guard,
+            guards=siblings.guards,
             held=held.held,
             marks=owned.marks(),
         )
@@ -264,15 +276,15 @@ class Exchange:
         if intent.duplicate is None:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
-            self._remove_duplicate(held, self._opened(held))
+            self._remove_item(held, self._opened(held))
         raise already_connected(intent.duplicate, intent.duplicate_accounts)
 
-    def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
-        """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
+    def _remove_item(self, held: HeldIntent, token: Secret) -> None:
+        """Removes a new item that is not to be connected; until then its token stays with the intent for the sweep."""
         try:
             self.ownership.remove(token, held.holder())
         except ProviderError as error:
-            log.warning("exchange.duplicate_stays", item_id=held.intent.item_id, error_code=error.error_code)
+            log.warning("exchange.item_stays", item_id=held.intent.item_id, error_code=error.error_code)
             return
         except ItemHeld:
             log.info("exchange.item_in_use", connection_id=held.intent.duplicate, item_id=held.intent.item_id)

@@ -2,7 +2,16 @@
 import type { FunctionsError } from "firebase/functions";
 
 /** The ways on that a screen can offer. */
-export type WayOn = "retry" | "wait" | "sign_in" | "repair" | "relink" | "show_connection" | "support" | "online";
+export type WayOn =
+  | "retry"
+  | "wait"
+  | "sign_in"
+  | "repair"
+  | "relink"
+  | "show_connection"
+  | "remove"
+  | "support"
+  | "online";
 
 interface Details {
   code?: string;
@@ -67,6 +76,7 @@ const WAYS: Record<string, WayOn> = {
   offline: "online",
   user_action_required: "repair",
   duplicate_connection: "show_connection",
+  too_many_connections: "remove",
 };
 
 /** Errors of late, newest first: what a report to support is made of. */
