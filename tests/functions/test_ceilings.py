@@ -129,3 +129,32 @@ def test_erasing_nothing_counts_against_the_limit_like_any_erasure(
     monkeypatch.setattr(container, "limits", Limits)
     assert [erase.delete(DATA, headers=SIGNED_IN).status_code for _ in range(3)] == [202, 202, 429]
     assert spent == [(ALICE, "erasure")] * 3
+
+
+@pytest.mark.parametrize(
+    ("function", "method", "path"),
+    [
+        ("create_link_token", "GET", CONNECT),
+        ("exchange_public_token", "POST", EXCHANGE),
+        ("sync_connection", "POST", "/api/v1/bank/connections/1/sync"),
+        ("reconnect_connection", "POST", "/api/v1/bank/connections/1/reconnected"),
+        ("remove_connection", "DELETE", "/api/v1/bank/connections/1"),
+        ("delete_bank_data", "DELETE", DATA),
+    ],
+)
+def test_a_stranger_makes_the_functions_call_neither_plaid_nor_kms_nor_the_store(
+    world: World, monkeypatch: pytest.MonkeyPatch, function: str, method: str, path: str
+) -> None:
+    world.connected("1")
+    world.calls.log.clear()
+
+    class Limits:
+        def spend(self, *_: object, **__: object) -> int | None:
+            raise AssertionError("a stranger was counted")
+
+    monkeypatch.setattr(container, "limits", Limits)
+    for asking in client(function):
+        for headers in ({}, {"Authorization": "Bearer nobody"}):
+            assert asking.open(path, method=method, headers=headers).status_code == 401
+            assert asking.post("/", json={"data": {}}, headers=headers).status_code == 401
+    assert world.calls.log == []
