@@ -122,7 +122,8 @@ class Exchange:
                 siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
                 if siblings.have_item_of(linked.accounts):
                     return siblings
-                _refuse_duplicate(linked, linked.accounts, siblings)
+                if not linked.allow_duplicate:
+                    siblings.refuse_overlap(linked.accounts)
             known = siblings.owned.holdings.values() if siblings else None
             self.cap.refuse_exchange(self.app_user_id, known=known)
         except BankError:
@@ -195,7 +196,8 @@ class Exchange:
             if siblings is None or siblings.owned.holdings or siblings.institution_id != facts.institution_id:
                 siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
-                _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
+                if not linked.allow_duplicate:
+                    siblings.refuse_overlap(tuple(map(LinkedAccount.of, facts.accounts)))
             except AlreadyExists as duplicate:
                 # Answered first: only whoever still holds the intent may remove its item.
                 now = self.clock.now()
@@ -291,16 +293,6 @@ class Exchange:
         else:
             self.ownership.release(held.holder())
         held.write(held.intent.removed())
-
-
-def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
-    """Refuses accounts that are connected already, unless the user wants that.
-
-    Raises:
-        AlreadyExists: With the existing connection and its accounts.
-    """
-    if not linked.allow_duplicate:
-        siblings.refuse_overlap(accounts)
 
 
 def _refused(error: ProviderError) -> bool:
