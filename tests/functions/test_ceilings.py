@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, seed, settings, strategies
 
 from shared import container
+from shared.domain.link import CONSENT_PRODUCTS, PRODUCTS
 from shared.settings import Settings
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, body, client, error
 from tests.usecases.conftest import ALICE, World
 
 DATA = "/api/v1/bank/data"
+WISHES = [*sorted(PRODUCTS), "balance", "nonsense"]
 
 
 @pytest.fixture
@@ -22,9 +26,9 @@ def erase(world: World) -> Iterator[FlaskClient]:
     yield from client("delete_bank_data")
 
 
-def set_to(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    given = Settings(project="demo-bank", **settings)
-    monkeypatch.setattr(container, "settings", lambda: given)
+def set_to(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    changed = Settings(project="demo-bank", **changes)
+    monkeypatch.setattr(container, "settings", lambda: changed)
 
 
 def at_plaid(world: World) -> list[str]:
@@ -64,11 +68,11 @@ def test_without_duplicates_an_app_that_insists_is_refused_as_if_it_did_not(
     world.store.account_rows["1"] = {"checking": world.bank.by_id("item-1").accounts[0]}
     for name in ("2", "3"):
         world.bank.new_item(name)
-    given = {"public_token": "public-2", "allow_duplicate": True}
+    linked = {"public_token": "public-2", "allow_duplicate": True}
     set_to(monkeypatch, allow_duplicates=False)
-    answer = exchange.post(EXCHANGE, json=given, headers=SIGNED_IN)
+    answer = exchange.post(EXCHANGE, json=linked, headers=SIGNED_IN)
     assert (answer.status_code, error(answer)["details"]["connection_id"]) == (409, "1")
-    [one] = body(exchange.post(EXCHANGE, json={"items": [given | {"public_token": "public-3"}]}, headers=SIGNED_IN))[
+    [one] = body(exchange.post(EXCHANGE, json={"items": [linked | {"public_token": "public-3"}]}, headers=SIGNED_IN))[
         "results"
     ]
     assert one["error"]["details"]["code"] == "duplicate_connection"
@@ -158,3 +162,29 @@ def test_a_stranger_makes_the_functions_call_neither_plaid_nor_kms_nor_the_store
             assert asking.open(path, method=method, headers=headers).status_code == 401
             assert asking.post("/", json={"data": {}}, headers=headers).status_code == 401
     assert world.calls.log == []
+
+
+@seed(int(os.environ.get("BANK_SEED") or 20_260_301))
+@settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    wished=strategies.lists(
+        strategies.sampled_from([*sorted(PRODUCTS), "balance", "nonsense"]), min_size=1, max_size=5
+    ),
+    allowed=strategies.sets(strategies.sampled_from(sorted(PRODUCTS))),
+    updating=strategies.booleans(),
+)
+def test_whatever_an_app_asks_for_plaid_is_asked_for_what_is_allowed(
+    connect: FlaskClient, world: World, wished: list[str], allowed: set[str], updating: bool
+) -> None:
+    if not world.store.connections:
+        world.connected("1")
+    world.bank.link_requests.clear()
+    possible = allowed & (CONSENT_PRODUCTS if updating else PRODUCTS)
+    with pytest.MonkeyPatch.context() as patch:
+        set_to(patch, allowed_products=tuple(allowed))
+        query = "&".join([f"products={one}" for one in wished] + ["connection_id=1"] * updating)
+        answer = connect.get(f"{CONNECT}?{query}", headers=SIGNED_IN)
+    assert answer.status_code == (200 if possible.issuperset(wished) else 400)
+    asked = [{*request.products, *request.consent_products} for request in world.bank.link_requests]
+    backend = set() if updating else {"transactions"}  # whatever a bank is linked for, its transactions are synced
+    assert asked == ([{*wished, *backend}] if answer.status_code == 200 else [])
