@@ -37,7 +37,7 @@ plaid: setup ## the Plaid simulator alone until Ctrl-C
 	@$(PYTHON) -m emulators.dev --only-plaid
 
 test: setup-tests ## every test
-	@$(PYTHON) -m pytest -n 4
+	@$(PYTHON) -m pytest -n 4 --durations 20
 
 test-fast: setup-tests ## every test that needs no emulator
 	@$(PYTHON) -m pytest -n 2 -m "not emulator"

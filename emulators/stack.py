@@ -23,7 +23,9 @@ from emulators.setup import ROOT
 from emulators.supervisor import MEMBERSHIP, kill_members
 
 FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
-PRELOADED = [ROOT / "emulators" / name for name in ("any-port.cjs", "own-ports.cjs", "prompt-queues.cjs")]
+PRELOADED = [
+    ROOT / "emulators" / name for name in ("any-port.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs")
+]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"
 SIMULATOR = "simulator"

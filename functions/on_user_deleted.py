@@ -1,5 +1,6 @@
 """A user's document was deleted: so is what their banks brought."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
@@ -15,4 +16,9 @@ if TYPE_CHECKING:
 @guarded_event
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: what is missed here is the daily round's, once Auth does not know the user."""
-    container.eraser().owner_deleted(event.params["uid"], at=event.time)
+    container.eraser().owner_deleted(event.params["uid"], at=_latest(event.time))
+
+
+def _latest(time: datetime) -> datetime:
+    """The last moment that an event's time can mean: the emulator cuts it to whole seconds."""
+    return time if time.microsecond else time + timedelta(seconds=1, microseconds=-1)

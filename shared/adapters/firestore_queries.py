@@ -109,6 +109,7 @@ BACKEND = frozenset(
         _asked("bank_notifications", "connection_id"),
         _asked("bank_notifications", ranged="created_at"),
         _asked("bank_removals", "app_user_id"),
+        _asked("bank_set_aside", "connection_id"),
         _asked("bank_sync_runs", "connection_id"),
         # webhooks
         _asked("bank_webhook_inbox", "connection_id"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 MAX_ID_BYTES = 1_500
-MAX_NAME_BYTES = 1_500
+MAX_NAME_BYTES = 90  # of a field below another: Firestore counts the whole path, which may have 1,500
 MAX_DEPTH = 15  # of maps and lists below one field; Firestore allows 20 levels in all
 MAX_ELEMENTS = 1_000  # of one list or map
 MAX_BYTES = 900_000  # of a document of 1 MiB: the rest is for field names and for what the user writes

@@ -60,13 +60,13 @@ def revoke_account(
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
         save(partial(_removals, syncs, connection_id, some))
-    aside = tuple(row.key for row in syncs.set_aside(connection_id) if row.account_id == account_id)
     news = recorder.account_revoked(connection, account_id)
 
     def last() -> Writes:
         there = connections.find(connection_id) or connection  # a sync may have brought others
         left = tuple(i for i in there.account_ids if i != account_id)
         changes = {"account_ids": left, "updated_at": moment_of(there, there.status, now=clock.now())}
+        aside = tuple(row.key for row in syncs.set_aside(connection_id) if row.account_id == account_id)
         accounts = (one for one in connections.accounts_of(connection_id) if one["account_id"] != account_id)
         owned = OwnedAccounts.read(there.app_user_id, connections=connections, beside=connection_id)
         marks = owned.with_connection(there, accounts).marks()

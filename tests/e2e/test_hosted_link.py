@@ -188,6 +188,7 @@ def test_update_mode_has_its_page_and_makes_no_second_connection(bank: Bank, wor
     page = opened(bank, worker, user, connection_id=connection["connection_id"])
     public_token = page.link()
     assert bank.control("GET", f"items/{item_id}")["state"] == "healthy"
-    told(bank, page.link_token)
+    sent = bank.control("GET", "webhooks")["webhooks"]
+    assert page.link_token not in {one["body"].get("link_token") for one in sent}, "update mode has no session webhooks"
     assert result(bank, public_token) == {}
     assert len(connections(bank, user)) == 1

@@ -17,10 +17,8 @@ def news(linked: Linked) -> None:
 
 def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(bank: Bank) -> None:
     user = sign_up(bank.http, bank.stack.ports)
-    made = bank.control(
-        *("POST", "items"), username="user_good", exchange=False, webhook=bank.stack.plaid.webhook_url, days=730
-    )
-    bank.control("POST", f"items/{made['item_id']}/sync", history_stops_at="INITIAL_UPDATE_COMPLETE")
+    item = {"username": "user_good", "days": 730, "history_stops_at": "INITIAL_UPDATE_COMPLETE"}
+    made = bank.control("POST", "items", exchange=False, webhook=bank.stack.plaid.webhook_url, **item)
     connection_id = bank.exchange(user, made["public_token"]).json()["connection_id"]
     linked = Linked(bank, user, connection_id, made["item_id"])
     wait_until("the recent rows", lambda: bank.progress(user, connection_id).get("status") == "completed")

@@ -76,7 +76,7 @@ def test_a_return_in_another_tab_continues_whatever_link_was_opened_for(person: 
         page = another_tab(ann, address_of_return(ann))
         notice = page.get_by_test_id("notice")
         ann.link().locator("#share").click()
-        expect(page.locator(".toast.good").last).to_contain_text("works again")
+        expect(page.locator(".toast.good").filter(has_text="works again")).to_be_attached()
         expect(ann.card(BANK)).to_be_visible()
         expect(notice).to_have_count(0)
         wait_until(page, f"!({KEPT})")

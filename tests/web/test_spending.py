@@ -13,7 +13,7 @@ from emulators.demo_view import UNCATEGORIZED, spending
 from emulators.setup import ROOT
 from tests.web.library import Library, client_library
 
-CASES: list[dict[str, Any]] = json.loads((ROOT / "tests" / "data" / "spending.json").read_text(encoding="utf-8"))
+CASES: list[dict[str, Any]] = json.loads((ROOT / "tests" / "spending_cases.json").read_text(encoding="utf-8"))
 one_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
 
 

@@ -48,10 +48,13 @@ async def list_items(world: World, _: Request, __: Json) -> Json:
 
 async def create_item(world: World, _: Request, body: Json) -> Json:
     """An Item without Link: the fields of /sandbox/public_token/create in short, and an access token at once."""
-    only(body, "institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange")
-    exchange = body.pop("exchange", True)
+    known = ("institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange")
+    only(body, *known, "history_stops_at")
+    exchange, stops_at = body.pop("exchange", True), body.pop("history_stops_at", None)
     institution_id, products = body.pop("institution_id", "ins_109508"), body.pop("products", ["transactions"])
     item = world.create_item(institution_id, products, **body)
+    if stops_at is not None:
+        _stop_history(world, item, stops_at)
     token = world.new_access_token(item) if exchange else None
     return {"item_id": item.item_id, "access_token": token, "public_token": world.new_public_token(item)}
 

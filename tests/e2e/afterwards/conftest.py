@@ -10,5 +10,5 @@ from tests.places import SEARCHED
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One run for each group with a stack; without parallel workers all groups share one stack, and one run does."""
     metafunc.fixturenames.append("searched_group")
-    parallel = metafunc.config.getoption("dist", "no") != "no" or hasattr(metafunc.config, "workerinput")
+    parallel = hasattr(metafunc.config, "workerinput")
     metafunc.parametrize("searched_group", SEARCHED if parallel else ["all"])

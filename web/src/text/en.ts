@@ -185,7 +185,7 @@ const en = {
           : "These accounts are already connected:",
     hint: "Looking for another account at this bank? Add it to the connection you have. You can also connect the bank a second time, for example with another login. Accounts that appear twice are counted once.",
     show: "View the connection",
-    add: "Add accounts to this connection",
+    add: "Add accounts",
     anyway: "Connect anyway",
     again: "Log in once more to connect it separately.",
   },

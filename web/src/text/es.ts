@@ -187,7 +187,7 @@ const es: Texts = {
           : "Estas cuentas ya están conectadas:",
     hint: "¿Buscas otra cuenta de este banco? Añádela a la conexión que ya tienes. También puedes conectar el banco por segunda vez, por ejemplo con otro usuario. Las cuentas repetidas se cuentan una sola vez.",
     show: "Ver la conexión",
-    add: "Añadir cuentas a esta conexión",
+    add: "Añadir cuentas",
     anyway: "Conectar de todos modos",
     again: "Inicia sesión una vez más para conectarlo por separado.",
   },
