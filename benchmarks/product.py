@@ -63,6 +63,7 @@ def link_token(user: str) -> Json:
         credentials=container.credentials(),
         profiles=container.profiles(),
         links=container.links(),
+        cap=container.connection_cap(),
         clock=container.clock(),
     )
     return {"link_token": made.link_token}
@@ -78,6 +79,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
         syncs=container.syncs(),
         paused=container.recently_paused(),
         bank=container.bank(),
+        refresh=container.bank_refresh(),
         vault=container.vault(),
         queue=container.sync_queue(),
         tasks=container.tasks(),

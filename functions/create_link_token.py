@@ -55,6 +55,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
             plain_http=settings.plaid_env == "sandbox",
             hosted=settings.hosted_link,
             completion_redirect_uri=settings.hosted_link_completion_redirect_uri,
+            allowed_products=settings.client_products,
         ),
         bank=container.bank(),
         vault=container.vault(),
@@ -62,6 +63,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
         credentials=container.credentials(),
         profiles=container.profiles(),
         links=container.links(),
+        cap=container.connection_cap(),
         clock=container.clock(),
     )
     mode = "update" if given.connection_id else "connect"

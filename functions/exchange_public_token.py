@@ -81,13 +81,13 @@ class Item(StrictInput):
     accounts: AccountHints = None
     allow_duplicate: bool = False
 
-    def linked(self) -> LinkedItem:
-        """The same in the story's words."""
+    def linked(self, *, allow_duplicates: bool) -> LinkedItem:
+        """The same in the story's words; `allow_duplicates` is the operator's word on them."""
         return LinkedItem(
             public_token=self.public_token,
             institution_id=self.institution.institution_id if self.institution else None,
             accounts=tuple(LinkedAccount(a.name, a.mask, account_id=a.id) for a in self.accounts or ()),
-            allow_duplicate=self.allow_duplicate,
+            allow_duplicate=self.allow_duplicate and allow_duplicates,
         )
 
 
@@ -133,7 +133,8 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
     exchange = container.exchanges()(uid, container.refusal())
 
     def one(item: Item) -> Exchanged:
-        limited(uid, "exchange", container.settings().exchanges_per_minute)
+        settings = container.settings()
+        limited(uid, "exchange", settings.exchanges_per_minute)
         check_link_token(
             item.link_token,
             item.public_token,
@@ -142,7 +143,7 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
             intents=container.intents(),
             clock=container.clock(),
         )
-        return exchange(item.linked())
+        return exchange(item.linked(allow_duplicates=settings.allow_duplicates))
 
     if given.items is None:
         done = one(given.single())

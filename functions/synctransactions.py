@@ -37,6 +37,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
         syncs=container.syncs(),
         paused=container.recently_paused(),
         bank=container.bank(),
+        refresh=container.bank_refresh(),
         vault=container.vault(),
         queue=container.sync_queue(),
         tasks=container.tasks(),

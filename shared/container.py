@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.refused_calls import RefusedCalls
     from shared.usecases.ask_rotation import Rotations
     from shared.usecases.check_item import ItemCheck
+    from shared.usecases.connection_cap import ConnectionCap
     from shared.usecases.erase_user import Eraser
     from shared.usecases.exchange_public_token import Exchange
     from shared.usecases.handle_webhook import WebhookHandler
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from shared.usecases.monitor_connections import ConnectionsMonitor
     from shared.usecases.record_status import StatusRecorder
     from shared.usecases.reencrypt_tokens import Reencryption
+    from shared.usecases.refresh_bank import BankRefresh
     from shared.usecases.remove_item import ItemRemover
     from shared.usecases.rotate_token import TokenRotation
     from shared.usecases.settle_restored import RestoredStore
@@ -236,11 +238,12 @@ def exchanges() -> "Callable[..., Exchange]":
                 reconnect=functools.partial(reconnect, app_user_id=app_user_id),
             ),
             institutions=institutions(),
+            cap=connection_cap(),
             clock=clock(),
             sleep=time.sleep,
         )
 
-    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, clock):
+    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, connection_cap, clock):
         made_on_first_use()
     return exchange
 
@@ -339,6 +342,31 @@ def refused_calls() -> "RefusedCalls":
     from shared.refused_calls import RefusedCalls
 
     return RefusedCalls()
+
+
+@once
+def budgets() -> "ports.Budgets":
+    """Ceilings on calls that the owner pays for."""
+    from shared.adapters.firestore_budgets import FirestoreBudgets
+
+    return FirestoreBudgets(firestore_client())
+
+
+@once
+def bank_refresh() -> "BankRefresh":
+    """Asks banks for what is new, within the ceilings."""
+    from shared.usecases.refresh_bank import BankRefresh
+
+    return BankRefresh(bank=bank(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
+
+
+@once
+def connection_cap() -> "ConnectionCap":
+    """How many connections a user may have."""
+    from shared.usecases.connection_cap import ConnectionCap
+
+    most = settings().max_connections_per_user
+    return ConnectionCap(most=most, connections=connections(), links=links(), clock=clock())
 
 
 @once

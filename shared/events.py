@@ -125,14 +125,13 @@ OTHER_EVENTS: dict[str, Event] = {
     # -- exchanges and Link --
     "duplicates.marked": Event("Accounts became duplicates of others, or ceased to be.", ("accounts",)),
     "duplicates.unsettled": Event("Duplicates could not be marked; the next sync with accounts does it.", ("code",)),
-    "exchange.duplicate_stays": Event("A second item of the same accounts could not be removed yet.", ("item_id",)),
+    "exchange.item_stays": Event("An item that is not to be connected could not be removed yet.", ("item_id",)),
     "exchange.facts_unavailable": Event("A new item could not be looked at; what is missing follows.", ("error_code",)),
     "exchange.item_in_use": Event(
         "An exchanged item belongs to a connection already, as after update mode; the token was dropped.",
         ("connection_id", "item_id"),
     ),
     "exchange.item_removed": Event("A token could not be stored, and its item was removed.", ("item_id",)),
-    "exchange.item_stays": Event("An item could not be removed; storing its token is tried again.", ("item_id",)),
     "exchange.not_released": Event("Another call has taken an exchange over.", ("connection_id", "code")),
     "exchange_intent.unreadable": Event("A stored exchange cannot be read.", ("intent_id",)),
     "intent.item_in_use": Event("The item of an abandoned exchange belongs to a connection, and stays.", ("item_id",)),
@@ -159,6 +158,11 @@ OTHER_EVENTS: dict[str, Event] = {
     "audit.unsigned": Event("A bug while an audit log was signed; the next day tries again.", ("user",)),
     "schedule.skipped": Event("A bug of one connection in the orchestrator.", ("connection_id",)),
     "sync.accounts_unavailable": Event("Accounts could not be read; the old ones stay.", ("error_code", "request_id")),
+    "sync.refresh_spared": Event(
+        "The bank was not asked for what is new, because a ceiling was reached (of the connection, user or project); "
+        "the run reads what Plaid holds.",
+        ("ceiling",),
+    ),
     "sync.not_refreshed": Event("The bank could not be asked for what is new.", ("error_code", "request_id")),
     "sync.page_retried": Event("A page could not be read and is asked for again.", ("error_code", "request_id")),
     "sync.accounts_returned": Event(
@@ -197,6 +201,7 @@ OTHER_EVENTS: dict[str, Event] = {
     "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),
     "webhook.unknown_item": Event("A webhook of an item that is not here.", ("item_id", "code")),
     # -- removals and erasures --
+    "erasure.nothing_to_erase": Event("A user without bank data was to be erased.", ("reason",)),
     "erasure.postponed": Event("An erasure goes on later."),
     "erasure.unreadable": Event("A stored erasure cannot be read."),
     "item.unknown": Event("Plaid does not know the item (any more).", ("error_code", "request_id")),

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from shared.domain.link import usable_language
+from shared.domain.ceilings import RefreshCeilings
+from shared.domain.link import PRODUCTS, usable_language
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
 from shared.emulators_only import check_emulators
 
@@ -34,6 +35,9 @@ class Settings(BaseModel):
     audit_retention_days: int = Field(default=400, ge=1)
     client_name: str = Field(default="OmniButler", min_length=1, max_length=30)
     products: tuple[str, ...] = ("transactions",)
+    allowed_products: tuple[str, ...] | None = None  # what an app may link a bank for; unset: the products above
+    allow_duplicates: bool = True  # with 0, an app's `allow_duplicate` has no effect
+    max_connections_per_user: int = Field(default=50, ge=0)
     country_codes: tuple[str, ...] = ("US",)
     language: str = "en"
     days_requested: int = Field(default=730, ge=1, le=730)
@@ -50,12 +54,22 @@ class Settings(BaseModel):
     reconnects_per_minute: int = Field(default=60, ge=0)
     removals_per_minute: int = Field(default=60, ge=0)
     manual_sync_spacing_seconds: int = Field(default=30, ge=0)
+    refresh_spacing_seconds: int = Field(default=3600, ge=0)  # between two calls of /transactions/refresh
+    refreshes_per_user_and_day: int = Field(default=20, ge=0, le=10_000)  # each is a timestamp in one document
+    refreshes_per_minute: int = Field(default=60, ge=0, le=10_000)  # of all users together
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
 
-    @field_validator("products", "country_codes", "cors_origins", mode="before")
+    @field_validator("products", "allowed_products", "country_codes", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_products", mode="after")
+    @classmethod
+    def _can_be_linked_for(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if unknown := sorted({*(value or ())} - PRODUCTS):
+            raise ValueError(f"{', '.join(unknown)}: a bank cannot be linked for it")
+        return value
 
     @field_validator("language", mode="after")
     @classmethod
@@ -83,6 +97,20 @@ class Settings(BaseModel):
     def manual_sync_spacing(self) -> timedelta:
         """How long a user waits between two syncs of one connection by hand."""
         return timedelta(seconds=self.manual_sync_spacing_seconds)
+
+    @property
+    def client_products(self) -> frozenset[str]:
+        """What an app may ask a bank to be linked for: each product can cost the owner money."""
+        return frozenset(self.products if self.allowed_products is None else self.allowed_products)
+
+    @property
+    def refresh_ceilings(self) -> RefreshCeilings:
+        """How often banks are asked for what is new, which Plaid charges for."""
+        return RefreshCeilings(
+            spacing=timedelta(seconds=self.refresh_spacing_seconds),
+            per_user_and_day=self.refreshes_per_user_and_day,
+            per_minute=self.refreshes_per_minute,
+        )
 
     @property
     def rotate_tokens_after(self) -> timedelta | None:

@@ -150,7 +150,7 @@ class FakeRemains:
                 store.notifications, lambda told: told.created_at <= before and told.connection_id not in owned
             )
         )
-        for (owner, institution_id), _ in list(store.guards.items()):
+        for (owner, institution_id), _ in list(store.institution_guards.items()):
             if owner == app_user_id:
                 self._step(partial(self._drop_guard, owner, institution_id))
 
@@ -170,7 +170,7 @@ class FakeRemains:
         key = (app_user_id, institution_id)
         left = [c for c in self.store.connections.values() if (c.app_user_id, c.institution_id) == key]
         if not left:
-            self.store.guards.pop(key, None)
+            self.store.institution_guards.pop(key, None)
 
     def _forget_accounts(self, connection_id: str) -> None:
         connection = self.store.connections.get(connection_id)

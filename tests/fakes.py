@@ -46,6 +46,7 @@ from shared.domain.transaction import History, Page, Transaction
 from shared.ports import (
     Delivery,
     Devices,
+    Guards,
     Handover,
     InstitutionPage,
     ItemFacts,
@@ -506,7 +507,7 @@ class FakeStore:
         self.intents: dict[str, tuple[Intent, Version]] = {}
         self.commits: list[tuple[SyncState, Writes]] = []
         self.notifications: dict[str, Notification] = {}
-        self.guards: dict[tuple[str, str | None], Version] = {}
+        self.institution_guards: dict[tuple[str, str | None], Version] = {}
         self.holders: dict[str, tuple[ItemHolder, Version]] = {}  # by item
         self.handovers: dict[str, Handover] = {}
         self.audit: dict[str, list[ChainedEntry]] = {}  # by user
@@ -588,7 +589,7 @@ class FakeStore:
         state: SyncState,
         settles: tuple[Intent, Version],
         audit: AuditEntry,
-        guard: Version | None = None,
+        guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
     ) -> None:
@@ -598,7 +599,9 @@ class FakeStore:
             intent, expected = settles
             self.compare_marks(marks)
             key = (connection.app_user_id, connection.institution_id)
-            if connection.institution_id is not None and self.guards.get(key) != guard:
+            if connection.institution_id is not None and self.institution_guards.get(key) != guards.institution:
+                raise Conflict
+            if self._head(connection.app_user_id) != guards.user:
                 raise Conflict
             if (
                 self.intents.get(intent.intent_id, (None, None))[1] != expected
@@ -610,7 +613,7 @@ class FakeStore:
             self.holders[holder.item_id] = (holder, next(self._versions))
             self.intents[intent.intent_id] = (intent, next(self._versions))
             self._append([audit])
-            self.guards[key] = next(self._versions)
+            self.institution_guards[key] = next(self._versions)
             self.connections[connection.connection_id] = connection
             self.put_kept(KeptToken.new(connection, token))
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
@@ -628,8 +631,15 @@ class FakeStore:
         if holder.item_id in self.holders and self.holders[holder.item_id][0].is_same(holder):
             del self.holders[holder.item_id]
 
-    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
-        return self.calls.around("store.guard", lambda: self.guards.get((app_user_id, institution_id)))  # type: ignore[no-any-return]
+    def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
+        def call() -> Guards:
+            return Guards(self.institution_guards.get((app_user_id, institution_id)), self._head(app_user_id))
+
+        return self.calls.around("store.guards", call)  # type: ignore[no-any-return]
+
+    def _head(self, app_user_id: str) -> Version | None:
+        """The version of the end of a user's audit log."""
+        return len(self.audit.get(app_user_id, [])) or None
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         def call() -> bool:
@@ -709,7 +719,7 @@ class FakeStore:
             merged = self.connections[connection_id].model_dump() | writes.connection
             self.connections[connection_id] = BankConnection.model_validate(merged)
         if writes.guard is not None:
-            self.guards[state.app_user_id, writes.guard] = next(self._versions)
+            self.institution_guards[state.app_user_id, writes.guard] = next(self._versions)
         self.commits.append((state, writes))
         if state != current.state:  # a write that changes nothing of a document leaves its version as it is
             self.states[connection_id] = Loaded(state, next(self._versions))
@@ -1238,6 +1248,10 @@ class FakeLinks:
 
     def session(self, link_token: str) -> LinkSession | None:
         return self.sessions.get(link_token)
+
+    def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
+        theirs = [one for one in self.sessions.values() if one.app_user_id == app_user_id]
+        return any(one.updates and now < one.usable_until for one in theirs)
 
     def keep(self, result: LinkResult) -> bool:
         def call() -> bool:

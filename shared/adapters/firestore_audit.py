@@ -49,13 +49,16 @@ class FirestoreAudit:
         self._function = function
         self._retention = retention
 
-    def append(self, batch: Batch, entries: Sequence[AuditEntry]) -> None:
+    def append(self, batch: Batch, entries: Sequence[AuditEntry]) -> Version | None:
         """Adds entries of one user to a commit, at the cost of one read.
 
         The commit raises Conflict if another entry of the user came first: read again, and decide again.
+
+        Returns:
+            The version of the log's head that the commit compares; None if there is no entry yet.
         """
         if not entries:
-            return
+            return None
         path = f"{HEADS}/{entries[0].app_user_id}"
         snapshot = self._client.document(path).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
         stored = snapshot.to_dict() or {}
@@ -73,8 +76,9 @@ class FirestoreAudit:
         fields["drop_at"] = self._drop_at(entries[-1].at)
         if snapshot.exists:
             batch.replace(path, fields, expected=version_of(snapshot))
-        else:
-            batch.create(path, fields)
+            return version_of(snapshot)
+        batch.create(path, fields)
+        return None
 
     def write_down(self, entry: AuditEntry) -> None:
         """One read and one commit, or a few more where others write to the same chain.

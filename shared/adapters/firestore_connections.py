@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_audit import HEADS, FirestoreAudit
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore_errors import translates_outages
@@ -37,7 +37,7 @@ from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 from shared.domain.sync_state import SyncState
-from shared.ports import Mark, OwnedAccount, Version
+from shared.ports import Guards, Mark, OwnedAccount, Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -116,7 +116,7 @@ class FirestoreConnections:
         state: SyncState,
         settles: tuple[Intent, Version],
         audit: AuditEntry,
-        guard: Version | None = None,
+        guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
     ) -> None:
@@ -134,20 +134,27 @@ class FirestoreConnections:
         if connection.institution_id is not None:
             path = guard_path(connection.app_user_id, connection.institution_id)
             latest = guard_fields(connection_id, now=connection.created_at)
-            if guard is None:
+            if guards.institution is None:
                 batch.create(path, latest)
             else:
-                batch.replace(path, latest, expected=guard)
+                batch.replace(path, latest, expected=guards.institution)
         for account in accounts:
             put_account(batch, account, owner=owner, now=connection.created_at)
         put_marks(batch, marks)
-        self._audit.append(batch, [audit])
+        if self._audit.append(batch, [audit]) != guards.user:
+            raise Conflict
         batch.commit()
 
-    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
-        """One read."""
-        snapshot = self._client.document(guard_path(app_user_id, institution_id)).get()
-        return version_of(snapshot) if snapshot.exists else None
+    def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
+        """One read of both."""
+        paths = {"user": f"{HEADS}/{app_user_id}"}
+        if institution_id is not None:
+            paths["institution"] = guard_path(app_user_id, institution_id)
+        found = self._client.get_all(
+            [self._client.document(path) for path in paths.values()], field_paths=["expires_at"]
+        )
+        there = {snapshot.reference.path: version_of(snapshot) for snapshot in found if snapshot.exists}
+        return Guards(there.get(paths.get("institution")), there.get(paths["user"]))
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         """One write."""

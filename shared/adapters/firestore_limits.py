@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 LIMITS = "bank_limits"
-LIMITS_KEPT = _MINUTE = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
 _MAX_TRIES = 30
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+
 from shared.adapters.firestore_commit import Batch
 from shared.adapters.firestore_errors import translates_outages
 from shared.domain.connection import SealedToken
@@ -43,8 +45,21 @@ class FirestoreLinks:
             return None
         # Until every link token was noted, those of Hosted Link were, with fewer fields.
         return LinkSession(
-            fields["app_user_id"], fields.get("usable_until") or fields["expires_at"], fields.get("hosted", True)
+            fields["app_user_id"],
+            fields.get("usable_until") or fields["expires_at"],
+            fields.get("hosted", True),
+            fields.get("updates", False),
         )
+
+    def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
+        """One query."""
+        query = (
+            self._client.collection(SESSIONS)
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("updates", "==", True))
+            .where(filter=FieldFilter("usable_until", ">", now))
+        )
+        return any(query.limit(1).stream())
 
     def keep(self, result: LinkResult) -> bool:
         """One write."""

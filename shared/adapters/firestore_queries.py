@@ -105,6 +105,7 @@ BACKEND = frozenset(
         _asked("bank_link_results", "app_user_id"),
         _asked("bank_link_results", "connection_id"),
         _asked("bank_link_sessions", "app_user_id"),
+        _asked("bank_link_sessions", "app_user_id", "updates", ranged="usable_until", sorted_=False),
         _asked("bank_notifications", "connection_id"),
         _asked("bank_notifications", ranged="created_at"),
         _asked("bank_removals", "app_user_id"),
@@ -127,7 +128,6 @@ BACKEND = frozenset(
                 "bank_audit_checkpoints",
                 "bank_audit_entries",
                 "bank_connections",
-                "bank_limits",
                 "bank_link_guards",
                 "bank_transactions",
             )

@@ -16,7 +16,6 @@ from shared.adapters.firestore_errors import translates_outages
 from shared.adapters.firestore_guards import GUARDS, guard_path
 from shared.adapters.firestore_inbox import INBOX
 from shared.adapters.firestore_intents import INTENTS
-from shared.adapters.firestore_limits import LIMITS, LIMITS_KEPT
 from shared.adapters.firestore_links import KEPT as LINKS_KEPT
 from shared.adapters.firestore_links import RESULTS, SESSIONS
 from shared.adapters.firestore_names import names
@@ -63,7 +62,10 @@ class FirestoreRemains:
             self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """A few queries, and one commit for each 400 documents."""
+        """A few queries, and one commit for each 400 documents.
+
+        The counters of rate limits and budgets stay until they expire: they protect others, and hold times only.
+        """
         told = self._client.collection("users", app_user_id, NOTIFICATIONS)
         self._delete_found(told.where(filter=FieldFilter("created_at", "<=", before)), order_by="created_at")
         theirs = FieldFilter("app_user_id", "==", app_user_id)
@@ -71,9 +73,6 @@ class FirestoreRemains:
             for snapshot in self._client.collection(collection).where(filter=theirs).stream():
                 if (snapshot.get("expires_at") - kept) <= before:
                     self._delete_unchanged(snapshot)
-        for snapshot in self._named_after(LIMITS, app_user_id):
-            if snapshot.get("expires_at") - LIMITS_KEPT <= before:
-                self._delete_unchanged(snapshot)
         for snapshot in self._named_after(GUARDS, app_user_id):
             self._delete_guard(snapshot.reference, app_user_id, unquote(snapshot.id.rpartition(":")[2]))
 

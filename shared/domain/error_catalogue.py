@@ -134,6 +134,12 @@ _ALL = (
         "This connection was asked to sync a moment ago.",
         "Listen to its progress document; offer the button again after `retry_after_seconds`.",
     ),
+    _ours(
+        ResourceExhausted,
+        "too_many_connections",
+        "The user has as many connections as the settings allow, and asked for another. Those in `error` do not count.",
+        "Ask the user to remove a connection first; waiting does not help.",
+    ),
     _ours(Unavailable, "limits_busy", "Too many calls of one user at the same moment; nothing was done.", LATER),
     # -- connections --
     _ours(

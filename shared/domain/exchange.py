@@ -2,6 +2,7 @@
 
     new ──exchanged──> holds the token ──connected──> answered: the connection
      │                   │         └───duplicate_of─> answered: the one that is there already ──removed──> done
+     │                   ├─surplus───> answered: nothing ──removed──> done
      │                   └─abandoned─> answered: nothing ──(the item is removed)──> forgotten
      ├──held_by─> answered: the connection that the item belongs to, or that it is another user's; no token is kept
      └──lost──> answered: nothing; a token may have been lost with the process that had it
@@ -115,6 +116,10 @@ class Intent:
         """These accounts are connected already; this call, or the sweep, removes the new item."""
         answer = {"duplicate_of": connection_id, "accounts": [{**account} for account in accounts]}
         return replace(self, answer=answer, due_at=now + BROKEN_OFF_AFTER)
+
+    def surplus(self, *, now: datetime) -> Self:
+        """The user has as many connections as allowed; this call, or the sweep, removes the new item."""
+        return replace(self, answer={_NOTHING: "too_many_connections"}, due_at=now + BROKEN_OFF_AFTER)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection: the token is dropped, and that is the answer."""

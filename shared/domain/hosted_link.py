@@ -22,11 +22,13 @@ class LinkSession:
         app_user_id: The user who asked for it.
         usable_until: When Plaid stops to take it.
         hosted: Its public tokens come by webhook, and are exchanged by the backend.
+        updates: It is for update mode, of an item that is connected already.
     """
 
     app_user_id: str
     usable_until: datetime
     hosted: bool = False
+    updates: bool = False
 
 
 class LinkOutcome(StrEnum):
@@ -34,6 +36,7 @@ class LinkOutcome(StrEnum):
 
     CONNECTED = "connected"
     DUPLICATE = "duplicate"  # its accounts were connected already
+    TOO_MANY = "too_many"  # its user has as many connections as allowed
     UNUSABLE = "unusable"  # expired, used before, or Plaid does not want it
 
 

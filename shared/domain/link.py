@@ -5,7 +5,7 @@ request instead of the app's, and after a call.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -103,12 +103,21 @@ def check_countries(country_codes: Iterable[str]) -> None:
         raise _unusable("country_codes", f"Link works in {', '.join(sorted(COUNTRIES))}")
 
 
-def check_products(products: Iterable[str], *, updating: bool) -> None:
-    """Raises InvalidArgument for a product that no link token can be asked for, or none in update mode."""
-    possible = CONSENT_PRODUCTS if updating else PRODUCTS
+def check_products(products: Iterable[str], *, updating: bool, allowed: Collection[str]) -> None:
+    """Checks what an app asks for, as Plaid bills by product.
+
+    Args:
+        products: What the app asks for.
+        updating: Whether it asks in update mode, for additional consent.
+        allowed: What the operator lets apps ask for.
+
+    Raises:
+        InvalidArgument: The operator does not allow a product, or no link token can be asked for it.
+    """
+    possible = (CONSENT_PRODUCTS if updating else PRODUCTS).intersection(allowed)
     if not possible.issuperset(products):
         when = "in update mode, consent can be asked for" if updating else "a bank can be linked for"
-        raise _unusable("products", f"{when} {', '.join(sorted(possible))}")
+        raise _unusable("products", f"{when} {', '.join(sorted(possible)) or 'nothing more here'}")
 
 
 def check_return(redirect_uri: str | None, android_package_name: str | None, *, plain_http: bool) -> None:

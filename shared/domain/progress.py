@@ -78,6 +78,7 @@ class SyncProgress(BaseModel):
     updated_at: datetime
     completed_at: datetime | None = None
     next_retry_at: datetime | None = None
+    refreshed_at: datetime | None = None  # when the bank itself was last asked for what is new
     error: ErrorSummary | None = None
 
 

@@ -63,6 +63,7 @@ class SyncState(SyncProgress):
         rebuilding: Everything is read again from the beginning and held against the store; rows that do not come
             again are to go. marking: And that takes longer than one run, so every row that comes is marked with it.
         refresh: The latest of the requests that asked for what is new at the bank itself.
+        refresh_tried_at: When the bank was last to be asked for what is new, whatever came of it.
         looks: Grows by one with every commit that somebody else makes by this state's version.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
         troubled: The source needs its user, or did when it was last looked at.
@@ -99,6 +100,7 @@ class SyncState(SyncProgress):
     rebuilding: bool = False
     marking: bool = False
     refresh: int = 0
+    refresh_tried_at: datetime | None = None
     writer: str | None = None
     beat: int = 0
     troubled: bool = False
@@ -164,6 +166,10 @@ class SyncState(SyncProgress):
     def wants_refresh(self) -> bool:
         """Whether the run that works now is to ask the bank itself first; a continuation is not."""
         return self.served < self.refresh <= self.serving and self.handover is None
+
+    def may_refresh(self, *, now: datetime, spacing: timedelta) -> bool:
+        """Whether enough time has passed since the bank was last to be asked."""
+        return self.refresh_tried_at is None or now - self.refresh_tried_at >= spacing
 
     def is_leased(self, now: datetime) -> bool:
         """Whether a run that shows life is working."""
@@ -286,6 +292,22 @@ class SyncState(SyncProgress):
             due_at=now + LEASE,
             **counts,
         )
+
+    def refreshing(self, *, now: datetime) -> Self:
+        """The run is about to ask the bank for what is new.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self.advance(now=now, stage=self.stage, refresh_tried_at=now)
+
+    def refreshed(self, *, now: datetime) -> Self:
+        """The bank was asked.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self.advance(now=now, stage=self.stage, refreshed_at=self.refresh_tried_at)
 
     def restart(self, *, now: datetime) -> Self:
         """The same run reads again from its first cursor; what it streamed becomes suspect.

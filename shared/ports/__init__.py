@@ -2,8 +2,9 @@
 
 from shared.ports.audit import AuditLog, Signer
 from shared.ports.bank import Bank, InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
+from shared.ports.budgets import Budgets
 from shared.ports.clock import Clock, Version
-from shared.ports.connections import Connections, Credentials, Intents, Items, Mark, OwnedAccount
+from shared.ports.connections import Connections, Credentials, Guards, Intents, Items, Mark, OwnedAccount
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
@@ -16,6 +17,7 @@ __all__ = [
     "OVERDUE_SWEEPS",
     "AuditLog",
     "Bank",
+    "Budgets",
     "Callers",
     "Clock",
     "Connections",
@@ -23,6 +25,7 @@ __all__ = [
     "Delivery",
     "Devices",
     "Erasures",
+    "Guards",
     "Handover",
     "HealthFigures",
     "Inbox",

@@ -35,6 +35,19 @@ class Mark:
     expected: Version
 
 
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a commit that makes a connection compares, so that none is made unseen by another.
+
+    Attributes:
+        institution: Changes with every connection of the user to the institution; None before the first.
+        user: Changes with every connection of the user, and with whatever else is audited; None before the first entry.
+    """
+
+    institution: Version | None
+    user: Version | None
+
+
 class Connections(Protocol):
     """The connections and what belongs to them."""
 
@@ -70,7 +83,7 @@ class Connections(Protocol):
         state: SyncState,
         settles: tuple[Intent, Version],
         audit: AuditEntry,
-        guard: Version | None = None,
+        guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
     ) -> None:
@@ -81,12 +94,12 @@ class Connections(Protocol):
 
         Raises:
             Conflict: The intent or one of the marked accounts changed since it was read, or a connection of this user
-                to this institution was made since `guard` was, or the item has another holder than `held`, or another
-                audit entry of this user came first.
+                was made since `guards` were read, or the item has another holder than `held`, or another audit entry of
+                this user came since.
         """
 
-    def guard(self, app_user_id: str, *, institution_id: str) -> Version | None:
-        """Changes with every connection of a user to an institution; None before the first."""
+    def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
+        """The guards as they are now; of an unknown institution only the user's."""
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
         """Merges descriptive fields into a connection that exists; False if it does not."""

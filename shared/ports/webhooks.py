@@ -94,6 +94,9 @@ class Links(Protocol):
     def session(self, link_token: str) -> LinkSession | None:
         """To whom a link token was issued; None if it is unknown, or expired for long."""
 
+    def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
+        """Whether a user has a link token for update mode that has not expired."""
+
     def keep(self, result: LinkResult) -> bool:
         """Stores a result unless there is one; returns whether it is new."""
 

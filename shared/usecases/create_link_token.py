@@ -1,5 +1,6 @@
 """Starts Link: for a new bank, or in update mode for one that is connected already."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ from shared.domain.link import (
 )
 from shared.domain.secret import Secret
 from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
+from shared.usecases.connection_cap import ConnectionCap
 from shared.usecases.request_sync import owned
 from shared.usecases.use_token import with_token
 
@@ -55,14 +57,14 @@ class LinkWish:
         chosen = (self.redirect_uri, self.android_package_name, self.language, self.country_codes, self.products)
         return self.account_selection or any(chosen)
 
-    def check(self, *, plain_http: bool) -> None:
-        """Raises InvalidArgument for what Plaid would refuse anyway."""
+    def check(self, *, plain_http: bool, allowed_products: Collection[str]) -> None:
+        """Raises InvalidArgument for what the operator does not allow, and for what Plaid would refuse anyway."""
         if self.language is not None:
             check_language(self.language)
         if self.country_codes is not None:
             check_countries(self.country_codes)
         if self.products is not None:
-            check_products(self.products, updating=self.connection_id is not None)
+            check_products(self.products, updating=self.connection_id is not None, allowed=allowed_products)
         check_return(self.redirect_uri, self.android_package_name, plain_http=plain_http)
 
 
@@ -71,6 +73,8 @@ class LinkDefaults:
     """What the operator set.
 
     `plain_http`: redirect URIs may be http, as in the Sandbox. `hosted`: Plaid shows Link on a page of its own.
+    `allowed_products`: what an app may ask for, each of which Plaid can bill; what the backend itself needs is not
+    bound by it.
     """
 
     language: str
@@ -80,6 +84,7 @@ class LinkDefaults:
     plain_http: bool = False
     hosted: bool = False
     completion_redirect_uri: str | None = None
+    allowed_products: frozenset[str] = frozenset()
 
 
 def create_link_token(
@@ -93,6 +98,7 @@ def create_link_token(
     credentials: Credentials,
     profiles: Profiles,
     links: Links,
+    cap: ConnectionCap,
     clock: Clock,
 ) -> LinkToken:
     """A link token, in update mode if the wish names a connection.
@@ -103,11 +109,14 @@ def create_link_token(
     Raises:
         NotFound: The connection does not exist or is somebody else's.
         FailedPrecondition: The connection will never work again: link anew, without naming it.
-        InvalidArgument: What the app chose cannot be asked for, or Plaid does not take it.
+        InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
+        ResourceExhausted: The user has as many connections as allowed, and asks for another.
         ProviderError: Plaid refused otherwise.
         Unavailable: The connection's access token is being replaced: try again.
     """
-    wish.check(plain_http=defaults.plain_http)
+    wish.check(plain_http=defaults.plain_http, allowed_products=defaults.allowed_products)
+    if wish.connection_id is None:
+        cap.refuse_new_bank(app_user_id)
     profile = profiles.find(app_user_id)
     request = LinkRequest(
         app_user_id=app_user_id,
@@ -130,8 +139,9 @@ def create_link_token(
             raise explained from error
         raise
     now = clock.now()
-    hosted = made.hosted_link_url is not None and wish.connection_id is None
-    session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted)
+    updates = wish.connection_id is not None
+    hosted = made.hosted_link_url is not None and not updates
+    session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
     links.remember(made.link_token, session, now=now)
     return made
 

@@ -49,6 +49,8 @@ class Eraser:
     def begin(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None = None) -> None:
         """Stores the erasure, takes the connections away, and leaves the rest to the queue.
 
+        Of a user who has no bank data nothing is stored, neither an erasure nor an audit entry.
+
         Args:
             app_user_id: Whose.
             reason: ERASURE or OWNER_GONE.
@@ -57,6 +59,12 @@ class Eraser:
         Raises:
             Unavailable: It could not be stored: nothing has begun.
         """
+        before = before or self.clock.now()
+        if not self._has_bank_data(app_user_id):
+            # Link sessions and notifications at most, which need no record of their removal.
+            self.remains.purge_user(app_user_id, before=before)
+            log.info("erasure.nothing_to_erase", reason=reason)
+            return
         erasure = self._stored(app_user_id, reason=reason, before=before)
         log.info("erasure.started", reason=reason)
         try:
@@ -72,12 +80,7 @@ class Eraser:
         Raises:
             Unavailable: Nothing has begun.
         """
-        known = self.connections.owned_by(app_user_id) or self.intents.of_user(app_user_id)
-        before = min(at, self.clock.now())
-        if known or self.removals.of_user(app_user_id):
-            self.begin(app_user_id, reason=RemovalReason.OWNER_GONE, before=before)
-        else:
-            self.remains.purge_user(app_user_id, before=before)
+        self.begin(app_user_id, reason=RemovalReason.OWNER_GONE, before=min(at, self.clock.now()))
 
     def gone(self, app_user_ids: Iterable[str]) -> None:
         """Erases those of these users whom Firebase Auth does not know any more. While it does not answer, nobody.
@@ -134,9 +137,14 @@ class Eraser:
         self.erasures.finish(erasure, expected=version, audit=erasure.finished(now=now))
         log.info("erasure.done", reason=erasure.reason)
 
-    def _stored(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None) -> Erasure:
+    def _has_bank_data(self, app_user_id: str) -> bool:
+        """Whether there is anything that an erasure must follow up: also one that is under way already."""
+        has = (self.connections.owned_by, self.intents.of_user, self.removals.of_user, self.erasures.find)
+        return any(find(app_user_id) for find in has)
+
+    def _stored(self, app_user_id: str, *, reason: RemovalReason, before: datetime) -> Erasure:
         now = self.clock.now()
-        erasure = Erasure.of(app_user_id, reason=reason, before=before or now, now=now, trace=trace.carried())
+        erasure = Erasure.of(app_user_id, reason=reason, before=before, now=now, trace=trace.carried())
         for _ in range(MAX_TRIES):
             try:
                 return self.erasures.begin(erasure, audit=erasure.started(now=now))

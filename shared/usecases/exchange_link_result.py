@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from shared.domain.errors import AlreadyExists, FailedPrecondition, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    Fault,
+    InvalidArgument,
+    ProviderError,
+    ResourceExhausted,
+    Unavailable,
+)
 from shared.domain.hosted_link import LinkOutcome
 from shared.log import log
 from shared.ports import Links, Vault
@@ -27,6 +35,8 @@ def exchange_link_result(result_id: str, *, links: Links, vault: Vault, exchange
         done = exchange_for(result.app_user_id)(LinkedItem(public_token=token.reveal()))
     except AlreadyExists as error:
         outcome, connection_id = LinkOutcome.DUPLICATE, error.connection_id
+    except ResourceExhausted:
+        outcome, connection_id = LinkOutcome.TOO_MANY, None
     except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except ProviderError as error:

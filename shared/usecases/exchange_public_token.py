@@ -24,6 +24,7 @@ from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
+from shared.usecases.connection_cap import ConnectionCap, too_many_connections
 from shared.usecases.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
 from shared.usecases.find_duplicate import Siblings, already_connected
 from shared.usecases.held_elsewhere import HeldElsewhere
@@ -68,6 +69,7 @@ class Exchange:
     ownership: ItemOwnership
     elsewhere: HeldElsewhere
     institutions: Institutions
+    cap: ConnectionCap
     clock: Clock
     sleep: Callable[[float], None]
     refused: PermissionDenied | None = None  # why this user may not make connections
@@ -77,6 +79,7 @@ class Exchange:
 
         Raises:
             AlreadyExists: The same accounts are connected already; nothing was added.
+            ResourceExhausted: The user has as many connections as allowed; nothing was added.
             InvalidArgument: Plaid does not know the token (any more), or the token or its item is another user's.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
             PermissionDenied: This user may not make connections, and has none to this item.
@@ -110,30 +113,43 @@ class Exchange:
             refuse_new_item(self.refused, held, token, ownership=self.ownership)
             facts = self._facts(token, held, resumed=resumed)
             return self._connected(held, token, facts, linked, siblings)
-        except (AlreadyExists, ItemHeld, PermissionDenied):
+        except (ItemHeld, PermissionDenied):
             raise
         except Exception:  # whatever fails from the stored token on, the same call can be sent again at once
-            held.release()
+            if held.intent.answer is None:
+                held.release()
             raise
 
     def _siblings(self, held: HeldIntent, linked: LinkedItem) -> Siblings | None:
-        """The user's other connections, if Link says where and what; none of them has any of these accounts.
+        """The user's other connections, if Link says where and what; refuses what needs no call to Plaid to be refused.
 
         Raises:
-            AlreadyExists: One has; Plaid was not called.
+            AlreadyExists: One of them has some of these accounts.
+            ResourceExhausted: The user has as many as allowed, and nothing says that the item is one of theirs.
         """
-        if not held.first or not linked.accounts or linked.institution_id is None:
-            return None  # a token that may be used already: only Plaid can tell what came of it
+        siblings = None
         try:
-            siblings = Siblings.of(self.app_user_id, linked.institution_id, connections=self.connections)
-            if not siblings.have_item_of(linked.accounts):
-                _refuse_duplicate(linked, linked.accounts, siblings)
-        except NotStorable:
-            return None  # a hint that the store refuses is ignored: the accounts are compared after the exchange
+            # A token that may be used already: only Plaid can tell what came of it.
+            if held.first and linked.accounts and linked.institution_id is not None:
+                siblings = self._siblings_at(linked.institution_id)
+            if siblings is not None:
+                if siblings.have_item_of(linked.accounts):
+                    return siblings
+                if not linked.allow_duplicate:
+                    siblings.refuse_overlap(linked.accounts)
+            known = siblings.owned.holdings.values() if siblings else None
+            self.cap.refuse_exchange(self.app_user_id, known=known)
         except Exception:  # Plaid has not been called: nothing may be left that looks like a lost token
             held.drop()
             raise
         return siblings
+
+    def _siblings_at(self, institution_id: str) -> Siblings | None:
+        """None where the store refuses the hint: then the accounts are compared after the exchange."""
+        try:
+            return Siblings.of(self.app_user_id, institution_id, connections=self.connections)
+        except NotStorable:
+            return None
 
     def _exchanged(self, held: HeldIntent, linked: LinkedItem) -> Secret:
         """The one window: from Plaid's answer to the first store."""
@@ -203,13 +219,18 @@ class Exchange:
             if siblings is None or siblings.owned.holdings or siblings.institution_id != facts.institution_id:
                 siblings = Siblings.of(self.app_user_id, facts.institution_id, connections=self.connections)
             try:
-                _refuse_duplicate(linked, tuple(map(LinkedAccount.of, facts.accounts)), siblings)
+                if not linked.allow_duplicate:
+                    siblings.refuse_overlap(tuple(map(LinkedAccount.of, facts.accounts)))
             except AlreadyExists as duplicate:
                 # Answered first: only whoever still holds the intent may remove its item.
                 now = self.clock.now()
                 held.write(held.intent.duplicate_of(duplicate.connection_id, accounts=duplicate.accounts, now=now))
-                self._remove_duplicate(held, token)
+                self._remove_item(held, token)
                 raise
+            if self.cap.is_reached_by(siblings.owned.holdings.values()):
+                held.write(held.intent.surplus(now=self.clock.now()))
+                self._remove_item(held, token)
+                raise too_many_connections()
             try:
                 return self._create(held, facts, siblings)
             except Conflict:
@@ -257,7 +278,7 @@ class Exchange:
                 details={"institution_id": connection.institution_id or "unknown"},
                 at=now,
             ),
-            guard=siblings.guard,
+            guards=siblings.guards,
             held=held.held,
             marks=owned.marks(),
         )
@@ -280,31 +301,21 @@ class Exchange:
         if intent.duplicate is None:
             return Exchanged(answer=intent.answer or {}, first=False)
         if intent.access_token is not None:
-            self._remove_duplicate(held, self._opened(held))
+            self._remove_item(held, self._opened(held))
         raise already_connected(intent.duplicate, intent.duplicate_accounts)
 
-    def _remove_duplicate(self, held: HeldIntent, token: Secret) -> None:
-        """Removes the second item; until that is done its token stays with the intent, where the sweep finds it."""
+    def _remove_item(self, held: HeldIntent, token: Secret) -> None:
+        """Removes a new item that is not to be connected; until then its token stays with the intent for the sweep."""
         try:
             self.ownership.remove(token, held.holder())
         except ProviderError as error:
-            log.warning("exchange.duplicate_stays", item_id=held.intent.item_id, error_code=error.error_code)
+            log.warning("exchange.item_stays", item_id=held.intent.item_id, error_code=error.error_code)
             return
         except ItemHeld:
             log.info("exchange.item_in_use", connection_id=held.intent.duplicate, item_id=held.intent.item_id)
         else:
             self.ownership.release(held.holder())
         held.write(held.intent.removed())
-
-
-def _refuse_duplicate(linked: LinkedItem, accounts: tuple[LinkedAccount, ...], siblings: Siblings) -> None:
-    """Refuses accounts that are connected already, unless the user wants that.
-
-    Raises:
-        AlreadyExists: With the existing connection and its accounts.
-    """
-    if not linked.allow_duplicate:
-        siblings.refuse_overlap(accounts)
 
 
 def _refused(error: ProviderError) -> bool:

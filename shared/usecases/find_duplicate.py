@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from shared.domain.account import AccountName
 from shared.domain.errors import AlreadyExists
 from shared.domain.overlap import LinkedAccount, overlap_of
-from shared.ports import Connections, Version
+from shared.ports import Connections, Guards
 from shared.usecases.mark_duplicates import OwnedAccounts
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """A user's connections and accounts, as they were while the guard of one institution had this version.
+    """A user's connections and accounts, as they were while the guards had these versions.
 
-    A commit that expects this version is refused if another connection to the institution was made meanwhile.
+    A commit that expects these versions is refused if another connection of the user was made meanwhile.
     """
 
     institution_id: str | None
-    guard: Version | None = None
+    guards: Guards
     owned: OwnedAccounts = field(default_factory=OwnedAccounts)
 
     @classmethod
     def of(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
-        """Reads them, the guard first; an unknown institution has none."""
-        guard = connections.guard(app_user_id, institution_id=institution_id) if institution_id is not None else None
-        return cls(institution_id, guard, OwnedAccounts.read(app_user_id, connections=connections))
+        """Reads them, the guards first."""
+        guards = connections.guards(app_user_id, institution_id=institution_id)
+        return cls(institution_id, guards, OwnedAccounts.read(app_user_id, connections=connections))
 
     def refuse_overlap(self, accounts: Sequence[LinkedAccount]) -> None:
         """Refuses accounts that a usable connection of the user has.

@@ -17,7 +17,6 @@ from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
 from shared.domain.pause import Pause
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.removal import Removal
-from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent, event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
 from shared.log import log
@@ -40,6 +39,7 @@ from shared.usecases.fetch_ahead import SOON_SECONDS
 from shared.usecases.late_history import HistoryDelay, history_delay
 from shared.usecases.read_changes import ChangeReader, Reading
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.refresh_bank import BankRefresh
 from shared.usecases.use_token import Refused, why_refused
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
@@ -65,6 +65,7 @@ class SyncTransactions:
     syncs: Syncs
     paused: PausedSyncs
     bank: Bank
+    refresh: BankRefresh
     vault: Vault
     queue: SyncQueue
     tasks: Tasks
@@ -143,7 +144,7 @@ class SyncTransactions:
                 raise LeaseLost(_NO_CREDENTIALS)
             token = self.vault.open(sealed, app_user_id=state.app_user_id, connection_id=state.connection_id)
             if state.wants_refresh and state.cursor is not None and state.tries == 0:
-                self._refresh(token)
+                self.refresh(run, token)
             reader = ChangeReader(
                 run=run,
                 token=token,
@@ -169,15 +170,6 @@ class SyncTransactions:
         if reading is Reading.HANDED_OVER:
             enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-c{state.run}-{run.state.pages}")
         return Outcome.DONE
-
-    def _refresh(self, token: Secret) -> None:
-        """Asks the bank for what is new. Where that is not possible, what Plaid holds already is read."""
-        try:
-            self.bank.refresh(token)
-        except ProviderError as error:
-            if error.item_status is not None:
-                raise
-            log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
 
     def _not_ready(self, run: FencedRun) -> Outcome:
         """Plaid has nothing yet: ask again in seconds, a few times; then a webhook or the scheduler starts a new run.

@@ -102,7 +102,7 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
         state=state,
         settles=(Intent(**{**_fields(intent), "answer": {"connection_id": connection_id}}), version),
         audit=AuditEntry(app_user_id=uid, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW),
-        guard=ports.connections.guard(uid, institution_id=institution_id),
+        guards=ports.connections.guards(uid, institution_id=institution_id),
     )
     told = notification(
         NotificationKind.FIRST_SYNC_DONE,

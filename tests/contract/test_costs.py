@@ -48,11 +48,11 @@ def warm(backend: Contestant, plaid: PlaidSandbox) -> Contestant:
     return backend
 
 
-def test_a_link_token_takes_one_call_to_plaid_and_four_to_the_store(warm: Contestant, sim: Callable[..., Json]) -> None:
+def test_a_link_token_takes_one_call_to_plaid_and_five_to_the_store(warm: Contestant, sim: Callable[..., Json]) -> None:
     before = sim("counters")["endpoints"].get("/link/token/create", 0)
     spent = warm.ask("counted", action="link_token", user="caller-1")
     assert sim("counters")["endpoints"]["/link/token/create"] - before == 1
-    assert spent["calls"] == 4, "the limit is read and counted, the user's settings are read, the token is noted"
+    assert spent["calls"] == 5, "the limit is read and counted, connections and settings are read, the token is noted"
 
 
 def test_an_exchange_takes_two_calls_to_plaid_and_few_to_the_store(warm: Contestant, sim: Callable[..., Json]) -> None:
@@ -61,7 +61,7 @@ def test_an_exchange_takes_two_calls_to_plaid_and_few_to_the_store(warm: Contest
     calls = sim(f"items/{made['item_id']}")["calls"]
     assert calls == {"/item/public_token/exchange": 1, "/accounts/get": 1}
     assert spent["commits"] == 3, "the intent, the token, the connection"
-    assert spent["calls"] == 7, "and the item's connections, the guard, the connections there, the audit log's head"
+    assert spent["calls"] == 7, "and the item's connections, the guards, the connections there, the audit log's head"
 
 
 def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, sim: Callable[..., Json]) -> None:

@@ -91,6 +91,7 @@ def connect(ports: Ports, name: str, *, owner: str | None = None, at: datetime =
         state=SyncState.new(connection_id=name, app_user_id=owner or name, now=NEVER),
         settles=(intent, ports.intents.begin(intent)[1]),
         audit=entry(owner or name, AuditAction.CONNECTION_CREATED),
+        guards=ports.connections.guards(owner or name, institution_id=None),
     )
     found = ports.credentials.load(name)
     assert found is not None

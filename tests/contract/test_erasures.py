@@ -12,9 +12,11 @@ import pytest
 from emulators.stack import Stack
 from shared.adapters import firestore_remains
 from shared.adapters.firebase_auth import FirebaseCallers
+from shared.adapters.firestore_budgets import FirestoreBudgets
 from shared.adapters.firestore_limits import FirestoreLimits
 from shared.adapters.firestore_links import FirestoreLinks
 from shared.adapters.firestore_remains import FirestoreRemains
+from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
@@ -109,11 +111,11 @@ def test_what_users_were_told_goes_up_to_the_moment_and_not_that_of_others(ports
 def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     ports.remains.purge_user(uid, before=NOW)
-    assert ports.connections.guard(uid, institution_id="ins_1") is not None
+    assert ports.connections.guards(uid, institution_id="ins_1").institution is not None
     removal = Removal.of(connection, token=None, reason=RemovalReason.ERASURE, now=NOW)
     ports.removals.begin(removal, audit=removal.started(by=wanted(uid).by))
     ports.remains.purge_user(uid, before=NOW)
-    assert ports.connections.guard(uid, institution_id="ins_1") is None
+    assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
 # -- what only the real store has --
@@ -124,17 +126,16 @@ def remains(firestore_client: Any) -> FirestoreRemains:
     return FirestoreRemains(firestore_client)
 
 
-def test_limits_go_by_their_user_s_name_and_time(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
-    limits = FirestoreLimits(firestore_client)
-    others = (f"{uid}:b", f"{uid}0", f"{uid};")
-    for who in (uid, *others):
-        assert limits.spend(who, "sync", per_minute=1, now=NOW) is None
-    assert limits.spend(uid, "later", per_minute=1, now=NOW + timedelta(seconds=1)) is None
-    remains.purge_user(uid, before=NOW)
-    assert limits.spend(uid, "sync", per_minute=1, now=NOW) is None, "it is gone"
-    assert limits.spend(uid, "later", per_minute=1, now=NOW + timedelta(seconds=2)) is not None
-    for who in others:
-        assert limits.spend(who, "sync", per_minute=1, now=NOW) is not None, who
+def test_rate_limits_and_budgets_survive_an_erasure(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
+    limits, budgets = FirestoreLimits(firestore_client), FirestoreBudgets(firestore_client)
+    budget = Budget.of_user(uid, "refresh", most=1, within=timedelta(days=1))
+    for action in ("sync", "erasure"):
+        assert limits.spend(uid, action, per_minute=1, now=NOW) is None
+    assert budgets.spend(budget, now=NOW) is None
+    remains.purge_user(uid, before=NOW + timedelta(days=2))
+    for action in ("sync", "erasure"):
+        assert limits.spend(uid, action, per_minute=1, now=NOW) is not None
+    assert budgets.spend(budget, now=NOW) is budget
 
 
 def test_link_sessions_and_their_results_go(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:

@@ -73,6 +73,7 @@ def create(ground: Ground, intent: Intent, version: Version, *, held: Version | 
         audit=AuditEntry(
             app_user_id=intent.app_user_id, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW
         ),
+        guards=ground.ports.connections.guards(intent.app_user_id, institution_id=None),
         held=held,
     )
 

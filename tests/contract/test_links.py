@@ -88,6 +88,18 @@ def test_what_has_expired_is_settled_anyway(links: Links, token: str) -> None:
     assert links.result(digest(token)) is None
 
 
+def test_a_user_is_updating_while_a_link_token_for_update_mode_can_be_used(links: Links, token: str) -> None:
+    user = f"user-of-{token}"
+    usable_until = NOW + timedelta(hours=4)
+    links.remember(token, LinkSession(user, usable_until), now=NOW)
+    assert not links.is_updating(user, now=NOW), "that one is for another bank"
+    links.remember(f"{token}-update", LinkSession(user, usable_until, updates=True), now=NOW)
+    assert links.is_updating(user, now=NOW)
+    assert links.is_updating(user, now=usable_until - timedelta(seconds=1))
+    assert not links.is_updating(user, now=usable_until)
+    assert not links.is_updating(f"{user}-another", now=NOW)
+
+
 def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: str) -> None:
     links = FirestoreLinks(firestore_client)
     links.remember(token, SESSION, now=NOW)
@@ -97,6 +109,7 @@ def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: 
         "app_user_id": "alice",
         "usable_until": SESSION.usable_until,
         "hosted": False,
+        "updates": False,
         "expires_at": NOW + KEPT,
     }
     stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()

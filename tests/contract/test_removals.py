@@ -114,7 +114,7 @@ def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: s
     assert ports.inbox.find(f"delivery-{uid}") is None
     assert ports.intents.find(f"intent-{uid}") is None
     assert ports.notified(uid) == 1
-    assert ports.connections.guard(uid, institution_id="ins_1") is not None
+    assert ports.connections.guards(uid, institution_id="ins_1").institution is not None
     kept = other.connection_id
     assert len(ports.syncs.transaction_ids(kept)) == 8
     assert ports.connections.accounts_of(kept) == [account()]
@@ -123,7 +123,7 @@ def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: s
     begin(ports, other)
     ports.remains.purge(found(ports, kept)[0])
     assert ports.notified(uid) == 0
-    assert ports.connections.guard(uid, institution_id="ins_1") is None
+    assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
 def test_an_answer_that_still_holds_a_token_stays(ports: Ports, uid: str) -> None:
@@ -158,7 +158,7 @@ def test_a_revoked_connection_stays_without_its_data(ports: Ports, uid: str) -> 
     assert stays is not None
     assert stays.account_ids == ()
     assert ports.notified(uid) == 1
-    assert ports.connections.guard(uid, institution_id="ins_1") is not None
+    assert ports.connections.guards(uid, institution_id="ins_1").institution is not None
     assert ports.intents.find(f"intent-{uid}") is not None
 
 

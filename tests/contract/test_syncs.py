@@ -23,7 +23,7 @@ from shared.domain.progress import Stage
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Handover, Intents, Loaded, Syncs, Writes
+from shared.ports import Connections, Guards, Handover, Intents, Loaded, Syncs, Writes
 from tests.fakes import FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -144,7 +144,7 @@ def connect(ports: Ports, name: str) -> Loaded:
         state=SyncState.new(connection_id=name, app_user_id="alice", now=NOW),
         settles=(intent, version),
         audit=created(name),
-        guard=ports.connections.guard("alice", institution_id="ins_1"),
+        guards=ports.connections.guards("alice", institution_id="ins_1"),
     )
     return loaded(ports, name)
 
@@ -200,15 +200,21 @@ def test_a_connection_is_not_created_under_an_intent_that_changed(ports: Ports, 
     state = SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
     with pytest.raises(Conflict):
         ports.connections.create(
-            connection, token=token, accounts=[], state=state, settles=(intent, version), audit=created(name)
+            connection,
+            token=token,
+            accounts=[],
+            state=state,
+            settles=(intent, version),
+            audit=created(name),
+            guards=ports.connections.guards("alice", institution_id="ins_1"),
         )
     assert ports.connections.credentials(name) != token
 
 
 def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: Ports, name: str) -> None:
-    assert ports.connections.guard(name, institution_id="ins_1") is None
+    assert ports.connections.guards(name, institution_id="ins_1").institution is None
 
-    def create(number: int, guard: object) -> None:
+    def create(number: int, guards: Guards) -> None:
         one = f"{name}-{number}"
         intent = Intent(f"intent-{one}", name, one, NOW, "a")
         _, version, _ = ports.intents.begin(intent)
@@ -225,25 +231,26 @@ def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: P
             accounts=[],
             state=SyncState.new(connection_id=one, app_user_id=name, now=NOW),
             settles=(intent, version),
-            audit=created(one),
-            guard=guard,
+            audit=created(one).model_copy(update={"app_user_id": name}),
+            guards=guards,
         )
 
-    create(1, None)
+    none_yet = ports.connections.guards(name, institution_id="ins_1")
+    create(1, none_yet)
     with pytest.raises(Conflict):
-        create(2, None)
-    create(3, ports.connections.guard(name, institution_id="ins_1"))
+        create(2, none_yet)
+    create(3, ports.connections.guards(name, institution_id="ins_1"))
     assert len(ports.connections.owned_by(name)) == 2
 
 
 def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     bank = f"ins/{name}"  # one that only this test knows
-    assert ports.connections.guard("alice", institution_id=bank) is None
+    assert ports.connections.guards("alice", institution_id=bank).institution is None
     moved = before.state.moved_to(bank, now=NOW)
     changes = {"institution_id": bank, "institution_name": "New", "institution": None}
     ports.syncs.save(moved, expected=before.version, writes=Writes(connection=changes, guard=bank))
-    first = ports.connections.guard("alice", institution_id=bank)
+    first = ports.connections.guards("alice", institution_id=bank).institution
     assert first is not None
     found = ports.connections.find(name)
     assert found is not None
@@ -252,7 +259,7 @@ def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(port
     assert again.state == moved
     later = again.state.moved_to(bank, now=NOW + timedelta(minutes=1))
     ports.syncs.save(later, expected=again.version, writes=Writes(guard=bank))
-    assert ports.connections.guard("alice", institution_id=bank) != first
+    assert ports.connections.guards("alice", institution_id=bank).institution != first
 
 
 def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:

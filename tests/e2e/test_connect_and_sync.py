@@ -234,6 +234,8 @@ def test_a_user_asks_for_a_sync_and_soon_again_is_asked_to_wait(bank: Bank, some
     called = bank.call("sync_connection", {"connection_id": connection["connection_id"]}, somebody)
     assert (called.status_code, called.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
     bank.follows(somebody, connection["connection_id"])
+    done = bank.synced(somebody, connection["connection_id"])
+    assert done["refreshed_at"] is not None, "the bank itself was asked"
 
 
 def test_a_lost_task_is_found_by_the_schedule(bank: Bank, somebody: User, connection: Json) -> None:

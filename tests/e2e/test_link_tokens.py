@@ -28,28 +28,30 @@ def asked_for(bank: Bank, link_token: str) -> Json:
 
 def test_a_new_bank_is_asked_for_as_the_app_and_the_user_wish(bank: Bank, user: User) -> None:
     bank.backend.seed({f"users/{user.uid}": {"language": "fr-CA", "country_codes": ["CA", "US"]}})
-    made = bank.rest("GET", "connect", user, params={"products": ["transactions", "liabilities"]}).json()
+    made = bank.rest("GET", "connect", user, params={"products": ["transactions"]}).json()
     assert made["mode"] == "connect"
     said = asked_for(bank, made["link_token"])
     assert (said["language"], said["country_codes"]) == ("fr", ["CA", "US"])
-    assert said["initial_products"] == ["transactions", "liabilities"]
+    assert said["initial_products"] == ["transactions"]
     assert said["webhook"] == bank.stack.plaid.webhook_address != bank.stack.plaid.webhook_url
     made = bank.rest("GET", "connect", user, params={"language": "de", "redirect_uri": "http://localhost/back"}).json()
     said = asked_for(bank, made["link_token"])
     assert (said["language"], said["redirect_uri"]) == ("de", "http://localhost/back")
 
 
-def test_a_bank_that_is_linked_without_transactions_gets_them(bank: Bank, user: User) -> None:
-    made = bank.rest("GET", "connect", user, params={"products": "auth"}).json()
-    done = bank.control("POST", f"link/{made['link_token']}/finish")
-    connection = bank.exchange(user, done["public_token"]).json()
-    bank.synced(user, connection["connection_id"])
-    assert bank.differences(user, connection["connection_id"]) == []
+@pytest.mark.parametrize("updating", [False, True])
+def test_an_app_does_not_choose_what_the_owner_pays_for(bank: Bank, linked: tuple[User, Json], updating: bool) -> None:
+    user, connection = linked
+    wish = {"products": ["transactions", "auth", "investments"]}
+    query = {"connection_id": connection["connection_id"], **wish} if updating else wish
+    before = bank.control("GET", "counters")["endpoints"].get("/link/token/create", 0)
+    refused(bank.rest("GET", "connect", user, params=query), "INVALID_ARGUMENT", 400)
+    assert bank.control("GET", "counters")["endpoints"].get("/link/token/create", 0) == before
 
 
 @pytest.mark.parametrize(
     "wish",
-    [{}, {"account_selection": "true"}, {"products": ["investments", "auth"]}, {"android_package_name": "com.x.app"}],
+    [{}, {"account_selection": "true"}, {"products": ["transactions"]}, {"android_package_name": "com.x.app"}],
     ids=str,
 )
 def test_update_mode_is_for_a_connection_and_repairs_it(

@@ -84,10 +84,7 @@ def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank
     ):
         answer = bank.rest(method, path, user)
         assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND"), path
-    limits = {
-        f"bank_limits/{user.uid}:{action}" for action in ("exchange", "removal", "sync", "link_token", "reconnect")
-    }
-    wait_until("nothing is left", lambda: set(linked.left()) <= limits)
+    wait_until("nothing is left", lambda: linked.left() == [])
     assert linked.state_at_plaid() == "removed"
     trail = audit_of(bank, user)
     assert [entry["action"] for entry in trail][-2:] == ["removal_started", "removal_done"]
@@ -126,13 +123,12 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     for function in ("synctransactions", "checkitem", "removeitem"):
         bank.deliver(function, connection_id=linked.connection_id, welcome=True)
-    limits = {f"bank_limits/{linked.user.uid}:{action}" for action in ("exchange", "removal")}
-    wait_until("nothing is left", lambda: set(linked.left()) <= limits)
+    wait_until("nothing is left", lambda: linked.left() == [])
     bank.webhooks_are_over(linked.item_id)
     log.tasks_are_done(linked.connection_id)
     bank.run_schedule()
     log.tasks_are_done(linked.connection_id)
-    assert set(linked.left()) <= limits
+    assert linked.left() == []
     assert linked.state_at_plaid() == "removed"
 
 
@@ -142,7 +138,7 @@ def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, do
     kept = {tombstone, f"bank_items/{linked.item_id}"}  # what the removal of the item needs
 
     def only_what_removes_the_item() -> bool:
-        return {path for path in linked.left() if not path.startswith("bank_limits/")} == kept
+        return set(linked.left()) == kept
 
     wait_until("our data is gone", only_what_removes_the_item)
     wait_until("the queue has tried again", lambda: (linked.tombstone() or {})["attempts"] >= 2)
@@ -165,7 +161,7 @@ def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, li
     assert (stays["status"], stays["action"], stays["account_ids"]) == ("error", "relink", [])
     assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
     linked.remove()
-    wait_until("it is gone, too", lambda: {p.split("/")[0] for p in linked.left()} <= {"bank_limits"})
+    wait_until("it is gone, too", lambda: linked.left() == [])
 
 
 # -- everything that somebody has --
@@ -194,6 +190,7 @@ def test_a_user_deletes_everything_and_may_link_again_at_once(bank: Bank, user: 
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == 2
     assert (trail.count("erasure_started"), trail[-1]) == (1, "erasure_done")
+    assert bank.behind.get(f"bank_limits/{user.uid}:erasure") is not None, "an erasure resets no rate limit"
     [again] = many(bank, user, connections=1, rows=10)
     assert bank.differences(user, again) == []
 
@@ -205,7 +202,8 @@ def test_only_its_owner_deletes_and_by_delete_alone(bank: Bank, linked: Linked) 
         assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE")
     other = sign_up(bank.http, bank.stack.ports)
     assert bank.call("delete_bank_data", {}, other).json() == {"result": {}}
-    wait_until("it is over", lambda: traces_of(bank, other, []) == [])
+    assert traces_of(bank, other, []) == [], "erasing nothing writes nothing"
+    assert audit_of(bank, other) == []
     assert bank.call("delete_bank_data", {"uid": linked.user.uid}, other).status_code == 400
     assert bank.differences(linked.user, linked.connection_id) == []
 

@@ -185,7 +185,7 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     assert linked.notifications() == ["needs_repair"]
 
     followed_at = datetime.now(UTC)
-    asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}&products=auth", linked.user).json()
+    asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}", linked.user).json()
     bank.control("POST", f"link/{asked['link_token']}/finish")
     assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good"}
     bank.synced(linked.user, linked.connection_id, after=followed_at)

@@ -12,9 +12,13 @@ AUDIT = "bank_audit"
 
 
 def traces_of(bank: Bank, user: User, connections: Iterable[str]) -> list[str]:
-    """Paths of documents that name the user or one of their connections, but for the audit trail and the user's own."""
+    """Paths of documents that name the user or one of their connections.
+
+    Without the audit trail, the user's own document, and the counters of rate limits, which survive until they expire.
+    """
     found = documents_of(bank, user, connections)
-    return [path for path in found if not path.startswith(f"{AUDIT}/") and path != f"users/{user.uid}"]
+    stays = (f"{AUDIT}/", "bank_limits/")
+    return [path for path in found if not path.startswith(stays) and path != f"users/{user.uid}"]
 
 
 def documents_of(bank: Bank, user: User, connections: Iterable[str]) -> dict[str, str]:

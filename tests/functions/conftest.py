@@ -17,7 +17,8 @@ from shared.domain.caller import Caller
 from shared.domain.errors import Fault, Unauthenticated
 from shared.refused_calls import RefusedCalls
 from shared.settings import Settings
-from tests.fakes import FakeInstitutions, FakeLinks, FakeProfiles, FakeWebhookKeys, problem
+from shared.usecases.refresh_bank import BankRefresh
+from tests.fakes import FakeInstitutions, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -76,7 +77,9 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "intents": world.intents,
         "institutions": FakeInstitutions(),
         "profiles": FakeProfiles(),
-        "links": FakeLinks(),
+        "links": world.links,
+        "connection_cap": world.cap,
+        "bank_refresh": BankRefresh(bank=world.bank, budgets=world.budgets, ceilings=world.ceilings, clock=world.clock),
         "sync_queue": world.queue,
         "tasks": world.queue,
         "removals": world.removals,

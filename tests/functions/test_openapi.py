@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -330,6 +330,8 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             trial.both(connection_id="1")
             world.store.describe("1", {"status": "error"})
             trial.both(connection_id="1")
+            trial.instead("connection_cap", replace(world.cap, most=0))
+            trial.both()
         case "exchange_public_token":
             trial.both(public_token="unknown")
             known = account("checking")
@@ -346,6 +348,9 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             trial.both(public_token=world.bank.update_mode("1"))
             world.store.describe("1", {"status": "error"})
             trial.both(public_token=world.bank.update_mode("1"))
+            full = prepared(trials)
+            full.instead("connection_cap", replace(full.world.cap, most=0))
+            full.both(public_token="public-new")
         case "sync_connection" | "reconnect_connection" | "remove_connection":
             if trial.function == "sync_connection":
                 trial.both()

@@ -21,13 +21,16 @@ from shared.domain.set_aside import key_of
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import TaskFunction
+from shared.settings import Settings
 from shared.usecases.ask_rotation import Rotations
 from shared.usecases.check_item import ItemCheck
+from shared.usecases.connection_cap import ConnectionCap
 from shared.usecases.erase_user import Eraser
 from shared.usecases.held_elsewhere import HeldElsewhere
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.reconnect_connection import reconnect_connection
 from shared.usecases.record_status import StatusRecorder
+from shared.usecases.refresh_bank import BankRefresh
 from shared.usecases.remove_connection import remove_connection
 from shared.usecases.remove_item import ItemRemover
 from shared.usecases.rotate_token import TokenRotation
@@ -35,6 +38,7 @@ from shared.usecases.schedule_syncs import schedule_syncs
 from shared.usecases.sweep_removals import sweep_removals
 from shared.usecases.sync_transactions import Outcome, SyncTransactions
 from shared.usecases.welcome_connection import welcome_connection
+from tests.fake_budgets import FakeBudgets
 from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (
     Calls,
@@ -47,6 +51,7 @@ from tests.fakes import (
     FakeIntents,
     FakeItem,
     FakeItems,
+    FakeLinks,
     FakePauses,
     FakeProfiles,
     FakeQueue,
@@ -69,6 +74,10 @@ class World:
         self.store = FakeStore(self.calls)
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
+        self.links = FakeLinks(self.calls)
+        self.cap = ConnectionCap(most=50, connections=self.store, links=self.links, clock=self.clock)
+        self.budgets = FakeBudgets(self.calls)
+        self.ceilings = Settings(project="demo-bank").refresh_ceilings
         self.vault = FakeVault()
         self.profiles = FakeProfiles()
         self.recorder = StatusRecorder(connections=self.store, profiles=self.profiles, clock=self.clock)
@@ -158,7 +167,7 @@ class World:
                 actor=Actor.USER,
                 at=now,
             ),
-            guard=self.store.guard(owner, institution_id=item.institution_id),
+            guards=self.store.guards(owner, institution_id=item.institution_id),
         )
         return item
 
@@ -171,6 +180,7 @@ class World:
             syncs=self.store,
             paused=self.paused,
             bank=self.bank,
+            refresh=BankRefresh(bank=self.bank, budgets=self.budgets, ceilings=self.ceilings, clock=self.clock),
             vault=self.vault,
             queue=self.queue,
             tasks=self.queue,

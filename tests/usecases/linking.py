@@ -40,6 +40,7 @@ def exchange(
         ownership=world.ownership,
         elsewhere=world.elsewhere(user),
         institutions=FakeInstitutions(world.calls),
+        cap=world.cap,
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
         refused=refused,

@@ -71,6 +71,7 @@ def exchange(world: World, public_token: str) -> dict[str, object]:
         ownership=world.ownership,
         elsewhere=world.elsewhere(ALICE),
         institutions=FakeInstitutions(),
+        cap=world.cap,
         clock=world.clock,
         sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
     )

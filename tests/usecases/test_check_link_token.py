@@ -31,6 +31,7 @@ def issue(world: World, links: FakeLinks, **wish: str) -> str:
         credentials=world.credentials,
         profiles=FakeProfiles(),
         links=links,
+        cap=world.cap,
         clock=world.clock,
     ).link_token
 

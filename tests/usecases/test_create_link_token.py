@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ def link(
     *,
     profile: Profile = Profile(),  # noqa: B008
     offers: tuple[str, ...] = ("transactions",),
+    allowed: Iterable[str] = PRODUCTS,
     plain_http: bool = False,
     **wish: Any,
 ) -> LinkRequest:
@@ -29,13 +31,21 @@ def link(
     create_link_token(
         LinkWish(**wish),
         app_user_id=ALICE,
-        defaults=LinkDefaults("en", ("US",), offers, "https://us.example/", plain_http=plain_http),
+        defaults=LinkDefaults(
+            "en",
+            ("US",),
+            offers,
+            "https://us.example/",
+            plain_http=plain_http,
+            allowed_products=frozenset(allowed),
+        ),
         bank=world.bank,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
+        cap=world.cap,
         clock=world.clock,
     )
     return world.bank.link_requests[-1]
@@ -111,6 +121,25 @@ def test_in_update_mode_products_are_more_consent(world: World) -> None:
 def test_in_update_mode_what_cannot_be_added_is_refused(world: World, product: str) -> None:
     world.connected()
     assert refusal(world, products=(product,), connection_id="1").startswith("products: in update mode")
+
+
+@pytest.mark.parametrize("connection_id", [None, "1"])
+@pytest.mark.parametrize("product", sorted(PRODUCTS - {"transactions"}))
+def test_a_product_that_the_operator_does_not_allow_is_refused(
+    world: World, product: str, connection_id: str | None
+) -> None:
+    world.connected()
+    for products in ((product,), ("transactions", product), (product, "transactions")):
+        why = refusal(world, allowed=("transactions",), products=products, connection_id=connection_id)
+        assert why.startswith("products:")
+        assert why.endswith(" transactions")
+
+
+def test_what_the_backend_needs_is_not_bound_by_what_apps_may_ask_for(world: World) -> None:
+    assert link(world, offers=("auth",), allowed=()).consent_products == ("transactions",)
+    world.connected()
+    has_problem(world, "ADDITIONAL_CONSENT_REQUIRED")
+    assert link(world, allowed=(), connection_id="1").consent_products == ("transactions",)
 
 
 def test_in_update_mode_no_consent_is_asked_for_that_nobody_wished(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.errors import BankError, Fault, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.notification import NotificationKind, notification
 from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
 from tests.fakes import problem, row
@@ -28,7 +29,7 @@ def left(world: World, owner: str = ALICE) -> list[str]:
     store = world.store
     found = [c.connection_id for c in store.connections.values() if c.app_user_id == owner]
     found += [f"intent {i.intent_id}" for i, _ in store.intents.values() if i.app_user_id == owner]
-    found += [f"guard {institution}" for uid, institution in store.guards if uid == owner]
+    found += [f"guard {institution}" for uid, institution in store.institution_guards if uid == owner]
     found += [f"tombstone {r.connection_id}" for r in store.tombstones.values() if r.app_user_id == owner]
     found += [f"erasure {uid}" for uid in world.erasures.kept if uid == owner]
     return found
@@ -111,11 +112,38 @@ def test_asked_for_again_while_it_is_under_way_the_new_connections_go_too(connec
     assert world.audited().count("erasure_started") == world.audited().count("erasure_done") == 1
 
 
-def test_who_has_nothing_has_nothing_to_lose(world: World) -> None:
+@pytest.mark.parametrize("reason", list(RemovalReason))
+def test_erasing_nothing_writes_nothing(world: World, reason: RemovalReason) -> None:
+    world.eraser.begin("nobody", reason=reason)
+    assert world.store.audit == {}
+    assert world.erasures.kept == {}
+    assert world.queue.others == []
+
+
+def test_a_second_erasure_writes_nothing_either(connected: World) -> None:
+    world = connected
     erase(world)
     world.clean_up()
+    before = world.audited()
+    erase(world)
+    assert world.audited() == before
     assert left(world) == []
-    assert world.audited() == ["erasure_started", "erasure_done"]
+    assert world.queue.others == []
+
+
+def test_an_erasure_without_connections_still_removes_what_users_were_told(world: World) -> None:
+    told = notification(
+        NotificationKind.LINK_AGAIN,
+        event_id="lost",
+        connection_id="lost",
+        bank=None,
+        language=None,
+        now=world.clock.now(),
+    )
+    world.store.notifications[told.notification_id] = told
+    erase(world)
+    assert world.store.notifications == {}
+    assert world.store.audit == {}
 
 
 # -- exchanges that were never finished --
@@ -244,7 +272,7 @@ def test_where_users_are_made_up_even_all_of_many_may_be_gone(connected: World) 
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = set(everybody)
     replace(connected.eraser, most_gone=1.0).gone(everybody)
-    assert set(connected.erasures.kept) == set(everybody)
+    assert set(connected.erasures.kept) == {ALICE, "bob"}, "those who have anything"
 
 
 # -- what the queue and the store do not take --

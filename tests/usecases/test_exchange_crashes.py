@@ -45,7 +45,7 @@ def relinked(world: World) -> None:
 def resumed(world: World) -> None:
     """An attempt before has stored the token, and died."""
     world.bank.new_item()
-    world.calls.crash_after = world.calls.log.index("intents.update") if "intents.update" in world.calls.log else 3
+    world.calls.crash_after = world.calls.log.index("intents.update") if "intents.update" in world.calls.log else 4
     with pytest.raises(Crash):
         exchange(world)
     assert world.calls.log[-1] == "intents.update"
@@ -220,7 +220,7 @@ def left_with_a_token(world: World) -> None:
 
 def left_in_the_window(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 2
+    world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
     assert world.calls.log[-1] == "bank.exchange"

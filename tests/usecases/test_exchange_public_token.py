@@ -47,12 +47,13 @@ def test_the_token_is_stored_before_any_other_call_to_plaid(world: World) -> Non
     exchange(world)
     assert world.calls.log == [
         "intents.begin",
+        "store.owned_by",
         "vault.sealer",
         "bank.exchange",
         "intents.update",
         "store.of_item",
         "bank.accounts",
-        "store.guard",
+        "store.guards",
         "store.owned_by",
         "institutions.find",
         "store.create",
@@ -174,7 +175,7 @@ def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World,
 def test_where_there_was_no_connection_the_guard_alone_says_that_there_still_is_none(world: World) -> None:
     world.bank.new_item("1")
     exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
-    assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guard") == 1
+    assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guards") == 1
 
 
 def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -> None:
@@ -403,7 +404,7 @@ def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
 @pytest.mark.parametrize("at", ["bank.exchange", "bank.accounts"])
 def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 0 if at == "bank.exchange" else 3
+    world.calls.crash_after = 0 if at == "bank.exchange" else 4
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -425,7 +426,7 @@ def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
 
 def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 2
+    world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -460,7 +461,7 @@ def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: Wor
 
 def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 3
+    world.calls.crash_after = 4
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -479,7 +480,7 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
 
 def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 3
+    world.calls.crash_after = 4
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -494,7 +495,7 @@ def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
 
 def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 2
+    world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
@@ -558,7 +559,7 @@ def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
 
 def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_before = 4
+    world.calls.crash_before = 5
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_before = None

@@ -170,7 +170,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
     world.check.by_day("1")
     after = Siblings.of(ALICE, "ins_2", connections=world.store)
     assert {one: held.institution_id for one, held in after.owned.holdings.items()} == {"1": "ins_2"}
-    assert after.guard != before.guard, "an exchange under way at the new bank looks again"
+    assert after.guards.institution != before.guards.institution, "an exchange under way at the new bank looks again"
 
 
 def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:
@@ -198,10 +198,10 @@ def test_a_connection_without_an_institution_gets_its_first_in_the_same_way(
     """The exchange could not read the item."""
     unknown = {"institution_id": None, "institution_name": None, "institution": None}
     world.store.connections["1"] = connection(world).model_copy(update=unknown)
-    before = world.store.guard(ALICE, institution_id="ins_1")
+    before = world.store.guards(ALICE, institution_id="ins_1").institution
     world.welcome(institutions)
     assert shown(world) == ("ins_1", "First Bank", "logo of First Bank")
-    assert world.store.guard(ALICE, institution_id="ins_1") != before
+    assert world.store.guards(ALICE, institution_id="ins_1").institution != before
 
 
 def test_a_change_that_is_noticed_while_the_old_bank_is_looked_up_is_not_taken_back(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.errors import Fault, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
 from shared.domain.exchange import BROKEN_OFF_AFTER
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
@@ -53,6 +53,7 @@ class Hosted:
             credentials=self.world.credentials,
             profiles=FakeProfiles(),
             links=self.links,
+            cap=self.world.cap,
             clock=self.world.clock,
         )
         return made.hosted_link_url
@@ -86,6 +87,7 @@ class Hosted:
             ownership=self.world.ownership,
             elsewhere=self.world.elsewhere(uid),
             institutions=FakeInstitutions(),
+            cap=self.world.cap,
             clock=self.world.clock,
             sleep=lambda seconds: self.world.clock.move(timedelta(seconds=seconds)),
         )
@@ -194,6 +196,24 @@ def test_update_mode_gives_no_second_connection(hosted: Hosted, world: World) ->
     assert [session.hosted for session in hosted.links.sessions.values()] == [False]
     hosted.hear(status="SUCCESS", public_tokens=["public-2"])
     assert hosted.tasks() == []
+
+
+def test_one_bank_too_many_is_settled_without_a_call_to_plaid(hosted: Hosted, world: World) -> None:
+    hosted.open()
+    world.cap = replace(world.cap, most=1)
+    world.connected("already")
+    hosted.hear(public_token="public-1")
+    assert hosted.deliver()
+    assert hosted.result.outcome is LinkOutcome.TOO_MANY
+    assert "bank.exchange" not in world.calls.log
+    assert set(world.store.connections) == {"already"}
+
+
+def test_link_does_not_open_a_page_for_one_bank_too_many(hosted: Hosted, world: World) -> None:
+    world.cap = replace(world.cap, most=0)
+    with pytest.raises(ResourceExhausted):
+        hosted.open()
+    assert "bank.create_link_token" not in world.calls.log
 
 
 def test_a_session_that_could_not_be_noted_is_not_begun(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:

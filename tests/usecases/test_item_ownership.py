@@ -259,10 +259,11 @@ def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     linked(world)
-    token = world.bank.update_mode()
+    token, begun = world.bank.update_mode(), len(world.calls.log)
 
     def down(name: str) -> None:
-        if name.startswith(("intents.update", "intents.find", "items", "store")):
+        exchanged = "bank.exchange" in world.calls.log[begun:]
+        if exchanged and name.startswith(("intents.update", "intents.find", "items", "store")):
             raise store_down()
 
     world.calls.before = down
@@ -419,7 +420,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
 
 def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(world: World) -> None:
     world.bank.new_item()
-    world.calls.crash_after = 2
+    world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
     assert world.calls.log[-1] == "intents.update"

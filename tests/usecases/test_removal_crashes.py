@@ -142,7 +142,12 @@ def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: 
             to_the_end(world)
         world.clean_up()
         assert [world.left_of(name) for name in ("1", "2", "half")] == [[], [], []], at
-        assert [*world.store.intents, *world.store.guards, *world.store.holders, *world.erasures.kept] == [], at
+        assert [
+            *world.store.intents,
+            *world.store.institution_guards,
+            *world.store.holders,
+            *world.erasures.kept,
+        ] == [], at
         assert sorted(world.bank.removed) == ["item-1", "item-2", "item-half"], at
         trail = world.audited()
         assert [trail.count(f"removal_{what}") for what in ("started", "done")] == [3, 3], at

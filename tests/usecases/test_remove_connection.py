@@ -53,7 +53,7 @@ def test_then_all_that_belongs_to_it_goes_and_its_item_at_plaid(world: World, it
     world.remove()
     world.clean_up()
     assert world.left_of("1") == []
-    assert world.store.guards == {}
+    assert world.store.institution_guards == {}
     assert world.bank.removed == ["item-1"]
     assert world.audited()[-2:] == ["removal_started", "removal_done"]
     done = world.store.audit[ALICE][-1]
@@ -65,11 +65,11 @@ def test_what_is_not_its_own_stays(world: World, item: FakeItem) -> None:
     world.connected("3", *rows(2), owner="bob")
     world.settle()
     before = {name: world.left_of(name) for name in ("2", "3")}
-    guards = dict(world.store.guards)
+    guards = dict(world.store.institution_guards)
     world.remove()
     world.clean_up()
     assert {name: world.left_of(name) for name in ("2", "3")} == before
-    assert world.store.guards == guards, "there is another connection to that bank"
+    assert world.store.institution_guards == guards, "there is another connection to that bank"
     assert world.equals_truth("2")
     assert world.bank.removed == ["item-1"]
 
@@ -101,7 +101,7 @@ def test_the_bank_can_be_linked_again_at_once(world: World, item: FakeItem) -> N
     world.clean_up()
     world.settle()
     assert set(world.rows(str(made["connection_id"]))) == {"t0", "t1", "t2"}
-    assert world.store.guard(ALICE, institution_id="ins_1") is not None
+    assert world.store.guards(ALICE, institution_id="ins_1").institution is not None
 
 
 def test_the_same_public_token_does_not_answer_with_a_dead_connection(world: World) -> None:

@@ -327,6 +327,7 @@ def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  #
         credentials=world.credentials,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
+        cap=world.cap,
         clock=world.clock,
     )
 

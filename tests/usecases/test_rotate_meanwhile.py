@@ -140,6 +140,7 @@ def link(world: World) -> Any:
         credentials=world.credentials,
         profiles=FakeProfiles(),
         links=FakeLinks(),
+        cap=world.cap,
         clock=world.clock,
     )
 

@@ -158,6 +158,7 @@ def removals(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 def erasures(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     patch.setattr(sweep_removals, "PAGE", SMALL)
     for number in range(STUCK + 1):
+        world.connected(f"c{number:02}", owner=f"user-{number:02}")
         world.eraser.begin(f"user-{number:02}", reason=RemovalReason.ERASURE)
         world.clock.move(timedelta(seconds=1))
     world.queue.others.clear()
@@ -316,6 +317,8 @@ def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 def owners_that_are_gone(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     """The erasures of the older ones cannot begin."""
     users = [f"user-{number:02}" for number in range(STUCK + 1)]
+    for user in users:
+        world.connected(f"of-{user}", owner=user)
     others = [f"user-that-is-there-{number}" for number in range(10 * STUCK)]
     patch.setattr(world.owners, "gone", lambda asked: set(asked) & set(users))
     really = world.eraser.erasures.begin

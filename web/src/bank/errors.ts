@@ -10,6 +10,7 @@ export type WayOn =
   | "repair"
   | "relink"
   | "show_connection"
+  | "remove"
   | "support"
   | "online";
 
@@ -82,6 +83,7 @@ const WAYS: Record<string, WayOn> = {
   offline: "online",
   user_action_required: "repair",
   duplicate_connection: "show_connection",
+  too_many_connections: "remove",
 };
 
 /** Errors of late, newest first: what a report to support is made of. */

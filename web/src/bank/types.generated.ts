@@ -120,6 +120,7 @@ export interface SyncProgress {
   updated_at: Timestamp;
   completed_at: Timestamp | null;
   next_retry_at: Timestamp | null;
+  refreshed_at: Timestamp | null;
   error: ErrorSummary | null;
 }
 

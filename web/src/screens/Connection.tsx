@@ -96,6 +96,12 @@ function Facts({ connection }: { connection: BankConnection }) {
           <dd>{last_sync.toDate().toLocaleString(language, time)}</dd>
         </>
       )}
+      {progress?.refreshed_at && (
+        <>
+          <dt>{t.connection.refreshedAt}</dt>
+          <dd>{progress.refreshed_at.toDate().toLocaleString(language, time)}</dd>
+        </>
+      )}
       {consent_expiration_time && (
         <>
           <dt>{t.connection.consent}</dt>

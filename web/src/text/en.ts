@@ -149,6 +149,7 @@ const en = {
     limit: "limit",
     since: "Connected since",
     lastSync: "Last sync",
+    refreshedAt: "Bank last checked",
     consent: "Consent until",
     website: "Website",
     goneTitle: "This connection is gone",
@@ -310,6 +311,7 @@ const en = {
     connection_unusable: "This login cannot be used any more. Connect the bank again.",
     relink_required: "This connection cannot be used any more. Connect the bank again.",
     connection_not_found: "This connection is gone. It was removed, perhaps on another device.",
+    too_many_connections: "You have reached the maximum number of connected banks. Remove one to connect another.",
     duplicate_connection: "These accounts are connected already.",
     public_token_invalid: "The window was open for too long. Connect the bank again.",
     link_unavailable:

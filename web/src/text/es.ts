@@ -151,6 +151,7 @@ const es: Texts = {
     limit: "límite",
     since: "Conectado desde",
     lastSync: "Última sincronización",
+    refreshedAt: "Última consulta al banco",
     consent: "Permiso hasta",
     website: "Sitio web",
     goneTitle: "Esta conexión ya no existe",
@@ -311,6 +312,7 @@ const es: Texts = {
     connection_unusable: "Este acceso ya no se puede usar. Conecta el banco de nuevo.",
     relink_required: "Esta conexión ya no se puede usar. Conecta el banco de nuevo.",
     connection_not_found: "Esta conexión ya no existe. Se quitó, quizá desde otro dispositivo.",
+    too_many_connections: "Has llegado al máximo de bancos conectados. Quita uno para conectar otro.",
     duplicate_connection: "Estas cuentas ya están conectadas.",
     public_token_invalid: "La ventana estuvo abierta demasiado tiempo. Conecta el banco de nuevo.",
     link_unavailable:

@@ -1,0 +1,66 @@
+"""How many connections a user may have: the owner pays Plaid for every item for as long as it exists.
+
+Connections in `error` do not count: their items are unusable, and the user has to link the bank again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import ResourceExhausted
+from shared.domain.overlap import Holding
+from shared.ports import Clock, Connections, Links
+
+
+def too_many_connections() -> ResourceExhausted:
+    """The refusal of one connection more than a user may have."""
+    return ResourceExhausted(
+        "the user has as many bank connections as allowed: remove one before linking another",
+        code="too_many_connections",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionCap:
+    """Refuses what would give a user more connections than `most`."""
+
+    most: int
+    connections: Connections
+    links: Links
+    clock: Clock
+
+    def refuse_new_bank(self, app_user_id: str) -> None:
+        """Refuses to start Link for another bank.
+
+        Raises:
+            ResourceExhausted: The user has as many connections as allowed.
+            Unavailable: The store did not answer.
+        """
+        if self._is_reached(app_user_id):
+            raise too_many_connections()
+
+    def refuse_exchange(self, app_user_id: str, *, known: Iterable[Holding] | None = None) -> None:
+        """Refuses an exchange that would make a connection, before Plaid is called.
+
+        A public token does not say whether its item is new. After Link's update mode it is not; so while the user has
+        an unexpired link token for update mode, the exchange passes, and the commit decides (`Connections.create`).
+
+        Args:
+            app_user_id: The user who exchanges.
+            known: The user's connections, where they have been read already.
+
+        Raises:
+            ResourceExhausted: The user has as many connections as allowed.
+            Unavailable: The store did not answer.
+        """
+        reached = self._is_reached(app_user_id) if known is None else self.is_reached_by(known)
+        if reached and not self.links.is_updating(app_user_id, now=self.clock.now()):
+            raise too_many_connections()
+
+    def is_reached_by(self, holdings: Iterable[Holding]) -> bool:
+        """Whether a user with these connections may not have another."""
+        return sum(one.usable for one in holdings) >= self.most
+
+    def _is_reached(self, app_user_id: str) -> bool:
+        owned = self.connections.owned_by(app_user_id)
+        return sum(one.status is not ItemStatus.ERROR for one in owned) >= self.most

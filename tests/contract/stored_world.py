@@ -1,0 +1,81 @@
+"""A world whose store is Firestore: the use cases on the real adapters, Plaid and the vault still faked and counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from shared.adapters.firestore_audit import FirestoreAudit
+from shared.adapters.firestore_budgets import FirestoreBudgets
+from shared.adapters.firestore_connections import FirestoreConnections
+from shared.adapters.firestore_credentials import FirestoreCredentials
+from shared.adapters.firestore_erasures import FirestoreErasures
+from shared.adapters.firestore_intents import FirestoreIntents
+from shared.adapters.firestore_items import FirestoreItems
+from shared.adapters.firestore_limits import FirestoreLimits
+from shared.adapters.firestore_links import FirestoreLinks
+from shared.adapters.firestore_profiles import FirestoreProfiles
+from shared.adapters.firestore_remains import FirestoreRemains
+from shared.adapters.firestore_removals import FirestoreRemovals
+from shared.adapters.firestore_syncs import FirestoreSyncs
+from tests.fakes import FakeClock, FakeVault
+from tests.usecases.conftest import World
+
+
+class Store:
+    """The ports `Connections` and `Syncs` in one place, as the fake has them."""
+
+    def __init__(self, *ports: Any) -> None:
+        self._ports = ports
+
+    def __getattr__(self, name: str) -> Any:
+        return next(getattr(port, name) for port in self._ports if hasattr(port, name))
+
+
+def stored_world(client: Any, clock: FakeClock) -> World:
+    """A world over this Firestore."""
+    world: Any = World(clock=clock)
+    audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
+    connections, syncs = FirestoreConnections(client, audit=audit), FirestoreSyncs(client, audit=audit)
+    store = Store(connections, syncs)
+    world.store = store
+    world.vault = FakeVault(world.calls)
+    world.limits = FirestoreLimits(client)
+    world.links = FirestoreLinks(client)
+    world.budgets = FirestoreBudgets(client)
+    world.profiles = FirestoreProfiles(client)
+    world.intents = FirestoreIntents(client, audit=audit)
+    world.credentials = FirestoreCredentials(client, audit=audit)
+    world.removals = FirestoreRemovals(client, audit=audit)
+    world.erasures = FirestoreErasures(client, audit=audit)
+    remains = FirestoreRemains(client)
+    world.cap = replace(world.cap, connections=connections, links=world.links)
+    world.recorder = replace(world.recorder, connections=connections, profiles=world.profiles)
+    world.check = replace(
+        world.check,
+        connections=connections,
+        credentials=world.credentials,
+        syncs=syncs,
+        vault=world.vault,
+        recorder=world.recorder,
+    )
+    world.ownership = replace(world.ownership, items=FirestoreItems(client), connections=connections)
+    world.remover = replace(
+        world.remover,
+        removals=world.removals,
+        remains=remains,
+        erasures=world.erasures,
+        ownership=world.ownership,
+        vault=world.vault,
+    )
+    world.eraser = replace(
+        world.eraser,
+        connections=connections,
+        intents=world.intents,
+        removals=world.removals,
+        remains=remains,
+        erasures=world.erasures,
+    )
+    made: World = world
+    return made

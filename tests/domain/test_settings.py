@@ -1,0 +1,68 @@
+"""Settings as they come from the environment: defaults that cost little, and values that are refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from shared.domain.ceilings import RefreshCeilings
+from shared.domain.link import PRODUCTS
+from shared.settings import Settings
+
+
+def read(**given: str) -> Settings:
+    return Settings.read({"GCLOUD_PROJECT": "demo-bank", **given})
+
+
+def test_what_the_owner_pays_for_is_bounded_by_default() -> None:
+    settings = read()
+    assert settings.client_products == {"transactions"}
+    assert settings.refresh_ceilings == RefreshCeilings(spacing=timedelta(hours=1), per_user_and_day=20, per_minute=60)
+    assert settings.max_connections_per_user == 50
+    assert settings.allow_duplicates is True
+
+
+def test_apps_may_ask_for_the_products_that_banks_are_linked_for_unless_the_operator_says_otherwise() -> None:
+    assert read(PRODUCTS="transactions,auth").client_products == {"transactions", "auth"}
+    assert read(PRODUCTS="transactions,auth", ALLOWED_PRODUCTS="").client_products == {"transactions", "auth"}
+    assert read(PRODUCTS="transactions", ALLOWED_PRODUCTS=" liabilities , auth").client_products == {
+        "liabilities",
+        "auth",
+    }
+    assert read(ALLOWED_PRODUCTS=",".join(PRODUCTS)).client_products == PRODUCTS
+
+
+@pytest.mark.parametrize(("given", "meant"), [("0", False), ("1", True)])
+def test_duplicates_are_switched_on_and_off(given: str, meant: bool) -> None:
+    assert read(ALLOW_DUPLICATES=given).allow_duplicates is meant
+
+
+def test_the_ceilings_are_what_the_environment_says() -> None:
+    settings = read(REFRESH_SPACING_SECONDS="60", REFRESHES_PER_USER_AND_DAY="0", REFRESHES_PER_MINUTE="7")
+    assert settings.refresh_ceilings == RefreshCeilings(spacing=timedelta(minutes=1), per_user_and_day=0, per_minute=7)
+    assert read(MAX_CONNECTIONS_PER_USER="3").max_connections_per_user == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in (
+            "REFRESH_SPACING_SECONDS",
+            "REFRESHES_PER_USER_AND_DAY",
+            "REFRESHES_PER_MINUTE",
+            "MAX_CONNECTIONS_PER_USER",
+        ) for value in ("-1", "many", "1.5", "nan")),
+        ("REFRESHES_PER_USER_AND_DAY", "10001"),
+        ("REFRESHES_PER_MINUTE", "10001"),
+        ("ALLOW_DUPLICATES", "sometimes"),
+        ("ALLOWED_PRODUCTS", "transactions,nonsense"),
+        ("ALLOWED_PRODUCTS", "Transactions"),
+        ("ALLOWED_PRODUCTS", "payment_initiation"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(**{name: value})
+    assert [".".join(map(str, one["loc"])).upper() for one in refused.value.errors()] == [name]

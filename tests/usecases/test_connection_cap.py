@@ -1,0 +1,182 @@
+"""A user has only so many connections: every item costs the owner money for as long as it exists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import BankError, Fault, ResourceExhausted
+from shared.domain.hosted_link import LinkSession
+from shared.domain.overlap import LinkedAccount
+from shared.domain.removal import RemovalReason
+from tests.fakes import problem
+from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking import exchange, loose_ends, orphans, sweep, tried
+from tests.usecases.test_create_link_token import link
+
+
+@pytest.fixture
+def full(world: World) -> World:
+    """Alice has as many connections as allowed; a third bank is linked in Link, and not exchanged."""
+    world.cap = replace(world.cap, most=2)
+    for name in ("1", "2"):
+        world.connected(name)
+    world.bank.new_item("3")
+    world.calls.log.clear()
+    return world
+
+
+def at_plaid(world: World) -> list[str]:
+    return [call for call in world.calls.log if call.startswith("bank.")]
+
+
+def refused(world: World, public_token: str = "public-3", **given: object) -> None:
+    with pytest.raises(ResourceExhausted) as error:
+        exchange(world, public_token, allow_duplicate=True, **given)  # type: ignore[arg-type]
+    assert error.value.code == "too_many_connections"
+
+
+def updating(world: World) -> None:
+    """Alice has a link token for update mode."""
+    until = world.clock.now() + timedelta(hours=4)
+    world.links.remember("link-update", LinkSession(ALICE, until, updates=True), now=world.clock.now())
+
+
+def fixtures(world: World) -> list[str]:
+    """The intents with which the fixture made the first two connections: it does not settle them."""
+    return loose_ends(world)[:2]
+
+
+METADATA = (LinkedAccount("Checking", "9999", account_id="of-another-bank"),)
+
+
+@pytest.mark.parametrize("accounts", [(), METADATA])
+def test_one_connection_more_is_refused_before_plaid_is_called(
+    full: World, accounts: tuple[LinkedAccount, ...]
+) -> None:
+    for _ in range(2):
+        refused(full, accounts=accounts)
+    assert at_plaid(full) == []
+    assert loose_ends(full) == fixtures(full)
+
+
+def test_a_link_token_for_another_bank_is_refused_and_one_for_update_mode_is_not(full: World) -> None:
+    with pytest.raises(ResourceExhausted) as error:
+        link(full)
+    assert error.value.code == "too_many_connections"
+    assert at_plaid(full) == []
+    assert link(full, connection_id="1").access_token is not None
+
+
+def test_another_user_is_not_concerned(full: World) -> None:
+    assert exchange(full, "public-3", user="bob").first
+
+
+def test_a_connection_that_is_removed_or_in_error_makes_room(full: World) -> None:
+    full.store.describe("1", {"status": ItemStatus.ERROR})
+    assert link(full).access_token is None
+    exchange(full, "public-3", allow_duplicate=True)
+    full.bank.new_item("4")
+    refused(full, "public-4")
+    full.remove("2")
+    exchange(full, "public-4", allow_duplicate=True)
+
+
+def test_the_same_public_token_is_still_answered_at_the_limit(full: World) -> None:
+    full.remove("1")
+    made = exchange(full, "public-3", allow_duplicate=True)
+    again = exchange(full, "public-3", allow_duplicate=True)
+    assert (again.answer, again.first) == (made.answer, False)
+
+
+def test_an_exchange_that_was_interrupted_after_plaid_answered_is_not_resumed_beyond_the_limit(world: World) -> None:
+    world.cap = replace(world.cap, most=1)
+    world.bank.new_item("3")
+    world.bank.fail("accounts", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+
+    def another(name: str) -> None:
+        if name == "bank.accounts":
+            world.calls.before = None
+            world.connected("1")
+
+    world.calls.before = another
+    refused(world)
+    assert world.bank.removed == ["item-3"]
+    assert set(world.store.connections) == {"1"}
+
+
+@pytest.mark.parametrize("known_by", ["metadata", "link token"])
+def test_an_item_that_the_user_has_already_is_answered_at_the_limit(full: World, known_by: str) -> None:
+    full.store.account_rows["1"] = {"checking": full.bank.by_id("item-1").accounts[0]}
+    if known_by == "link token":
+        updating(full)
+    accounts = (LinkedAccount("Checking", "0000", account_id="checking"),) if known_by == "metadata" else ()
+    done = exchange(full, full.bank.update_mode("1"), accounts=accounts)
+    assert (done.answer["connection_id"], done.first) == ("1", False)
+
+
+def test_a_new_item_that_comes_by_way_of_update_mode_is_removed_again(full: World) -> None:
+    updating(full)
+    refused(full)
+    assert full.bank.removed == ["item-3"]
+    assert set(full.store.connections) == {"1", "2"}
+    assert loose_ends(full) == fixtures(full)
+    assert orphans(full) == set()
+
+
+def test_a_new_item_that_plaid_does_not_remove_at_once_is_removed_by_the_sweep(full: World) -> None:
+    updating(full)
+    full.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    refused(full)
+    assert full.bank.removed == []
+    full.clock.move(timedelta(minutes=15))
+    sweep(full)
+    assert full.bank.removed == ["item-3"]
+    assert loose_ends(full) == fixtures(full)
+
+
+def test_an_expired_link_token_for_update_mode_opens_nothing(full: World) -> None:
+    updating(full)
+    full.clock.move(timedelta(hours=4))
+    refused(full)
+    assert at_plaid(full) == []
+
+
+def test_exchanges_at_the_same_moment_do_not_exceed_the_limit() -> None:
+    """Whatever comes in between: a second exchange begins at every call of the first."""
+    undisturbed = World()
+    undisturbed.bank.new_item("1")
+    exchange(undisturbed, "public-1", allow_duplicate=True)
+    for number in range(len(undisturbed.calls.log)):
+        world = World()
+        world.cap = replace(world.cap, most=1)
+        world.bank.new_item("1")
+        world.bank.new_item("2", institution_id="ins_2")
+
+        def second(_: str, at: int = number, world: World = world) -> None:
+            if len(world.calls.log) > at:
+                world.calls.before = None
+                tried(world, "public-2", allow_duplicate=True)
+
+        world.calls.before = second
+        errors: list[BankError | None] = [tried(world, "public-1", allow_duplicate=True)]
+        at = f"{number}: {undisturbed.calls.log[number]}"
+        assert len(world.store.connections) == 1, at
+        assert all(error is None or error.code == "too_many_connections" for error in errors), at
+        assert orphans(world) == set(), at
+
+
+def test_an_erasure_makes_room(full: World) -> None:
+    full.eraser.begin(ALICE, reason=RemovalReason.ERASURE)
+    assert exchange(full, "public-3").first
+
+
+def test_with_none_allowed_no_bank_is_linked(world: World) -> None:
+    world.cap = replace(world.cap, most=0)
+    world.bank.new_item("1")
+    refused(world, "public-1")
+    assert at_plaid(world) == []
