@@ -45,7 +45,7 @@ class Settings(BaseModel):
     hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
     app_check: bool = False  # only apps that Firebase App Check vouches for may call
     # Who may make new connections; what users have, they keep.
-    allow_anonymous: bool = Field(default_factory=lambda given: given.get("plaid_env") != "production")
+    allow_anonymous: bool = True  # off by default with PLAID_ENV=production
     require_verified_email: bool = False  # of users who have an e-mail address
     cors_origins: tuple[str, ...] = ("*",)
     link_tokens_per_minute: int = Field(default=60, ge=0)
@@ -58,6 +58,13 @@ class Settings(BaseModel):
     refreshes_per_user_and_day: int = Field(default=20, ge=0, le=10_000)  # each is a timestamp in one document
     refreshes_per_minute: int = Field(default=60, ge=0, le=10_000)  # of all users together
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
+
+    @model_validator(mode="before")
+    @classmethod
+    def _anonymous_users_are_for_the_sandbox(cls, given: Any) -> Any:
+        return (
+            {"allow_anonymous": given.get("plaid_env") != "production", **given} if isinstance(given, dict) else given
+        )
 
     @field_validator("products", "allowed_products", "country_codes", "cors_origins", mode="before")
     @classmethod

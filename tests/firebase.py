@@ -18,11 +18,14 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import firebase_admin
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
+from shared.adapters.firebase_auth import FirebaseCallers
 
 PROJECT = "bank-prod"
 NUMBER = "123456789"
@@ -143,3 +146,14 @@ def twin_firebase() -> Iterator[TwinFirebase]:
         yield twin
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def callers_of(project: str) -> Iterator[FirebaseCallers]:
+    """The adapter; its Firebase app, of which a process has one by name, is deleted with it."""
+    made = FirebaseCallers(project=project)
+    try:
+        yield made
+    finally:
+        if made._app is not None:
+            firebase_admin.delete_app(made._app)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import firebase_admin
 import google.auth
 import pytest
 from firebase_admin import _token_gen, _user_mgt, app_check
@@ -21,7 +20,17 @@ from google.oauth2.credentials import Credentials
 
 from shared.adapters.firebase_auth import FirebaseCallers
 from shared.domain.errors import BankError, Unauthenticated, Unavailable
-from tests.firebase import APP, NUMBER, PROJECT, TwinFirebase, app_token, certificate, id_token, twin_firebase
+from tests.firebase import (
+    APP,
+    NUMBER,
+    PROJECT,
+    TwinFirebase,
+    app_token,
+    callers_of,
+    certificate,
+    id_token,
+    twin_firebase,
+)
 
 NOW = int(time.time())
 
@@ -45,10 +54,8 @@ def firebase(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwinFirebase]:
 
 @pytest.fixture
 def callers(firebase: TwinFirebase) -> Iterator[FirebaseCallers]:
-    made = FirebaseCallers(project=PROJECT)
-    yield made
-    if made._app is not None:
-        firebase_admin.delete_app(made._app)
+    with callers_of(PROJECT) as made:
+        yield made
 
 
 def refusal(callers: FirebaseCallers, token: str) -> str:
@@ -155,7 +162,7 @@ def test_a_user_whose_id_is_no_name_of_a_document_is_refused(
 @pytest.mark.parametrize("ahead", [1, 4])
 def test_a_token_that_a_clock_slightly_ahead_of_ours_issued_is_accepted(callers: FirebaseCallers, ahead: int) -> None:
     now = int(time.time())
-    assert callers.verify(id_token(iat=now + ahead, auth_time=now + ahead)) == "alice"
+    assert callers.verify(id_token(iat=now + ahead, auth_time=now + ahead)).uid == "alice"
     assert callers.verify_app(app_token(iat=now + ahead)) == APP
 
 

@@ -30,6 +30,8 @@ class Down:
     def get(self, *args: Any, **kwargs: Any) -> Any:
         raise self.error
 
+    get_all = get
+
 
 def audit_of(client: Any) -> FirestoreAudit:
     return FirestoreAudit(client, function="test", retention=timedelta(days=1))
@@ -49,7 +51,7 @@ def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
 def test_a_name_that_firestore_refuses_is_the_call_s_fault_and_no_bug() -> None:
     client: Any = Down(exceptions.InvalidArgument("Document id is too long"))  # type: ignore[no-untyped-call]
     with pytest.raises(NotStorable):
-        FirestoreConnections(client, audit=audit_of(client)).guard("u", institution_id="ins_1")
+        FirestoreConnections(client, audit=audit_of(client)).guards("u", institution_id="ins_1")
     with pytest.raises(NotStorable):
         FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
 

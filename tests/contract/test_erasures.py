@@ -11,7 +11,6 @@ import pytest
 
 from emulators.stack import Stack
 from shared.adapters import firestore_remains
-from shared.adapters.firebase_auth import FirebaseCallers
 from shared.adapters.firestore_budgets import FirestoreBudgets
 from shared.adapters.firestore_limits import FirestoreLimits
 from shared.adapters.firestore_links import FirestoreLinks
@@ -23,6 +22,7 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.removal import Removal, RemovalReason
 from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.firebase import callers_of
 
 TOKEN = SealedToken(ciphertext="c", key_id="k")
 
@@ -173,5 +173,5 @@ def test_the_result_of_a_link_goes_with_its_connection(
 
 def test_an_auth_that_does_not_answer_knows_nobody_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9")
-    with pytest.raises(Unavailable):
-        FirebaseCallers(project="demo-bank").gone(["anybody"])
+    with callers_of("demo-bank") as owners, pytest.raises(Unavailable):
+        owners.gone(["anybody"])

@@ -9,13 +9,13 @@ import pytest
 
 from emulators.client import sign_up
 from emulators.stack import Stack
-from shared.adapters.firebase_auth import FirebaseCallers
+from tests.firebase import callers_of
 
 
 def test_auth_says_who_is_gone_in_batches(stack: Stack, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{stack.ports.auth}")
-    owners = FirebaseCallers(project="demo-bank")
     there = [sign_up(http, stack.ports).uid for _ in range(3)]
     gone = {f"{uuid.uuid4().hex}-{n}" for n in range(120)}
-    assert owners.gone([*there, *gone, "", "x" * 129]) == gone
-    assert owners.gone([]) == set()
+    with callers_of("demo-bank") as owners:
+        assert owners.gone([*there, *gone, "", "x" * 129]) == gone
+        assert owners.gone([]) == set()

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import container
+from shared.domain.caller import Caller
 from shared.domain.errors import NotStorable
 from shared.refused_calls import PER_MINUTE, RefusedCalls
 from tests.fakes import START
@@ -27,9 +28,9 @@ class AnyCaller:
     def __init__(self) -> None:
         self.asked = 0
 
-    def verify(self, id_token: str) -> str:
+    def verify(self, id_token: str) -> Caller:
         self.asked += 1
-        return id_token.partition(".")[0]
+        return Caller(id_token.partition(".")[0])
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_the_same_call_sent_again_after_any_failure_connects_the_bank(
     assert wrongs(world) == []
 
 
-@pytest.mark.parametrize("name", ["store.guard", "store.owned_by"])
+@pytest.mark.parametrize("name", ["store.guards", "store.owned_by"])
 def test_a_hint_that_the_store_refuses_is_ignored(name: str) -> None:
     world, _ = failing([one for _, one in NUMBERED].index(name), NotStorable)
     assert exchange(world, accounts=LINKED).first
