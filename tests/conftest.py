@@ -15,11 +15,12 @@ import httpx
 import pytest
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
-from tests.places import EMULATOR_FREE, GROUPS, SOCKETLESS, group_of, lateness, offset_number, worker_number
+from tests.places import EMULATOR_FREE, SOCKETLESS, group_of, offset_number, place_of, worker_number
 
 SOAK = bool(os.environ.get("SOAK"))
 # Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
@@ -39,24 +40,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.nodeid.startswith(EMULATOR_FREE):
                 raise pytest.UsageError(f"{item.nodeid} needs the stack: it belongs to tests/e2e or tests/contract")
             item.add_marker(pytest.mark.emulator)
-        if (group := _group(item)) is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_place)
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def _parameters(item: pytest.Item) -> dict[str, object]:
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-def _group(item: pytest.Item) -> str | None:
-    """A test that runs once for each stack names the stack's group by its parameter."""
-    searched = _parameters(item).get("searched_group")
-    return str(searched) if searched in GROUPS else group_of(item.nodeid)
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Sends each group of tests/places.py to one worker, and every other test to any.
+
+    `--dist loadgroup` does not work: pytest-xdist 3.8 writes the group into `_nodeid`, which pytest 9 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """The tests of one scope stay together."""
+        return group_of(nodeid) or nodeid
 
 
-def _place(item: pytest.Item) -> tuple[int, int]:
-    group = _group(item)
-    return (list(GROUPS).index(group) if group else len(GROUPS), lateness(item.nodeid))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

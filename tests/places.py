@@ -25,8 +25,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "openapi": ("tests/functions/test_openapi.py",),
 }
 # Run last in their group, in this order: they check, or empty, what the others have stored.
-LATE = ("tests/web/test_large_history.py", "tests/e2e/afterwards/")
-# Each of these groups has a whole stack; tests/e2e/afterwards/ runs once in each.
+AFTERWARDS = "tests/e2e/afterwards/"
+LATE = ("tests/web/test_large_history.py", AFTERWARDS)
+# Each of these groups has a whole stack; AFTERWARDS runs once in each, and its tests end with the group's name.
 SEARCHED = ("e2e", "campaigns", "web")
 EMULATOR_FREE = tuple(
     f"tests/{name}/"
@@ -41,12 +42,18 @@ STEP = 100
 
 def group_of(nodeid: str) -> str | None:
     """The group that a test belongs to, or None if it can run anywhere."""
+    if nodeid.startswith(AFTERWARDS):
+        searched = nodeid.rpartition("[")[2].removesuffix("]")
+        if searched in SEARCHED:
+            return searched
     return next((name for name, places in GROUPS.items() if nodeid.startswith(places)), None)
 
 
-def lateness(nodeid: str) -> int:
-    """0 for most tests; more for those that run after the others of their group."""
-    return max((number for number, place in enumerate(LATE, 1) if nodeid.startswith(place)), default=0)
+def place_of(nodeid: str) -> tuple[int, int]:
+    """Sorts tests by their group, and those that look at what a group has left behind the others of the group."""
+    group = group_of(nodeid)
+    late = max((number for number, place in enumerate(LATE, 1) if nodeid.startswith(place)), default=0)
+    return list(GROUPS).index(group) if group else len(GROUPS), late
 
 
 def offsets() -> Iterator[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulators.ports import Ports, StackError
-from tests.places import EMULATOR_FREE, GROUPS, HIGHEST_PORT, LATE, WORKERS, group_of, lateness, offset_number, offsets
+from tests.places import EMULATOR_FREE, GROUPS, HIGHEST_PORT, LATE, WORKERS, group_of, offset_number, offsets, place_of
 
 TESTS = Path(__file__).parent.parent
 STACKS = 12  # four workers with a whole stack, four with Firestore alone, and the commands that tests start
@@ -42,5 +42,14 @@ def test_a_test_belongs_to_the_group_of_its_place_and_late_ones_come_last() -> N
     assert group_of("tests/stack/test_demo.py::test_x") == "e2e"
     assert group_of("tests/stack/test_setup.py::test_x") == "own-stacks"
     assert group_of("tests/domain/test_secret.py::test_x") is None
-    assert lateness("tests/e2e/test_linking.py::test_x") == 0
-    assert lateness("tests/e2e/afterwards/test_audit_logs.py::test_x") > lateness("tests/web/test_large_history.py::x")
+    assert group_of("tests/e2e/afterwards/test_items.py::test_x[web]") == "web"
+    assert group_of("tests/e2e/afterwards/test_items.py::test_x[all]") == "e2e"
+    ordered = [
+        "tests/e2e/test_linking.py::test_x",
+        "tests/e2e/afterwards/test_items.py::test_x[e2e]",
+        "tests/web/test_start.py::test_x",
+        "tests/web/test_large_history.py::test_x",
+        "tests/e2e/afterwards/test_items.py::test_x[web]",
+        "tests/domain/test_secret.py::test_x",
+    ]
+    assert sorted(ordered[::-1], key=place_of) == ordered
