@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -138,13 +139,16 @@ def secrets(plaid: Plaid) -> dict[str, str]:
 def keyset(module: str) -> str:
     """A local keyset: made once per clone, so that data exported from the emulators stays readable."""
     path = LOCAL / f"{module.removesuffix('_signer')}-keyset.json"
-    if not path.is_file():
-        maker = [sys.executable, "-m", f"shared.adapters.{module}"]
-        made = subprocess.run(maker, cwd=ROOT, capture_output=True, text=True, check=False)
-        if made.returncode:
-            reason = (made.stderr.strip() or "no output").splitlines()[-1]
-            raise StackError(f"`python -m shared.adapters.{module}` made no keyset: {reason}")
-        write_private(path, json.dumps(json.loads(made.stdout)))
+    folder()
+    with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two stacks that start in a fresh clone, the second takes the first one's
+        if not path.is_file():
+            maker = [sys.executable, "-m", f"shared.adapters.{module}"]
+            made = subprocess.run(maker, cwd=ROOT, capture_output=True, text=True, check=False)
+            if made.returncode:
+                reason = (made.stderr.strip() or "no output").splitlines()[-1]
+                raise StackError(f"`python -m shared.adapters.{module}` made no keyset: {reason}")
+            write_private(path, json.dumps(json.loads(made.stdout)))
     return path.read_text(encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,12 @@ def test_a_second_stack_of_the_clone_may_not_change_the_first_ones_keys(
     path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))
     with pytest.raises(StackError, match=r"pid 1\b"):
         environment.write_secrets(Plaid.choose(PORTS, KEYS))
+
+
+def test_stacks_that_start_at_the_same_time_in_a_fresh_clone_have_the_same_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "LOCAL", tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(environment.keyset, ["vault"] * 4))
+    assert len(set(made)) == 1
