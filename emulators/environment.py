@@ -140,7 +140,7 @@ def keyset(module: str) -> str:
     """A local keyset: made once per clone, so that data exported from the emulators stays readable."""
     path = LOCAL / f"{module.removesuffix('_signer')}-keyset.json"
     folder()
-    with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+    with path.with_suffix(".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two stacks that start in a fresh clone, the second takes the first one's
         if not path.is_file():
             maker = [sys.executable, "-m", f"shared.adapters.{module}"]
