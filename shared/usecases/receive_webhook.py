@@ -1,7 +1,7 @@
 """A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
 
+import base64
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from shared.usecases.request_sync import sync_by_event
 # Link's sessions do, and nobody could find it again to erase it. Nothing more is needed to know that it came.
 NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
 SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # kept of none
+SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
 TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
@@ -56,7 +57,7 @@ def receive_webhook(
     """
     held, lost = fitted(body)
     body = held or {}
-    delivery_id = _delivery_id(body, delivery, signed_at)
+    delivery_id = _delivery_id(delivery)
     if lost:
         log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:
@@ -111,16 +112,16 @@ def receive_webhook(
             sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
 
 
-def _delivery_id(body: dict[str, Any], delivery: str, signed_at: datetime | None) -> str:
-    """Names a delivery by what was signed, and when.
+def _delivery_id(delivery: str) -> str:
+    """Names a delivery by the text that was signed and the signature's first half.
 
-    The token itself could be sent again in other bytes: an ECDSA signature has a second valid form. Plaid's own repeats
-    of an event, seconds or minutes later, are signed at another time.
+    The token can be sent again in other bytes: an ECDSA signature (r, s) has the second valid form (r, n - s), and
+    base64 has spare bits. Both keep r, which is new in each signature: so two equal events within one second, such as a
+    login that breaks, is repaired and breaks again, stay two deliveries.
     """
-    if signed_at is None:
-        return hashlib.sha256(delivery.encode()).hexdigest()
-    signed = json.dumps([int(signed_at.timestamp()), body], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(signed.encode()).hexdigest()
+    signed_text, _, signature = delivery.rpartition(".")
+    first_half = base64.urlsafe_b64decode(signature + "==")[:SIGNATURE_HALF] if signed_text else signature.encode()
+    return hashlib.sha256(signed_text.encode() + b"." + first_half).hexdigest()
 
 
 def _one_of(delivery_id: str, connection: BankConnection | None) -> str:

@@ -334,7 +334,7 @@ def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_noth
         signed = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid})
         headers = {"Plaid-Verification": signed, "Content-Type": "application/json"}
         answers.add(bank.http.post(url, content=body, headers=headers).status_code)
-    assert answers == {401}
+    assert answers == {401, 503}  # beyond the look-ups of a minute a key is unknown: Plaid would send again
     assert _key_fetches(bank) - asked <= 12
     assert well.document() == before
     assert len(well.inbox()) == known

@@ -60,10 +60,13 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
         return all(one["attempts"] > before[one["connection_id"]] for one in tombstones())
 
     def left() -> list[str]:
-        return sorted(path for path in traces_of(bank, user, made) if not path.startswith("bank_pushes/"))
+        return sorted(
+            path for path in traces_of(bank, user, made) if not path.startswith(("bank_pushes/", "bank_limits/"))
+        )
 
     assert bank.rest("DELETE", "data", user).status_code == 202
-    wanting = sorted([f"bank_erasures/{user.uid}", *(f"bank_removals/{i}" for i in made)])
+    removing = [*(f"bank_removals/{i}" for i in made), *(f"bank_items/{i}" for i in items)]
+    wanting = sorted([f"bank_erasures/{user.uid}", *removing])
     wait_until("our data is gone", lambda: left() == wanting, within=PATIENCE)
 
     # Time passes by the backend's own delays: each wait is cut short, until the next would be long enough.
