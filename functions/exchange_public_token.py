@@ -1,6 +1,7 @@
 """POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any, Self
 
 from firebase_functions import https_fn
@@ -156,7 +157,14 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
                 raise Unavailable("the items before took long", code="exchange_not_started", retry_after_seconds=1)
             results.append(one(item).answer)
         except BankError as error:
-            results.append({"error": error.form()})
+            results.append(_refused(uid, error))
         except Exception:  # noqa: BLE001 (the items before are connected: their results are not to be lost)
-            results.append({"error": recorded_bug().form()})
+            results.append(_refused(uid, recorded_bug()))
     return Reply({"results": results})
+
+
+def _refused(uid: str, error: BankError) -> dict[str, Any]:
+    """The result of an item that failed. Each refused item counts as a refused call."""
+    if error.http < HTTPStatus.INTERNAL_SERVER_ERROR:
+        container.refused_calls().add(uid, now=container.clock().now())
+    return {"error": error.form()}

@@ -28,6 +28,7 @@ RESUMABLE_FOR = ANSWER_KEPT  # as long as the app may come back to an exchange t
 SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # within the schedule's 15
 
 _NOTHING = "nothing_came_of_it"
+_SURPLUS = "too_many_connections"
 _ITEM_OF = "item_of"
 
 
@@ -117,9 +118,14 @@ class Intent:
         answer = {"duplicate_of": connection_id, "accounts": [{**account} for account in accounts]}
         return replace(self, answer=answer, due_at=now + BROKEN_OFF_AFTER)
 
+    @property
+    def is_surplus(self) -> bool:
+        """Whether the item was one more than the user may have."""
+        return (self.answer or {}).get(_NOTHING) == _SURPLUS
+
     def surplus(self, *, now: datetime) -> Self:
         """The user has as many connections as allowed; this call, or the sweep, removes the new item."""
-        return replace(self, answer={_NOTHING: "too_many_connections"}, due_at=now + BROKEN_OFF_AFTER)
+        return replace(self, answer={_NOTHING: _SURPLUS}, due_at=now + BROKEN_OFF_AFTER)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection: the token is dropped, and that is the answer."""

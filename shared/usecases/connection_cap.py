@@ -54,8 +54,12 @@ class ConnectionCap:
             Unavailable: The store did not answer.
         """
         reached = self._is_reached(app_user_id) if known is None else self.is_reached_by(known)
-        if reached and not self.links.is_updating(app_user_id, now=self.clock.now()):
+        if reached and not self.may_be_updating(app_user_id):
             raise too_many_connections()
+
+    def may_be_updating(self, app_user_id: str) -> bool:
+        """Whether the user has an unexpired link token for update mode."""
+        return self.links.is_updating(app_user_id, now=self.clock.now())
 
     def is_reached_by(self, holdings: Iterable[Holding]) -> bool:
         """Whether a user with these connections may not have another."""

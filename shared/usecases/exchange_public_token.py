@@ -135,7 +135,7 @@ class Exchange:
             if siblings is not None:
                 if siblings.have_item_of(linked.accounts):
                     return siblings
-                if not linked.allow_duplicate:
+                if not linked.allow_duplicate and not self._may_be_update_mode(linked):
                     siblings.refuse_overlap(linked.accounts)
             known = siblings.owned.holdings.values() if siblings else None
             self.cap.refuse_exchange(self.app_user_id, known=known)
@@ -143,6 +143,10 @@ class Exchange:
             held.drop()
             raise
         return siblings
+
+    def _may_be_update_mode(self, linked: LinkedItem) -> bool:
+        """Whether hints without account ids may be of an item that the user has: then the exchange decides."""
+        return any(one.account_id is None for one in linked.accounts) and self.cap.may_be_updating(self.app_user_id)
 
     def _siblings_at(self, institution_id: str) -> Siblings | None:
         """None where the store refuses the hint: then the accounts are compared after the exchange."""
@@ -294,6 +298,8 @@ class Exchange:
     def _answered_before(self, held: HeldIntent) -> Exchanged:
         """The answer that was given before."""
         intent = held.intent
+        if intent.is_surplus and self.clock.now() - intent.created_at < ANSWER_KEPT:
+            raise too_many_connections()
         if intent.came_to_nothing or self.clock.now() - intent.created_at >= ANSWER_KEPT:
             raise unknown_token()
         if intent.is_held_elsewhere:

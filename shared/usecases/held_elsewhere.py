@@ -5,11 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.errors import BankError, InvalidArgument, NotFound
+from shared.domain.errors import BankError, InvalidArgument, NotFound, Unavailable
 from shared.domain.item import ItemHolder
 from shared.log import log
 from shared.ports import Connections, Intents
 from shared.usecases.exchange_intent import HeldIntent, in_progress, unknown_token
+
+STORE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,13 @@ class HeldElsewhere:
             ProviderError: Plaid did not answer; the same call can be sent again.
             Unavailable: The item is being exchanged at this moment, or the store did not answer.
         """
-        held.write(held.intent.held_by(holder))
+        for tries_left in reversed(range(STORE_TRIES)):
+            try:
+                held.write(held.intent.held_by(holder))
+                break
+            except Unavailable:  # the public token is used up: without this answer the exchange would look lost
+                if not tries_left:
+                    raise
         log.info("exchange.item_in_use", connection_id=holder.connection_id, item_id=holder.item_id)
         return self.answer(held)
 

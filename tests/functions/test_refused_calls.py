@@ -153,3 +153,15 @@ def test_a_name_that_the_store_refuses_is_the_caller_s_matter_and_no_alert(
         answer = exchange.post(EXCHANGE, json={"items": [one]}, headers=headers)
         assert [one["error"]["details"]["code"] for one in answer.get_json()["results"]] == ["not_storable"]
     assert alerts(logged) == []
+
+
+def test_refused_items_of_a_list_count_like_refused_calls(callers: AnyCaller, world: World) -> None:
+    headers = {"Authorization": "Bearer alice.1"}
+    ten = {"items": [{"public_token": "no token"}] * 10}
+    for exchange in client("exchange_public_token"):
+        answers = [exchange.post(EXCHANGE, json=ten, headers=headers).status_code for _ in range(PER_MINUTE // 10)]
+        assert set(answers) == {200}
+        assert exchange.post(EXCHANGE, json=ten, headers=headers).status_code == 429
+        asked = callers.asked
+        assert exchange.post(EXCHANGE, json=ten, headers=headers).status_code == 429
+        assert callers.asked == asked

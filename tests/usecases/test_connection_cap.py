@@ -180,3 +180,9 @@ def test_with_none_allowed_no_bank_is_linked(world: World) -> None:
     world.bank.new_item("1")
     refused(world, "public-1")
     assert at_plaid(world) == []
+
+
+def test_a_surplus_exchange_gets_the_same_refusal_when_it_is_sent_again(full: World) -> None:
+    updating(full)
+    refused(full)
+    refused(full)

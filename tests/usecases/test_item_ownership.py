@@ -19,6 +19,7 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.exchange import BROKEN_OFF_AFTER, RESUMABLE_FOR, Intent
+from shared.domain.hosted_link import LinkSession
 from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
@@ -440,3 +441,28 @@ def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_remove
     assert isinstance(tried(world), AlreadyExists)
     assert world.bank.removed == ["item-1"]
     assert loose_ends(world) == []
+
+
+def test_metadata_of_update_mode_without_account_ids_is_no_duplicate_either(world: World) -> None:
+    connection_id = linked(world)
+    hints = tuple(LinkedAccount(one["name"], one["mask"]) for one in world.store.account_rows[connection_id].values())
+    now = world.clock.now()
+    world.links.remember("link-1", LinkSession(ALICE, now + timedelta(hours=4), updates=True), now=now)
+    done = exchange(world, world.bank.update_mode("1"), accounts=hints)
+    assert (done.answer["connection_id"], done.first) == (connection_id, False)
+
+
+def test_a_store_that_fails_once_does_not_lose_the_answer_of_an_item_that_is_held(world: World) -> None:
+    connection_id = linked(world)
+    failures = [store_down()]
+
+    def fails_once(name: str) -> None:
+        if name == "intents.update" and "bank.exchange" in world.calls.log and failures:
+            raise failures.pop()
+
+    world.calls.log.clear()
+    world.calls.before = fails_once
+    assert exchange(world, world.bank.update_mode("1")).answer["connection_id"] == connection_id
+    world.calls.before = None
+    assert failures == []
+    assert wrongs(world) == []

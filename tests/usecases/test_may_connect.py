@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.caller import Caller
-from shared.domain.errors import Fault, InvalidArgument, PermissionDenied
+from shared.domain.errors import Fault, InvalidArgument, PermissionDenied, Unavailable
 from shared.usecases.may_connect import refusal_of
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
@@ -117,3 +117,17 @@ def store_fails_at(part: str) -> Callable[[str], None]:
             raise store_down()
 
     return fail
+
+
+def test_a_store_that_is_down_before_the_exchange_leaves_nothing_that_looks_like_a_lost_token(world: World) -> None:
+    world.bank.new_item()
+
+    def owned_by_fails(name: str) -> None:
+        if name == "store.owned_by":
+            raise store_down()
+
+    world.calls.before = owned_by_fails
+    with pytest.raises(Unavailable):
+        exchange(world, refused=REFUSED)
+    world.calls.before = None
+    assert world.store.intents == {}

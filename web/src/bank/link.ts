@@ -117,7 +117,7 @@ async function exchanged(success: Success, allowDuplicate = false): Promise<Outc
   }
 }
 
-const USED_UP = ["duplicate_connection", "public_token_invalid"];
+const USED_UP = ["duplicate_connection", "public_token_invalid", "link_token_not_yours"]; // the last: it has expired
 
 /**
  * Connects a bank although its accounts are connected already.
@@ -167,7 +167,6 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
       createLinkToken({
         ...(purpose.kind === "connect" ? {} : { connection_id: purpose.connection_id }),
         ...(purpose.kind === "accounts" ? { account_selection: true } : {}),
-        ...(purpose.kind === "consent" ? { products: ["transactions"] } : {}),
         ...(bank().config.oauth_redirect ? { redirect_uri: `${location.origin}/link-return` } : {}),
         ...(language ? { language } : {}),
       }),
