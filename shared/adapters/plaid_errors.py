@@ -167,7 +167,7 @@ def _of_a_sync(error_type: str, error_code: str) -> Meaning | None:
 
 def said(error: dict[str, Any] | None) -> ProviderError | None:
     """The error that an item suffers from, as `item.error` and webhooks carry it; None if there is none."""
-    return translated(400, json.dumps(error)) if error else None
+    return translated(400, json.dumps(error, default=str)) if error else None
 
 
 def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderError:

@@ -42,7 +42,8 @@ class PageTrail:
         if seen in self._seen:
             raise _endless(page, "CURSOR_REVISITED")
         self._seen.add(seen)
-        self._empty = 0 if page.added or page.modified or page.removed else self._empty + 1
+        rows = (page.added, page.modified, page.removed, page.set_aside, page.removed_aside)
+        self._empty = 0 if any(rows) else self._empty + 1
         if len(self._seen) > MAX_PAGES or self._empty > MAX_EMPTY_PAGES:
             raise _endless(page, "PAGES_WITHOUT_END")
         return page.next_cursor

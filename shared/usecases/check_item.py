@@ -156,7 +156,7 @@ class ItemCheck:
                 enqueue_removal(self.tasks, writes.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
                 name = f"{connection_id}-q{state.requested}"
-                enqueue(self.queue, connection_id, name=name, welcome=bool(finding.moved))
+                enqueue(self.queue, connection_id, name=name, welcome=not state.welcomed)
             return after
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 

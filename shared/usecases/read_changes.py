@@ -273,9 +273,14 @@ class ChangeReader:
         came = {row["transaction_id"] for row in rows}
         self._streamed |= came if self.run.state.marking else self._changes.new & came
         for some in _chunks(rows):
-            self._write(some, self._rows_writes, refused=self._aside.refuse)
+            self._write(some, self._rows_writes, refused=self._refuse)
         self._put_aside()
         self._changes.clear_rows()
+
+    def _refuse(self, row: Transaction) -> None:
+        """Sets a row aside that the store refuses; it inherits no notes."""
+        self._aside.refuse(row)
+        self._successors = {old: new for old, new in self._successors.items() if new != row["transaction_id"]}
 
     def _put_aside(self) -> None:
         """Puts the rows that cannot be stored on record, ahead of the cursor."""
@@ -404,7 +409,8 @@ class ChangeReader:
                 notifications=(*going.notifications, *told.notifications),
                 audit=told.audit,
                 accounts=shown,
-                gone_accounts=tuple(set(before.account_ids) - set(ids)),
+                # An account that is revoked meanwhile goes with its own commit, which also notifies its user.
+                gone_accounts=tuple(set(before.account_ids) - set(ids) - set(self.run.state.revoked_accounts)),
                 marks=marks,
                 connection=(told.connection or {}) | patch | {"last_sync": now, "updated_at": now},
                 ends_handover=before.handover is not None,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.adapters import plaid_rows
 from shared.adapters.firestore_values import encoded
 from shared.adapters.plaid import _parsed
-from shared.adapters.plaid_errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, translated
+from shared.adapters.plaid_errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated
 from shared.adapters.plaid_values import Unusable
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
@@ -259,3 +259,9 @@ def test_half_a_character_and_a_number_without_bounds_do_not_stop_a_page() -> No
     made = plaid_rows.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
     assert encoded(made)
     assert made["location"] == {"lat": 1e30}
+
+
+def test_an_item_s_error_with_an_odd_number_in_it_is_read() -> None:
+    error = said({"error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED", "odd": Decimal("1.5")})
+    assert error is not None
+    assert error.error_code == "ITEM_LOGIN_REQUIRED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from shared.domain import page_trail
 from shared.domain.errors import EndlessPages, Fault
 from shared.domain.page_trail import PageTrail
+from shared.domain.set_aside import SetAsideRow
 from shared.domain.transaction import History, Page
 from tests.fakes import row
 
@@ -78,6 +80,14 @@ def test_pages_without_changes_are_bounded_sooner_but_only_in_a_row(monkeypatch:
     for n in range(12):
         trail.follow(page(f"c{n}", empty=n % 4 != 0))
     assert refusal(trail, page("c12", empty=True)) is not None, "the fourth in a row"
+
+
+def test_pages_whose_rows_are_all_set_aside_are_no_empty_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_trail, "MAX_EMPTY_PAGES", 3)
+    trail = PageTrail(None)
+    aside = (SetAsideRow(key="k", transaction_id="t", account_id="a", field="date", text="{}"),)
+    for n in range(5):
+        trail.follow(replace(page(f"c{n}", empty=True), set_aside=aside))
 
 
 def test_what_is_handed_over_is_bounded() -> None:

@@ -258,3 +258,16 @@ def test_a_row_that_only_the_store_refuses_is_set_aside_alone(world: World, item
     sync(world)
     assert len(world.rows()) == 41
     assert keys(world) == []
+
+
+def test_the_note_of_a_pending_row_whose_posted_one_the_store_refuses_is_not_lost(world: World, item: FakeItem) -> None:
+    item.add(row("p", pending=True))
+    world.settle()
+    world.store.write_note("1", "p", "mine")
+    item.add(row("odd", name="refused", pending_transaction_id="p"))
+    item.remove("p")
+    world.store.refuses.add("refused")
+    sync(world)
+    assert world.rows() == {}
+    (told,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
+    assert "mine" in told.body
