@@ -20,6 +20,7 @@ from benchmarks.meter import Metered, metered
 from emulators.setup import ROOT
 from emulators.stack import Stack
 from shared.adapters import firestore_commit
+from shared.adapters.plaid_webhooks import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
@@ -228,3 +229,10 @@ def test_the_table_says_what_callers_can_make_the_owner_pay_for(ground: Ground) 
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     documented = {cells[0]: cells[1:6] for cells in found if cells[0] in rows}
     assert documented == {who: day.row() for who, day in rows.items()}
+
+
+def test_the_calls_that_forged_webhooks_can_cause_in_a_day_are_documented() -> None:
+    documented = " ".join((ROOT / "docs" / "security.md").read_text(encoding="utf-8").split())
+    unknown = f"{UNKNOWN_PER_MINUTE * MINUTES:,} calls of Plaid in a day, {UNKNOWN_PER_MINUTE} a minute"
+    assert unknown in documented
+    assert f"{MINUTES:,} per instance for each key" in documented
