@@ -35,7 +35,7 @@ def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
     linked = LinkedItem(
         public_token=public_token,
         institution_id="ins_109508",
-        accounts=tuple(LinkedAccount(name=f"Account {n}", mask=f"{n:04d}") for n in range(accounts)),
+        accounts=tuple(LinkedAccount(f"Account {n}", f"{n:04d}", account_id=f"account-{n}") for n in range(accounts)),
         allow_duplicate=not accounts,
     )
     return container.exchanges()(user)(linked).answer
