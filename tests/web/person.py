@@ -160,6 +160,7 @@ class Person:
     def wait_until_stored(self, path: str, wanted: Json) -> None:
         for _ in range(PATIENCE // 100):
             if self.admin().get(path) == wanted:
+                self.page.evaluate("0")  # the page's events arrive during calls only: now those of the write have
                 return
             self.page.wait_for_timeout(100)
         assert self.admin().get(path) == wanted
