@@ -1,18 +1,11 @@
-"""Budgets in Firestore: `bank_limits/{name}`, the times of the calls within the window. Private; removed by TTL.
+"""Budgets for calls that the owner pays for, on the counters of firestore_limits."""
 
-Every call compares and sets the counters that it draws on, so a budget is exact under concurrency.
-"""
-
-import random
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
-from shared.adapters.firestore_limits import LIMITS
+from shared.adapters.firestore_limits import count_call
 from shared.domain.ceilings import Budget
-from shared.domain.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -28,26 +21,10 @@ class FirestoreBudgets:
         self._client = client
 
     def spend(self, *budgets: Budget, now: datetime) -> Budget | None:
-        """One read of all counters and one commit, more under contention; a refused call writes nothing."""
-        for attempt in range(_MAX_TRIES):
-            found = {s.id: s for s in self._client.get_all([self._client.document(LIMITS, b.name) for b in budgets])}
-            batch = Batch(self._client)
-            for budget in budgets:
-                snapshot = found[budget.name]
-                spent = (snapshot.to_dict() or {}).get("calls", [])
-                calls = [at for at in spent if now - at < budget.within]
-                if len(calls) >= budget.most:
-                    return budget
-                fields = {"calls": [*calls, now], "expires_at": now + budget.within}
-                path = f"{LIMITS}/{budget.name}"
-                if snapshot.exists:
-                    batch.replace(path, fields, expected=version_of(snapshot))
-                else:
-                    batch.create(path, fields)
-            try:
-                batch.commit()
-            except Conflict:
-                time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
-                continue
-            return None
-        raise Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+        """See count_call.
+
+        Raises:
+            Unavailable: Too many callers at once; nothing was counted.
+        """
+        used_up = count_call(self._client, *budgets, now=now, max_tries=_MAX_TRIES)
+        return used_up[0] if used_up is not None else None

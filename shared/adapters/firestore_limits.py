@@ -1,4 +1,4 @@
-"""Rate limits per user: `bank_limits/{uid}:{action}`, the times of the calls of the last minute. Private."""
+"""Counters of calls: `bank_limits/{name}`, the times of the calls within a window. Private; removed by TTL."""
 
 import math
 import random
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.firestore_commit import Batch, version_of
 from shared.adapters.firestore_errors import translates_outages
+from shared.domain.ceilings import Budget
 from shared.domain.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -18,37 +19,60 @@ _MINUTE = timedelta(minutes=1)
 _MAX_TRIES = 30
 
 
+def count_call(
+    client: "firestore.Client", *budgets: Budget, now: datetime, max_tries: int
+) -> tuple[Budget, list[datetime]] | None:
+    """Counts one call in every budget, or in none. One read and one commit, more under contention.
+
+    Each count is compared and set, so a budget is exact under concurrency; a refused call writes nothing.
+
+    Returns:
+        The first budget that is used up, with the times of its calls; None if the call is counted.
+
+    Raises:
+        Unavailable: Too many callers at once; nothing was counted.
+    """
+    for attempt in range(max_tries):
+        found = {s.id: s for s in client.get_all([client.document(LIMITS, budget.name) for budget in budgets])}
+        batch = Batch(client)
+        for budget in budgets:
+            snapshot = found[budget.name]
+            calls = [at for at in (snapshot.to_dict() or {}).get("calls", []) if now - at < budget.within]
+            if len(calls) >= budget.most:
+                return budget, calls
+            fields = {"calls": [*calls, now], "expires_at": now + budget.within}
+            path = f"{LIMITS}/{budget.name}"
+            if snapshot.exists:
+                batch.replace(path, fields, expected=version_of(snapshot))
+            else:
+                batch.create(path, fields)
+        try:
+            batch.commit()
+        except Conflict:
+            time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
+            continue
+        return None
+    raise Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+
+
 @translates_outages
 class FirestoreLimits:
-    """`bank_limits/{uid}:{action}`: the times of the calls of the last minute. Exact: each call is compared and set."""
+    """The port `Limits`: budgets of one user, action and minute."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client
 
     def spend(self, app_user_id: str, action: str, *, per_minute: int, now: datetime) -> int | None:
-        """One read and one write, more under contention; a refused call writes nothing.
+        """See count_call.
 
         Raises:
             Unavailable: Too many callers at once; nothing was counted.
         """
-        path = f"{LIMITS}/{app_user_id}:{action}"
-        for attempt in range(_MAX_TRIES):
-            snapshot = self._client.document(path).get()
-            calls = [at for at in (snapshot.to_dict() or {}).get("calls", []) if now - at < _MINUTE]
-            if len(calls) >= per_minute:
-                # More than a minute, if a later call was counted first.
-                wait: timedelta = min(calls, default=now) + _MINUTE - now
-                return max(1, math.ceil(min(wait, _MINUTE).total_seconds()))
-            batch = Batch(self._client)
-            fields = {"calls": [*calls, now], "expires_at": now + _MINUTE}
-            if snapshot.exists:
-                batch.replace(path, fields, expected=version_of(snapshot))
-            else:
-                batch.create(path, fields)
-            try:
-                batch.commit()
-            except Conflict:
-                time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
-                continue
+        budget = Budget.of_user(app_user_id, action, most=per_minute, within=_MINUTE)
+        used_up = count_call(self._client, budget, now=now, max_tries=_MAX_TRIES)
+        if used_up is None:
             return None
-        raise Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+        _, calls = used_up
+        # More than a minute, if a later call was counted first.
+        wait: timedelta = min(calls, default=now) + _MINUTE - now
+        return max(1, math.ceil(min(wait, _MINUTE).total_seconds()))
