@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.domain.account import DuplicateOf
 from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
@@ -18,17 +15,6 @@ from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
 ORIGINAL = DuplicateOf(connection_id="another", account_id="a")
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud.firestore import Client
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.adapters import firestore_remains
 from shared.adapters.firestore_budgets import FirestoreBudgets
 from shared.adapters.firestore_limits import FirestoreLimits
@@ -25,17 +23,6 @@ from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
 from tests.firebase import callers_of
 
 TOKEN = SealedToken(ciphertext="c", key_id="k")
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud.firestore import Client
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.adapters.firestore_links import KEPT, FirestoreLinks
 from shared.domain.connection import SealedToken
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
@@ -18,17 +16,6 @@ from tests.fakes import FakeLinks
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SEALED = SealedToken(ciphertext="c", key_id="k")
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud import firestore
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = firestore.Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.adapters.firestore_pushes import FirestorePushes
 from shared.ports import Pushes
 from tests.fakes import FakePushes
@@ -24,17 +23,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 class Subject:
     pushes: Pushes
     write: Callable[[str, Any], None]  # what a user's app writes of its devices
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud import firestore
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = firestore.Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])

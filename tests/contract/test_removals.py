@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from emulators.stack import Stack
 from shared.adapters import firestore_remains
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
@@ -22,17 +20,6 @@ from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, fire
 from tests.fakes import account, row
 
 NEWER = SealedToken(ciphertext="newer", key_id="k")
-
-
-@pytest.fixture(scope="module")
-def firestore_client(stack: Stack) -> Iterator[Any]:
-    from google.cloud.firestore import Client
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-        client = Client(project="demo-bank")
-    yield client
-    client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(params=["fake", "firestore"])
