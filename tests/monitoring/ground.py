@@ -63,9 +63,8 @@ class Ground:
         self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code)
 
     def deliver(self, function: str, *, headers: dict[str, str] | None = None, **payload: str) -> None:
-        """One delivery of a task, as Cloud Tasks makes it: about this connection unless a payload is given."""
-        task = {"data": payload or {"connection_id": self.connection_id}}
-        self.bank.http.post(self.bank.function_url(function), json=task, headers=headers)
+        """One delivery of a task, about this connection unless a payload is given."""
+        self.bank.deliver(function, headers=headers, **(payload or {"connection_id": self.connection_id}))
 
     def document(self, collection: str) -> Json:
         return self.bank.behind.get(f"{collection}/{self.connection_id}") or {}

@@ -152,10 +152,8 @@ class Connected:
 
 
 def deliver(bank: Bank, connection_id: str, task: str) -> int:
-    """One delivery of a task, as Cloud Tasks makes it."""
-    headers = {"X-Cloudtasks-Taskname": task}
-    body = {"data": {"connection_id": connection_id}}
-    return bank.http.post(bank.function_url("synctransactions"), json=body, headers=headers).status_code
+    """One delivery of a sync task."""
+    return bank.deliver("synctransactions", headers={"X-Cloudtasks-Taskname": task}, connection_id=connection_id)
 
 
 def random_changes(rng: random.Random, of: Connected, *, most: int, least: int = 0) -> Json:
