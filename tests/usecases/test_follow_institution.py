@@ -96,6 +96,26 @@ def test_the_daily_check_updates_name_logo_and_group(
     assert institutions.known["ins_2"].name == "Second Bank"
 
 
+def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
+    world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item.institution_id = "ins_2"
+    item.error = problem(Fault.TERMINAL, "ITEM_NOT_SUPPORTED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.check.by_day("1")
+    assert not world.state().welcomed
+    item.error = None
+    asked: list[bool] = []
+    enqueued = world.queue.enqueue
+
+    def enqueue(connection_id: str, *, name: str, welcome: bool = False) -> None:
+        asked.append(welcome)
+        enqueued(connection_id, name=name, welcome=welcome)
+
+    monkeypatch.setattr(world.queue, "enqueue", enqueue)
+    world.check.by_day("1")
+    assert asked == [True]
+
+
 def test_a_set_up_alone_notices_the_change_too(world: World, institutions: FakeInstitutions, item: FakeItem) -> None:
     item.institution_id = "ins_2"
     world.welcome(institutions)

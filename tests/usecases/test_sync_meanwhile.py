@@ -16,6 +16,7 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
 from shared.usecases import read_changes
 from shared.usecases.request_sync import reconcile_connection
+from shared.usecases.revoke_account import revoke_account
 from shared.usecases.sync_transactions import Outcome
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import World
@@ -116,6 +117,42 @@ def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
     assert set(world.store.account_rows["1"]) == {"checking"}
     assert world.state().account_ids == ("checking",)
     assert world.store.connections["1"].account_ids == ("checking",)
+
+
+def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_user(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The revocation's first commit comes just before the run's last one, and its process dies after it."""
+    item = world.connected("1", row("t1"), row("t2", account_id="savings"))
+    item.accounts = [account(), account("savings")]
+    world.settle()
+    item.add(row("t3"))
+    due(world)
+    really_save = world.store._save
+
+    def save(*arguments: object, **named: object) -> object:
+        if "bank.accounts" in world.calls.log[-3:]:
+            monkeypatch.setattr(world.store, "_save", really_save)
+            loaded = world.store.states["1"]
+            world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)
+        return really_save(*arguments, **named)  # type: ignore[arg-type]
+
+    world.calls.log.clear()
+    monkeypatch.setattr(world.store, "_save", save)
+    world.sync()
+    assert world.state().revoked_accounts == ("savings",)
+
+    def told() -> list[str]:
+        return [one.kind for one in world.store.notifications.values() if one.kind == "account_revoked"]
+
+    assert told() == []
+    revoke_account(
+        "1", "savings", syncs=world.store, connections=world.store, recorder=world.recorder, clock=world.clock
+    )
+    assert told() == ["account_revoked"]
+    assert set(world.store.account_rows["1"]) == {"checking"}
+    assert world.store.connections["1"].account_ids == ("checking",)
+    assert set(world.rows()) == {"t1", "t3"}
 
 
 @pytest.fixture
