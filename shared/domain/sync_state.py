@@ -346,6 +346,12 @@ class SyncState(SyncProgress):
         soon = now + (POLL_EVERY if self.welcomed else RETRY_DELAYS[min(self.unwelcomed, len(RETRY_DELAYS) - 1)])
         more = self.requested > self.serving
         history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
+        if more:
+            due_at = now
+        elif history_complete or (late and not self.welcomed):  # a missing set-up does not wait for a late history
+            due_at = soon
+        else:
+            due_at = _next_poll(now, late=late)
         return self._with(
             status=SyncStatus.COMPLETED,
             beat=self.beat + 1,
@@ -368,7 +374,7 @@ class SyncState(SyncProgress):
             troubled=self.troubled and not self.heals,
             trace=self.next_trace if more else self.trace,
             next_trace=None,
-            due_at=now if more else soon if history_complete else _next_poll(now, late=late),
+            due_at=due_at,
             **(counts | {"percent": 100}),
         )
 
