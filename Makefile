@@ -7,6 +7,8 @@
 # The set-up runs under any python3 and looks for 3.11 itself; a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
 PYTHON := venv/bin/python
+# pytest compiles every test in every worker, unless the compiled files may be kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
 
 # npm and its tools write into the home folder, unless they are told where else.
@@ -37,10 +39,10 @@ plaid: setup ## the Plaid simulator alone until Ctrl-C
 	@$(PYTHON) -m emulators.dev --only-plaid
 
 test: setup-tests ## every test
-	@$(PYTHON) -m pytest -n 4 --durations 20
+	@$(PYTEST) -n 4 --durations 20
 
 test-fast: setup-tests ## every test that needs no emulator
-	@$(PYTHON) -m pytest -n 2 -m "not emulator"
+	@$(PYTEST) -n 3 -m "not emulator"
 
 check: setup-web ## lint, format, strict types, architecture rules
 	@venv/bin/ruff check .
@@ -51,11 +53,11 @@ check: setup-web ## lint, format, strict types, architecture rules
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## the long campaigns in full
-	@SOAK=1 $(PYTHON) -m pytest tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
+	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
 		tests/web/test_large_history.py --timeout 7200 \
 		--ignore tests/soak/test_restore.py
-	@SOAK=1 $(PYTHON) -m pytest tests/soak/test_restore.py --timeout 600
-	@SOAK=1 $(PYTHON) -m pytest tests/adopted --timeout 600
+	@SOAK=1 $(PYTEST) tests/soak/test_restore.py --timeout 600
+	@SOAK=1 $(PYTEST) tests/adopted --timeout 600
 
 bench: setup ## what it costs beside what people would write instead; BENCH="--quick", "--rows a,b"
 	@$(PYTHON) -m benchmarks $(BENCH)

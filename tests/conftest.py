@@ -96,6 +96,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         socket_allow_hosts(["127.0.0.1", "localhost"], allow_unix_socket=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
+    """`make test-fast` starts no emulator: a test that starts one in another way than by asking for it needs the mark."""
+    if fixturedef.argname in ("stack", "firestore_stack"):
+        assert request._pyfuncitem.get_closest_marker("emulator"), "this test needs @pytest.mark.emulator"
+    return (yield)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The emulators and the Plaid simulator, started once."""

@@ -104,6 +104,7 @@ def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str
     assert len([claim for claim in claims if claim is not None]) == 1
 
 
+@pytest.mark.emulator
 def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
     client = request.getfixturevalue("firestore_client")
     bank = FakeBank(FakeClock(datetime.now(UTC)))

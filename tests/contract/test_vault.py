@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from urllib3.util.retry import Retry
 
 from shared.adapters.kms import KmsKeys
 from shared.adapters.vault import EnvelopeVault, vault_for
@@ -54,7 +55,8 @@ class LocalGround:
 
 
 @pytest.fixture
-def kms() -> Iterator[TwinKms]:
+def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwinKms]:
+    monkeypatch.setattr(Retry, "sleep", lambda self, response=None: None)
     with twin_kms() as twin:
         yield twin
 

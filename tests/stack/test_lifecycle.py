@@ -143,6 +143,7 @@ def command() -> Iterator[type[Command]]:
         one.process.wait()
 
 
+@pytest.mark.emulator  # `make dev` starts the emulators
 def test_ctrl_c_ends_the_whole_stack(command: type[Command], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_TRANSACTIONS", "7")
     dev = command("dev")
@@ -175,6 +176,7 @@ def test_a_killed_starter_takes_the_whole_stack_with_it(command: type[Command]) 
     small.assert_gone()
 
 
+@pytest.mark.emulator  # `make dev` starts the emulators
 def test_a_starter_killed_while_starting_leaves_nothing(command: type[Command]) -> None:
     dev = command("dev")
     deadline = time.monotonic() + 120
