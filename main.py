@@ -8,7 +8,7 @@ from typing import Any
 
 from firebase_functions import options
 
-from shared.entry import prepare_for_requests
+from shared.serving.http import prepare_for_requests
 
 FUNCTIONS = (
     "create_link_token",

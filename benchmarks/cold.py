@@ -34,7 +34,7 @@ ASKED_FOR = """
 import json, sys
 import main
 getattr(main, {name!r})
-from shared import container
+from shared.serving import container
 for factory in {factories!r}:
     getattr(container, factory)()
 vendors = ["google.cloud.firestore", "google.cloud.tasks_v2", "firebase_admin.auth", "firebase_admin.messaging"]

@@ -8,9 +8,9 @@ from typing import Any
 
 from google.cloud.firestore_v1.types import CommitRequest
 
-from shared.adapters import firestore_commit
+from shared.adapters.firestore import commit
 
-_send = firestore_commit.send
+_send = commit.send
 
 
 @dataclass
@@ -81,5 +81,5 @@ def metered(client: Any) -> Metered:
     """Puts a meter on a client of google-cloud-firestore."""
     meter = Metered(client._firestore_api)  # noqa: SLF001 (what is measured is what passes there)
     client._firestore_api_internal = meter  # noqa: SLF001
-    firestore_commit.send = meter.send
+    commit.send = meter.send
     return meter

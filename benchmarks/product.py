@@ -10,14 +10,14 @@ from typing import Any
 
 from benchmarks.meter import Metered, metered
 from benchmarks.process import Json, Timed, peak_memory, serve
-from shared import container
 from shared.domain.overlap import LinkedAccount
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
-from shared.entry import take_turns
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.exchange_public_token import LinkedItem
-from shared.usecases.sync_transactions import SyncTransactions
+from shared.serving import container
+from shared.serving.http import take_turns
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.exchange_public_token import LinkedItem
+from shared.usecases.sync.run_sync import SyncTransactions
 
 USER = "benchmark"
 _meters: list[Metered] = []
@@ -106,7 +106,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
 
 def created(connection_id: str) -> Json:
     """What the trigger on a new connection does first."""
-    from shared.usecases.welcome_connection import start_first_sync
+    from shared.usecases.linking.set_up_connection import start_first_sync
 
     start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
     return {}
@@ -148,7 +148,7 @@ def purge(connection_id: str) -> Json:
 
 def sweep() -> Json:
     """One tick of `schedule_syncs`, with a queue that only counts."""
-    from shared.usecases.schedule_syncs import schedule_syncs
+    from shared.usecases.sync.schedule_syncs import schedule_syncs
 
     spent = meter().spent
     before = spent.copy()

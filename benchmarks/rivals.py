@@ -23,8 +23,8 @@ from plaid.model.transactions_sync_request import TransactionsSyncRequest
 
 from benchmarks import product
 from benchmarks.process import Json, Timed, serve
-from shared import container
-from shared.adapters import firestore_commit
+from shared.adapters.firestore import commit
+from shared.serving import container
 from shared.settings import settings
 
 COUNT = 500
@@ -101,12 +101,12 @@ def prepare(public_token: str) -> Json:
         return send(client, request)
 
     bank.changes = remembered  # type: ignore[method-assign]
-    send, firestore_commit.send = firestore_commit.send, recorded
+    send, commit.send = commit.send, recorded
     try:
         connection_id = product.connect(public_token)["connection_id"]
         product.sync(connection_id)
     finally:
-        firestore_commit.send = send
+        commit.send = send
         bank.changes = changes  # type: ignore[method-assign]
     parsed = [CommitRequest.pb().FromString(request) for request in requests]
     large = [request for request in parsed if len(request.writes) >= ROWS_OF_A_COMMIT]
@@ -135,7 +135,7 @@ def floor(*, as_bytes: bool = False) -> Json:
             if asked is not None:
                 size += len(pool.request("POST", url, body=asked, headers=HEADERS | key, retries=False).data)
             if request is not None and as_bytes:
-                firestore_commit.send(client, request)
+                commit.send(client, request)
             elif request is not None:
                 client._firestore_api.commit(  # noqa: SLF001
                     request=CommitRequest.wrap(request),
@@ -159,7 +159,7 @@ def delete_floor(connection_id: str) -> Json:
             deletes = CommitRequest.pb()(database=client._database_string)  # noqa: SLF001
             for name in names[start : start + DELETES]:
                 deletes.writes.add().delete = name
-            firestore_commit.send(client, deletes.SerializeToString())
+            commit.send(client, deletes.SerializeToString())
     return {"seconds": took.seconds, "cpu": took.cpu, "deleted": len(names)}
 
 

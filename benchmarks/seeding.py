@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 from benchmarks.process import Json, serve
-from shared import container
-from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore.commit import Batch
 from shared.domain.progress import SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
+from shared.serving import container
 
 AT_ONCE = 500
 Written = tuple[str, dict[str, Any]]

@@ -8,7 +8,7 @@ from deploy.iam import bindings
 from deploy.project import DATABASE, KEY, KEYRING, OF_DATA, REGION, SECRETS
 from deploy.roles import RIGHTS
 from deploy.tools import DeployError
-from shared.accounts import tasks_caller
+from shared.service_accounts import tasks_caller
 
 WARNING = """\
 This takes the backend out of {id}: functions, queues, schedules, alerts, secrets, service accounts.

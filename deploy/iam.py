@@ -5,7 +5,7 @@ from typing import Any
 from deploy.context import Context
 from deploy.project import KEY, KEYRING, REGION
 from deploy.roles import ACT_AS, INVOKE, QUEUES, RIGHTS
-from shared.accounts import tasks_caller
+from shared.service_accounts import tasks_caller
 
 Binding = tuple[str, str]  # role, member
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy import app as apps
 from deploy.tools import ROOT, DeployError
-from shared.accounts import tasks_caller
+from shared.service_accounts import tasks_caller
 from shared.settings import Settings
 
 ID = re.compile(

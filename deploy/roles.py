@@ -1,13 +1,13 @@
 """What each service account may do, and nothing more. A test holds this table against what the functions touch.
 
 Roles: https://cloud.google.com/iam/docs/roles-permissions. Access to secrets is given by `firebase deploy`, secret by
-secret, to the accounts of the functions that declare them. The account as which Cloud Tasks calls (accounts.TASKS) has
-no role in the project: it may call the functions behind the queues, each by itself.
+secret, to the accounts of the functions that declare them. The account as which Cloud Tasks calls
+(service_accounts.TASKS) has no role in the project: it may call the functions behind the queues, each by itself.
 """
 
 from dataclasses import dataclass
 
-from shared import accounts
+from shared import service_accounts
 
 FIRESTORE = "roles/datastore.user"
 QUEUES = "roles/cloudtasks.enqueuer"
@@ -31,14 +31,14 @@ class Rights:
 
 
 RIGHTS = {
-    accounts.NOBODY: Rights("answers without touching anything"),
-    accounts.USERS: Rights("serves signed-in users", (FIRESTORE, QUEUES, USERS)),
-    accounts.LINK: Rights("links banks", (FIRESTORE, QUEUES, USERS), SEAL_AND_OPEN),
-    accounts.WEBHOOK: Rights("takes webhooks", (FIRESTORE, QUEUES), SEAL),
-    accounts.WORKER: Rights("works with access tokens", (FIRESTORE, QUEUES), SEAL_AND_OPEN),
-    accounts.ROUNDS: Rights("goes over connections and owners", (FIRESTORE, QUEUES, USERS)),
-    accounts.SCHEDULE: Rights("finds what was left behind", (FIRESTORE, QUEUES), SEAL_AND_OPEN),
-    accounts.CREATED: Rights("hears of new connections", (FIRESTORE, QUEUES, EVENTS), OPEN),
-    accounts.DELETED: Rights("hears of users who are gone", (FIRESTORE, QUEUES, EVENTS)),
-    accounts.PUSH: Rights("sends push messages", (FIRESTORE, MESSAGES, EVENTS)),
+    service_accounts.NOBODY: Rights("answers without touching anything"),
+    service_accounts.USERS: Rights("serves signed-in users", (FIRESTORE, QUEUES, USERS)),
+    service_accounts.LINK: Rights("links banks", (FIRESTORE, QUEUES, USERS), SEAL_AND_OPEN),
+    service_accounts.WEBHOOK: Rights("takes webhooks", (FIRESTORE, QUEUES), SEAL),
+    service_accounts.WORKER: Rights("works with access tokens", (FIRESTORE, QUEUES), SEAL_AND_OPEN),
+    service_accounts.ROUNDS: Rights("goes over connections and owners", (FIRESTORE, QUEUES, USERS)),
+    service_accounts.SCHEDULE: Rights("finds what was left behind", (FIRESTORE, QUEUES), SEAL_AND_OPEN),
+    service_accounts.CREATED: Rights("hears of new connections", (FIRESTORE, QUEUES, EVENTS), OPEN),
+    service_accounts.DELETED: Rights("hears of users who are gone", (FIRESTORE, QUEUES, EVENTS)),
+    service_accounts.PUSH: Rights("sends push messages", (FIRESTORE, MESSAGES, EVENTS)),
 }

@@ -28,7 +28,7 @@ def _value(context: Context, name: str) -> str:
         context.say(f"  ask: {name}" if name in ASKED else f"  make: {name}")
         return ""
     if name not in ASKED:
-        from shared.adapters.audit_signer import new_keyset
+        from shared.adapters.vault.audit_signer import new_keyset
 
         return new_keyset()
     value = context.ask(f"{ASKED[name]}: ").strip()

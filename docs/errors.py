@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 
 import main
+from shared.contract.errors import CATALOGUE, Refusal
 from shared.domain import errors
-from shared.domain.error_catalogue import CATALOGUE, Refusal
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "errors.md"

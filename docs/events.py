@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.events import KEY_EVENTS, OTHER_EVENTS, Event
+from shared.contract.log_events import KEY_EVENTS, OTHER_EVENTS, Event
 
 PAGE = Path(__file__).parent / "events.md"
 

@@ -1,7 +1,7 @@
 """The description of the HTTP API, made from the code: `make docs` writes docs/api/openapi.json, and a page of it.
 
 Routes and inputs are those of the functions' modules, refusals those that docs/errors.py finds in the code, answers
-those of shared/answers.py. Tests hold it against the running functions, both ways.
+those of shared/contract/responses.py. Tests hold it against the running functions, both ways.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pydantic.json_schema import models_json_schema
 from docs.errors import refusals
 from docs.page import written
 from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
-from shared.answers import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
-from shared.domain.error_catalogue import CATALOGUE, Refusal
-from shared.entry import Route
+from shared.contract.errors import CATALOGUE, Refusal
+from shared.contract.responses import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
+from shared.serving.http import Route
 
 Json = dict[str, Any]
 

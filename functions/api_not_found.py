@@ -3,12 +3,12 @@
 from firebase_functions import https_fn
 from flask import Request, Response
 
-from shared import accounts
+from shared import service_accounts
 from shared.domain.errors import NotFound
-from shared.entry import guarded_request, open_to_apps
+from shared.serving.http import guarded_request, open_to_apps
 
 
-@https_fn.on_request(service_account=accounts.NOBODY)
+@https_fn.on_request(service_account=service_accounts.NOBODY)
 @open_to_apps
 @guarded_request
 def api_not_found(_request: Request) -> Response:

@@ -2,13 +2,14 @@
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import accounts, container
-from shared.entry import guarded_task
-from shared.usecases.welcome_connection import welcome_connection
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import guarded_task
+from shared.usecases.linking.set_up_connection import welcome_connection
 
 
 @tasks_fn.on_task_dispatched(
-    service_account=accounts.WORKER,
+    service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=30, max_backoff_seconds=3600, max_doublings=5),

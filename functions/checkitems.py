@@ -2,12 +2,13 @@
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import accounts, container
-from shared.entry import guarded_task
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import guarded_task
 
 
 @tasks_fn.on_task_dispatched(
-    service_account=accounts.ROUNDS,
+    service_account=service_accounts.ROUNDS,
     timeout_sec=300,
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=10, max_backoff_seconds=600, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=1, max_dispatches_per_second=1),

@@ -5,10 +5,11 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import accounts, container
-from shared.entry import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.create_link_token import LinkDefaults, LinkWish
-from shared.usecases.create_link_token import create_link_token as create
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish
+from shared.usecases.linking.create_link_token import create_link_token as create
 from shared.webhook_address import webhook_address
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -27,7 +28,7 @@ class Input(StrictInput):
     products: Annotated[list[Name], Field(min_length=1)] | None = None
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.LINK)
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
 @http_function(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""

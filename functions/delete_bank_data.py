@@ -2,9 +2,10 @@
 
 from firebase_functions import https_fn
 
-from shared import accounts, container
+from shared import service_accounts
 from shared.domain.removal import RemovalReason
-from shared.entry import Reply, Route, StrictInput, http_function, limited
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited
 
 ROUTE = Route("DELETE", "/api/v1/bank/data")
 
@@ -13,7 +14,7 @@ class Input(StrictInput):
     """Nothing: who calls is all there is to know."""
 
 
-@https_fn.on_request(timeout_sec=120, service_account=accounts.USERS)
+@https_fn.on_request(timeout_sec=120, service_account=service_accounts.USERS)
 @http_function(ROUTE, Input)
 def delete_bank_data(uid: str, _given: Input) -> Reply:
     """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Self
 from firebase_functions import https_fn
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
-from shared import accounts, container
+from shared import service_accounts
 from shared.domain.errors import BankError, Unavailable
 from shared.domain.link_hints import account_hints, institution_hint
 from shared.domain.overlap import LinkedAccount
-from shared.entry import Reply, Route, StrictInput, http_function, limited, recorded_bug
-from shared.usecases.check_link_token import check_link_token
-from shared.usecases.exchange_public_token import Exchanged, LinkedItem
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited, recorded_bug
+from shared.usecases.linking.check_link_token import check_link_token
+from shared.usecases.linking.exchange_public_token import Exchanged, LinkedItem
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
@@ -127,7 +128,7 @@ class Input(StrictInput):
         return Item.model_validate(self.model_dump(exclude={"items"}))
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=accounts.LINK)
+@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""

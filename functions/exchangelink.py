@@ -2,13 +2,14 @@
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import accounts, container
-from shared.entry import guarded_task
-from shared.usecases.exchange_link_result import exchange_link_result
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import guarded_task
+from shared.usecases.linking.exchange_hosted_link import exchange_link_result
 
 
 @tasks_fn.on_task_dispatched(
-    service_account=accounts.WORKER,
+    service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
     # A public token lives for 30 minutes, which is how long these attempts go on.

@@ -2,12 +2,13 @@
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import accounts, container
-from shared.entry import guarded_task
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import guarded_task
 
 
 @tasks_fn.on_task_dispatched(
-    service_account=accounts.WORKER,
+    service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
     # What is not done after these is the schedule's.

@@ -2,19 +2,20 @@
 
 from firebase_functions import scheduler_fn
 
-from shared import accounts, container
-from shared.entry import each_by_itself, guarded_event
-from shared.usecases.drop_audit import drop_ended_audits
-from shared.usecases.refresh_institutions import refresh_institutions
-from shared.usecases.sign_audit import sign_audit
-from shared.usecases.sweep_intents import sweep_intents
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import each_by_itself, guarded_event
+from shared.usecases.audit.drop_audit import drop_ended_audits
+from shared.usecases.audit.sign_audit import sign_audit
+from shared.usecases.linking.refresh_institutions import refresh_institutions
+from shared.usecases.linking.sweep_exchanges import sweep_intents
 
 
 @scheduler_fn.on_schedule(
     schedule="30 4 * * *",  # in this form Cloud Scheduler says for which time it fires
     secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
     timeout_sec=540,
-    service_account=accounts.SCHEDULE,
+    service_account=service_accounts.SCHEDULE,
 )
 @guarded_event
 def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:

@@ -4,18 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import accounts, container, trace
+from shared import service_accounts, trace
 from shared.domain.errors import ProviderError, Unavailable
-from shared.entry import guarded_event
 from shared.log import log
-from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+from shared.serving import container
+from shared.serving.http import guarded_event
+from shared.usecases.linking.set_up_connection import start_first_sync, welcome_connection
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
 @firestore_fn.on_document_created(
-    service_account=accounts.CREATED,
+    service_account=service_accounts.CREATED,
     document="bank_connections/{connection_id}",
     secrets=["PLAID_SECRET"],
     timeout_sec=120,

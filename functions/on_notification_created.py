@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import accounts, container
+from shared import service_accounts
 from shared.domain.push import PushMessage
-from shared.entry import guarded_event
 from shared.log import log
+from shared.serving import container
+from shared.serving.http import guarded_event
 from shared.usecases.send_push import send_push
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @firestore_fn.on_document_created(
-    document="users/{uid}/bank_notifications/{id}", timeout_sec=300, service_account=accounts.PUSH
+    document="users/{uid}/bank_notifications/{id}", timeout_sec=300, service_account=service_accounts.PUSH
 )
 @guarded_event
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
 
-from shared import accounts, container
-from shared.entry import guarded_event
-from shared.usecases.owner_deleted import owner_deleted
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import guarded_event
+from shared.usecases.removal.owner_deleted import owner_deleted
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
-@firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=accounts.DELETED)
+@firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=service_accounts.DELETED)
 @guarded_event
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""

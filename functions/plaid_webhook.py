@@ -6,18 +6,19 @@ from typing import Any
 from firebase_functions import https_fn
 from flask import Request, Response
 
-from shared import accounts, container
+from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.domain.webhook import Webhook
-from shared.entry import guarded_request, json_response, read_body
-from shared.usecases.receive_link_webhook import receive_link_webhook
-from shared.usecases.receive_webhook import receive_webhook
+from shared.serving import container
+from shared.serving.http import guarded_request, json_response, read_body
+from shared.usecases.items.receive_webhook import receive_webhook
+from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from shared.webhook_address import FIELD, is_ours
 
 PATH = "/api/v1/bank/webhook"
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.WEBHOOK)
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.WEBHOOK)
 @guarded_request
 def plaid_webhook(request: Request) -> Response:
     """200: Plaid has signed it. 401: not Plaid's, as far as we can tell. 503: send it again."""

@@ -5,9 +5,10 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import accounts, container
-from shared.entry import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.reconnect_connection import reconnect_connection as reconnect
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.items.reconnect_connection import reconnect_connection as reconnect
 
 ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/reconnected")
 
@@ -18,7 +19,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=accounts.LINK)
+@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
 @http_function(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""

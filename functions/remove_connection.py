@@ -5,9 +5,10 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import accounts, container
-from shared.entry import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.remove_connection import remove_connection as remove
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.removal.remove_connection import remove_connection as remove
 
 ROUTE = Route("DELETE", "/api/v1/bank/connections/{connection_id}")
 
@@ -18,7 +19,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(service_account=accounts.USERS)
+@https_fn.on_request(service_account=service_accounts.USERS)
 @http_function(ROUTE, Input)
 def remove_connection(uid: str, given: Input) -> Reply:
     """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""

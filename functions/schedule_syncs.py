@@ -2,19 +2,20 @@
 
 from firebase_functions import scheduler_fn
 
-from shared import accounts, container
-from shared.entry import each_by_itself, guarded_event
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import each_by_itself, guarded_event
+from shared.usecases.items.sweep_inbox import sweep_inbox
+from shared.usecases.linking.sweep_exchanges import sweep_intents
 from shared.usecases.measure_health import measure_health
-from shared.usecases.schedule_syncs import schedule_syncs as schedule
-from shared.usecases.sweep_inbox import sweep_inbox
-from shared.usecases.sweep_intents import sweep_intents
-from shared.usecases.sweep_removals import sweep_removals
+from shared.usecases.removal.sweep_removals import sweep_removals
+from shared.usecases.sync.schedule_syncs import schedule_syncs as schedule
 
 AT_ONCE = 16  # waits side by side, on connections that are kept
 
 
 @scheduler_fn.on_schedule(
-    schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540, service_account=accounts.SCHEDULE
+    schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540, service_account=service_accounts.SCHEDULE
 )
 @guarded_event
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import accounts, container
-from shared.entry import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.request_sync import sync_by_user
+from shared import service_accounts
+from shared.serving import container
+from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.usecases.sync.request_sync import sync_by_user
 
 ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
 
@@ -18,7 +19,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(service_account=accounts.USERS)
+@https_fn.on_request(service_account=service_accounts.USERS)
 @http_function(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""

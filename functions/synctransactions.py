@@ -5,15 +5,16 @@ import uuid
 
 from firebase_functions import https_fn, options, tasks_fn
 
-from shared import accounts, container
-from shared.entry import guarded_task
+from shared import service_accounts
 from shared.log import log
-from shared.usecases.sync_transactions import Outcome, SyncTransactions
-from shared.usecases.welcome_connection import welcome_connection
+from shared.serving import container
+from shared.serving.http import guarded_task
+from shared.usecases.linking.set_up_connection import welcome_connection
+from shared.usecases.sync.run_sync import Outcome, SyncTransactions
 
 
 @tasks_fn.on_task_dispatched(
-    service_account=accounts.WORKER,
+    service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=540,
     # Seconds are the queue's, hours the schedule's. Deliveries are not failures: those are counted in the state.

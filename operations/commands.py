@@ -17,14 +17,15 @@ from operations.restored import after_restore
 from operations.status import SHOWN, screen
 from operations.upkeep import erase, existing, pause, pauses, resume, resync
 from operations.who import write_down
-from shared import container, trace
+from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.domain.health import Ailing
 from shared.log import JsonFormatter, log, strike_out
-from shared.usecases.check_audit import check_audit as check_audit_log
-from shared.usecases.check_audit import go_on_with_audit
-from shared.usecases.request_sync import reconcile_connection
+from shared.serving import container
+from shared.usecases.audit.check_audit import check_audit as check_audit_log
+from shared.usecases.audit.check_audit import go_on_with_audit
+from shared.usecases.sync.request_sync import reconcile_connection
 
 EVERYTHING_DUE = timedelta(days=3650)
 

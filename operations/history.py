@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from emulators.terminal import printable
-from shared import container, trace
+from shared import trace
 from shared.domain.audit import ChainedEntry
 from shared.domain.errors import NotFound
 from shared.domain.progress import RunRecord
 from shared.domain.webhook import Webhook
 from shared.ports import Delivery
-from shared.usecases.request_sync import no_connection
+from shared.serving import container
+from shared.usecases.sync.request_sync import no_connection
 
 Happened = tuple[datetime, str]
 

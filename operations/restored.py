@@ -4,9 +4,9 @@ import argparse
 from collections import Counter
 
 from operations.who import write_down
-from shared import container
 from shared.domain.errors import FailedPrecondition
-from shared.usecases.settle_restored import Fate
+from shared.serving import container
+from shared.usecases.items.reconcile_after_restore import Fate
 
 
 def after_restore(given: argparse.Namespace) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from emulators.terminal import printable
 from operations.who import operator, write_down
-from shared import container
 from shared.domain.errors import BankError, FailedPrecondition, NotFound
 from shared.domain.removal import RemovalReason
 from shared.log import log
-from shared.usecases.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.request_sync import no_connection, sync_by_operator
+from shared.serving import container
+from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
+from shared.usecases.sync.request_sync import no_connection, sync_by_operator
 
 
 def resync(given: argparse.Namespace) -> str:

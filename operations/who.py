@@ -4,8 +4,8 @@ import argparse
 import getpass
 import os
 
-from shared import container
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditEntry
+from shared.serving import container
 
 _SAID_ELSEWHERE = {"command", "run", "local", "connection", "user"}
 

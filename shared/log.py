@@ -2,7 +2,7 @@
 
 One JSON object per line, in the form that Cloud Logging understands
 (https://cloud.google.com/logging/docs/structured-logging). What looks like a token is struck out whoever logs it.
-The names of the events are declared in shared/events.py.
+The names of the events are declared in shared/contract/log_events.py.
 """
 
 import contextvars

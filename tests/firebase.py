@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from shared.adapters.firebase_auth import FirebaseCallers
+from shared.adapters.google.firebase_auth import FirebaseCallers
 
 PROJECT = "bank-prod"
 NUMBER = "123456789"

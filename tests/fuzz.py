@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from docs.errors import http_functions
-from shared.domain.error_catalogue import CATALOGUE
-from shared.entry import Route
+from shared.contract.errors import CATALOGUE
+from shared.serving.http import Route
 
 FUNCTIONS = tuple(http_functions())
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")

@@ -1,1 +1,1 @@
-"""The stories: one verb per file, plain functions that take their ports as keyword arguments."""
+"""What the backend does: one verb per file, grouped by subject."""

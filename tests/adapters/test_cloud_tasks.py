@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.cloud_tasks import CloudTasksQueue
+from shared.adapters.google.cloud_tasks import CloudTasksQueue
 from shared.settings import Settings
 
 

@@ -18,7 +18,7 @@ import pytest
 from firebase_admin import _token_gen, _user_mgt, app_check
 from google.oauth2.credentials import Credentials
 
-from shared.adapters.firebase_auth import FirebaseCallers
+from shared.adapters.google.firebase_auth import FirebaseCallers
 from shared.domain.errors import BankError, Unauthenticated, Unavailable
 from tests.firebase import (
     APP,

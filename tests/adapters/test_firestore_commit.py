@@ -12,9 +12,9 @@ from google.cloud.firestore_v1.types import CommitRequest, Document, DocumentMas
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters import firestore_commit
-from shared.adapters.firestore_commit import MAX_COMMIT_BYTES, Batch, mask_of
-from shared.adapters.firestore_values import encoded
+from shared.adapters.firestore import commit as firestore_commit
+from shared.adapters.firestore.commit import MAX_COMMIT_BYTES, Batch, mask_of
+from shared.adapters.firestore.values import encoded
 from shared.domain.errors import CommitTooLarge
 
 DATABASE = "projects/p/databases/(default)"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_guards import guard_path
-from shared.adapters.firestore_limits import FirestoreLimits
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.connections import FirestoreConnections
+from shared.adapters.firestore.guards import guard_path
+from shared.adapters.firestore.limits import FirestoreLimits
+from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.errors import NotStorable, Unavailable
 from shared.domain.storable import is_document_id
 from tests.fakes import START

@@ -13,8 +13,8 @@ import pytest
 from google.cloud import firestore
 from google.cloud.firestore_v1.types import CommitResponse, WriteResult
 
-from shared.adapters import firestore_commit
-from shared.adapters.firestore_commit import Batch
+from shared.adapters.firestore import commit as firestore_commit
+from shared.adapters.firestore.commit import Batch
 from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, NotStorable, Unavailable
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.adapters.plaid import PlaidBank
+from shared.adapters.plaid.client import PlaidBank
 from shared.domain.errors import ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.secret import Secret

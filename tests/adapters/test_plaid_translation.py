@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters import plaid_rows
-from shared.adapters.firestore_values import encoded
-from shared.adapters.plaid import _parsed
-from shared.adapters.plaid_errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated
-from shared.adapters.plaid_values import Unusable
+from shared.adapters.firestore.values import encoded
+from shared.adapters.plaid import transaction_mapping
+from shared.adapters.plaid.client import _parsed
+from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated
+from shared.adapters.plaid.values import Unusable
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.transaction import History
@@ -197,10 +197,10 @@ def test_no_error_gives_a_status_without_a_way_out() -> None:
 def test_amounts_are_exact() -> None:
     for text in ("12.50", "0.0000001", "-3", "1E-7", "123456789012345.123456789"):
         amount = json.loads(text, parse_float=Decimal)
-        stored = plaid_rows.transaction({**ROW, "amount": amount})["amount"]
+        stored = transaction_mapping.transaction({**ROW, "amount": amount})["amount"]
         assert Decimal(stored) == Decimal(text)
         assert "E" not in stored
-    assert plaid_rows.transaction({**ROW, "amount": Decimal("12.50")})["amount"] == "12.50"
+    assert transaction_mapping.transaction({**ROW, "amount": Decimal("12.50")})["amount"] == "12.50"
 
 
 def test_nulls_and_unknown_values_hurt_nobody() -> None:
@@ -216,10 +216,10 @@ def test_nulls_and_unknown_values_hurt_nobody() -> None:
         ),
         *("personal_finance_category", "datetime", "iso_currency_code", "authorized_date", "website", "logo_url"),
     )
-    assert plaid_rows.transaction(ROW | dict.fromkeys(optional))["pending"] is False
-    assert plaid_rows.transaction({**ROW, "payment_channel": "by pigeon"})["payment_channel"] == "by pigeon"
-    assert plaid_rows.transaction({**ROW, "datetime": "not a time"})["datetime"] is None
-    assert plaid_rows.account({"account_id": "a", "balances": None})["balances"]["current"] is None
+    assert transaction_mapping.transaction(ROW | dict.fromkeys(optional))["pending"] is False
+    assert transaction_mapping.transaction({**ROW, "payment_channel": "by pigeon"})["payment_channel"] == "by pigeon"
+    assert transaction_mapping.transaction({**ROW, "datetime": "not a time"})["datetime"] is None
+    assert transaction_mapping.account({"account_id": "a", "balances": None})["balances"]["current"] is None
 
 
 @pytest.mark.parametrize("field", ["added", "modified", "removed", "next_cursor", "has_more"])
@@ -227,9 +227,9 @@ def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> Non
     broken = answer()
     del broken[field]
     with pytest.raises(Unusable):
-        plaid_rows.page(broken, size=1)
+        transaction_mapping.page(broken, size=1)
     with pytest.raises(Unusable):
-        plaid_rows.page(answer(has_more=True, next_cursor=""), size=1)
+        transaction_mapping.page(answer(has_more=True, next_cursor=""), size=1)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> Non
     ],
 )
 def test_how_much_history_there_is(status: str | None, cursor: str | None, history: History) -> None:
-    page = plaid_rows.page(answer(transactions_update_status=status, next_cursor=cursor), size=1)
+    page = transaction_mapping.page(answer(transactions_update_status=status, next_cursor=cursor), size=1)
     assert page.history is history
     assert page.next_cursor == (cursor or None)
 
@@ -256,7 +256,7 @@ def test_half_a_character_and_a_number_without_bounds_do_not_stop_a_page() -> No
     parsed = _parsed(raw)
     assert parsed == {"name": "Caf\ufffd", "ok": ["\U0001f600", {"x": "\ufffd!"}], "n": 10**30}
     assert _parsed(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
-    made = plaid_rows.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
+    made = transaction_mapping.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
     assert encoded(made)
     assert made["location"] == {"lat": 1e30}
 

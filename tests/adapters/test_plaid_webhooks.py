@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.adapters.plaid_webhooks import (
+from shared.adapters.plaid.webhook_signature import (
     FRESH,
     KEY_KEPT,
     MAX_FETCHES_PER_MINUTE,

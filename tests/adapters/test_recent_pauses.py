@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared.adapters.recent_pauses import SEEN_WITHIN, RecentPauses
+from shared.adapters.firestore.recent_pauses import SEEN_WITHIN, RecentPauses
 from shared.domain.pause import Pause, Pauses
 from tests.fakes import FakeClock, FakePauses
 

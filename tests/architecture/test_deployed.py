@@ -15,7 +15,7 @@ import yaml
 import main
 from benchmarks import cold
 from docs.errors import http_functions
-from shared.adapters.vault_keys import new_keyset
+from shared.adapters.vault.keys import new_keyset
 
 ROOT = Path(__file__).parents[2]
 PROBE = """

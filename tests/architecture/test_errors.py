@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docs.errors import ERRORS, TABLE, all_raised, http_functions, raised, refusals, rendered
-from shared.domain.error_catalogue import CATALOGUE
+from shared.contract.errors import CATALOGUE
 from shared.domain.errors import ProviderError
 
 

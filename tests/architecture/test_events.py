@@ -1,4 +1,4 @@
-"""What is logged is what shared/events.py says."""
+"""What is logged is what shared/contract/log_events.py says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.events import PAGE, rendered
-from shared.events import KEY_EVENTS, OTHER_EVENTS
+from shared.contract.log_events import KEY_EVENTS, OTHER_EVENTS
 
 ROOT = Path(__file__).parents[2]
 LOGGING = {"debug", "info", "warning", "error", "exception"}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_erasures import FirestoreErasures
-from shared.adapters.firestore_inbox import FirestoreInbox
-from shared.adapters.firestore_intents import FirestoreIntents
-from shared.adapters.firestore_remains import FirestoreRemains
-from shared.adapters.firestore_removals import FirestoreRemovals
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.connections import FirestoreConnections
+from shared.adapters.firestore.erasures import FirestoreErasures
+from shared.adapters.firestore.inbox import FirestoreInbox
+from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.purge import FirestoreRemains
+from shared.adapters.firestore.removals import FirestoreRemovals
+from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.exchange import Intent

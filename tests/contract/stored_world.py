@@ -6,19 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_budgets import FirestoreBudgets
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_credentials import FirestoreCredentials
-from shared.adapters.firestore_erasures import FirestoreErasures
-from shared.adapters.firestore_intents import FirestoreIntents
-from shared.adapters.firestore_items import FirestoreItems
-from shared.adapters.firestore_limits import FirestoreLimits
-from shared.adapters.firestore_links import FirestoreLinks
-from shared.adapters.firestore_profiles import FirestoreProfiles
-from shared.adapters.firestore_remains import FirestoreRemains
-from shared.adapters.firestore_removals import FirestoreRemovals
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.budgets import FirestoreBudgets
+from shared.adapters.firestore.connections import FirestoreConnections
+from shared.adapters.firestore.credentials import FirestoreCredentials
+from shared.adapters.firestore.erasures import FirestoreErasures
+from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.items import FirestoreItems
+from shared.adapters.firestore.limits import FirestoreLimits
+from shared.adapters.firestore.links import FirestoreLinks
+from shared.adapters.firestore.profiles import FirestoreProfiles
+from shared.adapters.firestore.purge import FirestoreRemains
+from shared.adapters.firestore.removals import FirestoreRemovals
+from shared.adapters.firestore.syncs import FirestoreSyncs
 from tests.fakes import FakeClock, FakeVault
 from tests.usecases.conftest import World
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from shared import caller, trace
-from shared.adapters.audit_signer import TinkSigner, new_keyset
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_commit import Batch
+from shared import request_context, trace
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.commit import Batch
+from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
 from shared.domain.audit import Actor, AuditAction, AuditEntry, AuditHead
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict
 from shared.ports import AuditLog
-from shared.usecases.check_audit import check_audit, go_on_with_audit
-from shared.usecases.drop_audit import drop_ended_audits
-from shared.usecases.sign_audit import sign_audit
+from shared.usecases.audit.check_audit import check_audit, go_on_with_audit
+from shared.usecases.audit.drop_audit import drop_ended_audits
+from shared.usecases.audit.sign_audit import sign_audit
 from tests.fakes import FakeClock, FakeStore
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
@@ -100,13 +100,13 @@ def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, use
 
 def test_an_entry_says_through_which_function_and_app(firestore_client: Any, user: str) -> None:
     audit = FirestoreAudit(firestore_client, function="remove_connection", retention=RETENTION)
-    token = caller.app.set("1:1:web:1")
+    token = request_context.app.set("1:1:web:1")
     try:
         batch = Batch(firestore_client)
         audit.append(batch, [entry(user)])
         batch.commit()
     finally:
-        caller.app.reset(token)
+        request_context.app.reset(token)
     ((_, written),) = audit.entries(user)
     assert written is not None
     assert (written.function, written.app) == ("remove_connection", "1:1:web:1")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulators.plaid import institutions as simulated
-from shared.adapters.plaid import PlaidBank
+from shared.adapters.plaid.client import PlaidBank
 from shared.domain.connection import Action
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.secret import Secret

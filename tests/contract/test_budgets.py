@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import firestore_budgets
-from shared.adapters.firestore_budgets import FirestoreBudgets
+from shared.adapters.firestore import budgets as firestore_budgets
+from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.domain.ceilings import Budget
 from shared.ports import Budgets
 from tests.fake_budgets import FakeBudgets

@@ -19,15 +19,15 @@ import pytest
 from benchmarks.meter import Metered, metered
 from emulators.setup import ROOT
 from emulators.stack import Stack
-from shared.adapters import firestore_commit
-from shared.adapters.plaid_webhooks import UNKNOWN_PER_MINUTE
+from shared.adapters.firestore import commit
+from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.reconnect_connection import reconnect_connection
-from shared.usecases.remove_connection import remove_connection
-from shared.usecases.request_sync import sync_by_user
+from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.removal.remove_connection import remove_connection
+from shared.usecases.sync.request_sync import sync_by_user
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
 from tests.usecases.conftest import World
@@ -59,7 +59,7 @@ def meter(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, 
     from google.cloud.firestore import Client
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-    monkeypatch.setattr(firestore_commit, "send", firestore_commit.send)  # what `metered` replaces is put back
+    monkeypatch.setattr(commit, "send", commit.send)  # what `metered` replaces is put back
     client = Client(project="demo-bank")
     yield client, metered(client)
     client.close()  # type: ignore[no-untyped-call]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_credentials import FirestoreCredentials
-from shared.adapters.firestore_erasures import FirestoreErasures
-from shared.adapters.firestore_intents import FirestoreIntents
-from shared.adapters.firestore_removals import FirestoreRemovals
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.credentials import FirestoreCredentials
+from shared.adapters.firestore.erasures import FirestoreErasures
+from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.removals import FirestoreRemovals
+from shared.adapters.firestore.syncs import FirestoreSyncs
 
 LONG_AGO = datetime(1999, 3, 1, tzinfo=UTC)  # longer ago than what other tests leave behind
 STORES: list[tuple[type[Any], str]] = [

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import firestore_remains
-from shared.adapters.firestore_budgets import FirestoreBudgets
-from shared.adapters.firestore_limits import FirestoreLimits
-from shared.adapters.firestore_links import FirestoreLinks
-from shared.adapters.firestore_remains import FirestoreRemains
+from shared.adapters.firestore import purge as firestore_remains
+from shared.adapters.firestore.budgets import FirestoreBudgets
+from shared.adapters.firestore.limits import FirestoreLimits
+from shared.adapters.firestore.links import FirestoreLinks
+from shared.adapters.firestore.purge import FirestoreRemains
 from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken
 from shared.domain.erasure import Erasure

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.adapters.firestore_health import FirestoreHealth
+from shared.adapters.firestore.health import FirestoreHealth
 from shared.domain.connection import ItemStatus
 from shared.domain.health import Health
 

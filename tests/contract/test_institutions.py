@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters import firestore_institutions
 from shared.adapters.clock import SystemClock
-from shared.adapters.firestore_institutions import FirestoreInstitutions
+from shared.adapters.firestore import institutions as firestore_institutions
+from shared.adapters.firestore.institutions import FirestoreInstitutions
 from shared.ports import Institutions
-from shared.usecases.find_institution import find_institution
+from shared.usecases.linking.find_institution import find_institution
 from tests.fakes import FakeBank, FakeClock, FakeInstitutions, institution
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind

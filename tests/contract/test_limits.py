@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from shared import container
-from shared.adapters.firestore_limits import FirestoreLimits
+from shared.adapters.firestore.limits import FirestoreLimits
+from shared.serving import container
 from shared.settings import Settings
 from tests.functions.conftest import EXCHANGE, MAIN, SIGNED_IN, world  # noqa: F401 (a fixture)
 from tests.usecases.conftest import ALICE, World

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from google.auth.credentials import Credentials
 
-from shared.adapters.messaging import FirebaseMessaging, LocalMessaging, messaging_for
+from shared.adapters.google.fcm import FirebaseMessaging, LocalMessaging, messaging_for
 from shared.domain.push import Fate, PushMessage, Receipt
 from shared.ports import Messaging
 from shared.settings import Settings

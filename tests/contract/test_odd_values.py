@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import plaid_facts, plaid_json, plaid_rows
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_commit import Batch
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_guards import guard_fields, guard_path
-from shared.adapters.firestore_inbox import FirestoreInbox
-from shared.adapters.firestore_institutions import FirestoreInstitutions
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.commit import Batch
+from shared.adapters.firestore.connections import FirestoreConnections
+from shared.adapters.firestore.guards import guard_fields, guard_path
+from shared.adapters.firestore.inbox import FirestoreInbox
+from shared.adapters.firestore.institutions import FirestoreInstitutions
+from shared.adapters.firestore.syncs import FirestoreSyncs
+from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
 from shared.domain.errors import NotStorable
 from shared.domain.storable import MAX_BYTES, MAX_DEPTH, MAX_NAME_BYTES, is_document_id, storable
 from shared.domain.sync_state import SyncState
@@ -37,7 +37,7 @@ def name() -> str:
 def page(*rows: Any) -> Page:
     body = {"added": rows, "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
     raw = json.dumps(body).encode()
-    return plaid_rows.page(plaid_json.parsed(raw), size=len(raw))
+    return transaction_mapping.page(exact_json.parsed(raw), size=len(raw))
 
 
 def write(client: Any, name: str, rows: list[Transaction]) -> None:
@@ -133,7 +133,7 @@ def test_an_institution_with_odd_values_is_stored(firestore_client: Any, name: s
     institutions = FirestoreInstitutions(firestore_client)
     for value in ODD:
         odd = dict.fromkeys(("name", "url", "logo", "primary_color", "country_codes", "products", "oauth"), value)
-        made = plaid_facts.of_institution({"institution_id": name, **odd})
+        made = item_mapping.of_institution({"institution_id": name, **odd})
         institutions.put(made)
         assert institutions.find(name) == made
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import firestore_pauses
-from shared.adapters.firestore_pauses import FirestorePauses
+from shared.adapters.firestore import pauses as firestore_pauses
+from shared.adapters.firestore.pauses import FirestorePauses
 from shared.domain.errors import Conflict
 from shared.domain.pause import Pause, Pauses
 from shared.ports import PausedSyncs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from shared.adapters.firestore_profiles import FirestoreProfiles
+from shared.adapters.firestore.profiles import FirestoreProfiles
 
 
 def test_a_document_exists_until_it_is_deleted_whatever_is_in_it(firestore_client: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore_pushes import FirestorePushes
+from shared.adapters.firestore.pushes import FirestorePushes
 from shared.ports import Pushes
 from tests.fakes import FakePushes
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import firestore_remains
+from shared.adapters.firestore import purge as firestore_remains
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict

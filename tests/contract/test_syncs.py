@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore_audit import FirestoreAudit
-from shared.adapters.firestore_connections import FirestoreConnections
-from shared.adapters.firestore_intents import FirestoreIntents
-from shared.adapters.firestore_syncs import FirestoreSyncs
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.connections import FirestoreConnections
+from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry, ChainedEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict

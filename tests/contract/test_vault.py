@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from urllib3.util.retry import Retry
 
-from shared.adapters.kms import KmsKeys
-from shared.adapters.vault import EnvelopeVault, vault_for
-from shared.adapters.vault_keys import HINTS, LocalKeys, new_keyset
+from shared.adapters.google.kms import KmsKeys
+from shared.adapters.vault.envelope import EnvelopeVault, vault_for
+from shared.adapters.vault.keys import HINTS, LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.secret import Secret
@@ -132,7 +132,7 @@ def test_an_earlier_ciphertext_put_back_does_not_open(ground: Ground) -> None:
 
 def test_a_forged_header_does_not_help(ground: Ground) -> None:
     """The checks that name a reason are a courtesy: with all of them fooled, the encryption still says no."""
-    from shared.adapters.vault import _HEADER, _checksum, _digest
+    from shared.adapters.vault.envelope import _HEADER, _checksum, _digest
 
     sealed = ground.vault.seal(TOKEN, **ALICE)
     raw = base64.b64decode(sealed.ciphertext)[:-8]
@@ -276,7 +276,7 @@ def test_the_key_of_a_real_project_is_asked_for_at_cloud_kms_with_the_service_ac
     import google.auth
     from google.oauth2.credentials import Credentials
 
-    from shared.adapters import kms as adapter
+    from shared.adapters.google import kms as adapter
 
     asked: list[object] = []
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters import firestore_webhook_keys
-from shared.adapters.firestore_webhook_keys import FirestoreWebhookKeys
+from shared.adapters.firestore import webhook_keys as firestore_webhook_keys
+from shared.adapters.firestore.webhook_keys import FirestoreWebhookKeys
 from shared.ports import WebhookKeys
 from tests.fakes import FakeWebhookKeys
 

@@ -11,7 +11,7 @@ import pytest
 from deploy import roles
 from deploy.roles import RIGHTS
 from emulators.setup import ROOT
-from shared import accounts
+from shared import service_accounts
 
 NEEDS = {
     "firestore_client": roles.FIRESTORE,
@@ -42,7 +42,7 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-MADE = [node for node in parsed("shared/container.py").body if isinstance(node, ast.FunctionDef)]
+MADE = [node for node in parsed("shared/serving/container.py").body if isinstance(node, ast.FunctionDef)]
 FACTORIES = {node.name: set(named(node)) for node in MADE}
 
 
@@ -92,4 +92,4 @@ def test_nothing_that_is_let_off_is_out_of_date(functions: dict[str, Any]) -> No
 
 def test_names_fit_google_cloud_and_tasks_come_as_nobody_else() -> None:
     assert all(6 <= len(account.partition("@")[0]) <= 30 for account in RIGHTS)
-    assert not any(account.startswith(f"{accounts.TASKS}@") for account in RIGHTS)
+    assert not any(account.startswith(f"{service_accounts.TASKS}@") for account in RIGHTS)

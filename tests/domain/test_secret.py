@@ -18,7 +18,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.secret import Secret
 from shared.log import JsonFormatter
 from shared.ports import LinkRequest
-from shared.usecases.exchange_public_token import LinkedItem
+from shared.usecases.linking.exchange_public_token import LinkedItem
 
 VALUE = "a value that is nobody's business"
 SECRET = Secret(VALUE)

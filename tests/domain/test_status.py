@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.adapters.plaid.errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification

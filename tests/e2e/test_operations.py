@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from emulators.client import User
-from shared.adapters.recent_pauses import SEEN_WITHIN
+from shared.adapters.firestore.recent_pauses import SEEN_WITHIN
 from tests.e2e.bank import Bank, wait_until
 from tests.e2e.logs import Log
 from tests.e2e.test_rotation import done, operate

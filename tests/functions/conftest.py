@@ -11,13 +11,13 @@ import pytest
 from flask.testing import FlaskClient
 from functions_framework import create_app
 
-from shared import container
-from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import Fault, Unauthenticated
-from shared.refused_calls import RefusedCalls
+from shared.serving import container
+from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
-from shared.usecases.refresh_bank import BankRefresh
+from shared.usecases.sync.refresh_transactions import BankRefresh
 from tests.fakes import FakeInstitutions, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 

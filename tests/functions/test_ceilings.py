@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings, strategies
 
-from shared import container
 from shared.domain.link import CONSENT_PRODUCTS, PRODUCTS
+from shared.serving import container
 from shared.settings import Settings
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, body, client, error
 from tests.usecases.conftest import ALICE, World

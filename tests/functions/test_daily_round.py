@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared import container
+from shared.serving import container
 from tests.functions.conftest import client
 from tests.usecases.conftest import World
 

@@ -8,11 +8,12 @@ import time
 import pytest
 from flask.testing import FlaskClient
 
-from shared import caller, container
+from shared import request_context
 from shared.domain.errors import Fault
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
-from shared.entry import each_by_itself
+from shared.serving import container
+from shared.serving.http import each_by_itself
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -253,7 +254,7 @@ def test_with_app_check_only_attested_apps_may_call(world: World, monkeypatch: p
             assert world.calls.log == before
             attested = SIGNED_IN | {"X-Firebase-AppCheck": "attested"}
             assert asking.open(path, method=method, headers=attested).status_code not in (401, 500), name
-            assert caller.app.get() == "1:1:web:1"  # which the audit log notes
+            assert request_context.app.get() == "1:1:web:1"  # which the audit log notes
 
 
 def test_app_check_holds_up_neither_plaid_nor_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import container
+from shared.serving import container
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, error
 from tests.usecases.conftest import World
 

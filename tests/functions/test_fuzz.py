@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings
 
-from shared.entry import Route
+from shared.serving.http import Route
 from tests.functions.conftest import alerts, client
 from tests.fuzz import FUNCTIONS, HARD, IDS, Wild, complaints, wild_requests
 from tests.usecases.conftest import World

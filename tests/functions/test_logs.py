@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.vault_keys import new_keyset
+from shared.adapters.vault.keys import new_keyset
 from shared.log import redact
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ def test_plaid_python_and_urllib3_at_debug_print_nothing_of_an_answer() -> None:
     lines, whole = printed("""
         import threading
         from http.server import BaseHTTPRequestHandler, HTTPServer
-        from shared.adapters.plaid import PlaidBank
+        from shared.adapters.plaid.client import PlaidBank
         from shared.domain.secret import Secret
         from shared.settings import Settings
 

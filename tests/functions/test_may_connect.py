@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from shared import container
 from shared.domain.caller import Caller
+from shared.serving import container
 from shared.settings import Settings
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, Callers, body, client, error
 from tests.usecases.conftest import ALICE, World

@@ -23,12 +23,12 @@ from openapi_spec_validator import validate
 
 from docs.openapi import DESCRIPTION, described, rendered
 from docs.page import FOLDER, written
-from shared import container
-from shared.adapters.plaid_webhooks import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import BankError, Conflict, Fault, NotStorable, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
+from shared.serving import container
 from shared.settings import Settings
 from tests.fakes import FakeWebhookKeys, account, problem
 from tests.functions.conftest import SIGNED_IN, Callers, Limits, client, stand_in

@@ -18,8 +18,8 @@ from flask.testing import FlaskClient
 from functions_framework import create_app
 from google.oauth2.credentials import Credentials
 
-from shared import container
-from shared.adapters.firebase_auth import FirebaseCallers
+from shared.adapters.google.firebase_auth import FirebaseCallers
+from shared.serving import container
 from tests.firebase import PROJECT, twin_firebase
 from tests.functions.conftest import MAIN, SIGNED_IN
 from tests.refusals import (

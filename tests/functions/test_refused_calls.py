@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import container
 from shared.domain.caller import Caller
 from shared.domain.errors import NotStorable
-from shared.refused_calls import PER_MINUTE, RefusedCalls
+from shared.serving import container
+from shared.serving.refused_calls import PER_MINUTE, RefusedCalls
 from tests.fakes import START
 from tests.functions.conftest import EXCHANGE, alerts, client, error
 from tests.usecases.conftest import World

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deploy.context import manifest
-from shared import container
-from shared.accounts import tasks_caller
+from shared.service_accounts import tasks_caller
+from shared.serving import container
 from shared.settings import Settings
 from tests.functions.conftest import client
 from tests.usecases.conftest import World

@@ -13,9 +13,10 @@ from flask.testing import FlaskClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import container, trace
+from shared import trace
 from shared.domain.sync_state import SyncState
 from shared.log import JsonFormatter, log
+from shared.serving import container
 from shared.trace import Trace
 from tests.functions.conftest import EXCHANGE, SIGNED_IN, body, client
 from tests.usecases.conftest import World

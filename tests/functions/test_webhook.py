@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from shared import container
-from shared.adapters.plaid_webhooks import WebhookVerifier
+from shared.adapters.plaid.webhook_signature import WebhookVerifier
+from shared.serving import container
 from tests.fakes import FakeWebhookKeys
 from tests.functions.conftest import client, error
 from tests.functions.test_openapi import JWK, signed

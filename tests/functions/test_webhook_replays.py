@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shared import container
-from shared.adapters.plaid_webhooks import WebhookVerifier
+from shared.adapters.plaid.webhook_signature import WebhookVerifier
+from shared.serving import container
 from shared.settings import Settings
 from shared.webhook_address import webhook_address
 from tests.fakes import FakeWebhookKeys

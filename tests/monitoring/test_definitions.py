@@ -12,8 +12,8 @@ import pytest
 
 from deploy.monitoring_setup import FOLDER, metrics, policies
 from emulators.setup import ROOT
+from shared.contract.log_events import KEY_EVENTS
 from shared.domain.health import Health
-from shared.events import KEY_EVENTS
 from tests.monitoring.evaluate import Line, fires, matches, points
 
 METRICS = metrics()
@@ -37,7 +37,7 @@ def logged() -> Iterator[tuple[str, set[str]]]:
 EVENTS: dict[str, set[str]] = {}
 for _event, _fields in logged():
     EVENTS[_event] = EVENTS.get(_event, set()) | _fields
-# Fields that are handed to the log as a whole are those that shared/events.py promises.
+# Fields that are handed to the log as a whole are those that shared/contract/log_events.py promises.
 for _event, _promise in KEY_EVENTS.items():
     EVENTS[_event] |= {*_promise.fields, "function"}
 EVENTS["connections.health"] |= HEALTH.figures().keys()

@@ -11,17 +11,17 @@ import pytest
 
 from operations.commands import main
 from operations.who import operator
-from shared import container
-from shared.adapters.audit_signer import TinkSigner, new_keyset
-from shared.adapters.vault_keys import closed
+from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
+from shared.adapters.vault.keys import closed
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
 from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import Fault, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
+from shared.serving import container
 from shared.settings import Settings, settings
-from shared.usecases.handle_webhook import WebhookHandler
-from shared.usecases.reencrypt_tokens import Reencrypted
+from shared.usecases.items.handle_webhook import WebhookHandler
+from shared.usecases.tokens.reencrypt_tokens import Reencrypted
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -9,9 +9,9 @@ import pytest
 
 from operations.commands import main
 from operations.status import SHOWN, screen
-from shared import container
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.health import Ailing, Health
+from shared.serving import container
 from shared.settings import Settings, settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

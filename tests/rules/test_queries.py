@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from emulators.setup import ROOT
-from shared.adapters.firestore_queries import APP, BACKEND, Order, Query, Undeclared, only_declared
+from shared.adapters.firestore.queries import APP, BACKEND, Order, Query, Undeclared, only_declared
 
 INDEXES: dict[str, Any] = json.loads((ROOT / "firestore.indexes.json").read_text(encoding="utf-8"))
 OVERRIDES = {(one["collectionGroup"], one["fieldPath"]): one["indexes"] for one in INDEXES["fieldOverrides"]}

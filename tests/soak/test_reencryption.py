@@ -18,8 +18,8 @@ import pytest
 
 from emulators.setup import ROOT
 from emulators.stack import Stack
-from shared.adapters.vault import EnvelopeVault
-from shared.adapters.vault_keys import LocalKeys, new_keyset
+from shared.adapters.vault.envelope import EnvelopeVault
+from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
 from shared.domain.secret import Secret
 from tests.soak.ground import SOAK
@@ -32,10 +32,10 @@ PLACES = ("bank_credentials", "bank_exchange_intents", "bank_removals")
 PROCESS = f"""
 import os
 from google.cloud import firestore
-from shared.adapters.firestore_seals import FirestoreSeals
-from shared.adapters.vault import EnvelopeVault
-from shared.adapters.vault_keys import LocalKeys
-from shared.usecases.reencrypt_tokens import Reencryption
+from shared.adapters.firestore.seals import FirestoreSeals
+from shared.adapters.vault.envelope import EnvelopeVault
+from shared.adapters.vault.keys import LocalKeys
+from shared.usecases.tokens.reencrypt_tokens import Reencryption
 client = firestore.Client(project="demo-bank", database="{DATABASE}")
 vault = EnvelopeVault(LocalKeys(os.environ["KEYSET"]))
 print("begins", flush=True)

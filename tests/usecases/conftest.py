@@ -22,22 +22,22 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import TaskFunction
 from shared.settings import Settings
-from shared.usecases.ask_rotation import Rotations
-from shared.usecases.check_item import ItemCheck
-from shared.usecases.connection_cap import ConnectionCap
-from shared.usecases.erase_user import Eraser
-from shared.usecases.held_elsewhere import HeldElsewhere
+from shared.usecases.apply_status_event import StatusRecorder
 from shared.usecases.item_ownership import ItemOwnership
-from shared.usecases.reconnect_connection import reconnect_connection
-from shared.usecases.record_status import StatusRecorder
-from shared.usecases.refresh_bank import BankRefresh
-from shared.usecases.remove_connection import remove_connection
-from shared.usecases.remove_item import ItemRemover
-from shared.usecases.rotate_token import TokenRotation
-from shared.usecases.schedule_syncs import schedule_syncs
-from shared.usecases.sweep_removals import sweep_removals
-from shared.usecases.sync_transactions import Outcome, SyncTransactions
-from shared.usecases.welcome_connection import welcome_connection
+from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.items.refresh_item_status import ItemCheck
+from shared.usecases.linking.connection_cap import ConnectionCap
+from shared.usecases.linking.existing_connection import HeldElsewhere
+from shared.usecases.linking.set_up_connection import welcome_connection
+from shared.usecases.removal.erase_user import Eraser
+from shared.usecases.removal.remove_connection import remove_connection
+from shared.usecases.removal.remove_item import ItemRemover
+from shared.usecases.removal.sweep_removals import sweep_removals
+from shared.usecases.sync.refresh_transactions import BankRefresh
+from shared.usecases.sync.run_sync import Outcome, SyncTransactions
+from shared.usecases.sync.schedule_syncs import schedule_syncs
+from shared.usecases.tokens.request_rotation import Rotations
+from shared.usecases.tokens.rotate_token import TokenRotation
 from tests.fake_budgets import FakeBudgets
 from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (

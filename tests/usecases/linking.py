@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, Fault, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
-from shared.usecases.exchange_public_token import Exchange, Exchanged, LinkedItem
-from shared.usecases.sweep_intents import Swept, sweep_intents
+from shared.usecases.linking.exchange_public_token import Exchange, Exchanged, LinkedItem
+from shared.usecases.linking.sweep_exchanges import Swept, sweep_intents
 from tests.fakes import FakeInstitutions, FakeVault, problem
 from tests.usecases.conftest import ALICE, World
 

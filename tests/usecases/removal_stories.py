@@ -7,10 +7,10 @@ from datetime import timedelta
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.transaction import Transaction
-from shared.usecases.exchange_public_token import Exchange, LinkedItem
-from shared.usecases.handle_webhook import WebhookHandler
-from shared.usecases.receive_webhook import receive_webhook
-from shared.usecases.request_sync import sync_by_user
+from shared.usecases.items.handle_webhook import WebhookHandler
+from shared.usecases.items.receive_webhook import receive_webhook
+from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.sync.request_sync import sync_by_user
 from tests.fakes import FakeInstitutions, problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -8,11 +8,11 @@ import pytest
 
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import LEASE
-from shared.usecases import read_changes
-from shared.usecases.reconnect_connection import reconnect_connection
-from shared.usecases.request_sync import sync_by_event
-from shared.usecases.settle_restored import Fate, RestoredStore
-from shared.usecases.sync_transactions import TIME_FOR_A_RUN
+from shared.usecases.items.reconcile_after_restore import Fate, RestoredStore
+from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.request_sync import sync_by_event
+from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import ALICE, Crash, World
 from tests.usecases.test_status_by_webhook import tell

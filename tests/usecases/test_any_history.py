@@ -16,11 +16,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
-from shared.usecases import read_changes
-from shared.usecases.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.request_sync import reconcile_connection, sync_by_event
-from shared.usecases.revoke_account import revoke_account
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
+from shared.usecases.sync.request_sync import reconcile_connection, sync_by_event
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import World
 from tests.usecases.items import item_violations

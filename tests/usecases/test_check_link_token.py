@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.errors import InvalidArgument, Unavailable
 from shared.domain.hosted_link import LinkSession
-from shared.usecases.check_link_token import check_link_token
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.check_link_token import check_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, store_down

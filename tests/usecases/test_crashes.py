@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.transaction import History
-from shared.usecases import read_changes
+from shared.usecases.sync import read_changes
 from tests.fakes import Crash, row
 from tests.usecases.conftest import World
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.plaid_errors import BY_CODE, Meaning, translated
+from shared.adapters.plaid.errors import BY_CODE, Meaning, translated
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.status import after, event_of
 from shared.ports import LinkRequest, Profile
-from shared.usecases.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 

@@ -16,7 +16,7 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
 from shared.usecases.mark_duplicates import OwnedAccounts, settle_after_commit, settle_duplicates
-from shared.usecases.revoke_account import revoke_account
+from shared.usecases.removal.remove_account import revoke_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, transient

@@ -14,8 +14,8 @@ from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
 from shared.domain.progress import SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.transaction import History, Page
-from shared.usecases import read_changes
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import problem, row
 from tests.usecases.conftest import World
 

@@ -14,7 +14,7 @@ from shared.domain.connection import ItemStatus
 from shared.domain.errors import AlreadyExists, BankError, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
 from shared.domain.exchange import ANSWER_KEPT, BROKEN_OFF_AFTER, Intent
 from shared.domain.overlap import LinkedAccount
-from shared.usecases.exchange_public_token import Exchanged
+from shared.usecases.linking.exchange_public_token import Exchanged
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs

@@ -12,9 +12,9 @@ import pytest
 
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.institution import FRESH_FOR, REFRESH_AFTER, InstitutionInfo
-from shared.usecases import refresh_institutions as refreshing
-from shared.usecases.find_institution import CLAIM_FOR, WAITS, find_institution
-from shared.usecases.refresh_institutions import Refreshed, refresh_institutions
+from shared.usecases.linking import refresh_institutions as refreshing
+from shared.usecases.linking.find_institution import CLAIM_FOR, WAITS, find_institution
+from shared.usecases.linking.refresh_institutions import Refreshed, refresh_institutions
 from tests.fakes import START, Crash, FakeInstitutions, institution, problem
 from tests.usecases.conftest import World
 

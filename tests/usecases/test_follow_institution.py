@@ -12,8 +12,8 @@ from shared.domain.errors import Fault, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.webhook import Webhook
 from shared.ports import Delivery
-from shared.usecases.find_duplicate import Siblings
-from shared.usecases.pause_syncs import pause_syncs
+from shared.usecases.linking.find_duplicate import Siblings
+from shared.usecases.sync.pause_syncs import pause_syncs
 from tests.fakes import Crash, FakeInstitutions, FakeItem, institution, problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.plaid_errors import BY_CODE, translated
+from shared.adapters.plaid.errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.progress import SyncStatus
-from shared.usecases.reconnect_connection import reconnect_connection
-from shared.usecases.request_sync import sync_by_event
+from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.sync.request_sync import sync_by_event
 from tests.fakes import FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.test_status_by_webhook import connection, kinds, tell

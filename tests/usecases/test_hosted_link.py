@@ -16,11 +16,11 @@ from shared.domain.exchange import BROKEN_OFF_AFTER
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.exchange_link_result import exchange_link_result
-from shared.usecases.exchange_public_token import Exchange, LinkedItem
-from shared.usecases.receive_link_webhook import receive_link_webhook
-from shared.usecases.receive_webhook import receive_webhook
+from shared.usecases.items.receive_webhook import receive_webhook
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.exchange_hosted_link import exchange_link_result
+from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 

@@ -14,9 +14,9 @@ from shared.domain.progress import SyncProgress
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History, Page
 from shared.ports import Writes
-from shared.usecases import read_changes
-from shared.usecases.request_sync import sync_by_event, sync_by_user
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.request_sync import sync_by_event, sync_by_user
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.plaid_errors import SYNC, translated
+from shared.adapters.plaid.errors import SYNC, translated
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.progress import SyncStatus
 from tests.fakes import FakeInstitutions, row

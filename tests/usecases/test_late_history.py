@@ -11,7 +11,7 @@ from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import Fault
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, FakeInstitutions, FakeItem, problem, row
 from tests.usecases.conftest import World
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.caller import Caller
 from shared.domain.errors import Fault, InvalidArgument, PermissionDenied, Unavailable
-from shared.usecases.may_connect import refusal_of
+from shared.usecases.linking.may_connect import refusal_of
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, loose_ends, orphans, store_down, sweep, tried, wrongs

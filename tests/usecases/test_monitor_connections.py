@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.usecases import monitor_connections
-from shared.usecases.monitor_connections import ConnectionsMonitor
+from shared.usecases.items import daily_checks
+from shared.usecases.items.daily_checks import ConnectionsMonitor
 from tests.usecases.conftest import World
 
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
@@ -35,7 +35,7 @@ def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[st
 def test_every_connection_is_checked_once_and_every_owner_looked_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_connections, "PAGE", 3)
+    monkeypatch.setattr(daily_checks, "PAGE", 3)
     for number in range(7):
         world.connected(f"c{number}", owner=f"user-{number % 2}")
     owners: list[set[str]] = []
@@ -53,7 +53,7 @@ def test_a_schedule_that_fires_twice_for_the_same_time_is_one_round_and_one_run_
 def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_connections, "PAGE", 3)
+    monkeypatch.setattr(daily_checks, "PAGE", 3)
     for number in range(7):
         world.connected(f"c{number}")
 

@@ -11,9 +11,9 @@ from shared.domain import set_aside
 from shared.domain.removal import RemovalReason
 from shared.domain.set_aside import key_of
 from shared.domain.storable import is_document_id
-from shared.usecases import read_changes
-from shared.usecases.request_sync import reconcile_connection, sync_by_event
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.request_sync import reconcile_connection, sync_by_event
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import World
 from tests.usecases.removal_stories import revoked_error
@@ -150,7 +150,7 @@ def test_each_row_is_reported_once_and_never_as_an_error(
 def test_a_bank_that_sends_nothing_usable_fills_no_store(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("shared.usecases.set_aside_rows.MAX_KEPT", 5)
+    monkeypatch.setattr("shared.usecases.sync.set_aside_rows.MAX_KEPT", 5)
     item.spoil(*(f"t{n}" for n in range(12)))
     world.settle()
     assert (len(keys(world)), world.state().set_aside) == (5, 5)

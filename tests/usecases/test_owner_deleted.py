@@ -8,7 +8,7 @@ from tests.usecases.conftest import ALICE, World
 
 
 def deleted(world: World) -> None:
-    from shared.usecases.owner_deleted import owner_deleted
+    from shared.usecases.removal.owner_deleted import owner_deleted
 
     owner_deleted(
         ALICE,

@@ -9,10 +9,10 @@ import pytest
 from shared.domain.errors import Conflict, Fault, Unavailable
 from shared.domain.pause import Pauses
 from shared.ports import Version
-from shared.usecases import schedule_syncs as orchestrator
-from shared.usecases.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.request_sync import sync_by_event
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync import schedule_syncs as orchestrator
+from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
+from shared.usecases.sync.request_sync import sync_by_event
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakePauses, problem, row
 from tests.usecases.conftest import World
 

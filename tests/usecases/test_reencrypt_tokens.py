@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.vault import EnvelopeVault
-from shared.adapters.vault_keys import LocalKeys, new_keyset
+from shared.adapters.vault.envelope import EnvelopeVault
+from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Fault, ProviderError
 from shared.domain.secret import Secret
 from shared.ports import StoredSeal
-from shared.usecases.reencrypt_tokens import Reencrypted, Reencryption
+from shared.usecases.tokens.reencrypt_tokens import Reencrypted, Reencryption
 from tests.fake_seals import FakeSeals
 from tests.fakes import problem
 

@@ -11,7 +11,7 @@ from shared.domain.ceilings import Budget
 from shared.domain.errors import Fault, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import RemovalReason
-from shared.usecases.request_sync import sync_by_operator, sync_by_user
+from shared.usecases.sync.request_sync import sync_by_operator, sync_by_user
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, Crash, World
 

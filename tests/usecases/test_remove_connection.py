@@ -13,7 +13,7 @@ from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
 from shared.domain.errors import Fault, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
-from shared.usecases.reconnect_connection import reconnect_connection
+from shared.usecases.items.reconnect_connection import reconnect_connection
 from tests.fakes import Crash, FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal_stories import ask_for_sync, exchange, revoked_error, rows, tell

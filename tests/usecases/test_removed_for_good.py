@@ -10,8 +10,8 @@ import pytest
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import Fault
 from shared.ports import Delivery
-from shared.usecases import read_changes
-from shared.usecases.welcome_connection import start_first_sync, welcome_connection
+from shared.usecases.linking.set_up_connection import start_first_sync, welcome_connection
+from shared.usecases.sync import read_changes
 from tests.fakes import FakeInstitutions, FakeItem, problem
 from tests.usecases.conftest import World
 from tests.usecases.removal_stories import ask_for_sync, handle, revoked_error, rows, tell

@@ -20,10 +20,10 @@ from shared.domain.errors import (
 )
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile, Writes
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.receive_webhook import receive_webhook
-from shared.usecases.request_sync import sync_by_user
-from shared.usecases.welcome_connection import start_first_sync
+from shared.usecases.items.receive_webhook import receive_webhook
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.set_up_connection import start_first_sync
+from shared.usecases.sync.request_sync import sync_by_user
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -13,9 +13,9 @@ from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
 from shared.domain.removal import Removal, RemovalReason
-from shared.usecases import read_changes
-from shared.usecases.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.rotating import (

@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault
-from shared.usecases.request_sync import sync_by_event
-from shared.usecases.settle_restored import ENOUGH_TO_DOUBT, Fate, RestoredStore
+from shared.usecases.items.reconcile_after_restore import ENOUGH_TO_DOUBT, Fate, RestoredStore
+from shared.usecases.sync.request_sync import sync_by_event
 from tests.fakes import problem, row
 from tests.usecases.conftest import World
 

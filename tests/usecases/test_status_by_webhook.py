@@ -15,10 +15,10 @@ from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition, Fault, NotFound, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.ports import Profile
-from shared.usecases.handle_webhook import Replayed, WebhookHandler
-from shared.usecases.receive_webhook import receive_webhook
-from shared.usecases.reconnect_connection import reconnect_connection
-from shared.usecases.sweep_inbox import sweep_inbox
+from shared.usecases.items.handle_webhook import Replayed, WebhookHandler
+from shared.usecases.items.receive_webhook import receive_webhook
+from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.items.sweep_inbox import sweep_inbox
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import ALICE, World
 

@@ -14,8 +14,8 @@ from shared.domain.errors import AlreadyExists, Fault, InvalidArgument, Provider
 from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
-from shared.usecases import sweep_intents as sweeping
-from shared.usecases.sweep_intents import Swept
+from shared.usecases.linking import sweep_exchanges as sweeping
+from shared.usecases.linking.sweep_exchanges import Swept
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, sweep, transient, tried, wrongs

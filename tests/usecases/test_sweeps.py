@@ -18,20 +18,18 @@ from shared.domain.removal import Removal, RemovalReason
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.ports import Delivery
-from shared.usecases import (
-    ask_rotation,
-    monitor_connections,
-    reencrypt_tokens,
-    refresh_institutions,
-    schedule_syncs,
-    sign_audit,
-    sweep_inbox,
-    sweep_intents,
-    sweep_removals,
-)
+from shared.usecases.audit import sign_audit
 from shared.usecases.due_pages import due_pages
-from shared.usecases.monitor_connections import ConnectionsMonitor
-from shared.usecases.reencrypt_tokens import Reencryption
+from shared.usecases.items import daily_checks as daily_checks_module
+from shared.usecases.items import sweep_inbox
+from shared.usecases.items.daily_checks import ConnectionsMonitor
+from shared.usecases.linking import refresh_institutions
+from shared.usecases.linking import sweep_exchanges as sweep_exchanges_module
+from shared.usecases.removal import sweep_removals
+from shared.usecases.sync import schedule_syncs
+from shared.usecases.tokens import reencrypt_tokens
+from shared.usecases.tokens import request_rotation as request_rotation_module
+from shared.usecases.tokens.reencrypt_tokens import Reencryption
 from tests.fake_seals import FakeSeals
 from tests.fakes import FakeInstitutions, FakeVault, institution, problem
 from tests.usecases.conftest import World
@@ -118,7 +116,7 @@ def syncs_that_fail(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def intents(world: World, patch: pytest.MonkeyPatch, *, trouble: Exception) -> Sweep:
-    patch.setattr(sweep_intents, "MAX_INTENTS", SMALL)
+    patch.setattr(sweep_exchanges_module, "MAX_INTENTS", SMALL)
     for number in range(STUCK + 1):
         broken_off(world, "bank.accounts", f"{number:02}", user=f"user-{number}")
         world.clock.move(timedelta(seconds=1))
@@ -168,7 +166,7 @@ def erasures(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     """Rotations that their tasks never settle."""
-    patch.setattr(ask_rotation, "PAGE", SMALL)
+    patch.setattr(request_rotation_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
         world.rotations.ask(f"c{number:02}", by=Actor.OPERATOR)
@@ -288,7 +286,7 @@ def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     """The queue refuses the older connections, and their pages are given up."""
-    patch.setattr(monitor_connections, "PAGE", SMALL)
+    patch.setattr(daily_checks_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
     really, checked = world.queue.add, []

@@ -14,10 +14,10 @@ from shared.domain.errors import CursorRejected, Fault
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
-from shared.usecases import read_changes
-from shared.usecases.request_sync import reconcile_connection
-from shared.usecases.revoke_account import revoke_account
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.request_sync import reconcile_connection
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import World
 

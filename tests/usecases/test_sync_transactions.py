@@ -12,9 +12,9 @@ from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, Unava
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
-from shared.usecases import read_changes
-from shared.usecases.request_sync import reconcile_connection
-from shared.usecases.sync_transactions import Outcome
+from shared.usecases.sync import read_changes
+from shared.usecases.sync.request_sync import reconcile_connection
+from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import account, problem, row
 from tests.usecases.conftest import World
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emulators.environment import keyset
-from shared.adapters.audit_signer import TinkSigner
-from shared.adapters.firestore_audit import ENTRIES, HEADS, FirestoreAudit
-from shared.usecases.check_audit import check_audit
-from shared.usecases.sign_audit import sign_audit
+from shared.adapters.firestore.audit import ENTRIES, HEADS, FirestoreAudit
+from shared.adapters.vault.audit_signer import TinkSigner
+from shared.usecases.audit.check_audit import check_audit
+from shared.usecases.audit.sign_audit import sign_audit
 from tests.e2e.bank import Bank
 from tests.fakes import FakeClock
 

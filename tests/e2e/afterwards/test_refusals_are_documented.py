@@ -10,7 +10,7 @@ import pytest
 
 from docs.errors import refusals
 from emulators.stack import Stack
-from shared.domain.error_catalogue import CATALOGUE
+from shared.contract.errors import CATALOGUE
 
 pytestmark = pytest.mark.usefixtures("lived_in")
 

@@ -1,0 +1,180 @@
+"""Connections in Firestore.
+
+bank_connections/{connection_id}                    what the owner sees
+bank_connections/{connection_id}/bank_accounts/…    their accounts
+bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
+bank_link_guards/{uid}:{institution_id}             so that no two connections are made unseen by each other
+bank_items/{item_id}                                so that no two connections have the same item
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.audit import HEADS, FirestoreAudit
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.credentials import CREDENTIALS, put_credentials
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.guards import guard_fields, guard_path
+from shared.adapters.firestore.intents import put_intent
+from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.syncs import (
+    ACCOUNTS,
+    CONNECTIONS,
+    NOTIFICATIONS,
+    PROGRESS,
+    STATES,
+    put_account,
+    put_marks,
+)
+from shared.domain.account import Account
+from shared.domain.audit import AuditEntry
+from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.credentials import KeptToken
+from shared.domain.errors import Conflict
+from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
+from shared.domain.sync_state import SyncState
+from shared.ports import Guards, Mark, OwnedAccount, Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
+_APART = {"access_token", "cursor"}  # never in the document that clients read
+
+
+@translates_outages
+class FirestoreConnections:
+    """The port `Connections`."""
+
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
+        self._client = client
+        self._audit = audit
+
+    def find(self, connection_id: str) -> BankConnection | None:
+        """One read; none for what cannot be an id of ours."""
+        if not _ID.fullmatch(connection_id):
+            return None
+        return _connection(self._client.document(CONNECTIONS, connection_id).get())
+
+    def of_item(self, item_id: str) -> list[BankConnection]:
+        """One query."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id))
+        return [c for c in map(_connection, query.stream()) if c is not None]
+
+    def owned_by(self, app_user_id: str) -> list[BankConnection]:
+        """One query."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [c for c in map(_connection, query.stream()) if c is not None]
+
+    def at_institution(self, institution_id: str) -> list[str]:
+        """One query; reads the ids of what it returns."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
+        return [snapshot.id for snapshot in query.select(["institution_id"]).stream()]
+
+    def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """One query; reads two fields of what it returns."""
+        query = self._client.collection(CONNECTIONS).select(["app_user_id"]).order_by("__name__").limit(limit)
+        if after is not None:
+            query = query.start_after({"__name__": self._client.document(CONNECTIONS, after)})
+        return [(snapshot.id, (snapshot.to_dict() or {})["app_user_id"]) for snapshot in query.stream()]
+
+    def accounts_of(self, connection_id: str) -> list[Account]:
+        """One query."""
+        snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
+        return [_account(snapshot.to_dict() or {}) for snapshot in snapshots]
+
+    def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
+        """One query over all connections."""
+        everywhere = self._client.collection_group(ACCOUNTS)
+        query = everywhere.where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [
+            OwnedAccount(snapshot.get("connection_id"), _account(snapshot.to_dict() or {}), version_of(snapshot))
+            for snapshot in query.stream()
+        ]
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        put_marks(batch, marks)
+        batch.commit()
+
+    def credentials(self, connection_id: str) -> SealedToken | None:
+        """One read."""
+        snapshot = self._client.document(CREDENTIALS, connection_id).get()
+        return SealedToken.model_validate(snapshot.to_dict()) if snapshot.exists else None
+
+    def create(
+        self,
+        connection: BankConnection,
+        *,
+        token: SealedToken,
+        accounts: Iterable[Account],
+        state: SyncState,
+        settles: tuple[Intent, Version],
+        audit: AuditEntry,
+        guards: Guards,
+        held: Version | None = None,
+        marks: Iterable[Mark] = (),
+    ) -> None:
+        """One commit."""
+        connection_id = connection.connection_id
+        owner = {"connection_id": connection_id, "app_user_id": connection.app_user_id}
+        batch = Batch(self._client)
+        put_intent(batch, settles[0], expected=settles[1])
+        batch.create(f"{CONNECTIONS}/{connection_id}", connection.model_dump(exclude=_APART))
+        holder = ItemHolder(connection.item_id, connection_id, connection.app_user_id)
+        put_holder(batch, holder, now=connection.created_at, expected=held)
+        put_credentials(batch, KeptToken.new(connection, token), expected=None)
+        batch.create(f"{STATES}/{connection_id}", state.model_dump())
+        batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
+        if connection.institution_id is not None:
+            path = guard_path(connection.app_user_id, connection.institution_id)
+            latest = guard_fields(connection_id, now=connection.created_at)
+            if guards.institution is None:
+                batch.create(path, latest)
+            else:
+                batch.replace(path, latest, expected=guards.institution)
+        for account in accounts:
+            put_account(batch, account, owner=owner, now=connection.created_at)
+        put_marks(batch, marks)
+        if self._audit.append(batch, [audit]) != guards.user:
+            raise Conflict
+        batch.commit()
+
+    def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
+        """One read of both."""
+        paths = {"user": f"{HEADS}/{app_user_id}"}
+        if institution_id is not None:
+            paths["institution"] = guard_path(app_user_id, institution_id)
+        found = self._client.get_all(
+            [self._client.document(path) for path in paths.values()], field_paths=["expires_at"]
+        )
+        there = {snapshot.reference.path: version_of(snapshot) for snapshot in found if snapshot.exists}
+        return Guards(there.get(paths.get("institution")), there.get(paths["user"]))
+
+    def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
+        """One write."""
+        batch = Batch(self._client)
+        batch.update(f"{CONNECTIONS}/{connection_id}", changes)
+        try:
+            batch.commit()
+        except Conflict:
+            return False
+        return True
+
+    def was_told(self, app_user_id: str, notification_id: str) -> bool:
+        """One read."""
+        told = self._client.document("users", app_user_id, NOTIFICATIONS, notification_id)
+        return bool(told.get(["kind"]).exists)
+
+
+def _connection(snapshot: Any) -> BankConnection | None:
+    return BankConnection.model_validate(snapshot.to_dict()) if snapshot.exists else None
+
+
+def _account(fields: dict[str, Any]) -> Account:
+    return {name: fields.get(name) for name in Account.__annotations__}  # type: ignore[return-value]

@@ -1,0 +1,101 @@
+"""Access tokens, sealed: `bank_credentials/{connection_id}`. Private; nobody but the backend."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
+
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavailable
+from shared.adapters.firestore.tombstones import REMOVALS
+from shared.domain.audit import AuditEntry
+from shared.domain.connection import SealedToken
+from shared.domain.credentials import KeptToken
+from shared.log import log
+from shared.ports import Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+CREDENTIALS = "bank_credentials"
+
+
+@translates_outages
+class FirestoreCredentials:
+    """The port `Credentials`."""
+
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
+        self._client = client
+        self._audit = audit
+
+    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None:
+        """One read."""
+        document = self._client.document(CREDENTIALS, connection_id)
+        snapshot = document.get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
+        return (kept_in(snapshot), version_of(snapshot)) if snapshot.exists else None
+
+    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+        """One commit."""
+        batch = Batch(self._client)
+        put_credentials(batch, kept, expected=expected)
+        self._audit.append(batch, audit)
+        return batch.commit()[0]
+
+    def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        changes = {"access_token": token.model_dump(), "token_settles_at": None, "due_at": now}
+        batch.update(f"{REMOVALS}/{connection_id}", changes)
+        batch.commit()
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+        """One query; reads what it returns."""
+
+        def read(snapshot: Any) -> tuple[KeptToken, Version]:
+            return kept_in(snapshot), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("credentials.unreadable", connection_id=name)
+
+        return due_documents(self._client, CREDENTIALS, now, limit=limit, read=read, unreadable=unreadable)
+
+    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+        """One query."""
+        query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("issued_at", "<", moment))
+        try:
+            yield from (kept for kept, _ in _readable(query.order_by("issued_at").stream()))
+        except OUTAGES as error:
+            raise unavailable() from error
+
+    def of_user(self, app_user_id: str) -> list[KeptToken]:
+        """One query; a user has few connections."""
+        query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [kept for kept, _ in _readable(query.stream())]
+
+
+def put_credentials(batch: Batch, kept: KeptToken, *, expected: Version | None) -> None:
+    """Writes an access token: of a new connection where nothing is expected."""
+    fields = kept.model_dump(exclude={"token"}) | kept.token.model_dump()
+    path = f"{CREDENTIALS}/{kept.connection_id}"
+    if expected is None:
+        batch.create(path, fields)
+    else:
+        batch.replace(path, fields, expected=expected)
+
+
+def _readable(snapshots: Any) -> Iterator[tuple[KeptToken, Version]]:
+    for snapshot in snapshots:
+        try:
+            yield kept_in(snapshot), version_of(snapshot)
+        except ValidationError:
+            log.error("credentials.unreadable", connection_id=snapshot.id)
+
+
+def kept_in(snapshot: Any) -> KeptToken:
+    """The access token in a document, with what is known of it."""
+    fields = snapshot.to_dict()
+    return KeptToken.model_validate(fields | {"token": SealedToken.model_validate(fields)})

@@ -1,0 +1,102 @@
+"""Counts over all connections, by Firestore's own counting (https://firebase.google.com/docs/firestore/query-data/aggregation-queries).
+
+A count is billed as one read for each thousand index entries it goes over.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.inbox import INBOX
+from shared.adapters.firestore.syncs import CONNECTIONS, PROGRESS, STATES
+from shared.adapters.firestore.tombstones import REMOVALS
+from shared.domain.connection import ItemStatus
+from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
+from shared.domain.progress import SyncStatus
+from shared.ports import OVERDUE_SWEEPS
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+_NOT_SETTLED = ("sweeps", ">=", OVERDUE_SWEEPS)  # each sweep of a delivery moves its due time, and counts
+WORKING = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT)
+
+
+@translates_outages
+class FirestoreHealth:
+    """The port `HealthFigures`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def count(self, now: datetime) -> Health:
+        """Some twelve counting queries and one read."""
+        due = now - OVERDUE_AFTER
+        return Health(
+            statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
+            stale=self._stale_count(now),
+            failing=self._count(PROGRESS, ("status", "==", SyncStatus.FAILED.value)),
+            overdue_syncs=self._count(STATES, ("due_at", "<=", due)),
+            overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
+            overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
+            longest_overdue=self._longest(now),
+        )
+
+    def ailing(self, *, limit: int) -> list[Ailing]:
+        """Two queries."""
+        broken = self._client.collection(CONNECTIONS).where(
+            filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])
+        )
+        failed = self._client.collection(PROGRESS).where(filter=FieldFilter("status", "==", SyncStatus.FAILED.value))
+        found = {s.id: _broken(s.id, s.to_dict() or {}) for s in broken.limit(limit).stream()}
+        for snapshot in failed.limit(limit).stream():
+            found.setdefault(snapshot.id, _failing(snapshot.id, snapshot.to_dict() or {}))
+        return list(found.values())[:limit]
+
+    def _stale_count(self, now: datetime) -> int:
+        """Two kinds: those that were synced long ago, and those that never were, for as long."""
+        before = now - STALE_AFTER
+        return sum(
+            self._count(CONNECTIONS, ("status", "==", status.value), ("last_sync", "<=", before))
+            + self._count(
+                CONNECTIONS, ("status", "==", status.value), ("last_sync", "==", None), ("created_at", "<=", before)
+            )
+            for status in WORKING
+        )
+
+    def _longest(self, now: datetime) -> Any:
+        query = self._client.collection(STATES).where(filter=FieldFilter("due_at", "<=", now))
+        for snapshot in query.order_by("due_at").select(["due_at"]).limit(1).stream():
+            return now - (snapshot.to_dict() or {})["due_at"]
+        return None
+
+    def _count(self, collection: str, *conditions: tuple[str, str, object]) -> int:
+        query: Any = self._client.collection(collection)
+        for condition in conditions:
+            query = query.where(filter=FieldFilter(*condition))
+        [[counted]] = query.count().get()
+        return int(counted.value)
+
+
+def _broken(connection_id: str, fields: dict[str, Any]) -> Ailing:
+    return Ailing(
+        connection_id=connection_id,
+        status=fields["status"],
+        institution=fields.get("institution_name") or fields.get("institution_id"),
+        error_code=fields.get("error_code"),
+        action=fields.get("action"),
+        since=fields.get("updated_at"),
+    )
+
+
+def _failing(connection_id: str, fields: dict[str, Any]) -> Ailing:
+    error = fields.get("error") or {}
+    return Ailing(
+        connection_id=connection_id,
+        error_code=error.get("code"),
+        action=error.get("action"),
+        since=fields.get("updated_at"),
+        next_retry_at=fields.get("next_retry_at"),
+    )

@@ -1,0 +1,105 @@
+"""Webhooks as they arrived: `bank_webhook_inbox/{delivery}`, each delivery once. Private."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavailable
+from shared.domain.errors import Conflict
+from shared.ports import Delivery, Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+INBOX = "bank_webhook_inbox"
+INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
+_FIELDS = ("body", "received_at", "connection_id", "due_at", "trace", "sweeps")
+
+
+@translates_outages
+class FirestoreInbox:
+    """The port `Inbox`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def record(self, delivery: Delivery) -> bool:
+        """One write."""
+        fields = {name: getattr(delivery, name) for name in _FIELDS}
+        kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + INBOX_KEPT}
+        batch = Batch(self._client)
+        batch.create(f"{INBOX}/{delivery.delivery_id}", fields | kept)
+        try:
+            batch.commit()
+        except Conflict:
+            return False
+        return True
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        """One read."""
+        snapshot = self._client.document(INBOX, delivery_id).get()
+        return _delivery(snapshot) if snapshot.exists else None
+
+    def waiting(self, connection_id: str) -> list[Delivery]:
+        """One query; reads what it returns."""
+        query = (
+            self._client.collection(INBOX)
+            .where(filter=FieldFilter("connection_id", "==", connection_id))
+            .where(filter=FieldFilter("due_at", ">", datetime.min.replace(tzinfo=UTC)))
+        )
+        return sorted(map(_delivery, query.order_by("due_at").stream()), key=lambda d: d.received_at)
+
+    def of_connection(self, connection_id: str) -> list[Delivery]:
+        """One query; reads what it returns."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("connection_id", "==", connection_id))
+        return sorted(map(_delivery, query.stream()), key=lambda d: d.received_at)
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
+        """One query; reads what it returns."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("due_at", "<=", now))
+        found = query.order_by("due_at").limit(limit).stream()
+        return [(_delivery(snapshot), version_of(snapshot)) for snapshot in found]
+
+    def postpone(self, delivery: Delivery, *, expected: Version) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        changes = {"due_at": delivery.due_at, "sweeps": delivery.sweeps}
+        batch.update(f"{INBOX}/{delivery.delivery_id}", changes, expected=expected)
+        batch.commit()
+
+    def since(self, moment: datetime) -> Iterator[Delivery]:
+        """One query."""
+        query = self._client.collection(INBOX).where(filter=FieldFilter("received_at", ">=", moment))
+        try:
+            yield from map(_delivery, query.order_by("received_at").stream())
+        except OUTAGES as error:  # what is read as it is asked for raises here, and not in the call
+            raise unavailable() from error
+
+    def settle(self, delivery_id: str) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        settle_delivery(batch, delivery_id)
+        try:
+            batch.commit()
+        except Conflict:
+            return
+
+    def forget(self, delivery_id: str) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        batch.delete(f"{INBOX}/{delivery_id}")
+        batch.commit()
+
+
+def settle_delivery(batch: Batch, delivery_id: str) -> None:
+    """Nothing is left to do for a delivery."""
+    batch.update(f"{INBOX}/{delivery_id}", {"due_at": None, "sweeps": 0})
+
+
+def _delivery(snapshot: Any) -> Delivery:
+    fields: dict[str, Any] = snapshot.to_dict() or {}
+    kept: dict[str, Any] = {name: fields.get(name) for name in _FIELDS}
+    return Delivery(delivery_id=snapshot.id, **kept | {"sweeps": kept["sweeps"] or 0})

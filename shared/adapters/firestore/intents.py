@@ -1,0 +1,124 @@
+"""Exchanges under way and done: `bank_exchange_intents/{sha256 of the public token}`. Private."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.syncs import put_notification
+from shared.domain.audit import AuditEntry
+from shared.domain.connection import SealedToken
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.exchange import Intent
+from shared.domain.item import ItemHolder
+from shared.domain.notification import Notification
+from shared.log import log
+from shared.ports import Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+INTENTS = "bank_exchange_intents"
+ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` removes answered ones; open ones stay to be found
+
+
+@translates_outages
+class FirestoreIntents:
+    """The port `Intents`."""
+
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
+        self._client = client
+        self._audit = audit
+
+    def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
+        """One commit; one read more if it is there already."""
+        for _ in range(3):
+            batch = Batch(self._client)
+            put_intent(batch, intent, expected=None)
+            try:
+                return intent, batch.commit()[0], True
+            except Conflict:
+                found = self.find(intent.intent_id)
+            if found is not None:
+                # Our own attempt may be there already, if only the answer of the first try was lost.
+                return *found, found[0].attempt == intent.attempt
+        raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+
+    def find(self, intent_id: str) -> tuple[Intent, Version] | None:
+        """One read."""
+        snapshot = self._client.document(INTENTS, intent_id).get()
+        return (_intent(snapshot.to_dict() or {}), version_of(snapshot)) if snapshot.exists else None
+
+    def update(
+        self,
+        intent: Intent,
+        *,
+        expected: Version,
+        audit: AuditEntry | None = None,
+        tells: Notification | None = None,
+    ) -> Version:
+        """One commit; with an audit entry one read before it."""
+        batch = Batch(self._client)
+        put_intent(batch, intent, expected=expected)
+        self._audit.append(batch, [audit] if audit is not None else [])
+        if tells is not None:
+            put_notification(batch, tells, app_user_id=intent.app_user_id)
+        return batch.commit()[0]
+
+    def store_token(
+        self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
+    ) -> tuple[Version, Version]:
+        """One commit."""
+        batch = Batch(self._client)
+        put_intent(batch, intent, expected=expected)
+        put_holder(batch, holder, now=intent.created_at, expected=held)
+        stored, holds = batch.commit()
+        return stored, holds
+
+    def forget(self, intent_id: str, *, expected: Version) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        batch.delete(f"{INTENTS}/{intent_id}", expected=expected)
+        batch.commit()
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
+        """One query; reads what it returns."""
+
+        def read(snapshot: Any) -> tuple[Intent, Version]:
+            return _intent(snapshot.to_dict() or {}), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("exchange_intent.unreadable", intent_id=name)
+
+        return due_documents(self._client, INTENTS, now, limit=limit, read=read, unreadable=unreadable)
+
+    def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
+        """One query; a user has few, for days."""
+        query = self._client.collection(INTENTS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [(_intent(snapshot.to_dict() or {}), version_of(snapshot)) for snapshot in query.stream()]
+
+
+def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> None:
+    """Writes an intent: a new one where nothing is expected."""
+    fields = asdict(intent) | {"access_token": intent.access_token.model_dump() if intent.access_token else None}
+    # While something is due, or holds a token, it stays.
+    done = intent.answer is not None and intent.access_token is None and intent.due_at is None
+    fields["expires_at"] = intent.created_at + ANSWERED_KEPT if done else None
+    path = f"{INTENTS}/{intent.intent_id}"
+    if expected is None:
+        batch.create(path, fields)
+    else:
+        batch.replace(path, fields, expected=expected)
+
+
+def _intent(fields: dict[str, Any]) -> Intent:
+    known: dict[str, Any] = {name: fields.get(name) for name in Intent.__dataclass_fields__}
+    if known["access_token"] is not None:
+        known["access_token"] = SealedToken.model_validate(known["access_token"])
+    return Intent(**known)

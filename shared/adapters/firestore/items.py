@@ -1,0 +1,81 @@
+"""Who holds an item: `bank_items/{item_id}`. Private.
+
+Made with an item's first stored token, and deleted when the item is gone; so no second connection to it can be made.
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.errors import translates_outages
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.item import ItemHolder
+from shared.ports import Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+ITEMS = "bank_items"
+EXCHANGE_KEPT = timedelta(days=30)  # a TTL policy on `expires_at` removes what an exchange that died may leave behind
+MAX_TRIES = 5
+
+
+@translates_outages
+class FirestoreItems:
+    """The port `Items`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
+        """One read; one commit more where there is no holder yet."""
+        for _ in range(MAX_TRIES):
+            snapshot = self._client.document(_path(holder.item_id)).get()
+            if snapshot.exists:
+                return _holder(snapshot), version_of(snapshot)
+            batch = Batch(self._client)
+            put_holder(batch, holder, now=now, expected=None)
+            try:
+                return holder, batch.commit()[0]
+            except Conflict:
+                continue
+        raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+
+    def release(self, holder: ItemHolder) -> None:
+        """One read, and one commit if it is the holder."""
+        batch = Batch(self._client)
+        delete_holder(batch, self._client, holder)
+        if not len(batch):
+            return
+        try:
+            batch.commit()
+        except Conflict:  # the connection was made in this moment, or another call released it
+            return
+
+
+def put_holder(batch: Batch, holder: ItemHolder, *, now: datetime, expected: Version | None) -> None:
+    """Writes a holder: where there must be none, or in place of the one that was read."""
+    fields = asdict(holder) | {"expires_at": now + EXCHANGE_KEPT if holder.intent_id is not None else None}
+    if expected is None:
+        batch.create(_path(holder.item_id), fields)
+    else:
+        batch.replace(_path(holder.item_id), fields, expected=expected)
+
+
+def delete_holder(batch: Batch, client: "firestore.Client", holder: ItemHolder) -> None:
+    """Deletes the holder if it is this one; reads it."""
+    snapshot = client.document(_path(holder.item_id)).get() if holder.item_id else None
+    if snapshot is not None and snapshot.exists and _holder(snapshot).is_same(holder):
+        batch.delete(_path(holder.item_id), expected=version_of(snapshot))
+
+
+def _path(item_id: str) -> str:
+    return f"{ITEMS}/{quote(item_id, safe='')}"
+
+
+def _holder(snapshot: Any) -> ItemHolder:
+    fields: dict[str, Any] = snapshot.to_dict() or {}
+    known: dict[str, Any] = {name: fields.get(name) for name in ItemHolder.__dataclass_fields__}
+    return ItemHolder(**known)

@@ -1,0 +1,99 @@
+"""Link tokens that were issued, and what came of Hosted Link. Private; a TTL policy on `expires_at` removes both.
+
+bank_link_sessions/{hash of the link token}     to whom it was issued
+bank_link_results/{hash of the public token}    the sealed public token, until it is exchanged
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.commit import Batch
+from shared.adapters.firestore.errors import translates_outages
+from shared.domain.connection import SealedToken
+from shared.domain.errors import Conflict
+from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+SESSIONS = "bank_link_sessions"
+RESULTS = "bank_link_results"
+# A link token lives for hours and a public token for half of one; Plaid sends a webhook again for a day.
+KEPT = timedelta(days=2)
+
+
+@translates_outages
+class FirestoreLinks:
+    """The port `Links`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
+        """One write."""
+        batch = Batch(self._client)
+        batch.replace(f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + KEPT})
+        batch.commit()
+
+    def session(self, link_token: str) -> LinkSession | None:
+        """One read."""
+        fields = self._read(SESSIONS, digest(link_token))
+        if not fields:
+            return None
+        # Until every link token was noted, those of Hosted Link were, with fewer fields.
+        return LinkSession(
+            fields["app_user_id"],
+            fields.get("usable_until") or fields["expires_at"],
+            fields.get("hosted", True),
+            fields.get("updates", False),
+        )
+
+    def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
+        """One query."""
+        query = (
+            self._client.collection(SESSIONS)
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("updates", "==", True))
+            .where(filter=FieldFilter("usable_until", ">", now))
+        )
+        return any(query.limit(1).stream())
+
+    def keep(self, result: LinkResult) -> bool:
+        """One write."""
+        fields = asdict(result) | {"expires_at": result.created_at + KEPT}
+        fields["public_token"] = result.public_token.model_dump() if result.public_token else None
+        batch = Batch(self._client)
+        batch.create(f"{RESULTS}/{result.result_id}", fields)
+        try:
+            batch.commit()
+        except Conflict:
+            return False
+        return True
+
+    def result(self, result_id: str) -> LinkResult | None:
+        """One read."""
+        fields = self._read(RESULTS, result_id)
+        if not fields:
+            return None
+        known: dict[str, Any] = {name: fields.get(name) for name in LinkResult.__dataclass_fields__}
+        if known["public_token"] is not None:
+            known["public_token"] = SealedToken.model_validate(known["public_token"])
+        if known["outcome"] is not None:
+            known["outcome"] = LinkOutcome(known["outcome"])
+        return LinkResult(**known)
+
+    def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
+        """One write; what has expired meanwhile is settled anyway."""
+        batch = Batch(self._client)
+        fields = {"public_token": None, "outcome": outcome, "connection_id": connection_id}
+        batch.update(f"{RESULTS}/{result_id}", fields)
+        try:
+            batch.commit()
+        except Conflict:
+            return
+
+    def _read(self, collection: str, name: str) -> dict[str, Any]:
+        return self._client.document(collection, name).get().to_dict() or {}

@@ -1,0 +1,26 @@
+"""`users/{uid}`, the app's own document: two fields of it are ours to read."""
+
+from typing import TYPE_CHECKING
+
+from shared.adapters.firestore.errors import translates_outages
+from shared.ports import Profile
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+@translates_outages
+class FirestoreProfiles:
+    """`users/{uid}`, the app's own document: two fields of it are ours to read."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def find(self, app_user_id: str) -> Profile:
+        """One read."""
+        fields = self._client.document("users", app_user_id).get(["language", "country_codes"]).to_dict() or {}
+        return Profile(language=fields.get("language"), country_codes=fields.get("country_codes"))
+
+    def exists(self, app_user_id: str) -> bool:
+        """One read, of no field."""
+        return bool(self._client.document("users", app_user_id).get(["language"]).exists)

@@ -1,0 +1,172 @@
+"""What connections leave behind in Firestore, and how it goes: in commits of a few hundred documents, any number."""
+
+import contextvars
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.guards import GUARDS, guard_path
+from shared.adapters.firestore.inbox import INBOX
+from shared.adapters.firestore.intents import INTENTS
+from shared.adapters.firestore.links import KEPT as LINKS_KEPT
+from shared.adapters.firestore.links import RESULTS, SESSIONS
+from shared.adapters.firestore.names import names
+from shared.adapters.firestore.set_aside import set_aside_query
+from shared.adapters.firestore.syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
+from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.removal import Removal
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+# Production counts the index entries of what is deleted, too: https://firebase.google.com/docs/firestore/quotas
+DELETES_AT_ONCE = 400
+COMMITS_AT_ONCE = 2  # of one purge: they touch different documents, and need no order
+NAMES_AT_ONCE = 100_000  # that one query finds: read as the deletes go on, so that it is never held
+
+
+@translates_outages
+class FirestoreRemains:
+    """The port `Remains`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def purge(self, removal: Removal) -> None:
+        """One commit for each 400 documents, one query for each 100,000, and a few more."""
+        connection = self._client.document(CONNECTIONS, removal.connection_id)
+        self._delete_found(connection.collection(TRANSACTIONS))
+        self._delete_found(connection.collection(ACCOUNTS))
+        self._delete_found(set_aside_query(self._client, removal.connection_id))
+        self._delete([f"{HANDOVERS}/{removal.connection_id}"])
+        if removal.keeps_connection:
+            self._forget_accounts(removal.connection_id)
+            return
+        about_it = FieldFilter("connection_id", "==", removal.connection_id)
+        told = self._client.collection("users", removal.app_user_id, NOTIFICATIONS)
+        self._delete_found(told.where(filter=about_it))
+        self._delete_found(self._client.collection(INBOX).where(filter=about_it))
+        self._delete_found(self._client.collection(RESULTS).where(filter=about_it))
+        self._delete_found(self._client.collection(RUNS).where(filter=about_it))
+        self._delete_answers(removal)
+        if removal.institution_id is not None:
+            guard = guard_path(removal.app_user_id, removal.institution_id)
+            self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
+
+    def purge_user(self, app_user_id: str, *, before: datetime) -> None:
+        """A few queries, and one commit for each 400 documents.
+
+        The counters of rate limits and budgets stay until they expire: they protect others, and hold times only.
+        """
+        told = self._client.collection("users", app_user_id, NOTIFICATIONS)
+        self._delete_found(told.where(filter=FieldFilter("created_at", "<=", before)), order_by="created_at")
+        theirs = FieldFilter("app_user_id", "==", app_user_id)
+        for collection, kept in ((SESSIONS, LINKS_KEPT), (RESULTS, LINKS_KEPT)):
+            for snapshot in self._client.collection(collection).where(filter=theirs).stream():
+                if (snapshot.get("expires_at") - kept) <= before:
+                    self._delete_unchanged(snapshot)
+        for snapshot in self._named_after(GUARDS, app_user_id):
+            self._delete_guard(snapshot.reference, app_user_id, unquote(snapshot.id.rpartition(":")[2]))
+
+    def _named_after(self, collection: str, app_user_id: str) -> list[Any]:
+        """Documents named `{uid}:{something}`; an uid may have colons of its own."""
+        documents = self._client.collection(collection)
+        first, last = documents.document(f"{app_user_id}:"), documents.document(f"{app_user_id};")
+        query = documents.where(filter=FieldFilter("__name__", ">=", first))
+        found = query.where(filter=FieldFilter("__name__", "<", last)).stream()
+        return [snapshot for snapshot in found if snapshot.id.rpartition(":")[0] == app_user_id]
+
+    def _delete_answers(self, removal: Removal) -> None:
+        """What was answered for the public tokens of this connection; one that holds an access token stays."""
+        theirs = FieldFilter("app_user_id", "==", removal.app_user_id)
+        for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
+            fields = snapshot.to_dict() or {}
+            answer = fields.get("answer") or {}
+            named = (answer.get("connection_id"), answer.get("duplicate_of"), answer.get("item_of"))
+            if removal.connection_id not in named:
+                continue
+            if fields.get("access_token") is None:
+                self._delete_unchanged(snapshot)
+
+    def _delete_guard(self, document: Any, app_user_id: str, institution_id: str) -> None:
+        """The guard, unless it guards another connection of this user to this institution."""
+        guard = document.get()
+        others = (
+            self._client.collection(CONNECTIONS)
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("institution_id", "==", institution_id))
+            .limit(1)
+        )
+        # The guard was read first: a connection that is made after the look at the others has changed it.
+        if guard.exists and not any(others.stream()):
+            self._delete_unchanged(guard)
+
+    def _forget_accounts(self, connection_id: str) -> None:
+        batch = Batch(self._client)
+        batch.update(f"{CONNECTIONS}/{connection_id}", {"account_ids": []})
+        try:
+            batch.commit()
+        except Conflict:  # the connection went, too
+            return
+
+    def _delete_unchanged(self, snapshot: Any) -> None:
+        batch = Batch(self._client)
+        batch.delete(snapshot.reference.path, expected=version_of(snapshot))
+        try:
+            batch.commit()
+        except Conflict:  # somebody works with it
+            return
+
+    def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
+        """Deletes all that a query finds, and looks again from the beginning until it finds nothing."""
+        page = (query.order_by(order_by) if order_by else query.order_by("__name__")).limit(NAMES_AT_ONCE)
+        last: str | None = None
+        while True:
+            # Going on behind what was deleted spares the store from walking over it again and again.
+            behind = page if last is None else page.start_after({"__name__": self._client.document(last)})
+            found, last_found = self._delete_page(behind)
+            if not found and last is None:
+                return
+            last = last_found if found == NAMES_AT_ONCE and order_by is None else None
+
+    def _delete_page(self, page: Any) -> tuple[int, str | None]:
+        """Deletes what one query finds, some commits at once while the rest of the names still come in.
+
+        Returns:
+            How many there were, and the last of them.
+        """
+        count, last, under_way = 0, None, deque[Future[None]]()
+        found = names(page)
+        with ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix="purge") as pool:
+            while some := list(islice(found, DELETES_AT_ONCE)):
+                count, last = count + len(some), some[-1]
+                if len(under_way) >= COMMITS_AT_ONCE:
+                    under_way.popleft().result()
+                context = contextvars.copy_context()  # for the log's fields
+                under_way.append(pool.submit(context.run, self._delete, some))
+            while under_way:
+                under_way.popleft().result()
+        return count, last
+
+    def _delete(self, paths: Sequence[str]) -> None:
+        """One commit, or two of half the size if the store finds it too large."""
+        if not paths:
+            return
+        batch = Batch(self._client)
+        for path in paths:
+            batch.delete(path)
+        try:
+            batch.commit()
+        except CommitTooLarge:
+            if len(paths) == 1:
+                raise
+            self._delete(paths[: len(paths) // 2])
+            self._delete(paths[len(paths) // 2 :])

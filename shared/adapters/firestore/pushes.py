@@ -1,0 +1,100 @@
+"""Push messages and devices.
+
+bank_pushes/{hash}          which messages were sent
+bank_device_tokens/{hash}   whom a device belongs to
+users/{uid}                 the devices' tokens, written by the user's app
+
+The private documents hold nothing of the user: hashes alone say whose they are. So they need no erasure, and expire.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from google.api_core.exceptions import NotFound
+from google.cloud.firestore_v1.transforms import ArrayRemove
+
+from shared.adapters.firestore.commit import Batch
+from shared.adapters.firestore.errors import translates_outages
+from shared.domain.errors import Conflict
+from shared.domain.push import TokenHolders
+from shared.ports import Devices
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+PUSHES = "bank_pushes"
+CLAIM_KEPT = timedelta(days=7)  # by a TTL policy on `expires_at`; triggers are delivered again for a day
+OWNERS = "bank_device_tokens"
+# FCM gives up tokens that no device has used for so long: https://firebase.google.com/docs/cloud-messaging/manage-tokens
+OWNER_KEPT = timedelta(days=270)
+TOKENS = "notification_tokens"
+MAX_HOLDERS = 50  # of one user's tokens: one each is usual
+
+
+@translates_outages
+class FirestorePushes:
+    """The port `Pushes`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def devices(self, app_user_id: str) -> Devices:
+        """One read."""
+        found = self._client.document("users", app_user_id).get([TOKENS, "language"]).to_dict() or {}
+        return Devices(found.get(TOKENS), found.get("language"))
+
+    def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
+        """One query, which reads a document per user who stores one of them, and one read per token."""
+        from google.cloud.firestore_v1.base_query import FieldFilter
+
+        storing = FieldFilter(TOKENS, "array_contains_any", list(tokens))
+        users = list(
+            self._client.collection("users").where(filter=storing).select([TOKENS]).limit(MAX_HOLDERS).stream()
+        )
+        decided = self._client.get_all([self._client.document(OWNERS, _hash(token)) for token in tokens])
+        owners = {one.id: one.get("owner") for one in decided if one.exists}
+        holders = {}
+        for token in tokens:
+            listed = {user.id: user.update_time for user in users if token in user.get(TOKENS)}
+            owner = owners.get(_hash(token))
+            holders[token] = TokenHolders(next((uid for uid in listed if _owner(uid, token) == owner), None), listed)
+        return holders
+
+    def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
+        """One write per other user, and one.
+
+        In this order: if it is interrupted, whoever stored the token last still does, and the previous owner does not.
+        """
+        for other in others:
+            self.drop_tokens(other, [token])
+        owner = {"owner": _owner(to, token), "expires_at": now + OWNER_KEPT}
+        self._client.document(OWNERS, _hash(token)).set(owner)
+
+    def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
+        """One write."""
+        claim = _hash(f"{len(app_user_id)}:{app_user_id}:{notification_id}")
+        batch = Batch(self._client)
+        batch.create(f"{PUSHES}/{claim}", {"expires_at": now + CLAIM_KEPT})
+        try:
+            batch.commit()
+        except Conflict:
+            return False
+        return True
+
+    def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
+        """One write, of these tokens only: others may have been added meanwhile."""
+        try:
+            self._client.document("users", app_user_id).update({TOKENS: ArrayRemove(list(tokens))})
+        except NotFound:
+            return
+
+
+def _owner(app_user_id: str, token: str) -> str:
+    """Names a user as the owner of a token, to those who know both."""
+    return _hash(f"{len(app_user_id)}:{app_user_id}:{token}")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

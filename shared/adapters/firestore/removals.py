@@ -1,0 +1,122 @@
+"""Removals in Firestore: `bank_removals/{connection_id}`, a tombstone until nothing of the connection is left. Private.
+
+Deleting `bank_sync_state/{connection_id}` is what keeps everybody else out: each commit of a run, a webhook or a
+request compares that document, so none of them is taken any more.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.credentials import CREDENTIALS, kept_in
+from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.intents import INTENTS
+from shared.adapters.firestore.items import delete_holder
+from shared.adapters.firestore.syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
+from shared.adapters.firestore.tombstones import REMOVALS, create_removal, put_removal, removal_in
+from shared.domain.audit import AuditEntry
+from shared.domain.credentials import BROKEN_OFF_AFTER
+from shared.domain.exchange import Intent
+from shared.domain.removal import Removal
+from shared.log import log
+from shared.ports import Mark, Version
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+
+@translates_outages
+class FirestoreRemovals:
+    """The port `Removals`."""
+
+    def __init__(self, client: "firestore.Client", *, audit: FirestoreAudit) -> None:
+        self._client = client
+        self._audit = audit
+
+    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
+        """Two reads and one commit."""
+        connection_id = removal.connection_id
+        tombstone = self._client.document(REMOVALS, connection_id).get()
+        batch = Batch(self._client)
+        removal = self._move_credentials(batch, removal)
+        if tombstone.exists:
+            removal = removal.instead_of(removal_in(tombstone))
+            put_removal(batch, removal, expected=version_of(tombstone))
+        else:
+            create_removal(batch, removal)
+        batch.delete(f"{CONNECTIONS}/{connection_id}", must_exist=True)
+        for collection in (PROGRESS, STATES, HANDOVERS):
+            batch.delete(f"{collection}/{connection_id}")
+        put_marks(batch, marks)
+        self._audit.append(batch, [audit])
+        batch.commit()
+        return removal
+
+    def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
+        """One commit."""
+        batch = Batch(self._client)
+        create_removal(batch, removal)
+        batch.delete(f"{INTENTS}/{intent[0].intent_id}", expected=intent[1])
+        self._audit.append(batch, [audit])
+        batch.commit()
+
+    def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
+        """One read, and one commit if there are any."""
+        batch = Batch(self._client)
+        taken = self._move_credentials(batch, removal)
+        if not len(batch):
+            return removal, expected
+        put_removal(batch, taken, expected=expected)
+        return taken, batch.commit()[-1]
+
+    def find(self, connection_id: str) -> tuple[Removal, Version] | None:
+        """One read."""
+        snapshot = self._client.document(REMOVALS, connection_id).get()
+        return (removal_in(snapshot), version_of(snapshot)) if snapshot.exists else None
+
+    def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
+        """One query; reads what it returns."""
+
+        def read(snapshot: Any) -> tuple[Removal, Version]:
+            return removal_in(snapshot), version_of(snapshot)
+
+        def unreadable(name: str) -> None:
+            log.error("removal.unreadable", connection_id=name)
+
+        return due_documents(self._client, REMOVALS, now, limit=limit, read=read, unreadable=unreadable)
+
+    def of_user(self, app_user_id: str) -> list[Removal]:
+        """One query."""
+        query = self._client.collection(REMOVALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
+        return [removal_in(snapshot) for snapshot in query.stream()]
+
+    def update(self, removal: Removal, *, expected: Version) -> Version:
+        """One commit."""
+        batch = Batch(self._client)
+        put_removal(batch, removal, expected=expected)
+        return batch.commit()[0]
+
+    def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
+        """One commit, and a read before it unless the connection stays."""
+        batch = Batch(self._client)
+        batch.delete(f"{REMOVALS}/{removal.connection_id}", expected=expected)
+        if not removal.keeps_connection:
+            delete_holder(batch, self._client, removal.holder())
+        self._audit.append(batch, [audit])
+        batch.commit()
+
+    def _move_credentials(self, batch: Batch, removal: Removal) -> Removal:
+        """Deletes the credentials if they are unchanged, and returns the removal with what was in them."""
+        path = f"{CREDENTIALS}/{removal.connection_id}"
+        snapshot = self._client.document(path).get()
+        if not snapshot.exists:
+            return removal
+        batch.delete(path, expected=version_of(snapshot))
+        kept = kept_in(snapshot)
+        settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
+        return removal.with_token(kept.token, settles_at=settles_at)

@@ -1,0 +1,84 @@
+"""Sealed tokens wherever they lie: with their connection, in an exchange that broke off, in a tombstone.
+
+Not those of Hosted Link's results: a public token is dead after 30 minutes, whatever it was sealed with.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1.base_query import FieldFilter
+from pydantic import ValidationError
+
+from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore.credentials import CREDENTIALS
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.intents import INTENTS
+from shared.adapters.firestore.tombstones import REMOVALS
+from shared.domain.connection import SealedToken
+from shared.log import log
+from shared.ports import StoredSeal
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+WHERE: dict[str, str] = {CREDENTIALS: "", INTENTS: "access_token", REMOVALS: "access_token"}
+"""The field that holds the sealed token; of credentials the document itself does."""
+
+
+@translates_outages
+class FirestoreSeals:
+    """The port `Seals`."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+
+    def older(self, newest: str, *, after: StoredSeal | None, limit: int) -> list[StoredSeal]:
+        """Up to one query for each collection; reads what it returns."""
+        found: list[StoredSeal] = []
+        begun = after is None
+        for collection in WHERE:
+            if after is not None and after.place.startswith(f"{collection}/"):
+                begun = True
+                found += self._page(collection, newest, limit=limit, after=after)
+            elif begun:
+                found += self._page(collection, newest, limit=limit - len(found))
+            if len(found) >= limit:
+                break
+        return found
+
+    def replace(self, stored: StoredSeal, sealed: SealedToken) -> None:
+        """One commit."""
+        field = WHERE[stored.place.partition("/")[0]]
+        batch = Batch(self._client)
+        batch.update(
+            stored.place, {field: sealed.model_dump()} if field else sealed.model_dump(), expected=stored.version
+        )
+        batch.commit()
+
+    def _page(self, collection: str, newest: str, *, limit: int, after: StoredSeal | None = None) -> list[StoredSeal]:
+        key_id = f"{WHERE[collection]}.key_id".removeprefix(".")
+        documents = self._client.collection(collection)
+        query = documents.where(filter=FieldFilter(key_id, "!=", newest)).order_by(key_id).order_by("__name__")
+        if after is not None:
+            query = query.start_after([after.sealed.key_id, documents.document(after.place.partition("/")[2])])
+        snapshots = query.limit(limit).stream(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
+        return [self._stored(snapshot, WHERE[collection]) for snapshot in snapshots]
+
+    def _stored(self, snapshot: Any, field: str) -> StoredSeal:
+        fields = snapshot.to_dict()
+        sealed = fields[field] if field else fields
+        return StoredSeal(
+            place=snapshot.reference.path,
+            app_user_id=str(fields.get("app_user_id")),
+            connection_id=str(fields.get("connection_id")),
+            sealed=_sealed(sealed, place=snapshot.reference.path),
+            version=version_of(snapshot),
+        )
+
+
+def _sealed(fields: dict[str, Any], *, place: str) -> SealedToken:
+    """What cannot be read is handed on as what cannot be opened: it is reported, and stepped over."""
+    try:
+        return SealedToken.model_validate(fields)
+    except ValidationError:
+        log.error("credentials.unreadable", place=place)
+        return SealedToken(ciphertext="", key_id=str(fields.get("key_id")))

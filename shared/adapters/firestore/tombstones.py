@@ -1,0 +1,24 @@
+"""The document of a removal under way: `bank_removals/{connection_id}`, until nothing is left. Private."""
+
+from typing import Any
+
+from shared.adapters.firestore.commit import Batch
+from shared.domain.removal import Removal
+from shared.ports import Version
+
+REMOVALS = "bank_removals"
+
+
+def put_removal(batch: Batch, removal: Removal, *, expected: Version | None = None) -> None:
+    """Writes the tombstone; or only if it is unchanged since `expected`."""
+    batch.replace(f"{REMOVALS}/{removal.connection_id}", removal.model_dump(), expected=expected)
+
+
+def create_removal(batch: Batch, removal: Removal) -> None:
+    """Writes a tombstone where there must be none."""
+    batch.create(f"{REMOVALS}/{removal.connection_id}", removal.model_dump())
+
+
+def removal_in(snapshot: Any) -> Removal:
+    """The removal that a tombstone holds."""
+    return Removal.model_validate(snapshot.to_dict())

@@ -1,0 +1,43 @@
+"""The ids of Plaid's keys that webhooks have named: one document, `bank_webhook_keys/seen`. Private."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from google.api_core import exceptions
+
+from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.limits import FirestoreLimits
+from shared.domain.errors import Conflict
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+KEYS = "bank_webhook_keys/seen"
+BUCKETS = "__webhooks"  # in place of a user, beside whose limits these are
+PATIENCE_SECONDS = 2.0  # a webhook waits for it, and can do without
+
+
+@translates_outages
+class FirestoreWebhookKeys:
+    """The port `WebhookKeys`. Plaid has a handful of keys and replaces them rarely, so none is ever taken out."""
+
+    def __init__(self, client: "firestore.Client") -> None:
+        self._client = client
+        self._limits = FirestoreLimits(client)
+
+    def seen(self) -> frozenset[str]:
+        """One read."""
+        found = self._client.document(KEYS).get(retry=None, timeout=PATIENCE_SECONDS).to_dict() or {}
+        return frozenset(found.get("since", {}))
+
+    def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
+        """One read, and one write if it passes."""
+        return self._limits.spend(BUCKETS, bucket, per_minute=per_minute, now=now)
+
+    def add(self, key_id: str, *, now: datetime) -> None:
+        """One write."""
+        since = {"since": {key_id: now}}
+        try:
+            self._client.document(KEYS).set(since, merge=True, retry=None, timeout=PATIENCE_SECONDS)
+        except exceptions.Aborted:
+            raise Conflict from None

@@ -1,0 +1,100 @@
+"""Items and institutions of Plaid's in our words; as with rows, one odd value does not spoil the rest."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.adapters.plaid import transaction_mapping
+from shared.adapters.plaid.errors import said
+from shared.adapters.plaid.values import SHORT_TEXT, Oddities, key, optional_text
+from shared.domain import storable
+from shared.domain.institution import InstitutionInfo
+from shared.log import log
+from shared.ports import ItemFacts
+
+LOGO = 400_000  # bytes: it is copied onto every connection's document, which holds 1 MiB
+MAX_LISTED = 200  # products, or countries, of one institution
+MAX_REPORTED = 20  # fields on one line of the log
+
+
+def of_item(item: Mapping[str, Any], *, accounts: object = (), status: object = None) -> ItemFacts:
+    """What Plaid says about an item, and its accounts where they were asked for.
+
+    Raises:
+        ValueError, KeyError: It has no id.
+    """
+    odd = Oddities()
+    told = status if isinstance(status, Mapping) else {}
+    transactions, webhook = _part(told, "transactions"), _part(told, "last_webhook")
+    institution_id = item.get("institution_id")
+    if institution_id is not None and not storable.is_document_id(institution_id):
+        institution_id, odd["institution_id"] = None, 1
+    error = item.get("error")
+    facts = ItemFacts(
+        item_id=key(item["item_id"], "item_id"),
+        institution_id=institution_id,
+        institution_name=optional_text(item.get("institution_name"), "institution_name", odd, limit=SHORT_TEXT),
+        webhook_url=optional_text(item.get("webhook"), "webhook", odd, limit=SHORT_TEXT) or None,
+        consent_expiration_time=_moment(item.get("consent_expiration_time"), "consent_expiration_time", odd),
+        accounts=transaction_mapping.accounts(accounts, odd),
+        error=said(error) if isinstance(error, dict) else None,
+        last_update=_moment(transactions.get("last_successful_update"), "last_successful_update", odd),
+        last_webhook=_moment(webhook.get("sent_at"), "sent_at", odd),
+    )
+    report(odd, of="item")
+    return facts
+
+
+def of_institution(found: Mapping[str, Any]) -> InstitutionInfo:
+    """An institution; one without a usable name goes by its id.
+
+    Raises:
+        ValueError, KeyError: It has no id.
+    """
+    odd = Oddities()
+    institution_id = key(found["institution_id"], "institution_id")
+    made = InstitutionInfo(
+        institution_id=institution_id,
+        name=optional_text(found.get("name"), "name", odd, limit=SHORT_TEXT) or institution_id,
+        url=optional_text(found.get("url"), "url", odd, limit=SHORT_TEXT),
+        logo=optional_text(found.get("logo"), "logo", odd, limit=LOGO),
+        primary_color=optional_text(found.get("primary_color"), "primary_color", odd, limit=SHORT_TEXT),
+        country_codes=_words(found.get("country_codes"), "country_codes", odd),
+        products=_words(found.get("products"), "products", odd),
+        oauth=found.get("oauth") is True,
+        fetched_at=datetime.now(UTC),
+    )
+    report(odd, of="institution")
+    return made
+
+
+def report(odd: Mapping[str, int], *, of: str, request_id: str | None = None) -> None:
+    """One line for all the values that were left out: the names of their fields, and how many; no values.
+
+    Args:
+        odd: How many of each field.
+        of: In what: `transactions`, `item`, `institution`.
+        request_id: Plaid's, which its support asks for.
+    """
+    fields = {name: count for name, count in odd.items() if count}
+    if fields:
+        few = dict(sorted(fields.items())[:MAX_REPORTED])
+        log.warning("plaid.values_left_out", of=of, fields=few, request_id=request_id)
+
+
+def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = told.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _moment(given: object, name: str, odd: Oddities) -> datetime | None:
+    at = storable.moment(given)
+    odd[name] += at is None and given is not None
+    return at
+
+
+def _words(given: object, name: str, odd: Oddities) -> tuple[str, ...]:
+    listed = given if isinstance(given, list) else []
+    words = [one for one in listed if isinstance(one, str) and storable.text(one, limit=SHORT_TEXT) is not None]
+    odd[name] += (given is not None and listed is not given) + len(listed) - len(words[:MAX_LISTED])
+    return tuple(words[:MAX_LISTED])

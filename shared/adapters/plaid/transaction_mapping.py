@@ -1,0 +1,251 @@
+"""Plaid's objects in our words. Only what a wrong value could hurt is checked; Plaid adds fields and values freely.
+
+An optional value that cannot be stored becomes None and is counted in `Oddities`. A row without something that it
+cannot do without is set aside. Neither stops the rows beside it.
+"""
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any, cast
+
+from shared.adapters.plaid import values
+from shared.adapters.plaid.values import (
+    TEXT_KINDS,
+    Oddities,
+    Unordinary,
+    Unusable,
+    amount,
+    category,
+    day,
+    flag,
+    flat,
+    flat_list,
+    key,
+    moment,
+    other_id,
+    required_day,
+)
+from shared.domain import storable
+from shared.domain.account import Account, Balances
+from shared.domain.set_aside import SetAsideRow
+from shared.domain.transaction import History, Page, Transaction
+
+_HISTORY = {
+    "NOT_READY": History.NOT_READY,
+    "INITIAL_UPDATE_COMPLETE": History.RECENT,
+    "HISTORICAL_UPDATE_COMPLETE": History.COMPLETE,
+}
+MAX_CURSOR = 10_000  # characters; Plaid's have at most 256
+_TEXTS = (
+    "iso_currency_code",
+    "unofficial_currency_code",
+    "name",
+    "merchant_name",
+    "merchant_entity_id",
+    "payment_channel",
+    "category_icon_url",
+    "logo_url",
+    "website",
+    "check_number",
+    "original_description",
+    "transaction_code",
+    "account_owner",
+)
+_texts = itemgetter(*_TEXTS)
+
+
+def page(answer: Mapping[str, Any], *, size: int) -> Page:
+    """One answer of /transactions/sync.
+
+    An unknown update status counts as RECENT where there are rows, so that nothing waits for a word that may never
+    come, and as NOT_READY where there is nothing at all.
+
+    Args:
+        answer: The parsed body, with numbers as int and Decimal.
+        size: Its length in bytes.
+
+    Raises:
+        Unusable: Something is missing without which rows would be lost or mixed up.
+    """
+    odd, aside = Oddities(), list[SetAsideRow]()
+    large = size > storable.MAX_BYTES  # no text of an answer is longer than the answer
+    try:
+        rows, changed, gone = answer["added"], answer["modified"], answer["removed"]
+        if not all(isinstance(some, list) for some in (rows, changed, gone)):
+            raise Unusable("rows that are no list", field="added")
+        cursor, more = answer["next_cursor"] or None, answer["has_more"]
+        if cursor is not None and not (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR):
+            raise Unusable("a cursor that is none", field="next_cursor")
+        history = _history(answer.get("transactions_update_status"), anything=bool(cursor or rows))
+        if not isinstance(more, bool) or (more and cursor is None):
+            raise Unusable("has_more without a cursor", field="next_cursor")
+        named = [removed for one in gone if (removed := _removed_id(one, odd)) is not None]
+        return Page(
+            added=_transactions(rows, odd, aside, large=large),
+            modified=_transactions(changed, odd, aside, large=large),
+            removed=[i for i in named if storable.is_document_id(i)],
+            accounts=accounts(answer.get("accounts"), odd),
+            next_cursor=cursor,
+            has_more=more,
+            history=history,
+            size=size,
+            request_id=storable.text(answer.get("request_id"), limit=values.SHORT_TEXT),
+            set_aside=tuple(aside),
+            removed_aside=tuple(i for i in named if not storable.is_document_id(i)),
+            oddities=+odd,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Unusable(f"an answer of /transactions/sync lacks something: {type(error).__name__}") from None
+
+
+def _history(status: object, *, anything: bool) -> History:
+    known = _HISTORY.get(status) if isinstance(status, str) else None
+    return known if known is not None else History.RECENT if anything else History.NOT_READY
+
+
+def _removed_id(one: object, odd: Oddities) -> str | None:
+    """The id in an entry of `removed`; without one it names nothing that could be here."""
+    given = one.get("transaction_id") if isinstance(one, Mapping) else None
+    if isinstance(given, str) and given:
+        return given
+    odd["removed"] += 1
+    return None
+
+
+def _transactions(given: Iterable[Any], odd: Oddities, aside: list[SetAsideRow], *, large: bool) -> list[Transaction]:
+    made = []
+    for row in given:
+        try:
+            made.append(transaction(row, odd, large=large))
+        except Unusable as error:
+            aside.append(SetAsideRow.of(row, field=error.field))
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
+            aside.append(SetAsideRow.of(row, field="row"))
+    return made
+
+
+def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: bool = True) -> Transaction:
+    """One transaction. Fields: https://plaid.com/docs/api/products/transactions/#transactionssync
+
+    Args:
+        row: As Plaid sent it.
+        odd: Counts the values that were left out.
+        large: Whether the row may be larger than a document, or than its page is long.
+
+    Raises:
+        Unusable: No id, account, date or amount.
+    """
+    odd = Oddities() if odd is None else odd
+    get = row.get
+    written, double = amount(get("amount"))
+    made: Transaction = {
+        "transaction_id": key(get("transaction_id"), "transaction_id"),
+        "account_id": key(get("account_id"), "account_id"),
+        "date": required_day(get("date")),
+        "authorized_date": None if (on := get("authorized_date")) is None else day(on, odd),
+        "datetime": None if (at := get("datetime")) is None else moment(at, "datetime", odd),
+        "authorized_datetime": None
+        if (at := get("authorized_datetime")) is None
+        else moment(at, "authorized_datetime", odd),
+        "amount": written,
+        "amount_value": double,
+        "iso_currency_code": get("iso_currency_code"),
+        "unofficial_currency_code": get("unofficial_currency_code"),
+        "name": get("name") or "",
+        "merchant_name": get("merchant_name"),
+        "merchant_entity_id": get("merchant_entity_id"),
+        "pending": pending if type(pending := get("pending")) is bool else flag(pending, odd),
+        "pending_transaction_id": None if (other := get("pending_transaction_id")) is None else other_id(other, odd),
+        "payment_channel": get("payment_channel"),
+        "category": None if (named := get("personal_finance_category")) is None else category(named, odd),
+        "category_icon_url": get("personal_finance_category_icon_url"),
+        "counterparties": [],
+        "location": None,
+        "logo_url": get("logo_url"),
+        "website": get("website"),
+        "check_number": get("check_number"),
+        "original_description": get("original_description"),
+        "transaction_code": get("transaction_code"),
+        "account_owner": get("account_owner"),
+    }
+    fields = cast("dict[str, Any]", made)
+    try:
+        if counterparties := get("counterparties"):
+            fields["counterparties"] = flat_list(counterparties)
+        if (location := get("location")) is not None:
+            fields["location"] = flat(location)
+        if large or not TEXT_KINDS.issuperset(map(type, _texts(fields))):
+            raise Unordinary
+    except Unordinary:
+        _look_closer(fields, row, odd)
+    return made
+
+
+def _look_closer(made: dict[str, Any], row: Mapping[str, Any], odd: Oddities) -> None:
+    """Puts right what is not ordinary in a row, and makes it fit a document: the largest optional values go first."""
+    made["counterparties"] = values.held_list(row.get("counterparties"), odd)
+    location = row.get("location")
+    made["location"] = values.held_map(location, "location", odd) if isinstance(location, Mapping) else None
+    if location is not None and made["location"] is None:
+        odd["location"] += 1
+    for name in _TEXTS:
+        value = made[name]
+        if value is not None and storable.text(value) is None:
+            made[name] = None
+            odd[name] += 1
+    weights = {name: storable.weight(made[name]) for name in (*_TEXTS, "counterparties", "location")}
+    while sum(weights.values()) > storable.MAX_BYTES:
+        largest = max(weights, key=lambda name: weights[name])
+        made[largest], weights[largest] = [] if largest == "counterparties" else None, 1
+        odd[largest] += 1
+    made["name"] = made["name"] or ""
+
+
+def accounts(given: object, odd: Oddities) -> list[Account]:
+    """The accounts in an answer, without those that have no usable id: those are counted as `account_id`."""
+    made = []
+    for one in given if isinstance(given, list) else ():
+        try:
+            made.append(account(one, odd))
+        except (Unusable, AttributeError):
+            odd["account_id"] += 1
+    return made
+
+
+def account(given: Mapping[str, Any], odd: Oddities | None = None) -> Account:
+    """One account. Fields: https://plaid.com/docs/api/accounts/
+
+    Args:
+        given: As Plaid sent it.
+        odd: Counts the values that were left out.
+
+    Raises:
+        Unusable: No id.
+    """
+    odd = Oddities() if odd is None else odd
+
+    def text(fields: Mapping[str, Any], name: str) -> str | None:
+        value = fields.get(name)
+        return None if value is None else values.optional_text(value, name, odd)
+
+    balances = given.get("balances") or {}
+    if not isinstance(balances, Mapping):
+        odd["balances"] += 1
+        balances = {}
+    return {
+        "account_id": key(given.get("account_id"), "account_id"),
+        "name": text(given, "name") or "",
+        "official_name": text(given, "official_name"),
+        "mask": text(given, "mask"),
+        "type": text(given, "type") or "other",
+        "subtype": text(given, "subtype"),
+        "balances": Balances(
+            current=values.balance(balances.get("current"), odd),
+            available=values.balance(balances.get("available"), odd),
+            limit=values.balance(balances.get("limit"), odd),
+            iso_currency_code=text(balances, "iso_currency_code"),
+            unofficial_currency_code=text(balances, "unofficial_currency_code"),
+        ),
+        "persistent_account_id": text(given, "persistent_account_id"),
+        "duplicate_of": None,  # set with the other connections in view
+    }

@@ -1,0 +1,73 @@
+"""Signs the audit log's checkpoints with Google's Tink: Ed25519 (https://developers.google.com/tink/digital-signature).
+
+The keyset comes from a setting, in production through Secret Manager; only what signs and what checks the log is given
+it. `python -m shared.adapters.vault.audit_signer` prints a new one. To change the key, add one to the keyset and make
+it primary: what older keys signed stays valid as long as they are in it.
+"""
+
+import base64
+import io
+import sys
+
+import tink
+from tink import cleartext_keyset_handle, signature
+
+from shared.domain.audit_chain import Checkpoint
+from shared.domain.errors import Fault, ProviderError
+from shared.settings import Settings
+
+
+class TinkSigner:
+    """The port `Signer`."""
+
+    def __init__(self, keyset: str) -> None:
+        signature.register()
+        handle = cleartext_keyset_handle.read(tink.JsonKeysetReader(keyset))
+        self._key_id = str(handle.keyset_info().primary_key_id)
+        self._sign = handle.primitive(signature.PublicKeySign)
+        self._verify = handle.public_keyset_handle().primitive(signature.PublicKeyVerify)
+
+    def sign(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint with our signature."""
+        signed = base64.b64encode(self._sign.sign(checkpoint.message())).decode()
+        return checkpoint.model_copy(update={"key_id": self._key_id, "signature": signed})
+
+    def is_signed(self, checkpoint: Checkpoint) -> bool:
+        """Whether it bears a signature of one of our keys."""
+        try:
+            self._verify.verify(base64.b64decode(checkpoint.signature, validate=True), checkpoint.message())
+        except (tink.TinkError, ValueError):
+            return False
+        return True
+
+
+def signer_for(settings: Settings) -> TinkSigner:
+    """The signer of this project.
+
+    Raises:
+        ProviderError: There is no key, or none that can be read: nothing is signed or checked without one.
+    """
+    try:
+        if settings.audit_keyset is not None:
+            return TinkSigner(settings.audit_keyset.get_secret_value())
+    except (tink.TinkError, ValueError):
+        pass
+    raise ProviderError(
+        "the backend is not set up for this; it has been recorded",
+        fault=Fault.CONFIGURATION,
+        error_type="AUDIT",
+        error_code="NO_AUDIT_KEY",
+    )
+
+
+def new_keyset() -> str:
+    """A fresh keyset in JSON."""
+    signature.register()
+    text = io.StringIO()
+    handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
+    cleartext_keyset_handle.write(tink.JsonKeysetWriter(text), handle)
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(new_keyset())

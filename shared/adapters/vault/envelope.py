@@ -1,0 +1,134 @@
+"""Seals access tokens with Google's Tink (https://developers.google.com/tink): envelope encryption, AES-256-GCM.
+
+Each token gets a data key of its own, wrapped by a key that never leaves Cloud KMS. Token and data key are both bound
+to the owner, the connection and the generation of the record (the associated data), so a ciphertext that is copied to
+another document, or put back after it was replaced, does not open there. What is stored, in base64:
+
+    format, generation, digest of owner and connection, length | wrapped data key | sealed token | checksum
+
+The header is no secret, and protects nothing: it lets an operator be told what is wrong (the checksum: damage; the
+digest: a copy; the generation: a replay) where the encryption itself would only say no. It cannot be forged to any use:
+what decides is the associated data. Locally, `python -m shared.adapters.vault.envelope` prints a keyset.
+"""
+
+import base64
+import hashlib
+import struct
+import sys
+from collections.abc import Callable
+
+import tink
+from tink import aead, secret_key_access
+
+from shared.adapters.vault.keys import Keys, LocalKeys, closed, new_keyset
+from shared.domain.connection import SealedToken
+from shared.domain.secret import Secret
+from shared.settings import Settings
+
+_FORMAT = 2
+_HEADER = struct.Struct(">BI16sH")
+_CHECKSUM_BYTES = 8
+
+
+class EnvelopeVault:
+    """The port `Vault`, over whatever keeps the keys."""
+
+    def __init__(self, keys: Keys) -> None:
+        aead.register()
+        self._keys = keys
+
+    def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
+        """One call to the key's keeper."""
+        return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
+
+    def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
+        """One call to the key's keeper; what it returns seals one token without any."""
+        context = _context(app_user_id, connection_id, generation)
+        handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+        data_key = tink.proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+        wrapped, key_id = self._keys.wrap(data_key, context)
+        header = _HEADER.pack(_FORMAT, generation, _digest(app_user_id, connection_id), len(wrapped))
+
+        def seal(token: Secret) -> SealedToken:
+            sealed = handle.primitive(aead.Aead).encrypt(token.reveal().encode(), context)
+            whole = header + wrapped + sealed
+            text = base64.b64encode(whole + _checksum(whole)).decode()
+            return SealedToken(ciphertext=text, key_id=key_id, generation=generation)
+
+        return seal
+
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
+        """One call to the key's keeper, unless it is refused before.
+
+        Raises:
+            ProviderError: It cannot be opened: an operator's matter, never the user's. `error_code` says why.
+        """
+        wrapped, body = _parts(sealed, app_user_id, connection_id)
+        context = _context(app_user_id, connection_id, sealed.generation)
+        data_key = self._keys.unwrap(wrapped, context, key_id=sealed.key_id)
+        try:
+            handle = tink.proto_keyset_format.parse(data_key, secret_key_access.TOKEN)
+            return Secret(handle.primitive(aead.Aead).decrypt(body, context).decode())
+        except (tink.TinkError, ValueError):
+            raise closed("SEAL_BROKEN", connection_id=connection_id, key_id=sealed.key_id) from None
+
+    def newest_key(self) -> str:
+        """One call to the key's keeper."""
+        return self._keys.newest()
+
+
+def vault_for(settings: Settings) -> EnvelopeVault:
+    """The vault of this project.
+
+    Raises:
+        ProviderError: There is no key, or one that may not be used here: nothing is sealed or opened without one.
+    """
+    if settings.is_local:
+        if settings.vault_keyset is None:
+            raise closed("NO_VAULT_KEY")
+        return EnvelopeVault(LocalKeys(settings.vault_keyset.get_secret_value()))
+    if settings.vault_key is not None:
+        from shared.adapters.google.kms import kms_keys
+
+        return EnvelopeVault(kms_keys(settings.vault_key))
+    raise closed("NO_VAULT_KEY" if settings.vault_keyset is None else "LOCAL_KEY_REFUSED")
+
+
+def _parts(sealed: SealedToken, app_user_id: str, connection_id: str) -> tuple[bytes, bytes]:
+    """The wrapped data key and the sealed token.
+
+    Raises:
+        ProviderError: It is damaged, or was not sealed for this place.
+    """
+    about = {"connection_id": connection_id, "key_id": sealed.key_id}
+    try:
+        raw = base64.b64decode(sealed.ciphertext, validate=True)
+    except ValueError:
+        raise closed("SEAL_DAMAGED", **about) from None
+    whole, checksum = raw[:-_CHECKSUM_BYTES], raw[-_CHECKSUM_BYTES:]
+    if len(whole) < _HEADER.size or whole[0] != _FORMAT or checksum != _checksum(whole):
+        raise closed("SEAL_DAMAGED", **about)
+    _, generation, digest, length = _HEADER.unpack_from(whole)
+    if digest != _digest(app_user_id, connection_id):
+        raise closed("SEAL_MISPLACED", **about)
+    if generation != sealed.generation:
+        raise closed("SEAL_OUTDATED", **about)
+    split = _HEADER.size + length
+    return whole[_HEADER.size : split], whole[split:]
+
+
+def _context(app_user_id: str, connection_id: str, generation: int) -> bytes:
+    """The associated data. Lengths come first, so no two places share it."""
+    return f"bank-access-token:{_FORMAT}:{generation}:{len(app_user_id)}:{app_user_id}:{connection_id}".encode()
+
+
+def _digest(app_user_id: str, connection_id: str) -> bytes:
+    return hashlib.sha256(_context(app_user_id, connection_id, 0)).digest()[:16]
+
+
+def _checksum(whole: bytes) -> bytes:
+    return hashlib.sha256(whole).digest()[:_CHECKSUM_BYTES]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(new_keyset())

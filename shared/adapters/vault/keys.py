@@ -1,0 +1,100 @@
+"""The keys that wrap data keys, and what an operator is told when one does not open.
+
+Production uses Cloud KMS (kms.py). The emulators use the keyset below, which nothing protects: `LocalKeys` is chosen
+for projects that do not exist, and for no other.
+"""
+
+import io
+import json
+from typing import Any, Protocol
+
+import tink
+from tink import aead, cleartext_keyset_handle
+
+from shared.domain.errors import Fault, ProviderError
+from shared.log import log
+
+HINTS = {
+    "NO_VAULT_KEY": "set VAULT_KEY to a Cloud KMS key that this service account may encrypt and decrypt with",
+    "LOCAL_KEY_REFUSED": "VAULT_KEYSET is for projects named demo-… only: set VAULT_KEY",
+    "VAULT_KEY_UNREADABLE": "VAULT_KEYSET is no Tink keyset: make one with `python -m shared.adapters.vault.envelope`",
+    "SEAL_DAMAGED": "what is stored was cut short or altered: restore it from a backup, or have the user link anew",
+    "SEAL_MISPLACED": "what is stored was sealed for another user or connection: somebody has copied it here",
+    "SEAL_OUTDATED": "what is stored was sealed for an earlier version of this record: somebody has put it back",
+    "SEAL_BROKEN": "the key does not open it: it was forged, or the key is not the one that it was sealed with",
+    "KEY_UNKNOWN": "it was sealed with a key that is not this one's: is VAULT_KEY right?",
+    "KEY_RETIRED": "its key version is disabled or destroyed: enable it, run `reencrypt`, and retire it after that",
+}
+"""By error code: why the vault stays shut."""
+
+
+class Keys(Protocol):
+    """Wraps data keys. Every method raises ProviderError: an operator's matter, never the user's."""
+
+    def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
+        """The data key, encrypted for a context with the newest version of the key; and the id of that version."""
+
+    def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
+        """The data key. Only in the context, and with the key version, that it was wrapped with."""
+
+    def newest(self) -> str:
+        """The id of the version that wraps now."""
+
+
+class LocalKeys:
+    """A Tink keyset in clear."""
+
+    def __init__(self, keyset: str) -> None:
+        aead.register()
+        try:
+            handle = cleartext_keyset_handle.read(tink.JsonKeysetReader(keyset))
+            self._aead = handle.primitive(aead.Aead)
+        except (tink.TinkError, ValueError):
+            raise closed("VAULT_KEY_UNREADABLE") from None
+        info = handle.keyset_info()
+        self._newest = str(info.primary_key_id)
+        self._known = {str(key.key_id) for key in info.key_info}
+        self._enabled = {str(key.key_id) for key in info.key_info if key.status == 1}  # KeyStatusType.ENABLED
+
+    def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
+        """Asks nobody."""
+        return self._aead.encrypt(data_key, context), self._newest
+
+    def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
+        """Asks nobody."""
+        if key_id not in self._known:
+            raise closed("KEY_UNKNOWN", key_id=key_id)
+        if key_id not in self._enabled:
+            raise closed("KEY_RETIRED", key_id=key_id)
+        try:
+            data_key: bytes = self._aead.decrypt(wrapped, context)
+        except tink.TinkError:
+            raise closed("SEAL_BROKEN", key_id=key_id) from None
+        return data_key
+
+    def newest(self) -> str:
+        """The keyset's primary key."""
+        return self._newest
+
+
+def new_keyset(*, after: str | None = None) -> str:
+    """A fresh keyset in JSON; after another one, that one with a new key, which is from then on the one that seals."""
+    aead.register()
+    text = io.StringIO()
+    handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+    cleartext_keyset_handle.write(tink.JsonKeysetWriter(text), handle)
+    if after is None:
+        return text.getvalue()
+    old, new = json.loads(after), json.loads(text.getvalue())
+    return json.dumps(new | {"key": [*old["key"], *new["key"]]})
+
+
+def closed(code: str, **about: Any) -> ProviderError:
+    """The vault stays shut. Callers learn nothing of why; an operator finds it in the log."""
+    log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
+    return ProviderError(
+        "the backend is not set up for this; it has been recorded",
+        fault=Fault.CONFIGURATION,
+        error_type="VAULT",
+        error_code=code,
+    )

@@ -1,0 +1,531 @@
+"""The only place that chooses adapters. Each is made once per process, on first use: importing this opens nothing."""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.settings import settings as settings
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+    from shared import ports
+    from shared.adapters.firestore.audit import FirestoreAudit
+    from shared.adapters.google.cloud_tasks import CloudTasksQueue
+    from shared.adapters.google.firebase_auth import FirebaseCallers
+    from shared.adapters.plaid.client import PlaidBank
+    from shared.adapters.plaid.webhook_signature import WebhookVerifier
+    from shared.domain.errors import PermissionDenied
+    from shared.serving.refused_calls import RefusedCalls
+    from shared.usecases.apply_status_event import StatusRecorder
+    from shared.usecases.item_ownership import ItemOwnership
+    from shared.usecases.items.daily_checks import ConnectionsMonitor
+    from shared.usecases.items.handle_webhook import WebhookHandler
+    from shared.usecases.items.reconcile_after_restore import RestoredStore
+    from shared.usecases.items.refresh_item_status import ItemCheck
+    from shared.usecases.linking.connection_cap import ConnectionCap
+    from shared.usecases.linking.exchange_public_token import Exchange
+    from shared.usecases.removal.erase_user import Eraser
+    from shared.usecases.removal.remove_item import ItemRemover
+    from shared.usecases.sync.refresh_transactions import BankRefresh
+    from shared.usecases.tokens.reencrypt_tokens import Reencryption
+    from shared.usecases.tokens.request_rotation import Rotations
+    from shared.usecases.tokens.rotate_token import TokenRotation
+
+Made = TypeVar("Made")
+
+
+def once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Makes something once, even if the first requests of an instance come at the same moment."""
+    lock = threading.Lock()
+    made: list[Made] = []
+
+    @functools.wraps(make)
+    def get() -> Made:
+        if not made:
+            with lock:
+                if not made:
+                    made.append(make())
+        return made[0]
+
+    return get
+
+
+@once
+def firestore_client() -> "firestore.Client":
+    """The one connection to Firestore."""
+    from google.cloud import firestore
+
+    client = firestore.Client(project=settings().project)
+    if settings().is_local:  # the emulator answers what production would refuse for want of an index
+        from shared.adapters.firestore.queries import only_declared
+
+        return only_declared(client)
+    return client
+
+
+@once
+def clock() -> "ports.Clock":
+    """The wall clock."""
+    from shared.adapters.clock import SystemClock
+
+    return SystemClock()
+
+
+@once
+def _auth() -> "FirebaseCallers":
+    from shared.adapters.google.firebase_auth import FirebaseCallers
+
+    return FirebaseCallers(project=settings().project)
+
+
+def callers() -> "ports.Callers":
+    """Firebase Auth: who calls."""
+    return _auth()
+
+
+def owners() -> "ports.Owners":
+    """Firebase Auth: who is there still."""
+    return _auth()
+
+
+@once
+def bank() -> "PlaidBank":
+    """Plaid."""
+    from shared.adapters.plaid.client import PlaidBank
+
+    return PlaidBank(settings=settings())
+
+
+@once
+def vault() -> "ports.Vault":
+    """The vault of access tokens."""
+    from shared.adapters.vault.envelope import vault_for
+
+    return vault_for(settings())
+
+
+@once
+def webhooks() -> "WebhookVerifier":
+    """The verifier of Plaid's webhooks, with its cache of keys."""
+    from shared.adapters.firestore.webhook_keys import FirestoreWebhookKeys
+    from shared.adapters.plaid.webhook_signature import WebhookVerifier
+
+    stored = FirestoreWebhookKeys(firestore_client())
+    return WebhookVerifier(fetch_key=bank().webhook_key, stored=stored, clock=clock())
+
+
+def sync_queue() -> "ports.SyncQueue":
+    """Cloud Tasks, for syncs."""
+    return _queues()
+
+
+def tasks() -> "ports.Tasks":
+    """Cloud Tasks, for everything else."""
+    return _queues()
+
+
+@once
+def _queues() -> "CloudTasksQueue":
+    from shared.adapters.google.cloud_tasks import CloudTasksQueue
+
+    return CloudTasksQueue(settings=settings())
+
+
+@once
+def _audit() -> "FirestoreAudit":
+    from shared.adapters.firestore.audit import FirestoreAudit
+
+    return FirestoreAudit(firestore_client(), function=settings().function, retention=settings().audit_retention)
+
+
+def audit_log() -> "ports.AuditLog":
+    """The audit logs."""
+    return _audit()
+
+
+@once
+def signer() -> "ports.Signer":
+    """Signs the audit logs' checkpoints."""
+    from shared.adapters.vault.audit_signer import signer_for
+
+    return signer_for(settings())
+
+
+@once
+def syncs() -> "ports.Syncs":
+    """Sync states and the commits of runs."""
+    from shared.adapters.firestore.syncs import FirestoreSyncs
+
+    return FirestoreSyncs(firestore_client(), audit=_audit())
+
+
+@once
+def paused() -> "ports.PausedSyncs":
+    """What operators have paused."""
+    from shared.adapters.firestore.pauses import FirestorePauses
+
+    return FirestorePauses(firestore_client())
+
+
+@once
+def recently_paused() -> "ports.PausedSyncs":
+    """The same for runs, of which there are many."""
+    from shared.adapters.firestore.recent_pauses import RecentPauses
+
+    return RecentPauses(paused(), clock=clock())
+
+
+@once
+def connections() -> "ports.Connections":
+    """Connections, accounts, credentials."""
+    from shared.adapters.firestore.connections import FirestoreConnections
+
+    return FirestoreConnections(firestore_client(), audit=_audit())
+
+
+@once
+def credentials() -> "ports.Credentials":
+    """The access tokens, sealed."""
+    from shared.adapters.firestore.credentials import FirestoreCredentials
+
+    return FirestoreCredentials(firestore_client(), audit=_audit())
+
+
+@once
+def intents() -> "ports.Intents":
+    """Exchanges under way."""
+    from shared.adapters.firestore.intents import FirestoreIntents
+
+    return FirestoreIntents(firestore_client(), audit=_audit())
+
+
+@once
+def item_ownership() -> "ItemOwnership":
+    """Whose items are; the only way to remove one."""
+    from shared.adapters.firestore.items import FirestoreItems
+    from shared.usecases.item_ownership import ItemOwnership
+
+    items = FirestoreItems(firestore_client())
+    return ItemOwnership(items=items, connections=connections(), bank=bank(), clock=clock())
+
+
+@once
+def exchanges() -> "Callable[..., Exchange]":
+    """The exchange of public tokens, for a user and, if they may not make connections, the error that says why."""
+    from shared.usecases.linking.exchange_public_token import Exchange
+    from shared.usecases.linking.existing_connection import HeldElsewhere
+
+    def reconnect(connection_id: str, app_user_id: str) -> None:
+        from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
+
+        reconnect_connection(connection_id, app_user_id=app_user_id, connections=connections(), check=item_check())
+
+    def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
+        return Exchange(
+            app_user_id=app_user_id,
+            refused=refused,
+            bank=bank(),
+            vault=vault(),
+            connections=connections(),
+            intents=intents(),
+            ownership=item_ownership(),
+            elsewhere=HeldElsewhere(
+                connections=connections(),
+                intents=intents(),
+                reconnect=functools.partial(reconnect, app_user_id=app_user_id),
+            ),
+            institutions=institutions(),
+            cap=connection_cap(),
+            clock=clock(),
+            sleep=time.sleep,
+        )
+
+    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, connection_cap, clock):
+        made_on_first_use()
+    return exchange
+
+
+@once
+def removals() -> "ports.Removals":
+    """Connections that are being removed."""
+    from shared.adapters.firestore.removals import FirestoreRemovals
+
+    return FirestoreRemovals(firestore_client(), audit=_audit())
+
+
+@once
+def remains() -> "ports.Remains":
+    """What connections leave behind."""
+    from shared.adapters.firestore.purge import FirestoreRemains
+
+    return FirestoreRemains(firestore_client())
+
+
+@once
+def erasures() -> "ports.Erasures":
+    """Users whose bank data is being erased."""
+    from shared.adapters.firestore.erasures import FirestoreErasures
+
+    return FirestoreErasures(firestore_client(), audit=_audit())
+
+
+@once
+def institutions() -> "ports.Institutions":
+    """The shared cache of institutions."""
+    from shared.adapters.firestore.institutions import FirestoreInstitutions
+
+    return FirestoreInstitutions(firestore_client())
+
+
+@once
+def inbox() -> "ports.Inbox":
+    """Webhooks as they arrived."""
+    from shared.adapters.firestore.inbox import FirestoreInbox
+
+    return FirestoreInbox(firestore_client())
+
+
+@once
+def profiles() -> "ports.Profiles":
+    """What users set for themselves."""
+    from shared.adapters.firestore.profiles import FirestoreProfiles
+
+    return FirestoreProfiles(firestore_client())
+
+
+@once
+def pushes() -> "ports.Pushes":
+    """Push messages, and the devices they go to."""
+    from shared.adapters.firestore.pushes import FirestorePushes
+
+    return FirestorePushes(firestore_client())
+
+
+@once
+def messaging() -> "ports.Messaging":
+    """Firebase Cloud Messaging."""
+    from shared.adapters.google.fcm import messaging_for
+
+    return messaging_for(settings())
+
+
+@once
+def links() -> "ports.Links":
+    """Hosted Link's sessions and results."""
+    from shared.adapters.firestore.links import FirestoreLinks
+
+    return FirestoreLinks(firestore_client())
+
+
+@once
+def health_figures() -> "ports.HealthFigures":
+    """Counts over all connections."""
+    from shared.adapters.firestore.health import FirestoreHealth
+
+    return FirestoreHealth(firestore_client())
+
+
+@once
+def limits() -> "ports.Limits":
+    """Rate limits."""
+    from shared.adapters.firestore.limits import FirestoreLimits
+
+    return FirestoreLimits(firestore_client())
+
+
+@once
+def refused_calls() -> "RefusedCalls":
+    """Whose calls this instance has refused."""
+    from shared.serving.refused_calls import RefusedCalls
+
+    return RefusedCalls()
+
+
+@once
+def budgets() -> "ports.Budgets":
+    """Ceilings on calls that the owner pays for."""
+    from shared.adapters.firestore.budgets import FirestoreBudgets
+
+    return FirestoreBudgets(firestore_client())
+
+
+@once
+def bank_refresh() -> "BankRefresh":
+    """Asks banks for what is new, within the ceilings."""
+    from shared.usecases.sync.refresh_transactions import BankRefresh
+
+    return BankRefresh(bank=bank(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
+
+
+@once
+def connection_cap() -> "ConnectionCap":
+    """How many connections a user may have."""
+    from shared.usecases.linking.connection_cap import ConnectionCap
+
+    most = settings().max_connections_per_user
+    return ConnectionCap(most=most, connections=connections(), links=links(), clock=clock())
+
+
+@once
+def recorder() -> "StatusRecorder":
+    """Makes what is written with a status."""
+    from shared.usecases.apply_status_event import StatusRecorder
+
+    return StatusRecorder(connections=connections(), profiles=profiles(), clock=clock())
+
+
+@once
+def item_check() -> "ItemCheck":
+    """Reads an item at Plaid, and commits what follows."""
+    from shared.usecases.items.refresh_item_status import ItemCheck
+
+    return ItemCheck(
+        connections=connections(),
+        credentials=credentials(),
+        syncs=syncs(),
+        bank=bank(),
+        vault=vault(),
+        queue=sync_queue(),
+        tasks=tasks(),
+        recorder=recorder(),
+    )
+
+
+@once
+def item_remover() -> "ItemRemover":
+    """Removes what connections left behind."""
+    from shared.usecases.removal.remove_item import ItemRemover
+
+    return ItemRemover(
+        removals=removals(),
+        remains=remains(),
+        erasures=erasures(),
+        tasks=tasks(),
+        ownership=item_ownership(),
+        vault=vault(),
+        clock=clock(),
+    )
+
+
+@once
+def eraser() -> "Eraser":
+    """Erases users' bank data."""
+    from shared.usecases.removal.erase_user import MOST_GONE, Eraser
+
+    return Eraser(
+        connections=connections(),
+        intents=intents(),
+        removals=removals(),
+        remains=remains(),
+        erasures=erasures(),
+        owners=owners(),
+        tasks=tasks(),
+        clock=clock(),
+        most_gone=1.0 if settings().is_local else MOST_GONE,  # whoever tries things out makes users up
+    )
+
+
+@once
+def webhook_handler() -> "WebhookHandler":
+    """Does what webhooks ask for."""
+    from shared.usecases.items.handle_webhook import WebhookHandler
+
+    return WebhookHandler(inbox=inbox(), check=item_check(), clock=clock())
+
+
+@once
+def token_rotation() -> "TokenRotation":
+    """Replaces access tokens."""
+    import time
+
+    from shared.usecases.tokens.rotate_token import TokenRotation
+
+    return TokenRotation(
+        credentials=credentials(),
+        syncs=syncs(),
+        bank=bank(),
+        ownership=item_ownership(),
+        vault=vault(),
+        recorder=recorder(),
+        clock=clock(),
+        sleep=time.sleep,
+    )
+
+
+@once
+def rotations() -> "Rotations":
+    """Asks for access tokens to be replaced."""
+    from shared.usecases.tokens.request_rotation import Rotations
+
+    return Rotations(credentials=credentials(), tasks=tasks(), clock=clock())
+
+
+def reencryption() -> "Reencryption":
+    """Moves sealed tokens to the newest key."""
+    from shared.adapters.firestore.seals import FirestoreSeals
+    from shared.usecases.tokens.reencrypt_tokens import Reencryption
+
+    return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
+
+
+def restored_store() -> "RestoredStore":
+    """Brings connections in line with Plaid after a restore."""
+    from shared.usecases.items.reconcile_after_restore import RestoredStore
+
+    return RestoredStore(check=item_check(), removals=removals(), clock=clock())
+
+
+def connections_monitor() -> "ConnectionsMonitor":
+    """Looks at every connection, once a day."""
+    from shared.usecases.items.daily_checks import ConnectionsMonitor
+
+    return ConnectionsMonitor(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
+
+
+def for_welcome() -> dict[str, Any]:
+    """What `welcome_connection` needs, for the functions that call it."""
+    from shared.webhook_address import webhook_address
+
+    return for_institutions() | {
+        "webhook_url": webhook_address(settings()),
+        "connections": connections(),
+        "syncs": syncs(),
+        "vault": vault(),
+        "sleep": time.sleep,
+    }
+
+
+def for_sweep() -> dict[str, Any]:
+    """What `sweep_intents` needs, for the two functions that call it."""
+    return {
+        "intents": intents(),
+        "ownership": item_ownership(),
+        "vault": vault(),
+        "profiles": profiles(),
+        "clock": clock(),
+    }
+
+
+def for_institutions() -> dict[str, Any]:
+    """What `refresh_institutions` needs."""
+    return {
+        "country_codes": settings().country_codes,
+        "institutions": institutions(),
+        "bank": bank(),
+        "clock": clock(),
+    }
+
+
+def refusal() -> "PermissionDenied | None":
+    """Why the caller of this call may not make connections; None if they may."""
+    from shared import request_context
+    from shared.usecases.linking.may_connect import refusal_of
+
+    return refusal_of(
+        request_context.user.get(),
+        allow_anonymous=settings().allow_anonymous,
+        require_verified_email=settings().require_verified_email,
+    )

@@ -1,0 +1,1 @@
+"""Audit logs: check them, sign them, delete expired ones."""

@@ -1,0 +1,1 @@
+"""From a link token to a connection that is set up."""

@@ -1,0 +1,228 @@
+"""Starts Link: for a new bank, or in update mode for one that is connected already."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import BankError, FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.hosted_link import LinkSession
+from shared.domain.link import (
+    ACCOUNT_SELECTION_COUNTRIES,
+    TRANSACTIONS,
+    check_countries,
+    check_language,
+    check_products,
+    check_return,
+    remedy,
+    usable_countries,
+    usable_language,
+)
+from shared.domain.secret import Secret
+from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
+from shared.usecases.linking.connection_cap import ConnectionCap
+from shared.usecases.sync.request_sync import owned
+from shared.usecases.tokens.call_with_token import with_token
+
+LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
+
+# What Plaid refuses for our keys and our plan, whatever the app has chosen.
+OPERATORS = frozenset(
+    [
+        "INVALID_API_KEYS",
+        "UNAUTHORIZED_ENVIRONMENT",
+        "UNAUTHORIZED_ROUTE_ACCESS",
+        "CREDITS_EXHAUSTED",
+        "TRIAL_CONNECTION_LIMIT",
+        "ADDITION_LIMIT",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """What the app asked for; None is the user's own setting, then the default."""
+
+    connection_id: str | None = None
+    account_selection: bool = False
+    redirect_uri: str | None = None
+    android_package_name: str | None = None
+    language: str | None = None
+    country_codes: tuple[str, ...] | None = None
+    products: tuple[str, ...] | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the app chose anything that Plaid could refuse."""
+        chosen = (self.redirect_uri, self.android_package_name, self.language, self.country_codes, self.products)
+        return self.account_selection or any(chosen)
+
+    def check(self, *, plain_http: bool, allowed_products: Collection[str]) -> None:
+        """Raises InvalidArgument for what the operator does not allow, and for what Plaid would refuse anyway."""
+        if self.language is not None:
+            check_language(self.language)
+        if self.country_codes is not None:
+            check_countries(self.country_codes)
+        if self.products is not None:
+            check_products(self.products, updating=self.connection_id is not None, allowed=allowed_products)
+        check_return(self.redirect_uri, self.android_package_name, plain_http=plain_http)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDefaults:
+    """What the operator set.
+
+    `plain_http`: redirect URIs may be http, as in the Sandbox. `hosted`: Plaid shows Link on a page of its own.
+    `allowed_products`: what an app may ask for, each of which Plaid can bill; what the backend itself needs is not
+    bound by it.
+    """
+
+    language: str
+    country_codes: tuple[str, ...]
+    products: tuple[str, ...]
+    webhook_url: str | None
+    plain_http: bool = False
+    hosted: bool = False
+    completion_redirect_uri: str | None = None
+    allowed_products: frozenset[str] = frozenset()
+
+
+def create_link_token(
+    wish: LinkWish,
+    *,
+    app_user_id: str,
+    defaults: LinkDefaults,
+    bank: Bank,
+    vault: Vault,
+    connections: Connections,
+    credentials: Credentials,
+    profiles: Profiles,
+    links: Links,
+    cap: ConnectionCap,
+    clock: Clock,
+) -> LinkToken:
+    """A link token, in update mode if the wish names a connection.
+
+    It is stored to whom the token was issued, so that nobody else can exchange what comes of it, and so that what the
+    user links with Hosted Link finds its way to them.
+
+    Raises:
+        NotFound: The connection does not exist or is somebody else's.
+        FailedPrecondition: The connection will never work again: link anew, without naming it.
+        InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
+        ResourceExhausted: The user has as many connections as allowed, and asks for another.
+        ProviderError: Plaid refused otherwise.
+        Unavailable: The connection's access token is being replaced: try again.
+    """
+    wish.check(plain_http=defaults.plain_http, allowed_products=defaults.allowed_products)
+    if wish.connection_id is None:
+        cap.refuse_new_bank(app_user_id)
+    profile = profiles.find(app_user_id)
+    request = LinkRequest(
+        app_user_id=app_user_id,
+        # Users write their settings themselves: what Link does not know counts as not set.
+        language=wish.language or usable_language(profile.language) or defaults.language,
+        country_codes=_unique(wish.country_codes) or usable_countries(profile.country_codes) or defaults.country_codes,
+        redirect_uri=wish.redirect_uri,
+        android_package_name=wish.android_package_name,
+        hosted=defaults.hosted,
+        completion_redirect_uri=defaults.completion_redirect_uri,
+    )
+    if wish.connection_id is None:
+        request = _for_new_bank(request, wish, defaults)
+    else:
+        request = _for_update(request, wish, wish.connection_id, connections=connections)
+    try:
+        made = _made(request, wish.connection_id, bank=bank, vault=vault, credentials=credentials)
+    except ProviderError as error:
+        if (explained := _explained(error, wish)) is not None:
+            raise explained from error
+        raise
+    now = clock.now()
+    updates = wish.connection_id is not None
+    hosted = made.hosted_link_url is not None and not updates
+    session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
+    links.remember(made.link_token, session, now=now)
+    return made
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) -> LinkRequest:
+    """Whatever a bank is linked for, its transactions are synced: where they are not asked for, consent is."""
+    products = _unique(wish.products) or defaults.products
+    return replace(
+        request,
+        products=products,
+        consent_products=() if TRANSACTIONS in products else (TRANSACTIONS,),
+        webhook_url=defaults.webhook_url,
+    )
+
+
+def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, connections: Connections) -> LinkRequest:
+    """All but the access token: what the app asked for, and what the connection's problem needs.
+
+    In update mode Plaid ignores the webhook, and accepts products only as additional consent.
+    """
+    connection = owned(connections.find(connection_id), request.app_user_id)
+    if connection.status is ItemStatus.ERROR:
+        raise _relink(connection_id)
+    needed = remedy(connection)
+    can_select = bool(ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes))
+    # Elsewhere users choose accounts at their bank, in plain update mode.
+    if wish.account_selection and not can_select and not needed.account_selection:
+        raise InvalidArgument(
+            f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank anew",
+            code="invalid_input",
+            connection_id=connection_id,
+        )
+    return replace(
+        request,
+        account_selection=can_select and (wish.account_selection or needed.account_selection),
+        consent_products=_unique((*(wish.products or ()), *needed.consent_products)),
+    )
+
+
+def _made(
+    request: LinkRequest, connection_id: str | None, *, bank: Bank, vault: Vault, credentials: Credentials
+) -> LinkToken:
+    """What Plaid answers; for a connection, with its access token as it is by now."""
+    if connection_id is None:
+        return bank.create_link_token(request)
+
+    def update(token: Secret) -> LinkToken:
+        return bank.create_link_token(replace(request, access_token=token))
+
+    made = with_token(connection_id, update, credentials=credentials, vault=vault)
+    if made is None:
+        raise _relink(connection_id)
+    return made
+
+
+def _explained(error: ProviderError, wish: LinkWish) -> BankError | None:
+    """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
+    if wish.connection_id is not None:
+        if error.may_be_our_keys:
+            # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
+            return error.as_ours()
+        if error.fault is Fault.TERMINAL:
+            return _relink(wish.connection_id)
+    if error.fault is Fault.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
+        return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
+    return None
+
+
+def _relink(connection_id: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        "this connection cannot be repaired: link the bank again", code="relink_required", connection_id=connection_id
+    )
+
+
+def _unique(values: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values or ()))

@@ -1,0 +1,73 @@
+"""The exchanged item belongs to another connection already, as after Link's update mode: the token is not kept."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.errors import BankError, InvalidArgument, NotFound, Unavailable
+from shared.domain.item import ItemHolder
+from shared.log import log
+from shared.ports import Connections, Intents
+from shared.usecases.linking.exchange_intent import HeldIntent, in_progress, unknown_token
+
+STORE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldElsewhere:
+    """Answers with the connection that has the item, and checks its status as if the app had called `reconnected`.
+
+    `reconnect` is that call for a connection of this user.
+    """
+
+    connections: Connections
+    intents: Intents
+    reconnect: Callable[[str], object]
+
+    def __call__(self, held: HeldIntent, holder: ItemHolder) -> dict[str, Any]:
+        """Drops the token, and answers.
+
+        Raises:
+            InvalidArgument: The item is another user's, or its connection is being removed.
+            FailedPrecondition: The connection cannot be repaired: the user has to link the bank again.
+            ProviderError: Plaid did not answer; the same call can be sent again.
+            Unavailable: The item is being exchanged at this moment, or the store did not answer.
+        """
+        for tries_left in reversed(range(STORE_TRIES)):
+            try:
+                held.write(held.intent.held_by(holder))
+                break
+            except Unavailable:  # the public token is used up: without this answer the exchange would look lost
+                if not tries_left:
+                    raise
+        log.info("exchange.item_in_use", connection_id=holder.connection_id, item_id=holder.item_id)
+        return self.answer(held)
+
+    def answer(self, held: HeldIntent) -> dict[str, Any]:
+        """Answers what was found before.
+
+        Raises:
+            InvalidArgument, FailedPrecondition, ProviderError, Unavailable: As when it was found.
+        """
+        intent = held.intent
+        if intent.item_of is None:
+            raise InvalidArgument("this bank login belongs to another user", code="public_token_not_yours")
+        try:
+            self.reconnect(intent.item_of)
+        except NotFound:
+            raise self._no_connection(intent.item_of, intent.app_user_id) from None
+        connection = self.connections.find(intent.item_of)
+        if connection is None:
+            raise unknown_token()
+        answer = connection.answer()
+        with suppress(BankError):  # then the next call checks the status again
+            held.write(intent.connected(answer))
+        return answer
+
+    def _no_connection(self, connection_id: str, app_user_id: str) -> BankError:
+        """The connection is still being made by another call, or is being removed."""
+        for intent, _ in self.intents.of_user(app_user_id):
+            if intent.connection_id == connection_id and intent.answer is None:
+                return in_progress()
+        return unknown_token()

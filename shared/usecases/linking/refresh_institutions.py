@@ -1,0 +1,112 @@
+"""The cache of institutions is kept fresh in bulk, so that users find it so. Bounded; what is left waits for a turn.
+
+Plaid lists institutions in pages of 500, in an order it does not promise, and allows 10 (Sandbox) to 50 such calls a
+minute: https://plaid.com/docs/errors/rate-limit-exceeded/. It allows 400 single ones. So a page is asked for only
+while more are missing than the pages that are left, and what no page held is asked for by its id.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.errors import Fault, ProviderError
+from shared.domain.institution import REFRESH_AFTER, InstitutionInfo
+from shared.log import log
+from shared.ports import Bank, Clock, Institutions
+from shared.usecases.linking.find_institution import fetch_institution
+
+PAGE = 500  # Plaid's maximum
+MAX_PAGES = 40  # Plaid lists some 17,000 institutions
+MAX_STALE = 300  # a turn; also the most single calls, below Plaid's 400 a minute
+MAX_FAILURES = 3  # in a row, before Plaid is taken for down; each is put off, so that the next run asks for others
+TIME = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a turn did; what is `left` stays stale until the next one."""
+
+    refreshed: int
+    left: int
+
+
+def refresh_institutions(
+    *, country_codes: tuple[str, ...], institutions: Institutions, bank: Bank, clock: Clock
+) -> Refreshed:
+    """Fetches what was cached long ago anew. Breaking off is harmless: the next turn goes on with the rest."""
+    started = clock.now()
+    stale = institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
+    turn = _Turn(
+        country_codes=country_codes,
+        institutions=institutions,
+        bank=bank,
+        clock=clock,
+        until=started + TIME,
+        missing={one.institution_id: one for one in stale},
+    )
+    turn.in_bulk()
+    turn.one_by_one()
+    done = Refreshed(refreshed=len(stale) - len(turn.missing), left=len(turn.missing))
+    log.info("institutions.refreshed", refreshed=done.refreshed, left=done.left)
+    return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    country_codes: tuple[str, ...]
+    institutions: Institutions
+    bank: Bank
+    clock: Clock
+    until: datetime
+    missing: dict[str, InstitutionInfo]
+
+    def in_bulk(self) -> None:
+        """The pages of Plaid's list, as long as they are worth it."""
+        theirs = {code for one in self.missing.values() for code in one.country_codes}
+        countries = tuple(sorted(theirs)) or self.country_codes
+        offset, total = 0, PAGE
+        for _ in range(MAX_PAGES):
+            pages_left = math.ceil((total - offset) / PAGE)
+            if pages_left < 1 or len(self.missing) <= pages_left or self._late():
+                return
+            try:
+                page = self.bank.institutions(country_codes=countries, offset=offset, count=PAGE)
+            except ProviderError as error:
+                log.warning("institutions.no_page", error_code=error.error_code, request_id=error.request_id)
+                return
+            for info in page.institutions:
+                if info.institution_id in self.missing:
+                    self._put(info)
+            if not page.size:
+                return
+            offset, total = offset + page.size, page.total
+
+    def one_by_one(self) -> None:
+        """What no page held."""
+        failures = 0
+        for cached in list(self.missing.values()):
+            if failures == MAX_FAILURES or self._late():
+                return
+            countries = cached.country_codes or self.country_codes
+            try:
+                info = fetch_institution(cached.institution_id, country_codes=countries, bank=self.bank)
+            except ProviderError as error:
+                if error.error_code == "INVALID_INSTITUTION":
+                    # Plaid knows it no more. It stays for those who are connected to it, and is asked for seldom.
+                    self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
+                    continue
+                # An institution that is down says nothing about Plaid.
+                failures += error.fault is Fault.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
+                now = self.clock.now()
+                self.institutions.put_off(cached.institution_id, until=cached.next_try(now))
+                log.warning("institution.stale", institution_id=cached.institution_id, error_code=error.error_code)
+                continue
+            failures = 0
+            self._put(info)
+
+    def _put(self, info: InstitutionInfo) -> None:
+        self.institutions.put(info)
+        del self.missing[info.institution_id]
+
+    def _late(self) -> bool:
+        return self.clock.now() > self.until

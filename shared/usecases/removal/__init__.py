@@ -1,0 +1,1 @@
+"""Removal of accounts, connections, and all of a user's data."""

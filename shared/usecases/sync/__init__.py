@@ -1,0 +1,1 @@
+"""Syncs of transactions: requested, scheduled, run."""

@@ -1,0 +1,59 @@
+"""Asks a bank for what is new, as far as the ceilings allow: Plaid charges for each `/transactions/refresh`.
+
+The call is counted where it is made, in the run that holds the connection's lease, and before it is made. So a crash
+can waste a call of the budget, and never makes one too many. A call that Plaid refuses was made, and stays counted.
+"""
+
+from dataclasses import dataclass
+
+from shared.domain.ceilings import RefreshCeilings
+from shared.domain.errors import ProviderError, Unavailable
+from shared.domain.secret import Secret
+from shared.domain.sync_state import SyncState
+from shared.log import log
+from shared.ports import Bank, Budgets, Clock
+from shared.usecases.sync.fenced_commits import FencedRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankRefresh:
+    """Refreshes connections within the ceilings."""
+
+    bank: Bank
+    budgets: Budgets
+    ceilings: RefreshCeilings
+    clock: Clock
+
+    def __call__(self, run: FencedRun, token: Secret) -> None:
+        """Asks the bank if a ceiling does not forbid it; otherwise the run reads what Plaid holds already.
+
+        Raises:
+            ProviderError: The item itself cannot be used.
+            LeaseLost: Another run took over; the bank was not asked.
+            Unavailable: The state could not be written; the bank was not asked.
+        """
+        if (ceiling := self._reached(run.state)) is not None:
+            log.info("sync.refresh_spared", ceiling=ceiling)
+            return
+        run.commit(lambda s: s.refreshing(now=self.clock.now()))
+        try:
+            self.bank.refresh(token)
+        except ProviderError as error:
+            if error.item_status is not None:
+                raise
+            log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
+            return
+        run.commit(lambda s: s.refreshed(now=self.clock.now()))
+
+    def _reached(self, state: SyncState) -> str | None:
+        """The ceiling that forbids the call. None: there is none, and the call is counted."""
+        now = self.clock.now()
+        if not state.may_refresh(now=now, spacing=self.ceilings.spacing):
+            return "connection"
+        user, project = self.ceilings.budgets(state.app_user_id)
+        try:
+            # A user's own budget is looked at first, so that one user's excess is never blamed on the others.
+            used_up = self.budgets.spend(user, project, now=now)
+        except Unavailable:
+            return "unknown"  # without a count there is no call; the sync itself goes on
+        return None if used_up is None else "user" if used_up is user else "project"

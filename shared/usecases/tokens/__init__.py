@@ -1,0 +1,1 @@
+"""Calls with access tokens, and their replacement."""
