@@ -12,7 +12,7 @@ from shared.domain.progress import RunRecord
 from shared.domain.webhook import Webhook
 from shared.ports import Delivery
 from shared.serving import container
-from shared.usecases.sync.request_sync import no_connection
+from shared.usecases.connection_access import no_connection
 
 Happened = tuple[datetime, str]
 

@@ -9,8 +9,9 @@ from shared.domain.errors import BankError, FailedPrecondition, NotFound
 from shared.domain.removal import RemovalReason
 from shared.log import log
 from shared.serving import container
+from shared.usecases.connection_access import no_connection
 from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.sync.request_sync import no_connection, sync_by_operator
+from shared.usecases.sync.request_sync import sync_by_operator
 
 
 def resync(given: argparse.Namespace) -> str:

@@ -31,7 +31,10 @@ LATE = ("tests/web/test_large_history.py", AFTERWARDS)
 SEARCHED = ("e2e", "campaigns", "web")
 EMULATOR_FREE = tuple(
     f"tests/{name}/"
-    for name in ("adapters", "architecture", "deploy", "domain", "functions", "operations", "simulator", "usecases")
+    for name in (
+        *("adapters", "architecture", "deploy", "domain", "functions"),
+        *("operations", "serving", "simulator", "usecases"),
+    )
 )
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 

@@ -31,7 +31,7 @@ from shared.usecases.sync.request_sync import sync_by_user
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
 from tests.usecases.conftest import World
-from tests.usecases.linking import exchange
+from tests.usecases.linking_ground import exchange
 
 SETTINGS = Settings(project="demo-bank")
 MINUTES = 24 * 60

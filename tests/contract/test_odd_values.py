@@ -22,7 +22,7 @@ from shared.domain.storable import MAX_BYTES, MAX_DEPTH, MAX_NAME_BYTES, is_docu
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 from shared.ports import Delivery, Writes
-from tests.adapters.odd import ODD, OPTIONAL, PLAIN, nested
+from tests.adapters.plaid.odd import ODD, OPTIONAL, PLAIN, nested
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SMALL = [value for value in ODD if len(str(value)) < 10_000]

@@ -19,7 +19,7 @@ from shared.serving.http import Route
 from tests.functions.conftest import alerts, client
 from tests.fuzz import FUNCTIONS, HARD, IDS, Wild, complaints, wild_requests
 from tests.usecases.conftest import World
-from tests.usecases.linking import sweep
+from tests.usecases.linking_ground import sweep
 
 EXAMPLES = 1000 if os.environ.get("SOAK") else 40
 AUTHORIZATIONS = ("Bearer alice",) * 4 + (

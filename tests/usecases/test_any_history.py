@@ -23,7 +23,7 @@ from shared.usecases.sync.request_sync import reconcile_connection, sync_by_even
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import World
-from tests.usecases.items import item_violations
+from tests.usecases.item_ground import item_violations
 
 FAULTS = {
     "outage": problem(Fault.TRANSIENT, "INSTITUTION_DOWN"),

@@ -18,8 +18,8 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE
-from tests.usecases.items import item_violations
-from tests.usecases.linking import exchange, loose_ends, new_world, store_down, sweep
+from tests.usecases.item_ground import item_violations
+from tests.usecases.linking_ground import exchange, loose_ends, new_world, store_down, sweep
 
 USERS = (ALICE, "bob")
 METADATA = (LinkedAccount("Checking", "0000"),)

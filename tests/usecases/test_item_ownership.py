@@ -26,9 +26,9 @@ from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.items import item_violations
-from tests.usecases.linking import exchange, loose_ends, store_down, sweep, tried, wrongs
-from tests.usecases.removal_stories import tell
+from tests.usecases.item_ground import item_violations
+from tests.usecases.linking_ground import exchange, loose_ends, store_down, sweep, tried, wrongs
+from tests.usecases.removal.removal_ground import tell
 
 BOB = "bob"
 

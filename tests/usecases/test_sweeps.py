@@ -33,8 +33,8 @@ from shared.usecases.tokens.reencrypt_tokens import Reencryption
 from tests.fake_seals import FakeSeals
 from tests.fakes import FakeInstitutions, FakeVault, institution, problem
 from tests.usecases.conftest import World
-from tests.usecases.linking import new_world, sweep
-from tests.usecases.test_sweep_intents import broken_off
+from tests.usecases.linking.test_sweep_exchanges import broken_off
+from tests.usecases.linking_ground import new_world, sweep
 
 STUCK = 10
 SMALL = 3  # the page of each sweep here

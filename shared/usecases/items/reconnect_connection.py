@@ -3,8 +3,8 @@
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition
 from shared.ports import Connections
+from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.items.refresh_item_status import ItemCheck
-from shared.usecases.sync.request_sync import no_connection, owned
 
 
 def reconnect_connection(

@@ -20,8 +20,8 @@ from shared.domain.link import (
 )
 from shared.domain.secret import Secret
 from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
+from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
-from shared.usecases.sync.request_sync import owned
 from shared.usecases.tokens.call_with_token import with_token
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate

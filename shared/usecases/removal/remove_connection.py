@@ -7,9 +7,9 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
 from shared.ports import Clock, Connections, Mark, Removals, Tasks
+from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.enqueue import enqueue_removal
 from shared.usecases.mark_duplicates import OwnedAccounts
-from shared.usecases.sync.request_sync import no_connection, owned
 
 MAX_TRIES = 20  # of the first commit, against a rotation of the token and other audit entries of the user
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from shared import trace
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.errors import Conflict, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from shared.domain.errors import Conflict, FailedPrecondition, ResourceExhausted, Unavailable
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.domain.sync_state import IllegalTransition, SyncState
 from shared.log import log
 from shared.ports import Clock, Connections, SyncQueue, Syncs
+from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.enqueue import enqueue
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -154,22 +155,6 @@ def _usable(connection: BankConnection) -> None:
             code="relink_required",
             connection_id=connection.connection_id,
         )
-
-
-def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection:
-    """The connection, if it is the caller's.
-
-    Raises:
-        NotFound: It does not exist, or is somebody else's: the answer is the same.
-    """
-    if connection is None or connection.app_user_id != app_user_id:
-        raise no_connection()
-    return connection
-
-
-def no_connection() -> NotFound:
-    """The answer for what does not exist, and for what is somebody else's."""
-    return NotFound("no such connection", code="connection_not_found")
 
 
 def _request(

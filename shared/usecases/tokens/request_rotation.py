@@ -9,8 +9,8 @@ from shared.domain.credentials import KeptToken
 from shared.domain.errors import BankError, Conflict, Unavailable
 from shared.log import log
 from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks, Version
+from shared.usecases.connection_access import no_connection
 from shared.usecases.due_pages import due_pages
-from shared.usecases.sync.request_sync import no_connection
 
 MAX_TRIES = 5
 PAGE = 300

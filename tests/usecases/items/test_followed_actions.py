@@ -14,7 +14,7 @@ from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.sync.request_sync import sync_by_event
 from tests.fakes import FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.test_status_by_webhook import connection, kinds, tell
+from tests.usecases.items.test_status_by_webhook import connection, kinds, tell
 
 CONSENT = "ADDITIONAL_CONSENT_REQUIRED"
 IN_LINK = sorted(

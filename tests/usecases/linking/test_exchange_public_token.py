@@ -17,7 +17,7 @@ from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchanged
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
+from tests.usecases.linking_ground import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
 
 
 @pytest.fixture

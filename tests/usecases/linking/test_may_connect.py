@@ -13,7 +13,7 @@ from shared.domain.errors import Fault, InvalidArgument, PermissionDenied, Unava
 from shared.usecases.linking.may_connect import refusal_of
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, loose_ends, orphans, store_down, sweep, tried, wrongs
+from tests.usecases.linking_ground import exchange, loose_ends, orphans, store_down, sweep, tried, wrongs
 
 ANONYMOUS = Caller(ALICE, is_anonymous=True)
 UNVERIFIED = Caller(ALICE, email_verified=False)

@@ -18,7 +18,17 @@ from shared.usecases.linking import sweep_exchanges as sweeping
 from shared.usecases.linking.sweep_exchanges import Swept
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, sweep, transient, tried, wrongs
+from tests.usecases.linking_ground import (
+    exchange,
+    loose_ends,
+    new_world,
+    orphans,
+    store_down,
+    sweep,
+    transient,
+    tried,
+    wrongs,
+)
 
 STORED, IN_THE_WINDOW = "bank.accounts", "intents.update"
 

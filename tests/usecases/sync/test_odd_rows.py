@@ -16,8 +16,8 @@ from shared.usecases.sync.request_sync import reconcile_connection, sync_by_even
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import World
-from tests.usecases.removal_stories import revoked_error
-from tests.usecases.test_status_by_webhook import tell, work
+from tests.usecases.items.test_status_by_webhook import tell, work
+from tests.usecases.removal.removal_ground import revoked_error
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from shared.usecases.linking.check_link_token import check_link_token
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, store_down
+from tests.usecases.linking_ground import exchange, store_down
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from shared.usecases.linking.set_up_connection import start_first_sync, welcome_
 from shared.usecases.sync import read_changes
 from tests.fakes import FakeInstitutions, FakeItem, problem
 from tests.usecases.conftest import World
-from tests.usecases.removal_stories import ask_for_sync, handle, revoked_error, rows, tell
+from tests.usecases.removal.removal_ground import ask_for_sync, handle, revoked_error, rows, tell
 
 
 @pytest.fixture

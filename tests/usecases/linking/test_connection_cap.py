@@ -14,8 +14,8 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, loose_ends, orphans, sweep, tried
-from tests.usecases.test_create_link_token import link
+from tests.usecases.linking.test_create_link_token import link
+from tests.usecases.linking_ground import exchange, loose_ends, orphans, sweep, tried
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from shared.ports import Delivery
 from shared.usecases.items.reconnect_connection import reconnect_connection
 from tests.fakes import Crash, FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.removal_stories import ask_for_sync, exchange, revoked_error, rows, tell
+from tests.usecases.removal.removal_ground import ask_for_sync, exchange, revoked_error, rows, tell
 
 DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
 

@@ -16,7 +16,7 @@ from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
 from shared.adapters.plaid.errors import said
 from shared.domain.storable import is_document_id, weight
 from shared.domain.transaction import Page
-from tests.adapters.odd import ANYTHING, ODD, OPTIONAL, PLAIN, REQUIRED
+from tests.adapters.plaid.odd import ANYTHING, ODD, OPTIONAL, PLAIN, REQUIRED
 from tests.domain.test_storable import assert_can_be_stored
 
 INNOCENT = PLAIN | {"transaction_id": "innocent"}

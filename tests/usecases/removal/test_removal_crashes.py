@@ -14,8 +14,8 @@ from shared.domain.secret import Secret
 from shared.ports import Delivery
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.items import item_violations
-from tests.usecases.removal_stories import revoked_error, rows, tell
+from tests.usecases.item_ground import item_violations
+from tests.usecases.removal.removal_ground import revoked_error, rows, tell
 
 
 def connected(world: World) -> None:

@@ -15,7 +15,7 @@ from shared.usecases.sync.request_sync import sync_by_event
 from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import ALICE, Crash, World
-from tests.usecases.test_status_by_webhook import tell
+from tests.usecases.items.test_status_by_webhook import tell
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.errors import Fault, ProviderError, Unavailable
 from tests.fakes import problem
 from tests.usecases.conftest import World
-from tests.usecases.rotating import (
+from tests.usecases.tokens.rotating import (
     LATER,
     actions,
     ask,

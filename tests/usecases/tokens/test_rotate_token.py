@@ -12,7 +12,7 @@ from shared.domain.connection import Action
 from shared.domain.errors import NotFound, Unavailable
 from tests.fakes import Crash, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.rotating import (
+from tests.usecases.tokens.rotating import (
     LATER,
     actions,
     ask,

@@ -15,7 +15,7 @@ from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.removal_stories import exchange, rows
+from tests.usecases.removal.removal_ground import exchange, rows
 
 DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
 

@@ -18,7 +18,7 @@ from shared.usecases.sync import read_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.rotating import (
+from tests.usecases.tokens.rotating import (
     LATER,
     actions,
     crash_in_the_window,

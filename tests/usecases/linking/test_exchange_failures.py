@@ -9,8 +9,8 @@ import pytest
 from shared.domain.errors import InvalidArgument, NotStorable
 from shared.domain.overlap import LinkedAccount
 from tests.usecases.conftest import World
-from tests.usecases.linking import exchange, loose_ends, new_world, orphans, wrongs
-from tests.usecases.test_exchange_crashes import again, rest
+from tests.usecases.linking.test_exchange_crashes import again, rest
+from tests.usecases.linking_ground import exchange, loose_ends, new_world, orphans, wrongs
 
 LINKED = (LinkedAccount("Savings", "9999", account_id="s"),)
 KINDS = (RuntimeError, ValueError)

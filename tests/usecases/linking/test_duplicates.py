@@ -19,7 +19,7 @@ from shared.usecases.mark_duplicates import OwnedAccounts, settle_after_commit, 
 from shared.usecases.removal.remove_account import revoke_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking import exchange, transient
+from tests.usecases.linking_ground import exchange, transient
 
 DAILY, SAVE, CARD = ("Daily", "1111"), ("Save", "2222"), ("Card", "3333")
 

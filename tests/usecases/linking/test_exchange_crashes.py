@@ -18,8 +18,18 @@ from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, 
 from shared.domain.notification import NotificationKind
 from tests.fakes import Crash
 from tests.usecases.conftest import World
-from tests.usecases.items import item_violations
-from tests.usecases.linking import exchange, loose_ends, new_world, orphans, store_down, sweep, transient, tried, wrongs
+from tests.usecases.item_ground import item_violations
+from tests.usecases.linking_ground import (
+    exchange,
+    loose_ends,
+    new_world,
+    orphans,
+    store_down,
+    sweep,
+    transient,
+    tried,
+    wrongs,
+)
 
 SECOND = timedelta(seconds=1)
 
