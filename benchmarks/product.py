@@ -15,9 +15,9 @@ from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.serving import container
 from shared.serving.http import take_turns
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.exchange_public_token import LinkedItem
-from shared.usecases.sync.run_sync import SyncTransactions
+from shared.usecases.sync.run_sync import RunSync
 
 USER = "benchmark"
 _meters: list[Metered] = []
@@ -54,10 +54,10 @@ def link_token(user: str) -> Json:
     given = container.settings()
     container.limits().spend(user, "link_token", per_minute=60, now=container.clock().now())
     made = create_link_token(
-        LinkWish(),
+        LinkOptions(),
         app_user_id=user,
         defaults=LinkDefaults(given.language, given.country_codes, given.products, given.webhook_url),
-        bank=container.bank(),
+        plaid=container.plaid(),
         vault=container.vault(),
         connections=container.connections(),
         credentials=container.credentials(),
@@ -73,17 +73,17 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
     """One run, as `synctransactions` makes it."""
     spent = meter().spent if counted else None
     before = spent.copy() if spent else None
-    run = SyncTransactions(
+    run = RunSync(
         connections=container.connections(),
         credentials=container.credentials(),
         syncs=container.syncs(),
         paused=container.recently_paused(),
-        bank=container.bank(),
-        refresh=container.bank_refresh(),
+        plaid=container.plaid(),
+        refresh=container.transactions_refresh(),
         vault=container.vault(),
         queue=container.sync_queue(),
         tasks=container.tasks(),
-        recorder=container.recorder(),
+        status_events=container.status_events(),
         clock=container.clock(),
         sleep=_no_sleep,
     )
@@ -142,7 +142,7 @@ def purge(connection_id: str) -> Json:
         due_at=now,
     )
     with Timed() as took:
-        container.remains().purge(removal)
+        container.connection_data().purge(removal)
     return {"seconds": took.seconds, "cpu": took.cpu}
 
 

@@ -87,7 +87,7 @@ def batch(access_token: str) -> Json:
 
 def prepare(public_token: str) -> Json:
     """Lets the backend sync once, and keeps what it asked for and what it wrote."""
-    bank = container.bank()
+    bank = container.plaid()
     requests: list[bytes] = []
     bodies: list[dict[str, Any]] = []
     changes = bank.changes

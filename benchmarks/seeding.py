@@ -75,7 +75,7 @@ def states(count: int, due: int) -> Json:
 
 def rows(connection_id: str, count: int, access_token: str) -> Json:
     """A connection's transactions: those of a page of an item, again and again under other names."""
-    page = container.bank().changes(Secret(access_token), cursor=None).added
+    page = container.plaid().changes(Secret(access_token), cursor=None).added
     owner = {"connection_id": connection_id, "app_user_id": "benchmark"}
     root = f"bank_connections/{connection_id}/bank_transactions"
     names = [f"{number * 7919 % count:06d}{page[number % len(page)]['transaction_id'][6:]}" for number in range(count)]

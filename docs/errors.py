@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "errors.md"
 ERRORS = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
 FAULTS = {
-    fault.name: errors.ProviderError("", fault=fault, error_type="", error_code="").code for fault in errors.Fault
+    fault.name: errors.ProviderError("", fault=fault, error_type="", error_code="").code for fault in errors.ErrorClass
 }
 # What runs a function's own code when a class is made, without being named.
 IMPLICIT = {"__init__", "__call__", "__post_init__", "__enter__", "__exit__", "__iter__"}

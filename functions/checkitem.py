@@ -5,7 +5,7 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import container
 from shared.serving.http import guarded_task
-from shared.usecases.linking.set_up_connection import welcome_connection
+from shared.usecases.linking.set_up_connection import set_up_connection
 
 
 @tasks_fn.on_task_dispatched(
@@ -20,5 +20,5 @@ from shared.usecases.linking.set_up_connection import welcome_connection
 def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     connection_id = str(request.data["connection_id"])
-    container.item_check().by_day(connection_id)
-    welcome_connection(connection_id, **container.for_welcome())
+    container.item_status_refresh().daily_check(connection_id)
+    set_up_connection(connection_id, **container.for_set_up())

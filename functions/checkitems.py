@@ -17,4 +17,4 @@ from shared.serving.http import guarded_task
 def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the page again."""
     after = request.data.get("after")
-    container.connections_monitor().page(str(request.data["turn"]), str(after) if after else None)
+    container.daily_checks().page(str(request.data["turn"]), str(after) if after else None)

@@ -8,7 +8,7 @@ from pydantic import Field
 from shared import service_accounts
 from shared.serving import container
 from shared.serving.http import Reply, Route, StrictInput, http_function, limited
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions
 from shared.usecases.linking.create_link_token import create_link_token as create
 from shared.webhook_address import webhook_address
 
@@ -36,7 +36,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
     if given.connection_id is None and (refused := container.refusal()) is not None:
         raise refused
     limited(uid, "link_token", settings.link_tokens_per_minute)
-    wish = LinkWish(
+    wish = LinkOptions(
         connection_id=given.connection_id,
         account_selection=given.account_selection,
         redirect_uri=given.redirect_uri,
@@ -58,7 +58,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
             completion_redirect_uri=settings.hosted_link_completion_redirect_uri,
             allowed_products=settings.client_products,
         ),
-        bank=container.bank(),
+        plaid=container.plaid(),
         vault=container.vault(),
         connections=container.connections(),
         credentials=container.credentials(),

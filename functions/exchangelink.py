@@ -5,7 +5,7 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import container
 from shared.serving.http import guarded_task
-from shared.usecases.linking.exchange_hosted_link import exchange_link_result
+from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 
 
 @tasks_fn.on_task_dispatched(
@@ -19,7 +19,7 @@ from shared.usecases.linking.exchange_hosted_link import exchange_link_result
 @guarded_task
 def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    settled = exchange_link_result(
+    settled = exchange_hosted_link(
         str(request.data["result_id"]),
         links=container.links(),
         vault=container.vault(),

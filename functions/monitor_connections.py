@@ -8,7 +8,7 @@ from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.audit.drop_audit import drop_ended_audits
 from shared.usecases.audit.sign_audit import sign_audit
 from shared.usecases.linking.refresh_institutions import refresh_institutions
-from shared.usecases.linking.sweep_exchanges import sweep_intents
+from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 
 
 @scheduler_fn.on_schedule(
@@ -22,7 +22,7 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
 
     def _connections() -> None:
-        container.connections_monitor().begin(event.schedule_time)
+        container.daily_checks().begin(event.schedule_time)
 
     # What nothing else makes up for comes first. Plaid, where it does not answer, takes the intents two minutes and the
     # institutions three; the tokens take one.
@@ -30,7 +30,7 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _intents() -> None:
-    sweep_intents(**container.for_sweep())
+    sweep_exchanges(**container.for_sweep())
 
 
 def _institutions() -> None:

@@ -9,7 +9,7 @@ from shared.domain.errors import ProviderError, Unavailable
 from shared.log import log
 from shared.serving import container
 from shared.serving.http import guarded_event
-from shared.usecases.linking.set_up_connection import start_first_sync, welcome_connection
+from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -28,7 +28,7 @@ def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[
     trace.join(start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue()))
     with log.bound(connection_id=connection_id):
         try:
-            welcome_connection(connection_id, **container.for_welcome())
+            set_up_connection(connection_id, **container.for_set_up())
         except ProviderError as error:
             log.warning("welcome.postponed", error_code=error.error_code, request_id=error.request_id)
         except Unavailable as error:

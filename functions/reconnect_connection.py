@@ -25,7 +25,7 @@ def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)
     connection = reconnect(
-        given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_check()
+        given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_status_refresh()
     )
     action = {"action": connection.action} if connection.action is not None else {}
     return Reply({"status": connection.status, **action})

@@ -6,7 +6,7 @@ from shared import service_accounts
 from shared.serving import container
 from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.items.sweep_inbox import sweep_inbox
-from shared.usecases.linking.sweep_exchanges import sweep_intents
+from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 from shared.usecases.measure_health import measure_health
 from shared.usecases.removal.sweep_removals import sweep_removals
 from shared.usecases.sync.schedule_syncs import schedule_syncs as schedule
@@ -48,7 +48,7 @@ def _removals() -> None:
 
 
 def _intents() -> None:
-    sweep_intents(**container.for_sweep())
+    sweep_exchanges(**container.for_sweep())
 
 
 def _health() -> None:

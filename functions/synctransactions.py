@@ -9,8 +9,8 @@ from shared import service_accounts
 from shared.log import log
 from shared.serving import container
 from shared.serving.http import guarded_task
-from shared.usecases.linking.set_up_connection import welcome_connection
-from shared.usecases.sync.run_sync import Outcome, SyncTransactions
+from shared.usecases.linking.set_up_connection import set_up_connection
+from shared.usecases.sync.run_sync import Outcome, RunSync
 
 
 @tasks_fn.on_task_dispatched(
@@ -29,22 +29,22 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
     task = request.raw_request.headers.get("X-Cloudtasks-Taskname", "")
     if request.data.get("welcome"):
         try:
-            welcome_connection(connection_id, **container.for_welcome())
+            set_up_connection(connection_id, **container.for_set_up())
         except Exception:  # noqa: BLE001 (a name and a logo must not stand in the way of the sync)
             log.exception("welcome.postponed", connection_id=connection_id)
-    sync = SyncTransactions(
+    sync = RunSync(
         connections=container.connections(),
         credentials=container.credentials(),
         syncs=container.syncs(),
         paused=container.recently_paused(),
-        bank=container.bank(),
-        refresh=container.bank_refresh(),
+        plaid=container.plaid(),
+        refresh=container.transactions_refresh(),
         vault=container.vault(),
         queue=container.sync_queue(),
         tasks=container.tasks(),
-        recorder=container.recorder(),
+        status_events=container.status_events(),
         clock=container.clock(),
         sleep=time.sleep,
     )
-    if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.AGAIN:
+    if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.RETRY:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

@@ -20,7 +20,7 @@ from operations.who import write_down
 from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
-from shared.domain.health import Ailing
+from shared.domain.health import UnhealthyConnection
 from shared.log import JsonFormatter, log, strike_out
 from shared.serving import container
 from shared.usecases.audit.check_audit import check_audit as check_audit_log
@@ -115,7 +115,7 @@ def status(_: argparse.Namespace) -> str:
     return screen(figures.count(now), ailing, now=now)
 
 
-def _with_bank(one: Ailing) -> Ailing:
+def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:
     if one.institution is not None or (connection := container.connections().find(one.connection_id)) is None:
         return one
     return one.model_copy(update={"institution": connection.institution_name or connection.institution_id})

@@ -6,25 +6,25 @@ from collections import Counter
 from operations.who import write_down
 from shared.domain.errors import FailedPrecondition
 from shared.serving import container
-from shared.usecases.items.reconcile_after_restore import Fate
+from shared.usecases.items.reconcile_after_restore import RestoreAction
 
 
 def after_restore(given: argparse.Namespace) -> str:
     """Brings connections in line with Plaid after a restore. Without --yes it says what would become of them."""
-    store = container.restored_store()
+    store = container.restore_reconciliation()
     wanted = store.everyone()
     if given.user is not None:
         wanted = iter([one.connection_id for one in container.connections().owned_by(given.user)])
-    fates = store.look(wanted)
+    actions = store.look(wanted)
     if not given.yes:
-        raise FailedPrecondition(f"{_counted(fates)}: say --yes", code="not_confirmed")
+        raise FailedPrecondition(f"{_counted(actions)}: say --yes", code="not_confirmed")
     write_down(given)
-    settled = {connection_id: store.settle(connection_id, fate) for connection_id, fate in fates.items()}
-    lost = [connection_id for connection_id, fate in settled.items() if fate is Fate.TOKEN_LOST]
+    settled = {connection_id: store.settle(connection_id, action) for connection_id, action in actions.items()}
+    lost = [connection_id for connection_id, action in settled.items() if action is RestoreAction.TOKEN_LOST]
     lines = [f"{connection_id}  its token is lost: ask Plaid to remove the item" for connection_id in lost]
     return "\n".join([*lines, _counted(settled)])
 
 
-def _counted(fates: dict[str, Fate]) -> str:
-    counts = Counter(fates.values())
-    return ", ".join(f"{counts[fate]} {fate}" for fate in Fate if counts[fate]) or "no connections"
+def _counted(actions: dict[str, RestoreAction]) -> str:
+    counts = Counter(actions.values())
+    return ", ".join(f"{counts[action]} {action}" for action in RestoreAction if counts[action]) or "no connections"

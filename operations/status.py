@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from emulators.terminal import printable
 from shared.domain.connection import ItemStatus
-from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
+from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 
 WIDTH = 40
 SHOWN = 15  # ailing connections: what fits a screen
@@ -18,7 +18,7 @@ WORDS = {
 }
 
 
-def screen(health: Health, ailing: Sequence[Ailing], *, now: datetime) -> str:
+def screen(health: Health, ailing: Sequence[UnhealthyConnection], *, now: datetime) -> str:
     """The screen: counts, what is not as it should be, and the first of the connections that ail."""
     lines = [f"{health.total} connections, {verdict(health)}", ""]
     for status, words in WORDS.items():
@@ -57,7 +57,7 @@ def verdict(health: Health) -> str:
     return f"look: {', '.join(trouble)} (docs/operations.md)" if trouble else "nothing for an operator to do"
 
 
-def _row(one: Ailing, now: datetime) -> str:
+def _row(one: UnhealthyConnection, now: datetime) -> str:
     trouble = " → ".join(filter(None, (one.error_code or one.status, one.action)))
     retry = f", again in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
     since = f"{_ago(now - one.since)}{retry}" if one.since else ""

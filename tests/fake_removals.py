@@ -119,7 +119,7 @@ class FakeRemovals:
 
 
 class FakeRemains:
-    """The port `Remains`: every commit of the real one is a call here."""
+    """The port `ConnectionData`: every commit of the real one is a call here."""
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store

@@ -1,6 +1,6 @@
 """Stand-ins for the outside, kept honest by the contract tests, which run over these and over the real adapters.
 
-`FakeBank` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what
+`FakePlaid` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what
 they are asked, and fail or run a hook before or after any call, by number: that is how crashes are injected.
 """
 
@@ -18,12 +18,12 @@ from shared.domain.account import Account
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.connection import Action, BankConnection, ItemStatus, SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import (
     CommitTooLarge,
     Conflict,
     CursorRejected,
-    Fault,
+    ErrorClass,
     NotStorable,
     PagingInterrupted,
     ProviderError,
@@ -36,7 +36,7 @@ from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
-from shared.domain.push import Fate, PushMessage, Receipt, TokenHolders
+from shared.domain.push import PushMessage, PushOutcome, Receipt, TokenHolders
 from shared.domain.removal import Removal
 from shared.domain.secret import Secret
 from shared.domain.set_aside import SetAsideRow
@@ -223,7 +223,7 @@ class FakeItem:
         return latest
 
 
-class FakeBank:
+class FakePlaid:
     """Plaid, as far as the stories can see it."""
 
     def __init__(self, clock: FakeClock, calls: Calls | None = None) -> None:
@@ -274,9 +274,11 @@ class FakeBank:
 
     def _item(self, token: Secret) -> FakeItem:
         if token.reveal() in self.dead_tokens:
-            raise problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+            raise problem(
+                ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK
+            )
         if token.reveal() not in self.items:
-            raise problem(Fault.TERMINAL, "ITEM_NOT_FOUND")
+            raise problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
         return self.items[token.reveal()]
 
     def create_link_token(self, request: LinkRequest) -> LinkToken:
@@ -295,7 +297,7 @@ class FakeBank:
             if token is not None and token not in self.items:  # of update mode: the item's token, whatever it is by now
                 token = next((t for t, item in self.items.items() if item.item_id == token), None)
             if token is None:
-                raise problem(Fault.USER, "INVALID_PUBLIC_TOKEN")
+                raise problem(ErrorClass.USER, "INVALID_PUBLIC_TOKEN")
             return NewItem(access_token=Secret(token), item_id=self.items[token].item_id)
 
         return self._call("exchange", call)  # type: ignore[no-any-return]
@@ -325,12 +327,12 @@ class FakeBank:
             return Page([], [], [], [], None, has_more=False, history=History.NOT_READY)
         owner, start, at, epoch, end = (cursor or f"{item.item_id}|0|0|{item.epoch}|").split("|")
         if owner != item.item_id:
-            raise problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)
+            raise problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
         if self.mutate_at_page is not None:
             self.mutate_at_page(int(at))
         middle = bool(end)
         if middle and int(epoch) != item.epoch:
-            raise problem(Fault.TRANSIENT, "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION", PagingInterrupted)
+            raise problem(ErrorClass.TRANSIENT, "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION", PagingInterrupted)
         changes = self._net(item, int(start), int(end) if middle else len(item.log))
         done = int(at) if middle else 0
         batch, rest = changes[done : done + self.page_rows], changes[done + self.page_rows :]
@@ -369,7 +371,7 @@ class FakeBank:
                 return institution(institution_id, at=self.clock.at)
             found = self.catalogue.get(institution_id)
             if found is None or not {*found.country_codes} & {*country_codes}:
-                raise problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")
+                raise problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")
             return found.model_copy(update={"fetched_at": self.clock.at})
 
         return self._call("institution", call)  # type: ignore[no-any-return]
@@ -415,7 +417,9 @@ class FakeBank:
         return self._call("invalidate", call)  # type: ignore[no-any-return]
 
 
-def problem(fault: Fault, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any) -> ProviderError:
+def problem(
+    fault: ErrorClass, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any
+) -> ProviderError:
     """An error of the bank's."""
     return kind("a problem", fault=fault, error_type="TEST", error_code=error_code, request_id="r1", **more)
 
@@ -500,7 +504,7 @@ class FakeStore:
         self.states: dict[str, Loaded] = {}
         self.connections: dict[str, BankConnection] = {}
         self.tokens: dict[str, SealedToken] = {}
-        self.kept: dict[str, tuple[KeptToken, Version]] = {}
+        self.kept: dict[str, tuple[StoredAccessToken, Version]] = {}
         self.account_rows: dict[str, dict[str, Account]] = {}
         self.rows: dict[str, dict[str, dict[str, Any]]] = {}
         self.row_versions: dict[tuple[str, str], int] = {}
@@ -615,7 +619,7 @@ class FakeStore:
             self._append([audit])
             self.institution_guards[key] = next(self._versions)
             self.connections[connection.connection_id] = connection
-            self.put_kept(KeptToken.new(connection, token))
+            self.put_kept(StoredAccessToken.new(connection, token))
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
             self.put_marks(marks)
             self.rows[connection.connection_id] = {}
@@ -725,7 +729,7 @@ class FakeStore:
             self.states[connection_id] = Loaded(state, next(self._versions))
         return self.states[connection_id].version
 
-    def put_kept(self, kept: KeptToken) -> Version:
+    def put_kept(self, kept: StoredAccessToken) -> Version:
         self.tokens[kept.connection_id] = kept.token
         self.kept[kept.connection_id] = (kept, next(self._versions))
         return self.kept[kept.connection_id][1]
@@ -870,13 +874,13 @@ class FakeCredentials:
     def __init__(self, store: FakeStore) -> None:
         self.store = store
 
-    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None:
-        def call() -> tuple[KeptToken, Version] | None:
+    def load(self, connection_id: str) -> tuple[StoredAccessToken, Version] | None:
+        def call() -> tuple[StoredAccessToken, Version] | None:
             return self.store.kept[connection_id] if connection_id in self.store.tokens else None
 
         return self.store.calls.around("credentials.load", call)  # type: ignore[no-any-return]
 
-    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+    def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
         def call() -> Version:
             if self.store.kept_version(kept.connection_id) != expected:
                 raise Conflict
@@ -894,17 +898,17 @@ class FakeCredentials:
 
         self.store.calls.around("credentials.bury", call)
 
-    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+    def due(self, now: datetime, *, limit: int) -> list[tuple[StoredAccessToken, Version]]:
         late = [k for k in self._all() if k[0].due_at is not None and k[0].due_at <= now]
         return sorted(late, key=lambda k: k[0].due_at or now)[:limit]
 
-    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+    def issued_before(self, moment: datetime) -> Iterator[StoredAccessToken]:
         return iter(sorted((k for k, _ in self._all() if k.issued_at < moment), key=lambda k: k.issued_at))
 
-    def of_user(self, app_user_id: str) -> list[KeptToken]:
+    def of_user(self, app_user_id: str) -> list[StoredAccessToken]:
         return [kept for kept, _ in self._all() if kept.app_user_id == app_user_id]
 
-    def _all(self) -> list[tuple[KeptToken, Version]]:
+    def _all(self) -> list[tuple[StoredAccessToken, Version]]:
         return [k for i, k in self.store.kept.items() if i in self.store.tokens]
 
 
@@ -1228,9 +1232,9 @@ class FakeMessaging:
         return [self._answer(message, token) for token in tokens]
 
     def _answer(self, message: PushMessage, token: str) -> Receipt:
-        ordered = self.answers.get(token) or [Receipt(Fate.SENT)]
+        ordered = self.answers.get(token) or [Receipt(PushOutcome.SENT)]
         receipt = ordered.pop(0) if len(ordered) > 1 else ordered[0]
-        if receipt.fate is Fate.SENT:
+        if receipt.outcome is PushOutcome.SENT:
             self.sent.append((token, message))
         return receipt
 

@@ -21,7 +21,7 @@ from emulators.plaid import link_pages, snapshot, wire
 from emulators.plaid.control import control_routes
 from emulators.plaid.endpoints import HANDLERS, Call
 from emulators.plaid.errors import PlaidError
-from emulators.plaid.faults import Fault
+from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
@@ -74,7 +74,7 @@ class Plaid:
         answer = answer or self._answer(received, item_id, request_id)
         return spoiled(answer, fault) if fault else answer
 
-    def _faulty(self, received: Received, item_id: str | None, request_id: str, fault: Fault) -> Response | None:
+    def _faulty(self, received: Received, item_id: str | None, request_id: str, fault: ErrorClass) -> Response | None:
         """The error a fault orders instead of the answer; the call takes effect first if the fault says `after`."""
         if fault.kind not in {"error", "rate_limit"}:
             return None if fault.after or fault.kind == "latency" else Response()

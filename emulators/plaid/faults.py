@@ -41,7 +41,7 @@ class Rule:
 
 
 @dataclass(kw_only=True)
-class Fault(Rule):
+class ErrorClass(Rule):
     """`after`: the call takes effect, and only its answer is spoiled."""
 
     kind: str
@@ -72,10 +72,10 @@ class Faults:
     """The rules for answers."""
 
     def __init__(self, chance: Chance) -> None:
-        self.rules: list[Fault] = []
+        self.rules: list[ErrorClass] = []
         self._chance = chance
 
-    def take(self, endpoint: str, item_id: str | None) -> Fault | None:
+    def take(self, endpoint: str, item_id: str | None) -> ErrorClass | None:
         for rule in self.rules:
             here = rule.endpoint in {"*", endpoint} and rule.item_id in {None, item_id}
             if here and rule.take(self._chance):

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from emulators.plaid.faults import Fault
+from emulators.plaid.faults import ErrorClass
 
 TRANSPORT = "plaid.transport"
 _HANG = 3600.0
@@ -44,12 +44,12 @@ class BrokenResponse(Response):
             transport.close()
 
 
-def delay(fault: Fault) -> float:
+def delay(fault: ErrorClass) -> float:
     """How long the answer takes under this fault."""
     return fault.seconds or (_HANG if fault.kind == "hang" else 0)
 
 
-def spoiled(answer: Response, fault: Fault) -> Response:
+def spoiled(answer: Response, fault: ErrorClass) -> Response:
     """The answer as the fault lets it through."""
     match fault.kind:
         case "html_502":

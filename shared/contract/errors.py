@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from shared.domain.errors import (
     AlreadyExists,
     BankError,
+    ErrorClass,
     FailedPrecondition,
-    Fault,
     InvalidArgument,
     MethodNotAllowed,
     NotFound,
@@ -51,7 +51,7 @@ def _ours(kind: type[BankError], code: str, when: str, app: str) -> Refusal:
     return Refusal(code, kind.status, kind.http, when, app)
 
 
-def _plaids(fault: Fault, when: str, app: str) -> Refusal:
+def _plaids(fault: ErrorClass, when: str, app: str) -> Refusal:
     error = ProviderError("", fault=fault, error_type="", error_code="")
     return Refusal(error.code, error.status, error.http, when, app)
 
@@ -234,22 +234,24 @@ _ALL = (
     ),
     # -- what is outside --
     _plaids(
-        Fault.TRANSIENT,
+        ErrorClass.TRANSIENT,
         "Plaid or the bank cannot answer right now.",
         "Try again after `retry_after_seconds`, or after a minute where it is absent.",
     ),
     _plaids(
-        Fault.USER,
+        ErrorClass.USER,
         "Only the user can help, in Link; `display_message` may say how.",
         "Open Link: in update mode if there is a connection.",
     ),
     _plaids(
-        Fault.TERMINAL,
+        ErrorClass.TERMINAL,
         "Plaid says that this login will never work again, or cannot be used at all.",
         "Offer to link the bank anew.",
     ),
     _plaids(
-        Fault.CONFIGURATION, "The backend's keys or settings are wrong: no fault of the caller or the user.", REPORT
+        ErrorClass.CONFIGURATION,
+        "The backend's keys or settings are wrong: no fault of the caller or the user.",
+        REPORT,
     ),
     _ours(Unavailable, "store_unavailable", "Firestore did not answer.", LATER),
     _ours(Unavailable, "queue_unavailable", "Cloud Tasks did not take a task.", LATER),

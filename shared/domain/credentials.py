@@ -33,7 +33,7 @@ def is_lost(unknown_since: datetime | None, *, now: datetime) -> bool:
     return unknown_since is not None and now - unknown_since >= DOUBTED_FOR
 
 
-class KeptToken(BaseModel):
+class StoredAccessToken(BaseModel):
     """A connection's access token, sealed.
 
     Attributes:

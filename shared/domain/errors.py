@@ -160,7 +160,7 @@ class Unavailable(BankError):
     status, http = "UNAVAILABLE", 503
 
 
-class Fault(StrEnum):
+class ErrorClass(StrEnum):
     """What can be done about a provider's error."""
 
     TRANSIENT = "transient"  # trying again helps, in seconds to hours
@@ -186,7 +186,7 @@ class ProviderError(BankError):
         self,
         message: str,
         *,
-        fault: Fault,
+        fault: ErrorClass,
         error_type: str,
         error_code: str,
         request_id: str | None = None,
@@ -196,10 +196,10 @@ class ProviderError(BankError):
         retry_after_seconds: int | None = None,
     ) -> None:
         code = {
-            Fault.TRANSIENT: "bank_unavailable",
-            Fault.USER: "user_action_required",
-            Fault.TERMINAL: "connection_unusable",
-            Fault.CONFIGURATION: "backend_misconfigured",
+            ErrorClass.TRANSIENT: "bank_unavailable",
+            ErrorClass.USER: "user_action_required",
+            ErrorClass.TERMINAL: "connection_unusable",
+            ErrorClass.CONFIGURATION: "backend_misconfigured",
         }[fault]
         super().__init__(message, code=code, retry_after_seconds=retry_after_seconds, display_message=display_message)
         self.fault = fault
@@ -208,7 +208,7 @@ class ProviderError(BankError):
         self.request_id = request_id
         self.item_status = item_status
         self.action = action
-        if fault in (Fault.USER, Fault.TERMINAL):
+        if fault in (ErrorClass.USER, ErrorClass.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
     @property
@@ -226,11 +226,11 @@ class ProviderError(BankError):
         """Whether wrong keys of ours, or another environment's, are answered just like this, for every item at once."""
         return self.error_code == "INVALID_ACCESS_TOKEN"
 
-    def as_ours(self) -> "ProviderError":
+    def as_configuration_error(self) -> "ProviderError":
         """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
         return ProviderError(
             "the backend is not set up for this; it has been recorded",
-            fault=Fault.CONFIGURATION,
+            fault=ErrorClass.CONFIGURATION,
             error_type=self.error_type,
             error_code=self.error_code,
             request_id=self.request_id,
@@ -247,7 +247,7 @@ class EndlessPages(ProviderError):
     def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
         super().__init__(
             "the bank's data has no end right now; it is read again later",
-            fault=Fault.TRANSIENT,
+            fault=ErrorClass.TRANSIENT,
             error_type="BACKEND",
             error_code=error_code,
             request_id=request_id,

@@ -58,7 +58,7 @@ class Health(BaseModel):
         }
 
 
-class Ailing(BaseModel):
+class UnhealthyConnection(BaseModel):
     """A connection that is not as it should be."""
 
     model_config = ConfigDict(frozen=True)

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.connection import Action
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 
 
 class SyncStatus(StrEnum):
@@ -51,7 +51,7 @@ class ErrorSummary(BaseModel):
             type=error.error_type,
             code=error.error_code,
             message=error.message,
-            retryable=error.fault in (Fault.TRANSIENT, Fault.CONFIGURATION),
+            retryable=error.fault in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION),
             action=error.action,
             request_id=error.request_id,
         )

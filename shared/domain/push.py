@@ -91,7 +91,7 @@ class PushMessage(BaseModel):
         return hashlib.sha256(self.notification_id.encode()).hexdigest()
 
 
-class Fate(StrEnum):
+class PushOutcome(StrEnum):
     """What became of a message to one device."""
 
     SENT = "sent"
@@ -104,7 +104,7 @@ class Fate(StrEnum):
 class Receipt:
     """The answer for one device. `error_code` is the service's own, for operators."""
 
-    fate: Fate
+    outcome: PushOutcome
     error_code: str | None = None
     retry_after_seconds: int | None = None
 

@@ -43,7 +43,7 @@ class RemovalReason(StrEnum):
     ABANDONED = "abandoned"  # an exchange that nobody came back for, which was never a connection
 
 
-class Parting(StrEnum):
+class RemovalOutcome(StrEnum):
     """How an item left Plaid, for the audit log."""
 
     REMOVED = "removed"
@@ -139,7 +139,7 @@ class Removal(BaseModel):
         """The entry of its first commit."""
         return self._entry(AuditAction.REMOVAL_STARTED, by, self.created_at)
 
-    def finished(self, parting: Parting, *, now: datetime) -> AuditEntry:
+    def finished(self, parting: RemovalOutcome, *, now: datetime) -> AuditEntry:
         """The entry of its last commit."""
         entry = self._entry(AuditAction.REMOVAL_DONE, Actor.BACKEND, now)
         return entry.model_copy(update={"details": entry.details | {"item": parting}})

@@ -187,14 +187,14 @@ def after(
     if is_revoked(connection):
         return Change(connection, None)
     step = TABLE[event][connection.status]
-    remains = error is not None and event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
+    connection_data = error is not None and event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
     changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
     if changed.status not in PENDING:
         changed = changed.model_copy(update={"announced": None})
     if changed != connection:
         changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
     # No notification says that all is well while something is still missing.
-    return Change(changed, None if remains else step.tells)
+    return Change(changed, None if connection_data else step.tells)
 
 
 def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.domain.late_history import LATE_POLL_EVERY
 from shared.domain.progress import ErrorSummary, RunRecord, Stage, SyncProgress, SyncStatus
 
@@ -438,7 +438,7 @@ class SyncState(SyncProgress):
         *,
         now: datetime,
         error: ErrorSummary,
-        fault: Fault,
+        fault: ErrorClass,
         jitter: float,
         at_least: timedelta,
     ) -> Self:
@@ -459,10 +459,10 @@ class SyncState(SyncProgress):
         if error.retryable:
             delay = RETRY_DELAYS[min(self.failures, len(RETRY_DELAYS) - 1)]
             retry_at = now + max(delay * (1 - jitter / 4), at_least)
-        probe_at = now + PROBE_EVERY if fault is Fault.USER else None
+        probe_at = now + PROBE_EVERY if fault is ErrorClass.USER else None
         return self._released(
             now,
-            troubled=self.troubled or fault in (Fault.USER, Fault.TERMINAL),
+            troubled=self.troubled or fault in (ErrorClass.USER, ErrorClass.TERMINAL),
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             failures=self.failures + 1,
@@ -585,7 +585,7 @@ class SyncState(SyncProgress):
         former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
         return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
 
-    def revoke_account(self, account_id: str) -> Self:
+    def remove_account(self, account_id: str) -> Self:
         """An account was taken away: whatever still comes of it is not wanted."""
         return self._with(
             revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),

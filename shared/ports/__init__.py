@@ -1,14 +1,14 @@
 """What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
 
 from shared.ports.audit import AuditLog, Signer
-from shared.ports.bank import Bank, InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.ports.budgets import Budgets
 from shared.ports.clock import Clock, Version
 from shared.ports.connections import Connections, Credentials, Guards, Intents, Items, Mark, OwnedAccount
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
+from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
-from shared.ports.removals import Erasures, Owners, Remains, Removals
+from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
 from shared.ports.vault import Seals, StoredSeal, Vault
 from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, WebhookKeys
@@ -16,10 +16,10 @@ from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, Webhoo
 __all__ = [
     "OVERDUE_SWEEPS",
     "AuditLog",
-    "Bank",
     "Budgets",
     "Callers",
     "Clock",
+    "ConnectionData",
     "Connections",
     "Credentials",
     "Delivery",
@@ -45,10 +45,10 @@ __all__ = [
     "OwnedAccount",
     "Owners",
     "PausedSyncs",
+    "Plaid",
     "Profile",
     "Profiles",
     "Pushes",
-    "Remains",
     "Removals",
     "RowRemoval",
     "Seals",

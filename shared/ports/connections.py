@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from shared.domain.account import Account, DuplicateOf
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
@@ -111,8 +111,8 @@ class Connections(Protocol):
 class Credentials(Protocol):
     """The access tokens, and their replacement."""
 
-    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None: ...  # noqa: D102
-    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+    def load(self, connection_id: str) -> tuple[StoredAccessToken, Version] | None: ...  # noqa: D102
+    def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
         """Writes it, and what is to be told of it, if it is unchanged.
 
         Raises:
@@ -126,13 +126,13 @@ class Credentials(Protocol):
             Conflict: There is none (any more).
         """
 
-    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+    def due(self, now: datetime, *, limit: int) -> list[tuple[StoredAccessToken, Version]]:
         """What the schedule must look at, longest due first."""
 
-    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+    def issued_before(self, moment: datetime) -> Iterator[StoredAccessToken]:
         """Tokens that are older, oldest first."""
 
-    def of_user(self, app_user_id: str) -> list[KeptToken]: ...  # noqa: D102
+    def of_user(self, app_user_id: str) -> list[StoredAccessToken]: ...  # noqa: D102
 
 
 class Items(Protocol):

@@ -63,7 +63,7 @@ class Removals(Protocol):
         """
 
 
-class Remains(Protocol):
+class ConnectionData(Protocol):
     """What connections and their users leave behind; deleted in bounded steps, and again if that was broken off."""
 
     def purge(self, removal: Removal) -> None:

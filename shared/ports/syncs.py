@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
-from shared.domain.credentials import KeptToken
-from shared.domain.health import Ailing, Health
+from shared.domain.credentials import StoredAccessToken
+from shared.domain.health import Health, UnhealthyConnection
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
@@ -55,7 +55,7 @@ class Writes:
     notifications: tuple[Notification, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     removal: Removal | None = None
-    credentials: tuple[KeptToken, Version] | None = None
+    credentials: tuple[StoredAccessToken, Version] | None = None
     handled: tuple[str, ...] = ()
     handover: "Handover | None" = None
     ends_handover: bool = False
@@ -141,7 +141,7 @@ class HealthFigures(Protocol):
     def count(self, now: datetime) -> Health:
         """The counts."""
 
-    def ailing(self, *, limit: int) -> list[Ailing]:
+    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
         """Some that are not as they should be: first those that need their user."""
 
 

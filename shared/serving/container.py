@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from shared.adapters.firestore.audit import FirestoreAudit
     from shared.adapters.google.cloud_tasks import CloudTasksQueue
     from shared.adapters.google.firebase_auth import FirebaseCallers
-    from shared.adapters.plaid.client import PlaidBank
+    from shared.adapters.plaid.client import PlaidClient
     from shared.adapters.plaid.webhook_signature import WebhookVerifier
     from shared.domain.errors import PermissionDenied
     from shared.serving.refused_calls import RefusedCalls
-    from shared.usecases.apply_status_event import StatusRecorder
+    from shared.usecases.apply_status_event import StatusEvents
     from shared.usecases.item_ownership import ItemOwnership
-    from shared.usecases.items.daily_checks import ConnectionsMonitor
+    from shared.usecases.items.daily_checks import DailyChecks
     from shared.usecases.items.handle_webhook import WebhookHandler
-    from shared.usecases.items.reconcile_after_restore import RestoredStore
-    from shared.usecases.items.refresh_item_status import ItemCheck
+    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+    from shared.usecases.items.refresh_item_status import ItemStatusRefresh
     from shared.usecases.linking.connection_cap import ConnectionCap
     from shared.usecases.linking.exchange_public_token import Exchange
     from shared.usecases.removal.erase_user import Eraser
     from shared.usecases.removal.remove_item import ItemRemover
-    from shared.usecases.sync.refresh_transactions import BankRefresh
+    from shared.usecases.sync.refresh_transactions import TransactionsRefresh
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
-    from shared.usecases.tokens.request_rotation import Rotations
+    from shared.usecases.tokens.request_rotation import RotationRequests
     from shared.usecases.tokens.rotate_token import TokenRotation
 
 Made = TypeVar("Made")
@@ -92,11 +92,11 @@ def owners() -> "ports.Owners":
 
 
 @once
-def bank() -> "PlaidBank":
+def plaid() -> "PlaidClient":
     """Plaid."""
-    from shared.adapters.plaid.client import PlaidBank
+    from shared.adapters.plaid.client import PlaidClient
 
-    return PlaidBank(settings=settings())
+    return PlaidClient(settings=settings())
 
 
 @once
@@ -114,7 +114,7 @@ def webhooks() -> "WebhookVerifier":
     from shared.adapters.plaid.webhook_signature import WebhookVerifier
 
     stored = FirestoreWebhookKeys(firestore_client())
-    return WebhookVerifier(fetch_key=bank().webhook_key, stored=stored, clock=clock())
+    return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock())
 
 
 def sync_queue() -> "ports.SyncQueue":
@@ -209,30 +209,32 @@ def item_ownership() -> "ItemOwnership":
     from shared.usecases.item_ownership import ItemOwnership
 
     items = FirestoreItems(firestore_client())
-    return ItemOwnership(items=items, connections=connections(), bank=bank(), clock=clock())
+    return ItemOwnership(items=items, connections=connections(), plaid=plaid(), clock=clock())
 
 
 @once
 def exchanges() -> "Callable[..., Exchange]":
     """The exchange of public tokens, for a user and, if they may not make connections, the error that says why."""
     from shared.usecases.linking.exchange_public_token import Exchange
-    from shared.usecases.linking.existing_connection import HeldElsewhere
+    from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, app_user_id: str) -> None:
         from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
 
-        reconnect_connection(connection_id, app_user_id=app_user_id, connections=connections(), check=item_check())
+        reconnect_connection(
+            connection_id, app_user_id=app_user_id, connections=connections(), check=item_status_refresh()
+        )
 
     def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
         return Exchange(
             app_user_id=app_user_id,
             refused=refused,
-            bank=bank(),
+            plaid=plaid(),
             vault=vault(),
             connections=connections(),
             intents=intents(),
             ownership=item_ownership(),
-            elsewhere=HeldElsewhere(
+            elsewhere=ExistingConnection(
                 connections=connections(),
                 intents=intents(),
                 reconnect=functools.partial(reconnect, app_user_id=app_user_id),
@@ -243,7 +245,7 @@ def exchanges() -> "Callable[..., Exchange]":
             sleep=time.sleep,
         )
 
-    for made_on_first_use in (bank, vault, connections, intents, item_ownership, institutions, connection_cap, clock):
+    for made_on_first_use in (plaid, vault, connections, intents, item_ownership, institutions, connection_cap, clock):
         made_on_first_use()
     return exchange
 
@@ -257,11 +259,11 @@ def removals() -> "ports.Removals":
 
 
 @once
-def remains() -> "ports.Remains":
+def connection_data() -> "ports.ConnectionData":
     """What connections leave behind."""
-    from shared.adapters.firestore.purge import FirestoreRemains
+    from shared.adapters.firestore.purge import FirestoreConnectionData
 
-    return FirestoreRemains(firestore_client())
+    return FirestoreConnectionData(firestore_client())
 
 
 @once
@@ -353,11 +355,11 @@ def budgets() -> "ports.Budgets":
 
 
 @once
-def bank_refresh() -> "BankRefresh":
+def transactions_refresh() -> "TransactionsRefresh":
     """Asks banks for what is new, within the ceilings."""
-    from shared.usecases.sync.refresh_transactions import BankRefresh
+    from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 
-    return BankRefresh(bank=bank(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
+    return TransactionsRefresh(plaid=plaid(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
 
 
 @once
@@ -370,27 +372,27 @@ def connection_cap() -> "ConnectionCap":
 
 
 @once
-def recorder() -> "StatusRecorder":
+def status_events() -> "StatusEvents":
     """Makes what is written with a status."""
-    from shared.usecases.apply_status_event import StatusRecorder
+    from shared.usecases.apply_status_event import StatusEvents
 
-    return StatusRecorder(connections=connections(), profiles=profiles(), clock=clock())
+    return StatusEvents(connections=connections(), profiles=profiles(), clock=clock())
 
 
 @once
-def item_check() -> "ItemCheck":
+def item_status_refresh() -> "ItemStatusRefresh":
     """Reads an item at Plaid, and commits what follows."""
-    from shared.usecases.items.refresh_item_status import ItemCheck
+    from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
-    return ItemCheck(
+    return ItemStatusRefresh(
         connections=connections(),
         credentials=credentials(),
         syncs=syncs(),
-        bank=bank(),
+        plaid=plaid(),
         vault=vault(),
         queue=sync_queue(),
         tasks=tasks(),
-        recorder=recorder(),
+        status_events=status_events(),
     )
 
 
@@ -401,7 +403,7 @@ def item_remover() -> "ItemRemover":
 
     return ItemRemover(
         removals=removals(),
-        remains=remains(),
+        connection_data=connection_data(),
         erasures=erasures(),
         tasks=tasks(),
         ownership=item_ownership(),
@@ -419,7 +421,7 @@ def eraser() -> "Eraser":
         connections=connections(),
         intents=intents(),
         removals=removals(),
-        remains=remains(),
+        connection_data=connection_data(),
         erasures=erasures(),
         owners=owners(),
         tasks=tasks(),
@@ -433,7 +435,7 @@ def webhook_handler() -> "WebhookHandler":
     """Does what webhooks ask for."""
     from shared.usecases.items.handle_webhook import WebhookHandler
 
-    return WebhookHandler(inbox=inbox(), check=item_check(), clock=clock())
+    return WebhookHandler(inbox=inbox(), check=item_status_refresh(), clock=clock())
 
 
 @once
@@ -446,21 +448,21 @@ def token_rotation() -> "TokenRotation":
     return TokenRotation(
         credentials=credentials(),
         syncs=syncs(),
-        bank=bank(),
+        plaid=plaid(),
         ownership=item_ownership(),
         vault=vault(),
-        recorder=recorder(),
+        status_events=status_events(),
         clock=clock(),
         sleep=time.sleep,
     )
 
 
 @once
-def rotations() -> "Rotations":
+def rotations() -> "RotationRequests":
     """Asks for access tokens to be replaced."""
-    from shared.usecases.tokens.request_rotation import Rotations
+    from shared.usecases.tokens.request_rotation import RotationRequests
 
-    return Rotations(credentials=credentials(), tasks=tasks(), clock=clock())
+    return RotationRequests(credentials=credentials(), tasks=tasks(), clock=clock())
 
 
 def reencryption() -> "Reencryption":
@@ -471,22 +473,22 @@ def reencryption() -> "Reencryption":
     return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
 
 
-def restored_store() -> "RestoredStore":
+def restore_reconciliation() -> "RestoreReconciliation":
     """Brings connections in line with Plaid after a restore."""
-    from shared.usecases.items.reconcile_after_restore import RestoredStore
+    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
 
-    return RestoredStore(check=item_check(), removals=removals(), clock=clock())
+    return RestoreReconciliation(check=item_status_refresh(), removals=removals(), clock=clock())
 
 
-def connections_monitor() -> "ConnectionsMonitor":
+def daily_checks() -> "DailyChecks":
     """Looks at every connection, once a day."""
-    from shared.usecases.items.daily_checks import ConnectionsMonitor
+    from shared.usecases.items.daily_checks import DailyChecks
 
-    return ConnectionsMonitor(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
+    return DailyChecks(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
 
 
-def for_welcome() -> dict[str, Any]:
-    """What `welcome_connection` needs, for the functions that call it."""
+def for_set_up() -> dict[str, Any]:
+    """What `set_up_connection` needs, for the functions that call it."""
     from shared.webhook_address import webhook_address
 
     return for_institutions() | {
@@ -499,7 +501,7 @@ def for_welcome() -> dict[str, Any]:
 
 
 def for_sweep() -> dict[str, Any]:
-    """What `sweep_intents` needs, for the two functions that call it."""
+    """What `sweep_exchanges` needs, for the two functions that call it."""
     return {
         "intents": intents(),
         "ownership": item_ownership(),
@@ -514,7 +516,7 @@ def for_institutions() -> dict[str, Any]:
     return {
         "country_codes": settings().country_codes,
         "institutions": institutions(),
-        "bank": bank(),
+        "bank": plaid(),
         "clock": clock(),
     }
 

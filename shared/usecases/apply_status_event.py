@@ -23,7 +23,7 @@ HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRecorder:
+class StatusEvents:
     """Makes the writes that belong to an event, so that one commit holds all of them.
 
     The connection is read here, and whoever commits the writes compares the sync state that they read before: every

@@ -14,7 +14,7 @@ from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.secret import Secret
 from shared.domain.status import is_revoked
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Items, Version
+from shared.ports import Clock, Connections, Items, Plaid, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class ItemOwnership:
 
     items: Items
     connections: Connections
-    bank: Bank
+    plaid: Plaid
     clock: Clock
 
     def claim(self, wanted: ItemHolder, *, held: Version | None = None) -> Version:
@@ -62,7 +62,7 @@ class ItemOwnership:
             Unavailable: The store did not answer: nobody knows whether another connection uses it, so it stays.
         """
         self.claim(wanted)
-        return self.bank.remove(token)
+        return self.plaid.remove(token)
 
     def release(self, holder: ItemHolder) -> None:
         """The item is gone at Plaid, and never became a connection.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from shared.domain.errors import Unavailable
 from shared.domain.link import usable_language
-from shared.domain.push import Fate, PushMessage, Receipt, usable_tokens
+from shared.domain.push import PushMessage, PushOutcome, Receipt, usable_tokens
 from shared.log import log
 from shared.ports import Clock, Messaging, Pushes
 from shared.usecases.own_devices import own_devices
@@ -42,11 +42,11 @@ def send_push(
         log.info("push.sent_before", **message.data)
         return
     receipts = _delivered(message, tokens, messaging=messaging, sleep=sleep)
-    fates = Counter(str(receipt.fate) for receipt in receipts.values())
+    fates = Counter(str(receipt.outcome) for receipt in receipts.values())
     log.info("push.done", **message.data, **fates)
-    if failed := {r.error_code for r in receipts.values() if r.fate in (Fate.LATER, Fate.REFUSED)}:
+    if failed := {r.error_code for r in receipts.values() if r.outcome in (PushOutcome.LATER, PushOutcome.REFUSED)}:
         log.warning("push.not_delivered", **message.data, error_codes=sorted(map(str, failed)))
-    if gone := [token for token, receipt in receipts.items() if receipt.fate is Fate.GONE]:
+    if gone := [token for token, receipt in receipts.items() if receipt.outcome is PushOutcome.GONE]:
         _drop(gone, app_user_id=app_user_id, pushes=pushes)
 
 
@@ -58,7 +58,7 @@ def _delivered(
     waiting = tokens
     for wait in (*WAITS, None):
         receipts |= zip(waiting, messaging.send(message, tokens=waiting), strict=True)
-        waiting = tuple(token for token in tokens if receipts[token].fate is Fate.LATER)
+        waiting = tuple(token for token in tokens if receipts[token].outcome is PushOutcome.LATER)
         asked = max((receipts[token].retry_after_seconds or 0 for token in waiting), default=0)
         if not waiting or wait is None or asked > LONGEST_WAIT_SECONDS:
             break

@@ -12,7 +12,7 @@ from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.erasures import FirestoreErasures
 from shared.adapters.firestore.inbox import FirestoreInbox
 from shared.adapters.firestore.intents import FirestoreIntents
-from shared.adapters.firestore.purge import FirestoreRemains
+from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry
@@ -21,7 +21,18 @@ from shared.domain.exchange import Intent
 from shared.domain.notification import NotificationKind, notification
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Delivery, Erasures, Handover, Inbox, Intents, Remains, Removals, Syncs, Writes
+from shared.ports import (
+    ConnectionData,
+    Connections,
+    Delivery,
+    Erasures,
+    Handover,
+    Inbox,
+    Intents,
+    Removals,
+    Syncs,
+    Writes,
+)
 from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
 from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
 
@@ -32,7 +43,7 @@ TOKEN = SealedToken(ciphertext="c", key_id="k")
 @dataclass
 class Ports:
     removals: Removals
-    remains: Remains
+    connection_data: ConnectionData
     erasures: Erasures
     connections: Connections
     syncs: Syncs
@@ -68,7 +79,7 @@ def firestore(client: Any) -> Ports:
 
     return Ports(
         FirestoreRemovals(client, audit=audit),
-        FirestoreRemains(client),
+        FirestoreConnectionData(client),
         FirestoreErasures(client, audit=audit),
         FirestoreConnections(client, audit=audit),
         FirestoreSyncs(client, audit=audit),

@@ -16,7 +16,7 @@ from shared.adapters.firestore.items import FirestoreItems
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.adapters.firestore.links import FirestoreLinks
 from shared.adapters.firestore.profiles import FirestoreProfiles
-from shared.adapters.firestore.purge import FirestoreRemains
+from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from tests.fakes import FakeClock, FakeVault
@@ -49,22 +49,22 @@ def stored_world(client: Any, clock: FakeClock) -> World:
     world.credentials = FirestoreCredentials(client, audit=audit)
     world.removals = FirestoreRemovals(client, audit=audit)
     world.erasures = FirestoreErasures(client, audit=audit)
-    remains = FirestoreRemains(client)
+    connection_data = FirestoreConnectionData(client)
     world.cap = replace(world.cap, connections=connections, links=world.links)
-    world.recorder = replace(world.recorder, connections=connections, profiles=world.profiles)
+    world.status_events = replace(world.status_events, connections=connections, profiles=world.profiles)
     world.check = replace(
         world.check,
         connections=connections,
         credentials=world.credentials,
         syncs=syncs,
         vault=world.vault,
-        recorder=world.recorder,
+        status_events=world.status_events,
     )
     world.ownership = replace(world.ownership, items=FirestoreItems(client), connections=connections)
     world.remover = replace(
         world.remover,
         removals=world.removals,
-        remains=remains,
+        connection_data=connection_data,
         erasures=world.erasures,
         ownership=world.ownership,
         vault=world.vault,
@@ -74,7 +74,7 @@ def stored_world(client: Any, clock: FakeClock) -> World:
         connections=connections,
         intents=world.intents,
         removals=world.removals,
-        remains=remains,
+        connection_data=connection_data,
         erasures=world.erasures,
     )
     made: World = world

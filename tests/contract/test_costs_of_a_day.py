@@ -25,7 +25,7 @@ from shared.domain.errors import BankError
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
 from shared.usecases.items.reconnect_connection import reconnect_connection
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.removal.remove_connection import remove_connection
 from shared.usecases.sync.request_sync import sync_by_user
 from tests.contract.stored_world import stored_world
@@ -93,10 +93,10 @@ class Ground:
     def link_token(self, connection_id: str | None = None) -> None:
         self.count("link_token")
         create_link_token(
-            LinkWish(connection_id=connection_id),
+            LinkOptions(connection_id=connection_id),
             app_user_id=self.uid,
             defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
-            bank=self.world.bank,
+            plaid=self.world.plaid,
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
@@ -114,7 +114,7 @@ class Ground:
         """A new bank, as far as the first complete sync."""
         self.number += 1
         name = f"{self.uid}-{self.number}"
-        self.world.bank.new_item(name).add(row("t1"))
+        self.world.plaid.new_item(name).add(row("t1"))
         connection_id = self.exchange(f"public-{name}")
         self.world.welcome(FakeInstitutions(self.world.calls), name=connection_id)
         self.world.sync(connection_id)

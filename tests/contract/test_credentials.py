@@ -17,7 +17,7 @@ from shared.adapters.firestore.intents import FirestoreIntents
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalReason
@@ -73,7 +73,9 @@ def entry(name: str, action: AuditAction = AuditAction.TOKEN_ROTATED) -> AuditEn
     return AuditEntry(app_user_id=name, connection_id=name, action=action, actor=Actor.OPERATOR, at=NOW)
 
 
-def connect(ports: Ports, name: str, *, owner: str | None = None, at: datetime = NOW) -> tuple[KeptToken, Version]:
+def connect(
+    ports: Ports, name: str, *, owner: str | None = None, at: datetime = NOW
+) -> tuple[StoredAccessToken, Version]:
     """A connection, and its token as it was stored with it."""
     intent = Intent(f"intent-{name}", owner or name, name, at, "a")
     connection = BankConnection(
@@ -95,7 +97,7 @@ def connect(ports: Ports, name: str, *, owner: str | None = None, at: datetime =
     )
     found = ports.credentials.load(name)
     assert found is not None
-    assert found[0] == KeptToken.new(connection, OLD)
+    assert found[0] == StoredAccessToken.new(connection, OLD)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the stories rely on in `Erasures`, `Remains` and `Owners`: over the fakes, Firestore, and Firebase Auth."""
+"""The contract of `Erasures`, `ConnectionData` and `Owners`: over the fakes, Firestore, and Firebase Auth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.adapters.firestore import purge as firestore_remains
 from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.adapters.firestore.links import FirestoreLinks
-from shared.adapters.firestore.purge import FirestoreRemains
+from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken
 from shared.domain.erasure import Erasure
@@ -88,20 +88,20 @@ def test_only_what_is_due_is_found(ports: Ports, uid: str) -> None:
 def test_what_users_were_told_goes_up_to_the_moment_and_not_that_of_others(ports: Ports, uid: str) -> None:
     for name in ("a", "b", "c", "d"):
         connect(ports, uid, name)
-    ports.remains.purge_user(f"{uid}-other", before=NOW)
-    ports.remains.purge_user(uid, before=NOW - timedelta(seconds=1))
+    ports.connection_data.purge_user(f"{uid}-other", before=NOW)
+    ports.connection_data.purge_user(uid, before=NOW - timedelta(seconds=1))
     assert ports.notified(uid) == 4
-    ports.remains.purge_user(uid, before=NOW)
+    ports.connection_data.purge_user(uid, before=NOW)
     assert ports.notified(uid) == 0
 
 
 def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
-    ports.remains.purge_user(uid, before=NOW)
+    ports.connection_data.purge_user(uid, before=NOW)
     assert ports.connections.guards(uid, institution_id="ins_1").institution is not None
     removal = Removal.of(connection, token=None, reason=RemovalReason.ERASURE, now=NOW)
     ports.removals.begin(removal, audit=removal.started(by=wanted(uid).by))
-    ports.remains.purge_user(uid, before=NOW)
+    ports.connection_data.purge_user(uid, before=NOW)
     assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
@@ -109,29 +109,33 @@ def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) ->
 
 
 @pytest.fixture
-def remains(firestore_client: Any) -> FirestoreRemains:
-    return FirestoreRemains(firestore_client)
+def connection_data(firestore_client: Any) -> FirestoreConnectionData:
+    return FirestoreConnectionData(firestore_client)
 
 
-def test_rate_limits_and_budgets_survive_an_erasure(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
+def test_rate_limits_and_budgets_survive_an_erasure(
+    firestore_client: Any, connection_data: FirestoreConnectionData, uid: str
+) -> None:
     limits, budgets = FirestoreLimits(firestore_client), FirestoreBudgets(firestore_client)
     budget = Budget.of_user(uid, "refresh", most=1, within=timedelta(days=1))
     for action in ("sync", "erasure"):
         assert limits.spend(uid, action, per_minute=1, now=NOW) is None
     assert budgets.spend(budget, now=NOW) is None
-    remains.purge_user(uid, before=NOW + timedelta(days=2))
+    connection_data.purge_user(uid, before=NOW + timedelta(days=2))
     for action in ("sync", "erasure"):
         assert limits.spend(uid, action, per_minute=1, now=NOW) is not None
     assert budgets.spend(budget, now=NOW) is budget
 
 
-def test_link_sessions_and_their_results_go(firestore_client: Any, remains: FirestoreRemains, uid: str) -> None:
+def test_link_sessions_and_their_results_go(
+    firestore_client: Any, connection_data: FirestoreConnectionData, uid: str
+) -> None:
     links = FirestoreLinks(firestore_client)
     for who in (uid, f"{uid}-other"):
         links.remember(f"link-{who}", LinkSession(who, NOW + timedelta(hours=4)), now=NOW)
         links.keep(LinkResult(f"r-{who}", who, TOKEN, NOW))
     links.keep(LinkResult(f"later-{uid}", uid, TOKEN, NOW + timedelta(seconds=1)))
-    remains.purge_user(uid, before=NOW)
+    connection_data.purge_user(uid, before=NOW)
     assert links.session(f"link-{uid}") is None
     assert links.result(f"r-{uid}") is None
     assert links.result(f"later-{uid}") is not None
@@ -142,16 +146,16 @@ def test_link_sessions_and_their_results_go(firestore_client: Any, remains: Fire
 
 
 def test_the_result_of_a_link_goes_with_its_connection(
-    firestore_client: Any, remains: FirestoreRemains, uid: str
+    firestore_client: Any, connection_data: FirestoreConnectionData, uid: str
 ) -> None:
     ports, links = firestore(firestore_client), FirestoreLinks(firestore_client)
     connection = connect(ports, uid)
     links.keep(LinkResult(f"r-{uid}", uid, TOKEN, NOW))
     links.settle(f"r-{uid}", LinkOutcome.CONNECTED, connection_id=uid)
     removal = Removal.of(connection, token=None, reason=RemovalReason.USER, now=NOW)
-    remains.purge(removal.model_copy(update={"reason": RemovalReason.REVOKED}))
+    connection_data.purge(removal.model_copy(update={"reason": RemovalReason.REVOKED}))
     assert links.result(f"r-{uid}") is not None
-    remains.purge(removal)
+    connection_data.purge(removal)
     assert links.result(f"r-{uid}") is None
 
 

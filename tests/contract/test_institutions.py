@@ -14,7 +14,7 @@ from shared.adapters.firestore import institutions as firestore_institutions
 from shared.adapters.firestore.institutions import FirestoreInstitutions
 from shared.ports import Institutions
 from shared.usecases.linking.find_institution import find_institution
-from tests.fakes import FakeBank, FakeClock, FakeInstitutions, institution
+from tests.fakes import FakeClock, FakeInstitutions, FakePlaid, institution
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
 LONG_AGO = NOW - timedelta(days=3650)
@@ -107,7 +107,7 @@ def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str
 @pytest.mark.emulator
 def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
     client = request.getfixturevalue("firestore_client")
-    bank = FakeBank(FakeClock(datetime.now(UTC)))
+    bank = FakePlaid(FakeClock(datetime.now(UTC)))
     all_have_missed, fetched = threading.Barrier(8, timeout=60), threading.Event()
     first_wait = threading.local()
 
@@ -126,7 +126,7 @@ def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.Fixt
             name,
             country_codes=("US",),
             institutions=FirestoreInstitutions(client),
-            bank=bank,
+            plaid=bank,
             clock=SystemClock(),
             sleep=sleep,
         )

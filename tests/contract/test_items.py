@@ -15,7 +15,7 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
-from shared.domain.removal import Parting, Removal, RemovalReason
+from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
 from shared.domain.sync_state import SyncState
 from shared.ports import Items, Version
 from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, firestore
@@ -82,7 +82,7 @@ def finish(ground: Ground, connection_id: str) -> None:
     found = ground.ports.removals.find(connection_id)
     assert found is not None
     removal, version = found
-    entry = removal.finished(Parting.REMOVED, now=NOW)
+    entry = removal.finished(RemovalOutcome.REMOVED, now=NOW)
     ground.ports.removals.finish(removal, expected=version, audit=entry)
 
 

@@ -83,12 +83,12 @@ def test_of_fifty_exchanges_by_one_user_at_once_exactly_ten_pass(
     monkeypatch.setattr(container, "limits", lambda: limits)
     monkeypatch.setattr(container, "settings", lambda: Settings(project="demo-bank", exchanges_per_minute=LIMIT))
     for number in range(CALLS):
-        world.bank.new_item(str(number))
+        world.plaid.new_item(str(number))
     app = create_app("exchange_public_token", str(MAIN), "http")  # type: ignore[no-untyped-call]
     together, alone = threading.Barrier(CALLS), threading.Lock()
     # The limit is what meets others here; the fakes behind it are for one thread.
-    exchange = world.bank.exchange
-    monkeypatch.setattr(world.bank, "exchange", lambda token: _locked(alone, exchange, token))
+    exchange = world.plaid.exchange
+    monkeypatch.setattr(world.plaid, "exchange", lambda token: _locked(alone, exchange, token))
 
     def call(number: int) -> tuple[int, Any]:
         with app.test_client() as asking:

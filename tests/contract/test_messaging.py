@@ -12,7 +12,7 @@ import pytest
 from google.auth.credentials import Credentials
 
 from shared.adapters.google.fcm import FirebaseMessaging, LocalMessaging, messaging_for
-from shared.domain.push import Fate, PushMessage, Receipt
+from shared.domain.push import PushMessage, PushOutcome, Receipt
 from shared.ports import Messaging
 from shared.settings import Settings
 from tests.fakes import FakeMessaging
@@ -58,9 +58,9 @@ def real(server: FcmServer) -> FirebaseMessaging:
 def ordered() -> FakeMessaging:
     """The fake, told to answer as the server does."""
     fake = FakeMessaging()
-    fake.answers = {token: [Receipt(Fate.GONE, "x")] for token in GONE}
-    fake.answers |= {token: [Receipt(Fate.LATER, "x", wait)] for token, wait in LATER.items()}
-    fake.answers |= {token: [Receipt(Fate.REFUSED, "x")] for token in REFUSED}
+    fake.answers = {token: [Receipt(PushOutcome.GONE, "x")] for token in GONE}
+    fake.answers |= {token: [Receipt(PushOutcome.LATER, "x", wait)] for token, wait in LATER.items()}
+    fake.answers |= {token: [Receipt(PushOutcome.REFUSED, "x")] for token in REFUSED}
     return fake
 
 
@@ -83,29 +83,34 @@ def failing(request: pytest.FixtureRequest) -> Messaging:
 
 class TestContract:
     def test_every_device_gets_its_receipt(self, messaging: Messaging) -> None:
-        assert messaging.send(MESSAGE, tokens=["a", "b", "c"]) == [Receipt(Fate.SENT)] * 3
-        assert messaging.send(MESSAGE, tokens=["a"]) == [Receipt(Fate.SENT)]
+        assert messaging.send(MESSAGE, tokens=["a", "b", "c"]) == [Receipt(PushOutcome.SENT)] * 3
+        assert messaging.send(MESSAGE, tokens=["a"]) == [Receipt(PushOutcome.SENT)]
 
     def test_receipts_come_in_the_order_of_the_tokens(self, failing: Messaging) -> None:
         receipts = failing.send(MESSAGE, tokens=["unregistered", "a", "down", "too-big"])
-        assert [receipt.fate for receipt in receipts] == [Fate.GONE, Fate.SENT, Fate.LATER, Fate.REFUSED]
+        assert [receipt.outcome for receipt in receipts] == [
+            PushOutcome.GONE,
+            PushOutcome.SENT,
+            PushOutcome.LATER,
+            PushOutcome.REFUSED,
+        ]
 
     @pytest.mark.parametrize("token", GONE)
     def test_a_token_that_is_no_devices_is_gone(self, failing: Messaging, token: str) -> None:
-        assert failing.send(MESSAGE, tokens=[token])[0].fate is Fate.GONE
+        assert failing.send(MESSAGE, tokens=[token])[0].outcome is PushOutcome.GONE
 
     @pytest.mark.parametrize(("token", "wait"), LATER.items())
     def test_an_outage_is_for_later_with_the_time_that_is_asked_for(
         self, failing: Messaging, token: str, wait: int | None
     ) -> None:
         receipt = failing.send(MESSAGE, tokens=[token])[0]
-        assert (receipt.fate, receipt.retry_after_seconds) == (Fate.LATER, wait)
+        assert (receipt.outcome, receipt.retry_after_seconds) == (PushOutcome.LATER, wait)
         assert receipt.error_code
 
     @pytest.mark.parametrize("token", REFUSED)
     def test_what_is_not_the_tokens_fault_does_not_make_it_gone(self, failing: Messaging, token: str) -> None:
         receipt = failing.send(MESSAGE, tokens=[token])[0]
-        assert receipt.fate is Fate.REFUSED
+        assert receipt.outcome is PushOutcome.REFUSED
         assert receipt.error_code
 
 
@@ -142,19 +147,19 @@ def test_the_library_neither_waits_nor_tries_again_by_itself(
 
 
 def test_an_answer_that_nobody_understands_is_no_crash(real: FirebaseMessaging) -> None:
-    assert real.send(MESSAGE, tokens=["nonsense"])[0].fate is Fate.LATER
+    assert real.send(MESSAGE, tokens=["nonsense"])[0].outcome is PushOutcome.LATER
 
 
 def test_without_credentials_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
     messaging = FirebaseMessaging(project="some-project", address="http://127.0.0.1:1")
     for _ in range(2):
-        assert messaging.send(MESSAGE, tokens=["a", "b"]) == [Receipt(Fate.LATER, "NO_ANSWER")] * 2
+        assert messaging.send(MESSAGE, tokens=["a", "b"]) == [Receipt(PushOutcome.LATER, "NO_ANSWER")] * 2
 
 
 def test_a_server_that_is_not_there_is_an_outage() -> None:
     messaging = FirebaseMessaging(project="some-project", credential=Standing(), address="http://127.0.0.1:1")
-    assert messaging.send(MESSAGE, tokens=["a"])[0].fate is Fate.LATER
+    assert messaging.send(MESSAGE, tokens=["a"])[0].outcome is PushOutcome.LATER
 
 
 def test_neither_tokens_nor_words_are_logged(

@@ -1,4 +1,4 @@
-"""What the stories rely on in the ports `Removals` and `Remains`: the same tests over the fakes and over Firestore."""
+"""The contract of the ports `Removals` and `ConnectionData`: the same tests over the fakes and over Firestore."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
-from shared.domain.removal import Parting, Removal, RemovalReason
+from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
 from shared.ports import Delivery, Writes
 from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, firestore
 from tests.fakes import account, row
@@ -68,7 +68,7 @@ def test_no_commit_of_a_run_is_taken_any_more(ports: Ports, uid: str) -> None:
     begin(ports, connection)
     with pytest.raises(Conflict):
         ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(upserts=(row("late"),)))
-    ports.remains.purge(found(ports, uid)[0])
+    ports.connection_data.purge(found(ports, uid)[0])
     with pytest.raises(Conflict):
         ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(accounts=(account("late"),)))
     assert not ports.connections.describe(uid, {"institution_name": "late"})
@@ -83,7 +83,7 @@ def test_it_begins_once(ports: Ports, uid: str) -> None:
     with pytest.raises(Conflict):
         begin(ports, connection)
     removal, version = found(ports, uid)
-    ports.removals.finish(removal, expected=version, audit=removal.finished(Parting.REMOVED, now=NOW))
+    ports.removals.finish(removal, expected=version, audit=removal.finished(RemovalOutcome.REMOVED, now=NOW))
     assert ports.removals.find(uid) is None
     with pytest.raises(Conflict):
         begin(ports, connection)
@@ -95,7 +95,7 @@ def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: s
     begin(ports, connection)
     removal, _ = found(ports, uid)
     for _ in range(2):  # twice is harmless
-        ports.remains.purge(removal)
+        ports.connection_data.purge(removal)
     assert ports.syncs.transaction_ids(uid) == set()
     assert ports.connections.accounts_of(uid) == []
     assert ports.inbox.find(f"delivery-{uid}") is None
@@ -108,7 +108,7 @@ def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: s
     assert ports.inbox.find(f"delivery-{kept}") is not None
     assert ports.intents.find(f"intent-{kept}") is not None
     begin(ports, other)
-    ports.remains.purge(found(ports, kept)[0])
+    ports.connection_data.purge(found(ports, kept)[0])
     assert ports.notified(uid) == 0
     assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
@@ -120,7 +120,7 @@ def test_an_answer_that_still_holds_a_token_stays(ports: Ports, uid: str) -> Non
     for intent in (held, done):
         ports.intents.begin(intent)
     begin(ports, connection)
-    ports.remains.purge(found(ports, uid)[0])
+    ports.connection_data.purge(found(ports, uid)[0])
     assert ports.intents.find(held.intent_id) is not None
     assert ports.intents.find(done.intent_id) is None
 
@@ -137,7 +137,7 @@ def test_a_revoked_connection_stays_without_its_data(ports: Ports, uid: str) -> 
     assert found(ports, uid) == (taken, version)
     assert ports.connections.credentials(uid) is None
     assert ports.removals.take_credentials(taken, expected=version) == (taken, version)
-    ports.remains.purge(taken)
+    ports.connection_data.purge(taken)
     assert ports.syncs.transaction_ids(uid) == set()
     assert ports.connections.accounts_of(uid) == []
     assert ports.syncs.handover(uid) is None
@@ -171,7 +171,7 @@ def test_a_tombstone_is_changed_only_by_whoever_read_it_last(ports: Ports, uid: 
     with pytest.raises(Conflict):
         ports.removals.update(removal.emptied(), expected=version)
     with pytest.raises(Conflict):
-        ports.removals.finish(removal, expected=version, audit=removal.finished(Parting.REMOVED, now=NOW))
+        ports.removals.finish(removal, expected=version, audit=removal.finished(RemovalOutcome.REMOVED, now=NOW))
     assert found(ports, uid) == (removal.postponed(now=NOW), newer)
     assert ports.audited(uid) == ["connection_created", "removal_started"]
 
@@ -186,7 +186,7 @@ def test_only_what_is_due_is_found_longest_due_first(ports: Ports, uid: str) -> 
     assert theirs == [f"{uid}b", f"{uid}a"]
     for name in names:  # leave nothing due for the schedule of other tests
         removal, version = found(ports, f"{uid}{name}")
-        ports.removals.finish(removal, expected=version, audit=removal.finished(Parting.REMOVED, now=NOW))
+        ports.removals.finish(removal, expected=version, audit=removal.finished(RemovalOutcome.REMOVED, now=NOW))
 
 
 def test_a_delivery_is_forgotten_there_or_not(ports: Ports, uid: str) -> None:

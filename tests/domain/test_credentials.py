@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from shared.domain.audit import Actor
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import BROKEN_OFF_AFTER, STORING_TAKES, TASK_GRACE, KeptToken
+from shared.domain.credentials import BROKEN_OFF_AFTER, STORING_TAKES, TASK_GRACE, StoredAccessToken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW = SealedToken(ciphertext="old", key_id="k"), SealedToken(ciphertext="new", key_id="k")
-REST = KeptToken(connection_id="1", app_user_id="alice", item_id="item-1", token=OLD, issued_at=NOW)
+REST = StoredAccessToken(connection_id="1", app_user_id="alice", item_id="item-1", token=OLD, issued_at=NOW)
 
 
 def test_what_is_wanted_is_found_by_the_schedule_if_its_task_is_lost() -> None:

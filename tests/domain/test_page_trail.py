@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import page_trail
-from shared.domain.errors import EndlessPages, Fault
+from shared.domain.errors import EndlessPages, ErrorClass
 from shared.domain.page_trail import PageTrail
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.transaction import History, Page
@@ -36,7 +36,7 @@ def walk(trail: PageTrail, *, after: dict[int, int], hand_over_at: set[int]) -> 
     for pages in count(1):
         at = after[at]
         if (error := refusal(trail, page(f"c{at}"))) is not None:
-            assert (error.fault, error.request_id, error.error_code) == (Fault.TRANSIENT, "r1", "CURSOR_REVISITED")
+            assert (error.fault, error.request_id, error.error_code) == (ErrorClass.TRANSIENT, "r1", "CURSOR_REVISITED")
             return pages
         if pages in hand_over_at:
             trail = PageTrail(f"c{at}", seen=trail.export())

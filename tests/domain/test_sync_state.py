@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
 from shared.domain.sync_state import LEASE, RETRY_DELAYS, IllegalTransition, SyncState
 
@@ -26,7 +26,7 @@ def claimed(state: SyncState | None = None) -> SyncState:
     return (state or new()).claim(now=NOW, owner="me")
 
 
-def failed(state: SyncState, error: ErrorSummary = OUTAGE, fault: Fault = Fault.TRANSIENT) -> SyncState:
+def failed(state: SyncState, error: ErrorSummary = OUTAGE, fault: ErrorClass = ErrorClass.TRANSIENT) -> SyncState:
     return state.fail(now=NOW, error=error, fault=fault, jitter=0, at_least=timedelta())
 
 
@@ -120,19 +120,19 @@ def test_a_retry_waits_longer_each_time_and_then_stays_at_the_longest() -> None:
 
 
 def test_the_providers_own_retry_after_is_respected() -> None:
-    state = claimed().fail(now=NOW, error=OUTAGE, fault=Fault.TRANSIENT, jitter=0, at_least=timedelta(hours=2))
+    state = claimed().fail(now=NOW, error=OUTAGE, fault=ErrorClass.TRANSIENT, jitter=0, at_least=timedelta(hours=2))
     assert state.next_retry_at == NOW + timedelta(hours=2)
 
 
 def test_what_only_the_user_can_mend_is_not_retried_but_looked_at_again_in_a_day() -> None:
-    state = failed(claimed(), LOGIN, Fault.USER)
+    state = failed(claimed(), LOGIN, ErrorClass.USER)
     assert state.next_retry_at is None
     assert state.troubled
     assert state.due_at == NOW + timedelta(hours=24)
 
 
 def test_what_can_never_work_again_is_left_alone() -> None:
-    assert failed(claimed(), LOGIN, Fault.TERMINAL).due_at is None
+    assert failed(claimed(), LOGIN, ErrorClass.TERMINAL).due_at is None
 
 
 def test_success_forgets_the_failures() -> None:
@@ -196,7 +196,7 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
     "wait": lambda s, now: s.wait_for_bank(now=now),
     "run again": lambda s, now: s.run_again(now=now),
     "complete": lambda s, now: s.complete(now=now, cursor="c", history_complete=True),
-    "fail": lambda s, now: s.fail(now=now, error=OUTAGE, fault=Fault.TRANSIENT, jitter=0.5, at_least=timedelta()),
+    "fail": lambda s, now: s.fail(now=now, error=OUTAGE, fault=ErrorClass.TRANSIENT, jitter=0.5, at_least=timedelta()),
 }
 
 
@@ -243,7 +243,7 @@ def test_a_request_is_wanted_since_it_came_until_a_run_has_served_it() -> None:
 
 def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning_once_it_is_back() -> None:
     state = completed(claimed(new().model_copy(update={"account_ids": ("a", "b")})))
-    revoked = state.revoke_account("b")
+    revoked = state.remove_account("b")
     assert (revoked.account_ids, revoked.revoked_accounts, revoked.former_accounts) == (("a",), ("b",), ())
     chosen = revoked.read_accounts_anew()
     assert (chosen.revoked_accounts, chosen.former_accounts, chosen.accounts_digest) == ((), ("b",), None)

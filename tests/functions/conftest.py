@@ -13,11 +13,11 @@ from functions_framework import create_app
 
 from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
-from shared.domain.errors import Fault, Unauthenticated
+from shared.domain.errors import ErrorClass, Unauthenticated
 from shared.serving import container
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
-from shared.usecases.sync.refresh_transactions import BankRefresh
+from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from tests.fakes import FakeInstitutions, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -52,7 +52,7 @@ class Limits:
 
 
 def _no_key(_kid: str) -> dict[str, Any]:
-    raise problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)
+    raise problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "callers": Callers(),
         "limits": Limits(),
         "clock": world.clock,
-        "bank": world.bank,
+        "bank": world.plaid,
         "vault": world.vault,
         "connections": world.store,
         "credentials": world.credentials,
@@ -79,11 +79,13 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "profiles": FakeProfiles(),
         "links": world.links,
         "connection_cap": world.cap,
-        "bank_refresh": BankRefresh(bank=world.bank, budgets=world.budgets, ceilings=world.ceilings, clock=world.clock),
+        "transactions_refresh": TransactionsRefresh(
+            plaid=world.plaid, budgets=world.budgets, ceilings=world.ceilings, clock=world.clock
+        ),
         "sync_queue": world.queue,
         "tasks": world.queue,
         "removals": world.removals,
-        "item_check": world.check,
+        "item_status_refresh": world.check,
         "item_ownership": world.ownership,
         "eraser": world.eraser,
         "inbox": world.inbox,

@@ -56,7 +56,7 @@ def test_a_product_that_the_operator_allows_is_asked_for(
 ) -> None:
     set_to(monkeypatch, allowed_products=("auth",))
     assert connect.get(f"{CONNECT}?products=auth", headers=SIGNED_IN).status_code == 200
-    assert world.bank.link_requests[-1].products == ("auth",)
+    assert world.plaid.link_requests[-1].products == ("auth",)
     assert connect.get(f"{CONNECT}?products=transactions", headers=SIGNED_IN).status_code == 400
     assert connect.get(CONNECT, headers=SIGNED_IN).status_code == 200, "the operator's own products are not the app's"
 
@@ -65,9 +65,9 @@ def test_without_duplicates_an_app_that_insists_is_refused_as_if_it_did_not(
     exchange: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.connected("1")
-    world.store.account_rows["1"] = {"checking": world.bank.by_id("item-1").accounts[0]}
+    world.store.account_rows["1"] = {"checking": world.plaid.by_id("item-1").accounts[0]}
     for name in ("2", "3"):
-        world.bank.new_item(name)
+        world.plaid.new_item(name)
     linked = {"public_token": "public-2", "allow_duplicate": True}
     set_to(monkeypatch, allow_duplicates=False)
     answer = exchange.post(EXCHANGE, json=linked, headers=SIGNED_IN)
@@ -85,7 +85,7 @@ def full(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     cap = replace(world.cap, most=1)
     monkeypatch.setattr(container, "connection_cap", lambda: cap)
     world.connected("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("2")
     world.calls.log.clear()
     return world
 
@@ -178,13 +178,13 @@ def test_whatever_an_app_asks_for_plaid_is_asked_for_what_is_allowed(
 ) -> None:
     if not world.store.connections:
         world.connected("1")
-    world.bank.link_requests.clear()
+    world.plaid.link_requests.clear()
     possible = allowed & (CONSENT_PRODUCTS if updating else PRODUCTS)
     with pytest.MonkeyPatch.context() as patch:
         set_to(patch, allowed_products=tuple(allowed))
         query = "&".join([f"products={one}" for one in wished] + ["connection_id=1"] * updating)
         answer = connect.get(f"{CONNECT}?{query}", headers=SIGNED_IN)
     assert answer.status_code == (200 if possible.issuperset(wished) else 400)
-    asked = [{*request.products, *request.consent_products} for request in world.bank.link_requests]
+    asked = [{*request.products, *request.consent_products} for request in world.plaid.link_requests]
     backend = set() if updating else {"transactions"}  # whatever a bank is linked for, its transactions are synced
     assert asked == ([{*wished, *backend}] if answer.status_code == 200 else [])

@@ -14,14 +14,14 @@ from tests.usecases.conftest import World
 
 
 def test_what_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     data = {"public_token": "public-1", "allow_duplicate": None, "items": None, "accounts": None, "institution": None}
     assert exchange.post("/", json={"data": data}, headers=SIGNED_IN).status_code == 200
 
 
 def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     rest = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
     again = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
     called = exchange.post("/", json={"data": {"public_token": "public-2", "allow_duplicate": True}}, headers=SIGNED_IN)
@@ -32,7 +32,7 @@ def test_a_first_exchange_is_201_by_rest_and_200_when_called(exchange: FlaskClie
 
 
 def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     items = [{"public_token": "unknown"}, {"public_token": "public-1"}]
     answer = exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN)
     assert answer.status_code == 200
@@ -111,8 +111,8 @@ def test_odd_metadata_of_link_is_ignored_and_a_duplicate_is_still_found(
             (answer,) = body(exchange.post(EXCHANGE, json={"items": [token]}, headers=SIGNED_IN))["results"]
         return answer.get("result", answer)
 
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first = ask(1, **hints)
     assert first["account_ids"] == ["checking"]
     details = ask(2, **hints)["error"]["details"]
@@ -124,15 +124,15 @@ def test_odd_metadata_of_link_is_ignored_and_a_duplicate_is_still_found(
 
 
 def test_metadata_as_link_gives_it_finds_a_duplicate_before_the_exchange(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
     named = {"id": "a", "name": "Checking", "mask": "0000", "type": "depository", "subtype": "checking"}
     given = {"institution": {"institution_id": "ins_1", "name": "First Bank"}, "accounts": [named]}
     refused = exchange.post(EXCHANGE, json={"public_token": "public-2", **given}, headers=SIGNED_IN)
     assert refused.status_code == 409
     assert error(refused)["details"]["connection_id"] == body(first)["connection_id"]
-    assert "public-2" in world.bank.public_tokens, "the token can still be used"
+    assert "public-2" in world.plaid.public_tokens, "the token can still be used"
 
 
 def several(exchange: FlaskClient, *tokens: str, **each: object) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ def several(exchange: FlaskClient, *tokens: str, **each: object) -> list[dict[st
 
 def test_ten_items_are_answered_in_their_order(exchange: FlaskClient, world: World) -> None:
     tokens = [f"public-{n}" for n in range(10)]
-    items = [world.bank.new_item(str(n)).item_id for n in range(10)]
+    items = [world.plaid.new_item(str(n)).item_id for n in range(10)]
     results = several(exchange, *tokens, allow_duplicate=True)
     assert [world.store.connections[r["connection_id"]].item_id for r in results] == items
     assert several(exchange, *tokens) == results, "the same again"
@@ -157,24 +157,24 @@ def test_ten_items_are_answered_in_their_order(exchange: FlaskClient, world: Wor
 
 
 def test_the_same_token_twice_in_a_list_is_one_connection(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     first, second = several(exchange, "public-1", "public-1")
     assert first == second
     assert len(world.store.connections) == 1
 
 
 def test_the_same_accounts_twice_in_a_list_are_one_connection(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first, second = several(exchange, "public-1", "public-2")
     assert second["error"]["status"] == "ALREADY_EXISTS"
     assert second["error"]["details"]["connection_id"] == first["connection_id"]
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
 
 
 def test_each_item_counts_as_one_exchange_and_what_is_too_many_is_told_so(exchange: FlaskClient, world: World) -> None:
     for n in range(3):
-        world.bank.new_item(str(n))
+        world.plaid.new_item(str(n))
     waits = iter([None, 17, None])
     limits = container.limits()
     limits.spend = lambda *_, **__: next(waits)  # type: ignore[method-assign]
@@ -191,10 +191,10 @@ def test_each_item_counts_as_one_exchange_and_what_is_too_many_is_told_so(exchan
 
 def test_a_bug_in_one_item_does_not_hide_the_results_of_the_others(exchange: FlaskClient, world: World) -> None:
     for n in range(3):
-        world.bank.new_item(str(n))
+        world.plaid.new_item(str(n))
 
     def bug(name: str) -> None:
-        if name == "bank.exchange" and "public-0" not in world.bank.public_tokens:
+        if name == "bank.exchange" and "public-0" not in world.plaid.public_tokens:
             world.calls.before = None
             raise RuntimeError(TOKEN)
 
@@ -207,21 +207,21 @@ def test_a_bug_in_one_item_does_not_hide_the_results_of_the_others(exchange: Fla
 
 def test_when_the_first_items_take_long_the_last_are_left_for_another_call(exchange: FlaskClient, world: World) -> None:
     for n in range(3):
-        world.bank.new_item(str(n))
+        world.plaid.new_item(str(n))
     world.calls.before = lambda name: world.clock.move(timedelta(seconds=20 if name == "bank.exchange" else 0))
     tokens = ["public-0", "public-1", "public-2"]
     *done, left = several(exchange, *tokens, allow_duplicate=True)
     assert {one["connection_id"] for one in done} == set(world.store.connections)
     assert left["error"]["status"] == "UNAVAILABLE"
     assert left["error"]["details"] == {"code": "exchange_not_started", "retry_after_seconds": 1}
-    assert "public-2" in world.bank.public_tokens
+    assert "public-2" in world.plaid.public_tokens
     *again, last = several(exchange, *tokens, allow_duplicate=True)
     assert again == done
     assert last["connection_id"]
 
 
 def test_a_call_with_items_is_answered_by_the_callable_protocol_too(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     data = {"items": [{"public_token": "public-1"}, {"public_token": "unknown"}]}
     answer = exchange.post("/", json={"data": data}, headers=SIGNED_IN)
     assert answer.status_code == 200
@@ -241,7 +241,7 @@ def issued(connect: FlaskClient) -> str:
 def test_a_link_token_of_the_caller_goes_with_the_exchange(
     connect: FlaskClient, exchange: FlaskClient, world: World
 ) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     given = {"public_token": "public-1", "link_token": issued(connect)}
     assert exchange.post(EXCHANGE, json=given, headers=SIGNED_IN).status_code == 201
 
@@ -249,7 +249,7 @@ def test_a_link_token_of_the_caller_goes_with_the_exchange(
 def test_a_link_token_that_was_not_issued_to_the_caller_is_refused_before_any_call_to_plaid(
     exchange: FlaskClient, world: World
 ) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     given = {"public_token": "public-1", "link_token": "link-of-another"}
     refused = exchange.post(EXCHANGE, json=given, headers=SIGNED_IN)
     assert refused.status_code == 400
@@ -263,7 +263,7 @@ def test_each_of_several_items_has_its_own_link_token(
     connect: FlaskClient, exchange: FlaskClient, world: World
 ) -> None:
     for n in range(3):
-        world.bank.new_item(str(n))
+        world.plaid.new_item(str(n))
     links = (issued(connect), "link-of-another", None)
     items = [
         {"public_token": f"public-{n}", "link_token": link, "allow_duplicate": True} for n, link in enumerate(links)
@@ -271,22 +271,22 @@ def test_each_of_several_items_has_its_own_link_token(
     first, second, third = body(exchange.post(EXCHANGE, json={"items": items}, headers=SIGNED_IN))["results"]
     assert second["error"]["details"]["code"] == "link_token_not_yours"
     assert {first["connection_id"], third["connection_id"]} == set(world.store.connections)
-    assert "public-1" in world.bank.public_tokens
+    assert "public-1" in world.plaid.public_tokens
     beside = exchange.post(EXCHANGE, json={"items": items[:1], "link_token": LINK}, headers=SIGNED_IN)
     assert beside.status_code == 400
 
 
 def test_the_public_token_of_update_mode_is_200_with_its_connection(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     made = body(exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN))
-    again = exchange.post(EXCHANGE, json={"public_token": world.bank.update_mode()}, headers=SIGNED_IN)
+    again = exchange.post(EXCHANGE, json={"public_token": world.plaid.update_mode()}, headers=SIGNED_IN)
     assert (again.status_code, body(again)) == (200, made)
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
 
 
 def test_another_users_item_is_400_and_untouched(exchange: FlaskClient, world: World) -> None:
     world.connected("1", owner="bob")
-    refused = exchange.post(EXCHANGE, json={"public_token": world.bank.update_mode()}, headers=SIGNED_IN)
+    refused = exchange.post(EXCHANGE, json={"public_token": world.plaid.update_mode()}, headers=SIGNED_IN)
     assert refused.status_code == 400
     assert error(refused)["details"] == {"code": "public_token_not_yours"}
-    assert world.bank.removed == []
+    assert world.plaid.removed == []

@@ -44,7 +44,7 @@ HINTED = [
 def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
     world: World, logged: list[logging.LogRecord], hints: dict[str, Any]
 ) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     for asking in client("exchange_public_token"):
         answer = asking.post(
             "/api/v1/bank/set_access_token",
@@ -57,7 +57,7 @@ def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
 
 def everything(world: World) -> dict[str, str]:
     """All that is kept, queued, or was asked of Plaid, but for the guards' own notes of who is asking."""
-    kept = {**vars(world.store), **vars(world.queue), "links": world.bank.link_requests}
+    kept = {**vars(world.store), **vars(world.queue), "links": world.plaid.link_requests}
     return {name: repr(value) for name, value in kept.items() if name not in ("calls", "_versions")}
 
 

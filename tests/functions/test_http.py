@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import request_context
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
 from shared.serving import container
@@ -55,10 +55,10 @@ def test_with_hosted_link_the_page_is_answered_too(
 
 
 def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     sealed = world.vault.seal(Secret("public-1"), app_user_id=ALICE, connection_id="link-result-r1")
     container.links().keep(LinkResult("r1", ALICE, sealed, world.clock.now()))
-    world.bank.fail("exchange", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("exchange", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     for delivering in client("exchangelink"):
         task = {"data": {"result_id": "r1"}}
         assert [delivering.post("/", json=task).status_code for _ in range(3)] == [503, 200, 200]
@@ -67,7 +67,7 @@ def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: 
 
 def test_a_query_may_repeat_lists_and_only_lists(connect: FlaskClient, world: World) -> None:
     assert connect.get(f"{CONNECT}?country_codes=US&country_codes=CA", headers=SIGNED_IN).status_code == 200
-    assert world.bank.link_requests[0].country_codes == ("US", "CA")
+    assert world.plaid.link_requests[0].country_codes == ("US", "CA")
     assert error(connect.get(f"{CONNECT}?language=en&language=fr", headers=SIGNED_IN))["status"] == "INVALID_ARGUMENT"
 
 
@@ -114,7 +114,7 @@ def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) ->
     ],
 )
 def test_nobody_passes_without_firebases_word(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     for path, sent in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
         refused = exchange.post(path, json=sent, headers=headers)
         assert refused.status_code == 401

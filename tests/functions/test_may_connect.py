@@ -29,7 +29,7 @@ def strict(world: World, monkeypatch: pytest.MonkeyPatch) -> Callers:
 
 def connected(world: World, strict: Callers, exchange: FlaskClient) -> str:
     """A connection from before the user was refused."""
-    world.bank.new_item()
+    world.plaid.new_item()
     strict.user = Caller(ALICE, email_verified=True)
     made = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
     assert made.status_code == 201
@@ -53,7 +53,7 @@ def test_an_exchange_that_would_make_a_connection_is_refused(
     exchange: FlaskClient, world: World, strict: Callers, user: Caller, code: str
 ) -> None:
     strict.user = user
-    world.bank.new_item()
+    world.plaid.new_item()
     answer = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
     assert (answer.status_code, error(answer)["details"]) == (403, {"code": code})
     several = exchange.post(EXCHANGE, json={"items": [{"public_token": "public-1"}] * 2}, headers=SIGNED_IN)
@@ -68,7 +68,7 @@ def test_a_refused_user_repairs_syncs_exports_and_removes_what_they_have(
 ) -> None:
     connection_id = connected(world, strict, exchange)
     strict.user = user
-    again = exchange.post(EXCHANGE, json={"public_token": world.bank.update_mode("1")}, headers=SIGNED_IN)
+    again = exchange.post(EXCHANGE, json={"public_token": world.plaid.update_mode("1")}, headers=SIGNED_IN)
     assert (again.status_code, body(again)["connection_id"]) == (200, connection_id)
     calls = {
         "create_link_token": {"connection_id": connection_id},

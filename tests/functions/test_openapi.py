@@ -25,7 +25,7 @@ from docs.openapi import DESCRIPTION, described, rendered
 from docs.page import FOLDER, written
 from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
-from shared.domain.errors import BankError, Conflict, Fault, NotStorable, Unauthenticated, Unavailable
+from shared.domain.errors import BankError, Conflict, ErrorClass, NotStorable, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
 from shared.serving import container
@@ -178,7 +178,7 @@ def well(function: str) -> list[dict[str, Any]]:
 def prepared(trials: Callable[[], Trial]) -> Trial:
     """With a bank that can be linked."""
     trial = trials()
-    trial.world.bank.new_item("new", institution_id="ins_2")
+    trial.world.plaid.new_item("new", institution_id="ins_2")
     return trial
 
 
@@ -217,9 +217,9 @@ def ways(call: str) -> list[BaseException]:
     """How an outside call can fail."""
     kind = call.partition(".")[0]
     if kind == "bank":
-        return [problem(fault, "SOMETHING") for fault in Fault]
+        return [problem(fault, "SOMETHING") for fault in ErrorClass]
     if kind == "vault":  # whatever is wrong with a key is no user's fault
-        return [problem(fault, "SOMETHING") for fault in (Fault.TRANSIENT, Fault.CONFIGURATION)]
+        return [problem(fault, "SOMETHING") for fault in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION)]
     if kind == "queue":
         return [Unavailable("no", code="queue_unavailable")]
     return [Unavailable("no", code="store_unavailable"), Conflict(), RuntimeError("a bug")]
@@ -326,7 +326,7 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
         case "create_link_token":
             trial.both(connection_id="of-another")
             _being_replaced(world)
-            world.bank.fail("create_link_token", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+            world.plaid.fail("create_link_token", *[problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")] * 2)
             trial.both(connection_id="1")
             world.store.describe("1", {"status": "error"})
             trial.both(connection_id="1")
@@ -342,12 +342,12 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             world.intents.begin(Intent.new(intent_id=name, attempt="another", **HELD, now=world.clock.at))
             trial.both(public_token="public-held")
             trial.both(public_token="public-new", link_token="link-of-another")
-            trial.both(public_token=world.bank.update_mode("of-another"))
+            trial.both(public_token=world.plaid.update_mode("of-another"))
             _being_replaced(world)
-            world.bank.fail("item", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
-            trial.both(public_token=world.bank.update_mode("1"))
+            world.plaid.fail("item", *[problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+            trial.both(public_token=world.plaid.update_mode("1"))
             world.store.describe("1", {"status": "error"})
-            trial.both(public_token=world.bank.update_mode("1"))
+            trial.both(public_token=world.plaid.update_mode("1"))
             full = prepared(trials)
             full.instead("connection_cap", replace(full.world.cap, most=0))
             full.both(public_token="public-new")
@@ -357,7 +357,7 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
                 trial.both()
             if trial.function == "reconnect_connection":
                 _being_replaced(world)
-                world.bank.fail("item", *[problem(Fault.TERMINAL, "ITEM_NOT_FOUND")] * 2)
+                world.plaid.fail("item", *[problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")] * 2)
                 trial.both()
             world.store.describe("1", {"status": "error"})
             trial.both()
@@ -370,8 +370,8 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
             for body in (b"{", b"[]", b'{"no": "webhook"}'):
                 headers, raw = signed(world, body)
                 trial.rest(headers=headers, data=raw)
-            unknown = problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)
-            for failure in (problem(Fault.TRANSIENT, "DOWN"), unknown, NotStorable()):
+            unknown = problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
+            for failure in (problem(ErrorClass.TRANSIENT, "DOWN"), unknown, NotStorable()):
                 verifier = WebhookVerifier(fetch_key=_raising(failure), stored=FakeWebhookKeys(), clock=world.clock)
                 trial.instead("webhooks", verifier)
                 for number in range(70):

@@ -89,7 +89,7 @@ def test_work_without_a_trace_changes_nothing() -> None:
 def test_an_answer_names_its_trace_and_so_does_every_line(
     exchange: FlaskClient, world: World, lines: list[dict[str, Any]]
 ) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     answer = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN | CALLED)
     assert answer.status_code == 201
     assert traces(lines) == {answer.headers["X-Request-Id"]}
@@ -106,7 +106,7 @@ def test_an_answer_names_its_trace_and_so_does_every_line(
 def test_callers_do_not_choose_the_trace_of_a_call_and_what_they_sent_is_noted(
     exchange: FlaskClient, world: World, lines: list[dict[str, Any]], headers: dict[str, str], status: int
 ) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     signed_in = SIGNED_IN if status != 401 else {}
     answer = exchange.post(
         EXCHANGE, json={"public_token": "public-1"} if status == 201 else {}, headers={**headers, **signed_in}
@@ -132,7 +132,7 @@ def test_a_refusal_names_its_trace_too_and_browsers_may_read_it(exchange: FlaskC
 
 
 def test_a_connection_keeps_the_trace_of_its_call_for_the_sync(exchange: FlaskClient, world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     answer = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN | CALLED)
     state = world.state(body(answer)["connection_id"])
     kept = Trace.parse(state.trace)
@@ -191,7 +191,7 @@ def test_a_poll_is_a_story_of_its_own(world: World) -> None:
 
 def test_a_task_is_told_by_its_name(world: World, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected()
-    for name, fake in (("tasks", world.queue), ("recorder", world.recorder)):
+    for name, fake in (("tasks", world.queue), ("status_events", world.status_events)):
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
     headers = CALLED | {"X-Cloudtasks-Taskname": "t1", "X-Cloudtasks-Taskretrycount": "2"}
     for delivering in client("synctransactions"):

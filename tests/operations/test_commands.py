@@ -15,7 +15,7 @@ from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
 from shared.adapters.vault.keys import closed
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
 from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.errors import Fault, ProviderError, Unavailable
+from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
 from shared.serving import container
@@ -102,8 +102,8 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["rotate", "--all"])
-    world.bank.fail(
-        "invalidate", ProviderError("a problem", fault=Fault.TRANSIENT, error_type="API_ERROR", error_code="X")
+    world.plaid.fail(
+        "invalidate", ProviderError("a problem", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="X")
     )
     with pytest.raises(Exception, match="a problem"):
         world.rotation("1")
@@ -262,8 +262,8 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
     world.inbox.record(Delivery("d1", body, world.clock.at, "1", trace=f"00-{'a' * 32}-{'b' * 16}-00"))
     world.clock.move(timedelta(hours=1))
-    broken = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
-    world.bank.fail("changes", broken)
+    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.plaid.fail("changes", broken)
     main(["resync", "--connection", "1"])
     world.sync("1")
     capsys.readouterr()
@@ -435,7 +435,7 @@ def test_an_outage_is_1_and_may_be_tried_again(
     monkeypatch.setattr(container, "connections", fails(outage))
     assert main(["reconcile", "--connection", "1"]) == 1
     assert capsys.readouterr().err == "reconcile: the store did not answer (store_unavailable)\n"
-    monkeypatch.setattr(container, "connections", fails(problem(Fault.CONFIGURATION, "INVALID_API_KEYS")))
+    monkeypatch.setattr(container, "connections", fails(problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")))
     assert main(["reconcile", "--connection", "1"]) == 1
     assert capsys.readouterr().err == "reconcile: a problem (INVALID_API_KEYS, request r1)\n"
 

@@ -10,7 +10,7 @@ import pytest
 from operations.commands import main
 from operations.status import SHOWN, screen
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.health import Ailing, Health
+from shared.domain.health import Health, UnhealthyConnection
 from shared.serving import container
 from shared.settings import Settings, settings
 
@@ -23,7 +23,7 @@ WELL = Health(
     overdue_webhooks=0,
     overdue_removals=0,
 )
-BROKEN = Ailing(
+BROKEN = UnhealthyConnection(
     connection_id="c" * 32,
     status=ItemStatus.BAD,
     institution="A Bank with a Name that is Longer than Names are",
@@ -31,7 +31,7 @@ BROKEN = Ailing(
     action=Action.RECONNECT,
     since=NOW - timedelta(days=3),
 )
-FAILING = Ailing(
+FAILING = UnhealthyConnection(
     connection_id="d",
     error_code="INSTITUTION_DOWN",
     since=NOW - timedelta(minutes=9),
@@ -76,7 +76,7 @@ def test_the_command_counts_and_finds_the_banks_names(
         def count(self, _: datetime) -> Health:
             return WELL
 
-        def ailing(self, *, limit: int) -> list[Ailing]:
+        def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
             return [FAILING][:limit]
 
     class Connections:

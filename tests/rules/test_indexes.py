@@ -14,7 +14,7 @@ import pytest
 from emulators.setup import ROOT
 from shared.adapters.firestore import syncs
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.progress import RunRecord
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
@@ -132,7 +132,7 @@ def test_of_a_run_s_record_only_its_connection_is_indexed() -> None:
 
 def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_credentials"}
-    stored = {*KeptToken.model_fields, *SealedToken.model_fields} - {"token"}
+    stored = {*StoredAccessToken.model_fields, *SealedToken.model_fields} - {"token"}
     assert stored - decided == {"due_at", "issued_at", "app_user_id"}
     assert {field for field in decided if entries("bank_credentials", field)} == {"key_id"}
 

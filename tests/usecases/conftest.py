@@ -22,28 +22,27 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import TaskFunction
 from shared.settings import Settings
-from shared.usecases.apply_status_event import StatusRecorder
+from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.items.reconnect_connection import reconnect_connection
-from shared.usecases.items.refresh_item_status import ItemCheck
+from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.linking.connection_cap import ConnectionCap
-from shared.usecases.linking.existing_connection import HeldElsewhere
-from shared.usecases.linking.set_up_connection import welcome_connection
+from shared.usecases.linking.existing_connection import ExistingConnection
+from shared.usecases.linking.set_up_connection import set_up_connection
 from shared.usecases.removal.erase_user import Eraser
 from shared.usecases.removal.remove_connection import remove_connection
 from shared.usecases.removal.remove_item import ItemRemover
 from shared.usecases.removal.sweep_removals import sweep_removals
-from shared.usecases.sync.refresh_transactions import BankRefresh
-from shared.usecases.sync.run_sync import Outcome, SyncTransactions
+from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+from shared.usecases.sync.run_sync import Outcome, RunSync
 from shared.usecases.sync.schedule_syncs import schedule_syncs
-from shared.usecases.tokens.request_rotation import Rotations
+from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
 from tests.fake_budgets import FakeBudgets
 from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (
     Calls,
     Crash,
-    FakeBank,
     FakeClock,
     FakeCredentials,
     FakeInbox,
@@ -53,6 +52,7 @@ from tests.fakes import (
     FakeItems,
     FakeLinks,
     FakePauses,
+    FakePlaid,
     FakeProfiles,
     FakeQueue,
     FakeStore,
@@ -70,7 +70,7 @@ class World:
     calls: Calls = field(default_factory=Calls)
 
     def __post_init__(self) -> None:
-        self.bank = FakeBank(self.clock, self.calls)
+        self.plaid = FakePlaid(self.clock, self.calls)
         self.store = FakeStore(self.calls)
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
@@ -80,29 +80,29 @@ class World:
         self.ceilings = Settings(project="demo-bank").refresh_ceilings
         self.vault = FakeVault()
         self.profiles = FakeProfiles()
-        self.recorder = StatusRecorder(connections=self.store, profiles=self.profiles, clock=self.clock)
+        self.status_events = StatusEvents(connections=self.store, profiles=self.profiles, clock=self.clock)
         self.inbox = FakeInbox(self.store)
         self.credentials = FakeCredentials(self.store)
-        self.check = ItemCheck(
+        self.check = ItemStatusRefresh(
             connections=self.store,
             credentials=self.credentials,
             syncs=self.store,
-            bank=self.bank,
+            plaid=self.plaid,
             vault=self.vault,
             queue=self.queue,
             tasks=self.queue,
-            recorder=self.recorder,
+            status_events=self.status_events,
         )
         self.removals = FakeRemovals(self.store)
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
-        remains = FakeRemains(self.store)
+        connection_data = FakeRemains(self.store)
         self.ownership = ItemOwnership(
-            items=FakeItems(self.store), connections=self.store, bank=self.bank, clock=self.clock
+            items=FakeItems(self.store), connections=self.store, plaid=self.plaid, clock=self.clock
         )
         self.remover = ItemRemover(
             removals=self.removals,
-            remains=remains,
+            connection_data=connection_data,
             erasures=self.erasures,
             tasks=self.queue,
             ownership=self.ownership,
@@ -114,34 +114,34 @@ class World:
             connections=self.store,
             intents=self.intents,
             removals=self.removals,
-            remains=remains,
+            connection_data=connection_data,
             erasures=self.erasures,
             owners=self.owners,
             tasks=self.queue,
             clock=self.clock,
         )
-        self.rotations = Rotations(credentials=self.credentials, tasks=self.queue, clock=self.clock)
+        self.rotations = RotationRequests(credentials=self.credentials, tasks=self.queue, clock=self.clock)
         self.rotation = TokenRotation(
             credentials=self.credentials,
             syncs=self.store,
-            bank=self.bank,
+            plaid=self.plaid,
             ownership=self.ownership,
             vault=self.vault,
-            recorder=self.recorder,
+            status_events=self.status_events,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
         self._deliveries = itertools.count()
         self._runs = 0
 
-    def elsewhere(self, owner: str = ALICE) -> HeldElsewhere:
+    def elsewhere(self, owner: str = ALICE) -> ExistingConnection:
         """What answers a user's exchange of an item that another connection has."""
         reconnect = partial(reconnect_connection, app_user_id=owner, connections=self.store, check=self.check)
-        return HeldElsewhere(connections=self.store, intents=self.intents, reconnect=reconnect)
+        return ExistingConnection(connections=self.store, intents=self.intents, reconnect=reconnect)
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
         """An item at the bank, connected already, its first sync pending."""
-        item = self.bank.new_item(name)
+        item = self.plaid.new_item(name)
         item.add(*rows)
         now = self.clock.now()
         connection = BankConnection(
@@ -174,17 +174,19 @@ class World:
     def sync(self, name: str = "1", *, task: str | None = None) -> Outcome:
         """One delivery of a sync task."""
         number = next(self._deliveries)
-        sync = SyncTransactions(
+        sync = RunSync(
             connections=self.store,
             credentials=self.credentials,
             syncs=self.store,
             paused=self.paused,
-            bank=self.bank,
-            refresh=BankRefresh(bank=self.bank, budgets=self.budgets, ceilings=self.ceilings, clock=self.clock),
+            plaid=self.plaid,
+            refresh=TransactionsRefresh(
+                plaid=self.plaid, budgets=self.budgets, ceilings=self.ceilings, clock=self.clock
+            ),
             vault=self.vault,
             queue=self.queue,
             tasks=self.queue,
-            recorder=self.recorder,
+            status_events=self.status_events,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
@@ -205,14 +207,14 @@ class World:
         self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
     ) -> None:
         """What the trigger, a sync and the daily task do with a new connection."""
-        welcome_connection(
+        set_up_connection(
             name,
             country_codes=("US",),
             webhook_url=webhook_url,
             connections=self.store,
             institutions=institutions,
             syncs=self.store,
-            bank=self.bank,
+            plaid=self.plaid,
             vault=self.vault,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
@@ -304,7 +306,7 @@ class World:
 
     def equals_truth(self, name: str = "1") -> bool:
         """Whether the store has just what the bank holds; of a row that cannot be stored, perhaps an older version."""
-        item = self.bank.by_id(f"item-{name}")
+        item = self.plaid.by_id(f"item-{name}")
         spoiled = item.spoiled()
         on_record = {row.key for row in self.store.set_aside(name)}
         there = {i: fields for i, fields in self.rows(name).items() if i not in spoiled}

@@ -12,7 +12,7 @@ def item_violations(world: World) -> list[str]:
     items = [connection.item_id for connection in store.connections.values()]
     found += [f"{item} has {items.count(item)} connections" for item in {*items} if items.count(item) > 1]
     for connection_id, connection in store.connections.items():
-        if connection.status is not ItemStatus.ERROR and connection.item_id in world.bank.removed:
+        if connection.status is not ItemStatus.ERROR and connection.item_id in world.plaid.removed:
             found.append(f"{connection.item_id} was removed at Plaid, and connection {connection_id} lives")
         holder, _ = store.holders.get(connection.item_id, (None, None))
         if holder is None or (holder.connection_id, holder.intent_id) != (connection_id, None):

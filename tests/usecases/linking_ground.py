@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.domain.errors import BankError, Fault, PermissionDenied, ProviderError, Unavailable
+from shared.domain.errors import BankError, ErrorClass, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchange, Exchanged, LinkedItem
-from shared.usecases.linking.sweep_exchanges import Swept, sweep_intents
+from shared.usecases.linking.sweep_exchanges import Swept, sweep_exchanges
 from tests.fakes import FakeInstitutions, FakeVault, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -33,7 +33,7 @@ def exchange(
     """One call of an app."""
     story = Exchange(
         app_user_id=user,
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         intents=world.intents,
@@ -59,14 +59,14 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 
 def sweep(world: World) -> Swept:
     """One turn of the sweep."""
-    return sweep_intents(
+    return sweep_exchanges(
         intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
     )
 
 
 def transient() -> ProviderError:
     """Plaid is in trouble."""
-    return problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    return problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 def store_down() -> Unavailable:
@@ -76,14 +76,14 @@ def store_down() -> Unavailable:
 
 def orphans(world: World) -> set[str]:
     """Items at the bank whose token was handed out, and which are no connection's."""
-    handed_out = {token: item for token, item in world.bank.items.items() if token not in unused(world)}
+    handed_out = {token: item for token, item in world.plaid.items.items() if token not in unused(world)}
     kept = {connection.item_id for connection in world.store.connections.values()}
     return {item.item_id for item in handed_out.values()} - kept
 
 
 def unused(world: World) -> set[str]:
     """Access tokens that nobody has been given yet."""
-    return set(world.bank.public_tokens.values())
+    return set(world.plaid.public_tokens.values())
 
 
 def wrongs(world: World) -> list[str]:
@@ -92,7 +92,7 @@ def wrongs(world: World) -> list[str]:
     for connection in world.store.connections.values():
         about = {"app_user_id": connection.app_user_id, "connection_id": connection.connection_id}
         token = FakeVault().open(world.store.tokens[connection.connection_id], **about).reveal()
-        if world.bank.items.get(token) is None or world.bank.items[token].item_id != connection.item_id:
+        if world.plaid.items.get(token) is None or world.plaid.items[token].item_id != connection.item_id:
             wrong.append(f"{connection.connection_id} has a token that does not work")
     items = [connection.item_id for connection in world.store.connections.values()]
     wrong += [f"{item} is connected twice" for item in {*items} if items.count(item) > 1]

@@ -13,10 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
-from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.removal.remove_account import remove_account
 from shared.usecases.sync import read_changes
 from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
 from shared.usecases.sync.request_sync import reconcile_connection, sync_by_event
@@ -26,12 +26,12 @@ from tests.usecases.conftest import World
 from tests.usecases.item_ground import item_violations
 
 FAULTS = {
-    "outage": problem(Fault.TRANSIENT, "INSTITUTION_DOWN"),
-    "limit": problem(Fault.TRANSIENT, "TRANSACTIONS_SYNC_LIMIT", retry_after_seconds=60),
-    "interrupted": problem(Fault.TRANSIENT, "MUTATION", PagingInterrupted),
-    "foreign": problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected),
-    "login": problem(Fault.USER, "ITEM_LOGIN_REQUIRED"),
-    "ours": problem(Fault.CONFIGURATION, "INVALID_API_KEYS"),
+    "outage": problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN"),
+    "limit": problem(ErrorClass.TRANSIENT, "TRANSACTIONS_SYNC_LIMIT", retry_after_seconds=60),
+    "interrupted": problem(ErrorClass.TRANSIENT, "MUTATION", PagingInterrupted),
+    "foreign": problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected),
+    "login": problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"),
+    "ours": problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"),
 }
 
 
@@ -49,7 +49,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.item = self.world.connected("1")
         self.item.accounts.append(account("savings"))
         self.item.ready = History.COMPLETE if ready else History.NOT_READY
-        self.world.bank.names_vanished_rows = named
+        self.world.plaid.names_vanished_rows = named
         self.made = 0
         self.notes: dict[str, str] = {}
         self.beats = 0
@@ -59,8 +59,8 @@ class AnyHistory(RuleBasedStateMachine):
             return
         world = self.world
         world.calls.crash_before = world.calls.crash_after = world.calls.before = None
-        world.bank.errors.clear()
-        world.bank.mutate_at_page = None
+        world.plaid.errors.clear()
+        world.plaid.mutate_at_page = None
         self.item.ready = History.COMPLETE
         for what in ("ins_1", None):
             resume_syncs(what, paused=world.paused)
@@ -100,12 +100,12 @@ class AnyHistory(RuleBasedStateMachine):
         self._survive(partial(self._revoke, "savings"))
 
     def _revoke(self, account_id: str) -> None:
-        revoke_account(
+        remove_account(
             "1",
             account_id,
             connections=self.world.store,
             syncs=self.world.store,
-            recorder=self.world.recorder,
+            status_events=self.world.status_events,
             clock=self.world.clock,
         )
 
@@ -150,7 +150,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(FAULTS)), times=st.integers(1, 4))
     def plaid_refuses(self, name: str, times: int) -> None:
-        self.world.bank.fail("changes", *([FAULTS[name]] * times))
+        self.world.plaid.fail("changes", *([FAULTS[name]] * times))
 
     @rule(calls=st.integers(0, 12), before=st.booleans())
     def the_process_will_die(self, calls: int, before: bool) -> None:
@@ -228,15 +228,15 @@ TestAnyHistory.settings = settings(max_examples=EXAMPLES, stateful_step_count=40
 def test_a_bank_that_is_down_for_a_day_costs_few_calls_no_status_and_nobodys_help() -> None:
     world = World()
     world.connected("1", row("t1"), row("t2"))
-    down = [problem(Fault.TRANSIENT, "INSTITUTION_DOWN")] * 1000
-    world.bank.fail("changes", *down)
+    down = [problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")] * 1000
+    world.plaid.fail("changes", *down)
     end = world.clock.at + timedelta(days=1)
     world.queue.enqueue("1", name="first")
     attempts = []
     while world.clock.at < end:
         while world.queue.tasks:
             task, _ = world.queue.tasks.pop(0)
-            while world.sync(task=task) is Outcome.AGAIN:
+            while world.sync(task=task) is Outcome.RETRY:
                 world.clock.move(timedelta(seconds=5))
             attempts.append(world.clock.at)
             assert world.state().status == "failed"
@@ -247,6 +247,6 @@ def test_a_bank_that_is_down_for_a_day_costs_few_calls_no_status_and_nobodys_hel
     assert world.calls.log.count("bank.changes") <= 30
     assert max(gaps[:2]) <= timedelta(minutes=15, seconds=30)
     assert gaps[-1] > timedelta(hours=4)
-    world.bank.errors.clear()
+    world.plaid.errors.clear()
     world.settle()
     assert world.equals_truth()

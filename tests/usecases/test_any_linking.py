@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from shared.domain.audit import Actor
-from shared.domain.errors import BankError, Fault
+from shared.domain.errors import BankError, ErrorClass
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from tests.fakes import Crash, account, problem
@@ -40,7 +40,7 @@ class AnyLinking(RuleBasedStateMachine):
             return
         world = self.world
         world.calls.crash_before = world.calls.crash_after = world.calls.before = None
-        world.bank.errors.clear()
+        world.plaid.errors.clear()
         for _ in range(4 * 24 * 5):
             world.clock.move(timedelta(minutes=15))
             sweep(world)
@@ -49,7 +49,7 @@ class AnyLinking(RuleBasedStateMachine):
         assert loose_ends(world) == []
         assert item_violations(world) == []
         for connection in world.store.connections.values():
-            held = [item for item in world.bank.items.values() if item.item_id == connection.item_id]
+            held = [item for item in world.plaid.items.values() if item.item_id == connection.item_id]
             assert held or connection.status == "error" or self._lost_in_rotation(connection.connection_id)
 
     def _lost_in_rotation(self, connection_id: str) -> bool:
@@ -60,12 +60,12 @@ class AnyLinking(RuleBasedStateMachine):
     def a_bank_is_linked(self, same_accounts: bool) -> str:
         self.made += 1
         one = account() if same_accounts else account(f"a{self.made}", name=f"Account {self.made}")
-        self.world.bank.new_item(str(self.made), accounts=[one])
+        self.world.plaid.new_item(str(self.made), accounts=[one])
         return f"public-{self.made}"
 
     @rule(target=tokens, which=st.integers(1, 3))
     def update_mode_is_finished(self, which: int) -> str:
-        return self.world.bank.update_mode(str(which))
+        return self.world.plaid.update_mode(str(which))
 
     @rule(token=tokens, user=st.sampled_from(USERS), twice=st.booleans(), named=st.booleans(), allow=st.booleans())
     def an_app_exchanges(self, token: str, user: str, twice: bool, named: bool, allow: bool) -> None:
@@ -103,7 +103,7 @@ class AnyLinking(RuleBasedStateMachine):
 
     @rule(method=st.sampled_from(["remove", "item", "accounts", "exchange"]), times=st.integers(1, 3))
     def plaid_is_in_trouble(self, method: str, times: int) -> None:
-        self.world.bank.fail(method, *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * times)
+        self.world.plaid.fail(method, *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * times)
 
     @rule(calls=st.integers(0, 12), times=st.integers(1, 8))
     def the_store_is_down_for_a_while(self, calls: int, times: int) -> None:

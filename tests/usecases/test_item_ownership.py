@@ -12,8 +12,8 @@ from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import (
     AlreadyExists,
     BankError,
+    ErrorClass,
     FailedPrecondition,
-    Fault,
     InvalidArgument,
     ProviderError,
     Unavailable,
@@ -35,7 +35,7 @@ BOB = "bob"
 
 def linked(world: World, name: str = "1", *, user: str = ALICE) -> str:
     """A connection made by an exchange, and synced."""
-    world.bank.new_item(name).add(row("t1"))
+    world.plaid.new_item(name).add(row("t1"))
     made = exchange(world, f"public-{name}", user=user)
     world.queue.enqueue(str(made.answer["connection_id"]), name=f"first-{name}")
     world.settle()
@@ -79,12 +79,12 @@ def test_the_public_token_of_update_mode_is_answered_with_its_connection(
     connection_id = linked(world)
     if old:
         forget_holders(world)
-    token = world.bank.update_mode()
+    token = world.plaid.update_mode()
     done = exchange(world, token, allow_duplicate=allow_duplicate)
     assert not done.first, "200, not 201"
     assert done.answer == world.store.connections[connection_id].answer()
     assert list(world.store.connections) == [connection_id]
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert exchange(world, token).answer == done.answer
     assert loose_ends(world) == wrongs(world) == []
     assert all(intent.access_token is None for intent, _ in world.store.intents.values())
@@ -96,9 +96,9 @@ def test_it_is_treated_as_reconnected(world: World) -> None:
     connection_id = linked(world)
     broken = {"status": ItemStatus.BAD, "error_code": "ITEM_LOGIN_REQUIRED"}
     world.store.connections[connection_id] = world.store.connections[connection_id].model_copy(update=broken)
-    world.bank.by_id("item-1").accounts.append(account("savings", name="Savings", mask="1111"))
-    world.bank.by_id("item-1").add(row("t2", account_id="savings"))
-    answer = exchange(world, world.bank.update_mode()).answer
+    world.plaid.by_id("item-1").accounts.append(account("savings", name="Savings", mask="1111"))
+    world.plaid.by_id("item-1").add(row("t2", account_id="savings"))
+    answer = exchange(world, world.plaid.update_mode()).answer
     assert answer["status"] == "good"
     world.settle()
     assert set(world.store.account_rows[connection_id]) == {"checking", "savings"}
@@ -107,28 +107,28 @@ def test_it_is_treated_as_reconnected(world: World) -> None:
 
 def test_a_login_that_is_still_broken_is_answered_with_its_status(world: World) -> None:
     linked(world)
-    world.bank.by_id("item-1").error = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
-    assert exchange(world, world.bank.update_mode()).answer["status"] == "bad"
+    world.plaid.by_id("item-1").error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    assert exchange(world, world.plaid.update_mode()).answer["status"] == "bad"
 
 
 def test_links_metadata_of_update_mode_is_no_duplicate(world: World) -> None:
     connection_id = linked(world)
     accounts = (LinkedAccount("Checking", "0000", account_id="checking"),)
-    done = exchange(world, world.bank.update_mode(), accounts=accounts)
+    done = exchange(world, world.plaid.update_mode(), accounts=accounts)
     assert done.answer["connection_id"] == connection_id
 
 
 def test_accounts_that_were_deselected_make_no_second_connection(world: World) -> None:
     connection_id = linked(world)
-    world.bank.by_id("item-1").accounts[:] = [account("other", name="Other", mask="2222")]
-    assert exchange(world, world.bank.update_mode()).answer["connection_id"] == connection_id
+    world.plaid.by_id("item-1").accounts[:] = [account("other", name="Other", mask="2222")]
+    assert exchange(world, world.plaid.update_mode()).answer["connection_id"] == connection_id
     assert list(world.store.connections) == [connection_id]
 
 
 def test_while_plaid_is_down_the_same_call_can_be_sent_again(world: World) -> None:
     connection_id = linked(world)
-    token = world.bank.update_mode()
-    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    token = world.plaid.update_mode()
+    world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     with pytest.raises(ProviderError):
         exchange(world, token)
     assert exchange(world, token).answer["connection_id"] == connection_id
@@ -141,14 +141,14 @@ def test_another_users_item_is_refused_and_untouched(world: World, old: bool) ->
     connection_id = linked(world)
     if old:
         forget_holders(world)
-    token = world.bank.update_mode()
+    token = world.plaid.update_mode()
     for _ in range(2):
         with pytest.raises(InvalidArgument) as refused:
             exchange(world, token, user=BOB)
         assert refused.value.code == "public_token_not_yours"
         assert refused.value.connection_id is None
     assert list(world.store.connections) == [connection_id]
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert loose_ends(world) == wrongs(world) == []
 
 
@@ -157,7 +157,7 @@ def test_a_connection_that_cannot_be_repaired_asks_for_a_new_link(world: World) 
     dead = {"status": ItemStatus.ERROR, "error_code": "ACCESS_TOKEN_LOST"}
     world.store.connections[connection_id] = world.store.connections[connection_id].model_copy(update=dead)
     with pytest.raises(FailedPrecondition) as refused:
-        exchange(world, world.bank.update_mode())
+        exchange(world, world.plaid.update_mode())
     assert (refused.value.code, refused.value.connection_id) == ("relink_required", connection_id)
     assert item_violations(world) == []
 
@@ -166,22 +166,22 @@ def test_a_connection_that_cannot_be_repaired_asks_for_a_new_link(world: World) 
 @pytest.mark.parametrize("user", [ALICE, BOB])
 def test_an_item_whose_connection_is_being_removed_is_not_connected_again(world: World, user: str, old: bool) -> None:
     connection_id = linked(world)
-    token = world.bank.update_mode()
+    token = world.plaid.update_mode()
     if old:
         forget_holders(world)
-    world.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("remove", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     world.remove(connection_id)
     if not old:
         with pytest.raises(InvalidArgument):
             exchange(world, token, user=user)
         assert world.store.connections == {}
         world.clean_up()
-        assert world.bank.removed == ["item-1"]
+        assert world.plaid.removed == ["item-1"]
         assert world.store.holders == {}
     else:
         made = exchange(world, token, user=user)  # from before holders were stored: the removal finds the new one
         world.clean_up()
-        assert world.bank.removed == []
+        assert world.plaid.removed == []
         assert list(world.store.connections) == [made.answer["connection_id"]]
     assert item_violations(world) == []
 
@@ -190,7 +190,7 @@ def test_an_item_whose_connection_is_being_removed_is_not_connected_again(world:
 def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, call: int) -> None:
     """The user removes the connection at any moment of the exchange, and the removal runs to its end."""
     connection_id = linked(world)
-    token = world.bank.update_mode()
+    token = world.plaid.update_mode()
     at = len(world.calls.log) + call
 
     def remove(_: str) -> None:
@@ -212,8 +212,8 @@ def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, c
 @pytest.mark.parametrize("user", [ALICE, BOB])
 @pytest.mark.parametrize("call", range(14))
 def test_two_exchanges_of_one_item_at_once_make_one_connection(world: World, call: int, user: str) -> None:
-    world.bank.new_item()
-    second = world.bank.update_mode()
+    world.plaid.new_item()
+    second = world.plaid.update_mode()
     errors: list[BankError | None] = []
 
     def other(_: str) -> None:
@@ -235,13 +235,13 @@ def test_two_exchanges_of_one_item_at_once_make_one_connection(world: World, cal
     if connection.app_user_id != ALICE:
         assert first is not None
         assert first.code == "public_token_not_yours"
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert item_violations(world) == wrongs(world) == []
 
 
 def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_connection(world: World) -> None:
     connection_id = linked(world)
-    token = world.bank.update_mode()
+    token = world.plaid.update_mode()
     left = [6]
 
     def down(name: str) -> None:
@@ -252,7 +252,7 @@ def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_conne
     world.calls.before = down
     tried(world, token)
     world.calls.before = None
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
 
 
@@ -260,7 +260,7 @@ def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     linked(world)
-    token, begun = world.bank.update_mode(), len(world.calls.log)
+    token, begun = world.plaid.update_mode(), len(world.calls.log)
 
     def down(name: str) -> None:
         exchanged = "bank.exchange" in world.calls.log[begun:]
@@ -271,7 +271,7 @@ def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
     with caplog.at_level(logging.INFO, logger="bank"):
         assert isinstance(tried(world, token), Unavailable)
     world.calls.before = None
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert "exchange.orphan" in caplog.messages
 
 
@@ -286,7 +286,7 @@ def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: Wo
     world.intents.begin(intent.exchanged(sealed, item_id="item-1"))
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world).removed == 0
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert loose_ends(world) == []
     assert list(world.store.connections) == [connection_id]
 
@@ -295,7 +295,7 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
     linked(world)
     for name in ("1", "new"):
         if name == "new":
-            world.bank.new_item(name)
+            world.plaid.new_item(name)
         at = world.clock.now()
         intent = Intent.new(intent_id=name, app_user_id=ALICE, connection_id=f"of-{name}", attempt="a", now=at)
         sealed = world.vault.seal(Secret(f"token-{name}"), app_user_id=ALICE, connection_id=f"of-{name}")
@@ -309,7 +309,7 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
 
     world.calls.before = down
     assert sweep(world).removed == 1
-    assert world.bank.removed == ["item-new"]
+    assert world.plaid.removed == ["item-new"]
     world.clock.move(timedelta(minutes=15))
     sweep(world)
     assert loose_ends(world) == item_violations(world) == []
@@ -326,11 +326,11 @@ def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: Wo
         order.reverse()
     world.remove(order[0][0], owner=order[0][1])
     world.clean_up()
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert world.audited(order[0][1])[-1] == "removal_done"
     world.remove(order[1][0], owner=order[1][1])
     world.clean_up()
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.store.holders == {}
 
 
@@ -340,7 +340,7 @@ def test_both_of_them_removed_at_once_take_it_along(world: World) -> None:
     share(world, one, user=ALICE)
     world.eraser.begin(ALICE, reason=RemovalReason.ERASURE)
     world.clean_up()
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert not world.store.holders
     assert not world.store.connections
 
@@ -353,15 +353,15 @@ def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(wor
     wanted, other = (one, "shared") if which == "first" else ("shared", one)
     world.rotations.ask(wanted, by=Actor.OPERATOR)
     world.rotation(wanted)
-    assert world.bank.dead_tokens == set()
+    assert world.plaid.dead_tokens == set()
     for connection_id in (one, "shared"):
-        assert world.bank.item_at(token_of(world, connection_id).reveal()).item_id == "item-1"
+        assert world.plaid.item_at(token_of(world, connection_id).reveal()).item_id == "item-1"
     world.remove(other, owner=world.store.connections[other].app_user_id)
     world.clean_up()
     world.clock.move(timedelta(hours=7))
     world.rotation(wanted)
-    assert world.bank.dead_tokens == {"token-1"}
-    assert world.bank.item_at(token_of(world, wanted).reveal()).item_id == "item-1"
+    assert world.plaid.dead_tokens == {"token-1"}
+    assert world.plaid.item_at(token_of(world, wanted).reveal()).item_id == "item-1"
 
 
 def test_a_webhook_reaches_both_of_them(world: World) -> None:
@@ -371,7 +371,7 @@ def test_a_webhook_reaches_both_of_them(world: World) -> None:
     tell(world, "USER_PERMISSION_REVOKED")
     assert {c.status for c in world.store.connections.values()} == {ItemStatus.ERROR}
     world.clean_up()
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
 
 
@@ -382,7 +382,7 @@ def test_the_store_refuses_a_second_connection_to_an_item(world: World) -> None:
         world.ownership.claim(wanted)
     with pytest.raises(ItemHeld):
         world.ownership.remove(Secret("token-1"), wanted)
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
@@ -394,7 +394,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
         connection_id = linked(world)
         if old:
             forget_holders(world)
-        return world, connection_id, world.bank.update_mode()
+        return world, connection_id, world.plaid.update_mode()
 
     counted, _, token = prepared()
     start = len(counted.calls.log)
@@ -412,7 +412,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
             world.clock.move(timedelta(minutes=15))
             sweep(world)
         at = f"{where} {number}: {counted.calls.log[number]}"
-        assert world.bank.removed == [], at
+        assert world.plaid.removed == [], at
         assert list(world.store.connections) == [connection_id], at
         assert loose_ends(world) == [], at
         if not old:
@@ -420,7 +420,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
 
 
 def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
@@ -434,12 +434,12 @@ def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(
 
 def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_removed(world: World) -> None:
     linked(world, "0")
-    world.bank.new_item()
-    world.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.new_item()
+    world.plaid.fail("remove", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     assert isinstance(tried(world), AlreadyExists)
     forget_holders(world)
     assert isinstance(tried(world), AlreadyExists)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert loose_ends(world) == []
 
 
@@ -448,7 +448,7 @@ def test_metadata_of_update_mode_without_account_ids_is_no_duplicate_either(worl
     hints = tuple(LinkedAccount(one["name"], one["mask"]) for one in world.store.account_rows[connection_id].values())
     now = world.clock.now()
     world.links.remember("link-1", LinkSession(ALICE, now + timedelta(hours=4), updates=True), now=now)
-    done = exchange(world, world.bank.update_mode("1"), accounts=hints)
+    done = exchange(world, world.plaid.update_mode("1"), accounts=hints)
     assert (done.answer["connection_id"], done.first) == (connection_id, False)
 
 
@@ -462,7 +462,7 @@ def test_a_store_that_fails_once_does_not_lose_the_answer_of_an_item_that_is_hel
 
     world.calls.log.clear()
     world.calls.before = fails_once
-    assert exchange(world, world.bank.update_mode("1")).answer["connection_id"] == connection_id
+    assert exchange(world, world.plaid.update_mode("1")).answer["connection_id"] == connection_id
     world.calls.before = None
     assert failures == []
     assert wrongs(world) == []

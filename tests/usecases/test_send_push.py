@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.errors import Unavailable
 from shared.domain.notification import TEXTS, NotificationKind, notification
-from shared.domain.push import NEED_THE_USER, Fate, PushMessage, Receipt, TokenHolders, usable_tokens
+from shared.domain.push import NEED_THE_USER, PushMessage, PushOutcome, Receipt, TokenHolders, usable_tokens
 from shared.usecases.send_push import LONGEST_WAIT_SECONDS, WAITS, send_push
 from tests.fakes import FakeClock, FakeMessaging, FakePushes
 
@@ -23,7 +23,7 @@ DOCUMENT = {
     "created_at": "whenever",
     "read_at": None,
 }
-DOWN = Receipt(Fate.LATER, "UNAVAILABLE")
+DOWN = Receipt(PushOutcome.LATER, "UNAVAILABLE")
 
 
 def message(**changes: Any) -> PushMessage:
@@ -90,8 +90,8 @@ def test_what_apps_write_is_bounded_and_the_newest_devices_are_kept() -> None:
 def test_only_tokens_that_are_gone_are_dropped() -> None:
     phones = Phones("gone", "phone", "refused", "down")
     phones.messaging.answers = {
-        "gone": [Receipt(Fate.GONE, "UNREGISTERED")],
-        "refused": [Receipt(Fate.REFUSED, "PERMISSION_DENIED")],
+        "gone": [Receipt(PushOutcome.GONE, "UNREGISTERED")],
+        "refused": [Receipt(PushOutcome.REFUSED, "PERMISSION_DENIED")],
         "down": [DOWN],
     }
     phones.tell()
@@ -101,7 +101,7 @@ def test_only_tokens_that_are_gone_are_dropped() -> None:
 
 def test_while_messaging_is_down_only_those_it_did_not_reach_are_tried_again() -> None:
     phones = Phones("phone", "tablet")
-    phones.messaging.answers["tablet"] = [DOWN, DOWN, Receipt(Fate.SENT)]
+    phones.messaging.answers["tablet"] = [DOWN, DOWN, Receipt(PushOutcome.SENT)]
     phones.tell()
     assert phones.messaging.tries == [("phone", "tablet"), ("tablet",), ("tablet",)]
     assert phones.reached == ["phone", "tablet"]
@@ -110,7 +110,7 @@ def test_while_messaging_is_down_only_those_it_did_not_reach_are_tried_again() -
 
 def test_a_token_found_gone_at_a_later_try_is_dropped_too() -> None:
     phones = Phones("phone")
-    phones.messaging.answers["phone"] = [DOWN, Receipt(Fate.GONE, "UNREGISTERED")]
+    phones.messaging.answers["phone"] = [DOWN, Receipt(PushOutcome.GONE, "UNREGISTERED")]
     phones.tell()
     assert phones.pushes.written["alice"] == []
 
@@ -131,8 +131,8 @@ def test_tries_are_bounded_and_a_push_that_did_not_get_through_is_recorded(
 def test_as_long_as_messaging_asks_for_is_waited_but_not_for_ever() -> None:
     phones = Phones("phone")
     phones.messaging.answers["phone"] = [
-        Receipt(Fate.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS),
-        Receipt(Fate.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS + 1),
+        Receipt(PushOutcome.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS),
+        Receipt(PushOutcome.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS + 1),
     ]
     phones.tell()
     assert phones.slept == [LONGEST_WAIT_SECONDS]
@@ -147,7 +147,7 @@ def test_a_store_that_fails_after_the_push_makes_no_second_one() -> None:
     phones = Phones()
     phones.pushes = Failing()
     phones.pushes.written["alice"] = ["gone", "phone"]
-    phones.messaging.answers["gone"] = [Receipt(Fate.GONE, "UNREGISTERED")]
+    phones.messaging.answers["gone"] = [Receipt(PushOutcome.GONE, "UNREGISTERED")]
     phones.tell()
     phones.tell()
     assert phones.reached == ["phone"]
@@ -161,7 +161,7 @@ SECRETS = {"label": "Corner Clinic · 123.45 EUR", "notes": "for the divorce", "
 def test_a_push_message_tells_nothing_of_what_the_notification_says(kind: NotificationKind, language: Any) -> None:
     """Lock screens are read by others: no bank, merchant, amount, day, note."""
     stored = notification(
-        kind, event_id="e1", connection_id="c1", bank="A Bank", language="en", now=FakeClock().now(), **SECRETS
+        kind, event_id="e1", connection_id="c1", plaid="A Bank", language="en", now=FakeClock().now(), **SECRETS
     )
     phones = Phones("phone")
     phones.pushes.languages["alice"] = language
@@ -271,7 +271,7 @@ def test_a_document_that_is_no_notification_is_no_message(broken: dict[str, Any]
 def test_neither_tokens_nor_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     phones = Phones("secret-1", "secret-2", "secret-3")
-    phones.messaging.answers = {"secret-1": [Receipt(Fate.GONE, "UNREGISTERED")], "secret-2": [DOWN]}
+    phones.messaging.answers = {"secret-1": [Receipt(PushOutcome.GONE, "UNREGISTERED")], "secret-2": [DOWN]}
     phones.tell()
     phones.tell()
     seen = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)

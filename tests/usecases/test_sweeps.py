@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import Conflict, Fault, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.exchange import RESUMABLE_FOR
 from shared.domain.institution import FRESH_FOR
 from shared.domain.removal import Removal, RemovalReason
@@ -22,7 +22,7 @@ from shared.usecases.audit import sign_audit
 from shared.usecases.due_pages import due_pages
 from shared.usecases.items import daily_checks as daily_checks_module
 from shared.usecases.items import sweep_inbox
-from shared.usecases.items.daily_checks import ConnectionsMonitor
+from shared.usecases.items.daily_checks import DailyChecks
 from shared.usecases.linking import refresh_institutions
 from shared.usecases.linking import sweep_exchanges as sweep_exchanges_module
 from shared.usecases.removal import sweep_removals
@@ -129,7 +129,7 @@ def intents(world: World, patch: pytest.MonkeyPatch, *, trouble: Exception) -> S
         return really(intent, **more)
 
     patch.setattr(world.intents, "update", update)
-    return Sweep(lambda: sweep(world), lambda: f"item-{STUCK}" in world.bank.removed)
+    return Sweep(lambda: sweep(world), lambda: f"item-{STUCK}" in world.plaid.removed)
 
 
 def intents_whose_audit_log_refuses(world: World, patch: pytest.MonkeyPatch) -> Sweep:
@@ -165,7 +165,7 @@ def erasures(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """Rotations that their tasks never settle."""
+    """RotationRequests that their tasks never settle."""
     patch.setattr(request_rotation_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
@@ -206,11 +206,11 @@ def institutions(world: World, error: Any, *, first: int = STUCK) -> Sweep:
             raise error
         return institution(institution_id, at=world.clock.now())
 
-    world.bank.institution = answer  # type: ignore[method-assign]
+    world.plaid.institution = answer  # type: ignore[method-assign]
 
     def run() -> None:
         refresh_institutions.refresh_institutions(
-            country_codes=("US",), institutions=cache, bank=world.bank, clock=world.clock
+            country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock
         )
 
     fresh = cache.known[f"ins_{first:02}"].fetched_at
@@ -218,12 +218,12 @@ def institutions(world: World, error: Any, *, first: int = STUCK) -> Sweep:
 
 
 def institutions_that_plaid_fails_on(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    return institutions(world, problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    return institutions(world, problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
 
 
 def institutions_that_are_down(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     patch.setattr(refresh_institutions, "MAX_STALE", SMALL)
-    return institutions(world, problem(Fault.TRANSIENT, "INSTITUTION_DOWN"))
+    return institutions(world, problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN"))
 
 
 def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
@@ -237,7 +237,7 @@ def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
     def opens(sealed: Any, *, connection_id: str, **more: Any) -> Any:
         if connection_id != f"c{STUCK}":
-            raise problem(Fault.CONFIGURATION, "UNOPENED")
+            raise problem(ErrorClass.CONFIGURATION, "UNOPENED")
         return really(sealed, connection_id=connection_id, **more)
 
     patch.setattr(vault, "open", opens)
@@ -299,7 +299,7 @@ def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
         really(function, payload, name=name)
 
     patch.setattr(world.queue, "add", add)
-    monitor = ConnectionsMonitor(connections=world.store, tasks=world.queue, erase_gone=lambda _: None)
+    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_gone=lambda _: None)
 
     def run() -> None:
         monitor.begin(world.clock.now())

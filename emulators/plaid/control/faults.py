@@ -7,7 +7,7 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from emulators.plaid.control.base import Json, Refused, Table, only
-from emulators.plaid.faults import KINDS, MODES, Fault, Rule, WebhookFault
+from emulators.plaid.faults import KINDS, MODES, ErrorClass, Rule, WebhookFault
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.world import World
 
@@ -29,7 +29,7 @@ async def list_faults(world: World, _: Request, __: Json) -> Json:
 
 
 async def add_fault(world: World, request: Request, body: Json) -> Json:
-    fault = _rule(Fault, body, "kind", KINDS)
+    fault = _rule(ErrorClass, body, "kind", KINDS)
     if fault.endpoint not in {"*", *ENDPOINTS}:
         raise Refused(f"unknown endpoint {fault.endpoint}")
     world.faults.rules.append(fault)

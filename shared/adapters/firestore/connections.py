@@ -32,7 +32,7 @@ from shared.adapters.firestore.syncs import (
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
@@ -128,7 +128,7 @@ class FirestoreConnections:
         batch.create(f"{CONNECTIONS}/{connection_id}", connection.model_dump(exclude=_APART))
         holder = ItemHolder(connection.item_id, connection_id, connection.app_user_id)
         put_holder(batch, holder, now=connection.created_at, expected=held)
-        put_credentials(batch, KeptToken.new(connection, token), expected=None)
+        put_credentials(batch, StoredAccessToken.new(connection, token), expected=None)
         batch.create(f"{STATES}/{connection_id}", state.model_dump())
         batch.create(f"{PROGRESS}/{connection_id}", state.progress().model_dump())
         if connection.institution_id is not None:

@@ -14,7 +14,7 @@ from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavai
 from shared.adapters.firestore.tombstones import REMOVALS
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.log import log
 from shared.ports import Version
 
@@ -32,13 +32,13 @@ class FirestoreCredentials:
         self._client = client
         self._audit = audit
 
-    def load(self, connection_id: str) -> tuple[KeptToken, Version] | None:
+    def load(self, connection_id: str) -> tuple[StoredAccessToken, Version] | None:
         """One read."""
         document = self._client.document(CREDENTIALS, connection_id)
         snapshot = document.get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
-        return (kept_in(snapshot), version_of(snapshot)) if snapshot.exists else None
+        return (stored_in(snapshot), version_of(snapshot)) if snapshot.exists else None
 
-    def save(self, kept: KeptToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
+    def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
         """One commit."""
         batch = Batch(self._client)
         put_credentials(batch, kept, expected=expected)
@@ -52,18 +52,18 @@ class FirestoreCredentials:
         batch.update(f"{REMOVALS}/{connection_id}", changes)
         batch.commit()
 
-    def due(self, now: datetime, *, limit: int) -> list[tuple[KeptToken, Version]]:
+    def due(self, now: datetime, *, limit: int) -> list[tuple[StoredAccessToken, Version]]:
         """One query; reads what it returns."""
 
-        def read(snapshot: Any) -> tuple[KeptToken, Version]:
-            return kept_in(snapshot), version_of(snapshot)
+        def read(snapshot: Any) -> tuple[StoredAccessToken, Version]:
+            return stored_in(snapshot), version_of(snapshot)
 
         def unreadable(name: str) -> None:
             log.error("credentials.unreadable", connection_id=name)
 
         return due_documents(self._client, CREDENTIALS, now, limit=limit, read=read, unreadable=unreadable)
 
-    def issued_before(self, moment: datetime) -> Iterator[KeptToken]:
+    def issued_before(self, moment: datetime) -> Iterator[StoredAccessToken]:
         """One query."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("issued_at", "<", moment))
         try:
@@ -71,13 +71,13 @@ class FirestoreCredentials:
         except OUTAGES as error:
             raise unavailable() from error
 
-    def of_user(self, app_user_id: str) -> list[KeptToken]:
+    def of_user(self, app_user_id: str) -> list[StoredAccessToken]:
         """One query; a user has few connections."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [kept for kept, _ in _readable(query.stream())]
 
 
-def put_credentials(batch: Batch, kept: KeptToken, *, expected: Version | None) -> None:
+def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version | None) -> None:
     """Writes an access token: of a new connection where nothing is expected."""
     fields = kept.model_dump(exclude={"token"}) | kept.token.model_dump()
     path = f"{CREDENTIALS}/{kept.connection_id}"
@@ -87,15 +87,15 @@ def put_credentials(batch: Batch, kept: KeptToken, *, expected: Version | None) 
         batch.replace(path, fields, expected=expected)
 
 
-def _readable(snapshots: Any) -> Iterator[tuple[KeptToken, Version]]:
+def _readable(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
     for snapshot in snapshots:
         try:
-            yield kept_in(snapshot), version_of(snapshot)
+            yield stored_in(snapshot), version_of(snapshot)
         except ValidationError:
             log.error("credentials.unreadable", connection_id=snapshot.id)
 
 
-def kept_in(snapshot: Any) -> KeptToken:
+def stored_in(snapshot: Any) -> StoredAccessToken:
     """The access token in a document, with what is known of it."""
     fields = snapshot.to_dict()
-    return KeptToken.model_validate(fields | {"token": SealedToken.model_validate(fields)})
+    return StoredAccessToken.model_validate(fields | {"token": SealedToken.model_validate(fields)})

@@ -13,7 +13,7 @@ from shared.adapters.firestore.inbox import INBOX
 from shared.adapters.firestore.syncs import CONNECTIONS, PROGRESS, STATES
 from shared.adapters.firestore.tombstones import REMOVALS
 from shared.domain.connection import ItemStatus
-from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Ailing, Health
+from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 from shared.domain.progress import SyncStatus
 from shared.ports import OVERDUE_SWEEPS
 
@@ -44,7 +44,7 @@ class FirestoreHealth:
             longest_overdue=self._longest(now),
         )
 
-    def ailing(self, *, limit: int) -> list[Ailing]:
+    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
         """Two queries."""
         broken = self._client.collection(CONNECTIONS).where(
             filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])
@@ -80,8 +80,8 @@ class FirestoreHealth:
         return int(counted.value)
 
 
-def _broken(connection_id: str, fields: dict[str, Any]) -> Ailing:
-    return Ailing(
+def _broken(connection_id: str, fields: dict[str, Any]) -> UnhealthyConnection:
+    return UnhealthyConnection(
         connection_id=connection_id,
         status=fields["status"],
         institution=fields.get("institution_name") or fields.get("institution_id"),
@@ -91,9 +91,9 @@ def _broken(connection_id: str, fields: dict[str, Any]) -> Ailing:
     )
 
 
-def _failing(connection_id: str, fields: dict[str, Any]) -> Ailing:
+def _failing(connection_id: str, fields: dict[str, Any]) -> UnhealthyConnection:
     error = fields.get("error") or {}
-    return Ailing(
+    return UnhealthyConnection(
         connection_id=connection_id,
         error_code=error.get("code"),
         action=error.get("action"),

@@ -34,8 +34,8 @@ NAMES_AT_ONCE = 100_000  # that one query finds: read as the deletes go on, so t
 
 
 @translates_outages
-class FirestoreRemains:
-    """The port `Remains`."""
+class FirestoreConnectionData:
+    """The port `ConnectionData`."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client

@@ -12,7 +12,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.credentials import CREDENTIALS, kept_in
+from shared.adapters.firestore.credentials import CREDENTIALS, stored_in
 from shared.adapters.firestore.due import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.intents import INTENTS
@@ -117,6 +117,6 @@ class FirestoreRemovals:
         if not snapshot.exists:
             return removal
         batch.delete(path, expected=version_of(snapshot))
-        kept = kept_in(snapshot)
+        kept = stored_in(snapshot)
         settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
         return removal.with_token(kept.token, settles_at=settles_at)

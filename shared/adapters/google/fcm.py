@@ -16,7 +16,7 @@ from firebase_admin import exceptions, messaging
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 
-from shared.domain.push import Fate, PushMessage, Receipt
+from shared.domain.push import PushMessage, PushOutcome, Receipt
 from shared.log import log
 from shared.ports import Messaging
 from shared.settings import Settings
@@ -51,7 +51,7 @@ class FirebaseMessaging:
         except (exceptions.FirebaseError, GoogleAuthError, ValueError, OSError) as error:
             # No credentials, or a fault of the library's: nobody knows who got it, and devices show it once.
             log.warning("messaging.no_answer", kind=type(error).__name__)
-            return [Receipt(Fate.LATER, "NO_ANSWER")] * len(tokens)
+            return [Receipt(PushOutcome.LATER, "NO_ANSWER")] * len(tokens)
         return [_receipt(answer.exception) for answer in answers.responses]
 
     def _firebase(self) -> firebase_admin.App:
@@ -85,7 +85,7 @@ class LocalMessaging:
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
         """One line per call, of ids."""
         log.info("messaging.not_sent_locally", **message.data, devices=len(tokens))
-        return [Receipt(Fate.SENT)] * len(tokens)
+        return [Receipt(PushOutcome.SENT)] * len(tokens)
 
 
 def messaging_for(settings: Settings) -> Messaging:
@@ -124,17 +124,17 @@ def _message(message: PushMessage, token: str) -> messaging.Message:
 
 def _receipt(error: exceptions.FirebaseError | None) -> Receipt:
     if error is None:
-        return Receipt(Fate.SENT)
+        return Receipt(PushOutcome.SENT)
     response = error.http_response
     if response is None:  # no answer, or none that can be read
-        return Receipt(Fate.LATER, "NO_ANSWER")
+        return Receipt(PushOutcome.LATER, "NO_ANSWER")
     if isinstance(error, messaging.UnregisteredError):
-        return Receipt(Fate.GONE, "UNREGISTERED")
+        return Receipt(PushOutcome.GONE, "UNREGISTERED")
     if error.code == exceptions.INVALID_ARGUMENT and _blames_token(response):
-        return Receipt(Fate.GONE, error.code)
+        return Receipt(PushOutcome.GONE, error.code)
     if error.code in _AGAIN or response.status_code >= 500:
-        return Receipt(Fate.LATER, error.code, _seconds(response.headers.get("Retry-After")))
-    return Receipt(Fate.REFUSED, error.code)
+        return Receipt(PushOutcome.LATER, error.code, _seconds(response.headers.get("Retry-After")))
+    return Receipt(PushOutcome.REFUSED, error.code)
 
 
 def _blames_token(response: requests.Response) -> bool:

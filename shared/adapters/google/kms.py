@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from shared.adapters.vault.keys import closed
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.log import log
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _unavailable(error_code: str) -> ProviderError:
     log.warning("vault.unavailable", error_code=error_code)
     return ProviderError(
         "the key service cannot answer right now",
-        fault=Fault.TRANSIENT,
+        fault=ErrorClass.TRANSIENT,
         error_type="VAULT",
         error_code=error_code,
         retry_after_seconds=5,

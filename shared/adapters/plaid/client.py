@@ -42,7 +42,7 @@ _REQUEST_ID = re.compile(rb'"request_id"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
 
 
-class PlaidBank:
+class PlaidClient:
     """The port `Bank`, and the webhook keys."""
 
     def __init__(self, *, settings: Settings) -> None:

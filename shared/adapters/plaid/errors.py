@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
 from shared.domain.storable import text
 
 
@@ -18,32 +18,32 @@ from shared.domain.storable import text
 class Meaning:
     """What one of Plaid's errors means to us."""
 
-    fault: Fault
+    fault: ErrorClass
     message: str
     status: ItemStatus | None = None
     action: Action | None = None
 
 
-_OUTAGE = Meaning(Fault.TRANSIENT, "the bank cannot be reached right now")
-_PLAID_DOWN = Meaning(Fault.TRANSIENT, "Plaid cannot answer right now")
-_TOO_FAST = Meaning(Fault.TRANSIENT, "too many requests to the bank right now")
-_NOT_READY = Meaning(Fault.TRANSIENT, "the bank's data is still being fetched")
-_OURS = Meaning(Fault.CONFIGURATION, "the backend is not set up for this; it has been recorded")
-_LOGIN = Meaning(Fault.USER, "the bank asks the user to log in again", ItemStatus.BAD, Action.RECONNECT)
-_ACCOUNTS = Meaning(Fault.USER, "no account is shared any more", ItemStatus.BAD, Action.SELECT_ACCOUNTS)
-_CONSENT = Meaning(Fault.USER, "the user has to consent to more data", None, Action.RECONNECT)
-_IN_LINK = Meaning(Fault.USER, "the user has to go through Link again")
+_OUTAGE = Meaning(ErrorClass.TRANSIENT, "the bank cannot be reached right now")
+_PLAID_DOWN = Meaning(ErrorClass.TRANSIENT, "Plaid cannot answer right now")
+_TOO_FAST = Meaning(ErrorClass.TRANSIENT, "too many requests to the bank right now")
+_NOT_READY = Meaning(ErrorClass.TRANSIENT, "the bank's data is still being fetched")
+_OURS = Meaning(ErrorClass.CONFIGURATION, "the backend is not set up for this; it has been recorded")
+_LOGIN = Meaning(ErrorClass.USER, "the bank asks the user to log in again", ItemStatus.BAD, Action.RECONNECT)
+_ACCOUNTS = Meaning(ErrorClass.USER, "no account is shared any more", ItemStatus.BAD, Action.SELECT_ACCOUNTS)
+_CONSENT = Meaning(ErrorClass.USER, "the user has to consent to more data", None, Action.RECONNECT)
+_IN_LINK = Meaning(ErrorClass.USER, "the user has to go through Link again")
 _DEAD = Meaning(
-    Fault.TERMINAL, "this connection cannot be used any more: link the bank again", ItemStatus.ERROR, Action.RELINK
+    ErrorClass.TERMINAL, "this connection cannot be used any more: link the bank again", ItemStatus.ERROR, Action.RELINK
 )
-_UNSUPPORTED = Meaning(Fault.TERMINAL, "this bank or account is not supported", ItemStatus.ERROR, Action.RELINK)
+_UNSUPPORTED = Meaning(ErrorClass.TERMINAL, "this bank or account is not supported", ItemStatus.ERROR, Action.RELINK)
 _NO_TRANSACTIONS = Meaning(
-    Fault.TERMINAL,
+    ErrorClass.TERMINAL,
     "this connection cannot deliver transactions: link the bank again and choose accounts that have them",
     ItemStatus.ERROR,
     Action.RELINK,
 )
-_UNKNOWN_ITEM = Meaning(Fault.TRANSIENT, "the bank reports a problem with this connection; it is tried again")
+_UNKNOWN_ITEM = Meaning(ErrorClass.TRANSIENT, "the bank reports a problem with this connection; it is tried again")
 
 BY_CODE: dict[str, Meaning] = {
     **dict.fromkeys(
@@ -174,7 +174,7 @@ def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderE
     """Plaid did not answer, or something else answered in its place."""
     return ProviderError(
         _PLAID_DOWN.message,
-        fault=Fault.TRANSIENT,
+        fault=ErrorClass.TRANSIENT,
         error_type="TRANSPORT",
         error_code=error_code,
         retry_after_seconds=retry_after,

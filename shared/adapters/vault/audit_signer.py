@@ -13,7 +13,7 @@ import tink
 from tink import cleartext_keyset_handle, signature
 
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.settings import Settings
 
 
@@ -54,7 +54,7 @@ def signer_for(settings: Settings) -> TinkSigner:
         pass
     raise ProviderError(
         "the backend is not set up for this; it has been recorded",
-        fault=Fault.CONFIGURATION,
+        fault=ErrorClass.CONFIGURATION,
         error_type="AUDIT",
         error_code="NO_AUDIT_KEY",
     )

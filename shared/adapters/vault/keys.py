@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import tink
 from tink import aead, cleartext_keyset_handle
 
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.log import log
 
 HINTS = {
@@ -94,7 +94,7 @@ def closed(code: str, **about: Any) -> ProviderError:
     log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
     return ProviderError(
         "the backend is not set up for this; it has been recorded",
-        fault=Fault.CONFIGURATION,
+        fault=ErrorClass.CONFIGURATION,
         error_type="VAULT",
         error_code=code,
     )

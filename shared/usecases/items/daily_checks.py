@@ -12,7 +12,7 @@ PAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionsMonitor:
+class DailyChecks:
     """Goes over all connections, page by page, each page a task of its own.
 
     `erase_gone` is told the owners in each page, and erases those who are gone.

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.status import REVOKED_CODE
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Delivery, Inbox
 from shared.usecases.items.receive_webhook import sync_by_webhook
-from shared.usecases.items.refresh_item_status import ItemCheck
-from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.items.refresh_item_status import ItemStatusRefresh
+from shared.usecases.removal.remove_account import remove_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class WebhookHandler:
     """Handles deliveries; `check` reads the item at Plaid where that can tell more than the webhook."""
 
     inbox: Inbox
-    check: ItemCheck
+    check: ItemStatusRefresh
     clock: Clock
 
     def __call__(self, delivery_id: str) -> None:
@@ -57,12 +57,12 @@ class WebhookHandler:
                 self.check.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
-                    revoke_account(
+                    remove_account(
                         connection_id,
                         webhook.account_id,
                         connections=self.check.connections,
                         syncs=self.check.syncs,
-                        recorder=self.check.recorder,
+                        status_events=self.check.status_events,
                         clock=self.clock,
                     )
             case meaning if meaning in AT_ONCE:
@@ -107,7 +107,7 @@ def _may_come_again(delivery: Delivery) -> bool:
 
 _REVOKED = ProviderError(
     "the user took the permission away: link the bank again",
-    fault=Fault.TERMINAL,
+    fault=ErrorClass.TERMINAL,
     error_type="ITEM_ERROR",
     error_code=REVOKED_CODE,
     item_status=ItemStatus.ERROR,

@@ -19,10 +19,10 @@ from shared.domain.status import StatusEvent, is_revoked
 from shared.log import log
 from shared.ports import Clock, Removals
 from shared.usecases.apply_status_event import report
-from shared.usecases.items.refresh_item_status import ItemCheck
+from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.removal.remove_connection import begin_removal
 from shared.usecases.sync.request_sync import reconcile_connection
-from shared.usecases.tokens.call_with_token import with_token
+from shared.usecases.tokens.call_with_token import call_with_token
 from shared.usecases.tokens.rotate_token import LOST
 
 PAGE = 200
@@ -31,7 +31,7 @@ ENOUGH_TO_DOUBT = 10  # connections, of which most are unknown to Plaid: then it
 GONE = ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED")
 
 
-class Fate(StrEnum):
+class RestoreAction(StrEnum):
     """What becomes of a connection."""
 
     READ_AGAIN = "read again"  # Plaid knows it: its status is looked at, and everything is read and compared
@@ -42,10 +42,10 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredStore:
+class RestoreReconciliation:
     """Looks at connections after a restore, and settles them. Twice is harmless."""
 
-    check: ItemCheck
+    check: ItemStatusRefresh
     removals: Removals
     clock: Clock
 
@@ -56,62 +56,64 @@ class RestoredStore:
             yield from (connection_id for connection_id, _ in found)
             after = found[-1][0]
 
-    def look(self, connection_ids: Iterable[str]) -> dict[str, Fate]:
+    def look(self, connection_ids: Iterable[str]) -> dict[str, RestoreAction]:
         """What would become of connections; changes nothing.
 
         Raises:
             FailedPrecondition: Plaid does not know most of them: that is no restore's doing.
         """
-        fates = {connection_id: self._fate(connection_id) for connection_id in connection_ids}
-        counts = Counter(fates.values())
-        if len(fates) >= ENOUGH_TO_DOUBT and 2 * (counts[Fate.REMOVED] + counts[Fate.TOKEN_LOST]) > len(fates):
+        actions = {connection_id: self._action(connection_id) for connection_id in connection_ids}
+        counts = Counter(actions.values())
+        if len(actions) >= ENOUGH_TO_DOUBT and 2 * (
+            counts[RestoreAction.REMOVED] + counts[RestoreAction.TOKEN_LOST]
+        ) > len(actions):
             raise FailedPrecondition(
                 "Plaid does not know most of these connections: are its keys and environment the right ones?",
                 code="restore_implausible",
             )
-        return fates
+        return actions
 
-    def settle(self, connection_id: str, fate: Fate) -> Fate:
+    def settle(self, connection_id: str, action: RestoreAction) -> RestoreAction:
         """Does what was found to be right; returns what was done."""
         connection = self.check.connections.find(connection_id)
         if connection is None:
-            return Fate.LEFT_ALONE
+            return RestoreAction.LEFT_ALONE
         try:
-            match fate:
-                case Fate.READ_AGAIN:
+            match action:
+                case RestoreAction.READ_AGAIN:
                     self._read_again(connection_id)
-                case Fate.REMOVED:
+                case RestoreAction.REMOVED:
                     self._remove(connection)
-                case Fate.TOKEN_LOST:
+                case RestoreAction.TOKEN_LOST:
                     self._token_lost(connection_id)
-                case Fate.LEFT_ALONE | Fate.LATER:
-                    return fate
+                case RestoreAction.LEFT_ALONE | RestoreAction.LATER:
+                    return action
         except BankError as error:
             log.warning("restore.postponed", connection_id=connection_id, code=error.code)
-            return Fate.LATER
-        log.info("restore.settled", connection_id=connection_id, fate=fate)
-        return fate
+            return RestoreAction.LATER
+        log.info("restore.settled", connection_id=connection_id, action=action)
+        return action
 
-    def _fate(self, connection_id: str) -> Fate:
+    def _action(self, connection_id: str) -> RestoreAction:
         connection = self.check.connections.find(connection_id)
         if connection is None or is_revoked(connection):
-            return Fate.LEFT_ALONE
+            return RestoreAction.LEFT_ALONE
         check = self.check
         try:
-            known = with_token(connection_id, check.bank.item, credentials=check.credentials, vault=check.vault)
+            known = call_with_token(connection_id, check.plaid.item, credentials=check.credentials, vault=check.vault)
         except ProviderError as error:
             if error.error_code in GONE:
-                return Fate.REMOVED
+                return RestoreAction.REMOVED
             if error.is_about_token:
-                return Fate.TOKEN_LOST
-            return Fate.READ_AGAIN if error.item_status is not None else Fate.LATER
+                return RestoreAction.TOKEN_LOST
+            return RestoreAction.READ_AGAIN if error.item_status is not None else RestoreAction.LATER
         except Unavailable:
-            return Fate.LATER
-        return Fate.READ_AGAIN if known is not None else Fate.LEFT_ALONE
+            return RestoreAction.LATER
+        return RestoreAction.READ_AGAIN if known is not None else RestoreAction.LEFT_ALONE
 
     def _read_again(self, connection_id: str) -> None:
         check = self.check
-        check.by_day(connection_id)
+        check.daily_check(connection_id)
         # Which accounts are shared is Plaid's to say, too: one that was revoked then may have been shared again since.
         reconcile_connection(
             connection_id, syncs=check.syncs, queue=check.queue, clock=self.clock, forgets_revocations=True
@@ -133,7 +135,7 @@ class RestoredStore:
         for _ in range(MAX_TRIES):
             loaded = self.check.syncs.load(connection_id)
             event = StatusEvent.UNUSABLE
-            recorded = self.check.recorder.event(connection_id, event, actor=Actor.OPERATOR, error=LOST)
+            recorded = self.check.status_events.event(connection_id, event, actor=Actor.OPERATOR, error=LOST)
             if loaded is None or recorded is None:
                 return
             state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))

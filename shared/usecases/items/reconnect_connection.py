@@ -4,11 +4,11 @@ from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition
 from shared.ports import Connections
 from shared.usecases.connection_access import no_connection, owned
-from shared.usecases.items.refresh_item_status import ItemCheck
+from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
 
 def reconnect_connection(
-    connection_id: str, *, app_user_id: str, connections: Connections, check: ItemCheck
+    connection_id: str, *, app_user_id: str, connections: Connections, check: ItemStatusRefresh
 ) -> BankConnection:
     """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if it works. Idempotent.
 

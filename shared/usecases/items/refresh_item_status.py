@@ -9,31 +9,31 @@ from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
 from shared.domain.progress import ErrorSummary, SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.status import PENDING, StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
-from shared.ports import Bank, Connections, Credentials, ItemFacts, SyncQueue, Syncs, Tasks, Vault, Writes
-from shared.usecases.apply_status_event import StatusRecorder, report
+from shared.ports import Connections, Credentials, ItemFacts, Plaid, SyncQueue, Syncs, Tasks, Vault, Writes
+from shared.usecases.apply_status_event import StatusEvents, report
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.linking.follow_institution import institution_change, report_change
 from shared.usecases.mark_duplicates import settle_after_commit
-from shared.usecases.tokens.call_with_token import with_token
+from shared.usecases.tokens.call_with_token import call_with_token
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 A_WHILE = timedelta(hours=1)  # in which a webhook should have come
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StatusDecision:
     """What the truth makes of a connection: an event, and what else is to be done."""
 
     event: StatusEvent | None = None
     error: ProviderError | None = None
-    renewal: bool = False  # see StatusRecorder.event
+    renewal: bool = False  # see StatusEvents.event
     learnt: dict[str, Any] | None = None
     sync: bool = False
     accounts_anew: bool = False
@@ -41,13 +41,13 @@ class Finding:
     moved: dict[str, Any] = field(default_factory=dict)  # see institution_change
 
 
-UNCLEAR = Finding(sync=True, accounts_anew=True)
+UNCLEAR = StatusDecision(sync=True, accounts_anew=True)
 """The item reports an error that is an outage's, or unknown to us. Neither blames its user, and neither says that the
 login works: the status stays, and the data decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemCheck:
+class ItemStatusRefresh:
     """Reads an item at Plaid, and commits what follows from it, under the sync state's one lock.
 
     The item is read after the state, and what it says is committed only if the state has not changed since: of two
@@ -57,11 +57,11 @@ class ItemCheck:
     connections: Connections
     credentials: Credentials
     syncs: Syncs
-    bank: Bank
+    plaid: Plaid
     vault: Vault
     queue: SyncQueue
     tasks: Tasks
-    recorder: StatusRecorder
+    status_events: StatusEvents
 
     def by_webhook(self, connection_id: str, webhook: Webhook, *, delivery_id: str) -> None:
         """An ITEM webhook came, and is settled in the commit of its effect.
@@ -72,7 +72,7 @@ class ItemCheck:
         """
         self._check(
             connection_id,
-            lambda connection, facts: _told(connection, facts, webhook, now=self.recorder.clock.now()),
+            lambda connection, facts: _from_webhook(connection, facts, webhook, now=self.status_events.clock.now()),
             actor=Actor.PROVIDER,
             handled=(delivery_id,),
         )
@@ -86,14 +86,14 @@ class ItemCheck:
         """
         return self._check(connection.connection_id, _repaired, actor=Actor.USER)
 
-    def by_day(self, connection_id: str) -> BankConnection | None:
+    def daily_check(self, connection_id: str) -> BankConnection | None:
         """A day has passed: what no webhook told us.
 
         Raises:
             ProviderError: Plaid did not answer: nothing was changed.
             Unavailable: The connection is busy: try again.
         """
-        return self._check(connection_id, self._unasked, actor=Actor.BACKEND)
+        return self._check(connection_id, self._from_daily_check, actor=Actor.BACKEND)
 
     def revoke(self, connection_id: str, error: ProviderError, *, delivery_id: str) -> None:
         """The user took the permission away: final, whatever Plaid says later; nothing is asked.
@@ -103,7 +103,7 @@ class ItemCheck:
         """
         self._commit(
             connection_id,
-            lambda _: Finding(event=StatusEvent.REVOKED, error=error),
+            lambda _: StatusDecision(event=StatusEvent.REVOKED, error=error),
             actor=Actor.PROVIDER,
             handled=(delivery_id,),
         )
@@ -111,15 +111,15 @@ class ItemCheck:
     def _check(
         self,
         connection_id: str,
-        decide: Callable[[BankConnection, ItemFacts], Finding],
+        decide: Callable[[BankConnection, ItemFacts], StatusDecision],
         *,
         actor: Actor,
         handled: tuple[str, ...] = (),
     ) -> BankConnection | None:
-        def ask(connection: BankConnection) -> Finding:
+        def ask(connection: BankConnection) -> StatusDecision:
             facts = self._truth(connection)
             if facts is None:
-                return Finding()
+                return StatusDecision()
             finding = self._proven(connection, decide(connection, facts))
             return replace(finding, moved=institution_change(connection, facts))
 
@@ -128,7 +128,7 @@ class ItemCheck:
     def _commit(
         self,
         connection_id: str,
-        decide: Callable[[BankConnection], Finding],
+        decide: Callable[[BankConnection], StatusDecision],
         *,
         actor: Actor,
         handled: tuple[str, ...],
@@ -138,7 +138,7 @@ class ItemCheck:
             connection = self.connections.find(connection_id)
             if loaded is None or connection is None:
                 return None
-            finding = Finding() if status.is_revoked(connection) else decide(connection)
+            finding = StatusDecision() if status.is_revoked(connection) else decide(connection)
             after, writes = self._effect(connection, finding, actor=actor)
             state = self._state_after(loaded.state, connection, after, finding)
             writes = replace(writes, handled=handled)
@@ -168,11 +168,13 @@ class ItemCheck:
             Unavailable: The access token is being replaced.
         """
         try:
-            return with_token(connection.connection_id, self.bank.item, credentials=self.credentials, vault=self.vault)
+            return call_with_token(
+                connection.connection_id, self.plaid.item, credentials=self.credentials, vault=self.vault
+            )
         except ProviderError as error:
             if error.may_be_our_keys:
-                raise error.as_ours() from None
-            if error.fault not in (Fault.USER, Fault.TERMINAL):
+                raise error.as_configuration_error() from None
+            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise
             return ItemFacts(
                 item_id=connection.item_id,
@@ -183,7 +185,7 @@ class ItemCheck:
                 error=error,
             )
 
-    def _proven(self, connection: BankConnection, finding: Finding) -> Finding:
+    def _proven(self, connection: BankConnection, finding: StatusDecision) -> StatusDecision:
         """That a problem is resolved, confirmed by the calls that a sync makes.
 
         An item does not show every problem of its data: https://plaid.com/docs/api/items/#item-get-response-item-error.
@@ -195,7 +197,9 @@ class ItemCheck:
         if connection.error_code is None or finding.event not in (StatusEvent.REPAIRED, StatusEvent.WORKING):
             return finding
         try:
-            with_token(connection.connection_id, self._ask_for_data, credentials=self.credentials, vault=self.vault)
+            call_with_token(
+                connection.connection_id, self._ask_for_data, credentials=self.credentials, vault=self.vault
+            )
         except ProviderError as error:
             event = None if error.may_be_our_keys else status.event_of(error)
             if event is StatusEvent.CONSENT_MISSING:
@@ -207,14 +211,16 @@ class ItemCheck:
         return finding
 
     def _ask_for_data(self, token: Secret) -> None:
-        self.bank.accounts(token)
-        self.bank.check_transactions(token)
+        self.plaid.accounts(token)
+        self.plaid.check_transactions(token)
 
-    def _effect(self, connection: BankConnection, finding: Finding, *, actor: Actor) -> tuple[BankConnection, Writes]:
+    def _effect(
+        self, connection: BankConnection, finding: StatusDecision, *, actor: Actor
+    ) -> tuple[BankConnection, Writes]:
         if finding.event is None:
-            after, writes = self.recorder.learnt(connection, (finding.learnt or {}) | finding.moved)
+            after, writes = self.status_events.learnt(connection, (finding.learnt or {}) | finding.moved)
             return after, replace(writes, guard=finding.moved.get("institution_id"))
-        recorded = self.recorder.event(
+        recorded = self.status_events.event(
             connection.connection_id,
             finding.event,
             actor=actor,
@@ -224,14 +230,14 @@ class ItemCheck:
         )
         after, writes = recorded or (connection, Writes())
         writes = replace(writes, guard=finding.moved.get("institution_id"))
-        if finding.reminds and not writes.notifications and (told := self.recorder.reminder(after)) is not None:
+        if finding.reminds and not writes.notifications and (told := self.status_events.reminder(after)) is not None:
             writes = replace(writes, notifications=(told,))
         return after, writes
 
     def _state_after(
-        self, state: SyncState, before: BankConnection, after: BankConnection, finding: Finding
+        self, state: SyncState, before: BankConnection, after: BankConnection, finding: StatusDecision
     ) -> SyncState:
-        now = self.recorder.clock.now()
+        now = self.status_events.clock.now()
         if finding.event is StatusEvent.REVOKED and finding.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(finding.error))
         changed = state.concerned(after.error_code is not None) if after != before else state
@@ -241,9 +247,9 @@ class ItemCheck:
             changed = changed.read_accounts_anew()
         return changed.request(now=now, trace=trace.carried()) if finding.sync else changed
 
-    def _unasked(self, connection: BankConnection, facts: ItemFacts) -> Finding:
+    def _from_daily_check(self, connection: BankConnection, facts: ItemFacts) -> StatusDecision:
         """What the day has brought: a consent that ends soon, an error, a repair, or webhooks that never came."""
-        overslept = _overslept(connection, facts)
+        overslept = _missed_webhook(connection, facts)
         if overslept:
             log.warning("webhook.missing", connection_id=connection.connection_id)
         if (fault := _fault(facts)) is not None:
@@ -254,36 +260,36 @@ class ItemCheck:
         pending = self._pending(connection, facts)
         return replace(pending, learnt=learnt | (pending.learnt or {}), sync=needs_sync)
 
-    def _pending(self, connection: BankConnection, facts: ItemFacts) -> Finding:
+    def _pending(self, connection: BankConnection, facts: ItemFacts) -> StatusDecision:
         """What becomes of an announcement, and of a consent that ends soon."""
-        now, ends, announced = self.recorder.clock.now(), facts.consent_expiration_time, connection.announced
+        now, ends, announced = self.status_events.clock.now(), facts.consent_expiration_time, connection.announced
         is_pending, disconnects = connection.status in PENDING, connection.status is ItemStatus.PENDING_DISCONNECT
         if is_pending and announced is None and (disconnects or ends is None):
             # Stored before announcements were recorded: it counts from today.
-            return Finding(learnt={"announced": status.announcement(None, consent=ends, now=now)})
+            return StatusDecision(learnt={"announced": status.announcement(None, consent=ends, now=now)})
         # Without a record the connection is pending because of its consent's end alone.
         is_over = announced is None or status.is_over(announced, consent=ends, works=facts.error is None, now=now)
         if disconnects and is_over:
-            return Finding(event=StatusEvent.EXPIRATION_MOVED, renewal=True)
+            return StatusDecision(event=StatusEvent.EXPIRATION_MOVED, renewal=True)
         if status.warning_due(ends, now=now) is not None:
-            return Finding(event=StatusEvent.EXPIRATION_NEAR)
-        return Finding(event=StatusEvent.EXPIRATION_MOVED if is_over or not is_pending else None)
+            return StatusDecision(event=StatusEvent.EXPIRATION_NEAR)
+        return StatusDecision(event=StatusEvent.EXPIRATION_MOVED if is_over or not is_pending else None)
 
 
-def _fault(facts: ItemFacts) -> Finding | None:
+def _fault(facts: ItemFacts) -> StatusDecision | None:
     event = status.event_of(facts.error) if facts.error is not None else None
-    return Finding(event=event, error=facts.error) if event is not None else None
+    return StatusDecision(event=event, error=facts.error) if event is not None else None
 
 
-def _repaired(_: BankConnection, facts: ItemFacts) -> Finding:
+def _repaired(_: BankConnection, facts: ItemFacts) -> StatusDecision:
     """Update mode succeeded. What it changed (accounts that came or went) is read by the sync that follows."""
     if facts.error is not None:
         return _fault(facts) or UNCLEAR
     learnt = {"consent_expiration_time": facts.consent_expiration_time}
-    return Finding(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+    return StatusDecision(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
 
 
-def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now: datetime) -> Finding:
+def _from_webhook(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now: datetime) -> StatusDecision:
     """What a webhook says, as far as the item does not say otherwise: webhooks come late, twice, and out of order."""
     if (fault := _fault(facts)) is not None:
         return fault
@@ -293,32 +299,34 @@ def _told(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now
     learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
     match webhook.meaning:
         case Meaning.LOGIN_ERROR:
-            return Finding(event=StatusEvent.WORKING, learnt=learnt, sync=True)
+            return StatusDecision(event=StatusEvent.WORKING, learnt=learnt, sync=True)
         case Meaning.LOGIN_REPAIRED:
             learnt = {"consent_expiration_time": ends}
-            return Finding(event=StatusEvent.REPAIRED, learnt=learnt, renewal=True, sync=True, accounts_anew=True)
+            return StatusDecision(
+                event=StatusEvent.REPAIRED, learnt=learnt, renewal=True, sync=True, accounts_anew=True
+            )
         case Meaning.EXPIRATION:
             said = webhook.consent_expiration_time
             if status.is_later(ends, than=said):
                 disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # which this says nothing about
-                return Finding(event=None if disconnects else StatusEvent.EXPIRATION_MOVED, learnt=learnt)
+                return StatusDecision(event=None if disconnects else StatusEvent.EXPIRATION_MOVED, learnt=learnt)
             learnt = {"consent_expiration_time": ends or said or connection.consent_expiration_time}
             learnt |= {"announced": status.announcement(said, consent=ends or said, now=now)}
-            return Finding(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
+            return StatusDecision(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
         case Meaning.DISCONNECT:
             said, disconnects = webhook.disconnect_time, connection.status is ItemStatus.PENDING_DISCONNECT
             before = connection.announced if disconnects else None
             # The same one again keeps its record: a consent that was renewed since must not become what it stands by.
             if before is None or status.is_later(said, than=before.ends_at):
                 learnt |= {"announced": status.announcement(said, consent=ends, now=now)}
-            return Finding(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
+            return StatusDecision(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
         case Meaning.NEW_ACCOUNTS:
-            return Finding(event=StatusEvent.NEW_ACCOUNTS, learnt=learnt)
+            return StatusDecision(event=StatusEvent.NEW_ACCOUNTS, learnt=learnt)
         case _:
-            return Finding()
+            return StatusDecision()
 
 
-def _overslept(connection: BankConnection, facts: ItemFacts) -> bool:
+def _missed_webhook(connection: BankConnection, facts: ItemFacts) -> bool:
     """Whether Plaid has had news for longer than a webhook takes, and we have not asked since."""
     if connection.last_sync is None:
         return False  # the schedule sees to those that never synced

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import BankError, FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.errors import BankError, ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
     ACCOUNT_SELECTION_COUNTRIES,
@@ -19,10 +19,10 @@ from shared.domain.link import (
     usable_language,
 )
 from shared.domain.secret import Secret
-from shared.ports import Bank, Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Profiles, Vault
+from shared.ports import Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Plaid, Profiles, Vault
 from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
-from shared.usecases.tokens.call_with_token import with_token
+from shared.usecases.tokens.call_with_token import call_with_token
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
 
@@ -40,7 +40,7 @@ OPERATORS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class LinkWish:
+class LinkOptions:
     """What the app asked for; None is the user's own setting, then the default."""
 
     connection_id: str | None = None
@@ -88,11 +88,11 @@ class LinkDefaults:
 
 
 def create_link_token(
-    wish: LinkWish,
+    wish: LinkOptions,
     *,
     app_user_id: str,
     defaults: LinkDefaults,
-    bank: Bank,
+    plaid: Plaid,
     vault: Vault,
     connections: Connections,
     credentials: Credentials,
@@ -133,7 +133,7 @@ def create_link_token(
     else:
         request = _for_update(request, wish, wish.connection_id, connections=connections)
     try:
-        made = _made(request, wish.connection_id, bank=bank, vault=vault, credentials=credentials)
+        made = _made(request, wish.connection_id, plaid=plaid, vault=vault, credentials=credentials)
     except ProviderError as error:
         if (explained := _explained(error, wish)) is not None:
             raise explained from error
@@ -154,7 +154,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) -> LinkRequest:
+def _for_new_bank(request: LinkRequest, wish: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
     """Whatever a bank is linked for, its transactions are synced: where they are not asked for, consent is."""
     products = _unique(wish.products) or defaults.products
     return replace(
@@ -165,7 +165,9 @@ def _for_new_bank(request: LinkRequest, wish: LinkWish, defaults: LinkDefaults) 
     )
 
 
-def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, connections: Connections) -> LinkRequest:
+def _for_update(
+    request: LinkRequest, wish: LinkOptions, connection_id: str, *, connections: Connections
+) -> LinkRequest:
     """All but the access token: what the app asked for, and what the connection's problem needs.
 
     In update mode Plaid ignores the webhook, and accepts products only as additional consent.
@@ -190,30 +192,30 @@ def _for_update(request: LinkRequest, wish: LinkWish, connection_id: str, *, con
 
 
 def _made(
-    request: LinkRequest, connection_id: str | None, *, bank: Bank, vault: Vault, credentials: Credentials
+    request: LinkRequest, connection_id: str | None, *, plaid: Plaid, vault: Vault, credentials: Credentials
 ) -> LinkToken:
     """What Plaid answers; for a connection, with its access token as it is by now."""
     if connection_id is None:
-        return bank.create_link_token(request)
+        return plaid.create_link_token(request)
 
     def update(token: Secret) -> LinkToken:
-        return bank.create_link_token(replace(request, access_token=token))
+        return plaid.create_link_token(replace(request, access_token=token))
 
-    made = with_token(connection_id, update, credentials=credentials, vault=vault)
+    made = call_with_token(connection_id, update, credentials=credentials, vault=vault)
     if made is None:
         raise _relink(connection_id)
     return made
 
 
-def _explained(error: ProviderError, wish: LinkWish) -> BankError | None:
+def _explained(error: ProviderError, wish: LinkOptions) -> BankError | None:
     """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
     if wish.connection_id is not None:
         if error.may_be_our_keys:
             # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
-            return error.as_ours()
-        if error.fault is Fault.TERMINAL:
+            return error.as_configuration_error()
+        if error.fault is ErrorClass.TERMINAL:
             return _relink(wish.connection_id)
-    if error.fault is Fault.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
+    if error.fault is ErrorClass.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
         return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
     return None
 

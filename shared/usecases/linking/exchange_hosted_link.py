@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from shared.domain.errors import (
     AlreadyExists,
+    ErrorClass,
     FailedPrecondition,
-    Fault,
     InvalidArgument,
     ProviderError,
     ResourceExhausted,
@@ -20,7 +20,7 @@ Exchanges = Callable[[str], Callable[[LinkedItem], Exchanged]]
 """The exchange for a user."""
 
 
-def exchange_link_result(result_id: str, *, links: Links, vault: Vault, exchange_for: Exchanges) -> bool:
+def exchange_hosted_link(result_id: str, *, links: Links, vault: Vault, exchange_for: Exchanges) -> bool:
     """Exchanges a public token that came by webhook; the exchange itself sees to it that this happens once.
 
     Returns:
@@ -40,7 +40,7 @@ def exchange_link_result(result_id: str, *, links: Links, vault: Vault, exchange
     except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except ProviderError as error:
-        if error.fault not in (Fault.USER, Fault.TERMINAL):
+        if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
             return _postponed(result_id, error.error_code)
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except Unavailable as error:

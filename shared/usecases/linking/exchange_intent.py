@@ -106,7 +106,7 @@ class HeldIntent:
             raise in_progress() from None
         self.intent = changed
 
-    def keep_token(self, token: SealedToken, *, item_id: str) -> bool:
+    def store_new_token(self, token: SealedToken, *, item_id: str) -> bool:
         """Stores what Plaid answered. A lost answer of the store is no failure, if it did store.
 
         Returns:

@@ -3,7 +3,7 @@
     intent stored -> exchange at Plaid -> sealed token stored in the intent -> everything else -> one commit
 
 Only between Plaid's answer and the first store does a token exist that nobody could find again: one outside call.
-A failure that the process survives there stores the token after all, or removes the item again (`keep_token`); a
+A failure that the process survives there stores the token after all, or removes the item again (`store_new_token`); a
 process that dies there leaves the intent, which the sweep finds. A retried request finds the intent: done (the first
 answer), under way (it waits a little), or broken off (it goes on from the sealed token).
 """
@@ -23,14 +23,14 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Institutions, Intents, ItemFacts, Vault
+from shared.ports import Clock, Connections, Institutions, Intents, ItemFacts, Plaid, Vault
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.linking.connection_cap import ConnectionCap, too_many_connections
 from shared.usecases.linking.exchange_intent import HeldIntent, in_progress, take_intent, unknown_token
-from shared.usecases.linking.existing_connection import HeldElsewhere
+from shared.usecases.linking.existing_connection import ExistingConnection
 from shared.usecases.linking.find_duplicate import Siblings, already_connected
 from shared.usecases.linking.may_connect import refuse_before_exchange, refuse_new_item
-from shared.usecases.linking.store_new_token import keep_token
+from shared.usecases.linking.store_new_token import store_new_token
 from shared.usecases.mark_duplicates import settle_after_commit
 
 MAX_TRIES = 10  # of the last commit, against others of the same user
@@ -62,12 +62,12 @@ class Exchange:
     """Exchanges public tokens for one user; `elsewhere` answers where another connection has the item already."""
 
     app_user_id: str
-    bank: Bank
+    plaid: Plaid
     vault: Vault
     connections: Connections
     intents: Intents
     ownership: ItemOwnership
-    elsewhere: HeldElsewhere
+    elsewhere: ExistingConnection
     institutions: Institutions
     cap: ConnectionCap
     clock: Clock
@@ -164,7 +164,7 @@ class Exchange:
             held.drop()
             raise
         try:
-            item = self.bank.exchange(linked.public_token)
+            item = self.plaid.exchange(linked.public_token)
         except ProviderError as error:
             if error.error_code == "INVALID_PUBLIC_TOKEN":
                 held.used_up()
@@ -177,7 +177,7 @@ class Exchange:
         except Exception:  # Plaid may have used the token
             held.release()
             raise
-        keep_token(item, held=held, seal=seal, ownership=self.ownership, sleep=self.sleep)
+        store_new_token(item, held=held, seal=seal, ownership=self.ownership, sleep=self.sleep)
         return item.access_token
 
     def _opened(self, held: HeldIntent) -> Secret:
@@ -192,7 +192,7 @@ class Exchange:
             InvalidArgument: The item is gone.
             ProviderError: It may be gone (an attempt before this one may have removed it), and Plaid does not say.
         """
-        for ask in (self.bank.accounts, self.bank.item):
+        for ask in (self.plaid.accounts, self.plaid.item):
             try:
                 return ask(token)
             except ProviderError as error:

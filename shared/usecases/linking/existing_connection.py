@@ -15,7 +15,7 @@ STORE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldElsewhere:
+class ExistingConnection:
     """Answers with the connection that has the item, and checks its status as if the app had called `reconnected`.
 
     `reconnect` is that call for a connection of this user.

@@ -12,7 +12,7 @@ from shared.domain.errors import BankError, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.link import COUNTRIES
 from shared.log import log
-from shared.ports import Bank, Clock, Institutions, Version
+from shared.ports import Clock, Institutions, Plaid, Version
 
 CLAIM_FOR = timedelta(seconds=75)  # longer than a fetch may take, with its second call
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.5)  # seconds: how long the others wait
@@ -23,7 +23,7 @@ def find_institution(
     *,
     country_codes: tuple[str, ...],
     institutions: Institutions,
-    bank: Bank,
+    plaid: Plaid,
     clock: Clock,
     sleep: Callable[[float], None],
 ) -> InstitutionInfo:
@@ -47,7 +47,7 @@ def find_institution(
             return fetched
         claim = _claim(institution_id, institutions=institutions, clock=clock)  # whoever had it may have failed
     try:
-        fetched = fetch_institution(institution_id, country_codes=country_codes, bank=bank)
+        fetched = fetch_institution(institution_id, country_codes=country_codes, plaid=plaid)
     except ProviderError as error:
         if claim is not None:
             with suppress(BankError):  # it ends by itself
@@ -62,18 +62,18 @@ def find_institution(
     return fetched
 
 
-def fetch_institution(institution_id: str, *, country_codes: tuple[str, ...], bank: Bank) -> InstitutionInfo:
+def fetch_institution(institution_id: str, *, country_codes: tuple[str, ...], plaid: Plaid) -> InstitutionInfo:
     """From Plaid, which knows an institution only by one of its own countries: the user's may be another than ours.
 
     Raises:
         ProviderError: Plaid did not answer, or does not know it.
     """
     try:
-        return bank.institution(institution_id, country_codes=country_codes)
+        return plaid.institution(institution_id, country_codes=country_codes)
     except ProviderError as error:
         if error.error_code != "INVALID_INSTITUTION":
             raise
-    return bank.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
+    return plaid.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
 
 
 def _claim(institution_id: str, *, institutions: Institutions, clock: Clock) -> Version | None:

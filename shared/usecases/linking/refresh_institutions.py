@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import REFRESH_AFTER, InstitutionInfo
 from shared.log import log
-from shared.ports import Bank, Clock, Institutions
+from shared.ports import Clock, Institutions, Plaid
 from shared.usecases.linking.find_institution import fetch_institution
 
 PAGE = 500  # Plaid's maximum
@@ -31,7 +31,7 @@ class Refreshed:
 
 
 def refresh_institutions(
-    *, country_codes: tuple[str, ...], institutions: Institutions, bank: Bank, clock: Clock
+    *, country_codes: tuple[str, ...], institutions: Institutions, plaid: Plaid, clock: Clock
 ) -> Refreshed:
     """Fetches what was cached long ago anew. Breaking off is harmless: the next turn goes on with the rest."""
     started = clock.now()
@@ -39,7 +39,7 @@ def refresh_institutions(
     turn = _Turn(
         country_codes=country_codes,
         institutions=institutions,
-        bank=bank,
+        plaid=plaid,
         clock=clock,
         until=started + TIME,
         missing={one.institution_id: one for one in stale},
@@ -55,7 +55,7 @@ def refresh_institutions(
 class _Turn:
     country_codes: tuple[str, ...]
     institutions: Institutions
-    bank: Bank
+    plaid: Plaid
     clock: Clock
     until: datetime
     missing: dict[str, InstitutionInfo]
@@ -70,7 +70,7 @@ class _Turn:
             if pages_left < 1 or len(self.missing) <= pages_left or self._late():
                 return
             try:
-                page = self.bank.institutions(country_codes=countries, offset=offset, count=PAGE)
+                page = self.plaid.institutions(country_codes=countries, offset=offset, count=PAGE)
             except ProviderError as error:
                 log.warning("institutions.no_page", error_code=error.error_code, request_id=error.request_id)
                 return
@@ -89,14 +89,14 @@ class _Turn:
                 return
             countries = cached.country_codes or self.country_codes
             try:
-                info = fetch_institution(cached.institution_id, country_codes=countries, bank=self.bank)
+                info = fetch_institution(cached.institution_id, country_codes=countries, plaid=self.plaid)
             except ProviderError as error:
                 if error.error_code == "INVALID_INSTITUTION":
                     # Plaid knows it no more. It stays for those who are connected to it, and is asked for seldom.
                     self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
                     continue
                 # An institution that is down says nothing about Plaid.
-                failures += error.fault is Fault.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
+                failures += error.fault is ErrorClass.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
                 now = self.clock.now()
                 self.institutions.put_off(cached.institution_id, until=cached.next_try(now))
                 log.warning("institution.stale", institution_id=cached.institution_id, error_code=error.error_code)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from shared import trace
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict, Fault, ProviderError
+from shared.domain.errors import Conflict, ErrorClass, ProviderError
 from shared.domain.status import is_revoked, moment_of
 from shared.log import log
-from shared.ports import Bank, Clock, Connections, Institutions, SyncQueue, Syncs, Vault
+from shared.ports import Clock, Connections, Institutions, Plaid, SyncQueue, Syncs, Vault
 from shared.usecases.enqueue import enqueue
 from shared.usecases.linking.find_institution import find_institution
 from shared.usecases.linking.follow_institution import follow_institution
@@ -31,7 +31,7 @@ def start_first_sync(connection_id: str, *, syncs: Syncs, queue: SyncQueue) -> s
     return loaded.state.trace
 
 
-def welcome_connection(
+def set_up_connection(
     connection_id: str,
     *,
     country_codes: tuple[str, ...],
@@ -39,7 +39,7 @@ def welcome_connection(
     connections: Connections,
     institutions: Institutions,
     syncs: Syncs,
-    bank: Bank,
+    plaid: Plaid,
     vault: Vault,
     clock: Clock,
     sleep: Callable[[float], None],
@@ -58,7 +58,7 @@ def welcome_connection(
     if connection is None or sealed is None or is_revoked(connection):
         return
     token = vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection_id)
-    facts = bank.item(token)
+    facts = plaid.item(token)
     followed = follow_institution(connection, facts, syncs=syncs, clock=clock)
     if followed is None:
         return
@@ -75,7 +75,7 @@ def welcome_connection(
                 institution_id,
                 country_codes=country_codes,
                 institutions=institutions,
-                bank=bank,
+                plaid=plaid,
                 clock=clock,
                 sleep=sleep,
             )
@@ -90,17 +90,17 @@ def welcome_connection(
     if has_moved:  # accounts are compared within an institution
         settle_after_commit(connection.app_user_id, connections=connections)
     if webhook_url and facts.webhook_url != webhook_url:
-        bank.set_webhook(token, webhook_url)
+        plaid.set_webhook(token, webhook_url)
     if unanswered is not None:
         raise unanswered
-    _mark_welcomed(connection, connections=connections, syncs=syncs)
+    _mark_set_up(connection, connections=connections, syncs=syncs)
 
 
 def _may_be_had_later(error: ProviderError) -> bool:
     """Whether asking for an institution again in minutes may help: an outage ends, and keys of ours are mended."""
-    if error.fault is Fault.CONFIGURATION:  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
+    if error.fault is ErrorClass.CONFIGURATION:  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
         return error.error_type != "INSTITUTION_ERROR" and error.error_code != "INVALID_INSTITUTION"
-    return error.fault is Fault.TRANSIENT
+    return error.fault is ErrorClass.TRANSIENT
 
 
 def _describe(before: BankConnection, learnt: dict[str, object], *, connections: Connections, clock: Clock) -> None:
@@ -113,7 +113,7 @@ def _describe(before: BankConnection, learnt: dict[str, object], *, connections:
     connections.describe(before.connection_id, changes)
 
 
-def _mark_welcomed(connection: BankConnection, *, connections: Connections, syncs: Syncs) -> None:
+def _mark_set_up(connection: BankConnection, *, connections: Connections, syncs: Syncs) -> None:
     """Marks it set up, unless it moved to another institution since that was looked up."""
     for _ in range(MAX_TRIES):
         loaded, now = syncs.load(connection.connection_id), connections.find(connection.connection_id)

@@ -17,7 +17,7 @@ from shared.usecases.linking.exchange_intent import HeldIntent, in_progress
 WAITS = (0.3, 1.0, 3.0)  # seconds, between rounds: within them one of the two sides may be back
 
 
-def keep_token(
+def store_new_token(
     item: NewItem,
     *,
     held: HeldIntent,
@@ -34,7 +34,7 @@ def keep_token(
     """
     for wait in (*WAITS, None):
         try:
-            if held.keep_token(seal(item.access_token), item_id=item.item_id):
+            if held.store_new_token(seal(item.access_token), item_id=item.item_id):
                 log.info("token.exchanged", connection_id=held.intent.connection_id, item_id=item.item_id)
                 return
         except Exception as error:  # noqa: BLE001 (whatever it was, the item must not stay without a token)

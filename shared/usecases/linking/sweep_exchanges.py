@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.credentials import is_lost
-from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
+from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHeld
 from shared.domain.link import usable_language
@@ -33,7 +33,7 @@ class Swept:
     postponed: int = 0
 
 
-def sweep_intents(
+def sweep_exchanges(
     *, intents: Intents, ownership: ItemOwnership, vault: Vault, profiles: Profiles, clock: Clock
 ) -> Swept:
     """Sees to every exchange that is due. Reads only those; twice is harmless.
@@ -71,7 +71,7 @@ class _Sweep:
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
-                isinstance(error, ProviderError) and error.fault is Fault.TRANSIENT
+                isinstance(error, ProviderError) and error.fault is ErrorClass.TRANSIENT
             )
             report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
@@ -130,7 +130,7 @@ class _Sweep:
             lost = is_lost(claimed.unknown_since, now=now)
             if not lost:
                 self.intents.update(claimed, expected=version)
-                raise error.as_ours() from None
+                raise error.as_configuration_error() from None
             log.error("exchange.orphan", item_id=intent.item_id, intent_id=intent.intent_id)
         self.ownership.release(intent.holder())
         if claimed.came_to_nothing:

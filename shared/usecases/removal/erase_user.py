@@ -17,7 +17,7 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
-from shared.ports import Clock, Connections, Erasures, Intents, Owners, Remains, Removals, Tasks, Version
+from shared.ports import Clock, ConnectionData, Connections, Erasures, Intents, Owners, Removals, Tasks, Version
 from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
 from shared.usecases.mark_duplicates import settle_duplicates
 from shared.usecases.removal.remove_connection import begin_removal
@@ -39,7 +39,7 @@ class Eraser:
     connections: Connections
     intents: Intents
     removals: Removals
-    remains: Remains
+    connection_data: ConnectionData
     erasures: Erasures
     owners: Owners
     tasks: Tasks
@@ -62,7 +62,7 @@ class Eraser:
         before = before or self.clock.now()
         if not self._has_bank_data(app_user_id):
             # Link sessions and notifications at most, which need no record of their removal.
-            self.remains.purge_user(app_user_id, before=before)
+            self.connection_data.purge_user(app_user_id, before=before)
             log.info("erasure.nothing_to_erase", reason=reason)
             return
         erasure = self._stored(app_user_id, reason=reason, before=before)
@@ -127,7 +127,7 @@ class Eraser:
         app_user_id = erasure.app_user_id
         self._end_exchanges(erasure)
         self._remove_connections(erasure)
-        self.remains.purge_user(app_user_id, before=erasure.before)
+        self.connection_data.purge_user(app_user_id, before=erasure.before)
         if not settle_duplicates(app_user_id, connections=self.connections):  # of connections that were made since
             raise Conflict
         now = self.clock.now()

@@ -8,20 +8,20 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
 from shared.ports import Clock, Connections, Syncs, Writes
-from shared.usecases.apply_status_event import StatusRecorder
+from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.mark_duplicates import OwnedAccounts
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 ROWS_AT_ONCE = 400
 
 
-def revoke_account(
+def remove_account(
     connection_id: str,
     account_id: str,
     *,
     connections: Connections,
     syncs: Syncs,
-    recorder: StatusRecorder,
+    status_events: StatusEvents,
     clock: Clock,
 ) -> None:
     """Removes an account. First what keeps its late rows out, then the rows in steps, at last the account itself.
@@ -40,7 +40,7 @@ def revoke_account(
         return
 
     def revoke(state: SyncState) -> SyncState:
-        return state.revoke_account(account_id)
+        return state.remove_account(account_id)
 
     def save(writes: Callable[[], Writes], step: Callable[[SyncState], SyncState] = lambda state: state) -> None:
         for _ in range(MAX_TRIES):
@@ -60,7 +60,7 @@ def revoke_account(
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = ids[start : start + ROWS_AT_ONCE]
         save(partial(_removals, syncs, connection_id, some))
-    news = recorder.account_revoked(connection, account_id)
+    news = status_events.account_revoked(connection, account_id)
 
     def last() -> Writes:
         there = connections.find(connection_id) or connection  # a sync may have brought others

@@ -7,11 +7,11 @@ or the schedule, finds the tombstone and goes on.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
-from shared.domain.removal import TRIES_IN_A_ROW, Parting, Removal
+from shared.domain.removal import TRIES_IN_A_ROW, Removal, RemovalOutcome
 from shared.log import log
-from shared.ports import Clock, Erasures, Remains, Removals, Tasks, Vault, Version
+from shared.ports import Clock, ConnectionData, Erasures, Removals, Tasks, Vault, Version
 from shared.usecases.enqueue import enqueue_erasure
 from shared.usecases.item_ownership import ItemOwnership
 
@@ -23,7 +23,7 @@ class ItemRemover:
     """Goes on with removals, wherever they broke off."""
 
     removals: Removals
-    remains: Remains
+    connection_data: ConnectionData
     erasures: Erasures
     tasks: Tasks
     ownership: ItemOwnership
@@ -37,7 +37,7 @@ class ItemRemover:
             ProviderError: Plaid did not answer, a first time: deliver again in seconds. Later it is the schedule's.
             Unavailable: The store did not answer, or the removal is busy: deliver again.
         """
-        parted: dict[str, Parting] = {}
+        parted: dict[str, RemovalOutcome] = {}
         with log.bound(connection_id=connection_id):
             for _ in range(MAX_TRIES):
                 found = self.removals.find(connection_id)
@@ -50,11 +50,11 @@ class ItemRemover:
                 return
         raise Unavailable("the removal is busy", code="connection_busy", retry_after_seconds=1)
 
-    def _go_on(self, removal: Removal, version: Version, parted: dict[str, Parting]) -> None:
+    def _go_on(self, removal: Removal, version: Version, parted: dict[str, RemovalOutcome]) -> None:
         """All that is left to do; `parted` remembers by which tokens an item was removed already."""
         removal, version = self.removals.take_credentials(removal, expected=version)
         if not removal.purged:
-            self.remains.purge(removal)
+            self.connection_data.purge(removal)
             removal = removal.emptied()
             version = self.removals.update(removal, expected=version)
             log.info("removal.purged", reason=removal.reason)
@@ -70,7 +70,7 @@ class ItemRemover:
         if self.erasures.find(removal.app_user_id) is not None:
             enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)  # it may be the last one
 
-    def _part_in_time(self, removal: Removal, version: Version) -> Parting | None:
+    def _part_in_time(self, removal: Removal, version: Version) -> RemovalOutcome | None:
         """Removes the item at Plaid; None if that, or whether it is done, is for later."""
         now = self.clock.now()
         try:
@@ -80,22 +80,22 @@ class ItemRemover:
                 self._postpone(removal, version, error)
                 return None
             # Done with at once, and wrong keys would leave each item with no token at all.
-            removal, parting = removal.doubted(now=now), Parting.UNKNOWN
+            removal, parting = removal.doubted(now=now), RemovalOutcome.UNKNOWN
             if not removal.is_lost(now):
-                self._postpone(removal, version, error.as_ours())
+                self._postpone(removal, version, error.as_configuration_error())
                 return None
             doubted = True
         else:
             doubted = removal.token_settles_at is not None
-        if parting is Parting.UNKNOWN and removal.is_unsettled(now):
+        if parting is RemovalOutcome.UNKNOWN and removal.is_unsettled(now):
             self.removals.update(removal.waiting(), expected=version)
             return None
-        if parting is Parting.UNKNOWN and doubted:
+        if parting is RemovalOutcome.UNKNOWN and doubted:
             log.error("removal.token_lost", item_id=removal.item_id)
-            return Parting.LOST
+            return RemovalOutcome.LOST
         return parting
 
-    def _part(self, removal: Removal) -> Parting:
+    def _part(self, removal: Removal) -> RemovalOutcome:
         """Removes the item at Plaid.
 
         Raises:
@@ -103,24 +103,24 @@ class ItemRemover:
             Unavailable: Whose it is cannot be told now.
         """
         if removal.access_token is None:
-            return Parting.NO_TOKEN
+            return RemovalOutcome.NO_TOKEN
         token = self.vault.open(
             removal.access_token, app_user_id=removal.app_user_id, connection_id=removal.connection_id
         )
         try:
-            return Parting.REMOVED if self.ownership.remove(token, removal.holder()) else Parting.UNKNOWN
+            return RemovalOutcome.REMOVED if self.ownership.remove(token, removal.holder()) else RemovalOutcome.UNKNOWN
         except ItemHeld as elsewhere:
             if elsewhere.holder.intent_id is not None:  # an exchange, which gives it back or becomes a connection
                 raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1) from None
             log.warning("removal.item_in_use", item_id=removal.item_id)
-            return Parting.IN_USE
+            return RemovalOutcome.IN_USE
 
     def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
         """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""
-        report = log.error if error.fault is Fault.CONFIGURATION else log.warning
+        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         later = removal.postponed(now=self.clock.now(), at_least=at_least)
         self.removals.update(later, expected=version)
-        if error.fault is Fault.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
+        if error.fault is ErrorClass.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
             raise error

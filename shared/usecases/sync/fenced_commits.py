@@ -16,7 +16,7 @@ class LeaseLost(Exception):
     """Another run works, or the connection is gone: stop, and write nothing more."""
 
 
-class FencedRun:
+class FencedCommits:
     """Commits the steps of one claimed run by compare-and-set on its state.
 
     A refused commit has three causes, told apart by reading the state again: a request came in meanwhile (try again

@@ -7,7 +7,7 @@ from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Writes
-from shared.usecases.apply_status_event import StatusRecorder
+from shared.usecases.apply_status_event import StatusEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +18,21 @@ class HistoryDelay:
     writes: Writes = field(default_factory=Writes)
 
 
-def history_delay(state: SyncState, *, recorder: StatusRecorder) -> HistoryDelay:
+def history_delay(state: SyncState, *, status_events: StatusEvents) -> HistoryDelay:
     """The delay of a run that ends without what it waits for.
 
     A history counts from the exchange, and its user is notified once. A connection that has its history can find Plaid
     not ready, too: that counts from the request, and is no news for the user.
     """
-    now = recorder.clock.now()
+    now = status_events.clock.now()
     if state.history_complete:
         return HistoryDelay(late=state.wanted_since is not None and is_late(state.wanted_since, now=now))
-    connection = recorder.connections.find(state.connection_id)
+    connection = status_events.connections.find(state.connection_id)
     if connection is None or not is_late(connection.created_at, now=now):
         return HistoryDelay()
     if connection.history_late:
         return HistoryDelay(late=True)
     log.info("connection.history_late", connection_id=connection.connection_id)
     changes = {"history_late": True, "updated_at": moment_of(connection, connection.status, now=now)}
-    told = recorder.history_late(connection)
+    told = status_events.history_late(connection)
     return HistoryDelay(late=True, writes=Writes(connection=changes, notifications=(told,)))

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, ProviderError
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
-from shared.ports import Bank, Clock
+from shared.ports import Clock, Plaid
 
 CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
 PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it
@@ -22,7 +22,7 @@ MAX_WAIT_SECONDS = 60.0  # Plaid's limits are per minute
 _MINUTE = timedelta(minutes=1)
 
 
-class FetchAhead:
+class PagePrefetcher:
     """One loop's fetching.
 
     Args:
@@ -39,7 +39,7 @@ class FetchAhead:
     def __init__(
         self,
         *,
-        bank: Bank,
+        plaid: Plaid,
         token: Secret,
         clock: Clock,
         sleep: Callable[[float], None],
@@ -48,7 +48,7 @@ class FetchAhead:
         calls: deque[datetime],
         ready: Callable[[Page], Page] = lambda page: page,
     ) -> None:
-        self._bank, self._token, self._clock = bank, token, clock
+        self._bank, self._token, self._clock = plaid, token, clock
         self._sleep, self._heartbeat, self._deadline = sleep, heartbeat, deadline
         self._calls, self._ready = calls, ready
         self._closed = False
@@ -92,7 +92,7 @@ class FetchAhead:
                 late = self._closed or self._clock.now() >= self._deadline
                 told = error.retry_after_seconds or 0
                 enough = attempt >= patience if told <= SOON_SECONDS else attempt == PATIENCE or told > MAX_WAIT_SECONDS
-                if error.fault is not Fault.TRANSIENT or enough or late:
+                if error.fault is not ErrorClass.TRANSIENT or enough or late:
                     raise
                 seconds = min(max(told, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)

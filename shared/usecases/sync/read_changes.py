@@ -25,7 +25,7 @@ from shared.domain.errors import (
     CommitTooLarge,
     CursorRejected,
     EndlessPages,
-    Fault,
+    ErrorClass,
     NotStorable,
     PagingInterrupted,
     ProviderError,
@@ -37,12 +37,12 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, History, Page, Transaction
 from shared.log import log
-from shared.ports import Bank, Clock, Handover, Mark, RowRemoval, Syncs, Writes
-from shared.usecases.apply_status_event import StatusRecorder
+from shared.ports import Clock, Handover, Mark, Plaid, RowRemoval, Syncs, Writes
+from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
-from shared.usecases.sync.fenced_commits import FencedRun
+from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.late_history import HistoryDelay, history_delay
-from shared.usecases.sync.prefetch_pages import HEARTBEAT_SECONDS, FetchAhead
+from shared.usecases.sync.prefetch_pages import HEARTBEAT_SECONDS, PagePrefetcher
 from shared.usecases.sync.set_aside_rows import SetAsideRows
 
 MAX_ATOMIC_ROWS = 800
@@ -80,13 +80,13 @@ class _TooLong(Exception):
 class ChangeReader:
     """One reading of one connection's change log, within one claimed run, until `deadline`."""
 
-    run: FencedRun
+    run: FencedCommits
     token: Secret
     syncs: Syncs
-    bank: Bank
+    plaid: Plaid
     clock: Clock
     sleep: Callable[[float], None]
-    recorder: StatusRecorder
+    status_events: StatusEvents
     deadline: datetime
     _changes: ChangeSet = field(default_factory=ChangeSet)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class ChangeReader:
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
         raise ProviderError(
             "the bank's data kept changing while it was read",
-            fault=Fault.TRANSIENT,
+            fault=ErrorClass.TRANSIENT,
             error_type="TRANSACTIONS_ERROR",
             error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
         )
@@ -143,8 +143,8 @@ class ChangeReader:
 
     def _read_once(self) -> Reading:
         cursor = self._begin()
-        with FetchAhead(
-            bank=self.bank,
+        with PagePrefetcher(
+            plaid=self.plaid,
             token=self.token,
             clock=self.clock,
             sleep=self.sleep,
@@ -346,7 +346,7 @@ class ChangeReader:
         heirs = {i: heir for i in ids if (heir := self._heir(i)) is not None}
         removals = self.syncs.removals(state.connection_id, ids, successors=heirs) if ids else ()
         told = (
-            self.recorder.note_kept(
+            self.status_events.note_kept(
                 state.connection_id, transaction_id=gone.transaction_id, label=gone.label, notes=gone.notes
             )
             for gone in removals
@@ -374,7 +374,7 @@ class ChangeReader:
         self._put_aside()
         complete = page.history is History.COMPLETE
         arrived = complete or before.history_complete
-        delay = HistoryDelay() if arrived else history_delay(before, recorder=self.recorder)
+        delay = HistoryDelay() if arrived else history_delay(before, status_events=self.status_events)
 
         def kept(state: SyncState) -> tuple[str, ...]:
             return tuple(i for i in roster if i not in state.revoked_accounts)
@@ -438,14 +438,14 @@ class ChangeReader:
         complete, or late.
         """
         state = self.run.state
-        healed = self.recorder.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
+        healed = self.status_events.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
         news = healed[1] if healed else Writes()
         if chosen and news.connection is None:
-            came = self.recorder.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)
+            came = self.status_events.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)
             news = came[1] if came else news
         changes, told = dict(delay.writes.connection or {}), delay.writes.notifications
         if done and not state.history_complete:
-            first = self.recorder.first_sync_done(state.connection_id)
+            first = self.status_events.first_sync_done(state.connection_id)
             changes, told = {"history_late": False}, (first,) if first else ()
         return replace(news, connection=(news.connection or {}) | changes, notifications=(*news.notifications, *told))
 
@@ -457,7 +457,7 @@ class ChangeReader:
             state.app_user_id,
             accounts,
             status=(told.connection or {}).get("status"),
-            connections=self.recorder.connections,
+            connections=self.status_events.connections,
         )
         came_or_went = {account["account_id"] for account in shown} ^ {*state.account_ids}
         self._may_be_doubled = bool(came_or_went) or any(account["duplicate_of"] for account in shown)
@@ -481,7 +481,7 @@ class ChangeReader:
 
     def _report(self, removed: set[str]) -> None:
         if self._may_be_doubled:
-            settle_after_commit(self.run.state.app_user_id, connections=self.recorder.connections)
+            settle_after_commit(self.run.state.app_user_id, connections=self.status_events.connections)
         if self._delivered is not None:
             log.info("sync.reconciled", rows=len(self._delivered), repaired=self._repaired, surplus=len(removed))
 
@@ -491,9 +491,9 @@ class ChangeReader:
         if digest == self.run.state.accounts_digest and not any(self._counts[k] for k in ("added", "modified")):
             return [], digest
         try:
-            facts = self.bank.accounts(self.token)
+            facts = self.plaid.accounts(self.token)
         except ProviderError as error:
-            if error.fault is not Fault.TRANSIENT:
+            if error.fault is not ErrorClass.TRANSIENT:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], self.run.state.accounts_digest or ""

@@ -11,20 +11,20 @@ from shared.domain.errors import ProviderError, Unavailable
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Bank, Budgets, Clock
-from shared.usecases.sync.fenced_commits import FencedRun
+from shared.ports import Budgets, Clock, Plaid
+from shared.usecases.sync.fenced_commits import FencedCommits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BankRefresh:
+class TransactionsRefresh:
     """Refreshes connections within the ceilings."""
 
-    bank: Bank
+    plaid: Plaid
     budgets: Budgets
     ceilings: RefreshCeilings
     clock: Clock
 
-    def __call__(self, run: FencedRun, token: Secret) -> None:
+    def __call__(self, run: FencedCommits, token: Secret) -> None:
         """Asks the bank if a ceiling does not forbid it; otherwise the run reads what Plaid holds already.
 
         Raises:
@@ -37,7 +37,7 @@ class BankRefresh:
             return
         run.commit(lambda s: s.refreshing(now=self.clock.now()))
         try:
-            self.bank.refresh(token)
+            self.plaid.refresh(token)
         except ProviderError as error:
             if error.item_status is not None:
                 raise

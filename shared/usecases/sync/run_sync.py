@@ -13,7 +13,7 @@ from typing import Any
 
 from shared import trace
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Conflict, Fault, ProviderError, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
 from shared.domain.pause import Pause
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.removal import Removal
@@ -21,26 +21,26 @@ from shared.domain.status import StatusEvent, event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
 from shared.log import log
 from shared.ports import (
-    Bank,
     Clock,
     Connections,
     Credentials,
     Loaded,
     PausedSyncs,
+    Plaid,
     SyncQueue,
     Syncs,
     Tasks,
     Vault,
     Writes,
 )
-from shared.usecases.apply_status_event import StatusRecorder
+from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.enqueue import enqueue, enqueue_removal
-from shared.usecases.sync.fenced_commits import FencedRun, LeaseLost
+from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.late_history import HistoryDelay, history_delay
 from shared.usecases.sync.prefetch_pages import SOON_SECONDS
 from shared.usecases.sync.read_changes import ChangeReader, Reading
-from shared.usecases.sync.refresh_transactions import BankRefresh
-from shared.usecases.tokens.call_with_token import Refused, why_refused
+from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+from shared.usecases.tokens.call_with_token import TokenRefusal, refusal_reason
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
@@ -53,23 +53,23 @@ class Outcome(StrEnum):
     """What the task handler does with a delivery."""
 
     DONE = "done"  # acknowledge
-    AGAIN = "again"  # not now: deliver again in seconds
+    RETRY = "again"  # not now: deliver again in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncTransactions:
+class RunSync:
     """Runs syncs, if one is wanted and nobody else is running it."""
 
     connections: Connections
     credentials: Credentials
     syncs: Syncs
     paused: PausedSyncs
-    bank: Bank
-    refresh: BankRefresh
+    plaid: Plaid
+    refresh: TransactionsRefresh
     vault: Vault
     queue: SyncQueue
     tasks: Tasks
-    recorder: StatusRecorder
+    status_events: StatusEvents
     clock: Clock
     sleep: Callable[[float], None]
 
@@ -87,7 +87,7 @@ class SyncTransactions:
         claimed = self._claim(connection_id, delivery)
         if isinstance(claimed, Outcome):
             return claimed
-        run = FencedRun(claimed, syncs=self.syncs)
+        run = FencedCommits(claimed, syncs=self.syncs)
         state = run.state
         about = {"connection_id": connection_id, "run": state.run}
         with trace.resumed(state.trace), log.bound(**about):
@@ -118,14 +118,14 @@ class SyncTransactions:
                 # A delivery of the very task that holds the lease: that one died, or is still at work. Whoever asks
                 # for a run under another name was counted, and the run that works now will make one more.
                 same_task = _task(loaded.state.lease_owner) == _task(delivery)
-                return Outcome.AGAIN if loaded.state.is_leased(now) and same_task else Outcome.DONE
+                return Outcome.RETRY if loaded.state.is_leased(now) and same_task else Outcome.DONE
             if pause := self.paused.load()[0].of(loaded.state.source):
                 return self._hold(loaded, pause)  # only what would run: whatever rests is not to be woken
             try:
                 return Loaded(state=state, version=self.syncs.save(state, expected=loaded.version))
             except Conflict:
                 continue
-        return Outcome.AGAIN
+        return Outcome.RETRY
 
     def _hold(self, loaded: Loaded, pause: Pause) -> Outcome:
         """Not now. Whoever wrote meanwhile has left it due; then the schedule holds it."""
@@ -134,7 +134,7 @@ class SyncTransactions:
             self.syncs.save(loaded.state.held(now=self.clock.now()), expected=loaded.version)
         return Outcome.DONE
 
-    def _run(self, run: FencedRun) -> Outcome:
+    def _run(self, run: FencedCommits) -> Outcome:
         """Reads the change log and ends the run, well or badly."""
         state = run.state
         sealed: SealedToken | None = None
@@ -149,10 +149,10 @@ class SyncTransactions:
                 run=run,
                 token=token,
                 syncs=self.syncs,
-                bank=self.bank,
+                plaid=self.plaid,
                 clock=self.clock,
                 sleep=self.sleep,
-                recorder=self.recorder,
+                status_events=self.status_events,
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
@@ -171,41 +171,41 @@ class SyncTransactions:
             enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-c{state.run}-{run.state.pages}")
         return Outcome.DONE
 
-    def _not_ready(self, run: FencedRun) -> Outcome:
+    def _not_ready(self, run: FencedCommits) -> Outcome:
         """Plaid has nothing yet: ask again in seconds, a few times; then a webhook or the scheduler starts a new run.
 
         After an hour of that one call for each run is enough, and once the data is late a run every few hours.
         """
-        delay = history_delay(run.state, recorder=self.recorder)
+        delay = history_delay(run.state, status_events=self.status_events)
         since = run.state.wanted_since
         is_new = since is not None and self.clock.now() - since < QUICK_FOR
         if is_new and not delay.late and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), stage=Stage.WAITING_FOR_BANK))
-            return Outcome.AGAIN
+            return Outcome.RETRY
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now(), late=delay.late), lambda: delay.writes)
         return Outcome.DONE
 
-    def _is_rotated(self, run: FencedRun, used: SealedToken) -> bool:
+    def _is_rotated(self, run: FencedCommits, used: SealedToken) -> bool:
         """Whether Plaid refused the token because it is being replaced, or was, while this run worked with it.
 
         Raises:
             LeaseLost: The connection is being removed.
         """
-        why = why_refused(used, run.state.connection_id, credentials=self.credentials)
-        if why is Refused.GONE:
+        why = refusal_reason(used, run.state.connection_id, credentials=self.credentials)
+        if why is TokenRefusal.REMOVED:
             raise LeaseLost(_NO_CREDENTIALS)
-        return why is not Refused.MEANT
+        return why is not TokenRefusal.CURRENT
 
-    def _once_rotated(self, run: FencedRun) -> Outcome:
+    def _once_rotated(self, run: FencedCommits) -> Outcome:
         """Goes on in seconds, a few times; then at the next tick, by which time the new token is stored."""
         log.info("sync.token_rotated")
         if run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now()))
-            return Outcome.AGAIN
+            return Outcome.RETRY
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
         return Outcome.DONE
 
-    def _failed(self, run: FencedRun, error: ProviderError, *, asked: int) -> Outcome:
+    def _failed(self, run: FencedCommits, error: ProviderError, *, asked: int) -> Outcome:
         """Retried in seconds while that may help, else recorded with its reason, and the connection with its status.
 
         Args:
@@ -215,8 +215,8 @@ class SyncTransactions:
         """
         if error.may_be_our_keys and run.state.failures < SUSPECT_OURSELVES:
             # No user is blamed for that.
-            error = error.as_ours()
-        report = log.error if error.fault is Fault.CONFIGURATION else log.warning
+            error = error.as_configuration_error()
+        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
         report(
             "sync.provider_error",
             fault=error.fault,
@@ -226,16 +226,16 @@ class SyncTransactions:
         )
         summary = ErrorSummary.of(error)
         soon = (error.retry_after_seconds or 0) <= SOON_SECONDS
-        if error.fault is Fault.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
+        if error.fault is ErrorClass.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), error=summary))
-            return Outcome.AGAIN
+            return Outcome.RETRY
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         event = event_of(error)
         tells_why = event is not None or run.state.history_complete
-        delay = HistoryDelay() if tells_why else history_delay(run.state, recorder=self.recorder)
+        delay = HistoryDelay() if tells_why else history_delay(run.state, status_events=self.status_events)
         removal: Removal | None = None
-        lasting = error.fault in (Fault.USER, Fault.TERMINAL) and event is not StatusEvent.REVOKED
+        lasting = error.fault in (ErrorClass.USER, ErrorClass.TERMINAL) and event is not StatusEvent.REVOKED
 
         def is_outdated(state: SyncState) -> bool:
             """Whether somebody has asked for a run since: they may just have repaired the login."""
@@ -255,7 +255,7 @@ class SyncTransactions:
                 return Writes()
             if event is None:
                 return delay.writes
-            recorded = self.recorder.event(run.state.connection_id, event, error=error)
+            recorded = self.status_events.event(run.state.connection_id, event, error=error)
             removal = recorded[1].removal if recorded else None
             return recorded[1] if recorded else Writes()
 
@@ -286,7 +286,7 @@ class SyncTransactions:
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
     "an error of the backend; it has been recorded",
-    fault=Fault.CONFIGURATION,
+    fault=ErrorClass.CONFIGURATION,
     error_type="BACKEND",
     error_code="INTERNAL",
 )

@@ -17,16 +17,16 @@ Answer = TypeVar("Answer")
 MAX_TRIES = 3
 
 
-class Refused(Enum):
+class TokenRefusal(Enum):
     """What is behind Plaid's not knowing a token."""
 
-    MEANT = auto()  # it is the very token that is stored: Plaid means it, or our keys are wrong
-    MOVED = auto()  # it was replaced meanwhile
-    MOVING = auto()  # it is being replaced: the new one is not stored yet
-    GONE = auto()  # the connection is being removed
+    CURRENT = auto()  # it is the very token that is stored: Plaid means it, or our keys are wrong
+    REPLACED = auto()  # it was replaced meanwhile
+    ROTATING = auto()  # it is being replaced: the new one is not stored yet
+    REMOVED = auto()  # the connection is being removed
 
 
-def why_refused(used: SealedToken, connection_id: str, *, credentials: Credentials) -> Refused:
+def refusal_reason(used: SealedToken, connection_id: str, *, credentials: Credentials) -> TokenRefusal:
     """Looks at what is stored now, after Plaid refused a token.
 
     Raises:
@@ -34,14 +34,14 @@ def why_refused(used: SealedToken, connection_id: str, *, credentials: Credentia
     """
     found = credentials.load(connection_id)
     if found is None:
-        return Refused.GONE
+        return TokenRefusal.REMOVED
     kept, _ = found
     if kept.token != used:
-        return Refused.MOVED
-    return Refused.MEANT if kept.rotating_since is None else Refused.MOVING
+        return TokenRefusal.REPLACED
+    return TokenRefusal.CURRENT if kept.rotating_since is None else TokenRefusal.ROTATING
 
 
-def with_token(
+def call_with_token(
     connection_id: str, call: Callable[[Secret], Answer], *, credentials: Credentials, vault: Vault
 ) -> Answer | None:
     """Calls Plaid with the connection's access token; with the new one, if it was replaced meanwhile.
@@ -64,14 +64,14 @@ def with_token(
         except ProviderError as error:
             if not error.is_about_token:
                 raise
-            match why_refused(kept.token, connection_id, credentials=credentials):
-                case Refused.MEANT:
+            match refusal_reason(kept.token, connection_id, credentials=credentials):
+                case TokenRefusal.CURRENT:
                     raise
-                case Refused.GONE:
+                case TokenRefusal.REMOVED:
                     return None
-                case Refused.MOVING:
+                case TokenRefusal.ROTATING:
                     break
-                case Refused.MOVED:
+                case TokenRefusal.REPLACED:
                     continue
     raise Unavailable(
         "the connection's access token is being replaced",

@@ -7,7 +7,7 @@ everything else. A token that does not open is reported and stepped over: it mus
 
 from dataclasses import dataclass
 
-from shared.domain.errors import Conflict, Fault, ProviderError
+from shared.domain.errors import Conflict, ErrorClass, ProviderError
 from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
@@ -69,7 +69,7 @@ class Reencryption:
         try:
             token = self.vault.open(stored.sealed, app_user_id=owner, connection_id=connection_id)
         except ProviderError as error:
-            if error.fault is not Fault.CONFIGURATION:
+            if error.fault is not ErrorClass.CONFIGURATION:
                 raise
             log.error("reencryption.unopened", place=stored.place, error_code=error.error_code)
             return False, True

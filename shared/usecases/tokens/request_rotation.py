@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import islice, takewhile
 
 from shared.domain.audit import Actor
-from shared.domain.credentials import KeptToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, Unavailable
 from shared.log import log
 from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks, Version
@@ -20,7 +20,7 @@ TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotations:
+class RotationRequests:
     """Notes that a token is to be replaced, and enqueues what does it."""
 
     credentials: Credentials
@@ -89,7 +89,7 @@ class Rotations:
         """Enqueues what is due: what was broken off or put off, and whose task was lost. Returns how many."""
         enqueued, now = 0, self.clock.now()
 
-        def due(limit: int) -> list[tuple[KeptToken, Version]]:
+        def due(limit: int) -> list[tuple[StoredAccessToken, Version]]:
             return self.credentials.due(now, limit=limit)
 
         for page in due_pages(due, lambda one: one[0].connection_id, size=PAGE, max_pages=MAX_PAGES):
@@ -101,7 +101,7 @@ class Rotations:
                 enqueued += self._enqueue(kept.connection_id)
         return enqueued
 
-    def _ask_quietly(self, kept: KeptToken, *, by: Actor) -> bool:
+    def _ask_quietly(self, kept: StoredAccessToken, *, by: Actor) -> bool:
         """One connection's trouble must not stop all others."""
         try:
             return self.ask(kept.connection_id, by=by)

@@ -13,15 +13,15 @@ from itertools import count
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.credentials import LOST_CODE, STORING_TAKES, KeptToken
-from shared.domain.errors import BankError, Conflict, Fault, ProviderError, Unavailable
+from shared.domain.credentials import LOST_CODE, STORING_TAKES, StoredAccessToken
+from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.log import log
-from shared.ports import Bank, Clock, Credentials, Syncs, Vault, Version
-from shared.usecases.apply_status_event import StatusRecorder, report
+from shared.ports import Clock, Credentials, Plaid, Syncs, Vault, Version
+from shared.usecases.apply_status_event import StatusEvents, report
 from shared.usecases.item_ownership import ItemOwnership
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -33,7 +33,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 20.0  # seconds, between two tries of storing th
 class _Mark:
     """A replacement that was begun. `again`: another was broken off before it."""
 
-    kept: KeptToken
+    kept: StoredAccessToken
     version: Version
     token: Secret
     again: bool
@@ -45,10 +45,10 @@ class TokenRotation:
 
     credentials: Credentials
     syncs: Syncs
-    bank: Bank
+    plaid: Plaid
     ownership: ItemOwnership
     vault: Vault
-    recorder: StatusRecorder
+    status_events: StatusEvents
     clock: Clock
     sleep: Callable[[float], None]
 
@@ -64,7 +64,7 @@ class TokenRotation:
             if mark is None:
                 return
             try:
-                new = self.bank.invalidate(mark.token)
+                new = self.plaid.invalidate(mark.token)
             except ProviderError as error:
                 self._refused(mark, error)
             else:
@@ -102,12 +102,12 @@ class TokenRotation:
     def _works(self, token: Secret) -> bool:
         """Whether Plaid knows the stored token still, after a replacement was broken off."""
         try:
-            self.bank.item(token)
+            self.plaid.item(token)
         except ProviderError as error:
             if error.is_about_token:
                 log.warning("rotation.token_unknown", error_code=error.error_code, request_id=error.request_id)
                 return False
-            if error.fault not in (Fault.USER, Fault.TERMINAL):
+            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise
         log.warning("rotation.again")
         return True
@@ -122,12 +122,12 @@ class TokenRotation:
         if error.may_have_happened or (mark.again and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if error.fault is Fault.TERMINAL and not error.may_be_our_keys:
+        if error.fault is ErrorClass.TERMINAL and not error.may_be_our_keys:
             log.warning("rotation.given_up", **about)
             after = mark.kept.given_up()
         else:
             # An unknown token at the first try is the sync's to judge: wrong keys of ours look just like it.
-            (log.warning if error.fault is Fault.TRANSIENT else log.error)("rotation.refused", **about)
+            (log.warning if error.fault is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
             after = mark.kept.refused(now=self.clock.now())
         try:
             self.credentials.save(after, expected=mark.version)
@@ -164,7 +164,7 @@ class TokenRotation:
             self.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
 
-    def _store(self, kept: KeptToken, sealed: SealedToken, new: Secret, *, expected: Version | None) -> None:
+    def _store(self, kept: StoredAccessToken, sealed: SealedToken, new: Secret, *, expected: Version | None) -> None:
         """Stores the new token; where nothing is expected, wherever it belongs by now.
 
         Raises:
@@ -181,7 +181,7 @@ class TokenRotation:
         entry = self._entry(kept, AuditAction.TOKEN_ROTATED, by=kept.wanted_by)
         self.credentials.save(kept.replaced(sealed, now=self.clock.now()), expected=expected, audit=[entry])
 
-    def _bury(self, kept: KeptToken, sealed: SealedToken, new: Secret) -> None:
+    def _bury(self, kept: StoredAccessToken, sealed: SealedToken, new: Secret) -> None:
         """The connection is being removed, or was: its item is to go with the new token, since the old one is dead."""
         try:
             self.credentials.bury(kept.connection_id, sealed, now=self.clock.now())
@@ -190,7 +190,7 @@ class TokenRotation:
         else:
             log.warning("rotation.buried")
 
-    def _drop(self, kept: KeptToken, new: Secret) -> None:
+    def _drop(self, kept: StoredAccessToken, new: Secret) -> None:
         """The last resort; an item of which the store does not say that it is nobody else's stays."""
         try:
             self.ownership.remove(new, kept.holder())
@@ -206,14 +206,14 @@ class TokenRotation:
                 self.ownership.release_if_possible(kept.holder())
             log.error("rotation.item_removed", item_id=kept.item_id)
 
-    def _is_gone(self, kept: KeptToken) -> bool:
+    def _is_gone(self, kept: StoredAccessToken) -> bool:
         """Whether the connection's removal is over, so that nothing else releases the item."""
         try:
             return self.credentials.load(kept.connection_id) is None
         except Unavailable:
             return False
 
-    def _lose(self, kept: KeptToken, version: Version) -> None:
+    def _lose(self, kept: StoredAccessToken, version: Version) -> None:
         """The stored token is dead, and the new one went down with the process that had it.
 
         What is stored stays: should Plaid take it again after all, the next sync heals the connection.
@@ -225,7 +225,7 @@ class TokenRotation:
         connection_id, after = kept.connection_id, kept.given_up()
         entry = self._entry(kept, AuditAction.TOKEN_LOST)
         loaded = self.syncs.load(connection_id)
-        recorded = self.recorder.event(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=LOST)
+        recorded = self.status_events.event(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=LOST)
         if loaded is None or recorded is None:  # it is being removed
             self.credentials.save(after, expected=version, audit=[entry])
             return
@@ -234,7 +234,7 @@ class TokenRotation:
         self.syncs.save(state, expected=loaded.version, writes=replace(writes, audit=(entry, *writes.audit)))
         report(writes)
 
-    def _entry(self, kept: KeptToken, action: AuditAction, *, by: Actor | None = None) -> AuditEntry:
+    def _entry(self, kept: StoredAccessToken, action: AuditAction, *, by: Actor | None = None) -> AuditEntry:
         return AuditEntry(
             app_user_id=kept.app_user_id,
             connection_id=kept.connection_id,
@@ -244,10 +244,10 @@ class TokenRotation:
             at=self.clock.now(),
         )
 
-    def _opened(self, kept: KeptToken) -> Secret:
+    def _opened(self, kept: StoredAccessToken) -> Secret:
         return self.vault.open(kept.token, app_user_id=kept.app_user_id, connection_id=kept.connection_id)
 
-    def _seal(self, kept: KeptToken, token: Secret) -> SealedToken:
+    def _seal(self, kept: StoredAccessToken, token: Secret) -> SealedToken:
         return self.vault.seal(
             token,
             app_user_id=kept.app_user_id,
@@ -258,7 +258,7 @@ class TokenRotation:
 
 LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
-    fault=Fault.TERMINAL,
+    fault=ErrorClass.TERMINAL,
     error_type="BACKEND",
     error_code=LOST_CODE,
     item_status=ItemStatus.ERROR,

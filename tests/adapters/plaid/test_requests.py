@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.adapters.plaid.client import PlaidBank
+from shared.adapters.plaid.client import PlaidClient
 from shared.domain.errors import ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.secret import Secret
@@ -41,9 +41,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     return requests
 
 
-def bank(sim: Sim, **settings: Any) -> PlaidBank:
+def bank(sim: Sim, **settings: Any) -> PlaidClient:
     keys: dict[str, Any] = {"plaid_client_id": "a-client", "plaid_secret": SecretStr("a-secret")}
-    return PlaidBank(settings=Settings(project="demo-bank", plaid_base_url=sim.url, **keys, **settings))
+    return PlaidClient(settings=Settings(project="demo-bank", plaid_base_url=sim.url, **keys, **settings))
 
 
 def request(**changes: Any) -> LinkRequest:

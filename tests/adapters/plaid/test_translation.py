@@ -16,7 +16,7 @@ from shared.adapters.plaid.client import _parsed
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated
 from shared.adapters.plaid.values import Unusable
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.transaction import History
 
 ROW: dict[str, Any] = {"transaction_id": "t", "account_id": "a", "date": "2026-01-02", "amount": Decimal("1.10")}
@@ -50,40 +50,40 @@ def answer(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "http", "fault", "status", "action"),
     [
-        ({}, 400, Fault.USER, ItemStatus.BAD, Action.RECONNECT),
-        ({"error_code": "NO_ACCOUNTS"}, 400, Fault.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS),
-        ({"error_code": "ITEM_NOT_FOUND"}, 400, Fault.TERMINAL, ItemStatus.ERROR, Action.RELINK),
-        ({"error_code": "SOMETHING_NEW"}, 400, Fault.CONFIGURATION, None, None),
-        ({"error_type": "INSTITUTION_ERROR", "error_code": "INSTITUTION_DOWN"}, 400, Fault.TRANSIENT, None, None),
-        ({"error_type": "INSTITUTION_ERROR", "error_code": "SOMETHING_NEW"}, 400, Fault.TRANSIENT, None, None),
-        ({"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}, 500, Fault.TRANSIENT, None, None),
-        ({"error_type": "API_ERROR", "error_code": "PLANNED_MAINTENANCE"}, 503, Fault.TRANSIENT, None, None),
-        ({"error_type": "INVALID_INPUT", "error_code": "INVALID_API_KEYS"}, 400, Fault.CONFIGURATION, None, None),
-        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 500, Fault.TRANSIENT, None, None),
-        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 429, Fault.TRANSIENT, None, None),
-        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 400, Fault.CONFIGURATION, None, None),
+        ({}, 400, ErrorClass.USER, ItemStatus.BAD, Action.RECONNECT),
+        ({"error_code": "NO_ACCOUNTS"}, 400, ErrorClass.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS),
+        ({"error_code": "ITEM_NOT_FOUND"}, 400, ErrorClass.TERMINAL, ItemStatus.ERROR, Action.RELINK),
+        ({"error_code": "SOMETHING_NEW"}, 400, ErrorClass.CONFIGURATION, None, None),
+        ({"error_type": "INSTITUTION_ERROR", "error_code": "INSTITUTION_DOWN"}, 400, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "INSTITUTION_ERROR", "error_code": "SOMETHING_NEW"}, 400, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}, 500, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "API_ERROR", "error_code": "PLANNED_MAINTENANCE"}, 503, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "INVALID_INPUT", "error_code": "INVALID_API_KEYS"}, 400, ErrorClass.CONFIGURATION, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 500, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 429, ErrorClass.TRANSIENT, None, None),
+        ({"error_type": "NEW_TYPE", "error_code": "NEW"}, 400, ErrorClass.CONFIGURATION, None, None),
         (
             {"error_type": "RATE_LIMIT_EXCEEDED", "error_code": "CREDITS_EXHAUSTED"},
             429,
-            Fault.CONFIGURATION,
+            ErrorClass.CONFIGURATION,
             None,
             None,
         ),
     ],
 )
 def test_what_is_done_about_an_error_is_read_from_its_body(
-    changes: dict[str, str], http: int, fault: Fault, status: ItemStatus | None, action: Action | None
+    changes: dict[str, str], http: int, fault: ErrorClass, status: ItemStatus | None, action: Action | None
 ) -> None:
     error = translated(http, body(**changes))
     assert (error.fault, error.item_status, error.action) == (fault, status, action)
     assert error.request_id == "0123456789abcde"
 
 
-BAD_LOGIN = (Fault.USER, ItemStatus.BAD, Action.RECONNECT)
-NO_ACCOUNTS = (Fault.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS)
-LINK_AGAIN = (Fault.TERMINAL, ItemStatus.ERROR, Action.RELINK)
-RETRY = (Fault.TRANSIENT, None, None)
-OURS = (Fault.CONFIGURATION, None, None)
+BAD_LOGIN = (ErrorClass.USER, ItemStatus.BAD, Action.RECONNECT)
+NO_ACCOUNTS = (ErrorClass.USER, ItemStatus.BAD, Action.SELECT_ACCOUNTS)
+LINK_AGAIN = (ErrorClass.TERMINAL, ItemStatus.ERROR, Action.RELINK)
+RETRY = (ErrorClass.TRANSIENT, None, None)
+OURS = (ErrorClass.CONFIGURATION, None, None)
 ON_A_SYNC = {
     "ITEM_ERROR": {
         "PRODUCTS_NOT_SUPPORTED": LINK_AGAIN,
@@ -120,7 +120,7 @@ ON_A_SYNC = {
         "INSTITUTION_NOT_ENABLED_IN_ENVIRONMENT": OURS,
     },
     "INVALID_INPUT": {
-        "ADDITIONAL_CONSENT_REQUIRED": (Fault.USER, None, Action.RECONNECT),
+        "ADDITIONAL_CONSENT_REQUIRED": (ErrorClass.USER, None, Action.RECONNECT),
         "USER_PERMISSION_REVOKED": LINK_AGAIN,
         "INVALID_ACCESS_TOKEN": LINK_AGAIN,
         "INVALID_PRODUCT": OURS,
@@ -135,7 +135,7 @@ ON_A_SYNC = {
     [(kind, code, expected) for kind, codes in ON_A_SYNC.items() for code, expected in codes.items()],
 )
 def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
-    error_type: str, error_code: str, expected: tuple[Fault, ItemStatus | None, Action | None]
+    error_type: str, error_code: str, expected: tuple[ErrorClass, ItemStatus | None, Action | None]
 ) -> None:
     error = translated(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
     assert (error.fault, error.item_status, error.action) == expected
@@ -187,7 +187,7 @@ def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> Non
 
 @given(st.binary(max_size=60) | st.just(b"<html>502 Bad Gateway</html>") | st.just(b"[]") | st.just(b"null"))
 def test_whatever_stands_in_the_way_of_plaid_is_an_outage(junk: bytes) -> None:
-    assert translated(502, junk).fault is Fault.TRANSIENT
+    assert translated(502, junk).fault is ErrorClass.TRANSIENT
 
 
 def test_no_error_gives_a_status_without_a_way_out() -> None:

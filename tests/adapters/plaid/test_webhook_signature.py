@@ -23,7 +23,7 @@ from shared.adapters.plaid.webhook_signature import (
     UNKNOWN_TO_PLAID,
     WebhookVerifier,
 )
-from shared.domain.errors import BankError, Fault, ProviderError, Unauthenticated, Unavailable
+from shared.domain.errors import BankError, ErrorClass, ProviderError, Unauthenticated, Unavailable
 from tests.fakes import FakeClock, FakeWebhookKeys, problem
 
 BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
@@ -49,7 +49,7 @@ class Plaid:
         if self.trouble is not None:
             raise self.trouble
         if kid not in self.keys:
-            raise problem(Fault.CONFIGURATION, UNKNOWN_TO_PLAID)
+            raise problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
         jwk: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.keys[kid].public_key()))
         return jwk | {"alg": "ES256", "kid": kid, "use": "sig", "expired_at": self.expired.get(kid)}
 
@@ -146,7 +146,7 @@ def test_forgeries_that_name_a_known_key_do_not_keep_another_known_one_out(plaid
 def test_while_our_own_keys_are_wrong_nothing_is_forgotten_and_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(FRESH)
-    plaid.trouble = problem(Fault.CONFIGURATION, "INVALID_API_KEYS")
+    plaid.trouble = problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")
     with pytest.raises(Unavailable):
         plaid.verifier.verify(plaid.sign(key=ec.generate_private_key(ec.SECP256R1())), BODY)
     plaid.verifier.verify(plaid.sign(), BODY)
@@ -231,7 +231,7 @@ def test_a_flood_does_not_stop_a_key_whose_time_to_be_looked_at_again_has_come(p
 
 
 def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
-    plaid.trouble = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    plaid.trouble = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
     with pytest.raises(Unavailable):
         plaid.verifier.verify(plaid.sign(), BODY)
     plaid.trouble = None

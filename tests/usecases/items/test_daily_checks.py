@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from tests.fakes import FakeInstitutions, FakeItem, institution, problem, row
 from tests.usecases.conftest import World
 
@@ -23,7 +23,7 @@ def item(world: World) -> FakeItem:
 
 def a_day(world: World, institutions: FakeInstitutions) -> None:
     """What `checkitem` calls."""
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.welcome(institutions)
 
 
@@ -36,7 +36,7 @@ def kinds(world: World) -> list[str]:
 
 
 def login_required(code: str = "ITEM_LOGIN_REQUIRED") -> ProviderError:
-    return problem(Fault.USER, code, item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    return problem(ErrorClass.USER, code, item_status=ItemStatus.BAD, action=Action.RECONNECT)
 
 
 def broken_on_the_first_day(world: World, item: FakeItem) -> FakeInstitutions:
@@ -104,11 +104,13 @@ def test_a_login_that_broke_again_is_called_to_mind_again(world: World, item: Fa
 
 def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
-    revoked = problem(Fault.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    revoked = problem(
+        ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK
+    )
     for day in range(1, 9):
         world.clock.move(A_DAY)
         if day == 7:
-            world.bank.fail("item", revoked)
+            world.plaid.fail("item", revoked)
         a_day(world, institutions)
         if day == 7:
             assert (connection(world).status, connection(world).action) == (ItemStatus.ERROR, Action.RELINK)
@@ -119,9 +121,9 @@ def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, i
 def test_an_item_that_is_gone_on_the_day_of_a_reminder_is_gone(world: World, item: FakeItem) -> None:
     broken_on_the_first_day(world, item)
     world.clock.move(7 * A_DAY)
-    dead = problem(Fault.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.bank.fail("item", dead)
-    world.check.by_day("1")
+    dead = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.plaid.fail("item", dead)
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.ERROR
     assert kinds(world) == ["needs_repair", "needs_relink"]
 
@@ -146,7 +148,7 @@ def test_what_is_learnt_about_the_bank_does_not_move_the_moment_when_a_login_bro
 ) -> None:
     broke = since(world, item)
     world.clock.move(8 * A_DAY)
-    world.bank.catalogue["ins_1"] = institution(name="Second Bank")
+    world.plaid.catalogue["ins_1"] = institution(name="Second Bank")
     item.consent_expiration_time = world.clock.at + 90 * A_DAY
     a_day(world, FakeInstitutions())
     assert connection(world).institution_name == "Second Bank"
@@ -167,7 +169,7 @@ def test_a_welcome_that_learns_nothing_new_writes_nothing(world: World, item: Fa
 def test_what_is_new_about_a_bank_moves_the_moment_of_the_last_change(world: World, item: FakeItem) -> None:
     world.welcome(FakeInstitutions())
     before = connection(world)
-    world.bank.catalogue["ins_1"] = institution(name="Second Bank")
+    world.plaid.catalogue["ins_1"] = institution(name="Second Bank")
     world.welcome(FakeInstitutions())
     assert connection(world).institution_name == "Second Bank"
     assert connection(world).updated_at > before.updated_at

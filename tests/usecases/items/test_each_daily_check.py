@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.usecases.items import daily_checks
-from shared.usecases.items.daily_checks import ConnectionsMonitor
+from shared.usecases.items.daily_checks import DailyChecks
 from tests.usecases.conftest import World
 
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
@@ -15,7 +15,7 @@ NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 
 def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
     """The connections that were checked."""
-    monitor = ConnectionsMonitor(
+    monitor = DailyChecks(
         connections=world.store,
         tasks=world.queue,
         erase_gone=lambda uids: owners.append(set(uids)),
@@ -60,7 +60,7 @@ def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
     def fails(_: object) -> None:
         raise RuntimeError("anything unexpected")
 
-    monitor = ConnectionsMonitor(connections=world.store, tasks=world.queue, erase_gone=fails)
+    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_gone=fails)
     monitor.begin(NOW)
     checked: set[str] = set()
     while world.queue.others:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.adapters.plaid.errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.sync.request_sync import sync_by_event
@@ -122,20 +122,20 @@ def test_a_consent_that_was_renewed_elsewhere_does_not_hide_one_that_is_missing(
     tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
     refuse(world, item, CONSENT)
     item.consent_expiration_time = ends + timedelta(days=180)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     now = connection(world)
     assert (now.status, now.action, now.error_code) == (ItemStatus.GOOD, Action.RECONNECT, CONSENT)
 
 
 def test_during_an_outage_a_repaired_login_counts_as_what_the_item_says(world: World, item: FakeItem) -> None:
     refuse(world, item, "ITEM_LOGIN_REQUIRED")
-    item.refuses_data = problem(Fault.TRANSIENT, "INSTITUTION_DOWN")
+    item.refuses_data = problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")
     assert follow(world).status is ItemStatus.GOOD
 
 
 def test_during_an_outage_missing_consent_stays_missing_until_data_arrives(world: World, item: FakeItem) -> None:
     refuse(world, item, CONSENT)
-    item.refuses_data = problem(Fault.TRANSIENT, "INSTITUTION_DOWN")
+    item.refuses_data = problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")
     assert follow(world).action is Action.RECONNECT
     item.refuses_data = None
     next_sync(world)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import FailedPrecondition, Fault, NotFound, ProviderError
+from shared.domain.errors import ErrorClass, FailedPrecondition, NotFound, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.ports import Profile
 from shared.usecases.items.handle_webhook import Replayed, WebhookHandler
@@ -26,11 +26,11 @@ _numbers = itertools.count()
 
 
 def login_required() -> ProviderError:
-    return problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    return problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
 
 
 def not_found() -> ProviderError:
-    return problem(Fault.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    return problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
 
 
 def receive(world: World, code: str, **body: Any) -> str:
@@ -143,11 +143,11 @@ def test_a_webhook_that_comes_twice_tells_the_user_once(world: World, item: Fake
 def test_an_end_that_is_announced_early_is_no_other_the_day_after(world: World, item: FakeItem) -> None:
     ends = item.consent_expiration_time = world.clock.at + timedelta(days=20)
     tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.PENDING_EXPIRATION
     assert kinds(world) == ["expiring"]
     item.consent_expiration_time = ends + timedelta(days=180)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.GOOD
     assert kinds(world) == ["expiring", "renewed"]
 
@@ -180,7 +180,7 @@ def test_whatever_was_pending_and_is_no_more_is_told(world: World, item: FakeIte
     assert every_change_is_told(world)
     assert kinds(world) == ["disconnecting", "expiring" if days == 5 else "renewed"]
     item.consent_expiration_time = world.clock.at + timedelta(days=180)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.GOOD
     assert every_change_is_told(world)
     assert kinds(world)[-1] == "renewed"
@@ -216,8 +216,8 @@ def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(wo
 
 
 def test_a_revocation_that_a_call_reports_leaves_a_tombstone_too(world: World, item: FakeItem) -> None:
-    error = problem(Fault.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.bank.fail("changes", error)
+    error = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.plaid.fail("changes", error)
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.sync()
     assert connection(world).status is ItemStatus.ERROR
@@ -264,7 +264,7 @@ def test_an_account_s_revocation_that_broke_off_before_a_sync_is_brought_to_its_
     world.settle()
     loaded = world.store.load("1")
     assert loaded is not None
-    world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)  # and then the process died
+    world.store.save(loaded.state.remove_account("savings"), expected=loaded.version)  # and then the process died
     item.accounts.pop()
     item.add(row("t2"))
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
@@ -284,7 +284,7 @@ def test_a_revocation_that_names_no_account_changes_nothing(world: World, item: 
 def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, item: FakeItem) -> None:
     breaks(item)
     receive(world, "ERROR")
-    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     with pytest.raises(ProviderError):
         work(world)
     assert connection(world).status is ItemStatus.GOOD
@@ -296,7 +296,7 @@ def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, 
 
 
 def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> None:
-    world.bank.fail("item", not_found())
+    world.plaid.fail("item", not_found())
     told = tell(world, "ERROR")
     assert (told.status, told.action) == (ItemStatus.ERROR, Action.RELINK)
 
@@ -304,8 +304,8 @@ def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> No
 def test_an_access_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
     world: World, item: FakeItem
 ) -> None:
-    dead = problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.bank.fail("item", dead)
+    dead = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.plaid.fail("item", dead)
     with pytest.raises(ProviderError):
         tell(world, "ERROR")
     assert connection(world).status is ItemStatus.GOOD
@@ -450,8 +450,8 @@ def test_update_mode_clears_what_was_pending(world: World, item: FakeItem, code:
     assert kinds(world)[1:] == ["renewed"]
 
 
-OUTAGE = problem(Fault.TRANSIENT, "INSTITUTION_DOWN")
-NEW_TO_US = problem(Fault.CONFIGURATION, "SOMETHING_NEW")
+OUTAGE = problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")
+NEW_TO_US = problem(ErrorClass.CONFIGURATION, "SOMETHING_NEW")
 
 
 @pytest.mark.parametrize("error", [OUTAGE, NEW_TO_US])
@@ -482,7 +482,7 @@ def test_an_outage_lets_no_account_back_that_was_taken_away_a_repair_does(
     world: World, item: FakeItem, code: str, left: tuple[str, ...]
 ) -> None:
     loaded = world.store.states["1"]
-    world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)
+    world.store.save(loaded.state.remove_account("savings"), expected=loaded.version)
     item.error = OUTAGE
     tell(world, code)
     assert world.state().revoked_accounts == left
@@ -507,7 +507,7 @@ def test_while_plaid_is_down_a_reconnect_changes_nothing(world: World, item: Fak
     breaks(item)
     tell(world, "ERROR")
     before = connection(world)
-    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     with pytest.raises(ProviderError) as refused:
         reconnect(world)
     assert refused.value.http == 503
@@ -515,7 +515,7 @@ def test_while_plaid_is_down_a_reconnect_changes_nothing(world: World, item: Fak
 
 
 def test_what_cannot_be_repaired_has_to_be_linked_anew(world: World, item: FakeItem) -> None:
-    world.bank.fail("item", not_found())
+    world.plaid.fail("item", not_found())
     tell(world, "ERROR")
     with pytest.raises(FailedPrecondition) as refused:
         reconnect(world)
@@ -535,11 +535,11 @@ def test_a_consent_is_warned_of_14_7_and_1_days_ahead_once_each(world: World, it
     for _ in range(20):
         world.clock.move(timedelta(days=1))
         for _ in range(2):
-            world.check.by_day("1")
+            world.check.daily_check("1")
     assert connection(world).status is ItemStatus.PENDING_EXPIRATION
     assert kinds(world) == ["expiring"] * 3
     item.consent_expiration_time = world.clock.at + timedelta(days=180)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.GOOD
 
 
@@ -549,7 +549,7 @@ def test_a_login_that_stays_broken_is_called_to_mind_after_7_and_30_days(world: 
     for _ in range(40):
         world.clock.move(timedelta(days=1))
         for _ in range(2):
-            world.check.by_day("1")
+            world.check.daily_check("1")
     assert kinds(world) == ["needs_repair"] * 3
     assert connection(world).status is ItemStatus.BAD
 
@@ -558,7 +558,7 @@ def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem
     world.clock.move(timedelta(hours=5))
     item.add(row("t2"))
     item.last_update = world.clock.at - timedelta(hours=2)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.settle()
     assert world.equals_truth()
 
@@ -566,7 +566,7 @@ def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem
 def test_a_quiet_day_changes_nothing(world: World, item: FakeItem) -> None:
     commits = len(world.store.commits)
     item.last_update = connection(world).last_sync
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert len(world.store.commits) == commits
 
 
@@ -574,7 +574,7 @@ def test_a_repair_that_no_webhook_told_us_of_is_found_by_its_data(world: World, 
     breaks(item)
     tell(world, "ERROR")
     item.error = None
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.settle()
     assert connection(world).status is ItemStatus.GOOD
 
@@ -585,7 +585,7 @@ def test_a_repair_that_no_webhook_told_us_of_is_found_by_its_data(world: World, 
 def days(world: World, count: int) -> None:
     for _ in range(count):
         world.clock.move(timedelta(days=1))
-        world.check.by_day("1")
+        world.check.daily_check("1")
         world.settle()
 
 
@@ -610,7 +610,7 @@ def test_a_renewal_whose_webhook_was_lost_is_found_by_a_daily_check(
     if other is not None and (other == code or not other.startswith("PENDING")):
         said = {"consent_expiration_time": (first + timedelta(days=7)).isoformat()} if "EXP" in other else {}
         tell(world, other, **said)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     after = connection(world)
     assert announced.startswith("pending")
     assert after.status is ItemStatus.GOOD
@@ -728,7 +728,7 @@ def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
         tell(world, code, **body)
     if item.error is None:
         world.settle()
-    world.check.by_day("1")
+    world.check.daily_check("1")
     if item.error is None:
         world.settle()
     assert connection(world).status is truth(item)

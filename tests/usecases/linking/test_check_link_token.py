@@ -9,7 +9,7 @@ import pytest
 from shared.domain.errors import InvalidArgument, Unavailable
 from shared.domain.hosted_link import LinkSession
 from shared.usecases.linking.check_link_token import check_link_token
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, store_down
@@ -22,10 +22,10 @@ def links() -> FakeLinks:
 
 def issue(world: World, links: FakeLinks, **wish: str) -> str:
     return create_link_token(
-        LinkWish(**wish),  # type: ignore[arg-type]
+        LinkOptions(**wish),  # type: ignore[arg-type]
         app_user_id=ALICE,
         defaults=LinkDefaults("en", ("US",), ("transactions",), None),
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
@@ -68,7 +68,7 @@ def test_an_expired_one_is_refused_unless_the_exchange_was_begun_in_time(world: 
     token = issue(world, links)
     world.clock.move(timedelta(hours=5))
     assert check(world, links, token) == "link_token_not_yours"
-    world.bank.new_item()
+    world.plaid.new_item()
     exchange(world)
     assert check(world, links, token) is None
     links.sessions[token] = LinkSession("bob", world.clock.now())

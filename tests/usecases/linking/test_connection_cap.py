@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import BankError, Fault, ResourceExhausted
+from shared.domain.errors import BankError, ErrorClass, ResourceExhausted
 from shared.domain.hosted_link import LinkSession
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
@@ -24,7 +24,7 @@ def full(world: World) -> World:
     world.cap = replace(world.cap, most=2)
     for name in ("1", "2"):
         world.connected(name)
-    world.bank.new_item("3")
+    world.plaid.new_item("3")
     world.calls.log.clear()
     return world
 
@@ -79,7 +79,7 @@ def test_a_connection_that_is_removed_or_in_error_makes_room(full: World) -> Non
     full.store.describe("1", {"status": ItemStatus.ERROR})
     assert link(full).access_token is None
     exchange(full, "public-3", allow_duplicate=True)
-    full.bank.new_item("4")
+    full.plaid.new_item("4")
     refused(full, "public-4")
     full.remove("2")
     exchange(full, "public-4", allow_duplicate=True)
@@ -94,9 +94,9 @@ def test_the_same_public_token_is_still_answered_at_the_limit(full: World) -> No
 
 def test_an_exchange_that_was_interrupted_after_plaid_answered_is_not_resumed_beyond_the_limit(world: World) -> None:
     world.cap = replace(world.cap, most=1)
-    world.bank.new_item("3")
-    world.bank.fail("accounts", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
-    world.bank.fail("item", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.new_item("3")
+    world.plaid.fail("accounts", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
 
     def another(name: str) -> None:
         if name == "bank.accounts":
@@ -105,24 +105,24 @@ def test_an_exchange_that_was_interrupted_after_plaid_answered_is_not_resumed_be
 
     world.calls.before = another
     refused(world)
-    assert world.bank.removed == ["item-3"]
+    assert world.plaid.removed == ["item-3"]
     assert set(world.store.connections) == {"1"}
 
 
 @pytest.mark.parametrize("known_by", ["metadata", "link token"])
 def test_an_item_that_the_user_has_already_is_answered_at_the_limit(full: World, known_by: str) -> None:
-    full.store.account_rows["1"] = {"checking": full.bank.by_id("item-1").accounts[0]}
+    full.store.account_rows["1"] = {"checking": full.plaid.by_id("item-1").accounts[0]}
     if known_by == "link token":
         updating(full)
     accounts = (LinkedAccount("Checking", "0000", account_id="checking"),) if known_by == "metadata" else ()
-    done = exchange(full, full.bank.update_mode("1"), accounts=accounts)
+    done = exchange(full, full.plaid.update_mode("1"), accounts=accounts)
     assert (done.answer["connection_id"], done.first) == ("1", False)
 
 
 def test_a_new_item_that_comes_by_way_of_update_mode_is_removed_again(full: World) -> None:
     updating(full)
     refused(full)
-    assert full.bank.removed == ["item-3"]
+    assert full.plaid.removed == ["item-3"]
     assert set(full.store.connections) == {"1", "2"}
     assert loose_ends(full) == fixtures(full)
     assert orphans(full) == set()
@@ -130,12 +130,12 @@ def test_a_new_item_that_comes_by_way_of_update_mode_is_removed_again(full: Worl
 
 def test_a_new_item_that_plaid_does_not_remove_at_once_is_removed_by_the_sweep(full: World) -> None:
     updating(full)
-    full.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    full.plaid.fail("remove", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     refused(full)
-    assert full.bank.removed == []
+    assert full.plaid.removed == []
     full.clock.move(timedelta(minutes=15))
     sweep(full)
-    assert full.bank.removed == ["item-3"]
+    assert full.plaid.removed == ["item-3"]
     assert loose_ends(full) == fixtures(full)
 
 
@@ -149,13 +149,13 @@ def test_an_expired_link_token_for_update_mode_opens_nothing(full: World) -> Non
 def test_exchanges_at_the_same_moment_do_not_exceed_the_limit() -> None:
     """Whatever comes in between: a second exchange begins at every call of the first."""
     undisturbed = World()
-    undisturbed.bank.new_item("1")
+    undisturbed.plaid.new_item("1")
     exchange(undisturbed, "public-1", allow_duplicate=True)
     for number in range(len(undisturbed.calls.log)):
         world = World()
         world.cap = replace(world.cap, most=1)
-        world.bank.new_item("1")
-        world.bank.new_item("2", institution_id="ins_2")
+        world.plaid.new_item("1")
+        world.plaid.new_item("2", institution_id="ins_2")
 
         def second(_: str, at: int = number, world: World = world) -> None:
             if len(world.calls.log) > at:
@@ -177,7 +177,7 @@ def test_an_erasure_makes_room(full: World) -> None:
 
 def test_with_none_allowed_no_bank_is_linked(world: World) -> None:
     world.cap = replace(world.cap, most=0)
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     refused(world, "public-1")
     assert at_plaid(world) == []
 

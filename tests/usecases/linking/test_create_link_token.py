@@ -9,11 +9,11 @@ import pytest
 
 from shared.adapters.plaid.errors import BY_CODE, Meaning, translated
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import FailedPrecondition, Fault, InvalidArgument, ProviderError
+from shared.domain.errors import ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.status import after, event_of
 from shared.ports import LinkRequest, Profile
-from shared.usecases.linking.create_link_token import OPERATORS, LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import OPERATORS, LinkDefaults, LinkOptions, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -29,7 +29,7 @@ def link(
 ) -> LinkRequest:
     """What was asked of Plaid."""
     create_link_token(
-        LinkWish(**wish),
+        LinkOptions(**wish),
         app_user_id=ALICE,
         defaults=LinkDefaults(
             "en",
@@ -39,7 +39,7 @@ def link(
             plain_http=plain_http,
             allowed_products=frozenset(allowed),
         ),
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
@@ -48,7 +48,7 @@ def link(
         cap=world.cap,
         clock=world.clock,
     )
-    return world.bank.link_requests[-1]
+    return world.plaid.link_requests[-1]
 
 
 def refusal(world: World, **wish: Any) -> str:
@@ -210,11 +210,11 @@ def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> No
     assert link(world, connection_id="1", account_selection=True, country_codes=("CA",)).account_selection
     elsewheres: list[dict[str, Any]] = [{"country_codes": ("GB",)}, {"profile": Profile(country_codes=["GB"])}]
     for elsewhere in elsewheres:
-        asked = len(world.bank.link_requests)
+        asked = len(world.plaid.link_requests)
         with pytest.raises(InvalidArgument, match="account_selection") as refused:
             link(world, connection_id="1", account_selection=True, **elsewhere)
         assert refused.value.connection_id == "1"
-        assert len(world.bank.link_requests) == asked
+        assert len(world.plaid.link_requests) == asked
 
 
 def has_problem(world: World, code: str, *, status: ItemStatus = ItemStatus.GOOD) -> Meaning:
@@ -285,13 +285,13 @@ def test_a_connection_that_is_dead_here_is_not_repaired(world: World) -> None:
     with pytest.raises(FailedPrecondition) as refused:
         link(world, connection_id="1")
     assert refused.value.details() == {"code": "relink_required", "connection_id": "1"}
-    assert world.bank.link_requests == []
+    assert world.plaid.link_requests == []
 
 
 @pytest.mark.parametrize("code", ["ITEM_NOT_FOUND", "USER_PERMISSION_REVOKED"])
 def test_a_connection_that_is_dead_at_plaid_is_not_repaired(world: World, code: str) -> None:
     world.connected()
-    world.bank.fail("create_link_token", problem(Fault.TERMINAL, code))
+    world.plaid.fail("create_link_token", problem(ErrorClass.TERMINAL, code))
     with pytest.raises(FailedPrecondition) as refused:
         link(world, connection_id="1")
     assert refused.value.status == "FAILED_PRECONDITION"
@@ -304,7 +304,7 @@ def test_a_connection_that_is_dead_at_plaid_is_not_repaired(world: World, code: 
 
 def test_a_token_that_plaid_does_not_know_is_first_taken_for_wrong_keys_of_ours(world: World) -> None:
     world.connected()
-    world.bank.fail("create_link_token", problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN"))
+    world.plaid.fail("create_link_token", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN"))
     with pytest.raises(ProviderError) as ours:
         link(world, connection_id="1")
     assert ours.value.status == "UNAVAILABLE"
@@ -312,7 +312,7 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_wrong_keys_of_ours(
 
 @pytest.mark.parametrize("code", sorted(OPERATORS))
 def test_what_is_wrong_with_our_keys_or_plan_is_never_the_apps_mistake(world: World, code: str) -> None:
-    world.bank.fail("create_link_token", problem(Fault.CONFIGURATION, code))
+    world.plaid.fail("create_link_token", problem(ErrorClass.CONFIGURATION, code))
     with pytest.raises(ProviderError) as ours:
         link(world, language="de")
     assert ours.value.status == "UNAVAILABLE"
@@ -320,10 +320,10 @@ def test_what_is_wrong_with_our_keys_or_plan_is_never_the_apps_mistake(world: Wo
 
 def test_an_outage_is_an_outage_whatever_was_asked_for(world: World) -> None:
     world.connected()
-    down = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    down = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
     wishes: list[dict[str, Any]] = [{"language": "de"}, {"connection_id": "1"}]
     for wish in wishes:
-        world.bank.fail("create_link_token", down)
+        world.plaid.fail("create_link_token", down)
         with pytest.raises(ProviderError) as outage:
             link(world, **wish)
         assert outage.value.status == "UNAVAILABLE"

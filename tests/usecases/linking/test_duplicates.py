@@ -11,12 +11,12 @@ import pytest
 
 from shared.domain.account import Account, DuplicateOf
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import AlreadyExists, Fault, ProviderError, Unavailable
+from shared.domain.errors import AlreadyExists, ErrorClass, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
 from shared.usecases.mark_duplicates import OwnedAccounts, settle_after_commit, settle_duplicates
-from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.removal.remove_account import remove_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, transient
@@ -27,7 +27,7 @@ DAILY, SAVE, CARD = ("Daily", "1111"), ("Save", "2222"), ("Card", "3333")
 def link(world: World, name: str, *accounts: tuple[str, str | None], allow: bool = False, **more: Any) -> str:
     """Links a bank with these accounts; returns the connection's id."""
     shared = [accounts_of_item(name, *one) for one in accounts]
-    world.bank.new_item(name, accounts=shared, **more)
+    world.plaid.new_item(name, accounts=shared, **more)
     return str(exchange(world, f"public-{name}", allow_duplicate=allow).answer["connection_id"])
 
 
@@ -45,7 +45,7 @@ def duplicates(world: World) -> dict[str, str | None]:
 
 
 def refused(world: World, name: str, *accounts: tuple[str, str | None], hints: tuple[LinkedAccount, ...] = ()) -> Any:
-    world.bank.new_item(name, accounts=[accounts_of_item(name, *one) for one in accounts])
+    world.plaid.new_item(name, accounts=[accounts_of_item(name, *one) for one in accounts])
     with pytest.raises(AlreadyExists) as error:
         exchange(world, f"public-{name}", accounts=hints)
     return error.value.details()
@@ -53,8 +53,8 @@ def refused(world: World, name: str, *accounts: tuple[str, str | None], hints: t
 
 def break_for_good(world: World, connection_id: str) -> ProviderError:
     """Plaid does not know the item any more, and the next sync finds out."""
-    error = problem(Fault.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.bank.fail("changes", error)
+    error = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.plaid.fail("changes", error)
     sync(world, connection_id)
     assert world.store.connections[connection_id].status is ItemStatus.ERROR
     return error
@@ -84,7 +84,7 @@ def test_accounts_that_are_connected_already_are_refused_one_by_one(
     assert sorted(details["accounts"], key=lambda one: one["account_id"]) == [
         {"account_id": f"1-{name}", "name": name, "mask": mask} for name, mask in same
     ]
-    assert world.bank.removed == ([] if by_hints else ["item-2"])
+    assert world.plaid.removed == ([] if by_hints else ["item-2"])
     assert len(world.store.connections) == 1
 
 
@@ -109,7 +109,7 @@ def test_after_a_refusal_by_the_hints_the_same_token_can_be_connected_anyway(wor
 def test_hints_with_ids_of_a_connected_item_come_from_update_mode_and_are_no_duplicate(world: World) -> None:
     """Whether the item is connected is decided by what the exchange yields, not by a guess."""
     link(world, "1", DAILY)
-    world.bank.public_tokens["public-again"] = "token-1"
+    world.plaid.public_tokens["public-again"] = "token-1"
     asked = len(world.calls.log)
     with suppress(AlreadyExists):
         exchange(world, "public-again", accounts=(LinkedAccount(*DAILY, account_id="1-Daily"),))
@@ -129,11 +129,11 @@ def test_with_unusable_hints_the_duplicate_is_found_after_the_exchange(
 ) -> None:
     first = link(world, "1", DAILY)
     assert refused(world, "2", DAILY, hints=hints)["connection_id"] == first
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
 
 
 def test_another_users_accounts_are_no_duplicates(world: World) -> None:
-    world.bank.new_item("bob", accounts=[accounts_of_item("bob", *DAILY)])
+    world.plaid.new_item("bob", accounts=[accounts_of_item("bob", *DAILY)])
     exchange(world, "public-bob", user="bob")
     link(world, "1", DAILY)
     assert duplicates(world) == {"bob-Daily": None, "1-Daily": None}
@@ -180,7 +180,7 @@ def test_an_allowed_duplicate_is_marked_in_the_commit_that_writes_its_accounts(w
 
 def test_accounts_that_come_with_the_first_sync_are_marked_by_it(world: World) -> None:
     link(world, "1", DAILY)
-    world.bank.fail("accounts", transient())
+    world.plaid.fail("accounts", transient())
     second = link(world, "2", DAILY, SAVE, allow=True)
     assert duplicates(world) == {"1-Daily": None}
     sync(world, second)
@@ -190,8 +190,8 @@ def test_accounts_that_come_with_the_first_sync_are_marked_by_it(world: World) -
 def test_accounts_whose_bank_is_known_only_after_the_first_sync_are_marked_then(world: World) -> None:
     link(world, "0", DAILY)
     for method in ("accounts", "item"):
-        world.bank.fail(method, transient())
-    item = world.bank.new_item("2", accounts=[accounts_of_item("2", *DAILY)])
+        world.plaid.fail(method, transient())
+    item = world.plaid.new_item("2", accounts=[accounts_of_item("2", *DAILY)])
     second = str(exchange(world, "public-2", allow_duplicate=True).answer["connection_id"])
     sync(world, second)
     assert duplicates(world)["2-Daily"] is None
@@ -202,11 +202,11 @@ def test_accounts_whose_bank_is_known_only_after_the_first_sync_are_marked_then(
 
 def test_accounts_of_an_item_that_moves_to_the_other_connections_bank_are_marked(world: World) -> None:
     link(world, "1", DAILY)
-    world.bank.new_item("2", accounts=[accounts_of_item("2", *DAILY)]).institution_id = "ins_2"
+    world.plaid.new_item("2", accounts=[accounts_of_item("2", *DAILY)]).institution_id = "ins_2"
     second = str(exchange(world, "public-2").answer["connection_id"])
     assert duplicates(world)["2-Daily"] is None
-    world.bank.by_id("item-2").institution_id = "ins_1"
-    world.check.by_day(second)
+    world.plaid.by_id("item-2").institution_id = "ins_1"
+    world.check.daily_check(second)
     assert duplicates(world)["2-Daily"] == "1-Daily"
 
 
@@ -214,7 +214,7 @@ def test_marks_survive_every_later_sync(world: World) -> None:
     link(world, "1", DAILY)
     second = link(world, "2", DAILY, SAVE, allow=True)
     for n in range(2):
-        world.bank.by_id("item-2").add(row(f"t{n}", account_id="2-Daily"))
+        world.plaid.by_id("item-2").add(row(f"t{n}", account_id="2-Daily"))
         sync(world, second)
         assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily", "2-Save": None}
 
@@ -222,7 +222,7 @@ def test_marks_survive_every_later_sync(world: World) -> None:
 def test_a_renamed_account_stays_a_duplicate(world: World) -> None:
     link(world, "1", DAILY)
     second = link(world, "2", DAILY, allow=True)
-    item = world.bank.by_id("item-2")
+    item = world.plaid.by_id("item-2")
     item.accounts = [{**item.accounts[0], "name": "Everyday"}]
     sync(world, second)
     assert world.store.account_rows[second]["2-Daily"]["name"] == "Everyday"
@@ -231,10 +231,10 @@ def test_a_renamed_account_stays_a_duplicate(world: World) -> None:
 
 def test_accounts_that_are_added_later_are_marked_whichever_connection_gets_them(world: World) -> None:
     first, second = link(world, "1", DAILY), link(world, "2", CARD)
-    world.bank.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
+    world.plaid.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
     sync(world, second)
     assert duplicates(world) == {"1-Daily": None, "2-Card": None, "2-Daily": "1-Daily"}
-    world.bank.by_id("item-1").accounts.append(accounts_of_item("1", *CARD))
+    world.plaid.by_id("item-1").accounts.append(accounts_of_item("1", *CARD))
     sync(world, first)
     assert duplicates(world) == {"1-Daily": None, "1-Card": None, "2-Card": "1-Card", "2-Daily": "1-Daily"}
 
@@ -284,7 +284,7 @@ def test_every_event_that_ends_in_error_makes_the_duplicate_count(world: World, 
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, allow=True)
     loaded = world.store.states[first]
-    recorded = world.recorder.event(first, event)
+    recorded = world.status_events.event(first, event)
     assert recorded is not None
     world.store.save(loaded.state.looked_at(), expected=loaded.version, writes=recorded[1])
     assert duplicates(world)["2-Daily"] is None
@@ -294,15 +294,20 @@ def test_an_event_that_ends_otherwise_reads_no_accounts(world: World) -> None:
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, allow=True)
     world.calls.log.clear()
-    world.recorder.event(first, StatusEvent.LOGIN_FAILED)
+    world.status_events.event(first, StatusEvent.LOGIN_FAILED)
     assert world.calls.log == ["store.find", "store.credentials"][:1]
 
 
 def test_a_revoked_account_makes_its_duplicate_count(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     link(world, "2", DAILY, SAVE, allow=True)
-    revoke_account(
-        first, "1-Daily", connections=world.store, syncs=world.store, recorder=world.recorder, clock=world.clock
+    remove_account(
+        first,
+        "1-Daily",
+        connections=world.store,
+        syncs=world.store,
+        status_events=world.status_events,
+        clock=world.clock,
     )
     assert duplicates(world) == {"1-Save": None, "2-Daily": None, "2-Save": "1-Save"}
 
@@ -310,7 +315,7 @@ def test_a_revoked_account_makes_its_duplicate_count(world: World) -> None:
 def test_an_account_that_is_not_shared_any_more_makes_its_duplicate_count(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     link(world, "2", DAILY, SAVE, allow=True)
-    item = world.bank.by_id("item-1")
+    item = world.plaid.by_id("item-1")
     item.accounts = item.accounts[1:]
     sync(world, first)
     assert duplicates(world) == {"1-Save": None, "2-Daily": None, "2-Save": "1-Save"}
@@ -350,7 +355,7 @@ def test_an_erasure_that_cannot_mark_what_is_left_is_continued(world: World) -> 
 def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_the_end(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", CARD)
-    world.bank.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
+    world.plaid.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
 
     def remove(name: str) -> None:
         if name == "store.save" and world.store.states[second].state.status == "in_progress":
@@ -367,7 +372,7 @@ def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_
 def test_the_same_account_that_two_connections_get_at_once_is_counted_once_in_the_end(world: World) -> None:
     first, second = link(world, "1", CARD), link(world, "2", SAVE)
     for name in ("1", "2"):
-        world.bank.by_id(f"item-{name}").accounts.append(accounts_of_item(name, *DAILY))
+        world.plaid.by_id(f"item-{name}").accounts.append(accounts_of_item(name, *DAILY))
 
     def meanwhile(name: str) -> None:
         if name == "store.save" and world.calls.log[-2] == "store.accounts_owned_by":
@@ -431,7 +436,7 @@ def test_after_every_step_of_any_history_each_account_is_counted_once(world: Wor
             link(world, f"{step}", *chance.sample(pool, chance.randint(1, 3)), allow=True)
             continue
         one = chance.choice(connections)
-        item = world.bank.by_id(one.item_id)
+        item = world.plaid.by_id(one.item_id)
         held = world.store.account_rows[one.connection_id]
         if what == "remove":
             world.remove(one.connection_id)
@@ -442,12 +447,12 @@ def test_after_every_step_of_any_history_each_account_is_counted_once(world: Wor
         elif what == "revoke" and held:
             gone = chance.choice([*held])
             item.accounts = [a for a in item.accounts if a["account_id"] != gone]
-            revoke_account(
+            remove_account(
                 one.connection_id,
                 gone,
                 connections=world.store,
                 syncs=world.store,
-                recorder=world.recorder,
+                status_events=world.status_events,
                 clock=world.clock,
             )
         elif what == "accounts":

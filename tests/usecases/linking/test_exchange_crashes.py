@@ -35,14 +35,14 @@ SECOND = timedelta(seconds=1)
 
 
 def plain(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
 
 def duplicate(world: World) -> None:
     """The accounts are connected already, which shows only after the exchange."""
-    world.bank.new_item("0")
+    world.plaid.new_item("0")
     exchange(world, "public-0")
-    world.bank.new_item()
+    world.plaid.new_item()
 
 
 def relinked(world: World) -> None:
@@ -54,7 +54,7 @@ def relinked(world: World) -> None:
 
 def resumed(world: World) -> None:
     """An attempt before has stored the token, and died."""
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = world.calls.log.index("intents.update") if "intents.update" in world.calls.log else 4
     with pytest.raises(Crash):
         exchange(world)
@@ -65,7 +65,7 @@ def resumed(world: World) -> None:
 
 def never_called(world: World) -> None:
     """An attempt before has died before it called Plaid."""
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 0
     with pytest.raises(Crash):
         exchange(world)
@@ -76,7 +76,7 @@ def never_called(world: World) -> None:
 def stubborn_duplicate(world: World) -> None:
     """A second item of the same accounts, which Plaid cannot remove at once."""
     duplicate(world)
-    world.bank.fail("remove", transient())
+    world.plaid.fail("remove", transient())
 
 
 def unstorable(world: World) -> None:
@@ -84,7 +84,7 @@ def unstorable(world: World) -> None:
 
     Should the process die as well before it has removed the item, then that is two misfortunes at once.
     """
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def down(name: str) -> None:
         if name in ("intents.update", "intents.find"):
@@ -229,7 +229,7 @@ def left_with_a_token(world: World) -> None:
 
 
 def left_in_the_window(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)

@@ -20,7 +20,7 @@ THE_STORE_OF_THE_TOKEN = "intents.update"
 
 def calls_of_an_exchange() -> list[str]:
     world = new_world()
-    world.bank.new_item()
+    world.plaid.new_item()
     exchange(world, accounts=LINKED)
     return world.calls.log
 
@@ -30,7 +30,7 @@ NUMBERED = [*enumerate(calls_of_an_exchange())]
 
 def failing(at: int, kind: type[Exception]) -> tuple[World, Exception]:
     world = new_world()
-    world.bank.new_item()
+    world.plaid.new_item()
     failure = kind("broken")
 
     def fail(_name: str) -> None:

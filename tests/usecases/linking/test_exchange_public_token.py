@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import AlreadyExists, BankError, Conflict, Fault, InvalidArgument, ProviderError, Unavailable
+from shared.domain.errors import (
+    AlreadyExists,
+    BankError,
+    Conflict,
+    ErrorClass,
+    InvalidArgument,
+    ProviderError,
+    Unavailable,
+)
 from shared.domain.exchange import ANSWER_KEPT, BROKEN_OFF_AFTER, Intent
 from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchanged
@@ -27,11 +35,11 @@ def world() -> World:
 
 def unanswered() -> ProviderError:
     """Plaid did not answer: nobody knows what it has done."""
-    return ProviderError("no answer", fault=Fault.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
+    return ProviderError("no answer", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
 
 
 def test_one_commit_makes_connection_credentials_progress_and_due_time(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     done = exchange(world)
     assert done.first
     connection_id = done.answer["connection_id"]
@@ -43,7 +51,7 @@ def test_one_commit_makes_connection_credentials_progress_and_due_time(world: Wo
 
 
 def test_the_token_is_stored_before_any_other_call_to_plaid(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     exchange(world)
     assert world.calls.log == [
         "intents.begin",
@@ -61,7 +69,7 @@ def test_the_token_is_stored_before_any_other_call_to_plaid(world: World) -> Non
 
 
 def test_the_same_token_again_gets_the_first_answer(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     first = exchange(world)
     again = exchange(world, accounts=(LinkedAccount("Checking", "0000"),))
     assert again.answer == first.answer
@@ -71,11 +79,11 @@ def test_the_same_token_again_gets_the_first_answer(world: World) -> None:
 
 @pytest.mark.parametrize("before", ["fresh", "exchanged"])
 def test_another_users_token_is_unknown(world: World, before: str) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     if before == "exchanged":
         exchange(world, user="bob")
     else:
-        world.bank.public_tokens.clear()
+        world.plaid.public_tokens.clear()
     with pytest.raises(InvalidArgument) as refused:
         exchange(world)
     assert refused.value.code == "public_token_invalid"
@@ -94,7 +102,7 @@ def test_an_unknown_token_leaves_no_trace(world: World) -> None:
 
 
 def test_a_second_call_waits_for_the_first_and_then_says_so(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     seen = []
 
     def call_again(name: str) -> None:
@@ -111,9 +119,9 @@ def test_a_second_call_waits_for_the_first_and_then_says_so(world: World) -> Non
 
 
 def test_accounts_that_plaid_cannot_name_yet_are_filled_in_later(world: World) -> None:
-    world.bank.new_item()
-    world.bank.fail("accounts", transient())
-    world.bank.fail("item", transient())
+    world.plaid.new_item()
+    world.plaid.fail("accounts", transient())
+    world.plaid.fail("item", transient())
     done = exchange(world)
     assert (done.answer["institution_id"], done.answer["institution_name"], done.answer["account_ids"]) == (
         None,
@@ -123,30 +131,30 @@ def test_accounts_that_plaid_cannot_name_yet_are_filled_in_later(world: World) -
 
 
 def test_links_metadata_stops_a_duplicate_before_the_exchange(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first = exchange(world, "public-1")
     with pytest.raises(AlreadyExists) as refused:
         exchange(world, "public-2", accounts=(LinkedAccount("Checking", "0000"),))
     assert refused.value.connection_id == first.answer["connection_id"]
-    assert "public-2" in world.bank.public_tokens, "the token was not used"
+    assert "public-2" in world.plaid.public_tokens, "the token was not used"
 
 
 def test_a_duplicate_found_after_the_exchange_is_removed_at_plaid(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first = exchange(world, "public-1")
     for _ in range(2):
         with pytest.raises(AlreadyExists) as refused:
             exchange(world, "public-2")
         assert refused.value.connection_id == first.answer["connection_id"]
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
     assert len(world.store.connections) == 1
 
 
 def test_an_equal_persistent_account_id_is_a_duplicate(world: World) -> None:
-    world.bank.new_item("1", accounts=[{**account(), "persistent_account_id": "p"}])
-    world.bank.new_item("2", accounts=[{**account("x", name="Other"), "persistent_account_id": "p"}, account("y")])
+    world.plaid.new_item("1", accounts=[{**account(), "persistent_account_id": "p"}])
+    world.plaid.new_item("2", accounts=[{**account("x", name="Other"), "persistent_account_id": "p"}, account("y")])
     exchange(world, "public-1")
     with pytest.raises(AlreadyExists):
         exchange(world, "public-2")
@@ -154,8 +162,8 @@ def test_an_equal_persistent_account_id_is_a_duplicate(world: World) -> None:
 
 @pytest.mark.parametrize("looked", ["before the exchange", "after it"])
 def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World, looked: str) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     others = []
 
     def other_call(name: str) -> None:
@@ -168,20 +176,20 @@ def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World,
     with pytest.raises(AlreadyExists) as refused:
         exchange(world, "public-2", accounts=named)
     assert [refused.value.connection_id] == [other.answer["connection_id"] for other in others]
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
     assert len(world.store.connections) == 1
 
 
 def test_where_there_was_no_connection_the_guard_alone_says_that_there_still_is_none(world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
     assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guards") == 1
 
 
 def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     first = exchange(world, "public-1").answer["connection_id"]
-    world.bank.new_item("2")
+    world.plaid.new_item("2")
 
     def remove(name: str) -> None:
         if name == "bank.exchange":
@@ -194,24 +202,24 @@ def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -
 
 
 def test_a_second_login_at_the_same_bank_is_welcome(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2", accounts=[account("b", mask="1111")])
+    world.plaid.new_item("1")
+    world.plaid.new_item("2", accounts=[account("b", mask="1111")])
     exchange(world, "public-1")
     exchange(world, "public-2")
     assert len(world.store.connections) == 2
 
 
 def test_a_duplicate_may_be_allowed(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     exchange(world, "public-1")
     exchange(world, "public-2", allow_duplicate=True)
     assert len(world.store.connections) == 2
 
 
 def test_a_connection_that_is_dead_does_not_stand_in_the_way_of_its_new_link(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first = exchange(world, "public-1").answer["connection_id"]
     world.store.connections[first] = world.store.connections[first].model_copy(update={"status": ItemStatus.ERROR})
     exchange(world, "public-2")
@@ -219,8 +227,8 @@ def test_a_connection_that_is_dead_does_not_stand_in_the_way_of_its_new_link(wor
 
 
 def test_when_plaid_is_down_nothing_is_half_made_and_a_retry_works(world: World) -> None:
-    world.bank.new_item()
-    world.bank.fail("exchange", transient())
+    world.plaid.new_item()
+    world.plaid.fail("exchange", transient())
     with pytest.raises(ProviderError):
         exchange(world)
     assert world.store.connections == {}
@@ -228,12 +236,12 @@ def test_when_plaid_is_down_nothing_is_half_made_and_a_retry_works(world: World)
 
 
 def test_a_refusal_of_plaids_leaves_no_trace_and_trouble_does(world: World) -> None:
-    world.bank.new_item()
-    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    world.plaid.new_item()
+    world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     with pytest.raises(ProviderError):
         exchange(world)
     assert world.store.intents == {}
-    world.bank.fail("exchange", unanswered())
+    world.plaid.fail("exchange", unanswered())
     with pytest.raises(ProviderError):
         exchange(world)
     ((intent, _),) = world.store.intents.values()
@@ -242,11 +250,11 @@ def test_a_refusal_of_plaids_leaves_no_trace_and_trouble_does(world: World) -> N
 
 
 def test_without_a_key_the_public_token_is_not_used(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def no_key(name: str) -> None:
         if name == "vault.sealer":
-            raise problem(Fault.CONFIGURATION, "NO_VAULT_KEY")
+            raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     world.calls.before = no_key
     with pytest.raises(ProviderError):
@@ -261,7 +269,7 @@ def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_
     world: World, caplog: pytest.LogCaptureFixture, outages: int, refusals: int
 ) -> None:
     """The store fails so often, and Plaid's removal so often, before each of them works again."""
-    world.bank.new_item()
+    world.plaid.new_item()
     left = {"intents": outages, "bank": refusals}
 
     def down(name: str) -> None:
@@ -275,7 +283,7 @@ def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_
     world.calls.before = down
     error = tried(world)
     world.calls.before = None
-    stored, removed = len(world.store.connections) == 1, world.bank.removed == ["item-1"]
+    stored, removed = len(world.store.connections) == 1, world.plaid.removed == ["item-1"]
     orphaned = "exchange.orphan" in caplog.messages
     assert stored + removed + orphaned == 1
     assert (error is None) == stored
@@ -293,7 +301,7 @@ def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_
 
 
 def test_after_the_item_was_removed_nothing_is_left_to_look_for(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def down(name: str) -> None:
         if name in ("intents.update", "intents.find"):
@@ -303,14 +311,14 @@ def test_after_the_item_was_removed_nothing_is_left_to_look_for(world: World) ->
     with pytest.raises(Unavailable):
         exchange(world)
     world.calls.before = None
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.store.intents == {}
     with pytest.raises(InvalidArgument):
         exchange(world)
 
 
 def test_a_bug_in_the_store_removes_the_item_too(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def broken(name: str) -> None:
         if name == "intents.update":
@@ -319,11 +327,11 @@ def test_a_bug_in_the_store_removes_the_item_too(world: World) -> None:
     world.calls.before = broken
     with pytest.raises(ZeroDivisionError):
         exchange(world)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
 
 
 def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     overtaken: list[BankError | None] = []
 
     def slow(name: str) -> None:
@@ -335,14 +343,14 @@ def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world
     world.calls.before = slow
     assert exchange(world).first
     assert [type(error) for error in overtaken] == [InvalidArgument]
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert len(world.store.connections) == 1
     assert loose_ends(world) == []
 
 
 def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> None:
     """The store's answer is lost, and by the time this call looks again another one has made the connection."""
-    world.bank.new_item()
+    world.plaid.new_item()
     really = world.intents.store_token
     others: list[Exchanged] = []
 
@@ -359,14 +367,14 @@ def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> N
     with pytest.raises(Unavailable) as busy:
         exchange(world)
     assert busy.value.code == "exchange_in_progress"
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert exchange(world).answer == others[0].answer
     assert wrongs(world) == loose_ends(world) == []
 
 
 @pytest.mark.parametrize("meanwhile", ["settled as lost", "gone"])
 def test_a_token_whose_intent_is_closed_is_not_kept_and_its_item_is_removed(world: World, meanwhile: str) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def closed(name: str) -> None:
         if name == "intents.update":
@@ -380,13 +388,13 @@ def test_a_token_whose_intent_is_closed_is_not_kept_and_its_item_is_removed(worl
     world.calls.before = closed
     with pytest.raises(Unavailable):
         exchange(world)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.store.connections == {}
     assert loose_ends(world) == []
 
 
 def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     waited: list[float] = []
 
     def down(name: str) -> None:
@@ -403,7 +411,7 @@ def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
 
 @pytest.mark.parametrize("at", ["bank.exchange", "bank.accounts"])
 def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 0 if at == "bank.exchange" else 4
     with pytest.raises(Crash):
         exchange(world)
@@ -425,21 +433,21 @@ def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
 
 
 def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
     world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
-    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     with pytest.raises(ProviderError):
         exchange(world)
     assert len(world.store.intents) == 1
 
 
 def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: World) -> None:
-    world.bank.new_item()
-    world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+    world.plaid.new_item()
+    world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     second: list[Exchanged] = []
 
     def meanwhile(name: str) -> None:
@@ -460,7 +468,7 @@ def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: Wor
 
 
 def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 4
     with pytest.raises(Crash):
         exchange(world)
@@ -470,7 +478,7 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
     def down(name: str) -> None:
         if name == "vault.open":
             world.calls.before = None
-            raise problem(Fault.TRANSIENT, "KMS_UNAVAILABLE")
+            raise problem(ErrorClass.TRANSIENT, "KMS_UNAVAILABLE")
 
     world.calls.before = down
     with pytest.raises(ProviderError):
@@ -479,14 +487,14 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
 
 
 def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 4
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
     world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
     for method in ("accounts", "item"):
-        world.bank.fail(method, transient())
+        world.plaid.fail(method, transient())
     with pytest.raises(ProviderError):
         exchange(world)
     assert world.store.connections == {}
@@ -494,7 +502,7 @@ def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
 
 
 def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
         exchange(world)
@@ -510,9 +518,9 @@ def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
 
 
 def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already(world: World) -> None:
-    world.bank.new_item("0")
+    world.plaid.new_item("0")
     exchange(world, "public-0")
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     world.calls.crash_after = len(world.calls.log)
     with pytest.raises(Crash):
         exchange(world, "public-1")
@@ -520,13 +528,13 @@ def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already
     world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
     with pytest.raises(AlreadyExists):
         exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert loose_ends(world) == []
 
 
 @pytest.mark.parametrize("after", [ANSWER_KEPT - timedelta(minutes=1), ANSWER_KEPT + timedelta(minutes=1)])
 def test_an_answer_is_given_again_for_a_day(world: World, after: timedelta) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     first = exchange(world)
     world.clock.move(after)
     asked = len(world.calls.log)
@@ -541,7 +549,7 @@ def test_an_answer_is_given_again_for_a_day(world: World, after: timedelta) -> N
 
 
 def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     really = world.intents.update
     lost: list[bool] = []
 
@@ -554,16 +562,16 @@ def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
 
     setattr(world.intents, "update", update)  # noqa: B010 (a method, for one test)
     assert exchange(world).first
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
 
 
 def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.crash_before = 5
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_before = None
-    world.bank.items.clear()
+    world.plaid.items.clear()
     world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
     with pytest.raises(InvalidArgument):
         exchange(world)
@@ -571,7 +579,7 @@ def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> Non
 
 
 def test_a_slow_call_does_not_remove_the_item_of_the_call_that_took_over(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def slow(name: str) -> None:
         if name == "bank.accounts":
@@ -582,31 +590,31 @@ def test_a_slow_call_does_not_remove_the_item_of_the_call_that_took_over(world: 
     world.calls.before = slow
     with pytest.raises(Unavailable):
         exchange(world)
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert len(world.store.connections) == 1
 
 
 def test_a_first_intent_whose_answer_was_lost_does_not_lock_its_own_caller_out(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     really = world.intents.begin
     setattr(world.intents, "begin", lambda intent: (really(intent), really(intent))[1])  # noqa: B010
     assert exchange(world).first
 
 
 def test_a_duplicate_that_plaid_cannot_remove_yet_is_removed_by_the_next_call(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     exchange(world, "public-1")
-    world.bank.fail("remove", transient())
+    world.plaid.fail("remove", transient())
     for _ in range(3):
         with pytest.raises(AlreadyExists):
             exchange(world, "public-2")
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
 
 
 def test_two_tokens_of_the_same_accounts_at_once_make_one_connection(world: World) -> None:
-    world.bank.new_item("1")
-    world.bank.new_item("2")
+    world.plaid.new_item("1")
+    world.plaid.new_item("2")
     first: list[Exchanged] = []
 
     def meanwhile(name: str) -> None:
@@ -618,12 +626,12 @@ def test_two_tokens_of_the_same_accounts_at_once_make_one_connection(world: Worl
     with pytest.raises(AlreadyExists) as refused:
         exchange(world, "public-1")
     assert refused.value.connection_id == first[0].answer["connection_id"]
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert len(world.store.connections) == 1
 
 
 def test_a_commit_whose_answer_was_lost_is_answered_with_what_it_wrote(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     really = world.store.create
 
     def create(*args: object, **kwargs: object) -> None:
@@ -637,7 +645,7 @@ def test_a_commit_whose_answer_was_lost_is_answered_with_what_it_wrote(world: Wo
 
 @pytest.mark.parametrize("patience", ["long", "short"])
 def test_ten_calls_with_one_token_at_once_make_one_item_and_one_connection(world: World, patience: str) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.before = lambda name: time.sleep(0.01 if name.startswith("bank.") else 0)
     pause = 0.05 if patience == "long" else 0.0001
     started = threading.Barrier(10)
@@ -665,7 +673,7 @@ def test_ten_calls_with_one_token_at_once_make_one_item_and_one_connection(world
 
 def test_ten_logins_at_one_bank_at_once_are_all_kept_but_for_the_same_accounts(world: World) -> None:
     for n in range(10):
-        world.bank.new_item(str(n), accounts=[account(f"a{n}", mask=f"{n // 2:04}")])
+        world.plaid.new_item(str(n), accounts=[account(f"a{n}", mask=f"{n // 2:04}")])
     started = threading.Barrier(10)
 
     def call(n: int) -> tuple[str, bool]:

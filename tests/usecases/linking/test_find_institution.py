@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import FRESH_FOR, REFRESH_AFTER, InstitutionInfo
 from shared.usecases.linking import refresh_institutions as refreshing
 from shared.usecases.linking.find_institution import CLAIM_FOR, WAITS, find_institution
@@ -33,18 +33,18 @@ def find(
         name,
         country_codes=("US",),
         institutions=cache,
-        bank=world.bank,
+        plaid=world.plaid,
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
     )
 
 
 def refresh(world: World, cache: FakeInstitutions) -> Refreshed:
-    return refresh_institutions(country_codes=("US",), institutions=cache, bank=world.bank, clock=world.clock)
+    return refresh_institutions(country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock)
 
 
 def down() -> ProviderError:
-    return problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    return problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 def at_bank(world: World) -> list[str]:
@@ -63,7 +63,7 @@ def test_a_stale_institution_is_fetched_again_and_served_as_it_is_while_plaid_is
     world: World, cache: FakeInstitutions
 ) -> None:
     cache.put(institution(name="Old Bank", at=OLD))
-    world.bank.fail("institution", down())
+    world.plaid.fail("institution", down())
     assert find(world, cache).name == "Old Bank"
     assert find(world, cache).name == "First Bank"
 
@@ -123,7 +123,7 @@ def test_when_the_first_fails_the_next_asks_after_one_wait(world: World, cache: 
 def test_a_failure_gives_the_claim_back_and_is_told_where_there_is_nothing_stale(
     world: World, cache: FakeInstitutions
 ) -> None:
-    world.bank.fail("institution", down())
+    world.plaid.fail("institution", down())
     with pytest.raises(ProviderError):
         find(world, cache)
     assert cache.claims == {}
@@ -148,7 +148,7 @@ def test_a_claim_that_nobody_gave_back_ends(world: World, cache: FakeInstitution
 
 
 def test_an_institution_of_another_country_is_found(world: World, cache: FakeInstitutions) -> None:
-    world.bank.catalogue = {"ins_9": institution("ins_9", name="Banque", countries=("FR",))}
+    world.plaid.catalogue = {"ins_9": institution("ins_9", name="Banque", countries=("FR",))}
     assert find(world, cache, "ins_9").name == "Banque"
 
 
@@ -163,7 +163,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def listed(world: World, count: int, **kwargs: object) -> list[str]:
     """Institutions that Plaid lists, under new names."""
     ids = [f"ins_{n}" for n in range(count)]
-    world.bank.catalogue |= {i: institution(i, name=f"New {i}") for i in ids}
+    world.plaid.catalogue |= {i: institution(i, name=f"New {i}") for i in ids}
     return ids
 
 
@@ -212,9 +212,9 @@ def test_the_list_is_read_to_its_end_and_no_further(world: World, cache: FakeIns
 @pytest.mark.usefixtures("small_pages")
 def test_a_list_that_says_it_goes_on_and_does_not_is_not_read_for_ever(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 4), *(f"ins_x{n}" for n in range(30)))
-    really = world.bank.institutions
+    really = world.plaid.institutions
     endless = lambda **page: replace(really(**page), total=100)  # noqa: E731
-    setattr(world.bank, "institutions", endless)  # noqa: B010 (a method, for one test)
+    setattr(world.plaid, "institutions", endless)  # noqa: B010 (a method, for one test)
     refresh(world, cache)
     assert at_bank(world).count("bank.institutions") == 2
 
@@ -222,7 +222,7 @@ def test_a_list_that_says_it_goes_on_and_does_not_is_not_read_for_ever(world: Wo
 def test_the_list_is_asked_for_the_countries_of_what_is_missing(world: World, cache: FakeInstitutions) -> None:
     for n in range(3):
         found = institution(f"ins_{n}", name=f"New ins_{n}", countries=("FR",))
-        world.bank.catalogue[f"ins_{n}"] = found
+        world.plaid.catalogue[f"ins_{n}"] = found
         cache.put(found.model_copy(update={"name": "Old", "fetched_at": OLD}))
     cache.put(institution("ins_x", countries=("FR",), at=OLD))
     refresh(world, cache)
@@ -231,7 +231,7 @@ def test_the_list_is_asked_for_the_countries_of_what_is_missing(world: World, ca
 
 
 def test_one_of_another_country_is_asked_for_by_its_own(world: World, cache: FakeInstitutions) -> None:
-    world.bank.catalogue["ins_fr"] = institution("ins_fr", countries=("FR",))
+    world.plaid.catalogue["ins_fr"] = institution("ins_fr", countries=("FR",))
     cache.put(institution("ins_fr", countries=("FR",), at=OLD))
     refresh(world, cache)
     assert at_bank(world) == ["bank.institution"]
@@ -239,11 +239,11 @@ def test_one_of_another_country_is_asked_for_by_its_own(world: World, cache: Fak
 
 def test_single_failures_do_not_end_a_turn(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *(f"ins_{n}" for n in range(10)))
-    world.bank.fail("institutions", down())
+    world.plaid.fail("institutions", down())
 
     def every_second(name: str) -> None:
         if name == "bank.institution" and at_bank(world).count(name) % 2:
-            world.bank.fail("institution", down())
+            world.plaid.fail("institution", down())
 
     world.calls.before = every_second
     assert refresh(world, cache) == Refreshed(refreshed=5, left=5)
@@ -252,7 +252,7 @@ def test_single_failures_do_not_end_a_turn(world: World, cache: FakeInstitutions
 @pytest.mark.usefixtures("small_pages")
 def test_what_the_list_does_not_hold_is_asked_for_by_its_id(world: World, cache: FakeInstitutions) -> None:
     ids = listed(world, 10)
-    world.bank.catalogue["ins_fr"] = institution("ins_fr", name="New ins_fr", countries=("FR",))
+    world.plaid.catalogue["ins_fr"] = institution("ins_fr", name="New ins_fr", countries=("FR",))
     cached(cache, *ids, "ins_fr")
     cache.known["ins_fr"] = cache.known["ins_fr"].model_copy(update={"country_codes": ()})
     assert refresh(world, cache) == Refreshed(refreshed=11, left=0)
@@ -272,17 +272,17 @@ def test_what_plaid_knows_no_more_is_kept_and_asked_for_seldom(world: World, cac
 @pytest.mark.usefixtures("small_pages")
 def test_a_turn_that_plaid_breaks_off_is_gone_on_with_by_the_next(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 12))
-    world.bank.fail("institution", *[down()] * 50)
+    world.plaid.fail("institution", *[down()] * 50)
 
     def second_page_fails(name: str) -> None:
         if at_bank(world) == ["bank.institutions"] * 2:
             world.calls.before = None
-            world.bank.fail("institutions", problem(Fault.TRANSIENT, "INSTITUTIONS_GET_LIMIT"))
+            world.plaid.fail("institutions", problem(ErrorClass.TRANSIENT, "INSTITUTIONS_GET_LIMIT"))
 
     world.calls.before = second_page_fails
     assert refresh(world, cache) == Refreshed(refreshed=5, left=7)
     assert at_bank(world).count("bank.institution") == refreshing.MAX_FAILURES, "Plaid is down: nobody insists"
-    world.bank.errors.clear()
+    world.plaid.errors.clear()
     assert refresh(world, cache) == Refreshed(refreshed=7, left=0)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.webhook import Webhook
 from shared.ports import Delivery
@@ -20,7 +20,7 @@ from tests.usecases.conftest import ALICE, World
 A_DAY = timedelta(days=1)
 
 
-def bank(institution_id: str, name: str) -> InstitutionInfo:
+def plaid(institution_id: str, name: str) -> InstitutionInfo:
     return institution(institution_id, name=name).model_copy(
         update={"logo": f"logo of {name}", "primary_color": "#123"}
     )
@@ -33,7 +33,7 @@ def institutions() -> FakeInstitutions:
 
 @pytest.fixture
 def item(world: World, institutions: FakeInstitutions) -> FakeItem:
-    world.bank.catalogue = {"ins_1": bank("ins_1", "First Bank"), "ins_2": bank("ins_2", "Second Bank")}
+    world.plaid.catalogue = {"ins_1": plaid("ins_1", "First Bank"), "ins_2": plaid("ins_2", "Second Bank")}
     item = world.connected("1", row("t1"))
     world.settle()
     world.welcome(institutions)
@@ -54,7 +54,7 @@ SECOND = ("ins_2", "Second Bank", "logo of Second Bank")
 
 
 def down() -> ProviderError:
-    return problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+    return problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 def by_webhook(world: World, code: str) -> None:
@@ -65,7 +65,7 @@ def by_webhook(world: World, code: str) -> None:
 
 
 READERS: dict[str, Callable[[World], object]] = {
-    "daily check": lambda world: world.check.by_day("1"),
+    "daily check": lambda world: world.check.daily_check("1"),
     "repair by the user": lambda world: world.check.by_user(connection(world)),
     "webhook": lambda world: by_webhook(world, "NEW_ACCOUNTS_AVAILABLE"),
 }
@@ -89,7 +89,7 @@ def test_the_daily_check_updates_name_logo_and_group(
     world: World, institutions: FakeInstitutions, item: FakeItem
 ) -> None:
     item.institution_id = "ins_2"
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.welcome(institutions)
     assert shown(world) == SECOND
     assert world.state().source == "ins_2"
@@ -100,8 +100,8 @@ def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.institution_id = "ins_2"
-    item.error = problem(Fault.TERMINAL, "ITEM_NOT_SUPPORTED", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.check.by_day("1")
+    item.error = problem(ErrorClass.TERMINAL, "ITEM_NOT_SUPPORTED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.check.daily_check("1")
     assert not world.state().welcomed
     item.error = None
     asked: list[bool] = []
@@ -112,7 +112,7 @@ def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
         enqueued(connection_id, name=name, welcome=welcome)
 
     monkeypatch.setattr(world.queue, "enqueue", enqueue)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     assert asked == [True]
 
 
@@ -143,14 +143,14 @@ def test_a_failed_look_up_of_the_institution_does_not_lose_the_change(
     world: World, institutions: FakeInstitutions, item: FakeItem, code: str
 ) -> None:
     item.institution_id, item.institution_name = "ins_2", "Second Bank"
-    fault = Fault.TRANSIENT if code == "INTERNAL_SERVER_ERROR" else Fault.CONFIGURATION
-    world.bank.fail("institution", problem(fault, code), problem(fault, code))
-    world.check.by_day("1")
-    if fault is Fault.TRANSIENT:
+    fault = ErrorClass.TRANSIENT if code == "INTERNAL_SERVER_ERROR" else ErrorClass.CONFIGURATION
+    world.plaid.fail("institution", problem(fault, code), problem(fault, code))
+    world.check.daily_check("1")
+    if fault is ErrorClass.TRANSIENT:
         with pytest.raises(ProviderError):
             world.welcome(institutions)
         assert not world.state().welcomed, "the scheduler repeats it"
-        world.bank.errors.clear()
+        world.plaid.errors.clear()
     else:
         world.welcome(institutions)
     assert shown(world) == ("ins_2", "Second Bank", None)
@@ -163,8 +163,8 @@ def test_an_institution_without_a_name_shows_none_rather_than_the_old_one(
     world: World, institutions: FakeInstitutions, item: FakeItem
 ) -> None:
     item.institution_id = "ins_2"
-    world.bank.fail("institution", down())
-    world.check.by_day("1")
+    world.plaid.fail("institution", down())
+    world.check.daily_check("1")
     with pytest.raises(ProviderError):
         world.welcome(institutions)
     assert shown(world) == ("ins_2", None, None)
@@ -174,8 +174,8 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
     world: World, item: FakeItem
 ) -> None:
     item.institution_id, item.institution_name = "ins_2", "Second Bank"
-    item.error = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
-    world.check.by_day("1")
+    item.error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.check.daily_check("1")
     assert connection(world).status is ItemStatus.BAD
     assert shown(world) == ("ins_2", "Second Bank", None)
     titles = [one.title for one in world.store.notifications.values() if one.kind == "needs_repair"]
@@ -187,7 +187,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
 ) -> None:
     before = Siblings.of(ALICE, "ins_2", connections=world.store)
     item.institution_id = "ins_2"
-    world.check.by_day("1")
+    world.check.daily_check("1")
     after = Siblings.of(ALICE, "ins_2", connections=world.store)
     assert {one: held.institution_id for one, held in after.owned.holdings.items()} == {"1": "ins_2"}
     assert after.guards.institution != before.guards.institution, "an exchange under way at the new bank looks again"
@@ -195,7 +195,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
 
 def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:
     item.institution_id = "ins_2"
-    world.check.by_day("1")
+    world.check.daily_check("1")
     pause_syncs("ins_2", by="op", reason="", paused=world.paused, clock=world.clock)
     world.clock.move(A_DAY)
     assert world.tick() == 0
@@ -206,7 +206,7 @@ def test_an_item_that_names_no_institution_changes_nothing(
 ) -> None:
     before = connection(world)
     item.institution_id = None  # type: ignore[assignment]
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.welcome(institutions)
     assert connection(world) == before
     assert world.state().source == "ins_1"
@@ -230,7 +230,7 @@ def test_a_change_that_is_noticed_while_the_old_bank_is_looked_up_is_not_taken_b
     def change(call: str) -> None:
         if call == "bank.institution" and item.institution_id == "ins_1":
             item.institution_id, item.institution_name = "ins_2", "Second Bank"
-            world.check.by_day("1")
+            world.check.daily_check("1")
 
     institutions.known.clear()
     world.calls.before = change
@@ -251,7 +251,7 @@ def test_after_a_crash_at_any_call_the_next_daily_check_completes_the_change(
         institutions = FakeInstitutions(world.calls)
         setattr(world.calls, when, len(world.calls.log) + later)
         try:
-            world.check.by_day("1")
+            world.check.daily_check("1")
             world.welcome(institutions)
         except Crash:
             there = connection(world)
@@ -269,6 +269,6 @@ def test_an_old_connection_whose_group_was_left_behind_is_corrected_by_the_daily
 ) -> None:
     loaded = world.store.states["1"]
     world.store.save(loaded.state.model_copy(update={"source": "ins_0"}), expected=loaded.version)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.welcome(institutions)
     assert world.state().source == "ins_1"

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Fault, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
+from shared.domain.errors import ErrorClass, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
 from shared.domain.exchange import BROKEN_OFF_AFTER
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
 from shared.usecases.items.receive_webhook import receive_webhook
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
-from shared.usecases.linking.exchange_hosted_link import exchange_link_result
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
 from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
@@ -37,7 +37,7 @@ class Hosted:
     def open(self, *, user: str = ALICE, **wish: Any) -> str | None:
         """A link token, made while Hosted Link is on."""
         made = create_link_token(
-            LinkWish(**wish),
+            LinkOptions(**wish),
             app_user_id=user,
             defaults=LinkDefaults(
                 "en",
@@ -47,7 +47,7 @@ class Hosted:
                 hosted=True,
                 completion_redirect_uri="https://app.example/done",
             ),
-            bank=self.world.bank,
+            plaid=self.world.plaid,
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
@@ -73,14 +73,14 @@ class Hosted:
 
     def deliver(self, result_id: str = RESULT) -> bool:
         """One delivery of a task."""
-        return exchange_link_result(
+        return exchange_hosted_link(
             result_id, links=self.links, vault=self.world.vault, exchange_for=lambda uid: self._exchange(uid)
         )
 
     def _exchange(self, uid: str) -> Exchange:
         return Exchange(
             app_user_id=uid,
-            bank=self.world.bank,
+            plaid=self.world.plaid,
             vault=self.world.vault,
             connections=self.world.store,
             intents=self.world.intents,
@@ -100,7 +100,7 @@ class Hosted:
 @pytest.fixture
 def hosted(world: World) -> Hosted:
     hosted = Hosted(world)
-    world.bank.new_item()
+    world.plaid.new_item()
     return hosted
 
 
@@ -121,8 +121,8 @@ def test_what_is_linked_becomes_a_connection_of_whom_the_session_was_made_for(ho
 
 def test_plaid_is_asked_for_a_page_of_its_own(hosted: Hosted, world: World) -> None:
     hosted.open()
-    assert world.bank.link_requests[0].hosted
-    assert world.bank.link_requests[0].completion_redirect_uri == "https://app.example/done"
+    assert world.plaid.link_requests[0].hosted
+    assert world.plaid.link_requests[0].completion_redirect_uri == "https://app.example/done"
 
 
 def test_both_webhooks_of_a_session_and_their_duplicates_make_one_connection(hosted: Hosted, world: World) -> None:
@@ -139,7 +139,7 @@ def test_both_webhooks_of_a_session_and_their_duplicates_make_one_connection(hos
 
 
 def test_several_banks_of_one_session_become_several_connections(hosted: Hosted, world: World) -> None:
-    world.bank.new_item("2", institution_id="ins_2")
+    world.plaid.new_item("2", institution_id="ins_2")
     hosted.open()
     hosted.hear(status="SUCCESS", public_tokens=["public-1", "public-2", "public-1"])
     assert hosted.tasks() == [RESULT, digest("public-2")]
@@ -268,26 +268,26 @@ class TestTask:
         hosted.hear(status="SUCCESS", public_tokens=["public-1"])
 
     def test_while_plaid_is_down_it_is_delivered_again(self, hosted: Hosted, world: World) -> None:
-        world.bank.fail("exchange", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 2)
+        world.plaid.fail("exchange", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 2)
         assert [hosted.deliver() for _ in range(3)] == [False, False, True]
         assert owners(world) == [ALICE]
 
     def test_so_it_is_while_our_keys_are_wrong(self, hosted: Hosted, world: World) -> None:
-        world.bank.fail("exchange", problem(Fault.CONFIGURATION, "INVALID_API_KEYS"))
+        world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
         assert not hosted.deliver()
         assert hosted.deliver()
         assert owners(world) == [ALICE]
 
     def test_a_token_that_expired_is_settled(self, hosted: Hosted, world: World) -> None:
-        world.bank.public_tokens.clear()
+        world.plaid.public_tokens.clear()
         assert hosted.deliver()
         assert (hosted.result.outcome, hosted.result.public_token) == (LinkOutcome.UNUSABLE, None)
         assert hosted.deliver()
         assert world.calls.log.count("bank.exchange") == 1
 
-    @pytest.mark.parametrize("fault", [Fault.USER, Fault.TERMINAL])
-    def test_what_only_a_new_link_can_help_is_settled(self, hosted: Hosted, world: World, fault: Fault) -> None:
-        world.bank.fail("exchange", problem(fault, "ITEM_NOT_SUPPORTED"))
+    @pytest.mark.parametrize("fault", [ErrorClass.USER, ErrorClass.TERMINAL])
+    def test_what_only_a_new_link_can_help_is_settled(self, hosted: Hosted, world: World, fault: ErrorClass) -> None:
+        world.plaid.fail("exchange", problem(fault, "ITEM_NOT_SUPPORTED"))
         assert hosted.deliver()
         assert hosted.result.outcome is LinkOutcome.UNUSABLE
         assert owners(world) == []
@@ -297,13 +297,13 @@ class TestTask:
     ) -> None:
         assert hosted.deliver()
         [first] = world.store.connections
-        world.bank.new_item("2")
+        world.plaid.new_item("2")
         hosted.hear(public_tokens=["public-2"])
         again = digest("public-2")
         assert hosted.deliver(again)
         settled = hosted.links.results[again]
         assert (settled.outcome, settled.connection_id) == (LinkOutcome.DUPLICATE, first)
-        assert world.bank.removed == ["item-2"]
+        assert world.plaid.removed == ["item-2"]
 
     def test_the_app_may_exchange_the_token_as_well(self, hosted: Hosted, world: World) -> None:
         by_the_app = hosted._exchange(ALICE)(LinkedItem("public-1"))
@@ -321,10 +321,10 @@ def test_a_process_that_dies_anywhere_is_made_up_for() -> None:
     for step in range(30):
         world, calls = World(), Calls()
         hosted = Hosted(world)
-        world.bank.new_item()
+        world.plaid.new_item()
         hosted.open()
         hosted.hear(public_tokens=["public-1"])
-        world.bank.calls = world.store.calls = hosted.links.calls = calls
+        world.plaid.calls = world.store.calls = hosted.links.calls = calls
         calls.crash_after = step
         try:
             hosted.deliver()
@@ -384,7 +384,7 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
 def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:
     class Closed:
         def seal(self, *_args: object, **_more: object) -> SealedToken:
-            raise problem(Fault.CONFIGURATION, "NO_VAULT_KEY")
+            raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     hosted.open()
     world.vault = Closed()  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.caller import Caller
-from shared.domain.errors import Fault, InvalidArgument, PermissionDenied, Unavailable
+from shared.domain.errors import ErrorClass, InvalidArgument, PermissionDenied, Unavailable
 from shared.usecases.linking.may_connect import refusal_of
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
@@ -43,7 +43,7 @@ def test_anonymous_users_and_unverified_addresses_are_refused_as_set(
 
 
 def test_a_user_without_connections_is_refused_before_any_call_to_plaid(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     with pytest.raises(PermissionDenied):
         exchange(world, refused=REFUSED)
     assert not any("exchange" in call for call in world.calls.log)
@@ -54,10 +54,10 @@ def test_a_user_without_connections_is_refused_before_any_call_to_plaid(world: W
 def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     exchange(world)
     before = dict(world.store.connections)
-    world.bank.new_item("2")
+    world.plaid.new_item("2")
     with pytest.raises(PermissionDenied):
         exchange(world, "public-2", allow_duplicate=True, refused=REFUSED)
     assert world.store.connections == before
@@ -70,10 +70,10 @@ def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(
 
 
 def test_a_new_item_that_plaid_cannot_remove_now_is_removed_by_the_sweep(world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     exchange(world)
-    world.bank.new_item("2")
-    world.bank.fail("remove", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.new_item("2")
+    world.plaid.fail("remove", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     with pytest.raises(PermissionDenied):
         exchange(world, "public-2", allow_duplicate=True, refused=REFUSED)
     assert len(world.store.connections) == 1
@@ -83,22 +83,22 @@ def test_a_new_item_that_plaid_cannot_remove_now_is_removed_by_the_sweep(world: 
 
 
 def test_a_refused_user_exchanges_an_item_of_theirs_after_update_mode(world: World) -> None:
-    world.bank.new_item("1")
+    world.plaid.new_item("1")
     made = exchange(world).answer
-    answered = exchange(world, world.bank.update_mode("1"), refused=REFUSED)
+    answered = exchange(world, world.plaid.update_mode("1"), refused=REFUSED)
     assert not answered.first
     assert answered.answer["connection_id"] == made["connection_id"]
     assert set(world.store.connections) == {made["connection_id"]}
 
 
 def test_a_refused_user_gets_the_answer_that_was_given_before(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     made = exchange(world)
     assert exchange(world, refused=REFUSED).answer == made.answer
 
 
 def test_an_interrupted_exchange_is_not_resumed_for_a_refused_user(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     world.calls.before = store_fails_at("create")
     assert tried(world) is not None
     world.calls.before = None
@@ -120,7 +120,7 @@ def store_fails_at(part: str) -> Callable[[str], None]:
 
 
 def test_a_store_that_is_down_before_the_exchange_leaves_nothing_that_looks_like_a_lost_token(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
 
     def owned_by_fails(name: str) -> None:
         if name == "store.owned_by":

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.audit import AuditAction
 from shared.domain.credentials import DOUBTED_FOR
-from shared.domain.errors import AlreadyExists, Fault, InvalidArgument, ProviderError
+from shared.domain.errors import AlreadyExists, ErrorClass, InvalidArgument, ProviderError
 from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
@@ -40,7 +40,7 @@ def world() -> World:
 
 def broken_off(world: World, before: str, name: str = "1", *, user: str = ALICE) -> None:
     """An exchange whose process died before a call."""
-    world.bank.new_item(name)
+    world.plaid.new_item(name)
 
     def die(call: str) -> None:
         if call == before:
@@ -57,7 +57,7 @@ def audited(world: World, user: str = ALICE) -> list[tuple[str, dict[str, str]]]
 
 
 def test_a_turn_with_nothing_due_reads_nothing_and_asks_nobody(world: World) -> None:
-    world.bank.new_item()
+    world.plaid.new_item()
     exchange(world)
     broken_off(world, STORED, "2")
     asked = len(world.calls.log)
@@ -71,7 +71,7 @@ def test_an_item_that_nobody_came_back_for_is_removed_after_a_day(world: World) 
     assert sweep(world) == Swept()
     world.clock.move(timedelta(minutes=2))
     assert sweep(world) == Swept(removed=1)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.store.intents == {}
     ((action, details),) = audited(world)
     assert (action, details["reason"]) == ("link_lost", "abandoned")
@@ -81,7 +81,7 @@ def test_an_item_that_nobody_came_back_for_is_removed_after_a_day(world: World) 
 def test_while_plaid_is_down_the_token_is_kept_for_the_next_turn(world: World) -> None:
     broken_off(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
-    world.bank.fail("remove", transient(), transient())
+    world.plaid.fail("remove", transient(), transient())
     assert sweep(world) == Swept(postponed=1)
     assert sweep(world) == Swept(), "not again at once"
     world.clock.move(SWEPT_AGAIN_AFTER)
@@ -97,7 +97,7 @@ def test_an_item_that_is_to_be_removed_is_not_connected_any_more(world: World) -
     """Plaid may have removed it and its answer may be lost."""
     broken_off(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
-    world.bank.fail("remove", transient())
+    world.plaid.fail("remove", transient())
     sweep(world)
     with pytest.raises(InvalidArgument):
         exchange(world)
@@ -179,14 +179,14 @@ def test_a_lost_token_that_an_app_asked_for_again_is_reported_at_the_next_turn(w
 
 def test_a_second_item_that_plaid_could_not_remove_is_removed(world: World) -> None:
     for name in ("1", "2"):
-        world.bank.new_item(name)
+        world.plaid.new_item(name)
     first = exchange(world, "public-1").answer["connection_id"]
-    world.bank.fail("remove", transient())
+    world.plaid.fail("remove", transient())
     assert isinstance(tried(world, "public-2"), AlreadyExists)
     assert sweep(world) == Swept(), "its own call may still be at it"
     world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
     assert sweep(world) == Swept(removed=1)
-    assert world.bank.removed == ["item-2"]
+    assert world.plaid.removed == ["item-2"]
     with pytest.raises(AlreadyExists) as refused:
         exchange(world, "public-2")
     assert refused.value.connection_id == first
@@ -263,7 +263,7 @@ def test_while_the_store_is_down_everything_stays_for_the_next_turn(world: World
 
     world.calls.before = down
     assert sweep(world) == Swept(postponed=2)
-    assert world.bank.removed == [], "nothing is removed that somebody might still go on with"
+    assert world.plaid.removed == [], "nothing is removed that somebody might still go on with"
     world.calls.before = None
     assert sweep(world) == Swept(removed=1, lost=1)
 
@@ -276,9 +276,9 @@ def test_a_turn_ends_in_time_and_the_next_goes_on(world: World) -> None:
     assert [sweep(world).removed for _ in range(3)] == [3, 3, 0]
 
 
-@pytest.mark.parametrize(("fault", "level"), [(Fault.TRANSIENT, "WARNING"), (Fault.CONFIGURATION, "ERROR")])
+@pytest.mark.parametrize(("fault", "level"), [(ErrorClass.TRANSIENT, "WARNING"), (ErrorClass.CONFIGURATION, "ERROR")])
 def test_an_item_that_nobody_can_remove_is_an_operators_matter(
-    world: World, caplog: pytest.LogCaptureFixture, fault: Fault, level: str
+    world: World, caplog: pytest.LogCaptureFixture, fault: ErrorClass, level: str
 ) -> None:
     broken_off(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
@@ -295,13 +295,13 @@ def test_an_item_that_nobody_can_remove_is_an_operators_matter(
 
 def test_an_item_that_is_gone_already_counts_as_removed(world: World) -> None:
     broken_off(world, STORED)
-    world.bank.items.clear()
+    world.plaid.items.clear()
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world) == Swept(removed=1)
 
 
 def unknown_token() -> ProviderError:
-    return problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN")
+    return problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
 
 
 def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
@@ -309,13 +309,13 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
 ) -> None:
     broken_off(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
-    world.bank.fail("remove", *[unknown_token()] * 5)
+    world.plaid.fail("remove", *[unknown_token()] * 5)
     for _ in range(5):
         assert sweep(world) == Swept(postponed=1)
         world.clock.move(SWEPT_AGAIN_AFTER)
     assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == ["intent.postponed"] * 5
     assert sweep(world) == Swept(removed=1)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert len(audited(world)) == 1
 
 
@@ -325,7 +325,7 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_an_operators_matter
 ) -> None:
     broken_off(world, STORED)
     world.clock.move(RESUMABLE_FOR + outage)
-    world.bank.fail("remove", *[unknown_token()] * 1000)
+    world.plaid.fail("remove", *[unknown_token()] * 1000)
     began, swept = world.clock.at, Swept(postponed=1)
     while swept == Swept(postponed=1):
         world.clock.move(timedelta(hours=1))

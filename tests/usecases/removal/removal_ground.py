@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.transaction import Transaction
 from shared.usecases.items.handle_webhook import WebhookHandler
 from shared.usecases.items.receive_webhook import receive_webhook
@@ -20,7 +20,7 @@ def rows(count: int = 9) -> list[Transaction]:
 
 
 def revoked_error() -> ProviderError:
-    return problem(Fault.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    return problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
 
 
 def tell(world: World, code: str, kind: str = "ITEM") -> None:
@@ -64,7 +64,7 @@ def ask_for_sync(world: World, name: str = "1") -> None:
 def exchange(world: World, public_token: str) -> dict[str, object]:
     call = Exchange(
         app_user_id=ALICE,
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         intents=world.intents,

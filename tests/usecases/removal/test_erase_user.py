@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.errors import BankError, Fault, Unavailable
+from shared.domain.errors import BankError, ErrorClass, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.notification import NotificationKind, notification
 from shared.domain.removal import RemovalReason
@@ -17,7 +17,7 @@ from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal.removal_ground import exchange, rows
 
-DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+DOWN = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 def erase(world: World, owner: str = ALICE) -> None:
@@ -52,7 +52,7 @@ def test_everything_goes_but_the_audit_trail(connected: World) -> None:
     world.clean_up()
     assert left(world) == []
     assert [world.left_of(name) for name in ("1", "2", "3")] == [[], [], []]
-    assert sorted(world.bank.removed) == ["item-1", "item-2", "item-3"]
+    assert sorted(world.plaid.removed) == ["item-1", "item-2", "item-3"]
     trail = world.audited()
     assert trail[3] == "erasure_started"
     assert trail[-1] == "erasure_done"
@@ -72,12 +72,12 @@ def test_nothing_of_others_goes(connected: World) -> None:
 
 def test_it_is_over_when_plaid_has_removed_the_last_item(connected: World) -> None:
     world = connected
-    world.bank.fail("remove", *[DOWN] * 20)
+    world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
     world.clean_up()
     assert left(world) == []
     assert world.audited()[-2:] == ["removal_done", "erasure_done"]
-    assert len(world.bank.removed) == 3
+    assert len(world.plaid.removed) == 3
 
 
 def test_the_end_of_the_last_removal_ends_it_without_the_schedule(connected: World) -> None:
@@ -90,7 +90,7 @@ def test_the_end_of_the_last_removal_ends_it_without_the_schedule(connected: Wor
 
 def test_who_links_again_while_it_is_under_way_keeps_that(connected: World) -> None:
     world = connected
-    world.bank.fail("remove", *[DOWN] * 20)
+    world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
     world.connected("new", *rows(5))
     world.sync("new")
@@ -103,7 +103,7 @@ def test_who_links_again_while_it_is_under_way_keeps_that(connected: World) -> N
 
 def test_asked_for_again_while_it_is_under_way_the_new_connections_go_too(connected: World) -> None:
     world = connected
-    world.bank.fail("remove", *[DOWN] * 20)
+    world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
     world.connected("new", *rows(5))
     erase(world)
@@ -150,7 +150,7 @@ def test_an_erasure_without_connections_still_removes_what_users_were_told(world
 
 
 def unfinished(world: World, answer: dict[str, object] | None = None) -> None:
-    item = world.bank.new_item("half")
+    item = world.plaid.new_item("half")
     token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
     intent = Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token, answer)
     world.intents.begin(intent)
@@ -166,28 +166,28 @@ def test_the_item_of_an_exchange_that_broke_off_is_removed_too(
     erase(world)
     assert world.store.tombstones["half"].reason is reason
     world.clean_up()
-    assert world.bank.removed == ["item-half"]
+    assert world.plaid.removed == ["item-half"]
     assert left(world) == []
     assert world.audited() == ["erasure_started", "removal_started", "removal_done", "erasure_done"]
 
 
 def test_an_exchange_that_began_afterwards_stays(world: World) -> None:
-    world.bank.fail("remove", *[DOWN] * 4)
+    world.plaid.fail("remove", *[DOWN] * 4)
     world.connected("1")
     erase(world)
     unfinished(world)
     world.clean_up()
     assert left(world) == ["intent i-half"]
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
 
 
 def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() -> None:
     undisturbed = World()
-    undisturbed.bank.new_item("1").add(row("t1"))
+    undisturbed.plaid.new_item("1").add(row("t1"))
     exchange(undisturbed, "public-1")
     for number in range(len(undisturbed.calls.log)):
         world = World()
-        world.bank.new_item("1").add(row("t1"))
+        world.plaid.new_item("1").add(row("t1"))
 
         def erased(name: str, at: int = number, world: World = world) -> None:
             if len(world.calls.log) > at:
@@ -204,13 +204,13 @@ def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() 
         at = f"{number}: {world.calls.log[number]}"
         if made is not None:
             assert {made} == world.store.connections.keys() == world.store.tokens.keys(), at
-            assert world.bank.removed == [], at
+            assert world.plaid.removed == [], at
         else:
             held = [i for i, _ in world.store.intents.values() if i.access_token is not None]
-            exchanged = "public-1" not in world.bank.public_tokens
+            exchanged = "public-1" not in world.plaid.public_tokens
             assert held == [], at
             assert world.store.connections == {}, at
-            assert world.bank.removed == (["item-1"] if exchanged else []), at
+            assert world.plaid.removed == (["item-1"] if exchanged else []), at
 
 
 # -- owners who are gone --

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.domain.exchange import Intent
 from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
@@ -29,7 +29,7 @@ def removed(world: World) -> None:
 
 
 def removed_while_plaid_is_down(world: World) -> None:
-    world.bank.errors["remove"] = [problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 4
+    world.plaid.errors["remove"] = [problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 4
     world.remove()
 
 
@@ -39,7 +39,7 @@ def revoked_by_webhook(world: World) -> None:
 
 def revoked_by_a_run(world: World) -> None:
     world.clock.move(timedelta(minutes=5))  # a run that died has lost its lease
-    world.bank.errors["changes"] = [revoked_error()]
+    world.plaid.errors["changes"] = [revoked_error()]
     tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     world.sync()
 
@@ -77,7 +77,7 @@ def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World,
             assert len(world.store.rows["1"]) == 5, f"all of it, or nothing: {at}"
             begin(world)  # whoever asked has got no answer, and asks again
         world.clean_up()
-        assert world.bank.removed == ["item-1"], at
+        assert world.plaid.removed == ["item-1"], at
         assert item_violations(world) == [], at
         yield world, at
 
@@ -118,9 +118,9 @@ def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: 
             world.connected(name, *rows(3))
         world.settle()
         token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
-        item = world.bank.new_item("half")
+        item = world.plaid.new_item("half")
         world.intents.begin(Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token))
-        world.bank.fail("remove", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * down)
+        world.plaid.fail("remove", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * down)
         return world
 
     def to_the_end(world: World) -> None:
@@ -148,7 +148,7 @@ def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: 
             *world.store.holders,
             *world.erasures.kept,
         ] == [], at
-        assert sorted(world.bank.removed) == ["item-1", "item-2", "item-half"], at
+        assert sorted(world.plaid.removed) == ["item-1", "item-2", "item-half"], at
         trail = world.audited()
         assert [trail.count(f"removal_{what}") for what in ("started", "done")] == [3, 3], at
         assert [trail.count(f"erasure_{what}") for what in ("started", "done")] == [1, 1], at

@@ -10,7 +10,7 @@ import pytest
 from shared.domain.audit import Actor
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
-from shared.domain.errors import Fault, InvalidArgument, NotFound, ProviderError, Unavailable
+from shared.domain.errors import ErrorClass, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
 from shared.usecases.items.reconnect_connection import reconnect_connection
@@ -18,7 +18,7 @@ from tests.fakes import Crash, FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal.removal_ground import ask_for_sync, exchange, revoked_error, rows, tell
 
-DOWN = problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")
+DOWN = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: Fake
             call()
     store = world.store
     assert not {"1"} & (store.connections.keys() | store.states.keys() | store.tokens.keys())
-    assert world.bank.removed == []
+    assert world.plaid.removed == []
     assert world.audited()[-1] == "removal_started"
 
 
@@ -54,7 +54,7 @@ def test_then_all_that_belongs_to_it_goes_and_its_item_at_plaid(world: World, it
     world.clean_up()
     assert world.left_of("1") == []
     assert world.store.institution_guards == {}
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.audited()[-2:] == ["removal_started", "removal_done"]
     done = world.store.audit[ALICE][-1]
     assert (done.connection_id, done.details) == ("1", {"reason": "user", "item": "removed"})
@@ -71,7 +71,7 @@ def test_what_is_not_its_own_stays(world: World, item: FakeItem) -> None:
     assert {name: world.left_of(name) for name in ("2", "3")} == before
     assert world.store.institution_guards == guards, "there is another connection to that bank"
     assert world.equals_truth("2")
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
 
 
 @pytest.mark.parametrize("name", ["1", "never-there"])
@@ -96,7 +96,7 @@ def test_of_two_removals_at_once_one_is_too_late(world: World, item: FakeItem) -
 
 def test_the_bank_can_be_linked_again_at_once(world: World, item: FakeItem) -> None:
     world.remove()
-    world.bank.new_item("2").add(*rows(3))
+    world.plaid.new_item("2").add(*rows(3))
     made = exchange(world, "public-2")
     world.clean_up()
     world.settle()
@@ -105,7 +105,7 @@ def test_the_bank_can_be_linked_again_at_once(world: World, item: FakeItem) -> N
 
 
 def test_the_same_public_token_does_not_answer_with_a_dead_connection(world: World) -> None:
-    world.bank.new_item("1").add(*rows(3))
+    world.plaid.new_item("1").add(*rows(3))
     name = str(exchange(world, "public-1")["connection_id"])
     assert exchange(world, "public-1")["connection_id"] == name
     world.settle()
@@ -120,7 +120,7 @@ def test_the_same_public_token_does_not_answer_with_a_dead_connection(world: Wor
 
 
 def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) -> None:
-    world.bank.fail("remove", *[DOWN] * 7)
+    world.plaid.fail("remove", *[DOWN] * 7)
     world.remove()
     waits = []
     for _ in range(3):
@@ -135,20 +135,20 @@ def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) 
     assert waits == sorted(waits)
     assert waits[-1] > timedelta(minutes=50)
     world.clean_up()
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.left_of("1") == []
 
 
 def test_keys_of_ours_that_are_wrong_remove_nothing_and_nothing_is_given_up(world: World, item: FakeItem) -> None:
-    world.bank.fail("remove", *[problem(Fault.CONFIGURATION, "INVALID_API_KEYS")] * 9)
+    world.plaid.fail("remove", *[problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")] * 9)
     world.remove()
     world.clean_up(turns=200)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.calls.log.count("bank.remove") == 10
 
 
 def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeItem) -> None:
-    del world.bank.items["token-1"]
+    del world.plaid.items["token-1"]
     world.remove()
     world.clean_up()
     assert world.left_of("1") == []
@@ -156,16 +156,18 @@ def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeIte
 
 
 def unknown_token(times: int) -> list[ProviderError]:
-    return [problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)] * times
+    return [
+        problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    ] * times
 
 
 def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(world: World, item: FakeItem) -> None:
-    world.bank.fail("remove", *unknown_token(9))
+    world.plaid.fail("remove", *unknown_token(9))
     world.remove()
     began = world.clock.at
     world.clean_up(turns=200)
     assert world.clock.at - began < DOUBTED_FOR, "somebody has put the right keys in place"
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "removed"
 
@@ -173,7 +175,7 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
 def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_is_called(
     world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.bank.fail("remove", *unknown_token(1000))
+    world.plaid.fail("remove", *unknown_token(1000))
     world.remove()
     began = world.clock.at
     world.clean_up(turns=24 * 4 * 5)
@@ -189,7 +191,7 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_i
 def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
     world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.bank.dead_tokens.add("token-1")
+    world.plaid.dead_tokens.add("token-1")
     world.store.describe("1", {"status": ItemStatus.ERROR, "error_code": LOST_CODE})
     world.remove()
     world.remover("1")
@@ -201,10 +203,10 @@ def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
 def test_the_days_count_from_when_the_token_became_unknown_not_from_an_outage_before(
     world: World, item: FakeItem
 ) -> None:
-    world.bank.fail("remove", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 40, *unknown_token(3))
+    world.plaid.fail("remove", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 40, *unknown_token(3))
     world.remove()
     world.clean_up(turns=24 * 4 * 30)
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
 
 
 def test_what_the_queue_does_not_take_the_schedule_finds(
@@ -233,7 +235,7 @@ def rotate(world: World) -> None:
 
 
 def removed_at_last(world: World) -> bool:
-    return world.bank.removed == ["item-1"] and world.left_of("1") == []
+    return world.plaid.removed == ["item-1"] and world.left_of("1") == []
 
 
 def test_a_removal_at_any_moment_of_a_rotation_removes_the_item() -> None:
@@ -315,7 +317,7 @@ def revoked_by_webhook(world: World) -> None:
 
 
 def revoked_by_a_call(world: World) -> None:
-    world.bank.fail("changes", revoked_error())
+    world.plaid.fail("changes", revoked_error())
     tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     world.sync()
 
@@ -336,7 +338,7 @@ def test_a_revoked_connection_stays_to_say_so_and_its_data_go(
     assert world.state().status is SyncStatus.FAILED
     assert [w for w in world.left_of("1") if w.startswith(("row", "token", "accounts", "tombstone"))] == []
     assert "notification revoked" in world.left_of("1")
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]
     assert world.audited()[-3:] == ["status_changed", "removal_started", "removal_done"]
 
 
@@ -373,4 +375,4 @@ def test_a_revoked_connection_can_be_removed(
     world.remove()
     world.clean_up()
     assert world.left_of("1") == []
-    assert world.bank.removed == ["item-1"]
+    assert world.plaid.removed == ["item-1"]

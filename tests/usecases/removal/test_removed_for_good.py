@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.ports import Delivery
-from shared.usecases.linking.set_up_connection import start_first_sync, welcome_connection
+from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
 from shared.usecases.sync import read_changes
 from tests.fakes import FakeInstitutions, FakeItem, problem
 from tests.usecases.conftest import World
@@ -45,18 +45,18 @@ def a_removal_of_rows(world: World) -> None:
     world.settle()
     if "t1" in world.store.rows["1"]:
         world.store.write_note("1", "t1", "mine")
-        world.bank.items["token-1"].remove(*(f"t{n}" for n in range(8)))
+        world.plaid.items["token-1"].remove(*(f"t{n}" for n in range(8)))
     tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     world.sync()
 
 
 def a_run_that_fails(world: World) -> None:
-    world.bank.fail("changes", problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD))
+    world.plaid.fail("changes", problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD))
     world.sync()
 
 
 def a_run_that_learns_of_a_revocation(world: World) -> None:
-    world.bank.fail("changes", revoked_error())
+    world.plaid.fail("changes", revoked_error())
     world.sync()
 
 
@@ -65,7 +65,7 @@ def a_webhook_of_news(world: World) -> None:
 
 
 def a_webhook_of_trouble(world: World) -> None:
-    world.bank.items["token-1"].error = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    world.plaid.items["token-1"].error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
     tell(world, "ERROR")
 
 
@@ -79,14 +79,14 @@ def a_revocation(world: World) -> None:
 
 def the_trigger(world: World) -> None:
     start_first_sync("1", syncs=world.store, queue=world.queue)
-    welcome_connection(
+    set_up_connection(
         "1",
         country_codes=("US",),
         webhook_url="https://example.com/hook",
         connections=world.store,
         institutions=FakeInstitutions(),
         syncs=world.store,
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         clock=world.clock,
         sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
@@ -98,7 +98,7 @@ def the_user(world: World) -> None:
 
 
 def the_day(world: World) -> None:
-    world.check.by_day("1")
+    world.check.daily_check("1")
 
 
 def the_schedule(world: World) -> None:
@@ -138,14 +138,14 @@ def test_nothing_brings_it_back_wherever_it_was_removed_in_between(actor: Callab
             world.sync(connection_id, task=name)
         at = f"{number}: {world.calls.log[number]}"
         assert world.left_of("1") == [], at
-        assert world.bank.removed == ["item-1"], at
+        assert world.plaid.removed == ["item-1"], at
         assert world.audited().count("removal_done") == 1, at
 
 
 @pytest.mark.parametrize("actor", ACTORS)
 def test_nothing_that_comes_late_brings_it_back(world: World, item: FakeItem, actor: Callable[[World], None]) -> None:
     remove_all(world)
-    world.bank.items["token-1"] = item  # should anybody still have the token
+    world.plaid.items["token-1"] = item  # should anybody still have the token
     world.deliver(lambda: actor(world), attempts=1)
     world.clock.move(timedelta(days=3))
     world.tick()

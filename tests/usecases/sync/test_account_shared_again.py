@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import LEASE
-from shared.usecases.items.reconcile_after_restore import Fate, RestoredStore
+from shared.usecases.items.reconcile_after_restore import RestoreAction, RestoreReconciliation
 from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.sync import read_changes
 from shared.usecases.sync.request_sync import sync_by_event
@@ -150,7 +150,7 @@ def test_it_is_read_again_also_where_that_takes_more_than_one_run(world: World, 
     sync(world)
     revoke(world)
     reconnect(world)
-    world.bank.on_page = lambda: world.clock.move(TIME_FOR_A_RUN / 3)
+    world.plaid.on_page = lambda: world.clock.move(TIME_FOR_A_RUN / 3)
     world.settle()
     assert world.equals_truth()
 
@@ -165,7 +165,7 @@ def test_what_its_user_wrote_on_other_accounts_stays(world: World, item: FakeIte
 
 def test_after_a_restore_an_account_is_here_that_was_shared_again_since(world: World, item: FakeItem) -> None:
     revoke(world)  # and then the backup was made, and then the account was shared again, which is forgotten
-    store = RestoredStore(check=world.check, removals=world.removals, clock=world.clock)
-    assert store.settle("1", Fate.READ_AGAIN) is Fate.READ_AGAIN
+    store = RestoreReconciliation(check=world.check, removals=world.removals, clock=world.clock)
+    assert store.settle("1", RestoreAction.READ_AGAIN) is RestoreAction.READ_AGAIN
     world.settle()
     assert world.equals_truth()

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain import page_trail
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.progress import SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.transaction import History, Page
@@ -26,12 +26,12 @@ def answers_with(world: World, monkeypatch: pytest.MonkeyPatch, after: Callable[
 
     def changes(access_token: Secret, *, cursor: str | None) -> Page:
         asked.append(cursor or "")
-        if world.bank.on_page is not None:
-            world.bank.on_page()
+        if world.plaid.on_page is not None:
+            world.plaid.on_page()
         rows = [row(f"t-{cursor}-{n}") for n in range(3)]
         return Page(rows, [], [], [], after(cursor), has_more=True, history=History.COMPLETE, request_id="r1")
 
-    monkeypatch.setattr(world.bank, "changes", changes)
+    monkeypatch.setattr(world.plaid, "changes", changes)
     return asked
 
 
@@ -85,7 +85,7 @@ def test_a_circle_is_found_across_hand_overs(
     world: World, monkeypatch: pytest.MonkeyPatch, tail: int, length: int
 ) -> None:
     world.connected("1", row("t1"))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))  # two pages a run
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))  # two pages a run
     with monkeypatch.context() as patched:
         asked = answers_with(world, patched, circle(tail, length))
         for _ in range(20):
@@ -100,7 +100,7 @@ def test_a_circle_is_found_across_hand_overs(
 def test_a_connection_recovers_from_a_circle_without_ghosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(7)))
     monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     with monkeypatch.context() as patched:
         answers_with(world, patched, circle(2, 3))
         for _ in range(4):
@@ -120,7 +120,7 @@ def calls_in_days(world: World, asked: list[str], *, days: int) -> list[int]:
         while world.clock.at < until:
             world.tick()
             for name, connection_id in [world.queue.tasks.pop(0) for _ in list(world.queue.tasks)]:
-                while world.sync(connection_id, task=name) is Outcome.AGAIN:
+                while world.sync(connection_id, task=name) is Outcome.RETRY:
                     world.clock.move(timedelta(seconds=10))
             world.clock.move(timedelta(minutes=15))
         found.append(len(asked) - before)
@@ -157,7 +157,7 @@ def test_empty_pages_that_promise_more_fail(world: World, monkeypatch: pytest.Mo
         asked += 1
         return Page([], [], [], [], str(next(numbers)), has_more=True, history=History.COMPLETE)
 
-    monkeypatch.setattr(world.bank, "changes", changes)
+    monkeypatch.setattr(world.plaid, "changes", changes)
     assert world.sync() is Outcome.DONE
     assert world.state().status is SyncStatus.FAILED
     assert asked == page_trail.MAX_EMPTY_PAGES + 1
@@ -167,7 +167,7 @@ def until_it_fails(world: World, *, between: Callable[[], None] = lambda: None) 
     """How many deliveries an attempt takes that never completes."""
     for deliveries in range(1, 60):
         outcome = world.sync(task="a")
-        if outcome is Outcome.AGAIN or world.state().status is SyncStatus.FAILED:
+        if outcome is Outcome.RETRY or world.state().status is SyncStatus.FAILED:
             return deliveries
         between()
     raise AssertionError("it never fails")
@@ -176,32 +176,32 @@ def until_it_fails(world: World, *, between: Callable[[], None] = lambda: None) 
 def test_data_that_changes_after_every_hand_over_ends_the_attempt(world: World) -> None:
     """Each delivery of a long loop reads some pages and hands over; each continuation finds that data has changed."""
     world.connected("1", *(row(f"t{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     pages = 0
 
     def interrupt(at: int) -> None:
         nonlocal pages
         pages += 1
         if pages % 3 == 0:
-            world.bank.fail("changes", problem(Fault.TRANSIENT, "X", PagingInterrupted))
+            world.plaid.fail("changes", problem(ErrorClass.TRANSIENT, "X", PagingInterrupted))
 
-    world.bank.mutate_at_page = interrupt
+    world.plaid.mutate_at_page = interrupt
     assert until_it_fails(world) <= 12
-    world.bank.mutate_at_page = None
-    world.bank.errors.clear()
+    world.plaid.mutate_at_page = None
+    world.plaid.errors.clear()
     world.settle()
     assert world.equals_truth()
 
 
 def test_a_hand_over_whose_cursor_is_rejected_each_time_ends_the_attempt(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
 
     def reject() -> None:
         if world.state().handover is not None:
-            world.bank.fail("changes", problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected))
+            world.plaid.fail("changes", problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected))
 
     assert until_it_fails(world, between=reject) <= 12
-    world.bank.errors.clear()
+    world.plaid.errors.clear()
     world.settle()
     assert world.equals_truth()

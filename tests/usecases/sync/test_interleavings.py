@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import Conflict, Fault, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.progress import SyncProgress
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History, Page
@@ -49,9 +49,9 @@ def again(world: World) -> None:
 def handed_over(world: World, rows: int = 12) -> None:
     """A first run whose time was up in the middle of a streamed history."""
     world.connected("1", *(row(f"t{n}") for n in range(rows)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     assert world.sync(task="first") is Outcome.DONE
-    world.bank.on_page = None
+    world.plaid.on_page = None
     assert world.state().handover is not None
 
 
@@ -86,10 +86,10 @@ def test_a_stalled_restart_does_not_take_anothers_claim_for_its_own_commit(world
 
     def mutate(at: int) -> None:
         if at:
-            world.bank.mutate_at_page = None
+            world.plaid.mutate_at_page = None
             item.epoch += 1
 
-    world.bank.mutate_at_page = mutate
+    world.plaid.mutate_at_page = mutate
     stall_once(world, lambda state, _: state.run == 2 and (state.lease_owner or "").startswith("slow"))
     world.sync(task="slow")
     assert (world.state().lease_owner, world.state().status) == ("other#1", "in_progress")
@@ -133,7 +133,7 @@ def test_a_run_whose_commits_are_all_refused_is_delivered_again(world: World) ->
 @pytest.mark.usefixtures("streaming")
 def test_a_request_between_a_run_and_its_continuation_is_served_by_one_more_run(world: World) -> None:
     handed_over(world)
-    world.bank.items["token-1"].add(row("late"))
+    world.plaid.items["token-1"].add(row("late"))
     sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
     world.settle()
     assert world.equals_truth()
@@ -145,7 +145,7 @@ def test_a_continuation_does_not_ask_the_bank_again(world: World) -> None:
     world.settle()
     item.add(*(row(f"x{n}") for n in range(12)))
     ask(world)
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=3))
     world.settle()
     assert world.calls.log.count("bank.refresh") == 1
     assert world.equals_truth()
@@ -178,7 +178,7 @@ def test_a_note_never_makes_a_row_of_its_own(world: World) -> None:
         Page(added, [], ["a"], item.accounts, "item-1|1|1|0|2", has_more=True, history=History.COMPLETE),
         Page([], [], ["p"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
     ]
-    setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
+    setattr(world.plaid, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.sync()
@@ -195,7 +195,7 @@ def test_a_note_follows_a_chain_of_rows(world: World) -> None:
         Page(added[:1], [], ["a"], item.accounts, "item-1|1|1|0|2", has_more=True, history=History.COMPLETE),
         Page(added[1:], [], ["b"], item.accounts, "item-1|1|0|0|", has_more=False, history=History.COMPLETE),
     ]
-    setattr(world.bank, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
+    setattr(world.plaid, "_page", lambda item, cursor: pages.pop(0))  # noqa: B010
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.sync()
@@ -239,13 +239,13 @@ def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(wo
 def test_the_pace_is_kept_over_restarts(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(40)))
     times: list[datetime] = []
-    world.bank.on_page = lambda: times.append(world.clock.at)
+    world.plaid.on_page = lambda: times.append(world.clock.at)
 
     def mutate(at: int) -> None:
         if at == 38 and item.epoch < 4:
             item.epoch += 1
 
-    world.bank.mutate_at_page = mutate
+    world.plaid.mutate_at_page = mutate
     world.sync()
     assert item.epoch == 4
     assert len(times) == 100
@@ -258,7 +258,7 @@ def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_a
     world.settle()
     world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
     item.add(row("u"))
-    world.bank.fail("changes", problem(Fault.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT))
+    world.plaid.fail("changes", problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT))
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.sync()

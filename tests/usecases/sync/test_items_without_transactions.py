@@ -24,7 +24,7 @@ def refused(world: World, request: pytest.FixtureRequest) -> World:
     """A connection whose syncs are refused, for ever; with a history that was read before or without."""
     world.connected("1", row("t1"))
     error = translated(400, refusal(request.param), endpoint=SYNC)
-    world.bank.fail("changes", *([error] * 100))
+    world.plaid.fail("changes", *([error] * 100))
     return world
 
 
@@ -34,7 +34,7 @@ def days(world: World, number: int) -> None:
         world.tick()
         while world.queue.tasks:
             world.sync(world.queue.tasks.pop(0)[1])
-        world.check.by_day("1")
+        world.check.daily_check("1")
         world.welcome(FakeInstitutions())
 
 
@@ -63,7 +63,7 @@ def test_its_user_is_notified_once_however_often_the_days_try_again(
 
 def test_an_item_that_gets_its_transactions_after_all_works_again(refused: World) -> None:
     refused.sync()
-    refused.bank.errors.clear()
+    refused.plaid.errors.clear()
     days(refused, 2)
     assert refused.equals_truth()
     assert refused.store.connections["1"].status is ItemStatus.GOOD
@@ -73,7 +73,7 @@ def test_an_item_error_that_we_do_not_know_calls_no_operator_and_blames_no_user(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.connected("1", row("t1"))
-    world.bank.fail("changes", *([translated(400, refusal("SOMETHING_NEW"), endpoint=SYNC)] * 3))
+    world.plaid.fail("changes", *([translated(400, refusal("SOMETHING_NEW"), endpoint=SYNC)] * 3))
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             world.sync(task="a")

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import Fault
+from shared.domain.errors import ErrorClass
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
 from shared.usecases.sync.run_sync import Outcome
@@ -34,7 +34,7 @@ def live(world: World, time: timedelta) -> int:
         world.tick()
         while world.queue.tasks:
             name, connection_id = world.queue.tasks.pop(0)
-            while world.sync(connection_id, task=name) is Outcome.AGAIN:
+            while world.sync(connection_id, task=name) is Outcome.RETRY:
                 world.clock.move(timedelta(seconds=5))
         world.clock.move(timedelta(minutes=15))
     return world.calls.log.count("bank.changes") - before
@@ -104,12 +104,12 @@ def test_a_webhook_is_served_at_once_however_late_the_history_is(world: World) -
 
 def test_an_outage_since_the_exchange_makes_the_history_late_too(world: World) -> None:
     world.connected("1", row("t1"))
-    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "INSTITUTION_DOWN")] * 60))
+    world.plaid.fail("changes", *([problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")] * 60))
     live(world, 2 * A_DAY)
     assert world.state().status is SyncStatus.FAILED
     assert connection(world).history_late
     assert told(world) == ["history_late"]
-    world.bank.errors.clear()
+    world.plaid.errors.clear()
     live(world, timedelta(hours=7))
     assert not connection(world).history_late
     assert world.equals_truth()
@@ -117,8 +117,8 @@ def test_an_outage_since_the_exchange_makes_the_history_late_too(world: World) -
 
 def test_a_broken_login_is_notified_instead_of_a_late_history(world: World) -> None:
     world.connected("1", row("t1"))
-    broken = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
-    world.bank.fail("changes", *([broken] * 60))
+    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.plaid.fail("changes", *([broken] * 60))
     live(world, 3 * A_DAY)
     assert not connection(world).history_late
     assert told(world) == ["needs_repair"]

@@ -49,7 +49,7 @@ def test_an_unusable_row_stops_none_of_its_page(
     world: World, item: FakeItem, atomic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", atomic)
-    world.bank.page_rows = 500
+    world.plaid.page_rows = 500
     item.add(*(row(f"t{n}") for n in range(499)))
     item.spoil("odd")
     world.settle()
@@ -90,7 +90,7 @@ def test_a_row_that_becomes_unusable_keeps_its_last_usable_version_and_its_note(
 
 
 def test_within_one_reading_the_last_word_about_a_row_counts(world: World, item: FakeItem) -> None:
-    world.bank.page_rows = 1
+    world.plaid.page_rows = 1
     item.spoil("t1")
     item.add(row("t2"), row("t3"))
 
@@ -99,7 +99,7 @@ def test_within_one_reading_the_last_word_about_a_row_counts(world: World, item:
             item.modify(row("t1"))
             item.epoch += 1
 
-    world.bank.mutate_at_page = change
+    world.plaid.mutate_at_page = change
     world.settle()
     assert world.equals_truth()
     assert keys(world) == []
@@ -124,7 +124,7 @@ def test_a_run_that_hands_over_forgets_no_row_that_it_set_aside(
     item.spoil("odd")
     item.add(*(row(f"u{n}") for n in range(4)))
     world.settle()
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     reconcile(world)
     assert world.equals_truth()
     assert keys(world) == [key_of("odd")]
@@ -184,7 +184,7 @@ def test_rows_set_aside_go_with_their_connection(world: World, item: FakeItem, h
     elif how == "erased":
         world.eraser.begin("alice", reason=RemovalReason.ERASURE)
     else:
-        world.bank.fail("changes", revoked_error())
+        world.plaid.fail("changes", revoked_error())
         sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
         assert world.sync() is Outcome.DONE
     world.clean_up()
@@ -235,11 +235,11 @@ def test_a_note_on_a_row_with_the_longest_id_and_name_is_told_in_a_document_that
 def test_the_longest_ids_fit_what_a_run_leaves_to_its_continuation(world: World, item: FakeItem) -> None:
     names = [f"{n:03}{'x' * 1_497}" for n in range(300)]
     item.add(*(row(name) for name in names), row("t1"))
-    world.bank.page_rows = 150
+    world.plaid.page_rows = 150
     world.settle()
     item.remove(*names)
     item.add(*(row(f"u{n}") for n in range(300)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     sync(world)
     left = [writes.handover for _, writes in world.store.commits if writes.handover is not None]
     assert left

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.errors import Conflict, Fault, Unavailable
+from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.pause import Pauses
 from shared.ports import Version
 from shared.usecases.sync import schedule_syncs as orchestrator
@@ -82,7 +82,7 @@ def test_an_institution_s_pause_keeps_nobody_else_waiting_however_many_are_due(
     for number in range(5):
         world.connected(f"{number}")
     world.settle()
-    other = world.bank.new_item("other", institution_id="ins_2")
+    other = world.plaid.new_item("other", institution_id="ins_2")
     world.connected("other")
     state, version = world.store.states["other"].state, world.store.states["other"].version
     world.store.save(state.model_copy(update={"source": other.institution_id}), expected=version)
@@ -170,7 +170,7 @@ def test_a_late_task_during_a_pause_does_not_wake_what_rests(world: World, rest:
     world.connected("1", row("t1"))
     world.settle()
     if rest == "failed":
-        world.bank.fail("changes", *[problem(Fault.USER, "ITEM_LOGIN_REQUIRED")] * 5)
+        world.plaid.fail("changes", *[problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")] * 5)
         webhook(world)
         deliver(world)
     if rest == "stopped":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.domain.ceilings import Budget
-from shared.domain.errors import Fault, Unavailable
+from shared.domain.errors import ErrorClass, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import RemovalReason
 from shared.usecases.sync.request_sync import sync_by_operator, sync_by_user
@@ -45,7 +45,7 @@ def connected(world: World, *names: str, owner: str = ALICE) -> None:
 def test_a_connection_is_refreshed_once_an_hour_and_synced_each_time(world: World) -> None:
     connected(world, "1")
     by_hand(world)
-    item = world.bank.by_id("item-1")
+    item = world.plaid.by_id("item-1")
     for minute in range(59):
         item.add(row(f"later-{minute}"))
         by_hand(world)
@@ -123,7 +123,7 @@ def test_a_ceiling_of_zero_means_that_no_bank_is_asked(world: World, ceiling: st
 
 def test_a_refresh_that_plaid_refuses_counts_and_is_not_shown_as_made(world: World) -> None:
     connected(world, "1")
-    world.bank.fail("refresh", problem(Fault.CONFIGURATION, "PRODUCTS_NOT_SUPPORTED"))
+    world.plaid.fail("refresh", problem(ErrorClass.CONFIGURATION, "PRODUCTS_NOT_SUPPORTED"))
     for _ in range(3):
         by_hand(world)
     assert asked(world) == 1, "a call that was made counts, whatever Plaid answered"
@@ -133,7 +133,7 @@ def test_a_refresh_that_plaid_refuses_counts_and_is_not_shown_as_made(world: Wor
 
 def test_retries_of_a_run_do_not_refresh_again(world: World) -> None:
     connected(world, "1")
-    world.bank.fail("changes", *[problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 10)
+    world.plaid.fail("changes", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 10)
     by_hand(world)
     assert world.state().status is SyncStatus.COMPLETED
     assert asked(world) == 1
@@ -193,7 +193,7 @@ def test_a_run_that_lost_its_lease_does_not_ask_the_bank(world: World) -> None:
 
 def test_while_calls_cannot_be_counted_none_is_made_and_the_sync_goes_on(world: World) -> None:
     connected(world, "1")
-    world.bank.by_id("item-1").add(row("t2"))
+    world.plaid.by_id("item-1").add(row("t2"))
 
     def busy(*budgets: Budget, now: datetime) -> Budget | None:
         raise Unavailable("too many calls at once", code="limits_busy")

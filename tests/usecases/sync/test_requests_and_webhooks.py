@@ -11,8 +11,8 @@ import pytest
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import (
     Conflict,
+    ErrorClass,
     FailedPrecondition,
-    Fault,
     InvalidArgument,
     NotFound,
     ProviderError,
@@ -21,7 +21,7 @@ from shared.domain.errors import (
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile, Writes
 from shared.usecases.items.receive_webhook import receive_webhook
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.set_up_connection import start_first_sync
 from shared.usecases.sync.request_sync import sync_by_user
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
@@ -251,12 +251,13 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    "error", [problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"), problem(Fault.CONFIGURATION, "INVALID_API_KEYS")]
+    "error",
+    [problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"), problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")],
 )
 def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World, error: ProviderError) -> None:
     world.connected()
     world.store.describe("1", {"institution_id": None})
-    world.bank.fail("institution", error)
+    world.plaid.fail("institution", error)
     with pytest.raises(ProviderError):
         world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_id == "ins_1"
@@ -264,9 +265,11 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
     assert not world.state().welcomed
 
 
-REFUSED_EVERYWHERE = [problem(Fault.CONFIGURATION, "INVALID_INSTITUTION")] * 2
-NOT_OURS = [ProviderError("no", fault=Fault.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")]
-NO_LONGER_SUPPORTED = [problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
+REFUSED_EVERYWHERE = [problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")] * 2
+NOT_OURS = [
+    ProviderError("no", fault=ErrorClass.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")
+]
+NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
 
 
 @pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NOT_OURS, NO_LONGER_SUPPORTED])
@@ -275,7 +278,7 @@ def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_w
 ) -> None:
     world.connected("1", row("t1"))
     institutions = FakeInstitutions()
-    world.bank.fail("institution", *refusals)
+    world.plaid.fail("institution", *refusals)
     world.welcome(institutions)
     world.settle()
     assert world.state().welcomed
@@ -288,7 +291,7 @@ def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_w
 def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world: World) -> None:
     world.connected()
     institutions = FakeInstitutions()
-    world.bank.fail("set_webhook", problem(Fault.CONFIGURATION, "INVALID_FIELD"))
+    world.plaid.fail("set_webhook", problem(ErrorClass.CONFIGURATION, "INVALID_FIELD"))
     with pytest.raises(ProviderError):
         world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
@@ -299,7 +302,7 @@ def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world
 
 def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:
     world.connected()
-    world.bank.fail("institution", problem(Fault.CONFIGURATION, "INVALID_INSTITUTION"))
+    world.plaid.fail("institution", problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION"))
     world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_name == "First Bank"
 
@@ -311,17 +314,17 @@ def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plai
     world.welcome(institutions)
     assert world.calls.log.count("bank.institution") == 1
     world.clock.move(timedelta(days=30))
-    world.bank.fail("institution", problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    world.plaid.fail("institution", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
-def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  # noqa: B008
+def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:  # noqa: B008
     create_link_token(
         wish,
         app_user_id=ALICE,
         defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
@@ -333,10 +336,10 @@ def link(world: World, wish: LinkWish, profile: Profile = Profile()) -> None:  #
 
 
 def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(world: World) -> None:
-    link(world, LinkWish())
-    link(world, LinkWish(), Profile("fr", ["FR"]))
-    link(world, LinkWish(language="de"), Profile("fr", ["FR"]))
-    asked = [(r.language, r.country_codes, r.products) for r in world.bank.link_requests]
+    link(world, LinkOptions())
+    link(world, LinkOptions(), Profile("fr", ["FR"]))
+    link(world, LinkOptions(language="de"), Profile("fr", ["FR"]))
+    asked = [(r.language, r.country_codes, r.products) for r in world.plaid.link_requests]
     assert asked == [
         ("en", ("US",), ("transactions",)),
         ("fr", ("FR",), ("transactions",)),
@@ -345,30 +348,30 @@ def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(w
 
 
 def test_a_users_own_setting_that_link_does_not_know_counts_as_not_set(world: World) -> None:
-    link(world, LinkWish(), Profile("en-US", ["XX"]))
-    link(world, LinkWish(), Profile("klingon", 7))
-    link(world, LinkWish(), Profile("pt_BR", ["gb", "XX", "GB", None]))
-    asked = [(r.language, r.country_codes) for r in world.bank.link_requests]
+    link(world, LinkOptions(), Profile("en-US", ["XX"]))
+    link(world, LinkOptions(), Profile("klingon", 7))
+    link(world, LinkOptions(), Profile("pt_BR", ["gb", "XX", "GB", None]))
+    asked = [(r.language, r.country_codes) for r in world.plaid.link_requests]
     assert asked == [("en", ("US",)), ("en", ("US",)), ("pt", ("GB",))]
 
 
 def test_what_the_app_chose_and_plaid_refuses_is_the_apps_mistake(world: World) -> None:
-    refusal = problem(Fault.CONFIGURATION, "INVALID_FIELD")
-    world.bank.fail("create_link_token", refusal, refusal)
+    refusal = problem(ErrorClass.CONFIGURATION, "INVALID_FIELD")
+    world.plaid.fail("create_link_token", refusal, refusal)
     with pytest.raises(InvalidArgument) as refused:
-        link(world, LinkWish(language="de"))
+        link(world, LinkOptions(language="de"))
     assert refused.value.details()["plaid"] is not None
     with pytest.raises(ProviderError) as ours:
-        link(world, LinkWish())
+        link(world, LinkOptions())
     assert ours.value.status == "UNAVAILABLE"
 
 
 def test_update_mode_names_the_item_and_no_products_and_only_for_its_owner(world: World) -> None:
     world.connected()
-    link(world, LinkWish(connection_id="1", account_selection=True))
-    request = world.bank.link_requests[0]
+    link(world, LinkOptions(connection_id="1", account_selection=True))
+    request = world.plaid.link_requests[0]
     assert request.access_token is not None
     assert (request.products, request.webhook_url, request.account_selection) == ((), None, True)
     world.connected("2", owner="bob")
     with pytest.raises(NotFound):
-        link(world, LinkWish(connection_id="2"))
+        link(world, LinkOptions(connection_id="2"))

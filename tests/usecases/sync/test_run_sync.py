@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, Fault, PagingInterrupted, Unavailable
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, Unavailable
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
@@ -75,10 +75,10 @@ def test_changes_follow(world: World) -> None:
 def test_a_first_sync_that_comes_too_early_is_not_completed_with_nothing(world: World) -> None:
     item = world.connected("1", row("t1"))
     item.ready = History.NOT_READY
-    assert world.sync(task="a") is Outcome.AGAIN
+    assert world.sync(task="a") is Outcome.RETRY
     assert world.state().stage is Stage.WAITING_FOR_BANK
     assert world.state().status is SyncStatus.IN_PROGRESS
-    assert world.sync(task="a") is Outcome.AGAIN
+    assert world.sync(task="a") is Outcome.RETRY
     assert world.sync(task="a") is Outcome.DONE
     assert world.state().status is SyncStatus.PENDING
     assert world.state().cursor is None
@@ -132,7 +132,7 @@ def test_a_change_set_that_the_store_finds_too_large_is_streamed(world: World) -
 
 def test_data_that_changes_while_it_is_paged_is_read_again_from_the_first_cursor(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(6)))
-    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "X", PagingInterrupted)] * 3))
+    world.plaid.fail("changes", *([problem(ErrorClass.TRANSIENT, "X", PagingInterrupted)] * 3))
     item.add(row("late"))
     assert world.sync() is Outcome.DONE
     assert world.equals_truth()
@@ -140,8 +140,8 @@ def test_data_that_changes_while_it_is_paged_is_read_again_from_the_first_cursor
 
 def test_data_that_never_stops_changing_ends_the_attempt_not_the_process(world: World) -> None:
     world.connected("1", row("t1"))
-    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "X", PagingInterrupted)] * 6))
-    assert world.sync() is Outcome.AGAIN
+    world.plaid.fail("changes", *([problem(ErrorClass.TRANSIENT, "X", PagingInterrupted)] * 6))
+    assert world.sync() is Outcome.RETRY
     assert world.state().error is not None
     world.settle()
     assert world.equals_truth()
@@ -153,11 +153,11 @@ def test_rows_streamed_then_taken_back_by_plaid_and_named_by_nobody_are_gone(wor
 
     def take_back(at: int) -> None:
         if at == 6:
-            world.bank.mutate_at_page = None
+            world.plaid.mutate_at_page = None
             item.remove("t0", "t1")
             item.epoch += 1
 
-    world.bank.mutate_at_page = take_back
+    world.plaid.mutate_at_page = take_back
     world.settle()
     assert item.epoch == 1
     assert world.equals_truth()
@@ -170,11 +170,11 @@ def test_a_suspect_row_that_comes_again_as_modified_is_kept(world: World) -> Non
 
     def change(at: int) -> None:
         if at == 6:
-            world.bank.mutate_at_page = None
+            world.plaid.mutate_at_page = None
             item.modify(row("t0", name="changed"))
             item.epoch += 1
 
-    world.bank.mutate_at_page = change
+    world.plaid.mutate_at_page = change
     world.settle()
     assert world.equals_truth()
     assert world.rows()["t0"]["name"] == "changed"
@@ -184,14 +184,14 @@ def test_a_rejected_cursor_makes_one_full_read_and_rows_that_do_not_come_again_g
     item = world.connected("1", row("t1"), row("t2"))
     world.settle()
     item.log = [("added", "t2", row("t2")), ("added", "t3", row("t3"))]
-    world.bank.fail("changes", problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected))
+    world.plaid.fail("changes", problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected))
     again(world)
     assert world.equals_truth()
 
 
 def test_a_cursor_that_is_rejected_again_and_again_is_an_operators_matter(world: World) -> None:
     world.connected("1", row("t1"))
-    world.bank.fail("changes", *([problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)] * 2))
+    world.plaid.fail("changes", *([problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)] * 2))
     assert world.sync() is Outcome.DONE
     assert world.state().status is SyncStatus.FAILED
     assert world.store.connections["1"].status is ItemStatus.GOOD
@@ -199,8 +199,8 @@ def test_a_cursor_that_is_rejected_again_and_again_is_an_operators_matter(world:
 
 def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_status(world: World) -> None:
     world.connected("1", row("t1"))
-    world.bank.fail("changes", *([problem(Fault.TRANSIENT, "INSTITUTION_DOWN")] * 3))
-    assert [world.sync(task="a") for _ in range(3)] == [Outcome.AGAIN, Outcome.AGAIN, Outcome.DONE]
+    world.plaid.fail("changes", *([problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")] * 3))
+    assert [world.sync(task="a") for _ in range(3)] == [Outcome.RETRY, Outcome.RETRY, Outcome.DONE]
     state = world.state()
     assert state.status is SyncStatus.FAILED
     assert state.error is not None
@@ -217,8 +217,8 @@ def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_
 
 def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_itself(world: World) -> None:
     world.connected("1", row("t1"))
-    needed = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
-    world.bank.fail("changes", needed)
+    needed = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    world.plaid.fail("changes", needed)
     assert world.sync() is Outcome.DONE
     assert world.state().status is SyncStatus.FAILED
     assert world.state().next_retry_at is None
@@ -235,7 +235,7 @@ def test_a_bug_of_ours_is_recorded_and_tried_again_and_blames_no_user(world: Wor
     world.connected("1", row("t1"))
     broken = row("t2")
     broken["pending_transaction_id"] = ["unhashable"]  # type: ignore[typeddict-item]
-    world.bank.items["token-1"].add(broken)
+    world.plaid.items["token-1"].add(broken)
     assert world.sync() is Outcome.DONE
     state = world.state()
     assert state.error is not None
@@ -275,7 +275,7 @@ def test_only_one_of_eight_deliveries_of_a_task_works(world: World) -> None:
 
     world.calls.before = deliver_again
     assert world.sync(task="a") is Outcome.DONE
-    assert outcomes == [Outcome.AGAIN] * 7
+    assert outcomes == [Outcome.RETRY] * 7
     assert world.equals_truth()
     assert {s.lease_owner for s, _ in world.store.commits if s.lease_owner} == {"a#0"}
 
@@ -409,10 +409,10 @@ def test_what_was_streamed_by_a_run_that_broke_off_is_not_taken_for_new(world: W
 
     def change(at: int) -> None:
         if at == 6:
-            world.bank.mutate_at_page = None
+            world.plaid.mutate_at_page = None
             item.epoch += 1
 
-    world.bank.mutate_at_page = change
+    world.plaid.mutate_at_page = change
     world.settle()
     wrote = [(s.run, w) for s, w in world.store.commits if w.upserts]
     taken_for_new = {run: w.new == {r["transaction_id"] for r in w.upserts} for run, w in wrote}
@@ -440,7 +440,7 @@ def test_a_run_whose_time_is_up_hands_over_and_nothing_is_read_twice(world: Worl
         world.store.write_note("1", f"p{n}", f"note {n}")
     item.remove(*(f"p{n}" for n in range(6)))
     item.add(*(row(f"t{n}", pending_transaction_id=f"p{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=3))
     world.calls.log.clear()
     again(world)
     pages = 9
@@ -459,7 +459,7 @@ def test_a_run_whose_time_is_up_hands_over_and_nothing_is_read_twice(world: Worl
 @pytest.mark.usefixtures("streaming")
 def test_a_lost_continuation_is_found_by_the_schedule_and_goes_on(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     assert world.sync() is Outcome.DONE
     assert world.state().status is SyncStatus.IN_PROGRESS
     assert world.state().handover is not None
@@ -474,7 +474,7 @@ def test_a_lost_continuation_is_found_by_the_schedule_and_goes_on(world: World) 
 @pytest.mark.usefixtures("streaming")
 def test_data_that_changes_between_a_run_and_its_continuation_leaves_no_ghosts(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     world.sync()
     item.remove("t0", "t1")
     item.epoch += 1
@@ -487,11 +487,11 @@ def test_a_page_in_the_middle_is_asked_for_again_rather_than_all_before_it(world
 
     def hiccup(at: int) -> None:
         if at == 4:
-            world.bank.mutate_at_page = None
-            limit = problem(Fault.TRANSIENT, "TRANSACTIONS_SYNC_LIMIT", retry_after_seconds=60)
-            world.bank.fail("changes", limit, problem(Fault.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+            world.plaid.mutate_at_page = None
+            limit = problem(ErrorClass.TRANSIENT, "TRANSACTIONS_SYNC_LIMIT", retry_after_seconds=60)
+            world.plaid.fail("changes", limit, problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
 
-    world.bank.mutate_at_page = hiccup
+    world.plaid.mutate_at_page = hiccup
     assert world.sync() is Outcome.DONE
     assert world.state().run == 1
     assert world.state().status is SyncStatus.COMPLETED
@@ -501,7 +501,7 @@ def test_a_page_in_the_middle_is_asked_for_again_rather_than_all_before_it(world
 def test_calls_stay_within_plaids_limit_per_item(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(250)))
     times: list[datetime] = []
-    world.bank.on_page = lambda: times.append(world.clock.at)
+    world.plaid.on_page = lambda: times.append(world.clock.at)
     world.sync()
     assert len(times) == 125
     assert world.equals_truth()
@@ -512,7 +512,7 @@ def test_calls_stay_within_plaids_limit_per_item(world: World) -> None:
 def test_a_sync_by_hand_first_asks_the_bank_for_what_is_new(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
-    world.bank.on_refresh = lambda: item.add(row("fresh"))
+    world.plaid.on_refresh = lambda: item.add(row("fresh"))
     _by_hand(world)
     assert "fresh" in world.rows()
     again(world)
@@ -523,7 +523,7 @@ def test_where_the_bank_cannot_be_asked_what_plaid_holds_is_read(world: World) -
     item = world.connected("1", row("t1"))
     world.settle()
     item.add(row("t2"))
-    world.bank.fail("refresh", problem(Fault.CONFIGURATION, "PRODUCTS_NOT_SUPPORTED"))
+    world.plaid.fail("refresh", problem(ErrorClass.CONFIGURATION, "PRODUCTS_NOT_SUPPORTED"))
     _by_hand(world)
     assert world.equals_truth()
 
@@ -538,8 +538,8 @@ def _by_hand(world: World) -> None:
 
 def test_an_unknown_access_token_is_first_taken_for_our_own_keys_fault(world: World) -> None:
     world.connected("1", row("t1"))
-    unknown = problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    world.bank.fail("changes", *([unknown] * 20))
+    unknown = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    world.plaid.fail("changes", *([unknown] * 20))
     for _ in range(6):
         assert world.sync() is Outcome.DONE
         assert world.store.connections["1"].status is ItemStatus.GOOD

@@ -47,12 +47,12 @@ def mutation(world: World) -> None:
 
     def change(at: int) -> None:
         if at == 6:
-            world.bank.mutate_at_page = None
+            world.plaid.mutate_at_page = None
             item.remove("t0", "t1")
             item.add(row("t9"))
             item.epoch += 1
 
-    world.bank.mutate_at_page = change
+    world.plaid.mutate_at_page = change
 
 
 def too_early(world: World) -> None:
@@ -71,7 +71,7 @@ def handed_over(world: World) -> None:
     world.settle()
     item.remove("t0", "t1", "t2")
     item.add(*(row(f"u{n}") for n in range(12)))
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=3))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=3))
     _due(world)
 
 

@@ -10,11 +10,11 @@ from itertools import pairwise
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import CursorRejected, Fault
+from shared.domain.errors import CursorRejected, ErrorClass
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
-from shared.usecases.removal.remove_account import revoke_account
+from shared.usecases.removal.remove_account import remove_account
 from shared.usecases.sync import read_changes
 from shared.usecases.sync.request_sync import reconcile_connection
 from shared.usecases.sync.run_sync import Outcome
@@ -43,21 +43,21 @@ def due(world: World) -> None:
     world.tick()
 
 
-@pytest.mark.parametrize("fault", [Fault.USER, Fault.TERMINAL])
-def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(world: World, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ErrorClass.USER, ErrorClass.TERMINAL])
+def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(world: World, fault: ErrorClass) -> None:
     """The user repairs the login while a run that still meets the old one is under way."""
     world.connected("1", row("t1"))
     world.settle()
     due(world)
     world.queue.tasks.clear()
     trouble = problem(fault, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
-    world.bank.fail("changes", trouble)
+    world.plaid.fail("changes", trouble)
     while_pages_are_fetched(world, lambda s: s.request(now=world.clock.now()))
     assert world.sync() is Outcome.DONE
     assert (world.state().status, world.state().error) == (SyncStatus.PENDING, None)
     assert status_of(world) == ItemStatus.GOOD
     assert [connection_id for _, connection_id in world.queue.tasks] == ["1"]
-    world.bank.fail("changes", trouble)
+    world.plaid.fail("changes", trouble)
     name, _ = world.queue.tasks.pop()
     assert world.sync(task=name) is Outcome.DONE
     assert world.state().status == SyncStatus.FAILED, "nobody asked during this one"
@@ -95,7 +95,7 @@ def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
 
     def revoke(state: SyncState) -> SyncState:
         del world.store.account_rows["1"]["savings"]
-        return state.revoke_account("savings")
+        return state.remove_account("savings")
 
     if last_commit:
         really_save = world.store._save
@@ -134,7 +134,7 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
         if "bank.accounts" in world.calls.log[-3:]:
             monkeypatch.setattr(world.store, "_save", really_save)
             loaded = world.store.states["1"]
-            world.store.save(loaded.state.revoke_account("savings"), expected=loaded.version)
+            world.store.save(loaded.state.remove_account("savings"), expected=loaded.version)
         return really_save(*arguments, **named)  # type: ignore[arg-type]
 
     world.calls.log.clear()
@@ -146,8 +146,8 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
         return [one.kind for one in world.store.notifications.values() if one.kind == "account_revoked"]
 
     assert told() == []
-    revoke_account(
-        "1", "savings", syncs=world.store, connections=world.store, recorder=world.recorder, clock=world.clock
+    remove_account(
+        "1", "savings", syncs=world.store, connections=world.store, status_events=world.status_events, clock=world.clock
     )
     assert told() == ["account_revoked"]
     assert set(world.store.account_rows["1"]) == {"checking"}
@@ -157,7 +157,7 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
 
 @pytest.fixture
 def _small_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.bank.page_rows = 4
+    world.plaid.page_rows = 4
     monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
     monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
 
@@ -168,7 +168,7 @@ def test_a_run_that_finds_nothing_to_write_shows_life_all_the_same(world: World)
     world.settle()
     reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
     world.store.commits.clear()
-    world.bank.on_page = lambda: world.clock.move(timedelta(seconds=20))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(seconds=20))
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
     moments: list[datetime] = [state.updated_at for state, _ in world.store.commits]
@@ -185,7 +185,7 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
     world.store._put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
     world.store._put_row("1", "surplus", dict(row("surplus")))
     reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     deliveries = 0
     while world.queue.tasks:
         name, _ = world.queue.tasks.pop(0)
@@ -201,16 +201,16 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
     assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}
 
 
-REJECTED = problem(Fault.CONFIGURATION, "INVALID_FIELD", CursorRejected)
-BROKEN = problem(Fault.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+REJECTED = problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
+BROKEN = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
 
 
 def hand_over(world: World) -> None:
     """A run whose time is up, of which a continuation is enqueued."""
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=4))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
-    world.bank.on_page = None
+    world.plaid.on_page = None
     assert world.state().handover is not None
 
 
@@ -220,14 +220,14 @@ def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: Wo
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.queue.enqueue("1", name="first")
     hand_over(world)
-    world.bank.fail("changes", problem(Fault.TRANSIENT, "RATE_LIMIT", retry_after_seconds=3600))
+    world.plaid.fail("changes", problem(ErrorClass.TRANSIENT, "RATE_LIMIT", retry_after_seconds=3600))
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
     assert world.state().status is SyncStatus.FAILED
     if refresh:
         loaded = world.store.states["1"]
         world.store.save(loaded.state.request(now=world.clock.now(), refresh=True), expected=loaded.version)
-    world.bank.fail("changes", BROKEN)
+    world.plaid.fail("changes", BROKEN)
     world.clock.move(timedelta(hours=2))
     world.tick()
     name, _ = world.queue.tasks.pop()
@@ -244,7 +244,7 @@ def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(w
     item.add(*(row(f"u{n}") for n in range(40)))
     due(world)
     hand_over(world)
-    world.bank.fail("changes", REJECTED)
+    world.plaid.fail("changes", REJECTED)
     world.sync(task=world.queue.tasks.pop()[0])
     assert world.state().status is SyncStatus.COMPLETED
     assert not any(state.rebuilding for state, _ in world.store.commits)
@@ -257,13 +257,13 @@ def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_
     world.settle()
     world.store._put_row("1", "surplus", dict(row("surplus")))
     reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     while world.queue.tasks:
         if world.state().handover is not None:
-            world.bank.on_page = None
-            world.bank.fail("changes", REJECTED)
+            world.plaid.on_page = None
+            world.plaid.fail("changes", REJECTED)
         world.sync(task=world.queue.tasks.pop()[0])
-    assert world.bank.errors["changes"] == []
+    assert world.plaid.errors["changes"] == []
     assert world.state().status is SyncStatus.COMPLETED
     assert not world.state().rebuilding
     assert world.equals_truth()
@@ -281,7 +281,7 @@ def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, mo
     item.remove("t20")
     item.add(*(row(f"u{n}") for n in range(12)))
     due(world)
-    world.bank.on_page = lambda: world.clock.move(timedelta(minutes=2))
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     while world.queue.tasks:
         began = world.clock.at
         world.sync(task=world.queue.tasks.pop()[0])
@@ -295,14 +295,14 @@ def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, mo
 
 def test_a_provider_that_gives_no_way_on_is_not_asked_for_ever(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(4)))
-    world.bank.page_rows = 2
-    page = world.bank._page
+    world.plaid.page_rows = 2
+    page = world.plaid._page
 
     def stuck(item: FakeItem, cursor: str | None) -> Page:
         return replace(page(item, None), next_cursor=cursor or "the same")
 
-    setattr(world.bank, "_page", stuck)  # noqa: B010 (a method, for one test)
-    while world.sync(task="first") is Outcome.AGAIN:
+    setattr(world.plaid, "_page", stuck)  # noqa: B010 (a method, for one test)
+    while world.sync(task="first") is Outcome.RETRY:
         world.clock.move(timedelta(seconds=10))
     assert (world.state().status, world.state().cursor) == (SyncStatus.FAILED, None)
     assert world.state().next_retry_at is not None
@@ -313,7 +313,7 @@ def test_a_provider_that_gives_no_way_on_is_not_asked_for_ever(world: World) -> 
 def test_who_is_told_when_to_ask_again_asks_no_sooner(world: World, asked_for: int, waits: bool) -> None:
     """A minute is waited for in the run; what is longer is the schedule's."""
     world.connected("1", row("t1"))
-    world.bank.fail("changes", problem(Fault.TRANSIENT, "RATE_LIMIT", retry_after_seconds=asked_for))
+    world.plaid.fail("changes", problem(ErrorClass.TRANSIENT, "RATE_LIMIT", retry_after_seconds=asked_for))
     began = world.clock.at
     assert world.sync() is Outcome.DONE
     if waits:

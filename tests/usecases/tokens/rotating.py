@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.audit import Actor, AuditAction
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.credentials import BROKEN_OFF_AFTER, KeptToken
-from shared.domain.errors import BankError, Fault, ProviderError
+from shared.domain.credentials import BROKEN_OFF_AFTER, StoredAccessToken
+from shared.domain.errors import BankError, ErrorClass, ProviderError
 from shared.ports import TaskFunction
 from tests.fakes import Crash, row
 from tests.usecases.conftest import ALICE, World
@@ -49,7 +49,7 @@ def rotate(world: World) -> None:
     world.rotation("1")
 
 
-def kept(world: World) -> KeptToken:
+def kept(world: World) -> StoredAccessToken:
     return world.store.kept["1"][0]
 
 
@@ -58,7 +58,7 @@ def stored(world: World) -> str:
 
 
 def works(world: World) -> bool:
-    return stored(world) in world.bank.items
+    return stored(world) in world.plaid.items
 
 
 def actions(world: World) -> list[AuditAction]:
@@ -79,7 +79,7 @@ def crash_in_the_window(world: World) -> None:
     """The process dies between Plaid's answer and the store."""
 
     def die(name: str) -> None:
-        if name == "credentials.save" and "token-1" in world.bank.dead_tokens:
+        if name == "credentials.save" and "token-1" in world.plaid.dead_tokens:
             raise Crash
 
     ask(world)
@@ -90,4 +90,4 @@ def crash_in_the_window(world: World) -> None:
 
 
 def no_answer() -> ProviderError:
-    return ProviderError("", fault=Fault.TRANSIENT, error_type="TRANSPORT", error_code="NO_ANSWER")
+    return ProviderError("", fault=ErrorClass.TRANSIENT, error_type="TRANSPORT", error_code="NO_ANSWER")

@@ -12,7 +12,7 @@ import pytest
 from shared.adapters.vault.envelope import EnvelopeVault
 from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.secret import Secret
 from shared.ports import StoredSeal
 from shared.usecases.tokens.reencrypt_tokens import Reencrypted, Reencryption
@@ -151,7 +151,7 @@ def test_while_the_key_s_keeper_is_down_it_stops_and_blames_no_token() -> None:
 
     class Down(EnvelopeVault):
         def open(self, *_args: Any, **_more: Any) -> Secret:
-            raise problem(Fault.TRANSIENT, "UNAVAILABLE")
+            raise problem(ErrorClass.TRANSIENT, "UNAVAILABLE")
 
     with pytest.raises(ProviderError):
         Reencryption(seals=seals, vault=Down(LocalKeys(BOTH)))()

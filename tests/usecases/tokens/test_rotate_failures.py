@@ -12,7 +12,7 @@ import pytest
 from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.credentials import BROKEN_OFF_AFTER
-from shared.domain.errors import Fault, ProviderError, Unavailable
+from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from tests.fakes import problem
 from tests.usecases.conftest import World
 from tests.usecases.tokens.rotating import (
@@ -37,7 +37,7 @@ def connected(world: World) -> World:
 
 def test_no_answer_leaves_the_mark_until_the_old_token_tells(connected: World) -> None:
     world = connected
-    world.bank.fail("invalidate", no_answer())
+    world.plaid.fail("invalidate", no_answer())
     ask(world)
     with pytest.raises(ProviderError):
         world.rotation("1")
@@ -54,13 +54,13 @@ def test_no_answer_leaves_the_mark_until_the_old_token_tells(connected: World) -
 def test_an_answer_that_was_lost_is_found_out(connected: World) -> None:
     """The network is an outside, too: this is the same window."""
     world = connected
-    really: Any = world.bank.invalidate
+    really: Any = world.plaid.invalidate
 
     def invalidate(token: Any) -> Any:
         really(token)
         raise no_answer()
 
-    setattr(world.bank, "invalidate", invalidate)  # noqa: B010 (a method, for one test)
+    setattr(world.plaid, "invalidate", invalidate)  # noqa: B010 (a method, for one test)
     ask(world)
     with pytest.raises(ProviderError):
         world.rotation("1")
@@ -72,7 +72,7 @@ def test_an_answer_that_was_lost_is_found_out(connected: World) -> None:
 def test_a_request_done_late_by_plaid_is_no_refusal(connected: World) -> None:
     """The first request took effect after the old token was seen to work, and before the second."""
     world = connected
-    world.bank.fail("invalidate", no_answer())
+    world.plaid.fail("invalidate", no_answer())
     ask(world)
     with pytest.raises(ProviderError):
         world.rotation("1")
@@ -80,7 +80,7 @@ def test_a_request_done_late_by_plaid_is_no_refusal(connected: World) -> None:
 
     def late(name: str) -> None:
         if name == "bank.invalidate":
-            world.bank.dead_tokens.add("token-1")
+            world.plaid.dead_tokens.add("token-1")
 
     world.calls.before = late
     with pytest.raises(ProviderError):
@@ -93,7 +93,7 @@ def test_a_request_done_late_by_plaid_is_no_refusal(connected: World) -> None:
 
 def test_a_refusal_takes_the_mark_away_and_is_tried_again_later(connected: World) -> None:
     world = connected
-    world.bank.fail("invalidate", problem(Fault.TRANSIENT, "RATE_LIMIT"))
+    world.plaid.fail("invalidate", problem(ErrorClass.TRANSIENT, "RATE_LIMIT"))
     rotate(world)
     assert kept(world).rotating_since is None
     assert works(world)
@@ -106,7 +106,7 @@ def test_a_refusal_takes_the_mark_away_and_is_tried_again_later(connected: World
 
 def test_wrong_keys_of_ours_blame_nobody(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
-    world.bank.fail("invalidate", problem(Fault.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR))
+    world.plaid.fail("invalidate", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR))
     with caplog.at_level(logging.ERROR, logger="bank"):
         rotate(world)
     assert [record.message for record in caplog.records] == ["rotation.refused"]
@@ -120,24 +120,24 @@ def test_wrong_keys_of_ours_blame_nobody(connected: World, caplog: pytest.LogCap
 
 def test_a_token_taken_for_lost_with_wrong_keys_heals_with_right_ones(connected: World) -> None:
     world = connected
-    world.bank.fail("invalidate", no_answer())
+    world.plaid.fail("invalidate", no_answer())
     ask(world)
     with pytest.raises(ProviderError):
         world.rotation("1")
     world.clock.move(LATER)
-    world.bank.dead_tokens.add("token-1")
+    world.plaid.dead_tokens.add("token-1")
     world.rotation("1")
     assert is_lost(world)
-    world.bank.dead_tokens.clear()
+    world.plaid.dead_tokens.clear()
     world.clock.move(timedelta(days=1))
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.settle()
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
 def test_an_item_that_is_gone_has_no_token_to_replace(connected: World) -> None:
     world = connected
-    del world.bank.items["token-1"]
+    del world.plaid.items["token-1"]
     rotate(world)
     assert kept(world).due_at is None
     assert not is_lost(world), "what becomes of the connection is for sync and check to say"
@@ -145,8 +145,8 @@ def test_an_item_that_is_gone_has_no_token_to_replace(connected: World) -> None:
 
 def test_plaid_being_down_when_a_replacement_is_looked_into_changes_nothing(connected: World) -> None:
     world = connected
-    world.bank.fail("invalidate", no_answer())
-    world.bank.fail("item", no_answer(), no_answer())
+    world.plaid.fail("invalidate", no_answer())
+    world.plaid.fail("item", no_answer(), no_answer())
     ask(world)
     for _ in range(3):
         with pytest.raises(ProviderError):
@@ -159,8 +159,8 @@ def test_plaid_being_down_when_a_replacement_is_looked_into_changes_nothing(conn
 
 def test_a_token_of_an_item_in_trouble_is_known_all_the_same(connected: World) -> None:
     world = connected
-    world.bank.fail("invalidate", no_answer(), problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
-    world.bank.fail("item", problem(Fault.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
+    world.plaid.fail("invalidate", no_answer(), problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
+    world.plaid.fail("item", problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
     ask(world)
     with pytest.raises(ProviderError):
         world.rotation("1")
@@ -174,7 +174,7 @@ def down(world: World, what: str, *, until: Callable[[], bool]) -> None:
     """The store does not answer, from Plaid's answer on."""
 
     def hook(name: str) -> None:
-        if name.startswith(what) and "token-1" in world.bank.dead_tokens and not until():
+        if name.startswith(what) and "token-1" in world.plaid.dead_tokens and not until():
             raise Unavailable("down", code="store_unavailable")
 
     world.calls.before = hook
@@ -187,7 +187,7 @@ def test_as_long_as_the_process_lives_the_new_token_is_stored_as_soon_as_the_sto
     rotate(world)
     assert stored(world) == "token-1+"
     assert kept(world).rotating_since is None
-    assert not world.bank.removed
+    assert not world.plaid.removed
 
 
 @pytest.mark.parametrize("plaid_is_down", [False, True])
@@ -197,7 +197,7 @@ def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
     world = connected
     down(world, "credentials", until=lambda: False)
     if plaid_is_down:
-        world.bank.fail("remove", no_answer())
+        world.plaid.fail("remove", no_answer())
     ask(world)
     begun = world.clock.at
     with pytest.raises(Unavailable), caplog.at_level(logging.ERROR, logger="bank"):
@@ -205,7 +205,7 @@ def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
     assert timedelta(minutes=3) < world.clock.at - begun < BROKEN_OFF_AFTER
     told = "rotation.orphan" if plaid_is_down else "rotation.item_removed"
     assert [record.message for record in caplog.records] == [told]
-    assert world.bank.removed == ([] if plaid_is_down else ["item-1"])
+    assert world.plaid.removed == ([] if plaid_is_down else ["item-1"])
     world.calls.before = None
     world.clock.move(LATER)
     world.rotation("1")
@@ -241,7 +241,7 @@ def test_somebody_who_writes_the_credentials_meanwhile_does_not_cost_the_new_tok
     world = connected
 
     def touch(name: str) -> None:
-        if name == "credentials.save" and "token-1" in world.bank.dead_tokens:
+        if name == "credentials.save" and "token-1" in world.plaid.dead_tokens:
             world.calls.before = None
             world.store.put_kept(kept(world).requeued(now=world.clock.now()))
 
@@ -256,7 +256,7 @@ def test_a_process_that_slept_past_its_time_still_brings_its_token(connected: Wo
     world = connected
 
     def asleep(name: str) -> None:
-        if name == "credentials.save" and "token-1" in world.bank.dead_tokens:
+        if name == "credentials.save" and "token-1" in world.plaid.dead_tokens:
             world.calls.before = None
             world.clock.move(LATER)
             world.rotation("1")
@@ -265,7 +265,7 @@ def test_a_process_that_slept_past_its_time_still_brings_its_token(connected: Wo
     world.calls.before = asleep
     rotate(world)
     assert works(world)
-    world.check.by_day("1")
+    world.check.daily_check("1")
     world.settle()
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
@@ -274,7 +274,7 @@ def test_a_vault_that_cannot_seal_is_found_out_while_the_old_token_lives(connect
     world = connected
 
     def seal(*_: Any, **__: Any) -> Any:
-        raise problem(Fault.CONFIGURATION, "NO_VAULT_KEY")
+        raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     world.vault.seal = seal  # type: ignore[method-assign]
     ask(world)

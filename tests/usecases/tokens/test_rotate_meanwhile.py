@@ -13,7 +13,7 @@ from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
 from shared.domain.removal import Removal, RemovalReason
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkWish, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.sync import read_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
@@ -80,19 +80,19 @@ def replace_before(world: World, number: int) -> None:
 
 def test_a_sync_that_meets_a_token_being_replaced_waits_and_blames_nobody(connected: World) -> None:
     world = connected
-    world.bank.by_id("item-1").add(row("t9"))
+    world.plaid.by_id("item-1").add(row("t9"))
     world.clock.move(timedelta(hours=13))
     world.tick()
     synced: list[Outcome] = []
 
     def meanwhile(name: str) -> None:
-        if name == "credentials.save" and "token-1" in world.bank.dead_tokens:
+        if name == "credentials.save" and "token-1" in world.plaid.dead_tokens:
             world.calls.before = None
             synced.extend(world.sync(task="t") for _ in range(3))
 
     world.calls.before = meanwhile
     rotate(world)
-    assert synced == [Outcome.AGAIN, Outcome.AGAIN, Outcome.DONE]
+    assert synced == [Outcome.RETRY, Outcome.RETRY, Outcome.DONE]
     assert (world.state().status, world.state().failures, world.state().error) == ("pending", 0, None)
     assert world.store.connections["1"].status is ItemStatus.GOOD
     world.tick()
@@ -102,7 +102,7 @@ def test_a_sync_that_meets_a_token_being_replaced_waits_and_blames_nobody(connec
 
 def test_an_unknown_token_that_nobody_replaces_is_still_judged_as_before(connected: World) -> None:
     world = connected
-    world.bank.dead_tokens.add("token-1")
+    world.plaid.dead_tokens.add("token-1")
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.sync()
@@ -117,7 +117,7 @@ def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
     got: list[Any] = []
 
     def meanwhile(name: str) -> None:
-        if name == when and "token-1" in world.bank.dead_tokens:
+        if name == when and "token-1" in world.plaid.dead_tokens:
             world.calls.before = None
             try:
                 got.append(other())
@@ -131,10 +131,10 @@ def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
 
 def link(world: World) -> Any:
     return create_link_token(
-        LinkWish(connection_id="1"),
+        LinkOptions(connection_id="1"),
         app_user_id=ALICE,
         defaults=LinkDefaults("en", ("US",), ("transactions",), None),
-        bank=world.bank,
+        plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
@@ -146,10 +146,10 @@ def link(world: World) -> Any:
 
 
 def test_checks_and_links_that_meet_a_token_being_replaced_are_to_come_again(connected: World) -> None:
-    busy = meet(connected, lambda: connected.check.by_day("1"), when="credentials.save")
+    busy = meet(connected, lambda: connected.check.daily_check("1"), when="credentials.save")
     assert isinstance(busy, Unavailable)
     assert busy.retry_after_seconds
-    assert connected.check.by_day("1") is not None
+    assert connected.check.daily_check("1") is not None
     assert link(connected).link_token
 
 
@@ -160,7 +160,7 @@ def test_a_check_that_had_the_old_token_asks_again_with_the_new_one(connected: W
             rotate(connected)
 
     connected.calls.before = replaced_meanwhile
-    connected.check.by_day("1")
+    connected.check.daily_check("1")
     assert connected.calls.log.count("bank.item") == 2
     assert connected.store.connections["1"].status is ItemStatus.GOOD
 
@@ -172,7 +172,7 @@ def test_the_new_token_of_a_connection_that_is_being_removed_goes_to_its_removal
     world = connected
 
     def remove(name: str) -> None:
-        if name == "credentials.save" and "token-1" in world.bank.dead_tokens:
+        if name == "credentials.save" and "token-1" in world.plaid.dead_tokens:
             world.calls.before = None
             connection, old = world.store.connections.pop("1"), world.store.tokens.pop("1")
             if tombstone:
@@ -183,7 +183,7 @@ def test_the_new_token_of_a_connection_that_is_being_removed_goes_to_its_removal
     rotate(world)
     assert "1" not in world.store.tokens
     if not tombstone:
-        assert world.bank.removed == ["item-1"], "the removal is over already: nobody else has this token"
+        assert world.plaid.removed == ["item-1"], "the removal is over already: nobody else has this token"
         return
     left = world.store.tombstones["1"]
     assert left.access_token is not None
@@ -209,7 +209,7 @@ def gone_before(world: World, call: str) -> None:
             world.calls.before = None
             for documents in (world.store.connections, world.store.tokens, world.store.states):
                 del documents["1"]
-            world.bank.dead_tokens.add("token-1")
+            world.plaid.dead_tokens.add("token-1")
 
     world.calls.before = hook
 
@@ -217,7 +217,7 @@ def gone_before(world: World, call: str) -> None:
 def test_a_check_of_what_is_removed_meanwhile_changes_nothing(connected: World) -> None:
     commits = len(connected.store.commits)
     gone_before(connected, "bank.item")
-    connected.check.by_day("1")
+    connected.check.daily_check("1")
     assert connected.calls.log[-2:] == ["bank.item", "credentials.load"]
     assert len(connected.store.commits) == commits
 

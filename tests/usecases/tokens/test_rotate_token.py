@@ -37,13 +37,13 @@ def test_a_token_is_replaced_and_the_next_sync_goes_on_where_the_last_one_was(co
     cursor = world.state().cursor
     rotate(world)
     assert stored(world) == "token-1+"
-    assert "token-1" in world.bank.dead_tokens
+    assert "token-1" in world.plaid.dead_tokens
     assert kept(world).issued_at > before.issued_at
     assert kept(world).given_up() == kept(world)
     entry = world.store.audit[ALICE][-1]
     assert (entry.action, entry.actor, entry.connection_id) == (AuditAction.TOKEN_ROTATED, Actor.OPERATOR, "1")
     assert "token" not in str(entry.details)
-    world.bank.by_id("item-1").add(row("t9"))
+    world.plaid.by_id("item-1").add(row("t9"))
     world.clock.move(timedelta(hours=13))
     world.tick()
     assert world.state().cursor == cursor
@@ -105,7 +105,7 @@ def test_a_crash_anywhere_leaves_a_token_that_works_but_in_a_window_of_one_call(
         if is_lost(world):
             lost.append(number)
             continue
-        world.bank.by_id("item-1").add(row("t2"))
+        world.plaid.by_id("item-1").add(row("t2"))
         world.clock.move(timedelta(hours=13))
         world.tick()
         world.settle()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from emulators.plaid import institutions as simulated
-from shared.adapters.plaid.client import PlaidBank
+from shared.adapters.plaid.client import PlaidClient
 from shared.domain.connection import Action
-from shared.domain.errors import Fault, ProviderError
+from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.secret import Secret
-from shared.ports import Bank
+from shared.ports import Plaid
 from shared.settings import Settings
-from tests.fakes import FakeBank, FakeClock, institution, problem, row
+from tests.fakes import FakeClock, FakePlaid, institution, problem, row
 from tests.simulator.harness import Sim, running_simulator
 
 BANK = "ins_109508"
@@ -27,19 +27,19 @@ def simulator() -> Iterator[Sim]:
 
 
 @pytest.fixture(params=["fake", "simulator"])
-def bank(request: pytest.FixtureRequest) -> Bank:
+def bank(request: pytest.FixtureRequest) -> Plaid:
     if request.param == "fake":
-        fake = FakeBank(FakeClock())
+        fake = FakePlaid(FakeClock())
         for one in simulated._ALL:
             known = institution(one.institution_id, name=one.name, countries=one.countries)
             fake.catalogue[one.institution_id] = known
         return fake
     sim = request.getfixturevalue("simulator")
     given: dict[str, Any] = {"plaid_client_id": "id", "plaid_secret": "secret", "plaid_base_url": sim.url}
-    return PlaidBank(settings=Settings(project="demo-bank", **given))
+    return PlaidClient(settings=Settings(project="demo-bank", **given))
 
 
-def test_an_institution_is_known_by_its_own_countries(bank: Bank) -> None:
+def test_an_institution_is_known_by_its_own_countries(bank: Plaid) -> None:
     found = bank.institution(BANK, country_codes=("US",))
     assert (found.institution_id, found.name) == (BANK, "First Platypus Bank")
     for unknown in (("ins_0", ("US",)), (BANK, ("FR",))):
@@ -48,7 +48,7 @@ def test_an_institution_is_known_by_its_own_countries(bank: Bank) -> None:
         assert refused.value.error_code == "INVALID_INSTITUTION"
 
 
-def test_all_institutions_of_some_countries_come_page_by_page(bank: Bank) -> None:
+def test_all_institutions_of_some_countries_come_page_by_page(bank: Plaid) -> None:
     names, offset, total = [], 0, 1
     while offset < total:
         page = bank.institutions(country_codes=("US", "CA"), offset=offset, count=4)
@@ -60,13 +60,13 @@ def test_all_institutions_of_some_countries_come_page_by_page(bank: Bank) -> Non
     assert set(names) == wanted
 
 
-def test_a_page_behind_the_last_is_empty(bank: Bank) -> None:
+def test_a_page_behind_the_last_is_empty(bank: Plaid) -> None:
     page = bank.institutions(country_codes=("US",), offset=10_000, count=500)
     assert (page.institutions, page.size) == ([], 0)
     assert page.total > 0
 
 
-def test_a_listed_institution_is_the_same_as_a_single_one(bank: Bank) -> None:
+def test_a_listed_institution_is_the_same_as_a_single_one(bank: Plaid) -> None:
     listed = {
         one.institution_id: one for one in bank.institutions(country_codes=("US",), offset=0, count=500).institutions
     }
@@ -75,9 +75,9 @@ def test_a_listed_institution_is_the_same_as_a_single_one(bank: Bank) -> None:
 
 
 def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
-    bank: Bank, request: pytest.FixtureRequest
+    bank: Plaid, request: pytest.FixtureRequest
 ) -> None:
-    if isinstance(bank, FakeBank):
+    if isinstance(bank, FakePlaid):
         bank.page_rows = 500
         item = bank.new_item("1")
         item.add(row("t1"))
@@ -88,8 +88,8 @@ def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
     before = bank.changes(token, cursor=None)
     bank.check_transactions(token)
     assert bank.changes(token, cursor=None).added == before.added
-    if isinstance(bank, FakeBank):
-        item.refuses_data = problem(Fault.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT)
+    if isinstance(bank, FakePlaid):
+        item.refuses_data = problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT)
     else:
         linked.control("state", state="consent_missing")
     for refused_one in (bank.check_transactions, lambda t: bank.changes(t, cursor=None)):
@@ -99,9 +99,9 @@ def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
 
 
 def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_on(
-    bank: Bank, request: pytest.FixtureRequest
+    bank: Plaid, request: pytest.FixtureRequest
 ) -> None:
-    if isinstance(bank, FakeBank):
+    if isinstance(bank, FakePlaid):
         bank.page_rows = 500
         bank.new_item("1").add(row("t1"), row("t2"))
         old = Secret("token-1")

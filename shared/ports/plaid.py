@@ -78,7 +78,7 @@ class ItemFacts:
     last_webhook: datetime | None = None
 
 
-class Bank(Protocol):
+class Plaid(Protocol):
     """Plaid. Every method raises ProviderError (a BankError), translated, and nothing else."""
 
     def create_link_token(self, request: LinkRequest) -> LinkToken: ...  # noqa: D102
