@@ -516,7 +516,7 @@ def for_institutions() -> dict[str, Any]:
     return {
         "country_codes": settings().country_codes,
         "institutions": institutions(),
-        "bank": plaid(),
+        "plaid": plaid(),
         "clock": clock(),
     }
 

@@ -19,7 +19,7 @@ def callers_of(method: str) -> set[str]:
                 continue
             owner = node.value
             name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
-            if name == "bank":
+            if name == "plaid":
                 found.add(path.stem)
     return found
 

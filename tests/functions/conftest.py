@@ -69,7 +69,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "callers": Callers(),
         "limits": Limits(),
         "clock": world.clock,
-        "bank": world.plaid,
+        "plaid": world.plaid,
         "vault": world.vault,
         "connections": world.store,
         "credentials": world.credentials,

@@ -8,7 +8,7 @@ from shared.serving import container
 from tests.functions.conftest import client
 from tests.usecases.conftest import World
 
-WITHOUT_PLAID = ["connections_monitor", "audit_log", "reencryption"]
+WITHOUT_PLAID = ["daily_checks", "audit_log", "reencryption"]
 OF_PLAID = ["for_sweep", "for_institutions", "rotations"]
 
 

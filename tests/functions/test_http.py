@@ -161,7 +161,7 @@ def test_a_bug_shows_nothing_of_itself(connect: FlaskClient, monkeypatch: pytest
     def bug() -> None:
         raise RuntimeError(TOKEN)
 
-    monkeypatch.setattr(container, "bank", bug)
+    monkeypatch.setattr(container, "plaid", bug)
     broken = connect.get(CONNECT, headers=SIGNED_IN)
     assert broken.status_code == 500
     assert error(broken)["status"] == "INTERNAL"

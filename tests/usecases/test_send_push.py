@@ -161,7 +161,7 @@ SECRETS = {"label": "Corner Clinic · 123.45 EUR", "notes": "for the divorce", "
 def test_a_push_message_tells_nothing_of_what_the_notification_says(kind: NotificationKind, language: Any) -> None:
     """Lock screens are read by others: no bank, merchant, amount, day, note."""
     stored = notification(
-        kind, event_id="e1", connection_id="c1", plaid="A Bank", language="en", now=FakeClock().now(), **SECRETS
+        kind, event_id="e1", connection_id="c1", bank="A Bank", language="en", now=FakeClock().now(), **SECRETS
     )
     phones = Phones("phone")
     phones.pushes.languages["alice"] = language

@@ -91,7 +91,7 @@ class RestoreReconciliation:
         except BankError as error:
             log.warning("restore.postponed", connection_id=connection_id, code=error.code)
             return RestoreAction.LATER
-        log.info("restore.settled", connection_id=connection_id, action=action)
+        log.info("restore.settled", connection_id=connection_id, fate=action)
         return action
 
     def _action(self, connection_id: str) -> RestoreAction:
