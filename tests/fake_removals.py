@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry
-from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
@@ -68,7 +68,7 @@ class FakeRemovals:
         if removal.connection_id not in self.store.tokens:
             return removal
         kept, _ = self.store.kept[removal.connection_id]
-        settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
+        settles_at = kept.rotating_since + grace_periods.ROTATION if kept.rotating_since is not None else None
         return removal.with_token(kept.token, settles_at=settles_at)
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:

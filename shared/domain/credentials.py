@@ -16,16 +16,14 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain import grace_periods, retry_delays
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.item import ItemHolder
 
-TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
-BROKEN_OFF_AFTER = timedelta(seconds=390)  # longer than the function may run
 DOUBTED_FOR = timedelta(days=3)  # of a token that Plaid does not know: until then wrong keys of ours may be why
 LOST_CODE = "ACCESS_TOKEN_LOST"  # the error of a connection whose token was lost in its replacement
-RETRY_DELAYS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 
 
 def is_lost(unknown_since: datetime | None, *, now: datetime) -> bool:
@@ -74,22 +72,22 @@ class StoredAccessToken(BaseModel):
 
     def is_under_way(self, now: datetime) -> bool:
         """Whether somebody may be replacing it at this moment."""
-        return self.rotating_since is not None and now - self.rotating_since <= BROKEN_OFF_AFTER
+        return self.rotating_since is not None and now - self.rotating_since <= grace_periods.ROTATION
 
     def wanted(self, *, by: Actor, now: datetime) -> Self:
         """Somebody wants it replaced now. If it is being replaced, or is wanted as soon already, nothing changes."""
-        soon = now + TASK_GRACE
+        soon = now + grace_periods.TASK
         if self.rotating_since is not None or (self.due_at is not None and self.due_at <= soon):
             return self
         return self._with(wanted_by=by, due_at=soon)
 
     def requeued(self, *, now: datetime) -> Self:
         """The schedule has seen to it."""
-        return self._with(due_at=now + TASK_GRACE)
+        return self._with(due_at=now + grace_periods.TASK)
 
     def begun(self, *, now: datetime) -> Self:
         """Plaid is about to be called."""
-        return self._with(rotating_since=now, attempts=self.attempts + 1, due_at=now + BROKEN_OFF_AFTER)
+        return self._with(rotating_since=now, attempts=self.attempts + 1, due_at=now + grace_periods.ROTATION)
 
     def replaced(self, token: SealedToken, *, now: datetime) -> Self:
         """The new token takes the place of the old one, whatever has become of the mark."""
@@ -97,7 +95,7 @@ class StoredAccessToken(BaseModel):
 
     def refused(self, *, now: datetime) -> Self:
         """Plaid did not do it, and may another time: the old token is as it was."""
-        delay = RETRY_DELAYS[min(max(self.attempts, 1), len(RETRY_DELAYS)) - 1]
+        delay = retry_delays.ROTATION.after(self.attempts - 1)
         return self._with(rotating_since=None, due_at=now + delay)
 
     def deferred(self, *, now: datetime) -> Self:

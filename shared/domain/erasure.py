@@ -1,21 +1,13 @@
 """Everything that somebody has is to go: remembered from the first commit on, until nothing is left."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain import grace_periods, retry_delays
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.removal import RemovalReason
-
-TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
-RETRY_DELAYS = (
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=6),
-)
 
 
 class Erasure(BaseModel):
@@ -43,7 +35,7 @@ class Erasure(BaseModel):
         cls, app_user_id: str, *, reason: RemovalReason, before: datetime, now: datetime, trace: str | None = None
     ) -> Self:
         """An erasure that begins now, and is found by the schedule if its task is lost."""
-        return cls(app_user_id=app_user_id, reason=reason, before=before, due_at=now + TASK_GRACE, trace=trace)
+        return cls(app_user_id=app_user_id, reason=reason, before=before, due_at=now + grace_periods.TASK, trace=trace)
 
     @property
     def by(self) -> Actor:
@@ -57,11 +49,11 @@ class Erasure(BaseModel):
 
     def queued(self, *, now: datetime) -> Self:
         """The schedule has seen to it."""
-        return self.model_copy(update={"due_at": now + TASK_GRACE})
+        return self.model_copy(update={"due_at": now + grace_periods.TASK})
 
     def postponed(self, *, now: datetime) -> Self:
         """Something is left still: again later, with growing delays; the end of each removal asks, too."""
-        delay = RETRY_DELAYS[min(self.attempts, len(RETRY_DELAYS) - 1)]
+        delay = retry_delays.ERASURE.after(self.attempts)
         return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + delay})
 
     def started(self, *, now: datetime) -> AuditEntry:

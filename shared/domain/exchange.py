@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from shared.domain import grace_periods
 from shared.domain.account import AccountName
 from shared.domain.connection import SealedToken
 from shared.domain.item import ItemHolder
 
 ANSWER_KEPT = timedelta(hours=24)  # as long as the same public token gets the same answer
-BROKEN_OFF_AFTER = timedelta(seconds=150)  # longer than the function may run
 LOST_AFTER = timedelta(minutes=30)  # until then Plaid takes the public token: https://plaid.com/docs/api/link/
 RESUMABLE_FOR = ANSWER_KEPT  # as long as the app may come back to an exchange that broke off
 SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # within the schedule's 15
@@ -65,7 +65,7 @@ class Intent:
 
     def is_free(self, now: datetime) -> bool:
         """Whether somebody may go on with it: whoever was at it gave up, or died."""
-        return self.answer is None and (not self.attempt or now - self.created_at > BROKEN_OFF_AFTER)
+        return self.answer is None and (not self.attempt or now - self.created_at > grace_periods.EXCHANGE)
 
     @property
     def came_to_nothing(self) -> bool:
@@ -116,7 +116,7 @@ class Intent:
     def duplicate_of(self, connection_id: str | None, *, now: datetime, accounts: Iterable[AccountName] = ()) -> Self:
         """These accounts are connected already; this call, or the sweep, removes the new item."""
         answer = {"duplicate_of": connection_id, "accounts": [{**account} for account in accounts]}
-        return replace(self, answer=answer, due_at=now + BROKEN_OFF_AFTER)
+        return replace(self, answer=answer, due_at=now + grace_periods.EXCHANGE)
 
     @property
     def is_surplus(self) -> bool:
@@ -125,7 +125,7 @@ class Intent:
 
     def surplus(self, *, now: datetime) -> Self:
         """The user has as many connections as allowed; this call, or the sweep, removes the new item."""
-        return replace(self, answer={_NOTHING: _SURPLUS}, due_at=now + BROKEN_OFF_AFTER)
+        return replace(self, answer={_NOTHING: _SURPLUS}, due_at=now + grace_periods.EXCHANGE)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection: the token is dropped, and that is the answer."""

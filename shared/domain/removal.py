@@ -12,22 +12,14 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain import grace_periods, retry_delays
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import LOST_CODE, is_lost
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 
-TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 TRIES_IN_A_ROW = 3  # seconds apart, before it is left to the schedule
-RETRY_DELAYS = (
-    timedelta(minutes=1),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=6),
-)
 
 
 class RemovalReason(StrEnum):
@@ -103,7 +95,7 @@ class Removal(BaseModel):
             token_settles_at=connection.updated_at if connection.error_code == LOST_CODE else None,
             reason=reason,
             created_at=now,
-            due_at=now + TASK_GRACE,
+            due_at=now + grace_periods.TASK,
             trace=trace,
         )
 
@@ -117,7 +109,7 @@ class Removal(BaseModel):
             access_token=intent.access_token,
             reason=RemovalReason.DUPLICATE if intent.duplicate else RemovalReason.ABANDONED,
             created_at=now,
-            due_at=now + TASK_GRACE,
+            due_at=now + grace_periods.TASK,
             trace=trace,
         )
 
@@ -178,12 +170,16 @@ class Removal(BaseModel):
 
     def queued(self, *, now: datetime) -> Self:
         """The schedule has seen to it."""
-        return self.model_copy(update={"due_at": now + TASK_GRACE})
+        return self.model_copy(update={"due_at": now + grace_periods.TASK})
 
     def postponed(self, *, now: datetime, at_least: timedelta = timedelta()) -> Self:
         """Plaid is down: again later, with growing delays."""
-        delay = RETRY_DELAYS[min(self.attempts, len(RETRY_DELAYS) - 1)]
-        return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + max(delay, at_least)})
+        return self.model_copy(
+            update={
+                "attempts": self.attempts + 1,
+                "due_at": now + retry_delays.REMOVAL.after(self.attempts, at_least=at_least),
+            }
+        )
 
     def waiting(self) -> Self:
         """Not before it is certain which token is the last."""

@@ -20,22 +20,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from shared.domain import grace_periods, retry_delays
 from shared.domain.errors import ErrorClass
 from shared.domain.late_history import LATE_POLL_EVERY
 from shared.domain.progress import ErrorSummary, RunRecord, Stage, SyncProgress, SyncStatus
 
 LEASE = timedelta(seconds=90)  # a dead run is free at most 2 minutes after its last sign of life
-TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 POLL_EVERY = timedelta(hours=12)  # for connections whose webhooks never arrive
 PROBE_EVERY = timedelta(hours=24)  # what only a user or an operator can mend may have been mended elsewhere
-RETRY_DELAYS = (
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=3),
-    timedelta(hours=6),
-)
 HELD_FOR = timedelta(minutes=14)  # below the schedule's quarter: what is held is looked at with every turn
 PUT_OFF_FOR = timedelta(hours=6)  # at most, of what the schedule cannot requeue
 TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
@@ -141,7 +133,7 @@ class SyncState(SyncProgress):
             trace=trace,
             updated_at=now,
             wanted_since=now,
-            due_at=now + TASK_GRACE,
+            due_at=now + grace_periods.TASK,
         )
 
     def progress(self) -> SyncProgress:
@@ -209,7 +201,7 @@ class SyncState(SyncProgress):
         if self.is_leased(now) or self.stopped:
             raise IllegalTransition("a run is working, or none is to")
         if self.status is SyncStatus.IN_PROGRESS and self.handover is not None:
-            return self._with(updated_at=now, lease_owner=None, lease_expires_at=None, due_at=now + TASK_GRACE)
+            return self._with(updated_at=now, lease_owner=None, lease_expires_at=None, due_at=now + grace_periods.TASK)
         if self.status is SyncStatus.COMPLETED and not self.wanted:
             return self.request(now=now, trace=trace)
         return self.queued(now=now)
@@ -343,7 +335,7 @@ class SyncState(SyncProgress):
             IllegalTransition: No run is working.
         """
         self._must_run()
-        soon = now + (POLL_EVERY if self.welcomed else RETRY_DELAYS[min(self.unwelcomed, len(RETRY_DELAYS) - 1)])
+        soon = now + (POLL_EVERY if self.welcomed else retry_delays.SYNC.after(self.unwelcomed))
         more = self.requested > self.serving
         history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
         if more:
@@ -395,7 +387,7 @@ class SyncState(SyncProgress):
             lease_expires_at=None,
             dirty_runs=self._suspects(),
             streaming=self._goes_on(),
-            due_at=now + TASK_GRACE,
+            due_at=now + grace_periods.TASK,
         )
 
     def hand_over(self, *, now: datetime, cursor: str, **counts: Any) -> Self:
@@ -411,7 +403,7 @@ class SyncState(SyncProgress):
                 "streaming": True,
                 "lease_owner": None,
                 "lease_expires_at": None,
-                "due_at": now + TASK_GRACE,
+                "due_at": now + grace_periods.TASK,
             }
         )
 
@@ -457,8 +449,7 @@ class SyncState(SyncProgress):
         self._must_run()
         retry_at = None
         if error.retryable:
-            delay = RETRY_DELAYS[min(self.failures, len(RETRY_DELAYS) - 1)]
-            retry_at = now + max(delay * (1 - jitter / 4), at_least)
+            retry_at = now + retry_delays.SYNC.after(self.failures, at_least=at_least, jitter=jitter)
         probe_at = now + PROBE_EVERY if fault is ErrorClass.USER else None
         return self._released(
             now,
@@ -606,7 +597,7 @@ class SyncState(SyncProgress):
             lease_expires_at=None,
             dirty_runs=self._suspects(),
             streaming=self._goes_on(),
-            due_at=now + TASK_GRACE,
+            due_at=now + grace_periods.TASK,
         )
 
     def reconcile(self, *, now: datetime, trace: str | None = None) -> Self:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol, Self
 
+from shared.domain import retry_delays
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.ports.clock import Version
 
-SWEEP_DELAYS = (timedelta(minutes=10), timedelta(minutes=20), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 OVERDUE_SWEEPS = 3  # a delivery that was swept so often is not settled for an hour
 
 
@@ -29,8 +29,8 @@ class Delivery:
 
     def swept(self, *, now: datetime) -> Self:
         """The delivery after the schedule enqueued it again: due later each time, so that others come first."""
-        delay = SWEEP_DELAYS[min(self.sweeps, len(SWEEP_DELAYS) - 1)]
-        return replace(self, sweeps=self.sweeps + 1, due_at=now + delay)
+        due_at = now + retry_delays.WEBHOOK.after(self.sweeps)
+        return replace(self, sweeps=self.sweeps + 1, due_at=due_at)
 
 
 class Inbox(Protocol):

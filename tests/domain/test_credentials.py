@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from shared.domain import grace_periods
 from shared.domain.audit import Actor
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import BROKEN_OFF_AFTER, STORING_TAKES, TASK_GRACE, StoredAccessToken
+from shared.domain.credentials import STORING_TAKES, StoredAccessToken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW = SealedToken(ciphertext="old", key_id="k"), SealedToken(ciphertext="new", key_id="k")
@@ -15,24 +16,24 @@ REST = StoredAccessToken(connection_id="1", app_user_id="alice", item_id="item-1
 
 def test_what_is_wanted_is_found_by_the_schedule_if_its_task_is_lost() -> None:
     wanted = REST.wanted(by=Actor.OPERATOR, now=NOW)
-    assert (wanted.due_at, wanted.wanted_by) == (NOW + TASK_GRACE, Actor.OPERATOR)
+    assert (wanted.due_at, wanted.wanted_by) == (NOW + grace_periods.TASK, Actor.OPERATOR)
     assert wanted.wanted(by=Actor.BACKEND, now=NOW + timedelta(hours=1)) is wanted
 
 
 def test_what_was_put_off_can_be_wanted_now_but_not_what_is_under_way() -> None:
     later = REST.wanted(by=Actor.BACKEND, now=NOW).begun(now=NOW).refused(now=NOW)
     hurried = later.wanted(by=Actor.OPERATOR, now=NOW)
-    assert (hurried.due_at, hurried.wanted_by, hurried.attempts) == (NOW + TASK_GRACE, Actor.OPERATOR, 1)
+    assert (hurried.due_at, hurried.wanted_by, hurried.attempts) == (NOW + grace_periods.TASK, Actor.OPERATOR, 1)
     begun = hurried.begun(now=NOW)
     assert begun.wanted(by=Actor.OPERATOR, now=NOW) is begun
 
 
 def test_a_mark_says_for_longer_than_a_process_may_work_that_somebody_is_at_it() -> None:
     begun = REST.wanted(by=Actor.OPERATOR, now=NOW).begun(now=NOW)
-    assert begun.is_under_way(NOW + BROKEN_OFF_AFTER)
-    assert not begun.is_under_way(NOW + BROKEN_OFF_AFTER + timedelta(seconds=1))
-    assert begun.due_at == NOW + BROKEN_OFF_AFTER
-    assert STORING_TAKES + timedelta(minutes=2) < BROKEN_OFF_AFTER
+    assert begun.is_under_way(NOW + grace_periods.ROTATION)
+    assert not begun.is_under_way(NOW + grace_periods.ROTATION + timedelta(seconds=1))
+    assert begun.due_at == NOW + grace_periods.ROTATION
+    assert STORING_TAKES + timedelta(minutes=2) < grace_periods.ROTATION
     assert not REST.is_under_way(NOW)
 
 

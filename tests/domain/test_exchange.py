@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
-from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
@@ -27,7 +28,7 @@ EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item
         (EXCHANGED.released(), NOW + RESUMABLE_FOR),
         (EXCHANGED.taken_over(attempt="b", now=LATER), LATER + RESUMABLE_FOR),
         (EXCHANGED.connected({"connection_id": "c"}), None),
-        (EXCHANGED.duplicate_of("d", now=LATER), LATER + BROKEN_OFF_AFTER),
+        (EXCHANGED.duplicate_of("d", now=LATER), LATER + grace_periods.EXCHANGE),
         (EXCHANGED.duplicate_of("d", now=LATER).removed(), None),
         (EXCHANGED.abandoned(now=LATER), LATER + SWEPT_AGAIN_AFTER),
         (EXCHANGED.duplicate_of("d", now=NOW).postponed(now=LATER), LATER + SWEPT_AGAIN_AFTER),
@@ -40,11 +41,11 @@ def test_when_the_sweep_must_look(intent: Intent, due: datetime | None) -> None:
 
 
 def test_one_is_at_it_until_they_give_up_or_are_taken_for_dead() -> None:
-    assert not NEW.is_free(NOW + BROKEN_OFF_AFTER)
-    assert NEW.is_free(NOW + BROKEN_OFF_AFTER + timedelta(seconds=1))
+    assert not NEW.is_free(NOW + grace_periods.EXCHANGE)
+    assert NEW.is_free(NOW + grace_periods.EXCHANGE + timedelta(seconds=1))
     assert NEW.released().is_free(NOW)
     taken = NEW.taken_over(attempt="b", now=LATER)
-    assert not taken.is_free(LATER + BROKEN_OFF_AFTER)
+    assert not taken.is_free(LATER + grace_periods.EXCHANGE)
     assert taken.attempt == "b"
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain import retry_delays
 from shared.domain.errors import ErrorClass
 from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
-from shared.domain.sync_state import LEASE, RETRY_DELAYS, IllegalTransition, SyncState
+from shared.domain.sync_state import LEASE, IllegalTransition, SyncState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OUTAGE = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)
@@ -109,13 +110,13 @@ def test_a_request_during_a_run_makes_one_more_run_and_many_make_just_one() -> N
 
 def test_a_retry_waits_longer_each_time_and_then_stays_at_the_longest() -> None:
     state, delays = claimed(), []
-    for _ in range(len(RETRY_DELAYS) + 2):
+    for _ in range(len(retry_delays.SYNC.delays) + 2):
         state = failed(state)
         assert state.next_retry_at is not None
         assert state.due_at == state.next_retry_at
         delays.append(state.next_retry_at - NOW)
         state = claimed(state.requeue(now=NOW))
-    assert delays == [*RETRY_DELAYS, RETRY_DELAYS[-1], RETRY_DELAYS[-1]]
+    assert delays == [*retry_delays.SYNC.delays, retry_delays.SYNC.delays[-1], retry_delays.SYNC.delays[-1]]
     assert delays[:3] <= [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)]
 
 
@@ -151,15 +152,15 @@ def test_a_connection_without_complete_history_is_due_at_every_tick() -> None:
 
 def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
     state, delays = new(), []
-    for _ in range(len(RETRY_DELAYS) + 1):
+    for _ in range(len(retry_delays.SYNC.delays) + 1):
         state = completed(claimed(state))
         assert state.due_at is not None
         delays.append(state.due_at - NOW)
         state = state.requeue(now=NOW)
-    assert delays == [*RETRY_DELAYS, RETRY_DELAYS[-1]]
+    assert delays == [*retry_delays.SYNC.delays, retry_delays.SYNC.delays[-1]]
     moved = completed(claimed(state)).moved_to("ins_2", now=NOW)
     assert (moved.source, moved.welcomed, moved.due_at) == ("ins_2", False, NOW)
-    assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + RETRY_DELAYS[0]
+    assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + retry_delays.SYNC.delays[0]
 
 
 def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:

@@ -44,12 +44,14 @@ class NotInTime(AssertionError):
     """What was waited for did not happen."""
 
 
-def wait_until(what: str, found: Callable[[], Any], *, within: float = PATIENCE) -> Any:
-    """Asks until the answer is true, and returns it."""
+def wait_until(
+    what: str, found: Callable[[], Any], *, within: float = PATIENCE, shown: Callable[[], object] = str
+) -> Any:
+    """Asks until the answer is true, and returns it; if it never is, the error says what is `shown` instead."""
     deadline = time.monotonic() + within
     while not (answer := found()):
         if time.monotonic() > deadline:
-            raise NotInTime(f"not within {within:.0f} s: {what}")
+            raise NotInTime(f"not within {within:.0f} s: {what}; {shown()}")
         time.sleep(0.1)
     return answer
 

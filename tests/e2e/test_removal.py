@@ -84,7 +84,7 @@ def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank
     ):
         answer = bank.rest(method, path, user)
         assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND"), path
-    wait_until("nothing is left", lambda: linked.left() == [])
+    wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
     assert linked.state_at_plaid() == "removed"
     trail = audit_of(bank, user)
     assert [entry["action"] for entry in trail][-2:] == ["removal_started", "removal_done"]
@@ -123,7 +123,7 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     for function in ("synctransactions", "checkitem", "removeitem"):
         bank.deliver(function, connection_id=linked.connection_id, welcome=True)
-    wait_until("nothing is left", lambda: linked.left() == [])
+    wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
     bank.webhooks_are_over(linked.item_id)
     log.tasks_are_done(linked.connection_id)
     bank.run_schedule()
@@ -212,7 +212,7 @@ def test_a_user_whose_document_is_deleted_loses_the_bank_data_too(bank: Bank, li
     document = f"users/{linked.user.uid}"
     bank.writer(linked.user).create(document, {"language": "en"}).raise_for_status()
     bank.backend.delete(document).raise_for_status()
-    wait_until("nothing is left", lambda: linked.left() == [])
+    wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
     assert linked.state_at_plaid() == "removed"
 
 
@@ -224,7 +224,7 @@ def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
     deleted.raise_for_status()
     bank.deliver("checkitems", turn=linked.connection_id, after=_before(linked.connection_id))
-    wait_until("nothing is left", lambda: linked.left() == [])
+    wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
     assert linked.state_at_plaid() == "removed"
     assert bank.differences(stays.user, stays.connection_id) == []
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import (
@@ -18,7 +19,7 @@ from shared.domain.errors import (
     ProviderError,
     Unavailable,
 )
-from shared.domain.exchange import BROKEN_OFF_AFTER, RESUMABLE_FOR, Intent
+from shared.domain.exchange import RESUMABLE_FOR, Intent
 from shared.domain.hosted_link import LinkSession
 from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.overlap import LinkedAccount
@@ -405,7 +406,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
         with pytest.raises(Crash):
             exchange(world, token)
         setattr(world.calls, where, None)
-        world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+        world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
         if comes_back:
             tried(world, token)
         for _ in range(4 * 25):
@@ -427,7 +428,7 @@ def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(
     assert world.calls.log[-1] == "intents.update"
     world.calls.crash_after = None
     forget_holders(world)
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert exchange(world).first
     assert item_violations(world) == wrongs(world) == loose_ends(world) == []
 

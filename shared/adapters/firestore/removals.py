@@ -19,8 +19,8 @@ from shared.adapters.firestore.intents import INTENTS
 from shared.adapters.firestore.items import delete_holder
 from shared.adapters.firestore.syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.adapters.firestore.tombstones import REMOVALS, create_removal, put_removal, removal_in
+from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry
-from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.log import log
@@ -118,5 +118,5 @@ class FirestoreRemovals:
             return removal
         batch.delete(path, expected=version_of(snapshot))
         kept = stored_in(snapshot)
-        settles_at = kept.rotating_since + BROKEN_OFF_AFTER if kept.rotating_since is not None else None
+        settles_at = kept.rotating_since + grace_periods.ROTATION if kept.rotating_since is not None else None
         return removal.with_token(kept.token, settles_at=settles_at)

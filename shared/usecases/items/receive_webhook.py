@@ -3,12 +3,13 @@
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from shared import trace
+from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
@@ -23,7 +24,6 @@ from shared.usecases.sync.request_sync import sync_by_event
 NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
 SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # kept of none
 SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
-TASK_GRACE = timedelta(minutes=1)  # a task not seen for this long is taken for lost
 
 
 def receive_webhook(
@@ -87,7 +87,7 @@ def receive_webhook(
             body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
             received_at=now,
             connection_id=connection.connection_id if connection else None,
-            due_at=now + TASK_GRACE if asks else None,
+            due_at=now + grace_periods.TASK if asks else None,
             trace=trace.carried(),
         )
         new = inbox.record(kept)

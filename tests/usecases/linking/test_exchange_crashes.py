@@ -13,8 +13,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.connection import ItemStatus
-from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER
+from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER
 from shared.domain.notification import NotificationKind
 from tests.fakes import Crash
 from tests.usecases.conftest import World
@@ -60,7 +61,7 @@ def resumed(world: World) -> None:
         exchange(world)
     assert world.calls.log[-1] == "intents.update"
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + SECOND)
+    world.clock.move(grace_periods.EXCHANGE + SECOND)
 
 
 def never_called(world: World) -> None:
@@ -70,7 +71,7 @@ def never_called(world: World) -> None:
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + SECOND)
+    world.clock.move(grace_periods.EXCHANGE + SECOND)
 
 
 def stubborn_duplicate(world: World) -> None:
@@ -100,7 +101,7 @@ STORIES = [plain, duplicate, relinked, resumed, never_called, stubborn_duplicate
 
 def again(world: World) -> None:
     """The app comes back, as it would: until it gets an answer that is final."""
-    world.clock.move(BROKEN_OFF_AFTER + SECOND)
+    world.clock.move(grace_periods.EXCHANGE + SECOND)
     for _ in range(5):
         error = tried(world)
         if error is None or error.http != 503:
@@ -214,7 +215,7 @@ def test_two_crashes_in_a_row_lose_no_token_either(story: Callable[[World], None
                 except Crash:
                     asked += world.calls.log[-1] == "intents.update" and world.calls.log[-2] == "bank.exchange"
                 world.calls.crash_before = None
-                world.clock.move(BROKEN_OFF_AFTER + SECOND)
+                world.clock.move(grace_periods.EXCHANGE + SECOND)
             again(world)
             rest(world)
             at = f"{first}, {second}"
@@ -241,7 +242,7 @@ def left_in_the_window(world: World) -> None:
 def left_as_a_duplicate(world: World) -> None:
     stubborn_duplicate(world)
     tried(world)
-    world.clock.move(BROKEN_OFF_AFTER + SECOND)
+    world.clock.move(grace_periods.EXCHANGE + SECOND)
 
 
 @pytest.mark.parametrize("way", [again, never])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import (
     AlreadyExists,
@@ -20,7 +21,7 @@ from shared.domain.errors import (
     ProviderError,
     Unavailable,
 )
-from shared.domain.exchange import ANSWER_KEPT, BROKEN_OFF_AFTER, Intent
+from shared.domain.exchange import ANSWER_KEPT, Intent
 from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchanged
 from tests.fakes import Crash, account, problem
@@ -337,7 +338,7 @@ def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world
     def slow(name: str) -> None:
         if name == "intents.update" and "bank.exchange" in world.calls.log:
             world.calls.before = None
-            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
             overtaken.append(tried(world))
 
     world.calls.before = slow
@@ -358,7 +359,7 @@ def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> N
         version = really(intent, **kwargs)
         if not others:
             setattr(world.intents, "store_token", really)  # noqa: B010
-            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
             others.append(exchange(world))
             raise store_down()
         return version
@@ -416,7 +417,7 @@ def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     other: list[BankError | None] = []
 
     def meanwhile(name: str) -> None:
@@ -438,7 +439,7 @@ def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world:
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     with pytest.raises(ProviderError):
         exchange(world)
@@ -473,7 +474,7 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
 
     def down(name: str) -> None:
         if name == "vault.open":
@@ -492,7 +493,7 @@ def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     for method in ("accounts", "item"):
         world.plaid.fail(method, transient())
     with pytest.raises(ProviderError):
@@ -507,7 +508,7 @@ def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
     with pytest.raises(Crash):
         exchange(world)
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(InvalidArgument):
             exchange(world)
@@ -525,7 +526,7 @@ def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already
     with pytest.raises(Crash):
         exchange(world, "public-1")
     world.calls.crash_after = None
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     with pytest.raises(AlreadyExists):
         exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
     assert world.plaid.removed == ["item-1"]
@@ -572,7 +573,7 @@ def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> Non
         exchange(world)
     world.calls.crash_before = None
     world.plaid.items.clear()
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     with pytest.raises(InvalidArgument):
         exchange(world)
     assert world.store.connections == {}
@@ -584,7 +585,7 @@ def test_a_slow_call_does_not_remove_the_item_of_the_call_that_took_over(world: 
     def slow(name: str) -> None:
         if name == "bank.accounts":
             world.calls.before = None
-            world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+            world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
             assert exchange(world).first
 
     world.calls.before = slow

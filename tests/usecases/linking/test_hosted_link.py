@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
-from shared.domain.exchange import BROKEN_OFF_AFTER
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
@@ -332,7 +332,7 @@ def test_a_process_that_dies_anywhere_is_made_up_for() -> None:
             window = calls.log[-1] == "bank.exchange"
         else:
             break
-        world.clock.move(BROKEN_OFF_AFTER)
+        world.clock.move(grace_periods.EXCHANGE)
         assert any(hosted.deliver() for _ in range(3))
         assert hosted.result.outcome is (LinkOutcome.UNUSABLE if window else LinkOutcome.CONNECTED), calls.log
         assert owners(world) == ([] if window else [ALICE])

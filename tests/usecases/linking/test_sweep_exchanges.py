@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.audit import AuditAction
 from shared.domain.credentials import DOUBTED_FOR
 from shared.domain.errors import AlreadyExists, ErrorClass, InvalidArgument, ProviderError
-from shared.domain.exchange import BROKEN_OFF_AFTER, LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
 from shared.usecases.linking import sweep_exchanges as sweeping
@@ -172,7 +173,7 @@ def test_what_is_settled_as_lost_is_no_longer_exchanged(world: World, before: st
 
 def test_a_lost_token_that_an_app_asked_for_again_is_reported_at_the_next_turn(world: World) -> None:
     broken_off(world, IN_THE_WINDOW)
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert isinstance(tried(world), InvalidArgument)
     assert sweep(world) == Swept(lost=1)
 
@@ -184,7 +185,7 @@ def test_a_second_item_that_plaid_could_not_remove_is_removed(world: World) -> N
     world.plaid.fail("remove", transient())
     assert isinstance(tried(world, "public-2"), AlreadyExists)
     assert sweep(world) == Swept(), "its own call may still be at it"
-    world.clock.move(BROKEN_OFF_AFTER + timedelta(seconds=1))
+    world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert sweep(world) == Swept(removed=1)
     assert world.plaid.removed == ["item-2"]
     with pytest.raises(AlreadyExists) as refused:

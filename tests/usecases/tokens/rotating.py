@@ -6,15 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.audit import Actor, AuditAction
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.credentials import BROKEN_OFF_AFTER, StoredAccessToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, ErrorClass, ProviderError
 from shared.ports import TaskFunction
 from tests.fakes import Crash, row
 from tests.usecases.conftest import ALICE, World
 
-LATER = BROKEN_OFF_AFTER + timedelta(seconds=1)
+LATER = grace_periods.ROTATION + timedelta(seconds=1)
 
 
 def with_a_connection(world: World) -> World:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
-from shared.domain.credentials import BROKEN_OFF_AFTER
 from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from tests.fakes import problem
 from tests.usecases.conftest import World
@@ -202,7 +202,7 @@ def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
     begun = world.clock.at
     with pytest.raises(Unavailable), caplog.at_level(logging.ERROR, logger="bank"):
         world.rotation("1")
-    assert timedelta(minutes=3) < world.clock.at - begun < BROKEN_OFF_AFTER
+    assert timedelta(minutes=3) < world.clock.at - begun < grace_periods.ROTATION
     told = "rotation.orphan" if plaid_is_down else "rotation.item_removed"
     assert [record.message for record in caplog.records] == [told]
     assert world.plaid.removed == ([] if plaid_is_down else ["item-1"])

@@ -1,0 +1,35 @@
+"""How long to wait before something that failed is tried again: one table for each thing that is retried."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDelays:
+    """Growing delays.
+
+    Attributes:
+        delays: After the first failure, the second, and so on; the last one repeats.
+    """
+
+    delays: tuple[timedelta, ...]
+
+    def after(self, failures: int, *, at_least: timedelta = timedelta(0), jitter: float = 0.0) -> timedelta:
+        """The delay before the next attempt.
+
+        Args:
+            failures: How many attempts have failed before the one that failed now, from 0.
+            at_least: The provider's own Retry-After, which may be longer than the delay of the table.
+            jitter: Between 0 and 1. It shortens the delay by up to a quarter, so that many retries spread out.
+        """
+        delay = self.delays[min(max(failures, 0), len(self.delays) - 1)]
+        return max(delay * (1 - jitter / 4), at_least)
+
+
+SYNC = RetryDelays((_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR))
+ROTATION = RetryDelays((5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
+REMOVAL = RetryDelays((_MINUTE, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
+ERASURE = RetryDelays((_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
+WEBHOOK = RetryDelays((10 * _MINUTE, 20 * _MINUTE, _HOUR, 6 * _HOUR, 24 * _HOUR))

@@ -1,0 +1,29 @@
+"""The loop around every compare-and-set: read, decide, write on the condition that nothing has changed since."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.domain.errors import Conflict, Unavailable
+
+T = TypeVar("T")
+
+MAX_TRIES = 5
+
+
+def retry_on_conflict(step: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
+    """Runs a step again from its read until no other writer comes between its read and its write.
+
+    Args:
+        step: Reads, decides and writes with `expected`; its result is returned. It runs once per try, so it must read
+            everything that it decides by.
+        tries: How often the step runs at most.
+
+    Raises:
+        Unavailable: Another writer was faster each time; the caller may try again in a second.
+    """
+    for _ in range(tries):
+        try:
+            return step()
+        except Conflict:
+            continue
+    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
