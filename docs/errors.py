@@ -119,6 +119,8 @@ def _reach(start: Unit) -> set[Unit]:
 def _mentions(unit: Unit) -> Iterator[Unit | str]:
     """What a part names: things of ours, and attributes of whatever it may be."""
     module = source()[unit[0]]
+    if unit[1] not in module.parts and unit[1] in module.names:  # a re-exported name
+        yield module.names[unit[1]]
     for node in _walk(module.parts.get(unit[1], [])):
         if isinstance(node, ast.Name):
             if node.id in module.names:

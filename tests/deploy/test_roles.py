@@ -42,7 +42,8 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-MADE = [node for node in parsed("shared/serving/container.py").body if isinstance(node, ast.FunctionDef)]
+WIRING = ("shared/serving/container.py", "shared/serving/adapters.py")
+MADE = [node for path in WIRING for node in parsed(path).body if isinstance(node, ast.FunctionDef)]
 FACTORIES = {node.name: set(named(node)) for node in MADE}
 
 
