@@ -7,13 +7,12 @@ from typing import Annotated, Any, Self
 from firebase_functions import https_fn
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
-from shared import service_accounts
+from shared import request_context, service_accounts
 from shared.domain.errors import BankError, Unavailable
 from shared.domain.link_hints import account_hints, institution_hint
 from shared.domain.overlap import LinkedAccount
-from shared.serving import container
+from shared.serving import container, linking_container
 from shared.serving.http import Reply, Route, StrictInput, http_function, limited, recorded_bug
-from shared.usecases.linking.check_link_token import check_link_token
 from shared.usecases.linking.exchange_public_token import Exchanged, LinkedItem
 
 ROUTE = Route("POST", "/api/v1/bank/set_access_token")
@@ -132,20 +131,15 @@ class Input(StrictInput):
 @http_function(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
-    exchange = container.exchanges()(uid, container.refusal())
+    exchange, check_link_token = linking_container.exchange_public_token(), linking_container.check_link_token()
+    refused = linking_container.may_connect().refusal_of(request_context.user.get())
 
     def one(item: Item) -> Exchanged:
         settings = container.settings()
         limited(uid, "exchange", settings.exchanges_per_minute)
-        check_link_token(
-            item.link_token,
-            item.public_token,
-            app_user_id=uid,
-            links=container.links(),
-            intents=container.intents(),
-            clock=container.clock(),
-        )
-        return exchange(item.linked(allow_duplicates=settings.allow_duplicates))
+        check_link_token(item.link_token, item.public_token, app_user_id=uid)
+        linked = item.linked(allow_duplicates=settings.allow_duplicates)
+        return exchange(linked, app_user_id=uid, refused=refused)
 
     if given.items is None:
         done = one(given.single())

@@ -3,9 +3,8 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import linking_container
 from shared.serving.http import guarded_task
-from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 
 
 @tasks_fn.on_task_dispatched(
@@ -19,11 +18,5 @@ from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 @guarded_task
 def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    settled = exchange_hosted_link(
-        str(request.data["result_id"]),
-        links=container.links(),
-        vault=container.vault(),
-        exchange_for=container.exchanges(),
-    )
-    if not settled:
+    if not linking_container.exchange_hosted_link()(str(request.data["result_id"])):
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

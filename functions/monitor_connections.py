@@ -3,12 +3,10 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, linking_container
 from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.audit.drop_audit import drop_ended_audits
 from shared.usecases.audit.sign_audit import sign_audit
-from shared.usecases.linking.refresh_institutions import refresh_institutions
-from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 
 
 @scheduler_fn.on_schedule(
@@ -30,11 +28,11 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _intents() -> None:
-    sweep_exchanges(**container.for_sweep())
+    linking_container.sweep_exchanges()()
 
 
 def _institutions() -> None:
-    refresh_institutions(**container.for_institutions())
+    linking_container.refresh_institutions()()
 
 
 def _tokens() -> None:

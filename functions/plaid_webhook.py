@@ -9,10 +9,9 @@ from flask import Request, Response
 from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.domain.webhook import Webhook
-from shared.serving import container
+from shared.serving import container, linking_container
 from shared.serving.http import guarded_request, json_response, read_body
 from shared.usecases.items.receive_webhook import receive_webhook
-from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from shared.webhook_address import FIELD, is_ours
 
 PATH = "/api/v1/bank/webhook"
@@ -57,6 +56,4 @@ def _fields(raw: bytes) -> dict[str, Any]:
 
 def _linked(webhook: Webhook) -> None:
     """Only these need the vault."""
-    receive_link_webhook(
-        webhook, links=container.links(), vault=container.vault(), tasks=container.tasks(), clock=container.clock()
-    )
+    linking_container.receive_link_webhook()(webhook)

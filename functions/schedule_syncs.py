@@ -3,11 +3,9 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, linking_container
 from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.items.sweep_inbox import sweep_inbox
-from shared.usecases.linking.sweep_exchanges import sweep_exchanges
-from shared.usecases.measure_health import measure_health
 from shared.usecases.removal.sweep_removals import sweep_removals
 from shared.usecases.sync.schedule_syncs import schedule_syncs as schedule
 
@@ -48,8 +46,8 @@ def _removals() -> None:
 
 
 def _intents() -> None:
-    sweep_exchanges(**container.for_sweep())
+    linking_container.sweep_exchanges()()
 
 
 def _health() -> None:
-    measure_health(figures=container.health_figures(), clock=container.clock())
+    container.measure_health()()

@@ -1,12 +1,10 @@
-"""One factory per use case, made of the adapters that `adapters.py` chooses; functions and commands ask here.
+"""One typed factory per use case; those of linking are in `linking_container.py`.
 
-The adapters' factories are names of this module, too: whoever replaces one here replaces it for every use case.
+Every factory looks adapters up by their names here, so a test that replaces one here replaces it for every use case.
 """
 
-import functools
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.serving.adapters import audit_log as audit_log
 from shared.serving.adapters import budgets as budgets
@@ -44,7 +42,6 @@ from shared.serving.once import once
 from shared.settings import settings as settings
 
 if TYPE_CHECKING:
-    from shared.domain.errors import PermissionDenied
     from shared.usecases.apply_status_event import StatusEvents
     from shared.usecases.item_ownership import ItemOwnership
     from shared.usecases.items.daily_checks import DailyChecks
@@ -52,9 +49,10 @@ if TYPE_CHECKING:
     from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
     from shared.usecases.linking.connection_cap import ConnectionCap
-    from shared.usecases.linking.exchange_public_token import Exchange
+    from shared.usecases.measure_health import MeasureHealth
     from shared.usecases.removal.erase_user import Eraser
     from shared.usecases.removal.remove_item import ItemRemover
+    from shared.usecases.send_push import SendPush
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
     from shared.usecases.tokens.request_rotation import RotationRequests
@@ -70,44 +68,6 @@ def item_ownership() -> "ItemOwnership":
 
 
 @once
-def exchanges() -> "Callable[..., Exchange]":
-    """The exchange of public tokens, for a user and, if they may not make connections, the error that says why."""
-    from shared.usecases.linking.exchange_public_token import Exchange
-    from shared.usecases.linking.existing_connection import ExistingConnection
-
-    def reconnect(connection_id: str, app_user_id: str) -> None:
-        from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
-
-        reconnect_connection(
-            connection_id, app_user_id=app_user_id, connections=connections(), check=item_status_refresh()
-        )
-
-    def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
-        return Exchange(
-            app_user_id=app_user_id,
-            refused=refused,
-            plaid=plaid(),
-            vault=vault(),
-            connections=connections(),
-            intents=intents(),
-            ownership=item_ownership(),
-            elsewhere=ExistingConnection(
-                connections=connections(),
-                intents=intents(),
-                reconnect=functools.partial(reconnect, app_user_id=app_user_id),
-            ),
-            institutions=institutions(),
-            cap=connection_cap(),
-            clock=clock(),
-            sleep=time.sleep,
-        )
-
-    for made_on_first_use in (plaid, vault, connections, intents, item_ownership, institutions, connection_cap, clock):
-        made_on_first_use()
-    return exchange
-
-
-@once
 def transactions_refresh() -> "TransactionsRefresh":
     """Asks banks for what is new, within the ceilings."""
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
@@ -117,11 +77,27 @@ def transactions_refresh() -> "TransactionsRefresh":
 
 @once
 def connection_cap() -> "ConnectionCap":
-    """How many connections a user may have."""
+    """Limits how many connections a user may have."""
     from shared.usecases.linking.connection_cap import ConnectionCap
 
     most = settings().max_connections_per_user
     return ConnectionCap(most=most, connections=connections(), links=links(), clock=clock())
+
+
+def measure_health() -> "MeasureHealth":
+    """Counts connections by health."""
+    from shared.usecases.measure_health import MeasureHealth
+
+    return MeasureHealth(figures=health_figures(), clock=clock())
+
+
+def send_push() -> "SendPush":
+    """Pushes a notification to its user's devices."""
+    from shared.usecases.device_ownership import DeviceOwnership
+    from shared.usecases.send_push import SendPush
+
+    devices = DeviceOwnership(pushes=pushes(), clock=clock())
+    return SendPush(pushes=pushes(), messaging=messaging(), devices=devices, clock=clock(), sleep=time.sleep)
 
 
 @once
@@ -237,49 +213,3 @@ def daily_checks() -> "DailyChecks":
     from shared.usecases.items.daily_checks import DailyChecks
 
     return DailyChecks(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
-
-
-def for_set_up() -> dict[str, Any]:
-    """What `set_up_connection` needs, for the functions that call it."""
-    from shared.webhook_address import webhook_address
-
-    return for_institutions() | {
-        "webhook_url": webhook_address(settings()),
-        "connections": connections(),
-        "syncs": syncs(),
-        "vault": vault(),
-        "sleep": time.sleep,
-    }
-
-
-def for_sweep() -> dict[str, Any]:
-    """What `sweep_exchanges` needs, for the two functions that call it."""
-    return {
-        "intents": intents(),
-        "ownership": item_ownership(),
-        "vault": vault(),
-        "profiles": profiles(),
-        "clock": clock(),
-    }
-
-
-def for_institutions() -> dict[str, Any]:
-    """What `refresh_institutions` needs."""
-    return {
-        "country_codes": settings().country_codes,
-        "institutions": institutions(),
-        "plaid": plaid(),
-        "clock": clock(),
-    }
-
-
-def refusal() -> "PermissionDenied | None":
-    """Why the caller of this call may not make connections; None if they may."""
-    from shared import request_context
-    from shared.usecases.linking.may_connect import refusal_of
-
-    return refusal_of(
-        request_context.user.get(),
-        allow_anonymous=settings().allow_anonymous,
-        require_verified_email=settings().require_verified_email,
-    )
