@@ -7,10 +7,10 @@ from shared.serving import container
 
 if TYPE_CHECKING:
     from shared.domain.connection import BankConnection
-    from shared.usecases.linking.check_link_token import CheckLinkToken
     from shared.usecases.linking.create_connection import CreateConnection
     from shared.usecases.linking.create_link_token import CreateLinkToken
     from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
+    from shared.usecases.linking.exchange_items import ExchangeItems
     from shared.usecases.linking.exchange_public_token import ExchangePublicToken
     from shared.usecases.linking.existing_connection import ExistingConnection
     from shared.usecases.linking.may_connect import MayConnect
@@ -62,11 +62,19 @@ def create_link_token() -> "CreateLinkToken":
     )
 
 
-def check_link_token() -> "CheckLinkToken":
-    """Refuses link tokens of other users."""
+def exchange_items() -> "ExchangeItems":
+    """Checks and exchanges what an app hands over after Link."""
     from shared.usecases.linking.check_link_token import CheckLinkToken
+    from shared.usecases.linking.exchange_items import ExchangeItems
 
-    return CheckLinkToken(links=container.links(), intents=container.intents(), clock=container.clock())
+    clock = container.clock()
+    return ExchangeItems(
+        exchange=exchange_public_token(),
+        check_link_token=CheckLinkToken(links=container.links(), intents=container.intents(), clock=clock),
+        may_connect=may_connect(),
+        allow_duplicates=container.settings().allow_duplicates,
+        clock=clock,
+    )
 
 
 def exchange_public_token() -> "ExchangePublicToken":

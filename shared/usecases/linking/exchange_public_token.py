@@ -40,6 +40,7 @@ class LinkedItem:
     institution_id: str | None = None
     accounts: tuple[LinkedAccount, ...] = ()
     allow_duplicate: bool = False
+    link_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
