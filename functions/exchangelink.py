@@ -11,7 +11,7 @@ from shared.serving.http import guarded_task
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
-    # A public token lives for 30 minutes, which is how long these attempts go on.
+    # A public token lives for 30 minutes, which is how long these attempts last.
     retry_config=options.RetryConfig(max_attempts=40, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
 )

@@ -17,7 +17,7 @@ from shared.usecases.audit.sign_audit import sign_audit
 )
 @guarded_event
 def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
-    """An extra turn is harmless."""
+    """An extra run is harmless."""
 
     def _connections() -> None:
         container.daily_checks().begin(event.schedule_time)

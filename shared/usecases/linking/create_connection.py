@@ -35,7 +35,7 @@ class CreateConnection:
     clock: Clock
     sleep: Callable[[float], None]
 
-    def __call__(
+    def create(
         self,
         claimed: ClaimedIntent,
         token: Secret,

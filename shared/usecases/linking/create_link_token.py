@@ -104,8 +104,8 @@ class CreateLinkToken:
     def __call__(self, options: LinkOptions, *, app_user_id: str) -> LinkToken:
         """Creates a link token, in update mode if the options name a connection.
 
-        The link token is stored with the user it was issued to: nobody else can exchange its public token, and what
-        the user links with Hosted Link is assigned to them.
+        The link token is stored with the user it was issued to: no other user can exchange its public token, and
+        what the user links with Hosted Link is assigned to them.
 
         Raises:
             NotFound: The connection does not exist or belongs to another user.
@@ -174,7 +174,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
-    """Whatever a bank is linked for, its transactions are synced: where they are not asked for, consent is."""
+    """Transactions are always synced: if the products do not include them, Link asks for consent."""
     products = _unique(options.products) or defaults.products
     return replace(
         request,
@@ -208,10 +208,10 @@ def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConn
 
 
 def _explained(error: ProviderError, options: LinkOptions) -> BankError | None:
-    """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
+    """The error that tells the app what to do about Plaid's refusal; None to pass the refusal on as it is."""
     if options.connection_id is not None:
         if error.may_be_our_keys:
-            # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
+            # Wrong API keys look just like this. If the token is the reason, the next syncs find out.
             return error.as_configuration_error()
         if error.fault is ErrorClass.TERMINAL:
             return _relink(options.connection_id)

@@ -92,7 +92,7 @@ class ExchangePublicToken:
         try:
             return self._made(claimed, linked, refused)
         except ItemHeld as held:
-            return Exchanged(answer=self.existing_connection(claimed, held.holder), first=False)
+            return Exchanged(answer=self.existing_connection.resolve(claimed, held.holder), first=False)
 
     def _made(self, claimed: ClaimedIntent, linked: LinkedItem, refused: PermissionDenied | None) -> Exchanged:
         self.may_connect.refuse_before_exchange(refused, claimed)
@@ -104,7 +104,9 @@ class ExchangePublicToken:
             claimed.holder_version = self.ownership.claim(claimed.holder(), held=claimed.holder_version)
             self.may_connect.refuse_new_item(refused, claimed, token)
             facts = self._facts(token, claimed, resumed=resumed)
-            answer = self.create_connection(claimed, token, facts, siblings, allow_duplicate=linked.allow_duplicate)
+            answer = self.create_connection.create(
+                claimed, token, facts, siblings, allow_duplicate=linked.allow_duplicate
+            )
         except (ItemHeld, PermissionDenied):
             raise
         except Exception:  # whatever fails from the stored token on, the same call can be sent again at once

@@ -28,8 +28,8 @@ class ExistingConnection:
     intents: Intents
     reconnect: Reconnect
 
-    def __call__(self, claimed: ClaimedIntent, holder: ItemHolder) -> dict[str, Any]:
-        """Drops the token, and answers.
+    def resolve(self, claimed: ClaimedIntent, holder: ItemHolder) -> dict[str, Any]:
+        """Drops the new token, and answers with the connection that has the item.
 
         Raises:
             InvalidArgument: The item is another user's, or its connection is being removed.
@@ -48,7 +48,7 @@ class ExistingConnection:
         return self.answer(claimed)
 
     def answer(self, claimed: ClaimedIntent) -> dict[str, Any]:
-        """Answers what was found before.
+        """Answers an exchange whose existing connection is known already.
 
         Raises:
             InvalidArgument, FailedPrecondition, ProviderError, Unavailable: As when it was found.

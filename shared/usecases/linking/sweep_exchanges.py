@@ -71,7 +71,7 @@ class SweepExchanges:
             passes = isinstance(error, Unavailable) or (
                 isinstance(error, ProviderError) and error.fault is ErrorClass.TRANSIENT
             )
-            report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
+            report = log.warning if passes else log.error  # an operator must handle an item that cannot be removed
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
         except Exception:  # noqa: BLE001 (one exchange's trouble must not stop all others)
             log.exception("intent.skipped", intent_id=intent.intent_id)
@@ -107,7 +107,7 @@ class SweepExchanges:
         return "left to its connection"
 
     def _remove(self, intent: Intent, version: Version) -> str:
-        """From the first commit on nobody goes on with the exchange, so that no connection is made of a dead item."""
+        """After the first commit no call resumes the exchange, so that no connection is made of a removed item."""
         now = self.clock.now()
         self.ownership.claim(intent.holder())
         if intent.answer is None:
@@ -141,7 +141,7 @@ class SweepExchanges:
         return "removed"
 
     def _postpone(self, intent: Intent) -> None:
-        """Moves an intent that is still due, so that it does not hold up the others for ever."""
+        """Postpones an intent that is still due, so that it does not block later ones."""
         with suppress(Exception):  # then it stays as it is
             found = self.intents.find(intent.intent_id)
             now = self.clock.now()
