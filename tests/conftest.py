@@ -98,7 +98,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
-    """`make test-fast` starts no emulator: a test that starts one in another way than by asking for it needs the mark."""
+    """`make test-fast` starts no emulator: a test that asks for one while it runs needs the mark."""
     if fixturedef.argname in ("stack", "firestore_stack"):
         assert request._pyfuncitem.get_closest_marker("emulator"), "this test needs @pytest.mark.emulator"
     return (yield)
