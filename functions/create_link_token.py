@@ -7,7 +7,9 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions
 from shared.usecases.linking.create_link_token import create_link_token as create
 from shared.webhook_address import webhook_address
@@ -29,7 +31,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
     settings = container.settings()

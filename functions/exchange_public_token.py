@@ -12,7 +12,9 @@ from shared.domain.errors import BankError, Unavailable
 from shared.domain.link_hints import account_hints, institution_hint
 from shared.domain.overlap import LinkedAccount
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited, recorded_bug
+from shared.serving.guards import authenticated_endpoint, internal_error
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.linking.check_link_token import check_link_token
 from shared.usecases.linking.exchange_public_token import Exchanged, LinkedItem
 
@@ -129,7 +131,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
     exchange = container.exchanges()(uid, container.refusal())
@@ -160,7 +162,7 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
         except BankError as error:
             results.append(_refused(uid, error))
         except Exception:  # noqa: BLE001 (the items before are connected: their results are not to be lost)
-            results.append(_refused(uid, recorded_bug()))
+            results.append(_refused(uid, internal_error()))
     return Reply({"results": results})
 
 

@@ -10,7 +10,9 @@ from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.domain.webhook import Webhook
 from shared.serving import container
-from shared.serving.http import guarded_request, json_response, read_body
+from shared.serving.guards import public_endpoint
+from shared.serving.http import json_response
+from shared.serving.request_fields import read_body
 from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from shared.webhook_address import FIELD, is_ours
@@ -19,7 +21,7 @@ PATH = "/api/v1/bank/webhook"
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.WEBHOOK)
-@guarded_request
+@public_endpoint
 def plaid_webhook(request: Request) -> Response:
     """200: Plaid has signed it. 401: not Plaid's, as far as we can tell. 503: send it again."""
     if request.path not in (PATH, "/"):

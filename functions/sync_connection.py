@@ -7,7 +7,9 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.sync.request_sync import sync_by_user
 
 ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
@@ -20,7 +22,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(service_account=service_accounts.USERS)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""
     settings = container.settings()

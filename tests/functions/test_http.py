@@ -13,7 +13,7 @@ from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
 from shared.serving import container
-from shared.serving.http import each_by_itself
+from shared.serving.guards import run_steps
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -210,7 +210,7 @@ def test_a_step_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFix
     def broken() -> None:
         raise RuntimeError("what it says stays in the log")
 
-    each_by_itself(lambda: taken.append("first"), broken, lambda: taken.append("last"))
+    run_steps(lambda: taken.append("first"), broken, lambda: taken.append("last"))
     assert taken == ["first", "last"]
     assert [record.getMessage() for record in caplog.records] == ["step.failed"]
 
