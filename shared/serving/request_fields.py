@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from shared.domain.errors import InvalidArgument, MethodNotAllowed, PayloadTooLarge
 from shared.serving.http import Route, path_not_found
@@ -133,7 +132,7 @@ def validate(model: type[Input], fields: dict[str, Any], *, from_text: bool) -> 
         raise InvalidArgument("; ".join(reasons[:MAX_REASONS]), code="invalid_input") from None
 
 
-def _location(detail: ErrorDetails) -> str:
+def _location(detail: Any) -> str:
     return ".".join(map(_safe_name, detail["loc"])) or "input"
 
 
@@ -142,8 +141,8 @@ def _safe_name(name: str | int) -> str:
     return str(name) if isinstance(name, int) or _FIELD_NAME.fullmatch(name) else "(a name)"
 
 
-def _reason(detail: ErrorDetails) -> str:
+def _reason(detail: Any) -> str:
     """The reason without pydantic's own words."""
     if detail["type"] == "model_type":
         return "must be an object"
-    return detail["msg"].removeprefix("Value error, ")
+    return str(detail["msg"]).removeprefix("Value error, ")
