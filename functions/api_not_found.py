@@ -7,6 +7,9 @@ from shared import service_accounts
 from shared.domain.errors import NotFound
 from shared.serving.cors import allow_cross_origin
 from shared.serving.guards import public_endpoint
+from shared.serving.http import Route
+
+ROUTE = Route("GET", "/api/{path}", public=True, errors=("path_not_found",))  # and every other method
 
 
 @https_fn.on_request(service_account=service_accounts.NOBODY)

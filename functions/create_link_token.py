@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
+from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
@@ -15,7 +16,21 @@ from shared.usecases.linking.create_link_token import create_link_token as creat
 from shared.webhook_address import webhook_address
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-ROUTE = Route("GET", "/api/v1/bank/connect", lists=frozenset({"country_codes", "products"}))
+ROUTE = Route(
+    "GET",
+    "/api/v1/bank/connect",
+    lists=frozenset({"country_codes", "products"}),
+    errors=(
+        "anonymous_not_allowed",
+        "email_not_verified",
+        "too_many_connections",
+        "connection_not_found",
+        "relink_required",
+        "connection_busy",
+        "link_request_refused",
+        *PLAID_ERRORS,
+    ),
+)
 
 
 class Input(StrictInput):

@@ -9,7 +9,7 @@ from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
 
-ROUTE = Route("DELETE", "/api/v1/bank/data")
+ROUTE = Route("DELETE", "/api/v1/bank/data", errors=("erasure_busy",))
 
 
 class Input(StrictInput):

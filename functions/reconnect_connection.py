@@ -12,7 +12,11 @@ from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
 from shared.usecases.items.reconnect_connection import reconnect_connection as reconnect
 
-ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/reconnected")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/connections/{connection_id}/reconnected",
+    errors=("connection_not_found", "relink_required", "connection_busy", "bank_unavailable", "backend_misconfigured"),
+)
 
 
 class Input(StrictInput):

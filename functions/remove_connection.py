@@ -12,7 +12,11 @@ from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
 from shared.usecases.removal.remove_connection import remove_connection as remove
 
-ROUTE = Route("DELETE", "/api/v1/bank/connections/{connection_id}")
+ROUTE = Route(
+    "DELETE",
+    "/api/v1/bank/connections/{connection_id}",
+    errors=("connection_not_found", "connection_busy"),
+)
 
 
 class Input(StrictInput):

@@ -12,7 +12,11 @@ from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
 from shared.usecases.sync.request_sync import sync_by_user
 
-ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/connections/{connection_id}/sync",
+    errors=("sync_too_soon", "connection_not_found", "relink_required", "connection_busy"),
+)
 
 
 class Input(StrictInput):

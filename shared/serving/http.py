@@ -14,6 +14,7 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared.domain.errors import BankError, MethodNotAllowed, NotFound
+from shared.serving.declared_errors import AUTHENTICATED_ERRORS, INTERNAL_ERRORS
 
 REQUEST_ID = "X-Request-Id"  # a header of every answer: `make trace` finds the call's log lines by it
 
@@ -42,11 +43,26 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The REST address of a function. A `{name}` in the path becomes a field of the input."""
+    """The REST address of a function, and the errors that it may answer.
+
+    Attributes:
+        method: Of HTTP.
+        path: Of the URL. A `{name}` in it becomes a field of the input.
+        lists: Query fields that may be repeated.
+        errors: Codes of the function's own errors; those of its kind are added (`declared_errors.py`).
+        public: The function is not for signed-in users: it is a `public_endpoint`.
+    """
 
     method: str
     path: str
-    lists: frozenset[str] = field(default_factory=frozenset)  # query fields that may be repeated
+    lists: frozenset[str] = field(default_factory=frozenset)
+    errors: tuple[str, ...] = ()
+    public: bool = False
+
+    @property
+    def declared_errors(self) -> tuple[str, ...]:
+        """The codes of all errors that the function may answer."""
+        return (*(INTERNAL_ERRORS if self.public else AUTHENTICATED_ERRORS), *self.errors)
 
     def match(self, path: str) -> dict[str, str] | None:
         """The path's fields; None if this route does not serve the path."""
