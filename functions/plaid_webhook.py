@@ -15,7 +15,7 @@ from shared.serving.http import Route, json_response
 from shared.serving.request_fields import read_body
 from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.receive_link_webhook import receive_link_webhook
-from shared.webhook_address import FIELD, is_ours
+from shared.webhook_address import QUERY_FIELD, has_secret
 
 ROUTE = Route(
     "POST",
@@ -48,7 +48,7 @@ def plaid_webhook(request: Request) -> Response:
         raise MethodNotAllowed(allowed="POST")
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
-    ours = is_ours(request.args.get(FIELD), container.settings())
+    ours = has_secret(request.args.get(QUERY_FIELD), container.settings())
     signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
     receive_webhook(
         _fields(raw),

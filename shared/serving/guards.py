@@ -1,4 +1,4 @@
-"""The guards: each trigger wears one of them.
+"""The guards: each trigger is wrapped by one of them.
 
     authenticated_endpoint   HTTP functions for signed-in users, by REST and by the callable protocol
     public_endpoint          other HTTP functions
@@ -207,4 +207,4 @@ def internal_error() -> BankError:
         log.info("call.refused", status=InvalidArgument.status, code="not_storable")
         return InvalidArgument("a value of this call cannot be stored", code="not_storable")
     log.exception("call.failed")
-    return BankError("an error of ours; it has been recorded", code="internal")
+    return BankError("internal error; it has been logged", code="internal")

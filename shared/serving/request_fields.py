@@ -58,7 +58,7 @@ def read_rest(request: Request, route: Route) -> dict[str, Any]:
 
 def _read_post(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
     if in_query:
-        raise InvalidArgument("fields belong into the body", code="unexpected_query")
+        raise InvalidArgument("send fields in the body, not in the query", code="unexpected_query")
     raw = read_body(request)
     if raw.strip() and not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")

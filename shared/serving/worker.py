@@ -4,8 +4,8 @@ import os
 
 from flask import current_app, has_app_context, has_request_context
 
+from shared.emulators_only import check_emulators
 from shared.log import configure
-from shared.serving.emulators_only import check_emulators
 from shared.serving.http import error_response, path_not_found
 
 

@@ -14,7 +14,6 @@ from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
 from shared.serving import container
-from shared.serving.guards import run_steps
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -203,17 +202,6 @@ def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
             missing = getattr(asked, method)("/api/v1/whatever")
             assert missing.status_code == 404
             assert error(missing)["details"]["code"] == "path_not_found"
-
-
-def test_a_step_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    taken: list[str] = []
-
-    def broken() -> None:
-        raise RuntimeError("what it says stays in the log")
-
-    run_steps(lambda: taken.append("first"), broken, lambda: taken.append("last"))
-    assert taken == ["first", "last"]
-    assert [record.getMessage() for record in caplog.records] == ["step.failed"]
 
 
 def test_each_delivery_of_a_task_tells_how_it_ended_and_how_long_it_had_waited(
