@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import Request, Response
-from werkzeug.test import EnvironBuilder
+from flask import Flask, Request, Response
 
 from shared.serving import container
 from shared.serving.cors import add_cors_headers, allow_cross_origin, preflight_response
@@ -15,7 +14,7 @@ ORIGIN = "Access-Control-Allow-Origin"
 
 def request(method: str = "GET", **headers: str) -> Request:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Request(EnvironBuilder("/", method=method, headers=named).get_environ())
+    return Flask(__name__).test_request_context("/", method=method, headers=named).request
 
 
 @pytest.fixture(autouse=True)

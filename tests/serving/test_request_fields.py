@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Request
-from werkzeug.test import EnvironBuilder
+from flask import Flask, Request
 
 from shared.domain.errors import BankError, MethodNotAllowed
 from shared.serving.http import Route, StrictInput
@@ -25,7 +24,7 @@ class Thing(StrictInput):
 
 
 def request(method: str, path: str, **content: Any) -> Request:
-    return Request(EnvironBuilder(path, method=method, **content).get_environ())
+    return Flask(__name__).test_request_context(path, method=method, **content).request
 
 
 def code_of(raised: pytest.ExceptionInfo[BankError]) -> str:
