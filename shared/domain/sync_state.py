@@ -20,6 +20,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from pydantic import ConfigDict, Field
+
 from shared.domain import grace_periods, retry_delays
 from shared.domain.errors import ErrorClass
 from shared.domain.late_history import LATE_POLL_EVERY
@@ -28,8 +30,8 @@ from shared.domain.progress import ErrorSummary, RunRecord, Stage, SyncProgress,
 LEASE = timedelta(seconds=90)  # a dead run is free at most 2 minutes after its last sign of life
 POLL_EVERY = timedelta(hours=12)  # for connections whose webhooks never arrive
 PROBE_EVERY = timedelta(hours=24)  # what only a user or an operator can mend may have been mended elsewhere
-HELD_FOR = timedelta(minutes=14)  # below the schedule's quarter: what is held is looked at with every turn
-PUT_OFF_FOR = timedelta(hours=6)  # at most, of what the schedule cannot requeue
+DEFERRED_FOR = timedelta(minutes=14)  # below the schedule's quarter: what is held is looked at with every turn
+MAX_BACK_OFF = timedelta(hours=6)  # at most, of what the schedule cannot requeue
 TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
 
 
@@ -56,7 +58,7 @@ class SyncState(SyncProgress):
             again are to go. marking: And that takes longer than one run, so every row that comes is marked with it.
         refresh: The latest of the requests that asked for what is new at the bank itself.
         refresh_tried_at: When the bank was last to be asked for what is new, whatever came of it.
-        looks: Grows by one with every commit that somebody else makes by this state's version.
+        external_revision: Incremented by every commit made outside the running sync, so that the version always changes.
         beat: Grows by one with every commit of a run: tells a commit whose answer was lost from one that was refused.
         troubled: The source needs its user, or did when it was last looked at.
         heals: It did when the running run began: so if that one works, it does no more.
@@ -76,6 +78,8 @@ class SyncState(SyncProgress):
         due_at: When the schedule must look again; None when nothing but an event can change anything.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)  # the names in Firestore
+
     run: int = 0
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
@@ -94,17 +98,17 @@ class SyncState(SyncProgress):
     refresh: int = 0
     refresh_tried_at: datetime | None = None
     writer: str | None = None
-    beat: int = 0
-    troubled: bool = False
-    heals: bool = False
+    heartbeat_seq: int = Field(default=0, alias="beat")
+    needs_user: bool = Field(default=False, alias="troubled")
+    clears_error_on_success: bool = Field(default=False, alias="heals")
     stopped: bool = False
     revoked_accounts: tuple[str, ...] = ()
     former_accounts: tuple[str, ...] = ()
     set_aside: int = 0
-    looks: int = 0
-    welcomed: bool = False
-    unwelcomed: int = 0
-    asked_at: datetime | None = None
+    external_revision: int = Field(default=0, alias="looks")
+    is_set_up: bool = Field(default=False, alias="welcomed")
+    set_up_attempts: int = Field(default=0, alias="unwelcomed")
+    last_manual_sync_at: datetime | None = Field(default=None, alias="asked_at")
     wanted_since: datetime | None = None
     source: str | None = None
     trace: str | None = None
@@ -206,7 +210,7 @@ class SyncState(SyncProgress):
             return self.request(now=now, trace=trace)
         return self.queued(now=now)
 
-    def held(self, *, now: datetime) -> Self:
+    def deferred(self, *, now: datetime) -> Self:
         """Nothing may run now: it is put off for a while, and what is wanted stays wanted.
 
         Raises:
@@ -215,15 +219,15 @@ class SyncState(SyncProgress):
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
         died = self.status is SyncStatus.IN_PROGRESS and self.handover is None
-        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + HELD_FOR})
+        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + DEFERRED_FOR})
 
-    def put_off(self, *, now: datetime) -> Self:
+    def backed_off(self, *, now: datetime) -> Self:
         """The schedule could not requeue it: due later, the later the longer that lasts; never once it is stopped."""
         if self.stopped:
             return self._with(due_at=None)
         if self.is_leased(now):
             return self._with(due_at=self.lease_expires_at)
-        return self._with(due_at=now + min(max(now - self.updated_at, HELD_FOR), PUT_OFF_FOR))
+        return self._with(due_at=now + min(max(now - self.updated_at, DEFERRED_FOR), MAX_BACK_OFF))
 
     def claim(self, *, now: datetime, owner: str) -> Self:
         """A run begins. What an unfinished run before it streamed becomes suspect.
@@ -235,7 +239,11 @@ class SyncState(SyncProgress):
             raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
         resumed = self.status is SyncStatus.IN_PROGRESS
         # A loop that is read to its end from here on answers whatever was asked for before, but for a refresh.
-        serves: dict[str, Any] = {"serving": self.requested, "next_trace": None, "heals": self.troubled}
+        serves: dict[str, Any] = {
+            "serving": self.requested,
+            "next_trace": None,
+            "clears_error_on_success": self.needs_user,
+        }
         anew: dict[str, Any] = serves | {
             "added": 0,
             "modified": 0,
@@ -259,7 +267,7 @@ class SyncState(SyncProgress):
             completed_at=None,
             next_retry_at=None,
             error=None,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             lease_owner=owner,
             lease_expires_at=now + LEASE,
             writer=owner,
@@ -279,7 +287,7 @@ class SyncState(SyncProgress):
         return self._with(
             stage=stage,
             updated_at=now,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             lease_expires_at=now + LEASE,
             due_at=now + LEASE,
             **counts,
@@ -312,7 +320,7 @@ class SyncState(SyncProgress):
         self._must_run()
         return self._with(
             run=self.run + 1,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             dirty_runs=(*self.dirty_runs, self.run) if self.streaming else self.dirty_runs,
             streaming=False,
             handover=None,
@@ -335,18 +343,18 @@ class SyncState(SyncProgress):
             IllegalTransition: No run is working.
         """
         self._must_run()
-        soon = now + (POLL_EVERY if self.welcomed else retry_delays.SYNC.after(self.unwelcomed))
+        soon = now + (POLL_EVERY if self.is_set_up else retry_delays.SYNC.after(self.set_up_attempts))
         more = self.requested > self.serving
         history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
         if more:
             due_at = now
-        elif history_complete or (late and not self.welcomed):  # a missing set-up does not wait for a late history
+        elif history_complete or (late and not self.is_set_up):  # a missing set-up does not wait for a late history
             due_at = soon
         else:
             due_at = _next_poll(now, late=late)
         return self._with(
             status=SyncStatus.COMPLETED,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             stage=Stage.DONE,
             history_complete=history_complete,
             updated_at=now,
@@ -362,8 +370,8 @@ class SyncState(SyncProgress):
             handover=None,
             rebuilding=False,
             marking=False,
-            unwelcomed=0 if self.welcomed else self.unwelcomed + 1,
-            troubled=self.troubled and not self.heals,
+            set_up_attempts=0 if self.is_set_up else self.set_up_attempts + 1,
+            needs_user=self.needs_user and not self.clears_error_on_success,
             trace=self.next_trace if more else self.trace,
             next_trace=None,
             due_at=due_at,
@@ -379,7 +387,7 @@ class SyncState(SyncProgress):
         self._must_run()
         return self._with(
             stage=stage,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             tries=self.tries + 1,
             error=error,
             updated_at=now,
@@ -453,7 +461,7 @@ class SyncState(SyncProgress):
         probe_at = now + PROBE_EVERY if fault is ErrorClass.USER else None
         return self._released(
             now,
-            troubled=self.troubled or fault in (ErrorClass.USER, ErrorClass.TERMINAL),
+            needs_user=self.needs_user or fault in (ErrorClass.USER, ErrorClass.TERMINAL),
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             failures=self.failures + 1,
@@ -548,30 +556,32 @@ class SyncState(SyncProgress):
             dirty_runs=self._suspects(),
             streaming=self._goes_on(),
             serving=self.served,
-            troubled=True,
-            heals=False,
+            needs_user=True,
+            clears_error_on_success=False,
             due_at=None,
         )
 
-    def concerned(self, troubled: bool) -> Self:
+    def checked(self, needs_user: bool) -> Self:
         """The source was looked at from outside a run: whether it needs its user."""
-        return self._with(troubled=troubled, heals=self.heals and not troubled)
+        return self._with(
+            needs_user=needs_user, clears_error_on_success=self.clears_error_on_success and not needs_user
+        )
 
     def moved_to(self, institution_id: str, *, now: datetime) -> Self:
         """The source is another one now: its surroundings are to be set up again, at the next tick if nothing runs."""
         rests = self.status is SyncStatus.COMPLETED and not self.stopped
         due_at = now if rests else self.due_at
-        return self._with(source=institution_id, welcomed=False, unwelcomed=0, updated_at=now, due_at=due_at)
+        return self._with(source=institution_id, is_set_up=False, set_up_attempts=0, updated_at=now, due_at=due_at)
 
-    def looked_at(self) -> Self:
+    def touched(self) -> Self:
         """Something is written with this state from outside a run.
 
         A write that changes nothing of a document leaves its version as it is, so without this two of them would not
         notice each other.
         """
-        return self._with(looks=self.looks + 1)
+        return self._with(external_revision=self.external_revision + 1)
 
-    def read_accounts_anew(self) -> Self:
+    def reselect_accounts(self) -> Self:
         """The user chose accounts again: the next run reads all of them, those that were taken away, too."""
         former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
         return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
@@ -626,7 +636,7 @@ class SyncState(SyncProgress):
     def _released(self, now: datetime, **changes: Any) -> Self:
         return self._with(
             updated_at=now,
-            beat=self.beat + 1,
+            heartbeat_seq=self.heartbeat_seq + 1,
             lease_owner=None,
             lease_expires_at=None,
             serving=self.served,

@@ -483,7 +483,7 @@ def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: 
         notifications=(told(name),),
         removal=Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW),
     )
-    ports.syncs.save(before.state.looked_at(), expected=before.version)
+    ports.syncs.save(before.state.touched(), expected=before.version)
     with pytest.raises(Conflict):
         ports.syncs.save(before.state, expected=before.version, writes=writes)
     assert ports.audit(name) == []
@@ -536,7 +536,7 @@ def test_runs_that_ended_stay_on_record_each_once_in_their_order(ports: Ports, n
         loaded_ = state.complete(now=NOW, cursor="c", history_complete=True).request(now=NOW, trace=f"trace-{run}")
         done = state.complete(now=NOW, cursor="c", history_complete=True)
         version = ports.syncs.save(done, expected=version, writes=Writes(ends_run=True))
-        version = ports.syncs.save(done.looked_at(), expected=version, writes=Writes(ends_run=True))
+        version = ports.syncs.save(done.touched(), expected=version, writes=Writes(ends_run=True))
         version = ports.syncs.save(loaded_, expected=version)
     first, second = ports.syncs.runs(name)
     assert (first.run, first.status, first.added, first.trace) == (1, "completed", 1, None)

@@ -128,7 +128,7 @@ def test_the_providers_own_retry_after_is_respected() -> None:
 def test_what_only_the_user_can_mend_is_not_retried_but_looked_at_again_in_a_day() -> None:
     state = failed(claimed(), LOGIN, ErrorClass.USER)
     assert state.next_retry_at is None
-    assert state.troubled
+    assert state.needs_user
     assert state.due_at == NOW + timedelta(hours=24)
 
 
@@ -138,7 +138,7 @@ def test_what_can_never_work_again_is_left_alone() -> None:
 
 def test_success_forgets_the_failures() -> None:
     state = completed(claimed(failed(claimed()).requeue(now=NOW)))
-    assert (state.failures, state.error, state.next_retry_at, state.troubled) == (0, None, None, False)
+    assert (state.failures, state.error, state.next_retry_at, state.needs_user) == (0, None, None, False)
 
 
 def test_an_empty_cursor_never_replaces_a_real_one() -> None:
@@ -159,7 +159,7 @@ def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
         state = state.requeue(now=NOW)
     assert delays == [*retry_delays.SYNC.delays, retry_delays.SYNC.delays[-1]]
     moved = completed(claimed(state)).moved_to("ins_2", now=NOW)
-    assert (moved.source, moved.welcomed, moved.due_at) == ("ins_2", False, NOW)
+    assert (moved.source, moved.is_set_up, moved.due_at) == ("ins_2", False, NOW)
     assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + retry_delays.SYNC.delays[0]
 
 
@@ -246,9 +246,9 @@ def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning
     state = completed(claimed(new().model_copy(update={"account_ids": ("a", "b")})))
     revoked = state.remove_account("b")
     assert (revoked.account_ids, revoked.revoked_accounts, revoked.former_accounts) == (("a",), ("b",), ())
-    chosen = revoked.read_accounts_anew()
+    chosen = revoked.reselect_accounts()
     assert (chosen.revoked_accounts, chosen.former_accounts, chosen.accounts_digest) == ((), ("b",), None)
-    assert chosen.read_accounts_anew().former_accounts == ("b",)
+    assert chosen.reselect_accounts().former_accounts == ("b",)
     running = claimed(chosen.request(now=NOW))
     again = running.read_returned(("b",), now=NOW)
     assert (again.cursor, again.rebuilding, again.former_accounts) == (None, True, ())

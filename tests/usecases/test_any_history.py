@@ -209,8 +209,8 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def the_beat_only_grows(self) -> None:
         if hasattr(self, "world"):
-            assert self.world.state().beat >= self.beats
-            self.beats = self.world.state().beat
+            assert self.world.state().heartbeat_seq >= self.beats
+            self.beats = self.world.state().heartbeat_seq
 
     @staticmethod
     def _survive(story: Any) -> None:

@@ -385,7 +385,7 @@ class ChangeReader:
             former = {*state.former_accounts, *set(before.account_ids).difference(roster)}
             counts |= {"former_accounts": tuple(sorted(former)), "set_aside": self._aside.count}
             if self._moved:
-                state = state.model_copy(update={"welcomed": False})  # its set-up looks the new institution up
+                state = state.model_copy(update={"is_set_up": False})  # its set-up looks the new institution up
             return state.complete(
                 now=self.clock.now(), cursor=cursor, history_complete=complete, late=delay.late, **counts
             )
@@ -438,7 +438,11 @@ class ChangeReader:
         complete, or late.
         """
         state = self.run.state
-        healed = self.status_events.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
+        healed = (
+            self.status_events.event(state.connection_id, StatusEvent.WORKING)
+            if state.clears_error_on_success
+            else None
+        )
         news = healed[1] if healed else Writes()
         if chosen and news.connection is None:
             came = self.status_events.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)

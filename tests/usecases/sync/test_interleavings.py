@@ -231,7 +231,7 @@ def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(wo
     world.connected("1", row("t"))
     world.queue.enqueue("1", name="first")
     world.settle()
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
     world.clock.move(timedelta(minutes=15))
     assert world.tick() == 1
 
