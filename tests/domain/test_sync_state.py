@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from shared.domain import retry_delays
 from shared.domain.errors import ErrorClass
-from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
-from shared.domain.sync_state import LEASE, IllegalTransition, SyncState
+from shared.domain.lease import LEASE
+from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncProgress, SyncStatus
+from shared.domain.sync_state import IllegalTransition, SyncState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OUTAGE = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)
@@ -91,8 +92,8 @@ def test_steps_that_do_not_exist_are_refused(state: SyncState, step: Callable[[S
 
 
 def test_percent_never_goes_back_within_a_run() -> None:
-    state = claimed().advance(now=NOW, stage=Stage.FETCHING, percent=40)
-    assert state.advance(now=NOW, stage=Stage.FETCHING, percent=10).percent == 40
+    state = claimed().advance(now=NOW, stage=Stage.FETCHING, counts=SyncCounts(percent=40))
+    assert state.advance(now=NOW, stage=Stage.FETCHING, counts=SyncCounts(percent=10)).percent == 40
     assert state.restart(now=NOW).percent == 40
 
 
@@ -190,7 +191,7 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
     "request": lambda s, now: s.request(now=now),
     "requeue": lambda s, now: s.requeue(now=now),
     "claim": lambda s, now: s.claim(now=now, owner="x"),
-    "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, streaming=True, percent=50),
+    "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, counts=SyncCounts(percent=50), streaming=True),
     "restart": lambda s, now: s.restart(now=now),
     "pause": lambda s, now: s.pause(now=now),
     "hand over": lambda s, now: s.hand_over(now=now, cursor="page"),

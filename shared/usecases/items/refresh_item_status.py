@@ -240,7 +240,7 @@ class ItemStatusRefresh:
         now = self.status_events.clock.now()
         if finding.event is StatusEvent.REVOKED and finding.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(finding.error))
-        changed = state.checked(after.error_code is not None) if after != before else state
+        changed = state.checked(needs_user=after.error_code is not None) if after != before else state
         if finding.moved:
             changed = changed.moved_to(finding.moved["institution_id"], now=now)
         if finding.accounts_anew:

@@ -10,8 +10,8 @@ import pytest
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import Conflict, ErrorClass, Unavailable
+from shared.domain.lease import LEASE
 from shared.domain.progress import SyncProgress
-from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History, Page
 from shared.ports import Writes
 from shared.usecases.sync import read_changes
