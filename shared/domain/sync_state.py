@@ -143,9 +143,8 @@ class SyncState(SyncRun):
         # A loop that is read to its end from here on answers every earlier request, but for a refresh.
         serves_all = not continues or not (resumed or self.refresh > self.served)
         taken_up = {"clears_error_on_success": self.needs_user, **self._requests_taken_up()} if serves_all else {}
-        begun = (
-            {} if continues else {"started_at": now, **SyncCounts(percent=0).changes(percent=0), **self._run_begun()}
-        )
+        no_counts = SyncCounts(percent=0).changes(percent=0)
+        begun = {} if continues else {"started_at": now, **no_counts, **self._run_begun()}
         return self._with(
             status=SyncStatus.IN_PROGRESS,
             stage=Stage.STARTING,

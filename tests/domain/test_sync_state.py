@@ -213,6 +213,7 @@ def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: 
         except IllegalTransition:
             assert state == before
             continue
+        assert set(vars(state)) == set(SyncState.model_fields)  # no transition invents a field
         assert state.served <= state.serving or state.lease_owner is None
         assert state.served <= state.requested
         assert (state.lease_owner is None) == (state.lease_expires_at is None)
