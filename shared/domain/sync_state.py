@@ -215,5 +215,5 @@ class SyncState(SyncRun):
             return self
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
-        anew = self._reading_abandoned() | self._reads_from_beginning()
-        return self.request(now=now, trace=trace).model_copy(update=anew)
+        from_beginning = self._reading_abandoned() | self._reads_from_beginning()
+        return self.request(now=now, trace=trace).model_copy(update=from_beginning)
