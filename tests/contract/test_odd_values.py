@@ -49,7 +49,7 @@ def write(client: Any, name: str, rows: list[Transaction]) -> None:
     version = batch.commit()[0]
     ready = syncs.ready(name, "alice", rows)
     for some in ({}, ready):
-        state = state.looked_at()
+        state = state.touched()
         version = syncs.save(state, expected=version, writes=Writes(upserts=tuple(rows), ready=some))
     assert syncs.transaction_ids(name) == {row["transaction_id"] for row in rows}
     assert syncs.unchanged(name, rows, dirty=[]) == {row["transaction_id"] for row in rows}
