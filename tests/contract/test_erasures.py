@@ -11,7 +11,7 @@ import pytest
 from shared.adapters.firestore import purge as firestore_remains
 from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.limits import FirestoreLimits
-from shared.adapters.firestore.links import FirestoreLinks
+from shared.adapters.firestore.link_sessions import FirestoreLinks
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.items import FirestoreItems
+from shared.adapters.firestore.item_holders import FirestoreItems
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict

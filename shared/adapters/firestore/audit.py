@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from shared import request_context, trace
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.names import names
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, Unavailable
@@ -149,7 +149,7 @@ class FirestoreAudit:
         batch = Batch(self._client)
         batch.delete(path, expected=version_of(snapshot))
         for collection in (ENTRIES, CHECKPOINTS):
-            for name in names(self._client.collection(HEADS, app_user_id, collection)):
+            for name in document_names(self._client.collection(HEADS, app_user_id, collection)):
                 batch.delete(name)
         batch.commit()
 

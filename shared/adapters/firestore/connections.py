@@ -17,9 +17,9 @@ from shared.adapters.firestore.audit import HEADS, FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.guards import guard_fields, guard_path
-from shared.adapters.firestore.intents import put_intent
-from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.exchange_intents import put_intent
+from shared.adapters.firestore.item_holders import put_holder
+from shared.adapters.firestore.link_guards import guard_fields, guard_path
 from shared.adapters.firestore.syncs import (
     ACCOUNTS,
     CONNECTIONS,

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavailable
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.credentials import StoredAccessToken

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.domain.audit import AuditEntry
 from shared.domain.erasure import Erasure

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.inbox import INBOX
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.adapters.firestore.syncs import CONNECTIONS, PROGRESS, STATES
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 from shared.domain.progress import SyncStatus
@@ -44,7 +44,7 @@ class FirestoreHealth:
             longest_overdue=self._longest(now),
         )
 
-    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
+    def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
         """Two queries."""
         broken = self._client.collection(CONNECTIONS).where(
             filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])

@@ -12,15 +12,15 @@ from urllib.parse import unquote
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.guards import GUARDS, guard_path
-from shared.adapters.firestore.inbox import INBOX
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.links import KEPT as LINKS_KEPT
-from shared.adapters.firestore.links import RESULTS, SESSIONS
-from shared.adapters.firestore.names import names
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.link_guards import GUARDS, guard_path
+from shared.adapters.firestore.link_sessions import KEPT as LINKS_KEPT
+from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
 from shared.adapters.firestore.set_aside import set_aside_query
 from shared.adapters.firestore.syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
+from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
 
@@ -144,7 +144,7 @@ class FirestoreConnectionData:
             How many there were, and the last of them.
         """
         count, last, under_way = 0, None, deque[Future[None]]()
-        found = names(page)
+        found = document_names(page)
         with ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix="purge") as pool:
             while some := list(islice(found, DELETES_AT_ONCE)):
                 count, last = count + len(some), some[-1]

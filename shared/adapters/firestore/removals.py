@@ -13,12 +13,12 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS, stored_in
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.items import delete_holder
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.item_holders import delete_holder
+from shared.adapters.firestore.removal_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.adapters.firestore.syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
-from shared.adapters.firestore.tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry
 from shared.domain.exchange import Intent

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.domain.connection import SealedToken
 from shared.log import log
 from shared.ports import StoredSeal

@@ -8,9 +8,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.item_holders import put_holder
 from shared.adapters.firestore.syncs import put_notification
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
