@@ -21,6 +21,7 @@ from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, Unavailable
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -31,7 +32,7 @@ CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
 # An entry goes only once a checkpoint behind it is older than the retention, too: that vouches for its absence.
 KEPT_LONGER = timedelta(days=7)
-MAX_TRIES = 20  # of an entry by itself
+MAX_TRIES = 20  # of an entry that is no part of another commit
 
 
 @translates_outages
@@ -81,20 +82,19 @@ class FirestoreAudit:
         return None
 
     def write_down(self, entry: AuditEntry) -> None:
-        """One read and one commit, or a few more where others write to the same chain.
+        """One read and one commit; again both if another entry of the user came first.
 
         Raises:
-            Unavailable: The store did not answer, or the others did not cease.
+            Unavailable: The store did not answer, or other entries came first each time.
         """
-        for _ in range(MAX_TRIES):
+
+        def append() -> None:
             batch = Batch(self._client)
             self.append(batch, [entry])
-            try:
-                batch.commit()
-            except Conflict:
-                continue
-            return
-        raise Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
+            batch.commit()
+
+        busy = Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
+        retry_on_conflict(append, tries=MAX_TRIES, busy=busy)
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         """One query; reads what it returns."""

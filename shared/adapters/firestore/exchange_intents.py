@@ -20,6 +20,7 @@ from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.log import log
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -38,17 +39,21 @@ class FirestoreIntents:
 
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
         """One commit; one read more if it is there already."""
-        for _ in range(3):
+
+        def begin() -> tuple[Intent, Version, bool]:
             batch = Batch(self._client)
             put_intent(batch, intent, expected=None)
             try:
                 return intent, batch.commit()[0], True
             except Conflict:
                 found = self.find(intent.intent_id)
-            if found is not None:
-                # Our own attempt may be there already, if only the answer of the first try was lost.
+                if found is None:  # it was deleted between the commit and the read
+                    raise
+                # The intent may be this attempt's own, if only the answer to the first commit was lost.
                 return *found, found[0].attempt == intent.attempt
-        raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+
+        busy = Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+        return retry_on_conflict(begin, tries=3, busy=busy)
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:
         """One read."""

@@ -13,13 +13,13 @@ from shared.adapters.firestore.errors import translates_outages
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.item import ItemHolder
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 ITEMS = "bank_items"
 EXCHANGE_KEPT = timedelta(days=30)  # a TTL policy on `expires_at` removes what an exchange that died may leave behind
-MAX_TRIES = 5
 
 
 @translates_outages
@@ -31,17 +31,17 @@ class FirestoreItems:
 
     def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
         """One read; one commit more where there is no holder yet."""
-        for _ in range(MAX_TRIES):
+
+        def claim() -> tuple[ItemHolder, Version]:
             snapshot = self._client.document(_path(holder.item_id)).get()
             if snapshot.exists:
                 return _holder(snapshot), version_of(snapshot)
             batch = Batch(self._client)
             put_holder(batch, holder, now=now, expected=None)
-            try:
-                return holder, batch.commit()[0]
-            except Conflict:
-                continue
-        raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+            return holder, batch.commit()[0]
+
+        busy = Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+        return retry_on_conflict(claim, busy=busy)
 
     def release(self, holder: ItemHolder) -> None:
         """One read, and one commit if it is the holder."""
