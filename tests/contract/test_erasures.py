@@ -19,7 +19,7 @@ from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.removal import Removal, RemovalReason
-from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.firebase import callers_of
 
 TOKEN = SealedToken(ciphertext="c", key_id="k")
