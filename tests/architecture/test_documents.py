@@ -230,6 +230,25 @@ def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(found), target
 
 
+FOLDERS = "benchmarks|deploy|docs|emulators|functions|operations|shared|tests|web"
+NAMED = re.compile(rf"`((?:{FOLDERS})/[\w./-]+|main\.py|firestore\.(?:rules|indexes\.json))`")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_that_a_document_names_exists(path: Path) -> None:
+    named = NAMED.findall(path.read_text(encoding="utf-8"))
+    assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_where_things_are_is_said_for_at_least_thirty_questions() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("## Question → file")[1].split("\n## ")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row.startswith("| Where ")]
+    assert len({question for question, _ in rows}) == len(rows) >= 30
+    unnamed = [question for question, answer in rows if not NAMED.search(answer) and "`functions/`" not in answer]
+    assert unnamed == []
+
+
 def test_every_document_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     missing = [path.name for path in (ROOT / "docs").glob("*.md") if f"({path.name})" not in index]
