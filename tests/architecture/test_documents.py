@@ -65,6 +65,7 @@ GCLOUD: dict[str, set[str]] = {
     "tasks queues pause": {"--location"},
     "tasks queues resume": set(),
 }
+INSTALLED_BY_HAND = {"coverage"}  # by the command before it in the document
 
 
 def commands(path: Path) -> Iterator[str]:
@@ -104,7 +105,7 @@ def test_every_command_in_the_documents_can_be_given(path: str, command: str) ->
         case ["venv/bin/python" | "python", "-m", "operations", *rest]:
             looked_at_operations(rest)
         case ["venv/bin/python" | "python", "-m", module, *rest]:
-            assert importlib.util.find_spec(module), module
+            assert module in INSTALLED_BY_HAND or importlib.util.find_spec(module), module
             assert all((ROOT / one).exists() for one in rest if one.startswith("tests/"))
         case ["curl", *rest]:
             looked_at_curl(rest)
