@@ -18,7 +18,7 @@ class CachedPauses:
         self._nothing: tuple[datetime, Version | None] | None = None
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """One read at most, for all runs of the moment together."""
+        """Loads the pauses: at most one read in five seconds while nothing is paused, however many runs ask."""
         with self._lock:
             now = self._clock.now()
             if self._nothing is not None and timedelta() <= now - self._nothing[0] < CACHED_FOR:
@@ -28,7 +28,7 @@ class CachedPauses:
             return pauses, version
 
     def save(self, pauses: Pauses, *, expected: Version | None) -> None:
-        """One commit."""
+        """Stores the pauses in one commit, and empties the cache."""
         with self._lock:
             self._nothing = None
             self._store.save(pauses, expected=expected)

@@ -38,7 +38,7 @@ class FirestoreIntents:
         self._audit = audit
 
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
-        """One commit; one read more if it is there already."""
+        """Stores a new intent, in one commit; if one exists, reads and returns it."""
 
         def begin() -> tuple[Intent, Version, bool]:
             batch = Batch(self._client)
@@ -56,7 +56,7 @@ class FirestoreIntents:
         return retry_on_conflict(begin, tries=3, busy=busy)
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:
-        """One read."""
+        """Finds an intent, in one read."""
         snapshot = self._client.document(INTENTS, intent_id).get()
         return (_intent(snapshot.to_dict() or {}), version_of(snapshot)) if snapshot.exists else None
 
@@ -68,7 +68,7 @@ class FirestoreIntents:
         audit: AuditEntry | None = None,
         tells: Notification | None = None,
     ) -> Version:
-        """One commit; with an audit entry one read before it."""
+        """Replaces an intent, in one commit; one read more with an audit entry."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
         self._audit.append(batch, [audit] if audit is not None else [])
@@ -79,7 +79,7 @@ class FirestoreIntents:
     def store_token(
         self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
     ) -> tuple[Version, Version]:
-        """One commit."""
+        """Stores the sealed token in the intent and claims the item, in one commit."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
         put_holder(batch, holder, now=intent.created_at, expected=held)
@@ -87,13 +87,13 @@ class FirestoreIntents:
         return stored, holds
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
-        """One commit."""
+        """Deletes an intent, in one commit."""
         batch = Batch(self._client)
         batch.delete(f"{INTENTS}/{intent_id}", expected=expected)
         batch.commit()
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
-        """One query; reads what it returns."""
+        """Finds intents that are due, in one query."""
 
         def read(snapshot: Any) -> tuple[Intent, Version]:
             return _intent(snapshot.to_dict() or {}), version_of(snapshot)
@@ -104,7 +104,7 @@ class FirestoreIntents:
         return due_documents(self._client, INTENTS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
-        """One query; a user has few, for days."""
+        """Finds the intents of a user, in one query; a user has few, for days."""
         query = self._client.collection(INTENTS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [(_intent(snapshot.to_dict() or {}), version_of(snapshot)) for snapshot in query.stream()]
 

@@ -32,7 +32,7 @@ class FirestoreHealth:
         self._client = client
 
     def count(self, now: datetime) -> Health:
-        """Some twelve counting queries and one read."""
+        """Counts connections by their health: some twelve counting queries and one read."""
         due = now - OVERDUE_AFTER
         return Health(
             statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
@@ -45,7 +45,7 @@ class FirestoreHealth:
         )
 
     def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
-        """Two queries."""
+        """Finds broken and failing connections, in two queries."""
         broken = self._client.collection(CONNECTIONS).where(
             filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])
         )
@@ -56,7 +56,7 @@ class FirestoreHealth:
         return list(found.values())[:limit]
 
     def _stale_count(self, now: datetime) -> int:
-        """Two kinds: those that were synced long ago, and those that never were, for as long."""
+        """Counts working connections that were synced too long ago, or were created too long ago and never synced."""
         before = now - STALE_AFTER
         return sum(
             self._count(CONNECTIONS, ("status", "==", status.value), ("last_sync", "<=", before))

@@ -30,7 +30,7 @@ class FirestoreItems:
         self._client = client
 
     def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
-        """One read; one commit more where there is no holder yet."""
+        """Claims an item, or finds who holds it: one read, and one commit if it has no holder."""
 
         def claim() -> tuple[ItemHolder, Version]:
             snapshot = self._client.document(_path(holder.item_id)).get()
@@ -44,7 +44,7 @@ class FirestoreItems:
         return retry_on_conflict(claim, busy=busy)
 
     def release(self, holder: ItemHolder) -> None:
-        """One read, and one commit if it is the holder."""
+        """Releases an item: one read, and one commit if this is its holder."""
         batch = Batch(self._client)
         delete_holder(batch, self._client, holder)
         if not len(batch):
@@ -56,7 +56,7 @@ class FirestoreItems:
 
 
 def put_holder(batch: Batch, holder: ItemHolder, *, now: datetime, expected: Version | None) -> None:
-    """Writes a holder: where there must be none, or in place of the one that was read."""
+    """Writes a holder: creates it, or replaces the version that was read."""
     fields = asdict(holder) | {"expires_at": now + EXCHANGE_KEPT if holder.intent_id is not None else None}
     if expected is None:
         batch.create(_path(holder.item_id), fields)

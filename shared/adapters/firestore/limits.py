@@ -67,7 +67,7 @@ class FirestoreLimits:
         self._client = client
 
     def spend(self, app_user_id: str, action: str, *, per_minute: int, now: datetime) -> int | None:
-        """See count_call.
+        """Counts a call of a user; see count_call.
 
         Raises:
             Unavailable: Too many callers at once; nothing was counted.

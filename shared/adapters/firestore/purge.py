@@ -41,7 +41,7 @@ class FirestoreConnectionData:
         self._client = client
 
     def purge(self, removal: Removal) -> None:
-        """One commit for each 400 documents, one query for each 100,000, and a few more."""
+        """Deletes what a connection left: a commit for each 400 documents, a query for each 100,000, and a few more."""
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ACCOUNTS))
@@ -62,7 +62,7 @@ class FirestoreConnectionData:
             self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """A few queries, and one commit for each 400 documents.
+        """Deletes what a user left: a few queries, and one commit for each 400 documents.
 
         The counters of rate limits and budgets stay until they expire: they protect others, and hold times only.
         """
@@ -85,7 +85,7 @@ class FirestoreConnectionData:
         return [snapshot for snapshot in found if snapshot.id.rpartition(":")[0] == app_user_id]
 
     def _delete_answers(self, removal: Removal) -> None:
-        """What was answered for the public tokens of this connection; one that holds an access token stays."""
+        """Deletes intents that answer with this connection; an intent that holds an access token stays."""
         theirs = FieldFilter("app_user_id", "==", removal.app_user_id)
         for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
             fields = snapshot.to_dict() or {}
@@ -97,7 +97,7 @@ class FirestoreConnectionData:
                 self._delete_unchanged(snapshot)
 
     def _delete_guard(self, document: Any, app_user_id: str, institution_id: str) -> None:
-        """The guard, unless it guards another connection of this user to this institution."""
+        """Deletes the guard, unless it guards another connection of this user to this institution."""
         guard = document.get()
         others = (
             self._client.collection(CONNECTIONS)
@@ -105,7 +105,7 @@ class FirestoreConnectionData:
             .where(filter=FieldFilter("institution_id", "==", institution_id))
             .limit(1)
         )
-        # The guard was read first: a connection that is made after the look at the others has changed it.
+        # The guard was read first: a connection that is made after the query has changed it, so that it is not deleted.
         if guard.exists and not any(others.stream()):
             self._delete_unchanged(guard)
 
@@ -122,7 +122,7 @@ class FirestoreConnectionData:
         batch.delete(snapshot.reference.path, expected=version_of(snapshot))
         try:
             batch.commit()
-        except Conflict:  # somebody works with it
+        except Conflict:  # another call uses it
             return
 
     def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
@@ -157,7 +157,7 @@ class FirestoreConnectionData:
         return count, last
 
     def _delete(self, paths: Sequence[str]) -> None:
-        """One commit, or two of half the size if the store finds it too large."""
+        """Deletes documents in one commit, or in two of half the size if the store finds it too large."""
         if not paths:
             return
         batch = Batch(self._client)

@@ -26,16 +26,16 @@ class FirestoreWebhookKeys:
         self._limits = FirestoreLimits(client)
 
     def seen(self) -> frozenset[str]:
-        """One read."""
+        """Reads the known key ids, in one read."""
         found = self._client.document(KEYS).get(retry=None, timeout=READ_TIMEOUT_SECONDS).to_dict() or {}
         return frozenset(found.get("since", {}))
 
     def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
-        """One read, and one write if it passes."""
+        """Counts a look-up of an unknown key: one read, and one write if it is allowed."""
         return self._limits.spend(BUCKETS, bucket, per_minute=per_minute, now=now)
 
     def add(self, key_id: str, *, now: datetime) -> None:
-        """One write."""
+        """Adds a key id, in one write."""
         since = {"since": {key_id: now}}
         try:
             self._client.document(KEYS).set(since, merge=True, retry=None, timeout=READ_TIMEOUT_SECONDS)
