@@ -67,14 +67,14 @@ class FirestoreCredentials:
         """Finds access tokens that were issued before a moment, in one query."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("issued_at", "<", moment))
         try:
-            yield from (kept for kept, _ in _readable(query.order_by("issued_at").stream()))
+            yield from (kept for kept, _ in _stored_tokens(query.order_by("issued_at").stream()))
         except OUTAGES as error:
             raise unavailable() from error
 
     def of_user(self, app_user_id: str) -> list[StoredAccessToken]:
         """Finds the access tokens of a user, in one query."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
-        return [kept for kept, _ in _readable(query.stream())]
+        return [kept for kept, _ in _stored_tokens(query.stream())]
 
 
 def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version | None) -> None:
@@ -87,7 +87,8 @@ def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version 
         batch.replace(path, fields, expected=expected)
 
 
-def _readable(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
+def _stored_tokens(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
+    """The access tokens in documents; a document that cannot be read is logged and left out."""
     for snapshot in snapshots:
         try:
             yield stored_in(snapshot), version_of(snapshot)

@@ -41,7 +41,7 @@ class FirestoreHealth:
             overdue_syncs=self._count(STATES, ("due_at", "<=", due)),
             overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
             overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
-            longest_overdue=self._longest(now),
+            longest_overdue=self._longest_overdue(now),
         )
 
     def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
@@ -66,7 +66,7 @@ class FirestoreHealth:
             for status in WORKING
         )
 
-    def _longest(self, now: datetime) -> Any:
+    def _longest_overdue(self, now: datetime) -> Any:
         query = self._client.collection(STATES).where(filter=FieldFilter("due_at", "<=", now))
         for snapshot in query.order_by("due_at").select(["due_at"]).limit(1).stream():
             return now - (snapshot.to_dict() or {})["due_at"]

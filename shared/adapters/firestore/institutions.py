@@ -54,7 +54,7 @@ class FirestoreInstitutions:
         last: Any = None
         for _ in range(MAX_PAGES):
             page = list((query.start_after(last) if last is not None else query).stream())
-            for info in map(_readable, page):
+            for info in map(_institution_or_none, page):
                 if info is not None:
                     (later if info.is_put_off(now) else first).append(info)
             if len(page) < PAGE or len(first) >= limit:
@@ -97,7 +97,8 @@ class FirestoreInstitutions:
             return
 
 
-def _readable(snapshot: Any) -> InstitutionInfo | None:
+def _institution_or_none(snapshot: Any) -> InstitutionInfo | None:
+    """The institution in a document; None, and a log line, if the document cannot be read."""
     try:
         return InstitutionInfo.model_validate(snapshot.to_dict())
     except ValidationError:
