@@ -11,7 +11,7 @@ from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
 from shared.ports import Mark, Writes
-from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
 ORIGINAL = DuplicateOf(connection_id="another", account_id="a")
