@@ -113,7 +113,7 @@ def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) ->
         {"Authorization": "Bearer bob"},
     ],
 )
-def test_a_call_without_a_valid_id_token_is_refused(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
+def test_call_without_a_valid_id_token_is_refused(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
     world.plaid.new_item()
     for path, sent in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
         refused = exchange.post(path, json=sent, headers=headers)
