@@ -4,7 +4,7 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.serving import container, linking_container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 
 
 @tasks_fn.on_task_dispatched(
@@ -15,7 +15,7 @@ from shared.serving.http import guarded_task
     # An item is asked twice a day; the whole round of all items is to leave room for what users do meanwhile.
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
-@guarded_task
+@task_handler
 def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     connection_id = str(request.data["connection_id"])

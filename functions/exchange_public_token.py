@@ -8,15 +8,35 @@ from firebase_functions import https_fn
 from shared import request_context, service_accounts
 from shared.domain.errors import BankError
 from shared.serving import container, linking_container
+from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.exchange_input import Input as Input
-from shared.serving.http import Reply, Route, http_function, limited, recorded_bug
+from shared.serving.guards import authenticated_endpoint, internal_error
+from shared.serving.http import Reply, Route
+from shared.serving.rate_limits import limited
 from shared.usecases.linking.exchange_public_token import Exchanged
 
-ROUTE = Route("POST", "/api/v1/bank/set_access_token")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/set_access_token",
+    errors=(
+        "anonymous_not_allowed",
+        "email_not_verified",
+        "too_many_connections",
+        "relink_required",
+        "connection_busy",
+        "public_token_invalid",
+        "public_token_not_yours",
+        "link_token_not_yours",
+        "duplicate_connection",
+        "exchange_in_progress",
+        "exchange_not_started",
+        *PLAID_ERRORS,
+    ),
+)
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
     exchange = linking_container.exchange_items()
@@ -29,7 +49,7 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
         done = exchange.one(given.single().linked(), app_user_id=uid, caller=caller, count=count)
         return Reply(done.answer, status=201 if done.first else 200)
     linked = [item.linked() for item in given.items]
-    results = exchange.each(linked, app_user_id=uid, caller=caller, count=count, unexpected=recorded_bug)
+    results = exchange.each(linked, app_user_id=uid, caller=caller, count=count, unexpected=internal_error)
     return Reply({"results": [_result(uid, result) for result in results]})
 
 

@@ -141,7 +141,7 @@ class HealthFigures(Protocol):
     def count(self, now: datetime) -> Health:
         """The counts."""
 
-    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
+    def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
         """Some that are not as they should be: first those that need their user."""
 
 

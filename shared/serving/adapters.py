@@ -24,9 +24,9 @@ def firestore_client() -> "firestore.Client":
 
     client = firestore.Client(project=settings().project)
     if settings().is_local:  # the emulator answers what production would refuse for want of an index
-        from shared.adapters.firestore.queries import only_declared
+        from shared.adapters.firestore.queries import with_index_check
 
-        return only_declared(client)
+        return with_index_check(client)
     return client
 
 
@@ -137,9 +137,9 @@ def paused() -> "ports.PausedSyncs":
 @once
 def recently_paused() -> "ports.PausedSyncs":
     """The same for runs, of which there are many."""
-    from shared.adapters.firestore.recent_pauses import RecentPauses
+    from shared.adapters.firestore.cached_pauses import CachedPauses
 
-    return RecentPauses(paused(), clock=clock())
+    return CachedPauses(paused(), clock=clock())
 
 
 @once
@@ -161,7 +161,7 @@ def credentials() -> "ports.Credentials":
 @once
 def intents() -> "ports.Intents":
     """Exchanges under way."""
-    from shared.adapters.firestore.intents import FirestoreIntents
+    from shared.adapters.firestore.exchange_intents import FirestoreIntents
 
     return FirestoreIntents(firestore_client(), audit=_audit())
 
@@ -201,7 +201,7 @@ def institutions() -> "ports.Institutions":
 @once
 def inbox() -> "ports.Inbox":
     """Webhooks as they arrived."""
-    from shared.adapters.firestore.inbox import FirestoreInbox
+    from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 
     return FirestoreInbox(firestore_client())
 
@@ -233,7 +233,7 @@ def messaging() -> "ports.Messaging":
 @once
 def links() -> "ports.Links":
     """Hosted Link's sessions and results."""
-    from shared.adapters.firestore.links import FirestoreLinks
+    from shared.adapters.firestore.link_sessions import FirestoreLinks
 
     return FirestoreLinks(firestore_client())
 
@@ -273,7 +273,7 @@ def budgets() -> "ports.Budgets":
 @once
 def items() -> "ports.Items":
     """Which connection holds which item."""
-    from shared.adapters.firestore.items import FirestoreItems
+    from shared.adapters.firestore.item_holders import FirestoreItems
 
     return FirestoreItems(firestore_client())
 
@@ -281,6 +281,6 @@ def items() -> "ports.Items":
 @once
 def seals() -> "ports.Seals":
     """Sealed tokens, whatever document they are in."""
-    from shared.adapters.firestore.seals import FirestoreSeals
+    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
 
     return FirestoreSeals(firestore_client())

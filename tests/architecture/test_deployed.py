@@ -14,7 +14,7 @@ import yaml
 
 import main
 from benchmarks import cold
-from docs.errors import http_functions
+from docs.errors import routes
 from shared.adapters.vault.keys import new_keyset
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def test_the_public_may_call_what_answers_http_and_nothing_else() -> None:
     """Of a queue, a schedule and an event the Firebase CLI lets nobody call but who has the right to: deploy/iam.py."""
     endpoints = manifest()
     public = {name for name, endpoint in endpoints.items() if "httpsTrigger" in endpoint}
-    assert public == {*http_functions()}
+    assert public == set(routes())
     for name in set(endpoints) - public:
         kinds = {"taskQueueTrigger", "scheduleTrigger", "eventTrigger"} & set(endpoints[name])
         assert len(kinds) == 1, name

@@ -11,7 +11,7 @@ from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
 from shared.ports import Mark, Writes
-from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
 ORIGINAL = DuplicateOf(connection_id="another", account_id="a")
@@ -62,7 +62,7 @@ def test_marks_are_made_together_or_not_at_all(ports: Ports, uid: str) -> None:
     loaded = ports.syncs.load(uid)
     assert loaded is not None
     ports.syncs.save(
-        loaded.state.looked_at(), expected=loaded.version, writes=Writes(accounts=(account(name="Renamed"),))
+        loaded.state.touched(), expected=loaded.version, writes=Writes(accounts=(account(name="Renamed"),))
     )
     with pytest.raises(Conflict):
         ports.connections.mark([current, outdated])
@@ -75,7 +75,7 @@ def test_an_account_that_is_gone_is_not_made_again_by_a_mark(ports: Ports, uid: 
     loaded = ports.syncs.load(uid)
     assert loaded is not None
     ports.syncs.save(
-        loaded.state.looked_at(), expected=loaded.version, writes=Writes(gone_accounts=(account()["account_id"],))
+        loaded.state.touched(), expected=loaded.version, writes=Writes(gone_accounts=(account()["account_id"],))
     )
     with pytest.raises(Conflict):
         ports.connections.mark([gone])
@@ -88,12 +88,12 @@ def test_a_run_marks_other_connections_accounts_in_its_own_commit(ports: Ports, 
     marks = (mark(ports, uid, other),)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.looked_at(), expected=loaded.version, writes=Writes(marks=marks))
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=Writes(marks=marks))
     assert duplicate_of(ports, other) == ORIGINAL
     again = ports.syncs.load(uid)
     assert again is not None
     with pytest.raises(Conflict):
-        ports.syncs.save(again.state.looked_at(), expected=again.version, writes=Writes(marks=marks))
+        ports.syncs.save(again.state.touched(), expected=again.version, writes=Writes(marks=marks))
     unchanged = ports.syncs.load(uid)
     assert unchanged is not None
     assert unchanged.state == again.state

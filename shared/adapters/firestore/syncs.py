@@ -17,13 +17,13 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, mask_of, version_of
 from shared.adapters.firestore.credentials import put_credentials
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
+from shared.adapters.firestore.encoding import encoded
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.guards import guard_fields, guard_path
-from shared.adapters.firestore.inbox import settle_delivery
+from shared.adapters.firestore.link_guards import guard_fields, guard_path
+from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside, set_aside_of
-from shared.adapters.firestore.tombstones import put_removal
-from shared.adapters.firestore.values import encoded
+from shared.adapters.firestore.webhook_inbox import settle_delivery
 from shared.domain.account import Account
 from shared.domain.errors import AlreadyThere
 from shared.domain.notification import Notification

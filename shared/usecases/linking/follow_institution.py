@@ -64,7 +64,7 @@ class FollowInstitution:
             changes = change | {"updated_at": moment_of(connection, connection.status, now=now)}
             state = loaded.state.moved_to(change["institution_id"], now=now)
             writes = Writes(connection=changes, guard=change["institution_id"])
-            self.syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
+            self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
             report_change(connection, change)
             return connection.model_copy(update=changes)
 

@@ -95,9 +95,9 @@ class SetUpConnection:
             if loaded is None or now is None or now.institution_id != connection.institution_id:
                 return
             source = connection.institution_id or loaded.state.source
-            welcomed = loaded.state.model_copy(update={"welcomed": True, "source": source})
-            if welcomed != loaded.state:
-                self.syncs.save(welcomed, expected=loaded.version)
+            after = loaded.state.model_copy(update={"is_set_up": True, "source": source})
+            if after != loaded.state:
+                self.syncs.save(after, expected=loaded.version)
 
         retry_on_conflict(mark, tries=MAX_TRIES)
 

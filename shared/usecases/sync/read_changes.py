@@ -31,7 +31,7 @@ from shared.domain.errors import (
     ProviderError,
 )
 from shared.domain.page_trail import PageTrail
-from shared.domain.progress import Stage
+from shared.domain.progress import Stage, SyncCounts
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
@@ -89,7 +89,7 @@ class ChangeReader:
     status_events: StatusEvents
     deadline: datetime
     _changes: ChangeSet = field(default_factory=ChangeSet)
-    _counts: dict[str, int] = field(default_factory=dict)
+    _counts: SyncCounts = field(default_factory=SyncCounts)
     _successors: dict[str, str] = field(default_factory=dict)  # pending id -> posted id
     _streamed: set[str] = field(default_factory=set)  # ids that were streamed as added by this run
     _delivered: set[str] | None = None  # every id that came; kept only while rebuilding
@@ -185,7 +185,7 @@ class ChangeReader:
         """Where to read from: the loop's first cursor, or where the run before handed over."""
         state = self.run.state
         self._changes, self._successors, self._streamed = ChangeSet(), {}, set()
-        self._counts = {name: getattr(state, name) for name in ("added", "modified", "removed", "pages")}
+        self._counts = SyncCounts.of(state)
         self._delivered = set() if state.rebuilding and not state.marking else None
         self._aside = SetAsideRows.of(state, syncs=self.syncs)
         if state.handover is None:
@@ -199,7 +199,7 @@ class ChangeReader:
         return state.handover
 
     def _heartbeat(self) -> None:
-        self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, **self._counts))
+        self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, counts=self._counts))
 
     def _hand_over(self, cursor: str) -> None:
         """Leaves the rest to a continuation, with what it has to know."""
@@ -220,7 +220,8 @@ class ChangeReader:
         heirs = {row.transaction_id: self._successors[row.transaction_id] for row in held}
         left = Handover(removed=tuple(self._changes.removed), successors=heirs, cursors=self._trail.export())
         self.run.commit(
-            lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, **self._counts), lambda: Writes(handover=left)
+            lambda s: s.hand_over(now=self.clock.now(), cursor=cursor, counts=self._counts),
+            lambda: Writes(handover=left),
         )
 
     def _superseded(self) -> Sequence[RowRemoval]:
@@ -241,19 +242,16 @@ class ChangeReader:
                 self._successors[row["pending_transaction_id"]] = row["transaction_id"]
             if self._delivered is not None:
                 self._delivered.add(row["transaction_id"])
-        self._counts["added"] += len(page.added)
-        self._counts["modified"] += len(page.modified)
-        self._counts["removed"] += len(page.removed)
-        self._counts["pages"] += 1
+        added, modified, removed = len(page.added), len(page.modified), len(page.removed)
+        self._counts = self._counts.with_page(added=added, modified=modified, removed=removed)
         log.info(
             "sync.page",
-            page=self._counts["pages"],
-            added=len(page.added),
-            modified=len(page.modified),
-            removed=len(page.removed),
+            page=self._counts.pages,
+            added=added,
+            modified=modified,
+            removed=removed,
             history=page.history,
         )
-        self._counts["percent"] = round(95 * (1 - 0.85 ** self._counts["pages"]))
 
     def _to_write(self) -> tuple[Transaction, ...]:
         """The rows read so far, without those that are in the store just so: Plaid sends many of them as modified."""
@@ -285,10 +283,10 @@ class ChangeReader:
     def _put_aside(self) -> None:
         """Puts the rows that cannot be stored on record, ahead of the cursor."""
         # `streaming`: if this run dies, the next one has to ask whether what is written here is still to be there.
-        counts = self._counts | {"set_aside": self._aside.count, "streaming": True}
+        counts = replace(self._counts, set_aside=self._aside.count)
         for some in self._aside.writes(revoked=self.run.state.revoked_accounts):
             self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts),
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, counts=counts, streaming=True),
                 partial(self._without_revoked, some),
             )
 
@@ -312,7 +310,7 @@ class ChangeReader:
         """
         try:
             self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, streaming=True, **self._counts),
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, counts=self._counts, streaming=True),
                 lambda: writes(some),
             )
         except CommitTooLarge as error:
@@ -380,14 +378,11 @@ class ChangeReader:
             return tuple(i for i in roster if i not in state.revoked_accounts)
 
         def step(state: SyncState) -> SyncState:
-            chosen_anew = state.accounts_digest != before.accounts_digest
-            counts = self._counts | {"accounts_digest": None if chosen_anew else digest, "account_ids": kept(state)}
-            former = {*state.former_accounts, *set(before.account_ids).difference(roster)}
-            counts |= {"former_accounts": tuple(sorted(former)), "set_aside": self._aside.count}
+            counts = replace(self._counts, set_aside=self._aside.count)
             if self._moved:
-                state = state.model_copy(update={"welcomed": False})  # its set-up looks the new institution up
-            return state.complete(
-                now=self.clock.now(), cursor=cursor, history_complete=complete, late=delay.late, **counts
+                state = state.model_copy(update={"is_set_up": False})  # its set-up looks the new institution up
+            return state.accounts_read(roster, digest=digest, since=before).complete(
+                now=self.clock.now(), cursor=cursor, history_complete=complete, late=delay.late, counts=counts
             )
 
         def writes(rows: Sequence[Transaction], removals: Sequence[str]) -> Writes:
@@ -438,7 +433,11 @@ class ChangeReader:
         complete, or late.
         """
         state = self.run.state
-        healed = self.status_events.event(state.connection_id, StatusEvent.WORKING) if state.heals else None
+        healed = (
+            self.status_events.event(state.connection_id, StatusEvent.WORKING)
+            if state.clears_error_on_success
+            else None
+        )
         news = healed[1] if healed else Writes()
         if chosen and news.connection is None:
             came = self.status_events.event(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN)
@@ -488,7 +487,7 @@ class ChangeReader:
     def _accounts(self, page: Page) -> tuple[list[Account], str]:
         """All accounts, where anything changed; else none: the page names just those with transactions in it."""
         digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
-        if digest == self.run.state.accounts_digest and not any(self._counts[k] for k in ("added", "modified")):
+        if digest == self.run.state.accounts_digest and not (self._counts.added or self._counts.modified):
             return [], digest
         try:
             facts = self.plaid.accounts(self.token)

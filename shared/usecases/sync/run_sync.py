@@ -131,7 +131,7 @@ class RunSync:
         """Not now. Whoever wrote meanwhile has left it due; then the schedule holds it."""
         log.info("sync.held", connection_id=loaded.state.connection_id, since=pause.since)
         with suppress(Conflict):
-            self.syncs.save(loaded.state.held(now=self.clock.now()), expected=loaded.version)
+            self.syncs.save(loaded.state.deferred(now=self.clock.now()), expected=loaded.version)
         return Outcome.DONE
 
     def _run(self, run: FencedCommits) -> Outcome:

@@ -286,7 +286,7 @@ def test_every_event_that_ends_in_error_makes_the_duplicate_count(world: World, 
     loaded = world.store.states[first]
     recorded = world.status_events.event(first, event)
     assert recorded is not None
-    world.store.save(loaded.state.looked_at(), expected=loaded.version, writes=recorded[1])
+    world.store.save(loaded.state.touched(), expected=loaded.version, writes=recorded[1])
     assert duplicates(world)["2-Daily"] is None
 
 
