@@ -10,13 +10,14 @@ T = TypeVar("T")
 MAX_TRIES = 5
 
 
-def retry_on_conflict(step: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
+def retry_on_conflict(step: Callable[[], T], *, tries: int = MAX_TRIES, busy: Unavailable | None = None) -> T:
     """Runs a step again from its read until no other writer comes between its read and its write.
 
     Args:
         step: Reads, decides and writes with `expected`; its result is returned. It runs once per try, so it must read
             everything that it decides by.
         tries: How often the step runs at most.
+        busy: What is raised after the last try; without one, that the connection is busy.
 
     Raises:
         Unavailable: Another writer was faster each time; the caller may try again in a second.
@@ -26,4 +27,4 @@ def retry_on_conflict(step: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
             return step()
         except Conflict:
             continue
-    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+    raise busy or Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
