@@ -1,4 +1,4 @@
-"""The task queue that goes on with erasures."""
+"""The task queue that resumes erasures."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -17,4 +17,4 @@ from shared.serving.http import guarded_task
 @guarded_task
 def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    container.eraser()(str(request.data["app_user_id"]))
+    container.eraser().resume(str(request.data["app_user_id"]))

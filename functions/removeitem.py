@@ -18,4 +18,4 @@ from shared.serving.http import guarded_task
 @guarded_task
 def removeitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    container.item_remover()(str(request.data["connection_id"]))
+    container.item_remover().resume(str(request.data["connection_id"]))

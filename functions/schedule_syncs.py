@@ -5,13 +5,8 @@ from firebase_functions import scheduler_fn
 from shared import service_accounts
 from shared.serving import container
 from shared.serving.http import each_by_itself, guarded_event
-from shared.usecases.items.sweep_inbox import sweep_inbox
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 from shared.usecases.measure_health import measure_health
-from shared.usecases.removal.sweep_removals import sweep_removals
-from shared.usecases.sync.schedule_syncs import schedule_syncs as schedule
-
-AT_ONCE = 16  # waits side by side, on connections that are kept
 
 
 @scheduler_fn.on_schedule(
@@ -19,32 +14,24 @@ AT_ONCE = 16  # waits side by side, on connections that are kept
 )
 @guarded_event
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
-    """An extra turn is harmless: only what is due is touched."""
+    """An extra scheduler run is harmless: only what is due is changed."""
     each_by_itself(_syncs, _inbox, _rotations, _removals, _intents, _health)
 
 
 def _syncs() -> None:
-    schedule(
-        syncs=container.syncs(),
-        paused=container.paused(),
-        queue=container.sync_queue(),
-        clock=container.clock(),
-        at_once=AT_ONCE,
-    )
+    container.scheduler().run()
 
 
 def _inbox() -> None:
-    sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
+    container.inbox_sweep()()
 
 
 def _rotations() -> None:
-    container.rotations().sweep()
+    container.rotation_requests().sweep()
 
 
 def _removals() -> None:
-    sweep_removals(
-        removals=container.removals(), erasures=container.erasures(), tasks=container.tasks(), clock=container.clock()
-    )
+    container.removal_sweep()()
 
 
 def _intents() -> None:

@@ -18,21 +18,37 @@ if TYPE_CHECKING:
     from shared.adapters.plaid.client import PlaidClient
     from shared.adapters.plaid.webhook_signature import WebhookVerifier
     from shared.domain.errors import PermissionDenied
+    from shared.domain.webhook import Webhook
     from shared.serving.refused_calls import RefusedCalls
     from shared.usecases.apply_status_event import StatusEvents
+    from shared.usecases.audit.check_audit import AuditCheck
+    from shared.usecases.audit.drop_audit import AuditExpiry
+    from shared.usecases.audit.repair_audit_end import AuditEndRepair
+    from shared.usecases.audit.sign_audit import AuditSigning
     from shared.usecases.item_ownership import ItemOwnership
     from shared.usecases.items.daily_checks import DailyChecks
     from shared.usecases.items.handle_webhook import WebhookHandler
+    from shared.usecases.items.receive_webhook import WebhookReceiver
     from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+    from shared.usecases.items.reconnect_connection import Reconnection
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
+    from shared.usecases.items.sweep_inbox import InboxSweep
     from shared.usecases.linking.connection_cap import ConnectionCap
     from shared.usecases.linking.exchange_public_token import Exchange
     from shared.usecases.removal.erase_user import Eraser
+    from shared.usecases.removal.remove_account import AccountRemover
+    from shared.usecases.removal.remove_connection import ConnectionRemover
     from shared.usecases.removal.remove_item import ItemRemover
+    from shared.usecases.removal.sweep_removals import RemovalSweep
+    from shared.usecases.sync.pause_syncs import SyncPauses
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+    from shared.usecases.sync.request_sync import SyncRequests
+    from shared.usecases.sync.schedule_syncs import Scheduler
+    from shared.usecases.tokens.call_with_token import AccessTokens
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
     from shared.usecases.tokens.request_rotation import RotationRequests
     from shared.usecases.tokens.rotate_token import TokenRotation
+    from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 
 Made = TypeVar("Made")
 
@@ -219,11 +235,7 @@ def exchanges() -> "Callable[..., Exchange]":
     from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, app_user_id: str) -> None:
-        from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
-
-        reconnect_connection(
-            connection_id, app_user_id=app_user_id, connections=connections(), check=item_status_refresh()
-        )
+        reconnection()(connection_id, app_user_id=app_user_id)  # few exchanges need it
 
     def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
         return Exchange(
@@ -396,97 +408,6 @@ def item_status_refresh() -> "ItemStatusRefresh":
     )
 
 
-@once
-def item_remover() -> "ItemRemover":
-    """Removes what connections left behind."""
-    from shared.usecases.removal.remove_item import ItemRemover
-
-    return ItemRemover(
-        removals=removals(),
-        connection_data=connection_data(),
-        erasures=erasures(),
-        tasks=tasks(),
-        ownership=item_ownership(),
-        vault=vault(),
-        clock=clock(),
-    )
-
-
-@once
-def eraser() -> "Eraser":
-    """Erases users' bank data."""
-    from shared.usecases.removal.erase_user import MOST_GONE, Eraser
-
-    return Eraser(
-        connections=connections(),
-        intents=intents(),
-        removals=removals(),
-        connection_data=connection_data(),
-        erasures=erasures(),
-        owners=owners(),
-        tasks=tasks(),
-        clock=clock(),
-        most_gone=1.0 if settings().is_local else MOST_GONE,  # whoever tries things out makes users up
-    )
-
-
-@once
-def webhook_handler() -> "WebhookHandler":
-    """Does what webhooks ask for."""
-    from shared.usecases.items.handle_webhook import WebhookHandler
-
-    return WebhookHandler(inbox=inbox(), check=item_status_refresh(), clock=clock())
-
-
-@once
-def token_rotation() -> "TokenRotation":
-    """Replaces access tokens."""
-    import time
-
-    from shared.usecases.tokens.rotate_token import TokenRotation
-
-    return TokenRotation(
-        credentials=credentials(),
-        syncs=syncs(),
-        plaid=plaid(),
-        ownership=item_ownership(),
-        vault=vault(),
-        status_events=status_events(),
-        clock=clock(),
-        sleep=time.sleep,
-    )
-
-
-@once
-def rotations() -> "RotationRequests":
-    """Asks for access tokens to be replaced."""
-    from shared.usecases.tokens.request_rotation import RotationRequests
-
-    return RotationRequests(credentials=credentials(), tasks=tasks(), clock=clock())
-
-
-def reencryption() -> "Reencryption":
-    """Moves sealed tokens to the newest key."""
-    from shared.adapters.firestore.seals import FirestoreSeals
-    from shared.usecases.tokens.reencrypt_tokens import Reencryption
-
-    return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
-
-
-def restore_reconciliation() -> "RestoreReconciliation":
-    """Brings connections in line with Plaid after a restore."""
-    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
-
-    return RestoreReconciliation(check=item_status_refresh(), removals=removals(), clock=clock())
-
-
-def daily_checks() -> "DailyChecks":
-    """Looks at every connection, once a day."""
-    from shared.usecases.items.daily_checks import DailyChecks
-
-    return DailyChecks(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
-
-
 def for_set_up() -> dict[str, Any]:
     """What `set_up_connection` needs, for the functions that call it."""
     from shared.webhook_address import webhook_address
@@ -531,3 +452,239 @@ def refusal() -> "PermissionDenied | None":
         allow_anonymous=settings().allow_anonymous,
         require_verified_email=settings().require_verified_email,
     )
+
+
+# Items, removal, tokens, audit, and requests for syncs.
+
+SCHEDULED_AT_ONCE = 16  # states that the scheduler handles at the same time, on connections that are kept
+
+
+def sync_requests() -> "SyncRequests":
+    """Requests syncs."""
+    from shared.usecases.sync.request_sync import SyncRequests
+
+    return SyncRequests(
+        connections=connections(),
+        syncs=syncs(),
+        queue=sync_queue(),
+        clock=clock(),
+        manual_spacing=settings().manual_sync_spacing,
+    )
+
+
+def scheduler() -> "Scheduler":
+    """Requeues the syncs that are due."""
+    from shared.usecases.sync.schedule_syncs import Scheduler
+
+    return Scheduler(syncs=syncs(), paused=paused(), queue=sync_queue(), clock=clock(), at_once=SCHEDULED_AT_ONCE)
+
+
+def sync_pauses() -> "SyncPauses":
+    """Pauses syncs, and resumes them."""
+    from shared.usecases.sync.pause_syncs import SyncPauses
+
+    return SyncPauses(paused=paused(), clock=clock())
+
+
+def webhook_receiver() -> "WebhookReceiver":
+    """Receives Plaid's webhooks."""
+    from shared.usecases.items.receive_webhook import WebhookReceiver
+
+    return WebhookReceiver(
+        inbox=inbox(),
+        connections=connections(),
+        sync_requests=sync_requests(),
+        tasks=tasks(),
+        clock=clock(),
+        environment=settings().plaid_env,
+        receive_link_webhook=_receive_link_webhook,
+    )
+
+
+def _receive_link_webhook(webhook: "Webhook") -> None:
+    """Only the webhooks of Link's sessions need the vault: it is made when the first of them comes."""
+    from shared.usecases.linking.receive_link_webhook import receive_link_webhook
+
+    receive_link_webhook(webhook, links=links(), vault=vault(), tasks=tasks(), clock=clock())
+
+
+def webhook_handler() -> "WebhookHandler":
+    """Handles the webhooks in the inbox."""
+    from shared.usecases.items.handle_webhook import WebhookHandler
+
+    return WebhookHandler(
+        inbox=inbox(),
+        item_status=item_status_refresh(),
+        account_remover=account_remover(),
+        sync_requests=sync_requests(),
+        clock=clock(),
+    )
+
+
+def inbox_sweep() -> "InboxSweep":
+    """Enqueues unhandled webhooks again."""
+    from shared.usecases.items.sweep_inbox import InboxSweep
+
+    return InboxSweep(inbox=inbox(), tasks=tasks(), clock=clock())
+
+
+def reconnection() -> "Reconnection":
+    """Refreshes a connection after Link's update mode."""
+    from shared.usecases.items.reconnect_connection import Reconnection
+
+    return Reconnection(connections=connections(), item_status=item_status_refresh())
+
+
+def daily_checks() -> "DailyChecks":
+    """Checks every connection, once a day."""
+    from shared.usecases.items.daily_checks import DailyChecks
+
+    return DailyChecks(connections=connections(), tasks=tasks(), erase_missing_owners=eraser().erase_missing)
+
+
+def restore_reconciliation() -> "RestoreReconciliation":
+    """Reconciles connections with Plaid after a restore."""
+    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+
+    return RestoreReconciliation(
+        connections=connections(),
+        syncs=syncs(),
+        plaid=plaid(),
+        access_tokens=access_tokens(),
+        item_status=item_status_refresh(),
+        sync_requests=sync_requests(),
+        connection_remover=connection_remover(),
+        status_events=status_events(),
+        clock=clock(),
+    )
+
+
+def connection_remover() -> "ConnectionRemover":
+    """Takes connections away."""
+    from shared.usecases.removal.remove_connection import ConnectionRemover
+
+    return ConnectionRemover(connections=connections(), removals=removals(), tasks=tasks(), clock=clock())
+
+
+def account_remover() -> "AccountRemover":
+    """Removes single accounts."""
+    from shared.usecases.removal.remove_account import AccountRemover
+
+    return AccountRemover(connections=connections(), syncs=syncs(), status_events=status_events(), clock=clock())
+
+
+def item_remover() -> "ItemRemover":
+    """Removes what connections left behind."""
+    from shared.usecases.removal.remove_item import ItemRemover
+
+    return ItemRemover(
+        removals=removals(),
+        connection_data=connection_data(),
+        erasures=erasures(),
+        tasks=tasks(),
+        ownership=item_ownership(),
+        vault=vault(),
+        clock=clock(),
+    )
+
+
+def eraser() -> "Eraser":
+    """Erases users' bank data."""
+    from shared.usecases.removal.erase_user import MAX_MISSING_SHARE, Eraser
+
+    return Eraser(
+        connections=connections(),
+        intents=intents(),
+        removals=removals(),
+        connection_remover=connection_remover(),
+        connection_data=connection_data(),
+        erasures=erasures(),
+        owners=owners(),
+        profiles=profiles(),
+        tasks=tasks(),
+        clock=clock(),
+        max_missing_share=1.0
+        if settings().is_local
+        else MAX_MISSING_SHARE,  # local tests use users who are not in Auth
+    )
+
+
+def removal_sweep() -> "RemovalSweep":
+    """Enqueues removals and erasures again."""
+    from shared.usecases.removal.sweep_removals import RemovalSweep
+
+    return RemovalSweep(removals=removals(), erasures=erasures(), tasks=tasks(), clock=clock())
+
+
+def access_tokens() -> "AccessTokens":
+    """Calls Plaid with connections' access tokens."""
+    from shared.usecases.tokens.call_with_token import AccessTokens
+
+    return AccessTokens(credentials=credentials(), vault=vault())
+
+
+def token_rotation() -> "TokenRotation":
+    """Replaces access tokens."""
+    from shared.usecases.tokens.rotate_token import TokenRotation
+
+    return TokenRotation(
+        credentials=credentials(),
+        syncs=syncs(),
+        plaid=plaid(),
+        ownership=item_ownership(),
+        vault=vault(),
+        rotated_tokens=_rotated_tokens(),
+        status_events=status_events(),
+        clock=clock(),
+    )
+
+
+def _rotated_tokens() -> "RotatedTokenStore":
+    from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
+
+    return RotatedTokenStore(
+        credentials=credentials(), ownership=item_ownership(), vault=vault(), clock=clock(), sleep=time.sleep
+    )
+
+
+def rotation_requests() -> "RotationRequests":
+    """Requests new access tokens."""
+    from shared.usecases.tokens.request_rotation import RotationRequests
+
+    return RotationRequests(connections=connections(), credentials=credentials(), tasks=tasks(), clock=clock())
+
+
+def reencryption() -> "Reencryption":
+    """Moves sealed tokens to the newest key."""
+    from shared.adapters.firestore.seals import FirestoreSeals
+    from shared.usecases.tokens.reencrypt_tokens import Reencryption
+
+    return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
+
+
+def audit_check() -> "AuditCheck":
+    """Checks audit logs."""
+    from shared.usecases.audit.check_audit import AuditCheck
+
+    return AuditCheck(audit=audit_log(), signer=signer(), clock=clock(), retention=settings().audit_retention)
+
+
+def audit_end_repair() -> "AuditEndRepair":
+    """Repairs audit logs that cannot grow."""
+    from shared.usecases.audit.repair_audit_end import AuditEndRepair
+
+    return AuditEndRepair(audit=audit_log())
+
+
+def audit_signing() -> "AuditSigning":
+    """Signs audit logs."""
+    from shared.usecases.audit.sign_audit import AuditSigning
+
+    return AuditSigning(audit=audit_log(), signer=signer(), clock=clock())
+
+
+def audit_expiry() -> "AuditExpiry":
+    """Deletes expired audit logs."""
+    from shared.usecases.audit.drop_audit import AuditExpiry
+
+    return AuditExpiry(audit=audit_log(), clock=clock())

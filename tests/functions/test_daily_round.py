@@ -9,7 +9,7 @@ from tests.functions.conftest import client
 from tests.usecases.conftest import World
 
 WITHOUT_PLAID = ["daily_checks", "audit_log", "reencryption"]
-OF_PLAID = ["for_sweep", "for_institutions", "rotations"]
+OF_PLAID = ["for_sweep", "for_institutions", "rotation_requests"]
 
 
 def test_what_waits_for_plaid_comes_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
