@@ -3,7 +3,7 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import removal_container
 from shared.serving.http import guarded_task
 
 
@@ -17,4 +17,4 @@ from shared.serving.http import guarded_task
 @guarded_task
 def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    container.eraser().resume(str(request.data["app_user_id"]))
+    removal_container.eraser().resume(str(request.data["app_user_id"]))

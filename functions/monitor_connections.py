@@ -3,7 +3,7 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import audit_container, container, items_container, tokens_container
 from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.linking.refresh_institutions import refresh_institutions
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
@@ -20,7 +20,7 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
 
     def _connections() -> None:
-        container.daily_checks().start(event.schedule_time)
+        items_container.daily_checks().start(event.schedule_time)
 
     # What nothing else makes up for comes first. Plaid, where it does not answer, takes the intents two minutes and the
     # institutions three; the tokens take one.
@@ -36,13 +36,13 @@ def _institutions() -> None:
 
 
 def _tokens() -> None:
-    container.rotation_requests().request_all_older_than(container.settings().rotate_tokens_after)
+    tokens_container.rotation_requests().request_all_older_than(container.settings().rotate_tokens_after)
 
 
 def _audit() -> None:
-    container.audit_signing()()
-    container.audit_expiry()()
+    audit_container.sign_audit()()
+    audit_container.drop_audit()()
 
 
 def _keys() -> None:
-    container.reencryption()()
+    tokens_container.reencryption()()

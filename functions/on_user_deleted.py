@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from firebase_functions import firestore_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import removal_container
 from shared.serving.http import guarded_event
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @guarded_event
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""
-    container.eraser().user_deleted(event.params["uid"], at=_latest(event.time))
+    removal_container.eraser().user_deleted(event.params["uid"], at=_latest(event.time))
 
 
 def _latest(time: datetime) -> datetime:

@@ -8,7 +8,7 @@ from flask import Request, Response
 
 from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
-from shared.serving import container
+from shared.serving import container, items_container
 from shared.serving.http import guarded_request, json_response, read_body
 from shared.webhook_address import FIELD, is_ours
 
@@ -27,7 +27,7 @@ def plaid_webhook(request: Request) -> Response:
     signed = request.headers.get("Plaid-Verification", "")
     ours = is_ours(request.args.get(FIELD), container.settings())
     signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
-    container.webhook_receiver()(_fields(raw), delivery=signed, signed_at=signed_at)
+    items_container.receive_webhook()(_fields(raw), delivery=signed, signed_at=signed_at)
     return json_response({})
 
 

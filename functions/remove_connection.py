@@ -6,7 +6,7 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.serving.http import Reply, Route, StrictInput, http_function, limited
 
 ROUTE = Route("DELETE", "/api/v1/bank/connections/{connection_id}")
@@ -23,5 +23,5 @@ class Input(StrictInput):
 def remove_connection(uid: str, given: Input) -> Reply:
     """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""
     limited(uid, "removal", container.settings().removals_per_minute)
-    container.connection_remover().by_user(given.connection_id, app_user_id=uid)
+    removal_container.connection_remover().by_user(given.connection_id, app_user_id=uid)
     return Reply({}, status=202)

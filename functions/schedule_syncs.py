@@ -3,7 +3,7 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, items_container, removal_container, sync_container, tokens_container
 from shared.serving.http import each_by_itself, guarded_event
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 from shared.usecases.measure_health import measure_health
@@ -19,19 +19,19 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _syncs() -> None:
-    container.scheduler().run()
+    sync_container.scheduler().run()
 
 
 def _inbox() -> None:
-    container.inbox_sweep()()
+    items_container.sweep_inbox()()
 
 
 def _rotations() -> None:
-    container.rotation_requests().sweep()
+    tokens_container.rotation_requests().sweep()
 
 
 def _removals() -> None:
-    container.removal_sweep()()
+    removal_container.sweep_removals()()
 
 
 def _intents() -> None:

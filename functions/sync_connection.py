@@ -6,7 +6,7 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, sync_container
 from shared.serving.http import Reply, Route, StrictInput, http_function, limited
 
 ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
@@ -23,7 +23,7 @@ class Input(StrictInput):
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""
     per_minute = container.settings().syncs_per_minute
-    progress = container.sync_requests().by_user(
+    progress = sync_container.sync_requests().by_user(
         given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute)
     )
     return Reply({"sync_progress": progress.model_dump(mode="json")}, status=202)

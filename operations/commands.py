@@ -22,7 +22,7 @@ from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.domain.health import UnhealthyConnection
 from shared.log import JsonFormatter, log, strike_out
-from shared.serving import container
+from shared.serving import audit_container, container, items_container, sync_container, tokens_container
 
 EVERYTHING_DUE = timedelta(days=3650)
 
@@ -30,7 +30,7 @@ EVERYTHING_DUE = timedelta(days=3650)
 def rotate(given: argparse.Namespace) -> str:
     """Asks for new access tokens; the queue `rotatetoken` replaces them, and the schedule sees that it does."""
     connection_id = existing(given.connection) if given.connection is not None else None
-    requests, by = container.rotation_requests(), Actor.OPERATOR
+    requests, by = tokens_container.rotation_requests(), Actor.OPERATOR
     write_down(given)
     if connection_id is not None:
         requested = int(requests.request(connection_id, by=by))
@@ -70,7 +70,9 @@ def replay_webhooks(given: argparse.Namespace) -> str:
     """Handles what came into the inbox and was not handled, in its order."""
     connection_id = None if given.connection is None else existing(given.connection)
     write_down(given)
-    result = container.webhook_handler().replay(given.since, connection_id=connection_id, include_handled=given.handled)
+    result = items_container.webhook_handler().replay(
+        given.since, connection_id=connection_id, include_handled=given.handled
+    )
     if not result.skipped:
         return f"{result.handled} handled"
     why = (
@@ -85,7 +87,7 @@ def reconcile(given: argparse.Namespace) -> str:
     """Has a connection's next sync read everything again, and repair what differs."""
     connection_id = existing(given.connection)
     write_down(given)
-    container.sync_requests().reconcile(connection_id)
+    sync_container.sync_requests().reconcile(connection_id)
     return f"{connection_id} is queued"
 
 
@@ -95,7 +97,7 @@ def reencrypt(given: argparse.Namespace) -> str:
     It may be broken off and begun again. The daily round does the same, some at a time.
     """
     write_down(given)
-    result = container.reencryption()(limit=None)
+    result = tokens_container.reencryption()(limit=None)
     if result.unopened or result.busy:
         raise FailedPrecondition(
             f"{result.moved} moved to {result.key_id}; {result.unopened} do not open, see above; {result.busy} were "
@@ -120,10 +122,10 @@ def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:
 
 def check_audit(given: argparse.Namespace) -> str:
     """Says whether a user's audit log is as it was written, and names what is not."""
-    if given.go_on and (last := container.audit_end_repair()(given.user)) is not None:
+    if given.go_on and (last := audit_container.repair_audit_end()(given.user)) is not None:
         write_down(given)  # afterwards, unlike all others: until then the log takes nothing
         return f"it goes on after entry {last}; check it again to see what is wrong before"
-    count, damages = container.audit_check()(given.user)
+    count, damages = audit_container.check_audit()(given.user)
     if damages:
         raise FailedPrecondition("; ".join(map(str, damages)), code="audit_damaged")
     return f"{count} entries, as they were written"

@@ -5,13 +5,13 @@ from collections import Counter
 
 from operations.who import write_down
 from shared.domain.errors import FailedPrecondition
-from shared.serving import container
+from shared.serving import container, items_container
 from shared.usecases.items.reconcile_after_restore import RestoreAction
 
 
 def after_restore(given: argparse.Namespace) -> str:
     """Brings connections in line with Plaid after a restore. Without --yes it says what would become of them."""
-    reconciliation = container.restore_reconciliation()
+    reconciliation = items_container.restore_reconciliation()
     wanted = reconciliation.connection_ids()
     if given.user is not None:
         wanted = iter([one.connection_id for one in container.connections().owned_by(given.user)])

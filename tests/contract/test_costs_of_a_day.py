@@ -122,7 +122,7 @@ class Ground:
 
     def reconnect(self, connection_id: str) -> None:
         self.count("reconnect")
-        self.world.reconnection(connection_id, app_user_id=self.uid)
+        self.world.reconnect_connection(connection_id, app_user_id=self.uid)
         self.world.sync(connection_id)
 
     def remove(self, connection_id: str) -> None:

@@ -13,7 +13,7 @@ from shared import request_context
 from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.serving.http import each_by_itself
 from shared.settings import Settings
 from tests.fakes import problem
@@ -223,9 +223,9 @@ def test_each_delivery_of_a_task_tells_how_it_ended_and_how_long_it_had_waited(
     again = late | {"X-Cloudtasks-Taskretrycount": "3"}
     task = {"data": {"connection_id": "nobody"}}
     for delivering in client("removeitem"):
-        monkeypatch.setattr(container, "item_remover", lambda: SimpleNamespace(resume=lambda _: None))
+        monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: None))
         assert delivering.post("/", json=task, headers=late).status_code == 200
-        monkeypatch.setattr(container, "item_remover", lambda: SimpleNamespace(resume=lambda _: 1 / 0))
+        monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: 1 / 0))
         assert delivering.post("/", json=task, headers=again).status_code == 503
         assert delivering.post("/", json=task, headers={"X-Cloudtasks-Tasketa": "soon"}).status_code == 503
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]

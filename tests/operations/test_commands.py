@@ -18,11 +18,13 @@ from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
-from shared.serving import container
+from shared.serving import container, items_container, removal_container, tokens_container
 from shared.settings import Settings, settings
 from shared.usecases.tokens.reencrypt_tokens import ReencryptionResult
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
+
+CONTAINERS = (container, items_container, removal_container, tokens_container)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "signer": TinkSigner(new_keyset()),
     }
     for name, fake in outside.items():
-        monkeypatch.setattr(container, name, lambda fake=fake: fake)
+        place = next(c for c in CONTAINERS if hasattr(c, name))
+        monkeypatch.setattr(place, name, lambda fake=fake: fake)
     for name in ("1", "2"):
         world.connected(name, row(f"t{name}"))
     world.connected("3", owner="bob")
@@ -443,7 +446,7 @@ def test_a_bug_shows_no_token(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = "access-sandbox-11111111-2222-3333-4444-555555555555"
-    monkeypatch.setattr(container, "rotation_requests", fails(RuntimeError(f"it was {token}")))
+    monkeypatch.setattr(tokens_container, "rotation_requests", fails(RuntimeError(f"it was {token}")))
     assert main(["rotate", "--all"]) == 1
     said = capsys.readouterr()
     assert "operation.failed" in said.err
@@ -489,7 +492,7 @@ def test_no_key_is_said_to_be_free_before_nothing_is_left(
     code: int,
     says: str,
 ) -> None:
-    monkeypatch.setattr(container, "reencryption", lambda: lambda limit: came)
+    monkeypatch.setattr(tokens_container, "reencryption", lambda: lambda limit: came)
     assert main(["reencrypt"]) == code
     out, err = capsys.readouterr()
     assert says in (out if code == 0 else err)
@@ -501,7 +504,7 @@ def test_a_vault_that_stays_shut_tells_the_operator_why(
     def shut() -> None:
         raise closed("NO_VAULT_KEY")
 
-    monkeypatch.setattr(container, "reencryption", shut)
+    monkeypatch.setattr(tokens_container, "reencryption", shut)
     assert main(["reencrypt"]) == 1
     err = capsys.readouterr().err
     assert "(NO_VAULT_KEY)" in err

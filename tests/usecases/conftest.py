@@ -25,19 +25,19 @@ from shared.settings import Settings
 from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.items.handle_webhook import WebhookHandler
-from shared.usecases.items.receive_webhook import WebhookReceiver
+from shared.usecases.items.receive_webhook import ReceiveWebhook
 from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
-from shared.usecases.items.reconnect_connection import Reconnection
+from shared.usecases.items.reconnect_connection import ReconnectConnection
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
-from shared.usecases.items.sweep_inbox import InboxSweep
+from shared.usecases.items.sweep_inbox import SweepInbox
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.existing_connection import ExistingConnection
 from shared.usecases.linking.set_up_connection import set_up_connection
 from shared.usecases.removal.erase_user import Eraser
-from shared.usecases.removal.remove_account import AccountRemover
+from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.remove_item import ItemRemover
-from shared.usecases.removal.sweep_removals import RemovalSweep
+from shared.usecases.removal.sweep_removals import SweepRemovals
 from shared.usecases.sync.pause_syncs import SyncPauses
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from shared.usecases.sync.request_sync import SyncRequests
@@ -172,9 +172,9 @@ class World:
         return SyncPauses(paused=self.paused, clock=self.clock)
 
     @property
-    def webhook_receiver(self) -> WebhookReceiver:
+    def receive_webhook(self) -> ReceiveWebhook:
         """Receives verified webhooks."""
-        return WebhookReceiver(
+        return ReceiveWebhook(
             inbox=self.inbox,
             connections=self.store,
             sync_requests=self.sync_requests,
@@ -190,20 +190,20 @@ class World:
         return WebhookHandler(
             inbox=self.inbox,
             item_status=self.check,
-            account_remover=self.account_remover,
+            remove_account=self.remove_account,
             sync_requests=self.sync_requests,
             clock=self.clock,
         )
 
     @property
-    def inbox_sweep(self) -> InboxSweep:
+    def sweep_inbox(self) -> SweepInbox:
         """Enqueues unhandled webhooks again."""
-        return InboxSweep(inbox=self.inbox, tasks=self.queue, clock=self.clock)
+        return SweepInbox(inbox=self.inbox, tasks=self.queue, clock=self.clock)
 
     @property
-    def reconnection(self) -> Reconnection:
+    def reconnect_connection(self) -> ReconnectConnection:
         """Refreshes a connection after Link's update mode."""
-        return Reconnection(connections=self.store, item_status=self.check)
+        return ReconnectConnection(connections=self.store, item_status=self.check)
 
     @property
     def restore_reconciliation(self) -> RestoreReconciliation:
@@ -226,15 +226,15 @@ class World:
         return ConnectionRemover(connections=self.store, removals=self.removals, tasks=self.queue, clock=self.clock)
 
     @property
-    def account_remover(self) -> AccountRemover:
+    def remove_account(self) -> RemoveAccount:
         """Removes single accounts."""
-        return AccountRemover(
+        return RemoveAccount(
             connections=self.store, syncs=self.store, status_events=self.status_events, clock=self.clock
         )
 
     def elsewhere(self, owner: str = ALICE) -> ExistingConnection:
         """What answers a user's exchange of an item that another connection has."""
-        reconnect = partial(self.reconnection, app_user_id=owner)
+        reconnect = partial(self.reconnect_connection, app_user_id=owner)
         return ExistingConnection(connections=self.store, intents=self.intents, reconnect=reconnect)
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
@@ -298,7 +298,7 @@ class World:
 
     def tick(self) -> int:
         """A scheduler run."""
-        RemovalSweep(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
+        SweepRemovals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
         return Scheduler(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock).run()
 
     def welcome(

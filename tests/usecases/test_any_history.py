@@ -97,7 +97,7 @@ class AnyHistory(RuleBasedStateMachine):
         self._survive(partial(self._revoke, "savings"))
 
     def _revoke(self, account_id: str) -> None:
-        self.world.account_remover("1", account_id)
+        self.world.remove_account("1", account_id)
 
     @rule()
     def accounts_are_shared_again(self) -> None:

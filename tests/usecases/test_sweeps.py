@@ -59,7 +59,7 @@ def inbox(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     world.clock.move(A_TICK)
 
     def run() -> None:
-        world.inbox_sweep()
+        world.sweep_inbox()
 
     return Sweep(run, lambda: {"delivery_id": f"d{STUCK}"} in [payload for _, payload in world.queue.others])
 
@@ -279,7 +279,7 @@ def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
             return True
 
     def run() -> None:
-        sign_audit.AuditSigning(audit=world.store, signer=Signs(), clock=world.clock)()
+        sign_audit.SignAudit(audit=world.store, signer=Signs(), clock=world.clock)()
 
     return Sweep(run, lambda: f"user-{STUCK}" in world.store.signatures, every=timedelta(days=1))
 
@@ -376,12 +376,12 @@ def test_a_delivery_that_does_not_settle_is_enqueued_ever_more_seldom_and_never_
     enqueued = []
     for _ in range(4 * 24 * 7):  # a week
         world.clock.move(A_TICK)
-        enqueued.append(world.inbox_sweep())
+        enqueued.append(world.sweep_inbox())
     assert enqueued[:4] == [1, 1, 0, 1]
     assert sum(enqueued[-96:]) == 1, "once on the last day"
     world.inbox.settle("d")
     world.clock.move(timedelta(days=2))
-    assert world.inbox_sweep() == 0
+    assert world.sweep_inbox() == 0
 
 
 def test_items_that_do_not_move_are_yielded_once_and_stepped_over() -> None:

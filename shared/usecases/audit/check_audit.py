@@ -36,7 +36,7 @@ class AuditSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCheck:
+class CheckAudit:
     """Checks audit logs. `retention` is how long entries are kept: older ones may be missing."""
 
     audit: AuditLog

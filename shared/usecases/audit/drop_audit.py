@@ -17,7 +17,7 @@ MAX_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditExpiry:
+class DropAudit:
     """Deletes expired audit logs."""
 
     audit: AuditLog

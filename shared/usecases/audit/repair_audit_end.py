@@ -12,7 +12,7 @@ from shared.usecases.audit.check_audit import AuditSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEndRepair:
+class RepairAuditEnd:
     """Moves the stored end of a log to its last entry. Damages stay, and every check names them."""
 
     audit: AuditLog

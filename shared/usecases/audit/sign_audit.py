@@ -15,7 +15,7 @@ MAX_PAGES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditSigning:
+class SignAudit:
     """Signs audit logs."""
 
     audit: AuditLog

@@ -10,7 +10,7 @@ from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Delivery, Inbox
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
-from shared.usecases.removal.remove_account import AccountRemover
+from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.sync.request_sync import SyncRequests
 
 
@@ -28,7 +28,7 @@ class WebhookHandler:
 
     inbox: Inbox
     item_status: ItemStatusRefresh
-    account_remover: AccountRemover
+    remove_account: RemoveAccount
     sync_requests: SyncRequests
     clock: Clock
 
@@ -59,7 +59,7 @@ class WebhookHandler:
                 self.item_status.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
-                    self.account_remover(connection_id, webhook.account_id)
+                    self.remove_account(connection_id, webhook.account_id)
             case meaning if meaning in AT_ONCE:
                 self.sync_requests.by_webhook(webhook, connection_id)
             case Meaning.NOTHING | Meaning.LINKED:

@@ -38,7 +38,7 @@ class _Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookReceiver:
+class ReceiveWebhook:
     """Records each verified webhook once, and acts on it or enqueues its handling.
 
     Attributes:

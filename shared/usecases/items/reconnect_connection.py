@@ -10,7 +10,7 @@ from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reconnection:
+class ReconnectConnection:
     """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if the login works."""
 
     connections: Connections

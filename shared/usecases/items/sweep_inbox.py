@@ -13,7 +13,7 @@ MAX_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboxSweep:
+class SweepInbox:
     """Enqueues deliveries again."""
 
     inbox: Inbox

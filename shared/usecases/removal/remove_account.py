@@ -17,7 +17,7 @@ ROWS_AT_ONCE = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountRemover:
+class RemoveAccount:
     """Removes single accounts of connections."""
 
     connections: Connections

@@ -18,7 +18,7 @@ MAX_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemovalSweep:
+class SweepRemovals:
     """Enqueues removals and erasures again."""
 
     removals: Removals

@@ -54,7 +54,7 @@ def refuse(world: World, item: FakeItem, code: str) -> BankConnection:
 def follow(world: World) -> BankConnection:
     """The user goes through Link, the app says so, and the sync that this asks for runs."""
     world.clock.move(timedelta(minutes=5))
-    answered = world.reconnection("1", app_user_id=ALICE)
+    answered = world.reconnect_connection("1", app_user_id=ALICE)
     run_queue(world)
     return answered
 
@@ -143,5 +143,5 @@ def test_during_an_outage_missing_consent_stays_missing_until_data_arrives(world
 
 def test_a_healthy_connection_is_checked_without_calls_for_data(world: World, item: FakeItem) -> None:
     calls = len(world.calls.log)
-    world.reconnection("1", app_user_id=ALICE)
+    world.reconnect_connection("1", app_user_id=ALICE)
     assert [name for name in world.calls.log[calls:] if name.startswith("bank.")] == ["bank.item"]

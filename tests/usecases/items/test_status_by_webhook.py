@@ -34,7 +34,7 @@ def receive(world: World, code: str, **body: Any) -> str:
     """A webhook comes in, and is answered; its task waits."""
     delivery = f"jwt-{next(_numbers)}"
     world.clock.move(timedelta(seconds=1))
-    world.webhook_receiver(
+    world.receive_webhook(
         {"webhook_type": "ITEM", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=delivery,
     )
@@ -278,10 +278,10 @@ def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, 
         work(world)
     assert connection(world).status is ItemStatus.GOOD
     world.clock.move(timedelta(minutes=15))
-    assert world.inbox_sweep() == 1
+    assert world.sweep_inbox() == 1
     work(world)
     assert connection(world).status is ItemStatus.BAD
-    assert world.inbox_sweep() == 0
+    assert world.sweep_inbox() == 0
 
 
 def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> None:
@@ -416,7 +416,7 @@ def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None
 
 
 def reconnect(world: World, user: str = ALICE) -> ItemStatus:
-    return world.reconnection("1", app_user_id=user).status
+    return world.reconnect_connection("1", app_user_id=user).status
 
 
 def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:

@@ -300,7 +300,7 @@ def test_an_event_that_ends_otherwise_reads_no_accounts(world: World) -> None:
 def test_a_revoked_account_makes_its_duplicate_count(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     link(world, "2", DAILY, SAVE, allow=True)
-    world.account_remover(first, "1-Daily")
+    world.remove_account(first, "1-Daily")
     assert duplicates(world) == {"1-Save": None, "2-Daily": None, "2-Save": "1-Save"}
 
 
@@ -439,7 +439,7 @@ def test_after_every_step_of_any_history_each_account_is_counted_once(world: Wor
         elif what == "revoke" and held:
             gone = chance.choice([*held])
             item.accounts = [a for a in item.accounts if a["account_id"] != gone]
-            world.account_remover(one.connection_id, gone)
+            world.remove_account(one.connection_id, gone)
         elif what == "accounts":
             name = one.item_id.removeprefix("item-")
             item.accounts = [accounts_of_item(name, *a) for a in chance.sample(pool, chance.randint(1, 4))]

@@ -360,7 +360,7 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
     hosted.open()
     tokens = {"link_token": "link-fake", "public_token": "public-1", "public_tokens": ["public-1"]}
     for code in ("ITEM_ADD_RESULT", "SESSION_FINISHED"):
-        replace(world.webhook_receiver, receive_link_webhook=hosted.take)(
+        replace(world.receive_webhook, receive_link_webhook=hosted.take)(
             {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens}, delivery=f"jwt-{code}"
         )
     assert hosted.tasks() == [RESULT]

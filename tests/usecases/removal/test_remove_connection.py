@@ -37,7 +37,7 @@ def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: Fake
     world.remove()
     for call in (
         lambda: ask_for_sync(world),
-        lambda: world.reconnection("1", app_user_id=ALICE),
+        lambda: world.reconnect_connection("1", app_user_id=ALICE),
         lambda: world.remove(),
     ):
         with pytest.raises(NotFound):

@@ -30,7 +30,7 @@ def revoke(world: World) -> None:
 
 
 def reconnect(world: World) -> None:
-    world.reconnection("1", app_user_id=ALICE)
+    world.reconnect_connection("1", app_user_id=ALICE)
 
 
 def sync(world: World) -> None:

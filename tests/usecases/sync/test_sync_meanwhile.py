@@ -144,7 +144,7 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
         return [one.kind for one in world.store.notifications.values() if one.kind == "account_revoked"]
 
     assert told() == []
-    world.account_remover("1", "savings")
+    world.remove_account("1", "savings")
     assert told() == ["account_revoked"]
     assert set(world.store.account_rows["1"]) == {"checking"}
     assert world.store.connections["1"].account_ids == ("checking",)
