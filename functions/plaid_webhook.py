@@ -1,4 +1,4 @@
-"""POST /api/v1/bank/webhook: Plaid's webhooks. Verified, recorded once, answered at once; the work is queued."""
+"""POST /api/v1/bank/webhook: Plaid tells of news. Verified, recorded once, answered at once; the work is queued."""
 
 import json
 from typing import Any
