@@ -118,14 +118,9 @@ def existing_connection() -> "ExistingConnection":
     from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, *, app_user_id: str) -> "BankConnection":
-        from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
+        from shared.serving import items_container  # few exchanges need it
 
-        return reconnect_connection(
-            connection_id,
-            app_user_id=app_user_id,
-            connections=container.connections(),
-            check=container.item_status_refresh(),
-        )
+        return items_container.reconnect_connection()(connection_id, app_user_id=app_user_id)
 
     return ExistingConnection(connections=container.connections(), intents=container.intents(), reconnect=reconnect)
 

@@ -25,7 +25,7 @@ UNTOUCHED = {
     ("monitor_connections", roles.USERS): "its first page is a task of checkitems, which asks who is there still",
     ("on_user_deleted", roles.USERS): "it is told who is gone",
 }
-CONTAINERS = {"container", "linking_container"}
+CONTAINERS = {path.stem for path in (ROOT / "shared/serving").glob("*container.py")}
 SEALS_ONLY = {"plaid_webhook"}
 OPENS_ONLY = {"on_connection_created"}
 
@@ -43,8 +43,12 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-WIRING = tuple(f"shared/serving/{name}.py" for name in ("linking_container", "container", "adapters"))
-MADE = [node for path in WIRING for node in parsed(path).body if isinstance(node, ast.FunctionDef)]
+MADE = [
+    node
+    for name in (*CONTAINERS, "adapters")
+    for node in parsed(f"shared/serving/{name}.py").body
+    if isinstance(node, ast.FunctionDef)
+]
 FACTORIES = {node.name: set(named(node)) for node in MADE}
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 
 from shared.domain.errors import BankError, ErrorClass, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
-from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.linking.create_connection import CreateConnection
 from shared.usecases.linking.exchange_intent import ClaimIntent
 from shared.usecases.linking.exchange_public_token import Exchanged, ExchangePublicToken, LinkedItem
@@ -52,7 +50,7 @@ def exchanger(
         existing_connection=ExistingConnection(
             connections=world.store,
             intents=world.intents,
-            reconnect=partial(reconnect_connection, connections=world.store, check=world.check),
+            reconnect=world.reconnect_connection,
         ),
         clock=world.clock,
     )

@@ -40,7 +40,7 @@ from shared.usecases.sync.late_history import HistoryDelay, history_delay
 from shared.usecases.sync.prefetch_pages import SOON_SECONDS
 from shared.usecases.sync.read_changes import ChangeReader, Reading
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
-from shared.usecases.tokens.call_with_token import TokenRefusal, refusal_reason
+from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
@@ -191,7 +191,8 @@ class RunSync:
         Raises:
             LeaseLost: The connection is being removed.
         """
-        why = refusal_reason(used, run.state.connection_id, credentials=self.credentials)
+        tokens = AccessTokens(credentials=self.credentials, vault=self.vault)
+        why = tokens.refusal_reason(used, run.state.connection_id)
         if why is TokenRefusal.REMOVED:
             raise LeaseLost(_NO_CREDENTIALS)
         return why is not TokenRefusal.CURRENT
