@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "errors.md"
 ERRORS = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
 FAULTS = {
-    fault.name: errors.ProviderError("", fault=fault, error_type="", error_code="").code for fault in errors.ErrorClass
+    fault.name: errors.ProviderError("", error_class=fault, error_type="", error_code="").code
+    for fault in errors.ErrorClass
 }
 # What runs a function's own code when a class is made, without being named.
 IMPLICIT = {"__init__", "__call__", "__post_init__", "__enter__", "__exit__", "__iter__"}
@@ -152,7 +153,7 @@ def _errors(unit: Unit) -> Iterator[tuple[str, str]]:
         if kind == "MethodNotAllowed":
             yield kind, "method_not_allowed"
         elif kind in ERRORS and issubclass(ERRORS[kind], errors.ProviderError):
-            fault = given.get("fault")
+            fault = given.get("error_class")
             sure = isinstance(fault, ast.Attribute) and fault.attr in FAULTS
             yield from ((kind, FAULTS[name]) for name in ([fault.attr] if sure else FAULTS))  # type: ignore[union-attr]
         elif kind in ERRORS and isinstance(code := given.get("code"), ast.Constant):

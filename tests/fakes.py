@@ -418,10 +418,10 @@ class FakePlaid:
 
 
 def problem(
-    fault: ErrorClass, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any
+    error_class: ErrorClass, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any
 ) -> ProviderError:
     """An error of the bank's."""
-    return kind("a problem", fault=fault, error_type="TEST", error_code=error_code, request_id="r1", **more)
+    return kind("a problem", error_class=error_class, error_type="TEST", error_code=error_code, request_id="r1", **more)
 
 
 def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:

@@ -51,8 +51,8 @@ def _ours(kind: type[BankError], code: str, when: str, app: str) -> Refusal:
     return Refusal(code, kind.status, kind.http, when, app)
 
 
-def _plaids(fault: ErrorClass, when: str, app: str) -> Refusal:
-    error = ProviderError("", fault=fault, error_type="", error_code="")
+def _plaids(error_class: ErrorClass, when: str, app: str) -> Refusal:
+    error = ProviderError("", error_class=error_class, error_type="", error_code="")
     return Refusal(error.code, error.status, error.http, when, app)
 
 

@@ -173,7 +173,7 @@ class ProviderError(BankError):
     """An error answer of Plaid, or no answer, in our words.
 
     Args:
-        fault: What can be done about it.
+        error_class: What can be done about it.
         error_type, error_code: Plaid's own (https://plaid.com/docs/errors/), for programs and support.
         request_id: Plaid's id of the failed request: its support asks for it.
         item_status: The status that the error gives the connection; None leaves it as it is.
@@ -186,7 +186,7 @@ class ProviderError(BankError):
         self,
         message: str,
         *,
-        fault: ErrorClass,
+        error_class: ErrorClass,
         error_type: str,
         error_code: str,
         request_id: str | None = None,
@@ -200,15 +200,15 @@ class ProviderError(BankError):
             ErrorClass.USER: "user_action_required",
             ErrorClass.TERMINAL: "connection_unusable",
             ErrorClass.CONFIGURATION: "backend_misconfigured",
-        }[fault]
+        }[error_class]
         super().__init__(message, code=code, retry_after_seconds=retry_after_seconds, display_message=display_message)
-        self.fault = fault
+        self.error_class = error_class
         self.error_type = error_type
         self.error_code = error_code
         self.request_id = request_id
         self.item_status = item_status
         self.action = action
-        if fault in (ErrorClass.USER, ErrorClass.TERMINAL):
+        if error_class in (ErrorClass.USER, ErrorClass.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
     @property
@@ -230,7 +230,7 @@ class ProviderError(BankError):
         """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
         return ProviderError(
             "the backend is not set up for this; it has been recorded",
-            fault=ErrorClass.CONFIGURATION,
+            error_class=ErrorClass.CONFIGURATION,
             error_type=self.error_type,
             error_code=self.error_code,
             request_id=self.request_id,
@@ -247,7 +247,7 @@ class EndlessPages(ProviderError):
     def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
         super().__init__(
             "the bank's data has no end right now; it is read again later",
-            fault=ErrorClass.TRANSIENT,
+            error_class=ErrorClass.TRANSIENT,
             error_type="BACKEND",
             error_code=error_code,
             request_id=request_id,

@@ -51,7 +51,7 @@ class ErrorSummary(BaseModel):
             type=error.error_type,
             code=error.error_code,
             message=error.message,
-            retryable=error.fault in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION),
+            retryable=error.error_class in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION),
             action=error.action,
             request_id=error.request_id,
         )

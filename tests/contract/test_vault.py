@@ -81,7 +81,7 @@ def refusal(vault: EnvelopeVault, sealed: SealedToken, **place: str) -> str:
     """Why the vault stays shut."""
     with pytest.raises(ProviderError) as refused:
         vault.open(sealed, **{**ALICE, **place})
-    assert (refused.value.fault, refused.value.error_type) == (ErrorClass.CONFIGURATION, "VAULT")
+    assert (refused.value.error_class, refused.value.error_type) == (ErrorClass.CONFIGURATION, "VAULT")
     assert refused.value.code == "backend_misconfigured"
     assert TOKEN.reveal() not in str(refused.value)
     return refused.value.error_code
@@ -204,7 +204,7 @@ def test_while_kms_is_down_nothing_is_sealed_or_opened_and_trying_again_helps(km
         kms.faults = [fault] * 3
         with pytest.raises(ProviderError) as down:
             call()
-        assert (down.value.fault, down.value.error_type) == (ErrorClass.TRANSIENT, "VAULT")
+        assert (down.value.error_class, down.value.error_type) == (ErrorClass.TRANSIENT, "VAULT")
         assert down.value.retry_after_seconds
         assert kms.faults == [] or fault == "html"
     kms.faults = []

@@ -103,7 +103,8 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
 ) -> None:
     main(["rotate", "--all"])
     world.plaid.fail(
-        "invalidate", ProviderError("a problem", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="X")
+        "invalidate",
+        ProviderError("a problem", error_class=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="X"),
     )
     with pytest.raises(Exception, match="a problem"):
         world.rotation("1")

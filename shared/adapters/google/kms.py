@@ -139,7 +139,7 @@ def _unavailable(error_code: str) -> ProviderError:
     log.warning("vault.unavailable", error_code=error_code)
     return ProviderError(
         "the key service cannot answer right now",
-        fault=ErrorClass.TRANSIENT,
+        error_class=ErrorClass.TRANSIENT,
         error_type="VAULT",
         error_code=error_code,
         retry_after_seconds=5,

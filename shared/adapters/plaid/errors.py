@@ -18,7 +18,7 @@ from shared.domain.storable import text
 class Meaning:
     """What one of Plaid's errors means to us."""
 
-    fault: ErrorClass
+    error_class: ErrorClass
     message: str
     status: ItemStatus | None = None
     action: Action | None = None
@@ -150,7 +150,7 @@ def translated(
         wait = _RATE_LIMIT_SECONDS
     return kind(
         meaning.message,
-        fault=meaning.fault,
+        error_class=meaning.error_class,
         error_type=error_type,
         error_code=error_code,
         request_id=_text(plaid.get("request_id")),
@@ -174,7 +174,7 @@ def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderE
     """Plaid did not answer, or something else answered in its place."""
     return ProviderError(
         _PLAID_DOWN.message,
-        fault=ErrorClass.TRANSIENT,
+        error_class=ErrorClass.TRANSIENT,
         error_type="TRANSPORT",
         error_code=error_code,
         retry_after_seconds=retry_after,

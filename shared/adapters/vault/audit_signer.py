@@ -54,7 +54,7 @@ def signer_for(settings: Settings) -> TinkSigner:
         pass
     raise ProviderError(
         "the backend is not set up for this; it has been recorded",
-        fault=ErrorClass.CONFIGURATION,
+        error_class=ErrorClass.CONFIGURATION,
         error_type="AUDIT",
         error_code="NO_AUDIT_KEY",
     )

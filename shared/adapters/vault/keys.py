@@ -94,7 +94,7 @@ def closed(code: str, **about: Any) -> ProviderError:
     log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
     return ProviderError(
         "the backend is not set up for this; it has been recorded",
-        fault=ErrorClass.CONFIGURATION,
+        error_class=ErrorClass.CONFIGURATION,
         error_type="VAULT",
         error_code=code,
     )

@@ -107,7 +107,7 @@ def _may_come_again(delivery: Delivery) -> bool:
 
 _REVOKED = ProviderError(
     "the user took the permission away: link the bank again",
-    fault=ErrorClass.TERMINAL,
+    error_class=ErrorClass.TERMINAL,
     error_type="ITEM_ERROR",
     error_code=REVOKED_CODE,
     item_status=ItemStatus.ERROR,

@@ -174,7 +174,7 @@ class ItemStatusRefresh:
         except ProviderError as error:
             if error.may_be_our_keys:
                 raise error.as_configuration_error() from None
-            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+            if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise
             return ItemFacts(
                 item_id=connection.item_id,

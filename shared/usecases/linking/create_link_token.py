@@ -213,9 +213,9 @@ def _explained(error: ProviderError, wish: LinkOptions) -> BankError | None:
         if error.may_be_our_keys:
             # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
             return error.as_configuration_error()
-        if error.fault is ErrorClass.TERMINAL:
+        if error.error_class is ErrorClass.TERMINAL:
             return _relink(wish.connection_id)
-    if error.fault is ErrorClass.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
+    if error.error_class is ErrorClass.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
         return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
     return None
 

@@ -40,7 +40,7 @@ def exchange_hosted_link(result_id: str, *, links: Links, vault: Vault, exchange
     except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except ProviderError as error:
-        if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+        if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
             return _postponed(result_id, error.error_code)
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except Unavailable as error:

@@ -96,7 +96,7 @@ class _Turn:
                     self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
                     continue
                 # An institution that is down says nothing about Plaid.
-                failures += error.fault is ErrorClass.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
+                failures += error.error_class is ErrorClass.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
                 now = self.clock.now()
                 self.institutions.put_off(cached.institution_id, until=cached.next_try(now))
                 log.warning("institution.stale", institution_id=cached.institution_id, error_code=error.error_code)

@@ -98,9 +98,11 @@ def set_up_connection(
 
 def _may_be_had_later(error: ProviderError) -> bool:
     """Whether asking for an institution again in minutes may help: an outage ends, and keys of ours are mended."""
-    if error.fault is ErrorClass.CONFIGURATION:  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
+    if (
+        error.error_class is ErrorClass.CONFIGURATION
+    ):  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
         return error.error_type != "INSTITUTION_ERROR" and error.error_code != "INVALID_INSTITUTION"
-    return error.fault is ErrorClass.TRANSIENT
+    return error.error_class is ErrorClass.TRANSIENT
 
 
 def _describe(before: BankConnection, learnt: dict[str, object], *, connections: Connections, clock: Clock) -> None:

@@ -71,7 +71,7 @@ class _Sweep:
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
-                isinstance(error, ProviderError) and error.fault is ErrorClass.TRANSIENT
+                isinstance(error, ProviderError) and error.error_class is ErrorClass.TRANSIENT
             )
             report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)

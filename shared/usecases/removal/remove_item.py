@@ -117,10 +117,10 @@ class ItemRemover:
 
     def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
         """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""
-        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
+        report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         later = removal.postponed(now=self.clock.now(), at_least=at_least)
         self.removals.update(later, expected=version)
-        if error.fault is ErrorClass.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
+        if error.error_class is ErrorClass.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
             raise error

@@ -132,7 +132,7 @@ class ChangeReader:
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
         raise ProviderError(
             "the bank's data kept changing while it was read",
-            fault=ErrorClass.TRANSIENT,
+            error_class=ErrorClass.TRANSIENT,
             error_type="TRANSACTIONS_ERROR",
             error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
         )
@@ -493,7 +493,7 @@ class ChangeReader:
         try:
             facts = self.plaid.accounts(self.token)
         except ProviderError as error:
-            if error.fault is not ErrorClass.TRANSIENT:
+            if error.error_class is not ErrorClass.TRANSIENT:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], self.run.state.accounts_digest or ""

@@ -216,17 +216,17 @@ class RunSync:
         if error.may_be_our_keys and run.state.failures < SUSPECT_OURSELVES:
             # No user is blamed for that.
             error = error.as_configuration_error()
-        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
+        report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report(
             "sync.provider_error",
-            fault=error.fault,
+            fault=error.error_class,
             error_type=error.error_type,
             error_code=error.error_code,
             request_id=error.request_id,
         )
         summary = ErrorSummary.of(error)
         soon = (error.retry_after_seconds or 0) <= SOON_SECONDS
-        if error.fault is ErrorClass.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
+        if error.error_class is ErrorClass.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), error=summary))
             return Outcome.RETRY
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
@@ -235,7 +235,7 @@ class RunSync:
         tells_why = event is not None or run.state.history_complete
         delay = HistoryDelay() if tells_why else history_delay(run.state, status_events=self.status_events)
         removal: Removal | None = None
-        lasting = error.fault in (ErrorClass.USER, ErrorClass.TERMINAL) and event is not StatusEvent.REVOKED
+        lasting = error.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and event is not StatusEvent.REVOKED
 
         def is_outdated(state: SyncState) -> bool:
             """Whether somebody has asked for a run since: they may just have repaired the login."""
@@ -245,7 +245,7 @@ class RunSync:
             now = self.clock.now()
             if is_outdated(state):
                 return state.run_again(now=now)
-            failed = state.fail(now=now, error=summary, fault=error.fault, jitter=jitter, at_least=at_least)
+            failed = state.fail(now=now, error=summary, fault=error.error_class, jitter=jitter, at_least=at_least)
             return failed.stop(now=now, error=summary) if event is StatusEvent.REVOKED else failed
 
         def writes() -> Writes:
@@ -286,7 +286,7 @@ class RunSync:
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
     "an error of the backend; it has been recorded",
-    fault=ErrorClass.CONFIGURATION,
+    error_class=ErrorClass.CONFIGURATION,
     error_type="BACKEND",
     error_code="INTERNAL",
 )

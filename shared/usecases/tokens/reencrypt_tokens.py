@@ -69,7 +69,7 @@ class Reencryption:
         try:
             token = self.vault.open(stored.sealed, app_user_id=owner, connection_id=connection_id)
         except ProviderError as error:
-            if error.fault is not ErrorClass.CONFIGURATION:
+            if error.error_class is not ErrorClass.CONFIGURATION:
                 raise
             log.error("reencryption.unopened", place=stored.place, error_code=error.error_code)
             return False, True

@@ -107,7 +107,7 @@ class TokenRotation:
             if error.is_about_token:
                 log.warning("rotation.token_unknown", error_code=error.error_code, request_id=error.request_id)
                 return False
-            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+            if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise
         log.warning("rotation.again")
         return True
@@ -122,12 +122,12 @@ class TokenRotation:
         if error.may_have_happened or (mark.again and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if error.fault is ErrorClass.TERMINAL and not error.may_be_our_keys:
+        if error.error_class is ErrorClass.TERMINAL and not error.may_be_our_keys:
             log.warning("rotation.given_up", **about)
             after = mark.kept.given_up()
         else:
             # An unknown token at the first try is the sync's to judge: wrong keys of ours look just like it.
-            (log.warning if error.fault is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
+            (log.warning if error.error_class is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
             after = mark.kept.refused(now=self.clock.now())
         try:
             self.credentials.save(after, expected=mark.version)
@@ -258,7 +258,7 @@ class TokenRotation:
 
 LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
-    fault=ErrorClass.TERMINAL,
+    error_class=ErrorClass.TERMINAL,
     error_type="BACKEND",
     error_code=LOST_CODE,
     item_status=ItemStatus.ERROR,

@@ -75,7 +75,7 @@ def test_what_is_done_about_an_error_is_read_from_its_body(
     changes: dict[str, str], http: int, fault: ErrorClass, status: ItemStatus | None, action: Action | None
 ) -> None:
     error = translated(http, body(**changes))
-    assert (error.fault, error.item_status, error.action) == (fault, status, action)
+    assert (error.error_class, error.item_status, error.action) == (fault, status, action)
     assert error.request_id == "0123456789abcde"
 
 
@@ -138,7 +138,7 @@ def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
     error_type: str, error_code: str, expected: tuple[ErrorClass, ItemStatus | None, Action | None]
 ) -> None:
     error = translated(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
-    assert (error.fault, error.item_status, error.action) == expected
+    assert (error.error_class, error.item_status, error.action) == expected
 
 
 @pytest.mark.parametrize("code", sorted(BY_CODE_OF_A_SYNC))
@@ -187,7 +187,7 @@ def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> Non
 
 @given(st.binary(max_size=60) | st.just(b"<html>502 Bad Gateway</html>") | st.just(b"[]") | st.just(b"null"))
 def test_whatever_stands_in_the_way_of_plaid_is_an_outage(junk: bytes) -> None:
-    assert translated(502, junk).fault is ErrorClass.TRANSIENT
+    assert translated(502, junk).error_class is ErrorClass.TRANSIENT
 
 
 def test_no_error_gives_a_status_without_a_way_out() -> None:

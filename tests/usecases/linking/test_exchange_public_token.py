@@ -36,7 +36,7 @@ def world() -> World:
 
 def unanswered() -> ProviderError:
     """Plaid did not answer: nobody knows what it has done."""
-    return ProviderError("no answer", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
+    return ProviderError("no answer", error_class=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
 
 
 def test_one_commit_makes_connection_credentials_progress_and_due_time(world: World) -> None:

@@ -267,7 +267,7 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
 
 REFUSED_EVERYWHERE = [problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")] * 2
 NOT_OURS = [
-    ProviderError("no", fault=ErrorClass.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")
+    ProviderError("no", error_class=ErrorClass.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")
 ]
 NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
 

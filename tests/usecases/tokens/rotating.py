@@ -91,4 +91,4 @@ def crash_in_the_window(world: World) -> None:
 
 
 def no_answer() -> ProviderError:
-    return ProviderError("", fault=ErrorClass.TRANSIENT, error_type="TRANSPORT", error_code="NO_ANSWER")
+    return ProviderError("", error_class=ErrorClass.TRANSIENT, error_type="TRANSPORT", error_code="NO_ANSWER")
