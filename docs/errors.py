@@ -22,10 +22,7 @@ from shared.domain import errors
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "errors.md"
 ERRORS = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
-FAULTS = {
-    fault.name: errors.ProviderError("", error_class=fault, error_type="", error_code="").code
-    for fault in errors.ErrorClass
-}
+CODES = {kind.name: errors.ProviderError("", kind=kind, error_type="", error_code="").code for kind in errors.ErrorKind}
 # What runs a function's own code when a class is made, without being named.
 IMPLICIT = {"__init__", "__call__", "__post_init__", "__enter__", "__exit__", "__iter__"}
 INTERNAL = {"Conflict", "CommitTooLarge"}
@@ -152,10 +149,10 @@ def _errors(unit: Unit) -> Iterator[tuple[str, str]]:
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         if kind == "MethodNotAllowed":
             yield kind, "method_not_allowed"
-        elif kind in ERRORS and issubclass(ERRORS[kind], errors.ProviderError):
-            fault = given.get("error_class")
-            sure = isinstance(fault, ast.Attribute) and fault.attr in FAULTS
-            yield from ((kind, FAULTS[name]) for name in ([fault.attr] if sure else FAULTS))  # type: ignore[union-attr]
+        elif kind in ERRORS and issubclass(ERRORS[kind], errors.ServiceError):
+            stated = given.get("kind")
+            sure = isinstance(stated, ast.Attribute) and stated.attr in CODES
+            yield from ((kind, code) for code in ([CODES[stated.attr]] if sure else sorted({*CODES.values()})))  # type: ignore[union-attr]
         elif kind in ERRORS and isinstance(code := given.get("code"), ast.Constant):
             yield kind, str(code.value)
         elif kind in INTERNAL or kind not in ERRORS or unit[1] in module.codes:

@@ -34,6 +34,7 @@ def plaid_webhook(request: Request) -> Response:
         _fields(raw),
         delivery=signed,
         environment=container.settings().plaid_env,
+        parse=container.parse_webhook(),
         inbox=container.inbox(),
         connections=container.connections(),
         syncs=container.syncs(),

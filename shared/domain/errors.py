@@ -11,10 +11,12 @@
     ├── FailedPrecondition      400  right call, wrong state; the user has to act
     ├── ResourceExhausted       429  with retry_after_seconds
     ├── Unavailable             503  try again, with retry_after_seconds where known
-    └── ProviderError                what Plaid refused, translated once, in its adapter
-        ├── PagingInterrupted        the data changed while it was being paged
-        ├── EndlessPages             the pages lead in a circle, or there are too many
-        └── CursorRejected           the cursor is not (or no longer) this connection's
+    └── ServiceError                 a service outside failed or refused; its kind says what can be done
+        ├── VaultError               a key of ours, or the service that keeps it, cannot be used
+        └── ProviderError            Plaid refused or did not answer; translated once, in its adapter
+            ├── PagingInterrupted    the data changed while it was being paged
+            ├── EndlessPages         the pages lead in a circle, or there are too many
+            └── CursorRejected       the cursor is not (or no longer) this connection's
     Conflict                         a compare-and-set lost; internal, never leaves the backend
     CommitTooLarge                   the store cannot take that much at once; internal
       NotStorable                    it refuses something in a commit for what it is; in parts, it tells what
@@ -23,10 +25,10 @@ Status names are Google's canonical codes: https://cloud.google.com/apis/design/
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 
 from shared.domain.account import AccountName
-from shared.domain.connection import Action, ItemStatus
+from shared.domain.error_kinds import ErrorClass as ErrorClass
+from shared.domain.error_kinds import ErrorKind as ErrorKind
 
 
 class BankError(Exception):
@@ -160,24 +162,17 @@ class Unavailable(BankError):
     status, http = "UNAVAILABLE", 503
 
 
-class ErrorClass(StrEnum):
-    """What can be done about a provider's error."""
+class ServiceError(BankError):
+    """A service outside failed, refused or did not answer.
 
-    TRANSIENT = "transient"  # trying again helps, in seconds to hours
-    USER = "user"  # only the user can help, in Link or at the bank
-    TERMINAL = "terminal"  # this item or token will never work again
-    CONFIGURATION = "configuration"  # keys, plan or a bug of ours: an operator's matter, no user is blamed
-
-
-class ProviderError(BankError):
-    """An error answer of Plaid, or no answer, in our words.
+    Whatever is decided about it is decided by its kind or its class; type and code are data.
 
     Args:
-        error_class: What can be done about it.
-        error_type, error_code: Plaid's own (https://plaid.com/docs/errors/), for programs and support.
-        request_id: Plaid's id of the failed request: its support asks for it.
-        item_status: The status that the error gives the connection; None leaves it as it is.
-        action: What the user can do about it.
+        message: As of every BankError.
+        kind: What it is.
+        error_type, error_code: The service's own, for programs and support.
+        request_id: The service's id of the failed request.
+        display_message, retry_after_seconds: As of every BankError.
     """
 
     status, http = "UNAVAILABLE", 503
@@ -186,51 +181,68 @@ class ProviderError(BankError):
         self,
         message: str,
         *,
-        error_class: ErrorClass,
+        kind: ErrorKind,
         error_type: str,
         error_code: str,
         request_id: str | None = None,
-        item_status: ItemStatus | None = None,
-        action: Action | None = None,
         display_message: str | None = None,
         retry_after_seconds: int | None = None,
     ) -> None:
+        self.kind = kind
+        self.error_class = kind.error_class
         code = {
             ErrorClass.TRANSIENT: "bank_unavailable",
             ErrorClass.USER: "user_action_required",
             ErrorClass.TERMINAL: "connection_unusable",
             ErrorClass.CONFIGURATION: "backend_misconfigured",
-        }[error_class]
+        }[self.error_class]
         super().__init__(message, code=code, retry_after_seconds=retry_after_seconds, display_message=display_message)
-        self.error_class = error_class
         self.error_type = error_type
         self.error_code = error_code
         self.request_id = request_id
-        self.item_status = item_status
-        self.action = action
-        if error_class in (ErrorClass.USER, ErrorClass.TERMINAL):
+        if self.error_class in (ErrorClass.USER, ErrorClass.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether what was asked for may have been done all the same: no answer came, or that of a breakdown."""
-        return self.error_type in ("TRANSPORT", "API_ERROR")
+        """Whether the call may have had its effect all the same: no answer came, or that of a breakdown."""
+        return self.kind is ErrorKind.PLAID_DOWN
 
     @property
     def is_about_token(self) -> bool:
-        """Whether Plaid does not know the access token (any more); so it answers for a token that was replaced, too."""
-        return self.error_code in ("INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND")
+        """Whether Plaid does not know the access token (any more). It says so of a token that was replaced, too."""
+        return self.kind in (ErrorKind.UNKNOWN_TOKEN, ErrorKind.ITEM_GONE)
 
-    @property
-    def may_be_our_keys(self) -> bool:
-        """Whether wrong keys of ours, or another environment's, are answered just like this, for every item at once."""
-        return self.error_code == "INVALID_ACCESS_TOKEN"
+
+class VaultError(ServiceError):
+    """A key of ours, or the service that keeps it, cannot be used: nothing is sealed, opened or signed.
+
+    Args:
+        message, retry_after_seconds: As of every BankError.
+        kind: TRY_LATER if the key service does not answer, else CONFIGURATION.
+        error_code: Why, for operators.
+    """
+
+    def __init__(
+        self, message: str, *, kind: ErrorKind, error_code: str, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(
+            message, kind=kind, error_type="VAULT", error_code=error_code, retry_after_seconds=retry_after_seconds
+        )
+
+
+class ProviderError(ServiceError):
+    """An error answer of Plaid, or no answer.
+
+    `error_type` and `error_code` are Plaid's own (https://plaid.com/docs/errors/), and its support asks for the
+    `request_id`.
+    """
 
     def as_configuration_error(self) -> "ProviderError":
-        """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
+        """The same error, taken for one of our own set-up: no status, no action, retried."""
         return ProviderError(
             "the backend is not set up for this; it has been recorded",
-            error_class=ErrorClass.CONFIGURATION,
+            kind=ErrorKind.CONFIGURATION,
             error_type=self.error_type,
             error_code=self.error_code,
             request_id=self.request_id,
@@ -247,7 +259,7 @@ class EndlessPages(ProviderError):
     def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
         super().__init__(
             "the bank's data has no end right now; it is read again later",
-            error_class=ErrorClass.TRANSIENT,
+            kind=ErrorKind.TRY_LATER,
             error_type="BACKEND",
             error_code=error_code,
             request_id=request_id,

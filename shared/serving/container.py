@@ -431,11 +431,18 @@ def eraser() -> "Eraser":
 
 
 @once
+def parse_webhook() -> "ports.ParseWebhook":
+    """Translates the bodies of Plaid's webhooks."""
+    from shared.adapters.plaid.webhook_events import parse_webhook
+
+    return parse_webhook
+
+
 def webhook_handler() -> "WebhookHandler":
     """Does what webhooks ask for."""
     from shared.usecases.items.handle_webhook import WebhookHandler
 
-    return WebhookHandler(inbox=inbox(), check=item_status_refresh(), clock=clock())
+    return WebhookHandler(parse=parse_webhook(), inbox=inbox(), check=item_status_refresh(), clock=clock())
 
 
 @once

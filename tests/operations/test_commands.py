@@ -11,11 +11,12 @@ import pytest
 
 from operations.commands import main
 from operations.who import operator
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
 from shared.adapters.vault.keys import closed
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
-from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.errors import ErrorClass, ProviderError, Unavailable
+from shared.domain.connection import SealedToken
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
 from shared.serving import container
@@ -44,7 +45,7 @@ def _as_it_was() -> Iterator[None]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    handler = WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    handler = WebhookHandler(parse=parse_webhook, inbox=world.inbox, check=world.check, clock=world.clock)
     outside: dict[str, object] = {
         "settings": Settings(project="demo-bank"),
         "clock": world.clock,
@@ -104,7 +105,7 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     main(["rotate", "--all"])
     world.plaid.fail(
         "invalidate",
-        ProviderError("a problem", error_class=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="X"),
+        ProviderError("a problem", kind=ErrorKind.PLAID_DOWN, error_type="API_ERROR", error_code="X"),
     )
     with pytest.raises(Exception, match="a problem"):
         world.rotation("1")
@@ -263,7 +264,7 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
     world.inbox.record(Delivery("d1", body, world.clock.at, "1", trace=f"00-{'a' * 32}-{'b' * 16}-00"))
     world.clock.move(timedelta(hours=1))
-    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.plaid.fail("changes", broken)
     main(["resync", "--connection", "1"])
     world.sync("1")

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from shared.adapters.vault.keys import closed
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorKind, VaultError
 from shared.log import log
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class KmsKeys:
             return content
         raise self._refused(answer.status_code, content)
 
-    def _refused(self, http: int, content: Any) -> ProviderError:
+    def _refused(self, http: int, content: Any) -> VaultError:
         error = content.get("error") if isinstance(content, dict) else None
         status = str(error.get("status")) if isinstance(error, dict) else ""
         if http in TRANSIENT:
@@ -114,7 +114,7 @@ def kms_keys(key: str) -> KmsKeys:
     """The keys of a CryptoKey, with the credentials of the function's service account.
 
     Raises:
-        ProviderError: It has none.
+        VaultError: It has none.
     """
     import google.auth
     from google.auth.transport.requests import AuthorizedSession
@@ -135,12 +135,11 @@ def _bytes(answer: dict[str, Any], name: str) -> bytes | None:
         return None
 
 
-def _unavailable(error_code: str) -> ProviderError:
+def _unavailable(error_code: str) -> VaultError:
     log.warning("vault.unavailable", error_code=error_code)
-    return ProviderError(
+    return VaultError(
         "the key service cannot answer right now",
-        error_class=ErrorClass.TRANSIENT,
-        error_type="VAULT",
+        kind=ErrorKind.TRY_LATER,
         error_code=error_code,
         retry_after_seconds=5,
     )

@@ -13,7 +13,7 @@ import tink
 from tink import cleartext_keyset_handle, signature
 
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorKind, VaultError
 from shared.settings import Settings
 
 
@@ -45,17 +45,16 @@ def signer_for(settings: Settings) -> TinkSigner:
     """The signer of this project.
 
     Raises:
-        ProviderError: There is no key, or none that can be read: nothing is signed or checked without one.
+        VaultError: There is no key, or none that can be read: nothing is signed or checked without one.
     """
     try:
         if settings.audit_keyset is not None:
             return TinkSigner(settings.audit_keyset.get_secret_value())
     except (tink.TinkError, ValueError):
         pass
-    raise ProviderError(
+    raise VaultError(
         "the backend is not set up for this; it has been recorded",
-        error_class=ErrorClass.CONFIGURATION,
-        error_type="AUDIT",
+        kind=ErrorKind.CONFIGURATION,
         error_code="NO_AUDIT_KEY",
     )
 

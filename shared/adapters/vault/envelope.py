@@ -61,7 +61,7 @@ class EnvelopeVault:
         """One call to the key's keeper, unless it is refused before.
 
         Raises:
-            ProviderError: It cannot be opened: an operator's matter, never the user's. `error_code` says why.
+            VaultError: It cannot be opened: an operator's matter, never the user's. `error_code` says why.
         """
         wrapped, body = _parts(sealed, app_user_id, connection_id)
         context = _context(app_user_id, connection_id, sealed.generation)
@@ -81,7 +81,7 @@ def vault_for(settings: Settings) -> EnvelopeVault:
     """The vault of this project.
 
     Raises:
-        ProviderError: There is no key, or one that may not be used here: nothing is sealed or opened without one.
+        VaultError: There is no key, or one that may not be used here: nothing is sealed or opened without one.
     """
     if settings.is_local:
         if settings.vault_keyset is None:
@@ -98,7 +98,7 @@ def _parts(sealed: SealedToken, app_user_id: str, connection_id: str) -> tuple[b
     """The wrapped data key and the sealed token.
 
     Raises:
-        ProviderError: It is damaged, or was not sealed for this place.
+        VaultError: It is damaged, or was not sealed for this place.
     """
     about = {"connection_id": connection_id, "key_id": sealed.key_id}
     try:

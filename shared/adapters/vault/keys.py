@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import tink
 from tink import aead, cleartext_keyset_handle
 
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorKind, VaultError
 from shared.log import log
 
 HINTS = {
@@ -29,7 +29,7 @@ HINTS = {
 
 
 class Keys(Protocol):
-    """Wraps data keys. Every method raises ProviderError: an operator's matter, never the user's."""
+    """Wraps data keys. Every method raises VaultError: an operator's matter, never the user's."""
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
         """The data key, encrypted for a context with the newest version of the key; and the id of that version."""
@@ -89,12 +89,11 @@ def new_keyset(*, after: str | None = None) -> str:
     return json.dumps(new | {"key": [*old["key"], *new["key"]]})
 
 
-def closed(code: str, **about: Any) -> ProviderError:
+def closed(code: str, **about: Any) -> VaultError:
     """The vault stays shut. Callers learn nothing of why; an operator finds it in the log."""
     log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
-    return ProviderError(
+    return VaultError(
         "the backend is not set up for this; it has been recorded",
-        error_class=ErrorClass.CONFIGURATION,
-        error_type="VAULT",
+        kind=ErrorKind.CONFIGURATION,
         error_code=code,
     )

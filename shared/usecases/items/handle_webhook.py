@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import ErrorClass, ProviderError
-from shared.domain.status import REVOKED_CODE
-from shared.domain.webhook import AT_ONCE, Meaning, Webhook
+from shared.domain.webhook import AT_ONCE, Meaning
 from shared.log import log
-from shared.ports import Clock, Delivery, Inbox
+from shared.ports import Clock, Delivery, Inbox, ParseWebhook
 from shared.usecases.items.receive_webhook import sync_by_webhook
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.removal.remove_account import remove_account
@@ -26,6 +23,7 @@ class Replayed:
 class WebhookHandler:
     """Handles deliveries; `check` reads the item at Plaid where that can tell more than the webhook."""
 
+    parse: ParseWebhook
     inbox: Inbox
     check: ItemStatusRefresh
     clock: Clock
@@ -49,12 +47,12 @@ class WebhookHandler:
         Raises:
             ProviderError, Unavailable: Not now.
         """
-        webhook, connection_id = Webhook.of(delivery.body), delivery.connection_id
+        webhook, connection_id = self.parse(delivery.body), delivery.connection_id
         if connection_id is None:
             return
         match webhook.meaning:
-            case Meaning.REVOKED:
-                self.check.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
+            case Meaning.REVOKED if webhook.error is not None:
+                self.check.revoke(connection_id, webhook.error, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
                     remove_account(
@@ -93,23 +91,12 @@ class WebhookHandler:
         for delivery in self.inbox.since(since):
             if delivery.connection_id is None or connection_id not in (None, delivery.connection_id):
                 continue
-            if delivery.due_at is None and not (settled and _may_come_again(delivery)):
+            if delivery.due_at is None and not (settled and self._may_come_again(delivery)):
                 left_out += 1
                 continue
             self.handle(delivery)
             handled += 1
         return Replayed(handled=handled, left_out=left_out)
 
-
-def _may_come_again(delivery: Delivery) -> bool:
-    return Webhook.of(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED
-
-
-_REVOKED = ProviderError(
-    "the user took the permission away: link the bank again",
-    error_class=ErrorClass.TERMINAL,
-    error_type="ITEM_ERROR",
-    error_code=REVOKED_CODE,
-    item_status=ItemStatus.ERROR,
-    action=Action.RELINK,
-)
+    def _may_come_again(self, delivery: Delivery) -> bool:
+        return self.parse(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED

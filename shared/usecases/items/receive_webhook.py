@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared import trace
 from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
 from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
-from shared.domain.storable import fitted
+from shared.domain.storable import make_storable
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
-from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
+from shared.ports import Clock, Connections, Delivery, Inbox, ParseWebhook, SyncQueue, Syncs, TaskFunction, Tasks
 from shared.usecases.sync.request_sync import sync_by_event
 
 # What is kept of a webhook that belongs to no connection, with which it would go: it may tell of a user, as those of
@@ -31,6 +29,7 @@ def receive_webhook(
     *,
     delivery: str,
     environment: str,
+    parse: ParseWebhook,
     inbox: Inbox,
     connections: Connections,
     syncs: Syncs,
@@ -48,6 +47,7 @@ def receive_webhook(
         body: The parsed body.
         delivery: The signed token it came with. The same delivery twice is recorded once, whatever its bytes.
         environment: Our own Plaid environment; another's webhooks are none of our business.
+        parse: Translates the body.
         inbox, connections, syncs, queue, tasks, clock: The outside.
         linked: Takes what users linked on a page of Plaid's out of a webhook.
         signed_at: When Plaid signed this delivery.
@@ -55,14 +55,14 @@ def receive_webhook(
     Raises:
         Unavailable: It could not be kept or enqueued: Plaid is to send it again.
     """
-    held, lost = fitted(body)
+    held, lost = make_storable(body)
     body = held or {}
     delivery_id = _delivery_id(delivery)
     if lost:
         log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
     try:
-        webhook = Webhook.of(body)
-    except ValidationError:
+        webhook = parse(body)
+    except ValueError:
         log.warning("webhook.malformed", delivery_id=delivery_id)
         return
     if webhook.environment is not None and webhook.environment != environment:
@@ -84,7 +84,7 @@ def receive_webhook(
         asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
         kept = Delivery(
             delivery_id=_one_of(delivery_id, connection) if len(owners) > 1 else delivery_id,
-            body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
+            body=_kept(body, is_nobodys=connection is None or webhook.is_of_link),
             received_at=now,
             connection_id=connection.connection_id if connection else None,
             due_at=now + grace_periods.TASK if asks else None,

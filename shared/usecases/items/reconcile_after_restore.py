@@ -12,10 +12,18 @@ from enum import StrEnum
 
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection
-from shared.domain.errors import BankError, Conflict, FailedPrecondition, ProviderError, Unavailable
+from shared.domain.errors import (
+    BankError,
+    Conflict,
+    ErrorKind,
+    FailedPrecondition,
+    ProviderError,
+    Unavailable,
+    VaultError,
+)
 from shared.domain.progress import ErrorSummary
 from shared.domain.removal import RemovalReason
-from shared.domain.status import StatusEvent, is_revoked
+from shared.domain.status import StatusEvent, breaks_login, is_revoked
 from shared.log import log
 from shared.ports import Clock, Removals
 from shared.usecases.apply_status_event import report
@@ -28,7 +36,6 @@ from shared.usecases.tokens.rotate_token import LOST
 PAGE = 200
 MAX_TRIES = 20  # of a compare-and-set against whoever else is at work
 ENOUGH_TO_DOUBT = 10  # connections, of which most are unknown to Plaid: then it is our keys, or another environment
-GONE = ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED")
 
 
 class RestoreAction(StrEnum):
@@ -102,12 +109,12 @@ class RestoreReconciliation:
         try:
             known = call_with_token(connection_id, check.plaid.item, credentials=check.credentials, vault=check.vault)
         except ProviderError as error:
-            if error.error_code in GONE:
+            if error.kind in (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED):
                 return RestoreAction.REMOVED
             if error.is_about_token:
                 return RestoreAction.TOKEN_LOST
-            return RestoreAction.READ_AGAIN if error.item_status is not None else RestoreAction.LATER
-        except Unavailable:
+            return RestoreAction.READ_AGAIN if breaks_login(error) else RestoreAction.LATER
+        except (Unavailable, VaultError):
             return RestoreAction.LATER
         return RestoreAction.READ_AGAIN if known is not None else RestoreAction.LEFT_ALONE
 

@@ -7,7 +7,8 @@ or the schedule, finds the tombstone and goes on.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.credentials import may_be_our_keys, unless_our_keys
+from shared.domain.errors import Conflict, ErrorClass, ProviderError, ServiceError, Unavailable, VaultError
 from shared.domain.item import ItemHeld
 from shared.domain.removal import TRIES_IN_A_ROW, Removal, RemovalOutcome
 from shared.log import log
@@ -75,14 +76,17 @@ class ItemRemover:
         now = self.clock.now()
         try:
             parting = self._part(removal)
+        except VaultError as error:
+            self._postpone(removal, version, error)
+            return None
         except ProviderError as error:
-            if not error.may_be_our_keys:
+            if not may_be_our_keys(error):
                 self._postpone(removal, version, error)
                 return None
             # Done with at once, and wrong keys would leave each item with no token at all.
             removal, parting = removal.doubted(now=now), RemovalOutcome.UNKNOWN
             if not removal.is_lost(now):
-                self._postpone(removal, version, error.as_configuration_error())
+                self._postpone(removal, version, unless_our_keys(error))
                 return None
             doubted = True
         else:
@@ -115,7 +119,7 @@ class ItemRemover:
             log.warning("removal.item_in_use", item_id=removal.item_id)
             return RemovalOutcome.IN_USE
 
-    def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
+    def _postpone(self, removal: Removal, version: Version, error: ServiceError) -> None:
         """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""
         report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)

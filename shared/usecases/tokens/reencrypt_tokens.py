@@ -7,7 +7,7 @@ everything else. A token that does not open is reported and stepped over: it mus
 
 from dataclasses import dataclass
 
-from shared.domain.errors import Conflict, ErrorClass, ProviderError
+from shared.domain.errors import Conflict, ErrorClass, VaultError
 from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
@@ -46,7 +46,7 @@ class Reencryption:
         """Moves so many at most; None: all there are.
 
         Raises:
-            ProviderError: The key's keeper does not answer, or refuses to seal. What was moved stays moved.
+            VaultError: The key's keeper does not answer, or refuses to seal. What was moved stays moved.
             Unavailable: The store does not answer.
         """
         key_id = self.vault.newest_key()
@@ -68,7 +68,7 @@ class Reencryption:
         owner, connection_id = stored.app_user_id, stored.connection_id
         try:
             token = self.vault.open(stored.sealed, app_user_id=owner, connection_id=connection_id)
-        except ProviderError as error:
+        except VaultError as error:
             if error.error_class is not ErrorClass.CONFIGURATION:
                 raise
             log.error("reencryption.unopened", place=stored.place, error_code=error.error_code)

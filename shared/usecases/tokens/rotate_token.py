@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
-from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.credentials import LOST_CODE, STORING_TAKES, StoredAccessToken
-from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.connection import SealedToken
+from shared.domain.credentials import LOST_CODE, STORING_TAKES, StoredAccessToken, unless_our_keys
+from shared.domain.errors import BankError, Conflict, ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
@@ -56,7 +56,7 @@ class TokenRotation:
         """One delivery of a task: replaces the token, if that is wanted; goes on where another broke off.
 
         Raises:
-            ProviderError: Plaid did not answer, or the vault: deliver again.
+            ProviderError, VaultError: Plaid or the vault did not answer: deliver again.
             Unavailable: Another delivery is at it, or the store or the connection is busy: deliver again.
         """
         with log.bound(connection_id=connection_id):
@@ -122,7 +122,7 @@ class TokenRotation:
         if error.may_have_happened or (mark.again and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if error.error_class is ErrorClass.TERMINAL and not error.may_be_our_keys:
+        if unless_our_keys(error).error_class is ErrorClass.TERMINAL:
             log.warning("rotation.given_up", **about)
             after = mark.kept.given_up()
         else:
@@ -258,11 +258,9 @@ class TokenRotation:
 
 LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
-    error_class=ErrorClass.TERMINAL,
+    kind=ErrorKind.UNUSABLE,
     error_type="BACKEND",
     error_code=LOST_CODE,
-    item_status=ItemStatus.ERROR,
-    action=Action.RELINK,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.domain.connection import Action, ItemStatus
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.transaction import Transaction
 from shared.usecases.items.handle_webhook import WebhookHandler
@@ -20,7 +20,7 @@ def rows(count: int = 9) -> list[Transaction]:
 
 
 def revoked_error() -> ProviderError:
-    return problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    return problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
 
 
 def tell(world: World, code: str, kind: str = "ITEM") -> None:
@@ -29,6 +29,7 @@ def tell(world: World, code: str, kind: str = "ITEM") -> None:
         {"webhook_type": kind, "webhook_code": code, "item_id": "item-1", "environment": "sandbox"},
         delivery=f"{code}-{world.clock.now()}",
         environment="sandbox",
+        parse=parse_webhook,
         inbox=world.inbox,
         connections=world.store,
         syncs=world.store,
@@ -41,7 +42,7 @@ def tell(world: World, code: str, kind: str = "ITEM") -> None:
 
 
 def handle(world: World) -> None:
-    handler = WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    handler = WebhookHandler(parse=parse_webhook, inbox=world.inbox, check=world.check, clock=world.clock)
     mine = [payload for function, payload in world.queue.others if function == "handlewebhook"]
     world.queue.others = [task for task in world.queue.others if task[0] != "handlewebhook"]
     for payload in mine:

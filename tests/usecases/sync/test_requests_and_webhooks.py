@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import (
     Conflict,
     ErrorClass,
+    ErrorKind,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -48,6 +50,7 @@ def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=f"jwt-{world.clock.now()}",
         environment="sandbox",
+        parse=parse_webhook,
         inbox=inbox or world.inbox,
         connections=world.store,
         syncs=world.store,
@@ -267,9 +270,11 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
 
 REFUSED_EVERYWHERE = [problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")] * 2
 NOT_OURS = [
-    ProviderError("no", error_class=ErrorClass.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")
+    ProviderError(
+        "no", kind=ErrorKind.INSTITUTION_NOT_ENABLED, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED"
+    )
 ]
-NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
+NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED")]
 
 
 @pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NOT_OURS, NO_LONGER_SUPPORTED])
