@@ -13,7 +13,7 @@ from operations.commands import main
 from operations.who import operator
 from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
-from shared.adapters.vault.keys import closed
+from shared.adapters.vault.keys import vault_error
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
@@ -502,7 +502,7 @@ def test_a_vault_that_stays_shut_tells_the_operator_why(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def shut() -> None:
-        raise closed("NO_VAULT_KEY")
+        raise vault_error("NO_VAULT_KEY")
 
     monkeypatch.setattr(container, "reencryption", shut)
     assert main(["reencrypt"]) == 1
