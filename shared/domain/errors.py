@@ -1,25 +1,25 @@
-"""The error tree. Every refusal that leaves the backend is one of these; whatever else escapes is a bug.
+"""The error tree. Every refusal that leaves the backend is one of these; any other exception is a bug.
 
     BankError                   canonical status, our stable code, a message that is safe to show a developer
     ├── InvalidArgument         400  the call itself is wrong
     │   ├── MethodNotAllowed    405
     │   └── PayloadTooLarge     413
     ├── Unauthenticated         401
-    ├── PermissionDenied        403  this user may not do it, whoever they are; settings say who may
-    ├── NotFound                404  also: somebody else's
+    ├── PermissionDenied        403  the settings do not allow this user to do it
+    ├── NotFound                404  it does not exist, or belongs to another user
     ├── AlreadyExists           409
-    ├── FailedPrecondition      400  right call, wrong state; the user has to act
+    ├── FailedPrecondition      400  right call, wrong state: the user must act
     ├── ResourceExhausted       429  with retry_after_seconds
-    ├── Unavailable             503  try again, with retry_after_seconds where known
+    ├── Unavailable             503  retry, after retry_after_seconds where known
     └── ServiceError                 a service outside failed or refused; its kind says what can be done
         ├── VaultError               a key of ours, or the service that keeps it, cannot be used
         └── ProviderError            Plaid refused or did not answer; translated once, in its adapter
             ├── PagingInterrupted    the data changed while it was being paged
             ├── EndlessPages         the pages lead in a circle, or there are too many
             └── CursorRejected       the cursor is not (or no longer) this connection's
-    Conflict                         a compare-and-set lost; internal, never leaves the backend
-    CommitTooLarge                   the store cannot take that much at once; internal
-      NotStorable                    it refuses something in a commit for what it is; in parts, it tells what
+    Conflict                         a compare-and-set failed; internal, never leaves the backend
+    CommitTooLarge                   the store does not accept that much at once; internal
+      NotStorable                    the store refuses a value of the commit; writing in parts shows which
 
 Status names are Google's canonical codes: https://cloud.google.com/apis/design/errors#handling_errors
 """
@@ -35,11 +35,11 @@ class BankError(Exception):
     """An error that may be shown to the caller.
 
     Args:
-        message: Safe to show a developer: no token, no vendor's text, nothing of another user.
+        message: Safe to show a developer: no token, no vendor's text, no data of another user.
         code: Our own stable code, for programs.
-        retry_after_seconds: When trying again may help, if known.
+        retry_after_seconds: When a retry may succeed, if known.
         connection_id: The connection the error is about, if the caller owns it.
-        display_message: A sentence of Plaid's that is meant for the user, if there is one.
+        display_message: Plaid's sentence for the user, if there is one.
     """
 
     status = "INTERNAL"
@@ -64,7 +64,7 @@ class BankError(Exception):
     def details(self) -> dict[str, object]:
         """The `details` object of the contract's error form; absent values are left out.
 
-        An error raised from a provider's keeps that one's type, code and request id: support asks for them.
+        An error that was raised from a provider's carries its type, code and request id, for Plaid's support.
         """
         provider = self if isinstance(self, ProviderError) else self.__cause__
         plaid = None
@@ -84,13 +84,13 @@ class BankError(Exception):
 
 
 class InvalidArgument(BankError):
-    """The call itself is wrong; sending it again unchanged cannot help."""
+    """The call itself is wrong; retrying it unchanged will not succeed."""
 
     status, http = "INVALID_ARGUMENT", 400
 
 
 class MethodNotAllowed(InvalidArgument):
-    """The path exists, the method does not; `allowed` does."""
+    """The path exists, but not with this method; `allowed` is the method to use."""
 
     http = 405
 
@@ -100,25 +100,25 @@ class MethodNotAllowed(InvalidArgument):
 
 
 class PayloadTooLarge(InvalidArgument):
-    """The body is larger than any honest call needs."""
+    """The body is larger than any valid call."""
 
     http = 413
 
 
 class Unauthenticated(BankError):
-    """No ID token, or one that Firebase does not vouch for."""
+    """There is no ID token, or Firebase does not accept it."""
 
     status, http = "UNAUTHENTICATED", 401
 
 
 class PermissionDenied(BankError):
-    """The user is signed in, and the settings of the backend do not allow the call to such users."""
+    """The user is signed in, but the settings of the backend do not allow such users this call."""
 
     status, http = "PERMISSION_DENIED", 403
 
 
 class NotFound(BankError):
-    """It does not exist, or belongs to somebody else: the answer is the same."""
+    """It does not exist, or belongs to another user; the answer does not tell which."""
 
     status, http = "NOT_FOUND", 404
 
@@ -145,19 +145,19 @@ class AlreadyExists(BankError):
 
 
 class FailedPrecondition(BankError):
-    """The call is right but the state is not; usually the user has to do something first."""
+    """The call is right, but the state is not; usually the user must act first."""
 
     status, http = "FAILED_PRECONDITION", 400
 
 
 class ResourceExhausted(BankError):
-    """Too many calls; `retry_after_seconds` says when the next one will pass."""
+    """Too many calls; `retry_after_seconds` says when the next one will be accepted."""
 
     status, http = "RESOURCE_EXHAUSTED", 429
 
 
 class Unavailable(BankError):
-    """Something outside is down or busy; nothing was changed, try again."""
+    """A service outside is down or busy; nothing was changed, so a retry is safe."""
 
     status, http = "UNAVAILABLE", 503
 
@@ -250,7 +250,7 @@ class ProviderError(ServiceError):
 
 
 class PagingInterrupted(ProviderError):
-    """Data changed between two pages: the loop starts again from the cursor of its first page."""
+    """Data changed between two pages: the loop restarts from the cursor of its first page."""
 
 
 class EndlessPages(ProviderError):
@@ -272,16 +272,16 @@ class CursorRejected(ProviderError):
 
 
 class Conflict(Exception):
-    """Somebody else wrote first: read again and decide again."""
+    """Another writer was faster: read again and decide again."""
 
 
 class AlreadyThere(Conflict):
-    """What was to be made is there."""
+    """The document to be created exists already."""
 
 
 class CommitTooLarge(Exception):
-    """More than the store takes in one commit: write it in parts."""
+    """More than the store accepts in one commit: write it in parts."""
 
 
 class NotStorable(CommitTooLarge):
-    """The store refuses something in a commit for what it is: written in parts, all the rest is taken."""
+    """The store refuses a value of the commit: written in parts, it accepts all the rest."""

@@ -41,11 +41,11 @@ class StatusEvent(StrEnum):
     LOGIN_FAILED = "login_failed"  # Plaid or a webhook says that only the user can help, in Link
     UNUSABLE = "unusable"  # the item will not work again
     REVOKED = "revoked"  # the user took the permission away, at Plaid
-    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed goes on working
+    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed still works
     WORKING = "working"  # a call for data worked
     REPAIRED = "repaired"  # the login was repaired, and Plaid reports no error
     EXPIRATION_ANNOUNCED = "expiration_announced"  # Plaid says that the consent ends soon
-    EXPIRATION_NEAR = "expiration_near"  # we see that it does
+    EXPIRATION_NEAR = "expiration_near"  # the item says that the consent ends soon
     EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed, or what was announced did not happen
     DISCONNECT_ANNOUNCED = "disconnect_announced"
     NEW_ACCOUNTS = "new_accounts"
@@ -73,7 +73,7 @@ class NextAction(Enum):
     CLEAR = auto()  # the error is resolved; a pending connection still has to be reconnected
     CLEAR_IF_ERROR = auto()  # the same, if an error is recorded; else nothing, so an offer of accounts stays
     RECONNECT = auto()
-    NONE = auto()  # the announcement is over; consent that is missing still has to be given
+    END_ANNOUNCEMENT = auto()  # nothing is asked for any more, except consent that is still missing
     OFFER_ACCOUNTS = auto()  # if nothing more important is asked for
     WITHDRAW_OFFER = auto()
 
@@ -136,8 +136,8 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
     },
     StatusEvent.EXPIRATION_MOVED: {
         _G: Step(_G, _Do.KEEP),
-        _X: Step(_G, _Do.NONE, _Tell.RENEWED),
-        _D: Step(_G, _Do.NONE, _Tell.RENEWED),
+        _X: Step(_G, _Do.END_ANNOUNCEMENT, _Tell.RENEWED),
+        _D: Step(_G, _Do.END_ANNOUNCEMENT, _Tell.RENEWED),
         _B: Step(_B, _Do.KEEP),
         _E: Step(_E, _Do.KEEP),
     },
@@ -287,7 +287,7 @@ def _next_action(
             return asked or (Action.RECONNECT if status in PENDING else None)
         case NextAction.RECONNECT:
             return Action.RECONNECT
-        case NextAction.NONE:
+        case NextAction.END_ANNOUNCEMENT:
             return Action.RECONNECT if connection.error_code is not None else None
         case NextAction.OFFER_ACCOUNTS:
             return before or Action.SELECT_ACCOUNTS
