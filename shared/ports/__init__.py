@@ -11,7 +11,7 @@ from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
 from shared.ports.vault import Seals, StoredSeal, Vault
-from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, WebhookKeys
+from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, ParseWebhook, WebhookKeys
 
 __all__ = [
     "OVERDUE_SWEEPS",
@@ -44,6 +44,7 @@ __all__ = [
     "NewItem",
     "OwnedAccount",
     "Owners",
+    "ParseWebhook",
     "PausedSyncs",
     "Plaid",
     "Profile",

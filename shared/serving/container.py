@@ -24,6 +24,7 @@ from shared.serving.adapters import limits as limits
 from shared.serving.adapters import links as links
 from shared.serving.adapters import messaging as messaging
 from shared.serving.adapters import owners as owners
+from shared.serving.adapters import parse_webhook as parse_webhook
 from shared.serving.adapters import paused as paused
 from shared.serving.adapters import plaid as plaid
 from shared.serving.adapters import profiles as profiles

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.errors import BankError, ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
+from shared.domain.credentials import may_be_our_keys, unless_our_keys
+from shared.domain.errors import BankError, ErrorClass, ErrorKind, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
     ACCOUNT_SELECTION_COUNTRIES,
@@ -25,18 +26,6 @@ from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.tokens.call_with_token import AccessTokens
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
-
-# What Plaid refuses for our keys and our plan, whatever the app has chosen.
-OPERATORS = frozenset(
-    [
-        "INVALID_API_KEYS",
-        "UNAUTHORIZED_ENVIRONMENT",
-        "UNAUTHORIZED_ROUTE_ACCESS",
-        "CREDITS_EXHAUSTED",
-        "TRIAL_CONNECTION_LIMIT",
-        "ADDITION_LIMIT",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +101,7 @@ class CreateLinkToken:
             FailedPrecondition: The connection will never work again: link the bank again, without naming it.
             InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
             ResourceExhausted: The user has as many connections as allowed, and asks for another.
-            ProviderError: Plaid refused otherwise.
+            ProviderError, VaultError: Plaid refused otherwise, or the connection's access token cannot be opened.
             Unavailable: The connection's access token is being replaced: try again.
         """
         options.check(plain_http=self.defaults.plain_http, allowed_products=self.defaults.allowed_products)
@@ -210,12 +199,11 @@ def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConn
 def _explained(error: ProviderError, options: LinkOptions) -> BankError | None:
     """The error that tells the app what to do about Plaid's refusal; None to pass the refusal on as it is."""
     if options.connection_id is not None:
-        if error.may_be_our_keys:
-            # Wrong API keys look just like this. If the token is the reason, the next syncs find out.
-            return error.as_configuration_error()
-        if error.fault is ErrorClass.TERMINAL:
+        if may_be_our_keys(error):
+            return unless_our_keys(error)  # if the token is the reason, the next syncs find out
+        if error.error_class is ErrorClass.TERMINAL:
             return _relink(options.connection_id)
-    if error.fault is ErrorClass.CONFIGURATION and options.chooses and error.error_code not in OPERATORS:
+    if error.error_class is ErrorClass.CONFIGURATION and options.chooses and error.kind is not ErrorKind.PLAID_ACCOUNT:
         return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
     return None
 

@@ -10,6 +10,7 @@ from shared.domain.errors import (
     ProviderError,
     ResourceExhausted,
     Unavailable,
+    VaultError,
 )
 from shared.domain.hosted_link import LinkOutcome
 from shared.log import log
@@ -47,8 +48,8 @@ class ExchangeHostedLink:
             outcome = LinkOutcome.TOO_MANY
         except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
             outcome = LinkOutcome.UNUSABLE
-        except ProviderError as error:
-            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+        except (ProviderError, VaultError) as error:
+            if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 return _postponed(result_id, error.error_code)
             outcome = LinkOutcome.UNUSABLE
         except Unavailable as error:

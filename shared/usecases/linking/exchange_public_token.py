@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.errors import NotStorable, PermissionDenied, ProviderError
+from shared.domain.errors import ErrorKind, NotStorable, PermissionDenied, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
@@ -163,7 +163,7 @@ class ExchangePublicToken:
         try:
             item = self.plaid.exchange(linked.public_token)
         except ProviderError as error:
-            if error.error_code == "INVALID_PUBLIC_TOKEN":
+            if error.kind is ErrorKind.PUBLIC_TOKEN_INVALID:
                 claimed.used_up()
                 raise unknown_token() from error
             if _refused(error):
@@ -195,7 +195,7 @@ class ExchangePublicToken:
             try:
                 return ask(token)
             except ProviderError as error:
-                if error.error_code == "ITEM_NOT_FOUND":
+                if error.kind is ErrorKind.ITEM_GONE:
                     raise unknown_token() from error
                 log.warning("exchange.facts_unavailable", error_code=error.error_code, request_id=error.request_id)
                 unavailable = error
@@ -226,5 +226,5 @@ class ExchangePublicToken:
 
 
 def _refused(error: ProviderError) -> bool:
-    """Whether Plaid has surely not used the public token: it answered, and not with an internal error."""
-    return error.request_id is not None and error.error_type != "API_ERROR"
+    """Whether Plaid has certainly not used the public token: it answered, and not with a breakdown of its own."""
+    return error.request_id is not None and not error.may_have_happened

@@ -92,7 +92,7 @@ class PagePrefetcher:
                 late = self._closed or self._clock.now() >= self._deadline
                 told = error.retry_after_seconds or 0
                 enough = attempt >= patience if told <= SOON_SECONDS else attempt == PATIENCE or told > MAX_WAIT_SECONDS
-                if error.fault is not ErrorClass.TRANSIENT or enough or late:
+                if error.error_class is not ErrorClass.TRANSIENT or enough or late:
                     raise
                 seconds = min(max(told, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)

@@ -26,6 +26,7 @@ from shared.domain.errors import (
     CursorRejected,
     EndlessPages,
     ErrorClass,
+    ErrorKind,
     NotStorable,
     PagingInterrupted,
     ProviderError,
@@ -107,17 +108,17 @@ class ChangeReader:
             ProviderError: What Plaid refused; the run is still open.
             LeaseLost: Somebody else runs.
         """
-        while self.run.state.restarts <= MAX_RESTARTS:
+        while True:
             try:
                 return self._read_once()
             except PagingInterrupted as error:
-                self._restart(error)
+                self._restart_or_give_up(error)
             except EndlessPages as error:
                 self._restart(error)  # the next attempt begins with the loop's first cursor, not within the circle
                 raise
             except CursorRejected as error:
                 if self.run.state.handover is not None:  # of a page in mid-loop: the loop's own cursor may still do
-                    self._restart(error)
+                    self._restart_or_give_up(error)
                     continue
                 if self.run.state.rebuilding:
                     raise
@@ -130,16 +131,25 @@ class ChangeReader:
             except _TooLong:
                 log.info("sync.marking")
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
-        raise ProviderError(
-            "the bank's data kept changing while it was read",
-            fault=ErrorClass.TRANSIENT,
-            error_type="TRANSACTIONS_ERROR",
-            error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
-        )
 
     def _restart(self, error: ProviderError) -> None:
         log.info("sync.restarted", error_code=error.error_code, request_id=error.request_id)
         self.run.commit(lambda s: s.restart(now=self.clock.now()))
+
+    def _restart_or_give_up(self, error: ProviderError) -> None:
+        """Restarts the loop, a few times.
+
+        Raises:
+            ProviderError: The data kept changing: the attempt is over.
+        """
+        self._restart(error)
+        if self.run.state.restarts > MAX_RESTARTS:
+            raise ProviderError(
+                "the bank's data kept changing while it was read",
+                kind=ErrorKind.TRY_LATER,
+                error_type=error.error_type,
+                error_code=error.error_code,
+            )
 
     def _read_once(self) -> Reading:
         cursor = self._begin()
@@ -492,7 +502,7 @@ class ChangeReader:
         try:
             facts = self.plaid.accounts(self.token)
         except ProviderError as error:
-            if error.fault is not ErrorClass.TRANSIENT:
+            if error.error_class is not ErrorClass.TRANSIENT:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], self.run.state.accounts_digest or ""

@@ -13,7 +13,8 @@ from typing import Any
 
 from shared import trace
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.credentials import DOUBTED_ATTEMPTS, unless_our_keys
+from shared.domain.errors import Conflict, ErrorClass, ErrorKind, ProviderError, ServiceError, Unavailable, VaultError
 from shared.domain.pause import Pause
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.removal import Removal
@@ -44,9 +45,6 @@ from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: one page may be waited for beyond it
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
-SUSPECT_OURSELVES = (
-    6  # failed attempts, some ten hours, before an unknown access token is believed to be the item's end
-)
 
 
 class Outcome(StrEnum):
@@ -156,7 +154,7 @@ class RunSync:
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
-        except ProviderError as error:
+        except (ProviderError, VaultError) as error:
             if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
                 return self._once_rotated(run)
             return self._failed(run, error, asked=state.requested)
@@ -206,7 +204,7 @@ class RunSync:
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
         return Outcome.DONE
 
-    def _failed(self, run: FencedCommits, error: ProviderError, *, asked: int) -> Outcome:
+    def _failed(self, run: FencedCommits, error: ServiceError, *, asked: int) -> Outcome:
         """Retried in seconds while that may help, else recorded with its reason, and the connection with its status.
 
         Args:
@@ -214,20 +212,19 @@ class RunSync:
             error: Why it cannot go on.
             asked: How many had asked for a run when this delivery began.
         """
-        if error.may_be_our_keys and run.state.failures < SUSPECT_OURSELVES:
-            # No user is blamed for that.
-            error = error.as_configuration_error()
-        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
+        if isinstance(error, ProviderError):
+            error = unless_our_keys(error, is_certain=run.state.failures >= DOUBTED_ATTEMPTS)
+        report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report(
             "sync.provider_error",
-            fault=error.fault,
+            fault=error.error_class,
             error_type=error.error_type,
             error_code=error.error_code,
             request_id=error.request_id,
         )
         summary = ErrorSummary.of(error)
         soon = (error.retry_after_seconds or 0) <= SOON_SECONDS
-        if error.fault is ErrorClass.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
+        if error.error_class is ErrorClass.TRANSIENT and soon and run.state.tries + 1 < TRIES_PER_ATTEMPT:
             run.commit(lambda s: s.pause(now=self.clock.now(), error=summary))
             return Outcome.RETRY
         jitter = random.random()  # noqa: S311 (spreads retries, guards nothing)
@@ -236,7 +233,7 @@ class RunSync:
         tells_why = event is not None or run.state.history_complete
         delay = HistoryDelay() if tells_why else history_delay(run.state, status_events=self.status_events)
         removal: Removal | None = None
-        lasting = error.fault in (ErrorClass.USER, ErrorClass.TERMINAL) and event is not StatusEvent.REVOKED
+        lasting = error.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and event is not StatusEvent.REVOKED
 
         def is_outdated(state: SyncState) -> bool:
             """Whether somebody has asked for a run since: they may just have repaired the login."""
@@ -246,7 +243,7 @@ class RunSync:
             now = self.clock.now()
             if is_outdated(state):
                 return state.run_again(now=now)
-            failed = state.fail(now=now, error=summary, fault=error.fault, jitter=jitter, at_least=at_least)
+            failed = state.fail(now=now, error=summary, fault=error.error_class, jitter=jitter, at_least=at_least)
             return failed.stop(now=now, error=summary) if event is StatusEvent.REVOKED else failed
 
         def writes() -> Writes:
@@ -287,7 +284,7 @@ class RunSync:
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
     "an error of the backend; it has been recorded",
-    fault=ErrorClass.CONFIGURATION,
+    kind=ErrorKind.CONFIGURATION,
     error_type="BACKEND",
     error_code="INTERNAL",
 )

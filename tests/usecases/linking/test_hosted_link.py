@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
-from shared.domain.errors import ErrorClass, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
+from shared.domain.errors import ErrorClass, InvalidArgument, ResourceExhausted, Unavailable, VaultError
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
@@ -19,7 +20,7 @@ from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefau
 from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
 from shared.usecases.linking.exchange_public_token import LinkedItem
 from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
-from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
+from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchanger
 
@@ -58,7 +59,7 @@ class Hosted:
     def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
         """A LINK webhook, verified."""
         known = {"webhook_type": "LINK", "webhook_code": code, "environment": "sandbox", "link_token": link_token}
-        self.take(Webhook.of({**known, **body}))
+        self.take(parse_webhook({**known, **body}))
 
     def take(self, webhook: Webhook) -> None:
         """Takes the public tokens out of one."""
@@ -225,7 +226,9 @@ def test_the_public_token_lies_nowhere_in_the_clear(
         clock=world.clock,
     )
     receive(
-        Webhook.of({"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"})
+        parse_webhook(
+            {"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"}
+        )
     )
     logged = "".join(str(vars(record)) for record in caplog.records)
     seen = json.dumps([asdict(hosted.result), world.queue.others, list(world.queue.names), logged], default=str)
@@ -356,11 +359,11 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
 def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:
     class Closed:
         def seal(self, *_args: object, **_more: object) -> SealedToken:
-            raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
+            raise vault_problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     hosted.open()
     world.vault = Closed()  # type: ignore[assignment]
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         hosted.hear(public_tokens=["public-1"])
     assert (hosted.links.results, hosted.tasks()) == ({}, [])
 
