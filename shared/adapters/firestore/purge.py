@@ -20,7 +20,7 @@ from shared.adapters.firestore.links import KEPT as LINKS_KEPT
 from shared.adapters.firestore.links import RESULTS, SESSIONS
 from shared.adapters.firestore.names import names
 from shared.adapters.firestore.set_aside import set_aside_query
-from shared.adapters.firestore.syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
+from shared.adapters.firestore.sync_writes import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
 

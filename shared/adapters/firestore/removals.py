@@ -17,7 +17,7 @@ from shared.adapters.firestore.due import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.intents import INTENTS
 from shared.adapters.firestore.items import delete_holder
-from shared.adapters.firestore.syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
+from shared.adapters.firestore.sync_writes import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.adapters.firestore.tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry

@@ -135,14 +135,14 @@ class RestoreReconciliation:
         for _ in range(MAX_TRIES):
             loaded = self.check.syncs.load(connection_id)
             event = StatusEvent.UNUSABLE
-            recorded = self.check.status_events.event(connection_id, event, actor=Actor.OPERATOR, error=LOST)
-            if loaded is None or recorded is None:
+            change = self.check.status_events.apply(connection_id, event, actor=Actor.OPERATOR, error=LOST)
+            if loaded is None or change is None:
                 return
             state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))
             try:
-                self.check.syncs.save(state, expected=loaded.version, writes=recorded[1])
+                self.check.syncs.save(state, expected=loaded.version, writes=change.writes())
             except Conflict:
                 continue
-            report(recorded[1])
+            report(change.writes())
             return
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)

@@ -16,8 +16,8 @@ from shared.domain.status import PENDING, StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Meaning, Webhook
 from shared.log import log
-from shared.ports import Connections, Credentials, ItemFacts, Plaid, SyncQueue, Syncs, Tasks, Vault, Writes
-from shared.usecases.apply_status_event import StatusEvents, report
+from shared.ports import Connections, Credentials, ItemFacts, Plaid, SettleDelivery, SyncQueue, Syncs, Tasks, Vault
+from shared.usecases.apply_status_event import StatusChange, StatusEvents, report
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.linking.follow_institution import institution_change, report_change
 from shared.usecases.mark_duplicates import settle_after_commit
@@ -33,7 +33,7 @@ class StatusDecision:
 
     event: StatusEvent | None = None
     error: ProviderError | None = None
-    renewal: bool = False  # see StatusEvents.event
+    renewal: bool = False  # see StatusEvents.apply
     learnt: dict[str, Any] | None = None
     sync: bool = False
     accounts_anew: bool = False
@@ -139,10 +139,11 @@ class ItemStatusRefresh:
             if loaded is None or connection is None:
                 return None
             finding = StatusDecision() if status.is_revoked(connection) else decide(connection)
-            after, writes = self._effect(connection, finding, actor=actor)
+            change = self._effect(connection, finding, actor=actor)
+            after = change.connection
             state = self._state_after(loaded.state, connection, after, finding)
-            writes = replace(writes, handled=handled)
-            if state == loaded.state and writes == Writes():
+            writes = (*change.writes(), *(SettleDelivery(delivery_id) for delivery_id in handled))
+            if state == loaded.state and not writes:
                 return after
             try:
                 self.syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
@@ -152,8 +153,8 @@ class ItemStatusRefresh:
             report_change(connection, finding.moved)
             if finding.moved:  # accounts are compared within an institution
                 settle_after_commit(connection.app_user_id, connections=self.connections)
-            if writes.removal is not None:
-                enqueue_removal(self.tasks, writes.removal)
+            if change.removal is not None:
+                enqueue_removal(self.tasks, change.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
                 name = f"{connection_id}-q{state.requested}"
                 enqueue(self.queue, connection_id, name=name, welcome=not state.welcomed)
@@ -214,13 +215,12 @@ class ItemStatusRefresh:
         self.plaid.accounts(token)
         self.plaid.check_transactions(token)
 
-    def _effect(
-        self, connection: BankConnection, finding: StatusDecision, *, actor: Actor
-    ) -> tuple[BankConnection, Writes]:
+    def _effect(self, connection: BankConnection, finding: StatusDecision, *, actor: Actor) -> StatusChange:
+        institution_id = finding.moved.get("institution_id")
         if finding.event is None:
-            after, writes = self.status_events.learnt(connection, (finding.learnt or {}) | finding.moved)
-            return after, replace(writes, guard=finding.moved.get("institution_id"))
-        recorded = self.status_events.event(
+            change = self.status_events.update_facts(connection, (finding.learnt or {}) | finding.moved)
+            return replace(change, institution_id=institution_id)
+        applied = self.status_events.apply(
             connection.connection_id,
             finding.event,
             actor=actor,
@@ -228,11 +228,10 @@ class ItemStatusRefresh:
             learnt=(finding.learnt or {}) | finding.moved,
             renewal=finding.renewal,
         )
-        after, writes = recorded or (connection, Writes())
-        writes = replace(writes, guard=finding.moved.get("institution_id"))
-        if finding.reminds and not writes.notifications and (told := self.status_events.reminder(after)) is not None:
-            writes = replace(writes, notifications=(told,))
-        return after, writes
+        change = replace(applied or StatusChange(connection=connection), institution_id=institution_id)
+        if finding.reminds and not change.notifications and (reminder := self.status_events.remind(change.connection)):
+            change = replace(change, notifications=(reminder,))
+        return change
 
     def _state_after(
         self, state: SyncState, before: BankConnection, after: BankConnection, finding: StatusDecision

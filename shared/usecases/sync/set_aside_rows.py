@@ -1,4 +1,4 @@
-"""Rows that cannot be stored, as a reading of the change log meets them: kept for operators, and forgotten in time."""
+"""Rows of the change log that cannot be stored: kept on record for operators, and removed once they are repaired."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ from shared.domain.set_aside import MAX_KEPT, SetAsideRow, key_of
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 from shared.log import log
-from shared.ports import Syncs, Writes
+from shared.ports import PutSetAside, RemoveSetAside, Syncs, Write
 
 T = TypeVar("T")
 
-AT_ONCE = 100  # of one commit: some kilobytes each
+ROWS_AT_ONCE = 100  # of one commit: some kilobytes each
 
 
 @dataclass
 class SetAsideRows:
     """What one reading sets aside, on top of what is on record of the connection.
 
-    An ordinary page of a connection without such rows costs one look at two empty collections.
+    For a connection without such rows, a page costs nothing but the test of two empty collections.
     """
 
     _known: dict[str, SetAsideRow] = field(default_factory=dict)  # on record, by key
@@ -43,7 +43,7 @@ class SetAsideRows:
         return len((self._known.keys() | self._new.keys()) - self._gone)
 
     def take(self, page: Page, *, revoked: Collection[str]) -> None:
-        """Adds a page: its unusable rows, and whatever becomes of those of earlier pages."""
+        """Adds a page: its unusable rows, and those of earlier pages that it repairs or removes."""
         if not (page.set_aside or self._known or self._new):
             return
         usable = {row["transaction_id"] for row in (*page.added, *page.modified)} | {*page.removed}
@@ -54,7 +54,7 @@ class SetAsideRows:
                 self._keep(row)
 
     def refuse(self, row: Transaction) -> None:
-        """A row that the store itself does not take, although it looks usable."""
+        """Sets a row aside that the store refuses although it looks usable."""
         self._keep(SetAsideRow.of(row, field="row"))
 
     def held(self, *, run: int) -> set[str]:
@@ -64,21 +64,21 @@ class SetAsideRows:
         return {row.transaction_id for row in current if row.transaction_id is not None}
 
     def end(self, state: SyncState) -> None:
-        """Everything was read: what should have come again, and has not, is no longer there."""
+        """Ends a reading: rows on record that should have been delivered again, but were not, are removed."""
         for key, row in self._known.items():
             again = key in self._came or row.run == state.run
             if not again and (state.rebuilding or row.run in state.dirty_runs):
                 self._gone.add(key)
 
-    def writes(self, *, revoked: Collection[str]) -> Iterator[Writes]:
-        """What is to be written now, some at a time."""
+    def writes(self, *, revoked: Collection[str]) -> Iterator[list[Write]]:
+        """What is to be written now, in portions of one commit each."""
         wanted = [row for row in self._new.values() if row.account_id not in revoked]
         self._report(wanted)
         going = sorted(self._gone & self._known.keys())
         for some in _chunks(wanted):
-            yield Writes(set_aside=tuple(some))
+            yield [PutSetAside(row) for row in some]
         for keys in _chunks(going):
-            yield Writes(aside_gone=tuple(keys))
+            yield [RemoveSetAside(key) for key in keys]
         self._known |= {row.key: row for row in wanted}
         for key in self._gone:
             self._known.pop(key, None)
@@ -109,4 +109,4 @@ class SetAsideRows:
 
 
 def _chunks(items: list[T]) -> Iterator[list[T]]:
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+    return (items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE))

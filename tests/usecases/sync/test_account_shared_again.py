@@ -10,7 +10,7 @@ from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import LEASE
 from shared.usecases.items.reconcile_after_restore import RestoreAction, RestoreReconciliation
 from shared.usecases.items.reconnect_connection import reconnect_connection
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.request_sync import sync_by_event
 from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
 from tests.fakes import FakeItem, account, row
@@ -44,8 +44,8 @@ def sync(world: World) -> None:
 def test_a_revoked_account_that_is_shared_again_is_read_from_its_beginning(
     world: World, item: FakeItem, atomic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", atomic)
-    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", atomic)
+    monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
     revoke(world)
     assert set(world.rows()) == {"d1"}
     item.add(row("d2"))

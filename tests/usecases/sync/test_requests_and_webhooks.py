@@ -19,7 +19,7 @@ from shared.domain.errors import (
     ResourceExhausted,
 )
 from shared.domain.progress import SyncProgress, SyncStatus
-from shared.ports import Profile, Writes
+from shared.ports import Profile
 from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.set_up_connection import start_first_sync
@@ -107,7 +107,7 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
     def save(*arguments: Any) -> Any:
         version = really(*arguments)
         if lost and on_top:
-            really(world.state().looked_at(), version, Writes())
+            really(world.state().looked_at(), version, ())
         if lost:
             raise lost.pop()  # as a client that tries a commit again that had gone through
         return version
