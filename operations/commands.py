@@ -111,8 +111,8 @@ def reencrypt(given: argparse.Namespace) -> str:
 def status(_: argparse.Namespace) -> str:
     """Shows how all connections are, on one screen."""
     figures, now = container.health_figures(), container.clock().now()
-    ailing = [_with_bank(one) for one in figures.ailing(limit=SHOWN + 1)]
-    return screen(figures.count(now), ailing, now=now)
+    unhealthy = [_with_bank(one) for one in figures.unhealthy(limit=SHOWN + 1)]
+    return screen(figures.count(now), unhealthy, now=now)
 
 
 def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:

@@ -57,7 +57,7 @@ class Syncs(Protocol):
         """
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
-        """The states that the schedule must look at, longest due first."""
+        """The states that are due for the scheduler, the longest overdue first."""
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
         """Ids of rows that still bear the mark of one of these runs."""
@@ -78,34 +78,34 @@ class Syncs(Protocol):
         """Ids of rows that are stored exactly as given, and bear no mark of these runs."""
 
     def handover(self, connection_id: str) -> Handover | None:
-        """What the run before left to its continuation."""
+        """The handover of the run before; None if there is none."""
 
     def set_aside(self, connection_id: str) -> list[SetAsideRow]:
-        """The rows that cannot be stored, as they are on record."""
+        """The rows on record that cannot be stored."""
 
     def runs(self, connection_id: str) -> list[RunRecord]:
         """The runs that ended in the last months, oldest first."""
 
 
 class HealthFigures(Protocol):
-    """How the connections are, over all of them."""
+    """The health of all connections."""
 
     def count(self, now: datetime) -> Health:
         """The counts."""
 
-    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
-        """Some that are not as they should be: first those that need their user."""
+    def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
+        """Some unhealthy connections: first those that need their user."""
 
 
 class PausedSyncs(Protocol):
     """What operators have paused."""
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """Without a version if nothing was ever paused."""
+        """The pauses, and their version; without a version if nothing was ever paused."""
 
     def save(self, pauses: Pauses, *, expected: Version | None) -> None:
-        """Writes it if it is unchanged.
+        """Stores the pauses if they are unchanged since `expected`.
 
         Raises:
-            Conflict: It changed.
+            Conflict: They changed.
         """

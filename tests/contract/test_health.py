@@ -46,7 +46,7 @@ def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
     ]
     try:
         after = figures.count(NOW)
-        ailing = {one.connection_id: one for one in figures.ailing(limit=10_000)}
+        unhealthy = {one.connection_id: one for one in figures.unhealthy(limit=10_000)}
     finally:
         for document in planted:
             document.delete()
@@ -65,9 +65,9 @@ def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
     assert grown("stale") == 2
     assert [grown(f) for f in ("failing", "overdue_syncs", "overdue_webhooks", "overdue_removals")] == [1, 1, 2, 1]
     assert after.longest_overdue == 999 * DAYS
-    assert ailing[planted[4].id].status is bad
-    assert ailing[planted[5].id].error_code == "INSTITUTION_DOWN"
-    assert planted[1].id not in ailing
+    assert unhealthy[planted[4].id].status is bad
+    assert unhealthy[planted[5].id].error_code == "INSTITUTION_DOWN"
+    assert planted[1].id not in unhealthy
 
 
 def test_figures_are_plain_numbers_for_the_log() -> None:

@@ -76,7 +76,7 @@ def test_the_command_counts_and_finds_the_banks_names(
         def count(self, _: datetime) -> Health:
             return WELL
 
-        def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
+        def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
             return [FAILING][:limit]
 
     class Connections:

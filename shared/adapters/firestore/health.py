@@ -44,7 +44,7 @@ class FirestoreHealth:
             longest_overdue=self._longest(now),
         )
 
-    def ailing(self, *, limit: int) -> list[UnhealthyConnection]:
+    def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
         """Two queries."""
         broken = self._client.collection(CONNECTIONS).where(
             filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])

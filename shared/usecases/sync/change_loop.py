@@ -39,7 +39,7 @@ class ChangeLoop:
     def begin(cls, state: SyncState, *, syncs: Syncs) -> Self:
         """A loop that starts where the state says.
 
-        It costs no read for most runs; a continuation reads its handover, and the names of the rows streamed so far.
+        Most runs read nothing for it; a continuation reads its handover and the ids of the rows streamed so far.
         """
         loop = cls(
             trail=PageTrail(state.cursor),

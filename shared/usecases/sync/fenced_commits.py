@@ -67,4 +67,6 @@ class FencedCommits:
                 self._loaded = Loaded(state=after, version=version)
                 report(written)
                 return
-        raise Unavailable("the state never held still", code="connection_busy", retry_after_seconds=1)
+        raise Unavailable(
+            "other runs and requests keep changing the state", code="connection_busy", retry_after_seconds=1
+        )
