@@ -42,7 +42,7 @@ class AccountsReturned(Exception):
 
 @dataclass(kw_only=True)
 class RunCompletion:
-    """Completes one run, at the end of whichever of its loops comes to an end.
+    """Completes one run, once one of its loops has read the last page.
 
     Attributes:
         run: Commits with the run's lease.

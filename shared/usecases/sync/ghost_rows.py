@@ -28,7 +28,7 @@ def ghost_rows(loop: ChangeLoop, state: SyncState, *, syncs: Syncs) -> set[str]:
         ghosts |= syncs.transaction_ids(connection_id) - delivered
     if state.dirty_runs:
         ghosts |= syncs.marked(connection_id, state.dirty_runs) - unwritten
-    ghosts -= loop.aside.held(run=state.run)
+    ghosts -= loop.aside.current_ids(run=state.run)
     for account_id in state.revoked_accounts:
         ghosts |= syncs.rows_of(connection_id, account_id)
     return ghosts

@@ -25,7 +25,7 @@ class SetAsideRows:
     _known: dict[str, SetAsideRow] = field(default_factory=dict)  # on record, by key
     _new: dict[str, SetAsideRow] = field(default_factory=dict)  # not written yet
     _gone: set[str] = field(default_factory=set)  # keys whose records are to go
-    _came: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
+    _delivered: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
     _ids: set[str] = field(default_factory=set)  # transaction ids, usable ones, of everything above
     _uncounted: int = 0  # beyond what is kept
 
@@ -57,16 +57,16 @@ class SetAsideRows:
         """Sets a row aside that the store refuses although it looks usable."""
         self._keep(SetAsideRow.of(row, field="row"))
 
-    def held(self, *, run: int) -> set[str]:
-        """Ids of rows that this reading has set aside: a version in the store that was usable stays meanwhile."""
+    def current_ids(self, *, run: int) -> set[str]:
+        """Ids of rows that this reading has set aside: their last usable version stays stored."""
         kept = (self._known | self._new).items()
-        current = (row for key, row in kept if key not in self._gone and (key in self._came or row.run == run))
+        current = (row for key, row in kept if key not in self._gone and (key in self._delivered or row.run == run))
         return {row.transaction_id for row in current if row.transaction_id is not None}
 
     def end(self, state: SyncState) -> None:
         """Ends a reading: rows on record that should have been delivered again, but were not, are removed."""
         for key, row in self._known.items():
-            again = key in self._came or row.run == state.run
+            again = key in self._delivered or row.run == state.run
             if not again and (state.rebuilding or row.run in state.dirty_runs):
                 self._gone.add(key)
 
@@ -85,7 +85,7 @@ class SetAsideRows:
         self._new, self._gone, self._uncounted = {}, set(), 0
 
     def _keep(self, row: SetAsideRow) -> None:
-        self._came.add(row.key)
+        self._delivered.add(row.key)
         self._gone.discard(row.key)
         if row.key not in self._known and self.count >= MAX_KEPT:
             self._uncounted += 1
@@ -95,7 +95,7 @@ class SetAsideRows:
             self._ids.add(row.transaction_id)
 
     def _forget(self, key: str) -> None:
-        self._came.discard(key)
+        self._delivered.discard(key)
         self._new.pop(key, None)
         if key in self._known:
             self._gone.add(key)
