@@ -11,6 +11,10 @@ PYTHON := venv/bin/python
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
 
+# In these folders no Python file is longer: a reader finds a file by its name, and reads it whole.
+SMALL_FILES := main.py shared functions operations deploy
+MAX_LINES := 300
+
 # npm and its tools write into the home folder, unless they are told where else.
 INSIDE := npm_config_cache="$(CURDIR)/.local/cache/npm" npm_config_update_notifier=false XDG_CACHE_HOME="$(CURDIR)/.local/cache"
 
@@ -44,9 +48,11 @@ test: setup-tests ## every test
 test-fast: setup-tests ## every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
 
-check: setup-web ## lint, format, strict types, architecture rules
+check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
+	@find $(SMALL_FILES) -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > $(MAX_LINES) { \
+		print $$2 ": " $$1 " lines, at most $(MAX_LINES) are allowed: split it by subject"; bad = 1 } END { exit bad }'
 	@venv/bin/mypy
 	@$(PYTHON) -m web.generate_types --check
 	@$(INSIDE) npm --prefix web run --silent check

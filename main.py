@@ -8,7 +8,7 @@ from typing import Any
 
 from firebase_functions import options
 
-from shared.serving.http import prepare_for_requests
+from shared.serving.worker import prepare_worker
 
 FUNCTIONS = (
     "create_link_token",
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
     if name not in FUNCTIONS:
         raise AttributeError(name)
     function = getattr(importlib.import_module(f"functions.{name}"), name)
-    prepare_for_requests()
+    prepare_worker()
     return function
 
 

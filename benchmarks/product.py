@@ -14,7 +14,6 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.serving import container
-from shared.serving.http import take_turns
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.exchange_public_token import LinkedItem
 from shared.usecases.sync.run_sync import RunSync
@@ -184,5 +183,4 @@ ACTIONS: dict[str, Callable[..., Any]] = {
 }
 
 if __name__ == "__main__":
-    take_turns()
     serve(ACTIONS)

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.table import LATEST
-from shared.domain.sync_state import POLL_EVERY
+from shared.domain.sync_run import POLL_EVERY
 
 DAY, MINUTE, TICK = 86_400, 60, 900
 MONTH = 30

@@ -61,7 +61,7 @@ def states(count: int, due: int) -> Json:
                     "history_complete": True,
                     "cursor": "c" * 120,
                     "run": 40,
-                    "welcomed": True,
+                    "is_set_up": True,
                     "served": 40,
                     "requested": 40,
                     "due_at": now - timedelta(minutes=5) if is_due else now + later,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deploy.app import COMPUTED
 from deploy.context import Context
-from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS
+from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, Project
 from deploy.secret_values import ASKED
 from deploy.tools import ROOT, DeployError
 from shared.domain.link import usable_language
@@ -60,12 +60,24 @@ def settings(context: Context) -> Iterator[str]:
         how = f"copy {FOLDER}/example.env to {name}" if project.app is None else f"{ADOPT} to have {name} written"
         yield f"{how}, and fill it in"
         return
+    for one in (_app_settings, _names, _values, _deploy_settings, _function_settings):
+        yield from one(project, str(name))
+
+
+def _app_settings(project: Project, name: str) -> Iterator[str]:
+    """An app's own file: the Firebase CLI reads it by itself, so that the deploy cannot add what is computed."""
     given = project.variables
-    if project.app is not None:  # the Firebase CLI reads that file by itself, and there is nothing to put in on its way
-        if absent := [one for one in COMPUTED if not given.get(one)]:
-            yield f"{ADOPT} to have {', '.join(absent)} written into {name}"
-        if any(given.get(one) and project.id not in given[one] for one in ("VAULT_KEY", "TASKS_CALLER")):
-            yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they are of another project"
+    if project.app is None:
+        return
+    if absent := [one for one in COMPUTED if not given.get(one)]:
+        yield f"{ADOPT} to have {', '.join(absent)} written into {name}"
+    if any(given.get(one) and project.id not in given[one] for one in ("VAULT_KEY", "TASKS_CALLER")):
+        yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they are of another project"
+
+
+def _names(project: Project, name: str) -> Iterator[str]:
+    """No secrets, no unknown names, no required name missing."""
+    given = project.variables
     for secret in sorted(NEVER & given.keys()):
         yield f"take {secret} out of {name}: secrets are asked for at the terminal, and kept in Secret Manager"
     known = {field.upper() for field in Settings.model_fields} - RUNTIME
@@ -74,16 +86,29 @@ def settings(context: Context) -> Iterator[str]:
     for required in ("PLAID_ENV", "PLAID_CLIENT_ID"):
         if not given.get(required):
             yield f"set {required} in {name}"
+
+
+def _values(project: Project, name: str) -> Iterator[str]:
+    """Values that the settings themselves accept, and a deployed backend must not have."""
+    given = project.variables
     if given.get("LANGUAGE") and usable_language(given["LANGUAGE"]) is None:
         yield f"correct LANGUAGE in {name}: Link does not speak it"
     if given.get("PLAID_BASE_URL"):
         yield f"take PLAID_BASE_URL out of {name}: a deployed backend talks to Plaid itself"
+
+
+def _deploy_settings(project: Project, name: str) -> Iterator[str]:
+    """What only the deploy needs, and the webhooks' address."""
     if "@" not in project.alert_email:
         yield f"set DEPLOY_ALERT_EMAIL in {name}: who is told of alerts"
     if not 1 <= project.backup_days <= LONGEST_BACKUP_DAYS:
         yield f"set DEPLOY_BACKUP_DAYS in {name} to 1 to {LONGEST_BACKUP_DAYS}"
     if not project.webhook_url.startswith("https://"):
         yield f"WEBHOOK_URL in {name} must be an https address"
+
+
+def _function_settings(project: Project, name: str) -> Iterator[str]:
+    """The variables as the functions will read them."""
     try:
         Settings.read(project.deployed_variables() | {"GCLOUD_PROJECT": project.id})
     except ValidationError as error:

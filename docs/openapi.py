@@ -1,7 +1,7 @@
 """The description of the HTTP API, made from the code: `make docs` writes docs/api/openapi.json, and a page of it.
 
-Routes and inputs are those of the functions' modules, refusals those that docs/errors.py finds in the code, answers
-those of shared/contract/responses.py. Tests hold it against the running functions, both ways.
+Routes, inputs and errors are those that the functions' modules declare, answers those of shared/contract/responses.py.
+Tests hold it against the running functions, both ways.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from docs.page import written
 from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
 from shared.contract.errors import CATALOGUE, Refusal
 from shared.contract.responses import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
+from shared.serving.declared_errors import BODY_ERRORS
 from shared.serving.http import Route
 
 Json = dict[str, Any]
@@ -53,25 +54,7 @@ MEANS = {
     "delete_bank_data": {202: "The connections are gone. The rest goes within minutes."},
 }
 
-# What docs/errors.py finds by names, and a function catches. A test knows these to be all.
-CAUGHT: dict[str, set[str]] = {
-    "exchange_public_token": {
-        "exchange_not_started",  # said of single items only, in `results`
-        "connection_not_found",  # the item's connection is being removed: public_token_invalid
-        "queue_unavailable",  # the schedule finds what the queue did not take
-    },
-    "sync_connection": {"queue_unavailable"},  # the schedule finds what the queue did not take
-    "reconnect_connection": {"queue_unavailable", "user_action_required", "connection_unusable"},  # those are a status
-    "remove_connection": {"queue_unavailable"},
-    "delete_bank_data": {
-        "queue_unavailable",
-        "connection_busy",
-        "exchange_in_progress",
-    },  # stored before: it is certain
-    # A webhook of a connection that is gone is answered 200; of Plaid's and the vault's errors these come later only.
-    "plaid_webhook": {"connection_not_found", "user_action_required", "connection_unusable"},
-}
-OF_A_BODY = {"body_not_json", "body_not_an_object", "body_too_large"}
+RESULTS_ONLY = {"exchange_not_started"}  # answered for single items, in `results`
 
 
 def described() -> Json:
@@ -81,7 +64,7 @@ def described() -> Json:
     for name, module in functions.items():
         paths.setdefault(module.ROUTE.path, {})[module.ROUTE.method.lower()] = _rest(name, module.ROUTE, module.Input)
     webhook = importlib.import_module(f"functions.{WEBHOOK}")
-    paths[webhook.PATH] = {"post": _webhook(webhook)}
+    paths[webhook.ROUTE.path] = {"post": _webhook(webhook)}
     paths["/api/{path}"] = {"get": _elsewhere()}
     for name in functions:
         paths[f"/{name}"] = {"servers": [_callable_server()], "post": _callable(name)}
@@ -113,26 +96,17 @@ def described() -> Json:
 
 def answered(name: str, *, method: str) -> list[Refusal]:
     """The refusals of a function when it is called so; `callable` is a method, too."""
-    not_there = CAUGHT.get(name, set()) | {"path_not_found"}
+    not_answered = RESULTS_ONLY | {"path_not_found"}
     if method != "POST":
-        not_there |= {"unexpected_query"}
+        not_answered |= {"unexpected_query"}
     if method == "GET":
-        not_there |= OF_A_BODY
-    return [refusal for refusal in _refusals()[name] if refusal.code not in not_there]
+        not_answered |= {*BODY_ERRORS}
+    return [refusal for refusal in refusals()[name] if refusal.code not in not_answered]
 
 
 def rendered() -> str:
     """The text of docs/api/openapi.json."""
     return json.dumps(described(), indent=1, ensure_ascii=False) + "\n"
-
-
-_found: dict[str, list[Refusal]] = {}
-
-
-def _refusals() -> dict[str, list[Refusal]]:
-    if not _found:
-        _found.update(refusals())
-    return _found
 
 
 def _introduction() -> str:

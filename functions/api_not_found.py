@@ -5,12 +5,16 @@ from flask import Request, Response
 
 from shared import service_accounts
 from shared.domain.errors import NotFound
-from shared.serving.http import guarded_request, open_to_apps
+from shared.serving.cors import allow_cross_origin
+from shared.serving.guards import public_endpoint
+from shared.serving.http import Route
+
+ROUTE = Route("GET", "/api/{path}", public=True, errors=("path_not_found",))  # and every other method
 
 
 @https_fn.on_request(service_account=service_accounts.NOBODY)
-@open_to_apps
-@guarded_request
+@allow_cross_origin
+@public_endpoint
 def api_not_found(_request: Request) -> Response:
     """404, whatever the method."""
     raise NotFound("no such path", code="path_not_found")

@@ -4,7 +4,7 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 from shared.usecases.linking.set_up_connection import set_up_connection
 
 
@@ -16,7 +16,7 @@ from shared.usecases.linking.set_up_connection import set_up_connection
     # An item is asked twice a day; the whole round of all items is to leave room for what users do meanwhile.
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
-@guarded_task
+@task_handler
 def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     connection_id = str(request.data["connection_id"])

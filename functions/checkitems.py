@@ -4,7 +4,7 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 
 
 @tasks_fn.on_task_dispatched(
@@ -13,7 +13,7 @@ from shared.serving.http import guarded_task
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=10, max_backoff_seconds=600, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=1, max_dispatches_per_second=1),
 )
-@guarded_task
+@task_handler
 def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the page again."""
     after = request.data.get("after")

@@ -7,13 +7,30 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.declared_errors import PLAID_ERRORS
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions
 from shared.usecases.linking.create_link_token import create_link_token as create
 from shared.webhook_address import webhook_address
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-ROUTE = Route("GET", "/api/v1/bank/connect", lists=frozenset({"country_codes", "products"}))
+ROUTE = Route(
+    "GET",
+    "/api/v1/bank/connect",
+    lists=frozenset({"country_codes", "products"}),
+    errors=(
+        "anonymous_not_allowed",
+        "email_not_verified",
+        "too_many_connections",
+        "connection_not_found",
+        "relink_required",
+        "connection_busy",
+        "link_request_refused",
+        *PLAID_ERRORS,
+    ),
+)
 
 
 class Input(StrictInput):
@@ -29,7 +46,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
     settings = container.settings()

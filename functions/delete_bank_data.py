@@ -5,9 +5,11 @@ from firebase_functions import https_fn
 from shared import service_accounts
 from shared.domain.removal import RemovalReason
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 
-ROUTE = Route("DELETE", "/api/v1/bank/data")
+ROUTE = Route("DELETE", "/api/v1/bank/data", errors=("erasure_busy",))
 
 
 class Input(StrictInput):
@@ -15,7 +17,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(timeout_sec=120, service_account=service_accounts.USERS)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def delete_bank_data(uid: str, _given: Input) -> Reply:
     """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""
     limited(uid, "erasure", container.settings().removals_per_minute)

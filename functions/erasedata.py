@@ -4,7 +4,7 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 
 
 @tasks_fn.on_task_dispatched(
@@ -14,7 +14,7 @@ from shared.serving.http import guarded_task
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
-@guarded_task
+@task_handler
 def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     container.eraser()(str(request.data["app_user_id"]))

@@ -12,11 +12,31 @@ from shared.domain.errors import BankError, Unavailable
 from shared.domain.link_hints import account_hints, institution_hint
 from shared.domain.overlap import LinkedAccount
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited, recorded_bug
+from shared.serving.declared_errors import PLAID_ERRORS
+from shared.serving.guards import authenticated_endpoint, internal_error
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.linking.check_link_token import check_link_token
 from shared.usecases.linking.exchange_public_token import Exchanged, LinkedItem
 
-ROUTE = Route("POST", "/api/v1/bank/set_access_token")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/set_access_token",
+    errors=(
+        "anonymous_not_allowed",
+        "email_not_verified",
+        "too_many_connections",
+        "relink_required",
+        "connection_busy",
+        "public_token_invalid",
+        "public_token_not_yours",
+        "link_token_not_yours",
+        "duplicate_connection",
+        "exchange_in_progress",
+        "exchange_not_started",
+        *PLAID_ERRORS,
+    ),
+)
 BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 seconds for an answer
 MAX_ACCOUNTS = 200
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
@@ -129,7 +149,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
     exchange = container.exchanges()(uid, container.refusal())
@@ -160,7 +180,7 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
         except BankError as error:
             results.append(_refused(uid, error))
         except Exception:  # noqa: BLE001 (the items before are connected: their results are not to be lost)
-            results.append(_refused(uid, recorded_bug()))
+            results.append(_refused(uid, internal_error()))
     return Reply({"results": results})
 
 

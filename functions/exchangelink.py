@@ -4,7 +4,7 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 
 
@@ -16,7 +16,7 @@ from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
     retry_config=options.RetryConfig(max_attempts=40, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
 )
-@guarded_task
+@task_handler
 def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     settled = exchange_hosted_link(

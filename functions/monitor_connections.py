@@ -4,7 +4,7 @@ from firebase_functions import scheduler_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import each_by_itself, guarded_event
+from shared.serving.guards import event_handler, run_steps
 from shared.usecases.audit.drop_audit import drop_ended_audits
 from shared.usecases.audit.sign_audit import sign_audit
 from shared.usecases.linking.refresh_institutions import refresh_institutions
@@ -17,7 +17,7 @@ from shared.usecases.linking.sweep_exchanges import sweep_exchanges
     timeout_sec=540,
     service_account=service_accounts.SCHEDULE,
 )
-@guarded_event
+@event_handler
 def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
 
@@ -26,7 +26,7 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
 
     # What nothing else makes up for comes first. Plaid, where it does not answer, takes the intents two minutes and the
     # institutions three; the tokens take one.
-    each_by_itself(_connections, _audit, _keys, _intents, _institutions, _tokens)
+    run_steps(_connections, _audit, _keys, _intents, _institutions, _tokens)
 
 
 def _intents() -> None:

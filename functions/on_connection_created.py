@@ -8,7 +8,7 @@ from shared import service_accounts, trace
 from shared.domain.errors import ProviderError, Unavailable
 from shared.log import log
 from shared.serving import container
-from shared.serving.http import guarded_event
+from shared.serving.guards import event_handler
 from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
 )
-@guarded_event
+@event_handler
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: whatever is missed here, the schedule finds."""
     connection_id = event.params["connection_id"]

@@ -9,7 +9,7 @@ from shared import service_accounts
 from shared.domain.push import PushMessage
 from shared.log import log
 from shared.serving import container
-from shared.serving.http import guarded_event
+from shared.serving.guards import event_handler
 from shared.usecases.send_push import send_push
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @firestore_fn.on_document_created(
     document="users/{uid}/bank_notifications/{id}", timeout_sec=300, service_account=service_accounts.PUSH
 )
-@guarded_event
+@event_handler
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: a push that is missed here is missed, but the notification is there to read."""
     document = (event.data.to_dict() if event.data is not None else None) or {}

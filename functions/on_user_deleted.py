@@ -7,7 +7,7 @@ from firebase_functions import firestore_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import guarded_event
+from shared.serving.guards import event_handler
 from shared.usecases.removal.owner_deleted import owner_deleted
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=service_accounts.DELETED)
-@guarded_event
+@event_handler
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""
     owner_deleted(

@@ -10,25 +10,45 @@ from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.domain.webhook import Webhook
 from shared.serving import container
-from shared.serving.http import guarded_request, json_response, read_body
+from shared.serving.guards import public_endpoint
+from shared.serving.http import Route, json_response
+from shared.serving.request_fields import read_body
 from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.receive_link_webhook import receive_link_webhook
-from shared.webhook_address import FIELD, is_ours
+from shared.webhook_address import QUERY_FIELD, has_secret
 
-PATH = "/api/v1/bank/webhook"
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/webhook",
+    public=True,
+    errors=(
+        "body_too_large",
+        "method_not_allowed",
+        "path_not_found",
+        "limits_busy",
+        "connection_busy",
+        "webhook_not_verified",
+        "webhook_key_unavailable",
+        "webhook_keys_busy",
+        "bank_unavailable",
+        "backend_misconfigured",
+        "store_unavailable",
+        "queue_unavailable",
+    ),
+)
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.WEBHOOK)
-@guarded_request
+@public_endpoint
 def plaid_webhook(request: Request) -> Response:
     """200: Plaid has signed it. 401: not Plaid's, as far as we can tell. 503: send it again."""
-    if request.path not in (PATH, "/"):
+    if request.path not in (ROUTE.path, "/"):
         raise NotFound("no such path", code="path_not_found")
     if request.method != "POST":
         raise MethodNotAllowed(allowed="POST")
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
-    ours = is_ours(request.args.get(FIELD), container.settings())
+    ours = has_secret(request.args.get(QUERY_FIELD), container.settings())
     signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
     receive_webhook(
         _fields(raw),

@@ -7,10 +7,16 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.items.reconnect_connection import reconnect_connection as reconnect
 
-ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/reconnected")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/connections/{connection_id}/reconnected",
+    errors=("connection_not_found", "relink_required", "connection_busy", "bank_unavailable", "backend_misconfigured"),
+)
 
 
 class Input(StrictInput):
@@ -20,7 +26,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)

@@ -7,10 +7,16 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.removal.remove_connection import remove_connection as remove
 
-ROUTE = Route("DELETE", "/api/v1/bank/connections/{connection_id}")
+ROUTE = Route(
+    "DELETE",
+    "/api/v1/bank/connections/{connection_id}",
+    errors=("connection_not_found", "connection_busy"),
+)
 
 
 class Input(StrictInput):
@@ -20,7 +26,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(service_account=service_accounts.USERS)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def remove_connection(uid: str, given: Input) -> Reply:
     """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""
     limited(uid, "removal", container.settings().removals_per_minute)

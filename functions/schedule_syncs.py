@@ -4,7 +4,7 @@ from firebase_functions import scheduler_fn
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import each_by_itself, guarded_event
+from shared.serving.guards import event_handler, run_steps
 from shared.usecases.items.sweep_inbox import sweep_inbox
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 from shared.usecases.measure_health import measure_health
@@ -17,10 +17,10 @@ AT_ONCE = 16  # waits side by side, on connections that are kept
 @scheduler_fn.on_schedule(
     schedule="every 15 minutes", secrets=["PLAID_SECRET"], timeout_sec=540, service_account=service_accounts.SCHEDULE
 )
-@guarded_event
+@event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless: only what is due is touched."""
-    each_by_itself(_syncs, _inbox, _rotations, _removals, _intents, _health)
+    run_steps(_syncs, _inbox, _rotations, _removals, _intents, _health)
 
 
 def _syncs() -> None:

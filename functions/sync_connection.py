@@ -7,10 +7,16 @@ from pydantic import Field
 
 from shared import service_accounts
 from shared.serving import container
-from shared.serving.http import Reply, Route, StrictInput, http_function, limited
+from shared.serving.guards import authenticated_endpoint
+from shared.serving.http import Reply, Route, StrictInput
+from shared.serving.rate_limits import limited
 from shared.usecases.sync.request_sync import sync_by_user
 
-ROUTE = Route("POST", "/api/v1/bank/connections/{connection_id}/sync")
+ROUTE = Route(
+    "POST",
+    "/api/v1/bank/connections/{connection_id}/sync",
+    errors=("sync_too_soon", "connection_not_found", "relink_required", "connection_busy"),
+)
 
 
 class Input(StrictInput):
@@ -20,7 +26,7 @@ class Input(StrictInput):
 
 
 @https_fn.on_request(service_account=service_accounts.USERS)
-@http_function(ROUTE, Input)
+@authenticated_endpoint(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""
     settings = container.settings()

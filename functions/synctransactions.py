@@ -8,7 +8,7 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.log import log
 from shared.serving import container
-from shared.serving.http import guarded_task
+from shared.serving.guards import task_handler
 from shared.usecases.linking.set_up_connection import set_up_connection
 from shared.usecases.sync.run_sync import Outcome, RunSync
 
@@ -22,7 +22,7 @@ from shared.usecases.sync.run_sync import Outcome, RunSync
     # 2,500 sync calls a minute are Plaid's limit per client: https://plaid.com/docs/errors/rate-limit-exceeded/
     rate_limits=options.RateLimits(max_concurrent_dispatches=40, max_dispatches_per_second=20),
 )
-@guarded_task
+@task_handler
 def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """One run of one connection. Anything but a normal return makes the queue deliver the task again."""
     connection_id = str(request.data["connection_id"])

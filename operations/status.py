@@ -8,7 +8,7 @@ from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 
 WIDTH = 40
-SHOWN = 15  # ailing connections: what fits a screen
+SHOWN = 15  # unhealthy connections: what fits a screen
 WORDS = {
     ItemStatus.GOOD: "good",
     ItemStatus.PENDING_EXPIRATION: "expires soon",
@@ -18,7 +18,7 @@ WORDS = {
 }
 
 
-def screen(health: Health, ailing: Sequence[UnhealthyConnection], *, now: datetime) -> str:
+def screen(health: Health, unhealthy: Sequence[UnhealthyConnection], *, now: datetime) -> str:
     """The screen: counts, what is not as it should be, and the first of the connections that ail."""
     lines = [f"{health.total} connections, {verdict(health)}", ""]
     for status, words in WORDS.items():
@@ -34,10 +34,10 @@ def screen(health: Health, ailing: Sequence[UnhealthyConnection], *, now: dateti
         f"  overdue webhooks   {health.overdue_webhooks:>7}",
         f"  overdue removals   {health.overdue_removals:>7}",
     ]
-    if ailing:
+    if unhealthy:
         lines += ["", f"  {'connection':<32} {'bank':<18} {'trouble':<32} since"]
-        lines += [_row(one, now) for one in ailing[:SHOWN]]
-    if len(ailing) > SHOWN:
+        lines += [_row(one, now) for one in unhealthy[:SHOWN]]
+    if len(unhealthy) > SHOWN:
         lines.append("  … and more")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Who makes the current call, and through which app. Set for every call of an HTTP function."""
+"""The user and the app of the current call. Set for every call of an HTTP function for signed-in users."""
 
 import contextvars
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from shared.domain.ceilings import RefreshCeilings
 from shared.domain.link import PRODUCTS, usable_language
-from shared.serving.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
-from shared.serving.emulators_only import check_emulators
+from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
+from shared.emulators_only import check_emulators
 
 
 class Settings(BaseModel):

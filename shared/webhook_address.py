@@ -1,7 +1,8 @@
 """Where Plaid sends webhooks: WEBHOOK_URL, with a secret in its query that only Plaid and the backend know.
 
-The secret proves nothing about a webhook: its signature does. It says that the sender was given the address by us, so
-that a flood of forged webhooks cannot use up the look-ups of new keys that real ones need. It is never required.
+The secret proves nothing about a webhook: its signature does. It shows that the sender got the address from the
+backend, so that a flood of forged webhooks cannot use up the look-ups of new keys that real ones need. It is never
+required.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shared.settings import Settings
 
-FIELD = "secret"  # a name whose value the log redacts
+QUERY_FIELD = "secret"  # a name whose value the log redacts
 _LENGTH = 32  # hexadecimal digits
 
 
@@ -19,12 +20,12 @@ def webhook_address(settings: Settings) -> str | None:
     if settings.webhook_url is None or (secret := _secret(settings)) is None:
         return settings.webhook_url
     parts = urlsplit(settings.webhook_url)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), (FIELD, secret)]
+    query = [*parse_qsl(parts.query, keep_blank_values=True), (QUERY_FIELD, secret)]
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def is_ours(given: str | None, settings: Settings) -> bool:
-    """Whether a request's query has the secret."""
+def has_secret(given: str | None, settings: Settings) -> bool:
+    """Whether a request's query field holds the secret."""
     secret = _secret(settings)
     return secret is not None and hmac.compare_digest((given or "").encode(errors="replace"), secret.encode())
 

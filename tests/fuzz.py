@@ -16,11 +16,11 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from docs.errors import http_functions
+from docs.errors import routes
 from shared.contract.errors import CATALOGUE
 from shared.serving.http import Route
 
-FUNCTIONS = tuple(http_functions())
+FUNCTIONS = tuple(routes())
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")
 LONG = 300_000
 ALIEN = "ÅÄÖ 🎂 \u202e\u0000\ufffe'\"\\<script>${jndi:x}../../%00%2e%2e;--"
@@ -61,7 +61,7 @@ class Wild:
 def wild_requests(function: str, *, authorizations: tuple[str | None, ...]) -> st.SearchStrategy[Wild]:
     """Requests to a function, by REST, by the callable protocol, and by neither."""
     module = importlib.import_module(f"functions.{function}")
-    route: Route = getattr(module, "ROUTE", None) or Route("POST", getattr(module, "PATH", "/api/v1/nothing"))
+    route: Route = module.ROUTE
     takes: type[BaseModel] | None = getattr(module, "Input", None)
     fields = _fields(takes) if takes else _json()
     bodies = st.one_of(fields, st.fixed_dictionaries({"data": fields}), _json()).map(_dumped)

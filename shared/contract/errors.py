@@ -1,7 +1,7 @@
 """Every refusal by its code: when it comes, and what an app should do about it.
 
-Which function answers which is read from the code (docs/errors.py, which also writes docs/errors.md). Not imported at
-run time: it is for people, tests, and whatever describes the API to machines.
+Each HTTP function declares its errors beside its route; docs/errors.py writes docs/errors.md from both. Not imported at
+run time: it is for people, tests, and the description of the API.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ class Refusal:
         http: The HTTP status that belongs to it.
         when: When it comes.
         app: What the app should do.
+        operators_only: Only operators' commands report it: no HTTP function answers it.
     """
 
     code: str
@@ -45,10 +46,11 @@ class Refusal:
     http: int
     when: str
     app: str
+    operators_only: bool = False
 
 
-def _ours(kind: type[BankError], code: str, when: str, app: str) -> Refusal:
-    return Refusal(code, kind.status, kind.http, when, app)
+def _ours(kind: type[BankError], code: str, when: str, app: str, *, operators_only: bool = False) -> Refusal:
+    return Refusal(code, kind.status, kind.http, when, app, operators_only)
 
 
 def _plaids(fault: ErrorClass, when: str, app: str) -> Refusal:
@@ -162,13 +164,18 @@ _ALL = (
     ),
     _ours(Unavailable, "erasure_busy", "Something else is writing to what is to be erased.", LATER),
     _ours(
-        Unavailable, "store_busy", "Something else is writing to the same document (operators' commands only).", LATER
+        Unavailable,
+        "store_busy",
+        "Something else is writing to the same document (operators' commands only).",
+        LATER,
+        operators_only=True,
     ),
     _ours(
         FailedPrecondition,
         "restore_implausible",
         "After a restore Plaid knows few of the connections: other keys, most likely (operators' commands only).",
         REPORT,
+        operators_only=True,
     ),
     # -- Link and the exchange --
     _ours(

@@ -114,6 +114,26 @@ def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
     learn of that at different times.
     """
     ranked = sorted(holdings, key=lambda holding: holding.rank)
+    same = _same_accounts(ranked)
+    counted: dict[Key, Key] = {}
+    for one in ranked:
+        for account in one.accounts if one.usable else ():
+            counted.setdefault(same.root(_key(one, account)), _key(one, account))
+    found: dict[Key, DuplicateOf] = {}
+    for key in (_key(one, account) for one in ranked for account in one.accounts):
+        original = counted.get(same.root(key), key)
+        if original[0] != key[0]:
+            found[key] = DuplicateOf(connection_id=original[0], account_id=original[1])
+    return found
+
+
+def marked(account: Account, duplicate_of: DuplicateOf | None) -> Account:
+    """The account as a duplicate, or as none."""
+    return {**account, "duplicate_of": duplicate_of}
+
+
+def _same_accounts(ranked: Sequence[Holding]) -> "_Groups":
+    """Which accounts are the same: those marked as duplicates, and those that equal one of an older connection."""
     same = _Groups()
     for position, one in enumerate(ranked):
         for account in one.accounts:
@@ -122,23 +142,7 @@ def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
         for older in filter(lambda holding: holding.usable, ranked[:position]):
             for ours, theirs in _shared(one, older):
                 same.join(_key(one, ours), _key(older, theirs))
-    counted: dict[Key, Key] = {}
-    for one in ranked:
-        for account in one.accounts if one.usable else ():
-            counted.setdefault(same.root(_key(one, account)), _key(one, account))
-    found: dict[Key, DuplicateOf] = {}
-    for one in ranked:
-        for account in one.accounts:
-            key = _key(one, account)
-            original = counted.get(same.root(key), key)
-            if original[0] != one.connection_id:
-                found[key] = DuplicateOf(connection_id=original[0], account_id=original[1])
-    return found
-
-
-def marked(account: Account, duplicate_of: DuplicateOf | None) -> Account:
-    """The account as a duplicate, or as none."""
-    return {**account, "duplicate_of": duplicate_of}
+    return same
 
 
 def _shared(one: Holding, other: Holding) -> list[tuple[Account, Account]]:

@@ -1,5 +1,6 @@
 """What clients see of a sync; nothing bank-specific in it."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -80,6 +81,60 @@ class SyncProgress(BaseModel):
     next_retry_at: datetime | None = None
     refreshed_at: datetime | None = None  # when the bank itself was last asked for what is new
     error: ErrorSummary | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCounts:
+    """What a run has counted so far.
+
+    Attributes:
+        added, modified, removed: Rows by what the provider said of them.
+        pages: Pages read.
+        percent: An estimate of how much is done; None leaves it as it is.
+        set_aside: Rows on record that cannot be stored; None leaves it as it is.
+    """
+
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    pages: int = 0
+    percent: int | None = None
+    set_aside: int | None = None
+
+    @classmethod
+    def of(cls, progress: SyncProgress) -> Self:
+        """The counts that a restarted or continued loop begins with."""
+        return cls(added=progress.added, modified=progress.modified, removed=progress.removed, pages=progress.pages)
+
+    def with_page(self, *, added: int, modified: int, removed: int) -> Self:
+        """One more page. How many will come is unknown, so the estimate slows down towards 95 percent."""
+        pages = self.pages + 1
+        return replace(
+            self,
+            added=self.added + added,
+            modified=self.modified + modified,
+            removed=self.removed + removed,
+            pages=pages,
+            percent=round(95 * (1 - 0.85**pages)),
+        )
+
+    def changes(self, *, percent: int) -> dict[str, object]:
+        """The fields of the progress that change.
+
+        Args:
+            percent: The present value, below which it never falls; only a completed run reaches 100.
+        """
+        fields: dict[str, object] = {
+            "added": self.added,
+            "modified": self.modified,
+            "removed": self.removed,
+            "pages": self.pages,
+        }
+        if self.percent is not None:
+            fields["percent"] = max(percent, min(99, self.percent))
+        if self.set_aside is not None:
+            fields["set_aside"] = self.set_aside
+        return fields
 
 
 class RunRecord(SyncProgress):

@@ -10,20 +10,29 @@ T = TypeVar("T")
 MAX_TRIES = 5
 
 
-def retry_on_conflict(step: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
+def retry_on_conflict(
+    step: Callable[[], T],
+    *,
+    tries: int = MAX_TRIES,
+    busy: Unavailable | None = None,
+    back_off: Callable[[int], None] | None = None,
+) -> T:
     """Runs a step again from its read until no other writer comes between its read and its write.
 
     Args:
         step: Reads, decides and writes with `expected`; its result is returned. It runs once per try, so it must read
             everything that it decides by.
         tries: How often the step runs at most.
+        busy: What is raised after the last try; by default that the connection is busy.
+        back_off: Waits after a conflict; is given the number of tries before this one. By default there is no wait.
 
     Raises:
         Unavailable: Another writer was faster each time; the caller may try again in a second.
     """
-    for _ in range(tries):
+    for attempt in range(tries):
         try:
             return step()
         except Conflict:
-            continue
-    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+            if back_off is not None:
+                back_off(attempt)
+    raise busy or Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)

@@ -60,9 +60,9 @@ def firestore_client() -> "firestore.Client":
 
     client = firestore.Client(project=settings().project)
     if settings().is_local:  # the emulator answers what production would refuse for want of an index
-        from shared.adapters.firestore.queries import only_declared
+        from shared.adapters.firestore.queries import with_index_check
 
-        return only_declared(client)
+        return with_index_check(client)
     return client
 
 
@@ -173,9 +173,9 @@ def paused() -> "ports.PausedSyncs":
 @once
 def recently_paused() -> "ports.PausedSyncs":
     """The same for runs, of which there are many."""
-    from shared.adapters.firestore.recent_pauses import RecentPauses
+    from shared.adapters.firestore.cached_pauses import CachedPauses
 
-    return RecentPauses(paused(), clock=clock())
+    return CachedPauses(paused(), clock=clock())
 
 
 @once
@@ -197,7 +197,7 @@ def credentials() -> "ports.Credentials":
 @once
 def intents() -> "ports.Intents":
     """Exchanges under way."""
-    from shared.adapters.firestore.intents import FirestoreIntents
+    from shared.adapters.firestore.exchange_intents import FirestoreIntents
 
     return FirestoreIntents(firestore_client(), audit=_audit())
 
@@ -205,7 +205,7 @@ def intents() -> "ports.Intents":
 @once
 def item_ownership() -> "ItemOwnership":
     """Whose items are; the only way to remove one."""
-    from shared.adapters.firestore.items import FirestoreItems
+    from shared.adapters.firestore.item_holders import FirestoreItems
     from shared.usecases.item_ownership import ItemOwnership
 
     items = FirestoreItems(firestore_client())
@@ -285,7 +285,7 @@ def institutions() -> "ports.Institutions":
 @once
 def inbox() -> "ports.Inbox":
     """Webhooks as they arrived."""
-    from shared.adapters.firestore.inbox import FirestoreInbox
+    from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 
     return FirestoreInbox(firestore_client())
 
@@ -317,7 +317,7 @@ def messaging() -> "ports.Messaging":
 @once
 def links() -> "ports.Links":
     """Hosted Link's sessions and results."""
-    from shared.adapters.firestore.links import FirestoreLinks
+    from shared.adapters.firestore.link_sessions import FirestoreLinks
 
     return FirestoreLinks(firestore_client())
 
@@ -467,7 +467,7 @@ def rotations() -> "RotationRequests":
 
 def reencryption() -> "Reencryption":
     """Moves sealed tokens to the newest key."""
-    from shared.adapters.firestore.seals import FirestoreSeals
+    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
 
     return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())

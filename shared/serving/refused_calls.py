@@ -1,8 +1,8 @@
-"""Users whose calls are refused again and again: beyond a ceiling, they are refused before anything is read.
+"""Counts the refused calls of each user: above a ceiling, further calls are refused before anything is read.
 
-The limits count only calls that pass, and each refused call costs reads in Firestore and a call of Firebase Auth. This
-count is kept in the instance's memory, so that refusing costs nothing at all: the ceiling is per instance, and all of
-it is forgotten when the instance ends. https://cloud.google.com/functions/docs/configuring/max-instances bounds them.
+The limits in Firestore count only accepted calls, and each refused call costs reads in Firestore and a call of Firebase
+Auth. This count is in the instance's memory, so that refusing costs nothing: the ceiling is per instance, and the count
+ends with the instance. https://cloud.google.com/functions/docs/configuring/max-instances bounds their number.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ class RefusedCalls:
         self._per_minute = per_minute
         self._max_users = max_users
         self._counts: OrderedDict[str, _Count] = OrderedDict()
-        # ID tokens of users beyond the ceiling, as hashes: without them Firebase would be asked who calls.
+        # Hashes of ID tokens of users above the ceiling: with them Firebase need not verify the token again.
         self._users: OrderedDict[bytes, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def wait(self, id_token: str, app_user_id: str | None = None, *, now: datetime) -> int | None:
-        """The seconds until calls of a user are taken again; None if they are.
+        """The seconds until calls of a user are accepted again; None if they are accepted now.
 
         Args:
-            id_token: The call's. Before it is verified, it counts only if it was verified in this minute.
-            app_user_id: Whose it is, once it is verified.
+            id_token: The call's ID token. Without `app_user_id`, its user is known only if it was verified this minute.
+            app_user_id: The token's user, once it is verified.
             now: The time.
         """
         name = _digest(id_token)
@@ -59,7 +59,7 @@ class RefusedCalls:
         return max(1, math.ceil(left.total_seconds()))
 
     def add(self, app_user_id: str, *, now: datetime) -> None:
-        """A verified user's call was refused."""
+        """Counts a refused call of a verified user."""
         with self._lock:
             count = self._counts.get(app_user_id)
             if count is None or not timedelta(0) <= now - count.since < WINDOW:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.log import redact
 from shared.settings import Settings
-from shared.webhook_address import FIELD, is_ours, webhook_address
+from shared.webhook_address import QUERY_FIELD, has_secret, webhook_address
 
 URL = "https://us.example/api/v1/bank/webhook"
 
@@ -18,7 +18,7 @@ def settings(url: str | None = URL, secret: str = "plaid-secret", **more: str) -
 
 
 def secret_of(made: Settings) -> str:
-    return parse_qs(urlsplit(webhook_address(made) or "").query)[FIELD][0]
+    return parse_qs(urlsplit(webhook_address(made) or "").query)[QUERY_FIELD][0]
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}?x=1&y=", f"{URL}?a=b%20c", "http://127.0.0.1:5000/hook"])
@@ -27,9 +27,9 @@ def test_the_address_is_the_one_that_was_set_with_a_secret(url: str) -> None:
     given = urlsplit(url)
     assert (made.scheme, made.netloc, made.path) == (given.scheme, given.netloc, given.path)
     fields = parse_qs(made.query, keep_blank_values=True)
-    (secret,) = fields.pop(FIELD)
+    (secret,) = fields.pop(QUERY_FIELD)
     assert fields == parse_qs(given.query, keep_blank_values=True)
-    assert is_ours(secret, settings(url))
+    assert has_secret(secret, settings(url))
     assert "plaid-secret" not in secret
 
 
@@ -41,13 +41,13 @@ def test_the_address_stays_the_same_so_that_plaid_is_told_once() -> None:
     "other", [{"secret": "another"}, {"project": "another-bank"}, {"plaid_env": "production"}], ids=str
 )
 def test_another_project_s_secret_is_not_ours(other: dict[str, str]) -> None:
-    assert not is_ours(secret_of(settings(**other)), settings())
+    assert not has_secret(secret_of(settings(**other)), settings())
 
 
 @pytest.mark.parametrize("given", [None, "", "x", "é", "\ud800", "0" * 32])
 def test_anything_else_is_not_ours(given: str | None) -> None:
-    assert not is_ours(given, settings())
-    assert not is_ours(given, settings(secret=""))
+    assert not has_secret(given, settings())
+    assert not has_secret(given, settings(secret=""))
 
 
 def test_without_webhooks_or_without_a_key_there_is_no_secret() -> None:

@@ -11,10 +11,10 @@ from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.credentials import FirestoreCredentials
 from shared.adapters.firestore.erasures import FirestoreErasures
-from shared.adapters.firestore.intents import FirestoreIntents
-from shared.adapters.firestore.items import FirestoreItems
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
+from shared.adapters.firestore.item_holders import FirestoreItems
 from shared.adapters.firestore.limits import FirestoreLimits
-from shared.adapters.firestore.links import FirestoreLinks
+from shared.adapters.firestore.link_sessions import FirestoreLinks
 from shared.adapters.firestore.profiles import FirestoreProfiles
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals

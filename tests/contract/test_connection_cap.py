@@ -15,7 +15,7 @@ from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.sync_state import SyncState
 from shared.ports import Guards
-from tests.contract.removal_ground import NOW, TOKEN, Ports, fake, firestore
+from tests.contract.removal_ports import NOW, TOKEN, Ports, fake, firestore
 
 AT_ONCE = 8
 

@@ -13,7 +13,7 @@ import pytest
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.credentials import FirestoreCredentials
-from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken

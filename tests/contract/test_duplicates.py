@@ -11,7 +11,7 @@ from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
 from shared.ports import Mark, PutAccount, PutMark, RemoveAccount
-from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
 ORIGINAL = DuplicateOf(connection_id="another", account_id="a")
@@ -61,7 +61,7 @@ def test_marks_are_made_together_or_not_at_all(ports: Ports, uid: str) -> None:
     outdated, current = mark(ports, uid, uid), mark(ports, uid, f"{uid}-other")
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.looked_at(), expected=loaded.version, writes=[PutAccount(account(name="Renamed"))])
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[PutAccount(account(name="Renamed"))])
     with pytest.raises(Conflict):
         ports.connections.mark([current, outdated])
     assert duplicate_of(ports, uid) is duplicate_of(ports, f"{uid}-other") is None
@@ -72,7 +72,7 @@ def test_an_account_that_is_gone_is_not_made_again_by_a_mark(ports: Ports, uid: 
     gone = mark(ports, uid, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.looked_at(), expected=loaded.version, writes=[RemoveAccount(account()["account_id"])])
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[RemoveAccount(account()["account_id"])])
     with pytest.raises(Conflict):
         ports.connections.mark([gone])
     assert ports.connections.accounts_of(uid) == []
@@ -84,12 +84,12 @@ def test_a_run_marks_other_connections_accounts_in_its_own_commit(ports: Ports, 
     marks = (mark(ports, uid, other),)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.looked_at(), expected=loaded.version, writes=[*(PutMark(one) for one in marks)])
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[*(PutMark(one) for one in marks)])
     assert duplicate_of(ports, other) == ORIGINAL
     again = ports.syncs.load(uid)
     assert again is not None
     with pytest.raises(Conflict):
-        ports.syncs.save(again.state.looked_at(), expected=again.version, writes=[*(PutMark(one) for one in marks)])
+        ports.syncs.save(again.state.touched(), expected=again.version, writes=[*(PutMark(one) for one in marks)])
     unchanged = ports.syncs.load(uid)
     assert unchanged is not None
     assert unchanged.state == again.state

@@ -11,7 +11,7 @@ import pytest
 from shared.adapters.firestore import purge as firestore_remains
 from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.limits import FirestoreLimits
-from shared.adapters.firestore.links import FirestoreLinks
+from shared.adapters.firestore.link_sessions import FirestoreLinks
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken
@@ -19,7 +19,7 @@ from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.removal import Removal, RemovalReason
-from tests.contract.removal_ground import NOW, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.firebase import callers_of
 
 TOKEN = SealedToken(ciphertext="c", key_id="k")

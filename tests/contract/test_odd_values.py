@@ -12,10 +12,10 @@ import pytest
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch
 from shared.adapters.firestore.connections import FirestoreConnections
-from shared.adapters.firestore.guards import guard_fields, guard_path
-from shared.adapters.firestore.inbox import FirestoreInbox
 from shared.adapters.firestore.institutions import FirestoreInstitutions
+from shared.adapters.firestore.link_guards import guard_fields, guard_path
 from shared.adapters.firestore.syncs import FirestoreSyncs
+from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
 from shared.domain.errors import NotStorable
 from shared.domain.storable import MAX_BYTES, MAX_DEPTH, MAX_NAME_BYTES, is_document_id, storable
@@ -49,7 +49,7 @@ def write(client: Any, name: str, rows: list[Transaction]) -> None:
     version = batch.commit()[0]
     ready = syncs.ready(name, "alice", rows)
     for some in ({}, ready):
-        state = state.looked_at()
+        state = state.touched()
         version = syncs.save(state, expected=version, writes=[UpsertTransactions(tuple(rows), ready=some)])
     assert syncs.transaction_ids(name) == {row["transaction_id"] for row in rows}
     assert syncs.unchanged(name, rows, dirty=[]) == {row["transaction_id"] for row in rows}

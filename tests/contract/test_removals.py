@@ -16,7 +16,7 @@ from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
 from shared.ports import Delivery, PutAccount, PutRemoval, UpsertTransactions
-from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, TOKEN, Ports, connect, fake, firestore
 from tests.fakes import account, row
 
 NEWER = SealedToken(ciphertext="newer", key_id="k")

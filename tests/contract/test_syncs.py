@@ -12,14 +12,14 @@ import pytest
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.connections import FirestoreConnections
-from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.audit import Actor, AuditAction, AuditEntry, ChainedEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.exchange import Intent
 from shared.domain.notification import Notification, NotificationKind
-from shared.domain.progress import Stage
+from shared.domain.progress import Stage, SyncCounts
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
@@ -286,7 +286,9 @@ def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(port
 
 def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    state = before.state.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, streaming=True, added=3)
+    state = before.state.claim(now=NOW, owner="me").advance(
+        now=NOW, stage=Stage.WRITING, counts=SyncCounts(added=3), streaming=True
+    )
     ports.syncs.save(state, expected=before.version)
     assert loaded(ports, name).state == state
 
@@ -511,7 +513,7 @@ def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: 
         PutRemoval(Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW)),
         AppendAudit((entry, entry)),
     ]
-    ports.syncs.save(before.state.looked_at(), expected=before.version)
+    ports.syncs.save(before.state.touched(), expected=before.version)
     with pytest.raises(Conflict):
         ports.syncs.save(before.state, expected=before.version, writes=writes)
     assert ports.audit(name) == []
@@ -560,11 +562,11 @@ def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
 def test_runs_that_ended_stay_on_record_each_once_in_their_order(ports: Ports, name: str) -> None:
     loaded_, version = connect(ports, name).state, loaded(ports, name).version
     for run in (1, 2):
-        state = loaded_.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, added=run)
+        state = loaded_.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, counts=SyncCounts(added=run))
         loaded_ = state.complete(now=NOW, cursor="c", history_complete=True).request(now=NOW, trace=f"trace-{run}")
         done = state.complete(now=NOW, cursor="c", history_complete=True)
         version = ports.syncs.save(done, expected=version, writes=[RecordRun()])
-        version = ports.syncs.save(done.looked_at(), expected=version, writes=[RecordRun()])
+        version = ports.syncs.save(done.touched(), expected=version, writes=[RecordRun()])
         version = ports.syncs.save(loaded_, expected=version)
     first, second = ports.syncs.runs(name)
     assert (first.run, first.status, first.added, first.trace) == (1, "completed", 1, None)

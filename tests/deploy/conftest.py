@@ -14,8 +14,8 @@ from deploy import context, project
 from deploy.context import Context, manifest
 from deploy.smoke import PROBES
 from deploy.tools import ROOT, Tools
-from tests.deploy import their_app
-from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
+from tests.deploy import existing_app
+from tests.deploy.fake_cloud import PLAID_SECRET, PROJECT, Cloud
 
 ENVIRONMENT = """\
 # of a test
@@ -62,7 +62,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """An app that exists."""
-    return their_app.make(tmp_path / "app")
+    return existing_app.make(tmp_path / "app")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.adopt import BEGIN, END, ROOT, Refused, adopt, hosting, indexes, main, rules
-from tests.deploy import their_app
+from tests.deploy import existing_app
 
 
 def config(app: Path) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def config(app: Path) -> dict[str, Any]:
 def test_ours_comes_beside_theirs(app: Path) -> None:
     assert adopt(app, source="bank") == ["firebase.json", "rules/store.rules", "indexes.json"]
     theirs, ours = config(app)["functions"]
-    assert theirs == their_app.CONFIG["functions"]
+    assert theirs == existing_app.CONFIG["functions"]
     assert (ours["source"], ours["codebase"], ours["runtime"]) == ("bank", "bank", "python311")
     assert "tests" in ours["ignore"]
-    assert config(app)["storage"] == their_app.CONFIG["storage"]
+    assert config(app)["storage"] == existing_app.CONFIG["storage"]
     assert config(app)["hosting"]["public"] == "dist"
 
 
 def test_our_routes_come_first_and_take_nothing_of_theirs(app: Path) -> None:
     adopt(app, source="bank")
     rewrites = config(app)["hosting"]["rewrites"]
-    assert rewrites[-2:] == their_app.CONFIG["hosting"]["rewrites"]
+    assert rewrites[-2:] == existing_app.CONFIG["hosting"]["rewrites"]
     ours = rewrites[:-2]
     assert all(rule["source"].startswith("/api/v1/bank") for rule in ours)
     assert ours[-1] == {
@@ -56,7 +56,7 @@ def test_their_rules_stay_as_they_are_around_the_block(app: Path) -> None:
     adopt(app, source="bank")
     text = (app / "rules" / "store.rules").read_text()
     begin, end = text.index(BEGIN), text.index(END) + len(END)
-    assert re.sub(r"\s+", " ", text[:begin] + text[end:]) == re.sub(r"\s+", " ", their_app.RULES)
+    assert re.sub(r"\s+", " ", text[:begin] + text[end:]) == re.sub(r"\s+", " ", existing_app.RULES)
 
 
 def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> None:
@@ -84,8 +84,8 @@ def test_what_the_block_opens_of_the_app_s_own_is_what_the_document_says() -> No
 
 
 def test_all_our_indexes_are_of_our_collections_and_theirs_stay() -> None:
-    composed = indexes(their_app.INDEXES)
-    assert composed["indexes"][0] == their_app.INDEXES["indexes"][0]
+    composed = indexes(existing_app.INDEXES)
+    assert composed["indexes"][0] == existing_app.INDEXES["indexes"][0]
     groups = [one["collectionGroup"] for kind in ("indexes", "fieldOverrides") for one in composed[kind]]
     assert all(name.startswith("bank_") for name in groups[1:])
     assert indexes(composed) == composed
@@ -117,11 +117,11 @@ def _broken_config(app: Path) -> None:
 
 def _our_name_taken(app: Path) -> None:
     theirs = {"source": "elsewhere", "codebase": "bank"}
-    (app / "firebase.json").write_text(json.dumps(their_app.CONFIG | {"functions": [theirs]}))
+    (app / "firebase.json").write_text(json.dumps(existing_app.CONFIG | {"functions": [theirs]}))
 
 
 def _no_hosting(app: Path) -> None:
-    (app / "firebase.json").write_text(json.dumps({k: v for k, v in their_app.CONFIG.items() if k != "hosting"}))
+    (app / "firebase.json").write_text(json.dumps({k: v for k, v in existing_app.CONFIG.items() if k != "hosting"}))
 
 
 def _strange_rules(app: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from deploy.adopt import adopt, main
 from deploy.steps import deploy
 from deploy.tools import DeployError
-from tests.deploy.cloud import PROJECT, Cloud
 from tests.deploy.conftest import Deploy
+from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.test_commands import by_firebase
 
 GIVEN = ["--source", "bank", "--project", PROJECT]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import shutil
 import stat
 import subprocess
@@ -21,11 +19,10 @@ from deploy.steps import deploy
 from deploy.tools import Done, Tools, run
 from emulators.environment import folder
 from emulators.setup import ROOT
-from tests.deploy.cloud import PROJECT, Cloud
 from tests.deploy.conftest import Deploy
+from tests.deploy.fake_cloud import PROJECT, Cloud
 
 HERE = Path(__file__).parent
-PLACEHOLDER = re.compile(r"<[a-z]+>|…")
 
 
 @pytest.fixture
@@ -196,13 +193,3 @@ def test_secrets_go_through_standard_input_and_stand_on_no_command_line(tmp_path
     assert done.out == "argv: secrets versions add X --data-file=-\nstdin: not-a-real-secret"
     assert "not-a-real-secret" not in done.err + "".join(said)
     assert run([str(tmp_path / "missing")], None) == Done(127, "", f"{tmp_path / 'missing'}: No such file or directory")
-
-
-def test_gcloud_takes_every_command_that_the_documents_name() -> None:
-    """Placeholders are stood in for, and what goes on in the next line is joined."""
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    named = re.findall(r"^ *(gcloud [a-z].*)$|`(gcloud [a-z][^`]*)`", text, re.MULTILINE)
-    commands = [shlex.split(block or inline) for block, inline in named]
-    whole = [[PLACEHOLDER.sub("x", word) for word in command[1:]] for command in commands if "…" not in command[-1]]
-    assert len(whole) > 8
-    assert refused_by_gcloud(whole) == []

@@ -16,8 +16,8 @@ from deploy.roles import RIGHTS
 from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
-from tests.deploy.cloud import PLAID_SECRET, PROJECT, Cloud
 from tests.deploy.conftest import WORK, Deploy
+from tests.deploy.fake_cloud import PLAID_SECRET, PROJECT, Cloud
 
 MUST_NOT_LEAK = (PLAID_SECRET, '"primaryKeyId"', '"keyData"')
 

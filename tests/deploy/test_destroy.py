@@ -9,8 +9,8 @@ import pytest
 from deploy.destroy import destroy
 from deploy.steps import deploy
 from deploy.tools import DeployError
-from tests.deploy.cloud import PROJECT, Cloud
 from tests.deploy.conftest import Deploy
+from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.test_deploy import ended
 
 

@@ -50,8 +50,8 @@ def reached(function: str) -> set[str]:
     """Every factory that a function may call."""
     tree = parsed(f"functions/{function}.py")
     todo = {name for name in named(tree) if name in FACTORIES}
-    if "http_function" in set(named(tree)):
-        todo |= {"callers", "limits"}  # of the guard
+    if "authenticated_endpoint" in set(named(tree)):
+        todo |= {"callers", "limits"}  # of authentication and rate limits
     found: set[str] = set()
     while todo:
         name = todo.pop()

@@ -51,7 +51,7 @@ def test_a_request_is_served_soon_however_late_the_history_is(
     ends: Callable[[SyncState, datetime], SyncState],
 ) -> None:
     late = EXCHANGED + 2 * A_DAY
-    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"welcomed": True})
+    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
     waiting = ends(state.claim(now=late, owner="x"), late)
     assert waiting.due_at == late + timedelta(hours=6)
     assert waiting.request(now=late).claim(now=late, owner="y").lease_owner == "y"
@@ -62,12 +62,12 @@ def test_a_request_is_served_soon_however_late_the_history_is(
 
 def test_a_late_history_does_not_delay_the_set_up_that_a_moved_item_needs() -> None:
     late = EXCHANGED + 2 * A_DAY
-    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"welcomed": True})
-    moved = state.claim(now=late, owner="x").model_copy(update={"welcomed": False})
+    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
+    moved = state.claim(now=late, owner="x").model_copy(update={"is_set_up": False})
     assert recent_only(moved, late).due_at == late + timedelta(minutes=1)
 
 
 def test_a_complete_history_is_polled_twice_a_day_as_ever() -> None:
-    done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"welcomed": True})
+    done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
     done = done.claim(now=EXCHANGED, owner="x").complete(now=EXCHANGED, cursor="c", history_complete=True, late=True)
     assert done.due_at == EXCHANGED + timedelta(hours=12)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from shared.domain import retry_delays
 from shared.domain.errors import ErrorClass
-from shared.domain.progress import ErrorSummary, Stage, SyncProgress, SyncStatus
-from shared.domain.sync_state import LEASE, IllegalTransition, SyncState
+from shared.domain.lease import LEASE
+from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncProgress, SyncStatus
+from shared.domain.sync_state import IllegalTransition, SyncState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OUTAGE = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)
@@ -91,8 +92,8 @@ def test_steps_that_do_not_exist_are_refused(state: SyncState, step: Callable[[S
 
 
 def test_percent_never_goes_back_within_a_run() -> None:
-    state = claimed().advance(now=NOW, stage=Stage.FETCHING, percent=40)
-    assert state.advance(now=NOW, stage=Stage.FETCHING, percent=10).percent == 40
+    state = claimed().advance(now=NOW, stage=Stage.FETCHING, counts=SyncCounts(percent=40))
+    assert state.advance(now=NOW, stage=Stage.FETCHING, counts=SyncCounts(percent=10)).percent == 40
     assert state.restart(now=NOW).percent == 40
 
 
@@ -128,7 +129,7 @@ def test_the_providers_own_retry_after_is_respected() -> None:
 def test_what_only_the_user_can_mend_is_not_retried_but_looked_at_again_in_a_day() -> None:
     state = failed(claimed(), LOGIN, ErrorClass.USER)
     assert state.next_retry_at is None
-    assert state.troubled
+    assert state.needs_user
     assert state.due_at == NOW + timedelta(hours=24)
 
 
@@ -138,7 +139,7 @@ def test_what_can_never_work_again_is_left_alone() -> None:
 
 def test_success_forgets_the_failures() -> None:
     state = completed(claimed(failed(claimed()).requeue(now=NOW)))
-    assert (state.failures, state.error, state.next_retry_at, state.troubled) == (0, None, None, False)
+    assert (state.failures, state.error, state.next_retry_at, state.needs_user) == (0, None, None, False)
 
 
 def test_an_empty_cursor_never_replaces_a_real_one() -> None:
@@ -159,7 +160,7 @@ def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
         state = state.requeue(now=NOW)
     assert delays == [*retry_delays.SYNC.delays, retry_delays.SYNC.delays[-1]]
     moved = completed(claimed(state)).moved_to("ins_2", now=NOW)
-    assert (moved.source, moved.welcomed, moved.due_at) == ("ins_2", False, NOW)
+    assert (moved.source, moved.is_set_up, moved.due_at) == ("ins_2", False, NOW)
     assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + retry_delays.SYNC.delays[0]
 
 
@@ -190,7 +191,7 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
     "request": lambda s, now: s.request(now=now),
     "requeue": lambda s, now: s.requeue(now=now),
     "claim": lambda s, now: s.claim(now=now, owner="x"),
-    "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, streaming=True, percent=50),
+    "advance": lambda s, now: s.advance(now=now, stage=Stage.WRITING, counts=SyncCounts(percent=50), streaming=True),
     "restart": lambda s, now: s.restart(now=now),
     "pause": lambda s, now: s.pause(now=now),
     "hand over": lambda s, now: s.hand_over(now=now, cursor="page"),
@@ -212,6 +213,7 @@ def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: 
         except IllegalTransition:
             assert state == before
             continue
+        assert set(vars(state)) == set(SyncState.model_fields)  # no transition invents a field
         assert state.served <= state.serving or state.lease_owner is None
         assert state.served <= state.requested
         assert (state.lease_owner is None) == (state.lease_expires_at is None)
@@ -246,9 +248,9 @@ def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning
     state = completed(claimed(new().model_copy(update={"account_ids": ("a", "b")})))
     revoked = state.remove_account("b")
     assert (revoked.account_ids, revoked.revoked_accounts, revoked.former_accounts) == (("a",), ("b",), ())
-    chosen = revoked.read_accounts_anew()
+    chosen = revoked.reselect_accounts()
     assert (chosen.revoked_accounts, chosen.former_accounts, chosen.accounts_digest) == ((), ("b",), None)
-    assert chosen.read_accounts_anew().former_accounts == ("b",)
+    assert chosen.reselect_accounts().former_accounts == ("b",)
     running = claimed(chosen.request(now=NOW))
     again = running.read_returned(("b",), now=NOW)
     assert (again.cursor, again.rebuilding, again.former_accounts) == (None, True, ())

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from emulators.client import User
-from shared.adapters.firestore.recent_pauses import SEEN_WITHIN
+from shared.adapters.firestore.cached_pauses import CACHED_FOR
 from tests.e2e.bank import Bank, wait_until
 from tests.e2e.logs import Log
 from tests.e2e.test_rotation import done, operate
@@ -26,7 +26,7 @@ def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: U
     before = bank.synced(user, connection_id)
     bank.rests(connection_id)
     done(bank, "pause", "--institution", ELSEWHERE, "--reason", "its data make no sense")
-    seen_everywhere = time.monotonic() + SEEN_WITHIN.total_seconds()
+    seen_everywhere = time.monotonic() + CACHED_FOR.total_seconds()
     try:
         assert ELSEWHERE in done(bank, "pauses")
         wait_until("every worker has seen it", lambda: time.monotonic() > seen_everywhere)

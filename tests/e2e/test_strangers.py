@@ -86,8 +86,7 @@ def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, htt
 
 def test_every_function_that_takes_a_connection_is_tried(bank: Bank, two: Two) -> None:
     takes = {name for name, found in refusals().items() if "connection_not_found" in {r.code for r in found}}
-    by_item = {"plaid_webhook", "exchange_public_token"}  # these find the connection themselves, and may be too late
-    assert takes - by_item == {name for name, _ in calls(bank, two.stranger, "nothing")}
+    assert takes == {name for name, _ in calls(bank, two.stranger, "nothing")}
     assert takes <= set(main.FUNCTIONS)
 
 

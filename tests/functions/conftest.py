@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, Response, request_finished
 from flask.testing import FlaskClient
 from functions_framework import create_app
 
@@ -18,6 +19,7 @@ from shared.serving import container
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+from tests.declared_errors import undeclared_errors
 from tests.fakes import FakeInstitutions, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -53,6 +55,20 @@ class Limits:
 
 def _no_key(_kid: str) -> dict[str, Any]:
     raise problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
+
+
+@pytest.fixture(autouse=True)
+def undeclared() -> Iterator[set[tuple[str, str]]]:
+    """Fails a test in which a function answers an error that it does not declare."""
+    found: set[tuple[str, str]] = set()
+
+    def check(app: Flask, response: Response, **_: object) -> None:
+        if not response.direct_passthrough:
+            found.update(undeclared_errors(app.name, response.get_data(as_text=True)))
+
+    with request_finished.connected_to(check):
+        yield found
+    assert found == set()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The guard of the HTTP functions, through the real framework and the real main.py; only the outside is faked."""
+"""The guards of the HTTP functions, through the real framework and the real main.py; only the outside is faked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 import pytest
 from flask.testing import FlaskClient
 
+from docs.errors import routes
 from shared import request_context
 from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
 from shared.serving import container
-from shared.serving.http import each_by_itself
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -54,7 +54,7 @@ def test_with_hosted_link_the_page_is_answered_too(
     assert (session.app_user_id, session.hosted) == (ALICE, True)
 
 
-def test_what_hosted_link_brought_is_delivered_again_while_plaid_is_down(world: World) -> None:
+def test_a_hosted_link_result_is_retried_while_plaid_is_down(world: World) -> None:
     world.plaid.new_item()
     sealed = world.vault.seal(Secret("public-1"), app_user_id=ALICE, connection_id="link-result-r1")
     container.links().keep(LinkResult("r1", ALICE, sealed, world.clock.now()))
@@ -87,7 +87,7 @@ def test_a_body_that_is_no_json_object_is_refused(exchange: FlaskClient, raw: by
         assert error(refused)["status"] == "INVALID_ARGUMENT"
 
 
-def test_a_name_that_may_be_a_token_is_not_said_again(exchange: FlaskClient, connect: FlaskClient) -> None:
+def test_a_field_name_that_may_be_a_token_is_not_repeated(exchange: FlaskClient, connect: FlaskClient) -> None:
     told = error(exchange.post(EXCHANGE, json={"public-sandbox-1": 1, "colour": 1}, headers=SIGNED_IN))["message"]
     assert "colour: " in told
     assert "sandbox" not in told
@@ -113,7 +113,7 @@ def test_a_body_nested_too_deep_or_too_long_is_refused(exchange: FlaskClient) ->
         {"Authorization": "Bearer bob"},
     ],
 )
-def test_nobody_passes_without_firebases_word(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
+def test_call_without_a_valid_id_token_is_refused(exchange: FlaskClient, world: World, headers: dict[str, str]) -> None:
     world.plaid.new_item()
     for path, sent in ((EXCHANGE, {"public_token": "public-1"}), ("/", {"data": {"public_token": "public-1"}})):
         refused = exchange.post(path, json=sent, headers=headers)
@@ -150,7 +150,7 @@ def test_the_path_names_the_connection(sync: FlaskClient, world: World) -> None:
     assert error(soon)["details"]["retry_after_seconds"] == int(soon.headers["Retry-After"])
 
 
-def test_too_many_calls_are_told_when_to_come_back(connect: FlaskClient) -> None:
+def test_a_rate_limited_call_says_when_to_retry(connect: FlaskClient) -> None:
     container.limits().wait = 17  # type: ignore[attr-defined]
     refused = connect.get(CONNECT, headers=SIGNED_IN)
     assert refused.status_code == 429
@@ -168,7 +168,7 @@ def test_a_bug_shows_nothing_of_itself(connect: FlaskClient, monkeypatch: pytest
     assert TOKEN not in broken.text
 
 
-def test_browsers_of_allowed_origins_are_let_in_and_others_are_not(connect: FlaskClient) -> None:
+def test_only_allowed_origins_may_read_the_answers(connect: FlaskClient) -> None:
     asks = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization,x-client"}
     for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
         preflight = connect.options(CONNECT, headers={"Origin": origin, **asks})
@@ -190,13 +190,13 @@ def test_the_platforms_probe_is_answered_harmlessly(world: World, function: str)
     assert world.calls.log == []
 
 
-def test_a_path_that_the_framework_does_not_route_is_not_found_in_the_same_form(connect: FlaskClient) -> None:
+def test_a_path_that_the_framework_does_not_route_is_not_found_in_the_contracts_form(connect: FlaskClient) -> None:
     missing = connect.get("/api/v1/bank/connections/%0A", headers=SIGNED_IN)
     assert missing.status_code == 404
     assert error(missing)["details"]["code"] == "path_not_found"
 
 
-def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
+def test_every_other_path_of_the_api_is_not_found(world: World) -> None:
     for asked in client("api_not_found"):
         for method in ("get", "post", "delete"):
             missing = getattr(asked, method)("/api/v1/whatever")
@@ -204,18 +204,7 @@ def test_whatever_else_is_asked_of_the_api_is_not_found(world: World) -> None:
             assert error(missing)["details"]["code"] == "path_not_found"
 
 
-def test_a_step_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    taken: list[str] = []
-
-    def broken() -> None:
-        raise RuntimeError("what it says stays in the log")
-
-    each_by_itself(lambda: taken.append("first"), broken, lambda: taken.append("last"))
-    assert taken == ["first", "last"]
-    assert [record.getMessage() for record in caplog.records] == ["step.failed"]
-
-
-def test_each_delivery_of_a_task_tells_how_it_ended_and_how_long_it_had_waited(
+def test_each_delivery_of_a_task_logs_its_outcome_and_its_queue_delay(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = {"X-Cloudtasks-Tasketa": f"{time.time() - 90:.6f}"}
@@ -257,7 +246,7 @@ def test_with_app_check_only_attested_apps_may_call(world: World, monkeypatch: p
             assert request_context.app.get() == "1:1:web:1"  # which the audit log notes
 
 
-def test_app_check_holds_up_neither_plaid_nor_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_app_check_is_not_required_of_plaid_and_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "settings", lambda: Settings(project="demo-bank", app_check=True))
     for asking in client("api_not_found"):
         assert asking.get("/api/v1/x").status_code == 404
@@ -266,7 +255,4 @@ def test_app_check_holds_up_neither_plaid_nor_the_queues(world: World, monkeypat
 
 
 def test_the_functions_of_apps_are_all_tried() -> None:
-    from docs.errors import refusals
-
-    theirs = {name for name, found in refusals().items() if "app_check_missing" in {r.code for r in found}}
-    assert set(CLIENT_FUNCTIONS) == theirs
+    assert set(CLIENT_FUNCTIONS) == {name for name, route in routes().items() if not route.public}

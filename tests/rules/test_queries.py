@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from emulators.setup import ROOT
-from shared.adapters.firestore.queries import APP, BACKEND, Order, Query, Undeclared, only_declared
+from shared.adapters.firestore.queries import APP, BACKEND, MissingIndexError, Order, Query, with_index_check
 
 INDEXES: dict[str, Any] = json.loads((ROOT / "firestore.indexes.json").read_text(encoding="utf-8"))
 OVERRIDES = {(one["collectionGroup"], one["fieldPath"]): one["indexes"] for one in INDEXES["fieldOverrides"]}
@@ -138,18 +138,18 @@ def test_a_query_that_is_not_declared_is_refused_before_it_is_sent(monkeypatch: 
     from google.cloud.firestore_v1.base_query import FieldFilter, Or
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
-    client = only_declared(firestore.Client(project="demo-bank"))
+    client = with_index_check(firestore.Client(project="demo-bank"))
     states = client.collection("bank_sync_state")
-    with pytest.raises(Undeclared):
+    with pytest.raises(MissingIndexError):
         list(states.where(filter=FieldFilter("status", "==", "failed")).stream())
-    with pytest.raises(Undeclared):
+    with pytest.raises(MissingIndexError):
         list(states.order_by("due_at", direction="DESCENDING").stream())
-    with pytest.raises(Undeclared):
+    with pytest.raises(MissingIndexError):
         list(client.collection_group("bank_sync_state").where(filter=FieldFilter("due_at", "<=", 1)).stream())
-    with pytest.raises(Undeclared):
+    with pytest.raises(MissingIndexError):
         states.where(filter=FieldFilter("status", "==", "failed")).count().get()  # type: ignore[call-arg]
     either = Or([FieldFilter("due_at", "<=", 1), FieldFilter("run", "==", 1)])
-    with pytest.raises(Undeclared):
+    with pytest.raises(MissingIndexError):
         list(states.where(filter=either).stream())
     client.close()  # type: ignore[no-untyped-call]
 

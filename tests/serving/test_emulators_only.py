@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from emulators.setup import ROOT
-from shared.serving.emulators_only import check_emulators
+from shared.emulators_only import check_emulators
 from shared.settings import Settings
 
 SWITCHES = (

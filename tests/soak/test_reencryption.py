@@ -32,7 +32,7 @@ PLACES = ("bank_credentials", "bank_exchange_intents", "bank_removals")
 PROCESS = f"""
 import os
 from google.cloud import firestore
-from shared.adapters.firestore.seals import FirestoreSeals
+from shared.adapters.firestore.sealed_tokens import FirestoreSeals
 from shared.adapters.vault.envelope import EnvelopeVault
 from shared.adapters.vault.keys import LocalKeys
 from shared.usecases.tokens.reencrypt_tokens import Reencryption

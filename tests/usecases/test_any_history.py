@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
-from shared.domain.sync_state import LEASE
+from shared.domain.lease import LEASE
 from shared.domain.transaction import History
 from shared.usecases.removal.remove_account import remove_account
 from shared.usecases.sync import write_changes
@@ -209,8 +209,8 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def the_beat_only_grows(self) -> None:
         if hasattr(self, "world"):
-            assert self.world.state().beat >= self.beats
-            self.beats = self.world.state().beat
+            assert self.world.state().heartbeat_seq >= self.beats
+            self.beats = self.world.state().heartbeat_seq
 
     @staticmethod
     def _survive(story: Any) -> None:

@@ -44,3 +44,12 @@ def test_other_errors_are_not_retried() -> None:
     with pytest.raises(ValueError):
         retry_on_conflict(step)
     assert len(tries) == 1
+
+
+def test_caller_may_name_its_own_error_and_wait_between_the_tries() -> None:
+    waits: list[int] = []
+    limits_busy = Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+    with pytest.raises(Unavailable) as busy:
+        retry_on_conflict(Contended(99).step, tries=3, busy=limits_busy, back_off=waits.append)
+    assert busy.value is limits_busy
+    assert waits == [0, 1, 2]

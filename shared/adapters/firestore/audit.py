@@ -15,12 +15,13 @@ from pydantic import ValidationError
 
 from shared import request_context, trace
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
+from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.names import names
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, Unavailable
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -31,7 +32,7 @@ CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
 # An entry goes only once a checkpoint behind it is older than the retention, too: that vouches for its absence.
 KEPT_LONGER = timedelta(days=7)
-MAX_TRIES = 20  # of an entry by itself
+MAX_TRIES = 20  # of an entry that is no part of another commit
 
 
 @translates_outages
@@ -81,42 +82,41 @@ class FirestoreAudit:
         return None
 
     def write_down(self, entry: AuditEntry) -> None:
-        """One read and one commit, or a few more where others write to the same chain.
+        """Appends an entry in a commit of its own: one read and one commit, and again both after a conflict.
 
         Raises:
-            Unavailable: The store did not answer, or the others did not cease.
+            Unavailable: The store did not answer, or other entries came first each time.
         """
-        for _ in range(MAX_TRIES):
+
+        def append() -> None:
             batch = Batch(self._client)
             self.append(batch, [entry])
-            try:
-                batch.commit()
-            except Conflict:
-                continue
-            return
-        raise Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
+            batch.commit()
+
+        busy = Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
+        retry_on_conflict(append, tries=MAX_TRIES, busy=busy)
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
-        """One query; reads what it returns."""
+        """Lists the users whose chains are due for a signature, in one query."""
         query = self._client.collection(HEADS).where(filter=FieldFilter("sign_at", "<=", now))
         return [snapshot.id for snapshot in query.order_by("sign_at").limit(limit).stream()]
 
     def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
-        """One write."""
+        """Moves the time at which a chain is due, in one write, unless the chain was dropped meanwhile."""
         batch = Batch(self._client)
         batch.update(f"{HEADS}/{app_user_id}", {"sign_at": until})
         with suppress(Conflict):
             batch.commit()
 
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
-        """One read."""
+        """Loads the end of a user's chain, in one read."""
         snapshot = self._client.document(HEADS, app_user_id).get()
         if not snapshot.exists:
             return AuditHead(), None
         return AuditHead.model_validate(snapshot.to_dict()), version_of(snapshot)
 
     def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
-        """One commit."""
+        """Stores a checkpoint and marks the chain as signed, in one commit."""
         path = f"{HEADS}/{checkpoint.app_user_id}"
         batch = Batch(self._client)
         fields = {"seq": checkpoint.seq, "hash": checkpoint.hash, "sign_at": None}
@@ -126,7 +126,7 @@ class FirestoreAudit:
         batch.commit()
 
     def move_end(self, app_user_id: str, head: AuditHead, *, expected: Version | None) -> None:
-        """One commit."""
+        """Replaces the end of a chain, in one commit."""
         path, batch = f"{HEADS}/{app_user_id}", Batch(self._client)
         fields = head.model_dump() | {"sign_at": None}
         if expected is None:
@@ -136,12 +136,12 @@ class FirestoreAudit:
         batch.commit()
 
     def ended(self, now: datetime, *, limit: int) -> list[str]:
-        """One query; reads what it returns."""
+        """Lists the users whose logs may be dropped, in one query."""
         query = self._client.collection(HEADS).where(filter=FieldFilter("drop_at", "<=", now))
         return [snapshot.id for snapshot in query.order_by("drop_at").limit(limit).stream()]
 
     def drop(self, app_user_id: str, *, now: datetime) -> None:
-        """One read, two queries for names, and one commit."""
+        """Deletes the end of a chain and what is left of the log: one read, two queries for names, one commit."""
         path = f"{HEADS}/{app_user_id}"
         snapshot = self._client.document(path).get()
         if not snapshot.exists or not ((snapshot.to_dict() or {}).get("drop_at") or now) <= now:
@@ -149,16 +149,16 @@ class FirestoreAudit:
         batch = Batch(self._client)
         batch.delete(path, expected=version_of(snapshot))
         for collection in (ENTRIES, CHECKPOINTS):
-            for name in names(self._client.collection(HEADS, app_user_id, collection)):
+            for name in document_names(self._client.collection(HEADS, app_user_id, collection)):
                 batch.delete(name)
         batch.commit()
 
     def _drop_at(self, last: datetime) -> datetime:
-        """A while after the TTL of the last entry, which Firestore honours within days."""
+        """Some days after the TTL of the last entry: Firestore deletes expired documents within days, not at once."""
         return last + self._retention + 2 * KEPT_LONGER
 
     def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry | None]]:
-        """One query; reads the whole log."""
+        """Reads a user's whole log, in one query."""
         for snapshot in self._client.collection(HEADS, app_user_id, ENTRIES).stream():
             try:
                 entry = ChainedEntry.model_validate(snapshot.to_dict())
@@ -167,13 +167,13 @@ class FirestoreAudit:
             yield int(snapshot.id), entry
 
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]:
-        """One query."""
+        """Reads the checkpoints of a user's log, in one query."""
         found = self._client.collection(HEADS, app_user_id, CHECKPOINTS).stream()
         return [_checkpoint(app_user_id, snapshot) for snapshot in found]
 
 
 def _checkpoint(app_user_id: str, snapshot: Any) -> Checkpoint:
-    """One that cannot be read any more bears no signature."""
+    """The checkpoint in a document; one without a signature if the document cannot be read."""
     try:
         return Checkpoint.model_validate(snapshot.to_dict())
     except ValidationError:

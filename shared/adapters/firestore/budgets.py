@@ -1,4 +1,4 @@
-"""Budgets for calls that the owner pays for, on the counters of firestore_limits."""
+"""Budgets for calls that the owner pays for, counted in limits.py."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

@@ -15,8 +15,8 @@ from google.cloud.firestore_v1.services.firestore.transports.base import DEFAULT
 from google.cloud.firestore_v1.types import CommitRequest, CommitResponse, common, document
 from google.cloud.firestore_v1.types import write as write_types
 
+from shared.adapters.firestore.encoding import encode_fields
 from shared.adapters.firestore.errors import OUTAGES, unavailable
-from shared.adapters.firestore.values import encode_fields
 from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, NotStorable
 from shared.log import log
 from shared.ports import Version

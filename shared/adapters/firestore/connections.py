@@ -2,7 +2,7 @@
 
 bank_connections/{connection_id}                    what the owner sees
 bank_connections/{connection_id}/bank_accounts/…    their accounts
-bank_credentials/{connection_id}                    the sealed access token; nobody but the backend
+bank_credentials/{connection_id}                    the sealed access token; private
 bank_link_guards/{uid}:{institution_id}             so that no two connections are made unseen by each other
 bank_items/{item_id}                                so that no two connections have the same item
 """
@@ -17,9 +17,9 @@ from shared.adapters.firestore.audit import HEADS, FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS, put_credentials
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.guards import guard_fields, guard_path
-from shared.adapters.firestore.intents import put_intent
-from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.exchange_intents import put_intent
+from shared.adapters.firestore.item_holders import put_holder
+from shared.adapters.firestore.link_guards import guard_fields, guard_path
 from shared.adapters.firestore.sync_writes import (
     ACCOUNTS,
     CONNECTIONS,
@@ -55,40 +55,40 @@ class FirestoreConnections:
         self._audit = audit
 
     def find(self, connection_id: str) -> BankConnection | None:
-        """One read; none for what cannot be an id of ours."""
+        """Finds a connection, in one read; None without a read if no connection can have that id."""
         if not _ID.fullmatch(connection_id):
             return None
         return _connection(self._client.document(CONNECTIONS, connection_id).get())
 
     def of_item(self, item_id: str) -> list[BankConnection]:
-        """One query."""
+        """Finds the connections of an item, in one query."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("item_id", "==", item_id))
         return [c for c in map(_connection, query.stream()) if c is not None]
 
     def owned_by(self, app_user_id: str) -> list[BankConnection]:
-        """One query."""
+        """Finds the connections of a user, in one query."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [c for c in map(_connection, query.stream()) if c is not None]
 
     def at_institution(self, institution_id: str) -> list[str]:
-        """One query; reads the ids of what it returns."""
+        """Lists the ids of the connections at an institution, in one query that reads one field."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
         return [snapshot.id for snapshot in query.select(["institution_id"]).stream()]
 
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
-        """One query; reads two fields of what it returns."""
+        """Lists ids and owners of all connections, page by page, in one query that reads one field."""
         query = self._client.collection(CONNECTIONS).select(["app_user_id"]).order_by("__name__").limit(limit)
         if after is not None:
             query = query.start_after({"__name__": self._client.document(CONNECTIONS, after)})
         return [(snapshot.id, (snapshot.to_dict() or {})["app_user_id"]) for snapshot in query.stream()]
 
     def accounts_of(self, connection_id: str) -> list[Account]:
-        """One query."""
+        """Finds the accounts of a connection, in one query."""
         snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
         return [_account(snapshot.to_dict() or {}) for snapshot in snapshots]
 
     def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
-        """One query over all connections."""
+        """Finds the accounts of all connections of a user, in one query."""
         everywhere = self._client.collection_group(ACCOUNTS)
         query = everywhere.where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [
@@ -97,13 +97,13 @@ class FirestoreConnections:
         ]
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """One commit."""
+        """Writes which accounts are duplicates, in one commit."""
         batch = Batch(self._client)
         put_marks(batch, marks)
         batch.commit()
 
     def credentials(self, connection_id: str) -> SealedToken | None:
-        """One read."""
+        """Loads a connection's sealed access token, in one read."""
         snapshot = self._client.document(CREDENTIALS, connection_id).get()
         return SealedToken.model_validate(snapshot.to_dict()) if snapshot.exists else None
 
@@ -120,7 +120,7 @@ class FirestoreConnections:
         held: Version | None = None,
         marks: Iterable[Mark] = (),
     ) -> None:
-        """One commit."""
+        """Creates a connection with all its documents, and settles its intent, in one commit."""
         connection_id = connection.connection_id
         owner = {"connection_id": connection_id, "app_user_id": connection.app_user_id}
         batch = Batch(self._client)
@@ -146,7 +146,7 @@ class FirestoreConnections:
         batch.commit()
 
     def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
-        """One read of both."""
+        """Reads the versions that a new connection compares: both documents in one request."""
         paths = {"user": f"{HEADS}/{app_user_id}"}
         if institution_id is not None:
             paths["institution"] = guard_path(app_user_id, institution_id)
@@ -167,7 +167,7 @@ class FirestoreConnections:
         return True
 
     def was_told(self, app_user_id: str, notification_id: str) -> bool:
-        """One read."""
+        """Whether a notification exists, in one read."""
         told = self._client.document("users", app_user_id, NOTIFICATIONS, notification_id)
         return bool(told.get(["kind"]).exists)
 

@@ -1,4 +1,4 @@
-"""Access tokens, sealed: `bank_credentials/{connection_id}`. Private; nobody but the backend."""
+"""Access tokens, sealed: `bank_credentials/{connection_id}`. Private."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavailable
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.credentials import StoredAccessToken
@@ -33,27 +33,27 @@ class FirestoreCredentials:
         self._audit = audit
 
     def load(self, connection_id: str) -> tuple[StoredAccessToken, Version] | None:
-        """One read."""
+        """Loads a connection's access token, in one read."""
         document = self._client.document(CREDENTIALS, connection_id)
         snapshot = document.get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
         return (stored_in(snapshot), version_of(snapshot)) if snapshot.exists else None
 
     def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
-        """One commit."""
+        """Replaces a connection's access token, in one commit; one read more with an audit entry."""
         batch = Batch(self._client)
         put_credentials(batch, kept, expected=expected)
         self._audit.append(batch, audit)
         return batch.commit()[0]
 
     def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
-        """One write."""
+        """Moves a new token into the tombstone of a removed connection, in one write."""
         batch = Batch(self._client)
         changes = {"access_token": token.model_dump(), "token_settles_at": None, "due_at": now}
         batch.update(f"{REMOVALS}/{connection_id}", changes)
         batch.commit()
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[StoredAccessToken, Version]]:
-        """One query; reads what it returns."""
+        """Finds access tokens whose rotation is due, in one query."""
 
         def read(snapshot: Any) -> tuple[StoredAccessToken, Version]:
             return stored_in(snapshot), version_of(snapshot)
@@ -64,17 +64,17 @@ class FirestoreCredentials:
         return due_documents(self._client, CREDENTIALS, now, limit=limit, read=read, unreadable=unreadable)
 
     def issued_before(self, moment: datetime) -> Iterator[StoredAccessToken]:
-        """One query."""
+        """Finds access tokens that were issued before a moment, in one query."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("issued_at", "<", moment))
         try:
-            yield from (kept for kept, _ in _readable(query.order_by("issued_at").stream()))
+            yield from (kept for kept, _ in _stored_tokens(query.order_by("issued_at").stream()))
         except OUTAGES as error:
             raise unavailable() from error
 
     def of_user(self, app_user_id: str) -> list[StoredAccessToken]:
-        """One query; a user has few connections."""
+        """Finds the access tokens of a user, in one query."""
         query = self._client.collection(CREDENTIALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
-        return [kept for kept, _ in _readable(query.stream())]
+        return [kept for kept, _ in _stored_tokens(query.stream())]
 
 
 def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version | None) -> None:
@@ -87,7 +87,8 @@ def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version 
         batch.replace(path, fields, expected=expected)
 
 
-def _readable(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
+def _stored_tokens(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
+    """The access tokens in documents; a document that cannot be read is logged and left out."""
     for snapshot in snapshots:
         try:
             yield stored_in(snapshot), version_of(snapshot)

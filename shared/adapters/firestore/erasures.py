@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.domain.audit import AuditEntry
 from shared.domain.erasure import Erasure
@@ -27,7 +27,7 @@ class FirestoreErasures:
         self._audit = audit
 
     def begin(self, erasure: Erasure, *, audit: AuditEntry) -> Erasure:
-        """One read and one commit."""
+        """Records an erasure, or extends the one that exists: one read and one commit."""
         found = self.find(erasure.app_user_id)
         batch = Batch(self._client)
         path = f"{ERASURES}/{erasure.app_user_id}"
@@ -41,12 +41,12 @@ class FirestoreErasures:
         return erasure
 
     def find(self, app_user_id: str) -> tuple[Erasure, Version] | None:
-        """One read."""
+        """Finds a user's erasure, in one read."""
         snapshot = self._client.document(ERASURES, app_user_id).get()
         return (Erasure.model_validate(snapshot.to_dict()), version_of(snapshot)) if snapshot.exists else None
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Erasure, Version]]:
-        """One query; reads what it returns."""
+        """Finds erasures that are due, in one query."""
 
         def read(snapshot: Any) -> tuple[Erasure, Version]:
             return Erasure.model_validate(snapshot.to_dict()), version_of(snapshot)
@@ -57,13 +57,13 @@ class FirestoreErasures:
         return due_documents(self._client, ERASURES, now, limit=limit, read=read, unreadable=unreadable)
 
     def update(self, erasure: Erasure, *, expected: Version) -> Version:
-        """One commit."""
+        """Replaces an erasure, in one commit."""
         batch = Batch(self._client)
         batch.replace(f"{ERASURES}/{erasure.app_user_id}", erasure.model_dump(), expected=expected)
         return batch.commit()[0]
 
     def finish(self, erasure: Erasure, *, expected: Version, audit: AuditEntry) -> None:
-        """One commit."""
+        """Deletes an erasure and writes its audit entry, in one commit."""
         batch = Batch(self._client)
         batch.delete(f"{ERASURES}/{erasure.app_user_id}", expected=expected)
         self._audit.append(batch, [audit])

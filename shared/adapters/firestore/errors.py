@@ -13,7 +13,7 @@ Adapter = TypeVar("Adapter", bound=type)
 
 
 def unavailable() -> Unavailable:
-    """What callers are told while Firestore does not answer."""
+    """The error for callers while Firestore does not answer."""
     return Unavailable("the store did not answer", code="store_unavailable", retry_after_seconds=5)
 
 

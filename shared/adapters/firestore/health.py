@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.inbox import INBOX
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.adapters.firestore.sync_writes import CONNECTIONS, PROGRESS, STATES
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 from shared.domain.progress import SyncStatus
@@ -32,7 +32,7 @@ class FirestoreHealth:
         self._client = client
 
     def count(self, now: datetime) -> Health:
-        """Some twelve counting queries and one read."""
+        """Counts connections by their health: some twelve counting queries and one read."""
         due = now - OVERDUE_AFTER
         return Health(
             statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
@@ -41,11 +41,11 @@ class FirestoreHealth:
             overdue_syncs=self._count(STATES, ("due_at", "<=", due)),
             overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
             overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
-            longest_overdue=self._longest(now),
+            longest_overdue=self._longest_overdue(now),
         )
 
     def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
-        """Two queries."""
+        """Finds broken and failing connections, in two queries."""
         broken = self._client.collection(CONNECTIONS).where(
             filter=FieldFilter("status", "in", [status.value for status in ItemStatus if status not in WORKING])
         )
@@ -56,7 +56,7 @@ class FirestoreHealth:
         return list(found.values())[:limit]
 
     def _stale_count(self, now: datetime) -> int:
-        """Two kinds: those that were synced long ago, and those that never were, for as long."""
+        """Counts working connections that were synced too long ago, or were created too long ago and never synced."""
         before = now - STALE_AFTER
         return sum(
             self._count(CONNECTIONS, ("status", "==", status.value), ("last_sync", "<=", before))
@@ -66,7 +66,7 @@ class FirestoreHealth:
             for status in WORKING
         )
 
-    def _longest(self, now: datetime) -> Any:
+    def _longest_overdue(self, now: datetime) -> Any:
         query = self._client.collection(STATES).where(filter=FieldFilter("due_at", "<=", now))
         for snapshot in query.order_by("due_at").select(["due_at"]).limit(1).stream():
             return now - (snapshot.to_dict() or {})["due_at"]

@@ -1,7 +1,7 @@
 """The shared cache of institutions.
 
 bank_institutions/{institution_id}          what every signed-in user may read
-bank_institution_claims/{institution_id}    who is fetching one, until when; nobody but the backend
+bank_institution_claims/{institution_id}    who is fetching one, until when; private
 """
 
 from contextlib import suppress
@@ -35,18 +35,18 @@ class FirestoreInstitutions:
         self._client = client
 
     def find(self, institution_id: str) -> InstitutionInfo | None:
-        """One read."""
+        """Finds an institution in the cache, in one read."""
         snapshot = self._client.document(INSTITUTIONS, institution_id).get()
         return InstitutionInfo.model_validate(snapshot.to_dict()) if snapshot.exists else None
 
     def put(self, institution: InstitutionInfo) -> None:
-        """One write."""
+        """Stores an institution, in one write."""
         batch = Batch(self._client)
         batch.replace(f"{INSTITUTIONS}/{institution.institution_id}", institution.model_dump())
         batch.commit()
 
     def stale(self, before: datetime, *, now: datetime, limit: int) -> list[InstitutionInfo]:
-        """One query for each page of what is stale, until enough is found that was not put off."""
+        """Finds institutions to refresh: one query for each page of stale ones, until enough are due."""
         stale = self._client.collection(INSTITUTIONS).where(filter=FieldFilter("fetched_at", "<", before))
         query = stale.order_by("fetched_at").limit(PAGE)
         first: list[InstitutionInfo] = []
@@ -54,7 +54,7 @@ class FirestoreInstitutions:
         last: Any = None
         for _ in range(MAX_PAGES):
             page = list((query.start_after(last) if last is not None else query).stream())
-            for info in map(_readable, page):
+            for info in map(_institution_or_none, page):
                 if info is not None:
                     (later if info.is_put_off(now) else first).append(info)
             if len(page) < PAGE or len(first) >= limit:
@@ -63,14 +63,14 @@ class FirestoreInstitutions:
         return [*first, *later][:limit]
 
     def put_off(self, institution_id: str, *, until: datetime) -> None:
-        """One write."""
+        """Postpones the next refresh of an institution, in one write."""
         batch = Batch(self._client)
         batch.update(f"{INSTITUTIONS}/{institution_id}", {"next_try_at": until})
         with suppress(Conflict):
             batch.commit()
 
     def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
-        """One commit; one read and perhaps one commit more where there was a claim."""
+        """Claims the fetching of an institution: one commit; if a claim exists, a read and perhaps another commit."""
         fields = {"institution_id": institution_id, "expires_at": until}
         batch = Batch(self._client)
         batch.create(_claim_path(institution_id), fields)
@@ -88,7 +88,7 @@ class FirestoreInstitutions:
             return None
 
     def release(self, institution_id: str, *, expected: Version) -> None:
-        """One commit."""
+        """Releases a claim, in one commit."""
         batch = Batch(self._client)
         batch.delete(_claim_path(institution_id), expected=expected)
         try:
@@ -97,7 +97,8 @@ class FirestoreInstitutions:
             return
 
 
-def _readable(snapshot: Any) -> InstitutionInfo | None:
+def _institution_or_none(snapshot: Any) -> InstitutionInfo | None:
+    """The institution in a document; None, and a log line, if the document cannot be read."""
     try:
         return InstitutionInfo.model_validate(snapshot.to_dict())
     except ValidationError:

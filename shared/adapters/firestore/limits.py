@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.errors import translates_outages
 from shared.domain.ceilings import Budget
-from shared.domain.errors import Conflict, Unavailable
+from shared.domain.errors import Unavailable
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -32,7 +33,8 @@ def count_call(
     Raises:
         Unavailable: Too many callers at once; nothing was counted.
     """
-    for attempt in range(max_tries):
+
+    def count() -> tuple[Budget, list[datetime]] | None:
         found = {s.id: s for s in client.get_all([client.document(LIMITS, budget.name) for budget in budgets])}
         batch = Batch(client)
         for budget in budgets:
@@ -46,13 +48,15 @@ def count_call(
                 batch.replace(path, fields, expected=version_of(snapshot))
             else:
                 batch.create(path, fields)
-        try:
-            batch.commit()
-        except Conflict:
-            time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
-            continue
+        batch.commit()
         return None
-    raise Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+
+    busy = Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+    return retry_on_conflict(count, tries=max_tries, busy=busy, back_off=_back_off)
+
+
+def _back_off(attempt: int) -> None:
+    time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
 
 
 @translates_outages
@@ -63,7 +67,7 @@ class FirestoreLimits:
         self._client = client
 
     def spend(self, app_user_id: str, action: str, *, per_minute: int, now: datetime) -> int | None:
-        """See count_call.
+        """Counts a call of a user; see count_call.
 
         Raises:
             Unavailable: Too many callers at once; nothing was counted.

@@ -21,14 +21,14 @@ class FirestorePauses:
         self._client = client
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """One read."""
+        """Loads the pauses, in one read."""
         snapshot = self._client.document(PAUSES).get(retry=RETRY, timeout=READ_TIMEOUT_SECONDS)
         return (
             (Pauses.model_validate(snapshot.to_dict()), version_of(snapshot)) if snapshot.exists else (Pauses(), None)
         )
 
     def save(self, pauses: Pauses, *, expected: Version | None) -> None:
-        """One commit."""
+        """Stores the pauses, in one commit."""
         batch = Batch(self._client)
         if expected is None:
             batch.create(PAUSES, pauses.model_dump())

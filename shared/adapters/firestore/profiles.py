@@ -1,4 +1,4 @@
-"""`users/{uid}`, the app's own document: two fields of it are ours to read."""
+"""`users/{uid}`, the app's own document: the backend reads two fields of it."""
 
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 @translates_outages
 class FirestoreProfiles:
-    """`users/{uid}`, the app's own document: two fields of it are ours to read."""
+    """The port `Profiles`."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client
 
     def find(self, app_user_id: str) -> Profile:
-        """One read."""
+        """Reads language and countries of a user, in one read."""
         fields = self._client.document("users", app_user_id).get(["language", "country_codes"]).to_dict() or {}
         return Profile(language=fields.get("language"), country_codes=fields.get("country_codes"))
 
     def exists(self, app_user_id: str) -> bool:
-        """One read, of no field."""
+        """Whether the user's document exists, in one read."""
         return bool(self._client.document("users", app_user_id).get(["language"]).exists)

@@ -12,15 +12,15 @@ from urllib.parse import unquote
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.commit import Batch, version_of
+from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.guards import GUARDS, guard_path
-from shared.adapters.firestore.inbox import INBOX
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.links import KEPT as LINKS_KEPT
-from shared.adapters.firestore.links import RESULTS, SESSIONS
-from shared.adapters.firestore.names import names
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.link_guards import GUARDS, guard_path
+from shared.adapters.firestore.link_sessions import KEPT as LINKS_KEPT
+from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
 from shared.adapters.firestore.set_aside import set_aside_query
 from shared.adapters.firestore.sync_writes import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
+from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
 
@@ -41,7 +41,7 @@ class FirestoreConnectionData:
         self._client = client
 
     def purge(self, removal: Removal) -> None:
-        """One commit for each 400 documents, one query for each 100,000, and a few more."""
+        """Deletes what a connection left: a commit for each 400 documents, a query for each 100,000, and a few more."""
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ACCOUNTS))
@@ -62,7 +62,7 @@ class FirestoreConnectionData:
             self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """A few queries, and one commit for each 400 documents.
+        """Deletes what a user left: a few queries, and one commit for each 400 documents.
 
         The counters of rate limits and budgets stay until they expire: they protect others, and hold times only.
         """
@@ -85,7 +85,7 @@ class FirestoreConnectionData:
         return [snapshot for snapshot in found if snapshot.id.rpartition(":")[0] == app_user_id]
 
     def _delete_answers(self, removal: Removal) -> None:
-        """What was answered for the public tokens of this connection; one that holds an access token stays."""
+        """Deletes intents that answer with this connection; an intent that holds an access token stays."""
         theirs = FieldFilter("app_user_id", "==", removal.app_user_id)
         for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
             fields = snapshot.to_dict() or {}
@@ -97,7 +97,7 @@ class FirestoreConnectionData:
                 self._delete_unchanged(snapshot)
 
     def _delete_guard(self, document: Any, app_user_id: str, institution_id: str) -> None:
-        """The guard, unless it guards another connection of this user to this institution."""
+        """Deletes the guard, unless it guards another connection of this user to this institution."""
         guard = document.get()
         others = (
             self._client.collection(CONNECTIONS)
@@ -105,7 +105,7 @@ class FirestoreConnectionData:
             .where(filter=FieldFilter("institution_id", "==", institution_id))
             .limit(1)
         )
-        # The guard was read first: a connection that is made after the look at the others has changed it.
+        # The guard was read first: a connection that is made after the query has changed it, so that it is not deleted.
         if guard.exists and not any(others.stream()):
             self._delete_unchanged(guard)
 
@@ -122,7 +122,7 @@ class FirestoreConnectionData:
         batch.delete(snapshot.reference.path, expected=version_of(snapshot))
         try:
             batch.commit()
-        except Conflict:  # somebody works with it
+        except Conflict:  # another call uses it
             return
 
     def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
@@ -144,7 +144,7 @@ class FirestoreConnectionData:
             How many there were, and the last of them.
         """
         count, last, under_way = 0, None, deque[Future[None]]()
-        found = names(page)
+        found = document_names(page)
         with ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix="purge") as pool:
             while some := list(islice(found, DELETES_AT_ONCE)):
                 count, last = count + len(some), some[-1]
@@ -157,7 +157,7 @@ class FirestoreConnectionData:
         return count, last
 
     def _delete(self, paths: Sequence[str]) -> None:
-        """One commit, or two of half the size if the store finds it too large."""
+        """Deletes documents in one commit, or in two of half the size if the store finds it too large."""
         if not paths:
             return
         batch = Batch(self._client)

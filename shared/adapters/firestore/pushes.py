@@ -41,12 +41,12 @@ class FirestorePushes:
         self._client = client
 
     def devices(self, app_user_id: str) -> Devices:
-        """One read."""
+        """Reads the device tokens and the language of a user, in one read."""
         found = self._client.document("users", app_user_id).get([TOKENS, "language"]).to_dict() or {}
         return Devices(found.get(TOKENS), found.get("language"))
 
     def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
-        """One query, which reads a document per user who stores one of them, and one read per token."""
+        """Finds who stores each token: one query, which reads a document per such user, and one read per token."""
         from google.cloud.firestore_v1.base_query import FieldFilter
 
         storing = FieldFilter(TOKENS, "array_contains_any", list(tokens))
@@ -63,9 +63,9 @@ class FirestorePushes:
         return holders
 
     def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
-        """One write per other user, and one.
+        """Makes a user the only one who stores a token: one write per other user, and one more.
 
-        In this order: if it is interrupted, whoever stored the token last still does, and the previous owner does not.
+        The order matters: after an interruption the new owner stores the token, and the previous one does not.
         """
         for other in others:
             self.drop_tokens(other, [token])
@@ -73,7 +73,7 @@ class FirestorePushes:
         self._client.document(OWNERS, _hash(token)).set(owner)
 
     def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
-        """One write."""
+        """Claims the sending of a push message, in one write; False if it was claimed before."""
         claim = _hash(f"{len(app_user_id)}:{app_user_id}:{notification_id}")
         batch = Batch(self._client)
         batch.create(f"{PUSHES}/{claim}", {"expires_at": now + CLAIM_KEPT})
@@ -84,7 +84,7 @@ class FirestorePushes:
         return True
 
     def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
-        """One write, of these tokens only: others may have been added meanwhile."""
+        """Removes these tokens of a user, in one write; tokens that were added meanwhile stay."""
         try:
             self._client.document("users", app_user_id).update({TOKENS: ArrayRemove(list(tokens))})
         except NotFound:

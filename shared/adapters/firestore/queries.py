@@ -2,7 +2,7 @@
 
 Production answers a query only from an index, the emulators answer any. So each query is declared here; a test derives
 the index that it needs, and holds firestore.indexes.json against it, both ways; and on the emulators the client refuses
-a query that is not declared (`only_declared`).
+a query that is not declared (`with_index_check`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -179,18 +179,18 @@ APP = frozenset(
 )
 
 
-class Undeclared(Exception):
-    """A query that no index was looked after for: declare it here."""
+class MissingIndexError(Exception):
+    """A query that is not declared here, so that no index may exist for it in production."""
 
 
-def only_declared(client: "firestore.Client") -> "firestore.Client":
-    """The same client; a query that is not declared raises Undeclared before it is sent. For the emulators."""
-    client._firestore_api_internal = _Guarded(client._firestore_api)  # noqa: SLF001 (where all queries pass)
+def with_index_check(client: "firestore.Client") -> "firestore.Client":
+    """Makes a client refuse undeclared queries with MissingIndexError. For the emulators, which need no index."""
+    client._firestore_api_internal = _IndexChecked(client._firestore_api)  # noqa: SLF001 (where all queries pass)
     return client
 
 
-class _Guarded:
-    """The library's `_firestore_api`, with a look at queries."""
+class _IndexChecked:
+    """The library's `_firestore_api`, which checks each query before it is sent."""
 
     def __init__(self, api: Any) -> None:
         self._api = api
@@ -211,7 +211,7 @@ def _check(structured: Any) -> None:
     raw = structured if not hasattr(type(structured), "pb") else type(structured).pb(structured)
     for shape in Query.all_of(raw):
         if shape not in BACKEND:
-            raise Undeclared(f"{shape} is not declared in {__name__}")
+            raise MissingIndexError(f"{shape} is not declared in {__name__}")
 
 
 def _alternatives(where: Any) -> list[list[tuple[str, Any]]]:

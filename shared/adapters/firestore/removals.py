@@ -13,12 +13,12 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS, stored_in
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.items import delete_holder
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.item_holders import delete_holder
+from shared.adapters.firestore.removal_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.adapters.firestore.sync_writes import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
-from shared.adapters.firestore.tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry
 from shared.domain.exchange import Intent
@@ -39,7 +39,7 @@ class FirestoreRemovals:
         self._audit = audit
 
     def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
-        """Two reads and one commit."""
+        """Replaces a connection by its tombstone: two reads and one commit."""
         connection_id = removal.connection_id
         tombstone = self._client.document(REMOVALS, connection_id).get()
         batch = Batch(self._client)
@@ -58,7 +58,7 @@ class FirestoreRemovals:
         return removal
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
-        """One commit."""
+        """Replaces an intent by a tombstone, in one commit."""
         batch = Batch(self._client)
         create_removal(batch, removal)
         batch.delete(f"{INTENTS}/{intent[0].intent_id}", expected=intent[1])
@@ -66,7 +66,7 @@ class FirestoreRemovals:
         batch.commit()
 
     def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
-        """One read, and one commit if there are any."""
+        """Moves leftover credentials into the tombstone: one read, and one commit if there are any."""
         batch = Batch(self._client)
         taken = self._move_credentials(batch, removal)
         if not len(batch):
@@ -75,12 +75,12 @@ class FirestoreRemovals:
         return taken, batch.commit()[-1]
 
     def find(self, connection_id: str) -> tuple[Removal, Version] | None:
-        """One read."""
+        """Finds a removal, in one read."""
         snapshot = self._client.document(REMOVALS, connection_id).get()
         return (removal_in(snapshot), version_of(snapshot)) if snapshot.exists else None
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
-        """One query; reads what it returns."""
+        """Finds removals that are due, in one query."""
 
         def read(snapshot: Any) -> tuple[Removal, Version]:
             return removal_in(snapshot), version_of(snapshot)
@@ -91,18 +91,18 @@ class FirestoreRemovals:
         return due_documents(self._client, REMOVALS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[Removal]:
-        """One query."""
+        """Finds the removals of a user, in one query."""
         query = self._client.collection(REMOVALS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [removal_in(snapshot) for snapshot in query.stream()]
 
     def update(self, removal: Removal, *, expected: Version) -> Version:
-        """One commit."""
+        """Replaces a tombstone, in one commit."""
         batch = Batch(self._client)
         put_removal(batch, removal, expected=expected)
         return batch.commit()[0]
 
     def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
-        """One commit, and a read before it unless the connection stays."""
+        """Deletes the tombstone, in one commit; one read more to release the item, unless the connection stays."""
         batch = Batch(self._client)
         batch.delete(f"{REMOVALS}/{removal.connection_id}", expected=expected)
         if not removal.keeps_connection:

@@ -15,10 +15,10 @@ from functools import singledispatch
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, mask_of
 from shared.adapters.firestore.credentials import put_credentials
-from shared.adapters.firestore.guards import guard_fields, guard_path
-from shared.adapters.firestore.inbox import settle_delivery
+from shared.adapters.firestore.link_guards import guard_fields, guard_path
+from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside
-from shared.adapters.firestore.tombstones import put_removal
+from shared.adapters.firestore.webhook_inbox import settle_delivery
 from shared.domain.account import Account
 from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState

@@ -10,7 +10,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
+from shared.adapters.firestore.encoding import encoded
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.set_aside import set_aside_of
 from shared.adapters.firestore.sync_writes import (
@@ -24,7 +25,6 @@ from shared.adapters.firestore.sync_writes import (
     SyncCommit,
     put,
 )
-from shared.adapters.firestore.values import encoded
 from shared.domain.errors import AlreadyThere
 from shared.domain.inherited_notes import LABEL_FIELDS, label_of
 from shared.domain.progress import RunRecord

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KEYS = "bank_webhook_keys/seen"
 BUCKETS = "__webhooks"  # in place of a user, beside whose limits these are
-PATIENCE_SECONDS = 2.0  # a webhook waits for it, and can do without
+READ_TIMEOUT_SECONDS = 2.0  # a webhook waits for this read, and can be verified without it
 
 
 @translates_outages
@@ -26,18 +26,18 @@ class FirestoreWebhookKeys:
         self._limits = FirestoreLimits(client)
 
     def seen(self) -> frozenset[str]:
-        """One read."""
-        found = self._client.document(KEYS).get(retry=None, timeout=PATIENCE_SECONDS).to_dict() or {}
+        """Reads the known key ids, in one read."""
+        found = self._client.document(KEYS).get(retry=None, timeout=READ_TIMEOUT_SECONDS).to_dict() or {}
         return frozenset(found.get("since", {}))
 
     def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
-        """One read, and one write if it passes."""
+        """Counts a look-up of an unknown key: one read, and one write if it is allowed."""
         return self._limits.spend(BUCKETS, bucket, per_minute=per_minute, now=now)
 
     def add(self, key_id: str, *, now: datetime) -> None:
-        """One write."""
+        """Adds a key id, in one write."""
         since = {"since": {key_id: now}}
         try:
-            self._client.document(KEYS).set(since, merge=True, retry=None, timeout=PATIENCE_SECONDS)
+            self._client.document(KEYS).set(since, merge=True, retry=None, timeout=READ_TIMEOUT_SECONDS)
         except exceptions.Aborted:
             raise Conflict from None

@@ -146,7 +146,7 @@ class ItemStatusRefresh:
             if state == loaded.state and not writes:
                 return after
             try:
-                self.syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
+                self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
             except Conflict:
                 continue
             report(writes)
@@ -157,7 +157,7 @@ class ItemStatusRefresh:
                 enqueue_removal(self.tasks, change.removal)
             if state.status is SyncStatus.PENDING and state.requested > loaded.state.requested:
                 name = f"{connection_id}-q{state.requested}"
-                enqueue(self.queue, connection_id, name=name, welcome=not state.welcomed)
+                enqueue(self.queue, connection_id, name=name, welcome=not state.is_set_up)
             return after
         raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
@@ -239,11 +239,11 @@ class ItemStatusRefresh:
         now = self.status_events.clock.now()
         if finding.event is StatusEvent.REVOKED and finding.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(finding.error))
-        changed = state.concerned(after.error_code is not None) if after != before else state
+        changed = state.checked(needs_user=after.error_code is not None) if after != before else state
         if finding.moved:
             changed = changed.moved_to(finding.moved["institution_id"], now=now)
         if finding.accounts_anew:
-            changed = changed.read_accounts_anew()
+            changed = changed.reselect_accounts()
         return changed.request(now=now, trace=trace.carried()) if finding.sync else changed
 
     def _from_daily_check(self, connection: BankConnection, facts: ItemFacts) -> StatusDecision:

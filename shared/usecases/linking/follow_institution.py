@@ -58,7 +58,7 @@ def follow_institution(
         state = loaded.state.moved_to(change["institution_id"], now=now)
         writes: list[Write] = [UpdateConnection(changes), PutInstitutionGuard(change["institution_id"])]
         try:
-            syncs.save(state.looked_at(), expected=loaded.version, writes=writes)
+            syncs.save(state.touched(), expected=loaded.version, writes=writes)
         except Conflict:
             continue
         report_change(connection, change)

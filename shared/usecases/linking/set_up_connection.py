@@ -120,11 +120,11 @@ def _mark_set_up(connection: BankConnection, *, connections: Connections, syncs:
         if loaded is None or now is None or now.institution_id != connection.institution_id:
             return
         source = connection.institution_id or loaded.state.source
-        welcomed = loaded.state.model_copy(update={"welcomed": True, "source": source})
-        if welcomed == loaded.state:
+        after = loaded.state.model_copy(update={"is_set_up": True, "source": source})
+        if after == loaded.state:
             return
         try:
-            syncs.save(welcomed, expected=loaded.version)
+            syncs.save(after, expected=loaded.version)
         except Conflict:
             continue
         return

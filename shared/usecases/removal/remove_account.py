@@ -58,7 +58,7 @@ def remove_account(
             if loaded is None:
                 return
             try:
-                syncs.save(step(loaded.state).looked_at(), expected=loaded.version, writes=writes())
+                syncs.save(step(loaded.state).touched(), expected=loaded.version, writes=writes())
             except Conflict:
                 continue
             return

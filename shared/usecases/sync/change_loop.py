@@ -4,13 +4,12 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from shared.domain.page_trail import PageTrail
+from shared.domain.progress import SyncCounts
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import ChangeSet, Page
 from shared.log import log
 from shared.ports import Syncs
 from shared.usecases.sync.set_aside_rows import SetAsideRows
-
-COUNTS = ("added", "modified", "removed", "pages")
 
 
 @dataclass
@@ -29,7 +28,7 @@ class ChangeLoop:
 
     trail: PageTrail
     aside: SetAsideRows
-    counts: dict[str, int]
+    counts: SyncCounts
     changes: ChangeSet = field(default_factory=ChangeSet)
     successors: dict[str, str] = field(default_factory=dict)
     streamed: set[str] = field(default_factory=set)
@@ -44,7 +43,7 @@ class ChangeLoop:
         loop = cls(
             trail=PageTrail(state.cursor),
             aside=SetAsideRows.of(state, syncs=syncs),
-            counts={name: getattr(state, name) for name in COUNTS},
+            counts=SyncCounts.of(state),
             delivered=set() if state.rebuilding and not state.marking else None,
         )
         if state.handover is not None:
@@ -81,16 +80,13 @@ class ChangeLoop:
         self.successors = {old: new for old, new in self.successors.items() if new != transaction_id}
 
     def _count(self, page: Page) -> None:
-        self.counts["added"] += len(page.added)
-        self.counts["modified"] += len(page.modified)
-        self.counts["removed"] += len(page.removed)
-        self.counts["pages"] += 1
+        added, modified, removed = len(page.added), len(page.modified), len(page.removed)
+        self.counts = self.counts.with_page(added=added, modified=modified, removed=removed)
         log.info(
             "sync.page",
-            page=self.counts["pages"],
-            added=len(page.added),
-            modified=len(page.modified),
-            removed=len(page.removed),
+            page=self.counts.pages,
+            added=added,
+            modified=modified,
+            removed=removed,
             history=page.history,
         )
-        self.counts["percent"] = round(95 * (1 - 0.85 ** self.counts["pages"]))

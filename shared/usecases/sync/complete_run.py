@@ -125,7 +125,7 @@ class RunCompletion:
         """All accounts if anything changed, else none: a page names only those that have transactions in it."""
         state = self.run.state
         digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
-        if digest == state.accounts_digest and not any(loop.counts[k] for k in ("added", "modified")):
+        if digest == state.accounts_digest and not (loop.counts.added or loop.counts.modified):
             return [], digest
         try:
             facts = self.plaid.accounts(self.token)
@@ -162,20 +162,15 @@ class _LastCommit:
 
     def step(self, state: SyncState) -> SyncState:
         """The transition to `completed`."""
-        accounts_chosen = state.accounts_digest != self.before.accounts_digest  # by the user, during this run
-        former = {*state.former_accounts, *set(self.before.account_ids).difference(self.roster)}
         if self.moved:
-            state = state.model_copy(update={"welcomed": False})  # the set-up then looks up the new institution
+            state = state.model_copy(update={"is_set_up": False})  # the set-up then looks up the new institution
+        state = state.accounts_read(self.roster, digest=self.accounts_digest, since=self.before)
         return state.complete(
             now=self._clock.now(),
             cursor=self.cursor,
             history_complete=self.history_complete,
             late=self.delay.late,
-            **self.loop.counts,
-            accounts_digest=None if accounts_chosen else self.accounts_digest,
-            account_ids=self._account_ids(state),
-            former_accounts=tuple(sorted(former)),
-            set_aside=self.loop.aside.count,
+            counts=replace(self.loop.counts, set_aside=self.loop.aside.count),
         )
 
     def writes(self, rows: Sequence[Transaction], removed: Sequence[str]) -> list[Write]:
@@ -213,7 +208,7 @@ class _LastCommit:
         complete, or late.
         """
         state, change = self.run.state, ConnectionChange()
-        if state.heals:
+        if state.clears_error_on_success:
             change = self.status_events.apply(state.connection_id, StatusEvent.WORKING) or change
         more_accounts = self.before.account_ids and set(account_ids) - set(self.before.account_ids)
         if more_accounts and not change.fields:

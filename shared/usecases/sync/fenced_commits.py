@@ -56,7 +56,7 @@ class FencedCommits:
                 now = self._syncs.load(after.connection_id)
                 if now is None:
                     raise LeaseLost("the connection is gone") from None
-                if (now.state.writer, now.state.beat) == (after.writer, after.beat):
+                if (now.state.writer, now.state.heartbeat_seq) == (after.writer, after.heartbeat_seq):
                     self._loaded = now
                     report(written)
                     return

@@ -39,7 +39,7 @@ def hand_over(
     heirs = {transaction_id: loop.successors[transaction_id] for transaction_id in replaced}
     left = Handover(removed=tuple(loop.changes.removed), successors=heirs, cursors=loop.trail.export())
     run.commit(
-        lambda s: s.hand_over(now=clock.now(), cursor=cursor, **loop.counts),
+        lambda s: s.hand_over(now=clock.now(), cursor=cursor, counts=loop.counts),
         lambda: [PutHandover(left)],
     )
 

@@ -162,7 +162,7 @@ class ChangeReader:
         return replace(page, ready=self.syncs.ready(state.connection_id, state.app_user_id, page.added))
 
     def _heartbeat(self, loop: ChangeLoop) -> None:
-        self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, **loop.counts))
+        self.run.commit(lambda s: s.advance(now=self.clock.now(), stage=Stage.FETCHING, counts=loop.counts))
 
     def _hand_over(self, loop: ChangeLoop, cursor: str) -> None:
         hand_over(cursor, loop=loop, run=self.run, writer=self._writer, syncs=self.syncs, clock=self.clock)

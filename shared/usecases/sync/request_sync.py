@@ -51,8 +51,8 @@ def sync_by_user(
     def asked(state: SyncState) -> SyncState:
         nonlocal counted
         now = clock.now()
-        if state.asked_at is not None and now - state.asked_at < spacing:
-            wait = spacing - (now - state.asked_at)
+        if state.last_manual_sync_at is not None and now - state.last_manual_sync_at < spacing:
+            wait = spacing - (now - state.last_manual_sync_at)
             raise ResourceExhausted(
                 "this connection was asked to sync a moment ago",
                 code="sync_too_soon",
@@ -62,7 +62,9 @@ def sync_by_user(
         if not counted:
             count()
             counted = True
-        return state.request(now=now, refresh=True, trace=trace.carried()).model_copy(update={"asked_at": now})
+        return state.request(now=now, refresh=True, trace=trace.carried()).model_copy(
+            update={"last_manual_sync_at": now}
+        )
 
     return _request(connection_id, asked, syncs=syncs, queue=queue).progress()
 
@@ -132,7 +134,7 @@ def reconcile_connection(
 
     def again(state: SyncState) -> SyncState:
         try:
-            listed = state.read_accounts_anew() if forgets_revocations else state
+            listed = state.reselect_accounts() if forgets_revocations else state
             return listed.reconcile(now=clock.now(), trace=trace.carried())
         except IllegalTransition:
             raise Unavailable("a run is working", code="connection_busy", retry_after_seconds=30) from None
@@ -145,7 +147,10 @@ def _is_written(state: SyncState, *, before: SyncState, found: SyncState) -> boo
 
     Of events nothing tells: two at once make the same of one state. Counted again, one of them is no harm.
     """
-    return state.asked_at != before.asked_at and found.asked_at == state.asked_at
+    return (
+        state.last_manual_sync_at != before.last_manual_sync_at
+        and found.last_manual_sync_at == state.last_manual_sync_at
+    )
 
 
 def _usable(connection: BankConnection) -> None:

@@ -126,7 +126,7 @@ class RunSync:
         """Defers the run while it is paused. On a conflict the state stays due, and the scheduler defers it."""
         log.info("sync.held", connection_id=loaded.state.connection_id, since=pause.since)
         with suppress(Conflict):
-            self.syncs.save(loaded.state.held(now=self.clock.now()), expected=loaded.version)
+            self.syncs.save(loaded.state.deferred(now=self.clock.now()), expected=loaded.version)
         return Outcome.DONE
 
     def _run(self, run: FencedCommits) -> Outcome:

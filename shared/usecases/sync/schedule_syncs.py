@@ -67,7 +67,7 @@ def _see_to(loaded: Loaded, *, pauses: Pauses, syncs: Syncs, queue: SyncQueue, c
     state = loaded.state
     try:
         if pauses.of(state.source) is not None:
-            syncs.save(state.held(now=clock.now()), expected=loaded.version)
+            syncs.save(state.deferred(now=clock.now()), expected=loaded.version)
             return HELD
         queued = state.requeue(now=clock.now(), trace=trace.Trace.new().header())
         syncs.save(queued, expected=loaded.version)
@@ -82,12 +82,12 @@ def _see_to(loaded: Loaded, *, pauses: Pauses, syncs: Syncs, queue: SyncQueue, c
     # The run and the time make the name new at every turn: a name is blocked for a while once used.
     name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
     with trace.resumed(queued.trace):
-        is_new = enqueue(queue, state.connection_id, name=name, welcome=not state.welcomed)
+        is_new = enqueue(queue, state.connection_id, name=name, welcome=not state.is_set_up)
     return ENQUEUED if is_new else MOVED
 
 
 def _put_off(loaded: Loaded, *, syncs: Syncs, clock: Clock) -> str:
     """Moves the due time of a state that cannot be requeued now."""
     with suppress(Exception):  # then this scheduler run steps over it
-        syncs.save(loaded.state.put_off(now=clock.now()), expected=loaded.version)
+        syncs.save(loaded.state.backed_off(now=clock.now()), expected=loaded.version)
     return LEFT

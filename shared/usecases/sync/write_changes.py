@@ -1,7 +1,7 @@
 """Writes what a loop has read ahead of the cursor: rows as they come, and removals once every row has come."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -60,10 +60,10 @@ class ChangeWriter:
     def put_aside(self, loop: ChangeLoop) -> None:
         """Puts the rows that cannot be stored on record."""
         # `streaming`: if this run dies, the next one must check whether what is written here is still to be there.
-        counts = loop.counts | {"set_aside": loop.aside.count, "streaming": True}
+        counts = replace(loop.counts, set_aside=loop.aside.count)
         for some in loop.aside.writes(revoked=self.run.state.revoked_accounts):
             self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, **counts),
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, counts=counts, streaming=True),
                 partial(self._without_revoked, some),
             )
 
@@ -141,7 +141,7 @@ class ChangeWriter:
         """
         try:
             self.run.commit(
-                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, streaming=True, **loop.counts),
+                lambda s: s.advance(now=self.clock.now(), stage=Stage.WRITING, counts=loop.counts, streaming=True),
                 lambda: writes(some),
             )
         except CommitTooLarge as error:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.firestore import commit as firestore_commit
 from shared.adapters.firestore.commit import MAX_COMMIT_BYTES, Batch, mask_of
-from shared.adapters.firestore.values import encoded
+from shared.adapters.firestore.encoding import encoded
 from shared.domain.errors import CommitTooLarge
 
 DATABASE = "projects/p/databases/(default)"

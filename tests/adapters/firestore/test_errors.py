@@ -10,8 +10,8 @@ from google.api_core import exceptions
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.connections import FirestoreConnections
-from shared.adapters.firestore.guards import guard_path
 from shared.adapters.firestore.limits import FirestoreLimits
+from shared.adapters.firestore.link_guards import guard_path
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.errors import NotStorable, Unavailable
 from shared.domain.storable import is_document_id

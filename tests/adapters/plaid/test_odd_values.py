@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.firestore.values import encoded
+from shared.adapters.firestore.encoding import encoded
 from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
 from shared.adapters.plaid.errors import said
 from shared.domain.storable import is_document_id, weight

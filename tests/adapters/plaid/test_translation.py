@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.firestore.values import encoded
+from shared.adapters.firestore.encoding import encoded
 from shared.adapters.plaid import transaction_mapping
 from shared.adapters.plaid.client import _parsed
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated

@@ -286,7 +286,7 @@ def test_every_event_that_ends_in_error_makes_the_duplicate_count(world: World, 
     loaded = world.store.states[first]
     change = world.status_events.apply(first, event)
     assert change is not None
-    world.store.save(loaded.state.looked_at(), expected=loaded.version, writes=change.writes())
+    world.store.save(loaded.state.touched(), expected=loaded.version, writes=change.writes())
     assert duplicates(world)["2-Daily"] is None
 
 

@@ -78,11 +78,11 @@ def test_every_read_of_the_item_notices_the_change_and_the_logo_follows(
     item.institution_id, item.institution_name = "ins_2", "Second Bank"
     READERS[reader](world)
     assert shown(world) == ("ins_2", "Second Bank", None), "never the old bank's logo beside the new id"
-    assert (world.state().source, world.state().welcomed) == ("ins_2", False)
+    assert (world.state().source, world.state().is_set_up) == ("ins_2", False)
     world.tick()
     world.welcome(institutions)  # what the queue does with an enqueued run whose set-up is missing
     assert shown(world) == SECOND
-    assert world.state().welcomed
+    assert world.state().is_set_up
 
 
 def test_the_daily_check_updates_name_logo_and_group(
@@ -102,7 +102,7 @@ def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
     item.institution_id = "ins_2"
     item.error = problem(ErrorClass.TERMINAL, "ITEM_NOT_SUPPORTED", item_status=ItemStatus.ERROR, action=Action.RELINK)
     world.check.daily_check("1")
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
     item.error = None
     asked: list[bool] = []
     enqueued = world.queue.enqueue
@@ -120,7 +120,7 @@ def test_a_set_up_alone_notices_the_change_too(world: World, institutions: FakeI
     item.institution_id = "ins_2"
     world.welcome(institutions)
     assert shown(world) == SECOND
-    assert (world.state().source, world.state().welcomed) == ("ins_2", True)
+    assert (world.state().source, world.state().is_set_up) == ("ins_2", True)
 
 
 def test_a_sync_that_reads_the_accounts_notices_the_change(
@@ -131,7 +131,7 @@ def test_a_sync_that_reads_the_accounts_notices_the_change(
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.settle()
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
     world.clock.move(timedelta(minutes=15))
     assert world.tick() == 1
     world.welcome(institutions)
@@ -149,7 +149,7 @@ def test_a_failed_look_up_of_the_institution_does_not_lose_the_change(
     if fault is ErrorClass.TRANSIENT:
         with pytest.raises(ProviderError):
             world.welcome(institutions)
-        assert not world.state().welcomed, "the scheduler repeats it"
+        assert not world.state().is_set_up, "the scheduler repeats it"
         world.plaid.errors.clear()
     else:
         world.welcome(institutions)
@@ -237,7 +237,7 @@ def test_a_change_that_is_noticed_while_the_old_bank_is_looked_up_is_not_taken_b
     world.welcome(institutions)
     world.calls.before = None
     assert connection(world).institution_id == "ins_2"
-    assert (world.state().source, world.state().welcomed) == ("ins_2", False)
+    assert (world.state().source, world.state().is_set_up) == ("ins_2", False)
     world.welcome(institutions)
     assert shown(world) == SECOND
 

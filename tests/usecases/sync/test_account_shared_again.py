@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.lease import LEASE
 from shared.domain.progress import SyncStatus
-from shared.domain.sync_state import LEASE
 from shared.usecases.items.reconcile_after_restore import RestoreAction, RestoreReconciliation
 from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.sync import write_changes

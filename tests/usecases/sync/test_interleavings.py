@@ -10,8 +10,8 @@ import pytest
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import Conflict, ErrorClass, Unavailable
+from shared.domain.lease import LEASE
 from shared.domain.progress import SyncProgress
-from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History, Page
 from shared.ports import Write
 from shared.usecases.sync import write_changes
@@ -232,7 +232,7 @@ def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(wo
     world.connected("1", row("t"))
     world.queue.enqueue("1", name="first")
     world.settle()
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
     world.clock.move(timedelta(minutes=15))
     assert world.tick() == 1
 

@@ -107,7 +107,7 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
     def save(*arguments: Any) -> Any:
         version = really(*arguments)
         if lost and on_top:
-            really(world.state().looked_at(), version, ())
+            really(world.state().touched(), version, ())
         if lost:
             raise lost.pop()  # as a client that tries a commit again that had gone through
         return version
@@ -245,7 +245,7 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
     assert connection.institution_name == "First Bank"
     assert connection.institution is not None
     assert connection.institution.url == "https://bank.example"
-    assert world.state().welcomed
+    assert world.state().is_set_up
     assert "bank.set_webhook" in world.calls.log
     assert world.equals_truth()
 
@@ -262,7 +262,7 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
         world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_id == "ins_1"
     assert "bank.set_webhook" in world.calls.log
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
 
 
 REFUSED_EVERYWHERE = [problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")] * 2
@@ -281,7 +281,7 @@ def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_w
     world.plaid.fail("institution", *refusals)
     world.welcome(institutions)
     world.settle()
-    assert world.state().welcomed
+    assert world.state().is_set_up
     world.clock.move(timedelta(hours=1))
     assert world.tick() == 0
     world.welcome(institutions)
@@ -295,9 +295,9 @@ def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world
     with pytest.raises(ProviderError):
         world.welcome(institutions)
     assert world.store.connections["1"].institution_name == "First Bank"
-    assert not world.state().welcomed
+    assert not world.state().is_set_up
     world.welcome(institutions)
-    assert world.state().welcomed
+    assert world.state().is_set_up
 
 
 def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:

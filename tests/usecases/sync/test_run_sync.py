@@ -9,8 +9,8 @@ import pytest
 
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, Unavailable
+from shared.domain.lease import LEASE
 from shared.domain.progress import Stage, SyncStatus
-from shared.domain.sync_state import LEASE
 from shared.domain.transaction import History
 from shared.usecases.sync import write_changes
 from shared.usecases.sync.request_sync import reconcile_connection

@@ -72,7 +72,7 @@ def test_accounts_that_are_chosen_anew_during_a_run_are_read_by_the_next(world: 
 
     def choose(state: SyncState) -> SyncState:
         item.accounts = [account(), account("ira")]  # without transactions: no page names it
-        return state.read_accounts_anew().request(now=world.clock.now())
+        return state.reselect_accounts().request(now=world.clock.now())
 
     item.accounts_on_pages = [account()]
     while_pages_are_fetched(world, choose)

@@ -33,13 +33,13 @@ class FirestoreLinks:
         self._client = client
 
     def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
-        """One write."""
+        """Stores for whom a link token was created, in one write."""
         batch = Batch(self._client)
         batch.replace(f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + KEPT})
         batch.commit()
 
     def session(self, link_token: str) -> LinkSession | None:
-        """One read."""
+        """Finds for whom a link token was created, in one read."""
         fields = self._read(SESSIONS, digest(link_token))
         if not fields:
             return None
@@ -52,7 +52,7 @@ class FirestoreLinks:
         )
 
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
-        """One query."""
+        """Whether a user has an unexpired link token for update mode, in one query."""
         query = (
             self._client.collection(SESSIONS)
             .where(filter=FieldFilter("app_user_id", "==", app_user_id))
@@ -62,7 +62,7 @@ class FirestoreLinks:
         return any(query.limit(1).stream())
 
     def keep(self, result: LinkResult) -> bool:
-        """One write."""
+        """Stores what Hosted Link linked, in one write; False if it is stored already."""
         fields = asdict(result) | {"expires_at": result.created_at + KEPT}
         fields["public_token"] = result.public_token.model_dump() if result.public_token else None
         batch = Batch(self._client)
@@ -74,7 +74,7 @@ class FirestoreLinks:
         return True
 
     def result(self, result_id: str) -> LinkResult | None:
-        """One read."""
+        """Finds what Hosted Link linked, in one read."""
         fields = self._read(RESULTS, result_id)
         if not fields:
             return None
@@ -86,7 +86,7 @@ class FirestoreLinks:
         return LinkResult(**known)
 
     def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
-        """One write; what has expired meanwhile is settled anyway."""
+        """Records what came of a result, in one write; a result that has expired needs no record."""
         batch = Batch(self._client)
         fields = {"public_token": None, "outcome": outcome, "connection_id": connection_id}
         batch.update(f"{RESULTS}/{result_id}", fields)

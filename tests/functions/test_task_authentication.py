@@ -1,4 +1,4 @@
-"""Task functions work for the account of Cloud Tasks alone."""
+"""Task functions accept deliveries of the account of Cloud Tasks only."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_account_of_cloud_tasks_is_let_through(deployed: World, signature: s
         assert asking.post("/", json={"data": TASKS["erasedata"]}, headers=headers).status_code == 200
 
 
-def test_an_account_that_was_set_takes_the_place_of_the_usual_one(
+def test_a_configured_tasks_account_replaces_the_default_one(
     deployed: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(project="a-bank", tasks_caller="queue@a-bank.iam.gserviceaccount.com")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.seals import FirestoreSeals
+from shared.adapters.firestore.sealed_tokens import FirestoreSeals
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
 from shared.ports import Seals, StoredSeal

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.firestore.inbox import FirestoreInbox
+from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 from shared.domain.errors import Conflict
 from shared.ports import Delivery, Inbox
 from tests.fakes import FakeInbox

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.links import KEPT, FirestoreLinks
+from shared.adapters.firestore.link_sessions import KEPT, FirestoreLinks
 from shared.domain.connection import SealedToken
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
 from shared.ports import Links

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared.adapters.firestore.recent_pauses import SEEN_WITHIN, RecentPauses
+from shared.adapters.firestore.cached_pauses import CACHED_FOR, CachedPauses
 from shared.domain.pause import Pause, Pauses
 from tests.fakes import FakeClock, FakePauses
 
@@ -21,18 +21,18 @@ class Counted(FakePauses):
 
 def test_that_nothing_is_paused_is_read_once_in_five_seconds_for_all_runs() -> None:
     store, clock = Counted(), FakeClock()
-    recent = RecentPauses(store, clock=clock)
+    recent = CachedPauses(store, clock=clock)
     assert [recent.load()[0] for _ in range(5)] == [Pauses()] * 5
     assert store.reads == 1
     store.save(EVERYTHING, expected=None)
-    clock.move(SEEN_WITHIN)
+    clock.move(CACHED_FOR)
     assert recent.load()[0] == EVERYTHING
 
 
 def test_what_is_resumed_is_seen_at_once() -> None:
     store = Counted()
     store.save(EVERYTHING, expected=None)
-    recent = RecentPauses(store, clock=FakeClock())
+    recent = CachedPauses(store, clock=FakeClock())
     found, version = recent.load()
     assert found == EVERYTHING
     store.save(Pauses(), expected=version)
@@ -41,7 +41,7 @@ def test_what_is_resumed_is_seen_at_once() -> None:
 
 def test_a_clock_that_was_set_back_does_not_keep_the_memory_for_long() -> None:
     store, clock = Counted(), FakeClock()
-    recent = RecentPauses(store, clock=clock)
+    recent = CachedPauses(store, clock=clock)
     recent.load()
     clock.move(-timedelta(hours=1))
     recent.load()

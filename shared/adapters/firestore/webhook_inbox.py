@@ -27,7 +27,7 @@ class FirestoreInbox:
         self._client = client
 
     def record(self, delivery: Delivery) -> bool:
-        """One write."""
+        """Stores a delivery, in one write; False if it is stored already."""
         fields = {name: getattr(delivery, name) for name in _FIELDS}
         kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + INBOX_KEPT}
         batch = Batch(self._client)
@@ -39,12 +39,12 @@ class FirestoreInbox:
         return True
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """One read."""
+        """Finds a delivery, in one read."""
         snapshot = self._client.document(INBOX, delivery_id).get()
         return _delivery(snapshot) if snapshot.exists else None
 
     def waiting(self, connection_id: str) -> list[Delivery]:
-        """One query; reads what it returns."""
+        """Finds the unhandled deliveries of a connection, in one query."""
         query = (
             self._client.collection(INBOX)
             .where(filter=FieldFilter("connection_id", "==", connection_id))
@@ -53,25 +53,25 @@ class FirestoreInbox:
         return sorted(map(_delivery, query.order_by("due_at").stream()), key=lambda d: d.received_at)
 
     def of_connection(self, connection_id: str) -> list[Delivery]:
-        """One query; reads what it returns."""
+        """Finds all deliveries of a connection, in one query."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("connection_id", "==", connection_id))
         return sorted(map(_delivery, query.stream()), key=lambda d: d.received_at)
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
-        """One query; reads what it returns."""
+        """Finds deliveries that are due, in one query."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("due_at", "<=", now))
         found = query.order_by("due_at").limit(limit).stream()
         return [(_delivery(snapshot), version_of(snapshot)) for snapshot in found]
 
     def postpone(self, delivery: Delivery, *, expected: Version) -> None:
-        """One write."""
+        """Moves the due time of a delivery, in one write."""
         batch = Batch(self._client)
         changes = {"due_at": delivery.due_at, "sweeps": delivery.sweeps}
         batch.update(f"{INBOX}/{delivery.delivery_id}", changes, expected=expected)
         batch.commit()
 
     def since(self, moment: datetime) -> Iterator[Delivery]:
-        """One query."""
+        """Reads the deliveries since a moment, in one query."""
         query = self._client.collection(INBOX).where(filter=FieldFilter("received_at", ">=", moment))
         try:
             yield from map(_delivery, query.order_by("received_at").stream())
@@ -79,7 +79,7 @@ class FirestoreInbox:
             raise unavailable() from error
 
     def settle(self, delivery_id: str) -> None:
-        """One write."""
+        """Marks a delivery as handled, in one write."""
         batch = Batch(self._client)
         settle_delivery(batch, delivery_id)
         try:
@@ -88,14 +88,14 @@ class FirestoreInbox:
             return
 
     def forget(self, delivery_id: str) -> None:
-        """One write."""
+        """Deletes a delivery, in one write."""
         batch = Batch(self._client)
         batch.delete(f"{INBOX}/{delivery_id}")
         batch.commit()
 
 
 def settle_delivery(batch: Batch, delivery_id: str) -> None:
-    """Nothing is left to do for a delivery."""
+    """Marks a delivery as handled, in a commit of the caller's."""
     batch.update(f"{INBOX}/{delivery_id}", {"due_at": None, "sweeps": 0})
 
 

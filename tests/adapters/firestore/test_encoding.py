@@ -12,7 +12,7 @@ from google.cloud.firestore_v1.types import document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.firestore.values import encode_fields
+from shared.adapters.firestore.encoding import encode_fields
 from tests.fakes import row
 
 VALUES = st.recursive(

@@ -1,4 +1,4 @@
-"""What operators have paused. That nothing is, is remembered for a moment: else every run would read it."""
+"""A cache of "nothing is paused" in front of the stored pauses: otherwise every run would read them."""
 
 import threading
 from datetime import datetime, timedelta
@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from shared.domain.pause import Pauses
 from shared.ports import Clock, PausedSyncs, Version
 
-SEEN_WITHIN = timedelta(seconds=5)
+CACHED_FOR = timedelta(seconds=5)
 
 
-class RecentPauses:
+class CachedPauses:
     """The port `PausedSyncs`, with a memory: what is paused is seen within five seconds, what is resumed at once."""
 
     def __init__(self, store: PausedSyncs, *, clock: Clock) -> None:
@@ -18,17 +18,17 @@ class RecentPauses:
         self._nothing: tuple[datetime, Version | None] | None = None
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """One read at most, for all runs of the moment together."""
+        """Loads the pauses: at most one read in five seconds while nothing is paused, however many runs ask."""
         with self._lock:
             now = self._clock.now()
-            if self._nothing is not None and timedelta() <= now - self._nothing[0] < SEEN_WITHIN:
+            if self._nothing is not None and timedelta() <= now - self._nothing[0] < CACHED_FOR:
                 return Pauses(), self._nothing[1]
             pauses, version = self._store.load()
             self._nothing = None if pauses != Pauses() else (now, version)
             return pauses, version
 
     def save(self, pauses: Pauses, *, expected: Version | None) -> None:
-        """One commit."""
+        """Stores the pauses in one commit, and empties the cache."""
         with self._lock:
             self._nothing = None
             self._store.save(pauses, expected=expected)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.items import FirestoreItems
+from shared.adapters.firestore.item_holders import FirestoreItems
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict
@@ -18,7 +18,7 @@ from shared.domain.item import ItemHolder
 from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
 from shared.domain.sync_state import SyncState
 from shared.ports import Items, Version
-from tests.contract.removal_ground import NOW, TOKEN, Ports, connect, fake, firestore
+from tests.contract.removal_ports import NOW, TOKEN, Ports, connect, fake, firestore
 from tests.fakes import FakeItems
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.firestore.audit import FirestoreAudit
-from shared.adapters.firestore.intents import ANSWERED_KEPT, FirestoreIntents
+from shared.adapters.firestore.exchange_intents import ANSWERED_KEPT, FirestoreIntents
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict

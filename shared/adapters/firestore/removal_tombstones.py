@@ -10,12 +10,12 @@ REMOVALS = "bank_removals"
 
 
 def put_removal(batch: Batch, removal: Removal, *, expected: Version | None = None) -> None:
-    """Writes the tombstone; or only if it is unchanged since `expected`."""
+    """Writes a tombstone; with `expected` only if it is unchanged since."""
     batch.replace(f"{REMOVALS}/{removal.connection_id}", removal.model_dump(), expected=expected)
 
 
 def create_removal(batch: Batch, removal: Removal) -> None:
-    """Writes a tombstone where there must be none."""
+    """Creates a tombstone; the commit is refused if one exists."""
     batch.create(f"{REMOVALS}/{removal.connection_id}", removal.model_dump())
 
 

@@ -1,7 +1,7 @@
-"""The emulators' switches are honoured on the emulators alone.
+"""The emulators' environment variables are accepted on the emulators only.
 
-With FIREBASE_AUTH_EMULATOR_HOST the Admin SDK accepts unsigned ID tokens, and the other switches send data, tasks or
-messages elsewhere: in a real project any of them is a mistake that lets everyone in, or an attack.
+With FIREBASE_AUTH_EMULATOR_HOST the Admin SDK accepts unsigned ID tokens, and the other variables redirect data, tasks
+or messages: in a real project any of them is a mistake that lets everyone in, or an attack.
 https://firebase.google.com/docs/emulator-suite/connect_auth#admin_sdks
 """
 
@@ -18,8 +18,8 @@ def check_emulators(environ: Mapping[str, str]) -> None:
         environ: The process's environment; without a project nothing is refused.
 
     Raises:
-        ValueError: A real project has an emulator's switch; or a project of the emulators calls Plaid's production
-            without the Firestore emulator, so that nobody knows where the data would go.
+        ValueError: A real project has an emulator's variable; or a project of the emulators calls Plaid's production
+            without the Firestore emulator, so that the data would go to an unknown place.
     """
     project = environ.get("GCLOUD_PROJECT") or environ.get("GOOGLE_CLOUD_PROJECT") or ""
     if not project:

@@ -13,13 +13,13 @@ from shared.adapters.firestore.errors import translates_outages
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.item import ItemHolder
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 ITEMS = "bank_items"
 EXCHANGE_KEPT = timedelta(days=30)  # a TTL policy on `expires_at` removes what an exchange that died may leave behind
-MAX_TRIES = 5
 
 
 @translates_outages
@@ -30,21 +30,21 @@ class FirestoreItems:
         self._client = client
 
     def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
-        """One read; one commit more where there is no holder yet."""
-        for _ in range(MAX_TRIES):
+        """Claims an item, or finds who holds it: one read, and one commit if it has no holder."""
+
+        def claim() -> tuple[ItemHolder, Version]:
             snapshot = self._client.document(_path(holder.item_id)).get()
             if snapshot.exists:
                 return _holder(snapshot), version_of(snapshot)
             batch = Batch(self._client)
             put_holder(batch, holder, now=now, expected=None)
-            try:
-                return holder, batch.commit()[0]
-            except Conflict:
-                continue
-        raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+            return holder, batch.commit()[0]
+
+        busy = Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+        return retry_on_conflict(claim, busy=busy)
 
     def release(self, holder: ItemHolder) -> None:
-        """One read, and one commit if it is the holder."""
+        """Releases an item: one read, and one commit if this is its holder."""
         batch = Batch(self._client)
         delete_holder(batch, self._client, holder)
         if not len(batch):
@@ -56,7 +56,7 @@ class FirestoreItems:
 
 
 def put_holder(batch: Batch, holder: ItemHolder, *, now: datetime, expected: Version | None) -> None:
-    """Writes a holder: where there must be none, or in place of the one that was read."""
+    """Writes a holder: creates it, or replaces the version that was read."""
     fields = asdict(holder) | {"expires_at": now + EXCHANGE_KEPT if holder.intent_id is not None else None}
     if expected is None:
         batch.create(_path(holder.item_id), fields)

@@ -8,9 +8,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, version_of
-from shared.adapters.firestore.due import due_documents
+from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.items import put_holder
+from shared.adapters.firestore.item_holders import put_holder
 from shared.adapters.firestore.sync_writes import put_notification
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
@@ -20,6 +20,7 @@ from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.log import log
 from shared.ports import Version
+from shared.ports.compare_and_set import retry_on_conflict
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -37,21 +38,25 @@ class FirestoreIntents:
         self._audit = audit
 
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
-        """One commit; one read more if it is there already."""
-        for _ in range(3):
+        """Stores a new intent, in one commit; if one exists, reads and returns it."""
+
+        def begin() -> tuple[Intent, Version, bool]:
             batch = Batch(self._client)
             put_intent(batch, intent, expected=None)
             try:
                 return intent, batch.commit()[0], True
             except Conflict:
                 found = self.find(intent.intent_id)
-            if found is not None:
-                # Our own attempt may be there already, if only the answer of the first try was lost.
+                if found is None:  # it was deleted between the commit and the read
+                    raise
+                # The intent may be this attempt's own, if only the answer to the first commit was lost.
                 return *found, found[0].attempt == intent.attempt
-        raise Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+
+        busy = Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+        return retry_on_conflict(begin, tries=3, busy=busy)
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:
-        """One read."""
+        """Finds an intent, in one read."""
         snapshot = self._client.document(INTENTS, intent_id).get()
         return (_intent(snapshot.to_dict() or {}), version_of(snapshot)) if snapshot.exists else None
 
@@ -63,7 +68,7 @@ class FirestoreIntents:
         audit: AuditEntry | None = None,
         tells: Notification | None = None,
     ) -> Version:
-        """One commit; with an audit entry one read before it."""
+        """Replaces an intent, in one commit; one read more with an audit entry."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
         self._audit.append(batch, [audit] if audit is not None else [])
@@ -74,7 +79,7 @@ class FirestoreIntents:
     def store_token(
         self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
     ) -> tuple[Version, Version]:
-        """One commit."""
+        """Stores the sealed token in the intent and claims the item, in one commit."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
         put_holder(batch, holder, now=intent.created_at, expected=held)
@@ -82,13 +87,13 @@ class FirestoreIntents:
         return stored, holds
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
-        """One commit."""
+        """Deletes an intent, in one commit."""
         batch = Batch(self._client)
         batch.delete(f"{INTENTS}/{intent_id}", expected=expected)
         batch.commit()
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
-        """One query; reads what it returns."""
+        """Finds intents that are due, in one query."""
 
         def read(snapshot: Any) -> tuple[Intent, Version]:
             return _intent(snapshot.to_dict() or {}), version_of(snapshot)
@@ -99,7 +104,7 @@ class FirestoreIntents:
         return due_documents(self._client, INTENTS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
-        """One query; a user has few, for days."""
+        """Finds the intents of a user, in one query; a user has few, for days."""
         query = self._client.collection(INTENTS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [(_intent(snapshot.to_dict() or {}), version_of(snapshot)) for snapshot in query.stream()]
 

@@ -11,8 +11,8 @@ from deploy.monitoring_setup import policies
 from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
-from tests.deploy.cloud import EVENTARC, NO_METRIC, Cloud
 from tests.deploy.conftest import Deploy, live
+from tests.deploy.fake_cloud import EVENTARC, NO_METRIC, Cloud
 
 
 def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Sealed tokens wherever they lie: with their connection, in an exchange that broke off, in a tombstone.
+"""Sealed tokens in every place: with their connection, in an interrupted exchange, in a tombstone.
 
 Not those of Hosted Link's results: a public token is dead after 30 minutes, whatever it was sealed with.
 """
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore.credentials import CREDENTIALS
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.intents import INTENTS
-from shared.adapters.firestore.tombstones import REMOVALS
+from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.domain.connection import SealedToken
 from shared.log import log
 from shared.ports import StoredSeal
@@ -32,7 +32,7 @@ class FirestoreSeals:
         self._client = client
 
     def older(self, newest: str, *, after: StoredSeal | None, limit: int) -> list[StoredSeal]:
-        """Up to one query for each collection; reads what it returns."""
+        """Finds tokens that an older key has sealed, in at most one query for each collection."""
         found: list[StoredSeal] = []
         begun = after is None
         for collection in WHERE:
@@ -46,7 +46,7 @@ class FirestoreSeals:
         return found
 
     def replace(self, stored: StoredSeal, sealed: SealedToken) -> None:
-        """One commit."""
+        """Replaces a sealed token, in one commit."""
         field = WHERE[stored.place.partition("/")[0]]
         batch = Batch(self._client)
         batch.update(
@@ -76,7 +76,7 @@ class FirestoreSeals:
 
 
 def _sealed(fields: dict[str, Any], *, place: str) -> SealedToken:
-    """What cannot be read is handed on as what cannot be opened: it is reported, and stepped over."""
+    """The sealed token in a document; one that cannot be opened, and is reported, if the document cannot be read."""
     try:
         return SealedToken.model_validate(fields)
     except ValidationError:

@@ -11,7 +11,7 @@ import pytest
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.credentials import FirestoreCredentials
 from shared.adapters.firestore.erasures import FirestoreErasures
-from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
 

@@ -10,11 +10,11 @@ from typing import Any
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.erasures import FirestoreErasures
-from shared.adapters.firestore.inbox import FirestoreInbox
-from shared.adapters.firestore.intents import FirestoreIntents
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
+from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.exchange import Intent

@@ -1,0 +1,83 @@
+"""How far a sync has read the provider's change log, and which rows in the store may be outdated."""
+
+from shared.domain.state_group import Changes, StateGroup
+
+
+class ReadPosition(StateGroup):
+    """The position in the change log, and the runs that moved it.
+
+    Attributes:
+        run: Number of the latest run. It grows with each claim, but for a continuation's, and with each restart.
+        cursor: Where the change log was read up to; None before the first complete read.
+        streaming: The running run has written rows ahead of the cursor.
+        dirty_runs: Runs that ended after streaming rows without moving the cursor: their rows may be ghosts.
+        handover: The next page's cursor of a loop that a run left to a continuation when its time was up. The next
+            claim continues there, under the same run number.
+        restarts: How often the running loop has started again from its first cursor, over all its continuations.
+        rebuilding: Everything is read again from the beginning and compared with the store; rows that do not come
+            again are deleted.
+        marking: The rebuild takes longer than one run, so every row that comes is marked with the run's number.
+    """
+
+    run: int = 0
+    cursor: str | None = None
+    streaming: bool = False
+    dirty_runs: tuple[int, ...] = ()
+    handover: str | None = None
+    restarts: int = 0
+    rebuilding: bool = False
+    marking: bool = False
+
+    def _run_begun(self) -> Changes:
+        """A new run reads from the cursor; rows of an unfinished run before it become suspect."""
+        return {"run": self.run + 1, "streaming": False, "restarts": 0, "dirty_runs": self._suspects()}
+
+    def _reading_interrupted(self) -> Changes:
+        """The run stops before it has read everything; a loop that was handed over stays as it is."""
+        return {"dirty_runs": self._suspects(), "streaming": self._continues()}
+
+    def _reading_abandoned(self) -> Changes:
+        """The loop ends here, also one that was handed over: rows that it streamed become suspect."""
+        dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs
+        return {"dirty_runs": dirty, "streaming": False, "handover": None}
+
+    def _reading_restarted(self) -> Changes:
+        """The run reads again from its first cursor, under a new number.
+
+        The number tells rows that are delivered again from those that are not.
+        """
+        return self._reading_abandoned() | {"run": self.run + 1, "restarts": self.restarts + 1}
+
+    def _reading_handed_over(self, cursor: str) -> Changes:
+        """A continuation reads on from this page."""
+        return {"handover": cursor, "streaming": True}
+
+    def _reading_completed(self, cursor: str | None) -> Changes:
+        """Everything was read. Without a new cursor the old one stays: an empty one never replaces it."""
+        return {
+            "cursor": cursor or self.cursor,
+            "streaming": False,
+            "dirty_runs": (),
+            "handover": None,
+            "rebuilding": False,
+            "marking": False,
+        }
+
+    def _reads_from_beginning(self) -> Changes:
+        """Everything is to be read again and compared with the store."""
+        return {"cursor": None, "rebuilding": True}
+
+    def _marks_every_row(self) -> Changes:
+        """Every row that comes is to be marked, so that a rebuild can hand over."""
+        return {"marking": True}
+
+    def _position_forgotten(self) -> Changes:
+        """The rows are deleted, so another run would begin at the beginning."""
+        return {"cursor": None, "handover": None}
+
+    def _continues(self) -> bool:
+        """Whether what the run has streamed belongs to a loop that a continuation will finish."""
+        return self.streaming and self.handover is not None
+
+    def _suspects(self) -> tuple[int, ...]:
+        return (*self.dirty_runs, self.run) if self.streaming and not self._continues() else self.dirty_runs

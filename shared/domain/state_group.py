@@ -1,0 +1,22 @@
+"""The base of the groups of fields that one stored document is made of."""
+
+from typing import Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Changes: TypeAlias = dict[str, object]  # new values by field name
+
+
+class StateGroup(BaseModel):
+    """Frozen fields that change together.
+
+    A document inherits from its groups, so it stays flat in Firestore, while a group knows no fields but its own
+    (docs/decisions/0010). A group's part of a larger transition is a protected method that returns `Changes`: the
+    document merges those of all its groups into one copy, and nothing outside can make half a transition. Stored names
+    that differ from ours are aliases.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True, serialize_by_alias=True)
+
+    def _with(self, **changes: object) -> Self:
+        return self.model_copy(update=changes)

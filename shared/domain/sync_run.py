@@ -1,0 +1,270 @@
+"""What a run does to its sync: each transition here is refused unless a run is working."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Self
+
+from shared.domain import grace_periods, retry_delays
+from shared.domain.errors import ErrorClass
+from shared.domain.late_history import LATE_POLL_EVERY
+from shared.domain.lease import LEASE
+from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncStatus
+from shared.domain.state_group import Changes
+from shared.domain.sync_document import IllegalTransition, SyncDocument
+
+POLL_EVERY = timedelta(hours=12)  # for connections whose webhooks never arrive
+PROBE_EVERY = timedelta(hours=24)  # what only a user or an operator can fix may have been fixed elsewhere
+
+
+class SyncRun(SyncDocument):
+    """The transitions of a running run.
+
+    Each raises IllegalTransition if no run is working.
+    """
+
+    def advance(
+        self, *, now: datetime, stage: Stage, counts: SyncCounts | None = None, streaming: bool = False
+    ) -> Self:
+        """A sign of life, with what was counted so far. The percentage never decreases within a run.
+
+        Args:
+            now: The present.
+            stage: What the run is doing.
+            counts: What it has counted; None if that is unchanged.
+            streaming: It writes rows ahead of the cursor.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self._alive(now, stage=stage, streaming=self.streaming or streaming, **self._counted(counts))
+
+    def refreshing(self, *, now: datetime) -> Self:
+        """The run is about to ask the bank for a refresh.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self._alive(now, **self._refresh_tried(now=now))
+
+    def refreshed(self, *, now: datetime) -> Self:
+        """The bank was asked.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self._alive(now, refreshed_at=self.refresh_tried_at)
+
+    def restart(self, *, now: datetime) -> Self:
+        """The run reads again from its first cursor; what it streamed becomes suspect.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self._restarted(now)
+
+    def rebuild(self, *, now: datetime) -> Self:
+        """The provider rejected the cursor: the run reads everything again.
+
+        Raises:
+            IllegalTransition: No run is working, or it is reading everything already.
+        """
+        if self.rebuilding:
+            raise IllegalTransition("already reading everything again")
+        return self._restarted(now, **self._reads_from_beginning())
+
+    def read_returned(self, accounts: Collection[str], *, now: datetime) -> Self:
+        """Accounts that were here once are shared again: the run reads everything from the beginning.
+
+        Also where it does already: their rows may have been left out when it began.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        return self._restarted(now, **self._reads_from_beginning(), **self._accounts_returned(accounts))
+
+    def mark_all(self, *, now: datetime) -> Self:
+        """A rebuild takes longer than a run: from now on every row is marked, so that it can hand over.
+
+        Raises:
+            IllegalTransition: No run is working, or none that reads everything again.
+        """
+        if not self.rebuilding:
+            raise IllegalTransition("not reading everything again")
+        return self._restarted(now, **self._marks_every_row())
+
+    def complete(
+        self,
+        *,
+        now: datetime,
+        cursor: str | None,
+        history_complete: bool,
+        late: bool = False,
+        counts: SyncCounts | None = None,
+    ) -> Self:
+        """The run has written everything. With history still to come it is due at every scheduler run.
+
+        Args:
+            now: The present.
+            cursor: Where the change log was read up to.
+            history_complete: The provider has delivered the whole history.
+            late: The history is late: the next poll is hours away.
+            counts: What the run has counted; None if that is unchanged.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
+        return self._with(
+            status=SyncStatus.COMPLETED,
+            stage=Stage.DONE,
+            history_complete=history_complete,
+            updated_at=now,
+            completed_at=now,
+            failures=0,
+            tries=0,
+            set_up_attempts=0 if self.is_set_up else self.set_up_attempts + 1,
+            needs_user=self.needs_user and not self.clears_error_on_success,
+            due_at=self._next_run(now, history_complete=history_complete, late=late),
+            **(self._counted(counts) | {"percent": 100}),
+            **self._lease_released(),
+            **self._requests_served(),
+            **self._reading_completed(cursor),
+        )
+
+    def hand_over(self, *, now: datetime, cursor: str, counts: SyncCounts | None = None) -> Self:
+        """The run's time is up: a continuation reads on from this page, with everything counted so far.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            stage=Stage.FETCHING,
+            updated_at=now,
+            due_at=now + grace_periods.TASK,
+            **self._counted(counts),
+            **self._lease_released(),
+            **self._reading_handed_over(cursor),
+        )
+
+    def pause(self, *, now: datetime, error: ErrorSummary | None = None, stage: Stage = Stage.RETRYING) -> Self:
+        """A transient failure: the run stays `in_progress` without a lease, and the queue retries it in seconds.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            stage=stage,
+            tries=self.tries + 1,
+            error=error,
+            updated_at=now,
+            due_at=now + grace_periods.TASK,
+            **self._lease_released(),
+            **self._reading_interrupted(),
+        )
+
+    def wait_for_bank(self, *, now: datetime, late: bool = False) -> Self:
+        """The provider has nothing yet: pending again, due at the next scheduler run; a webhook is usually quicker.
+
+        Once the data is late, the next poll is hours away, unless a request came during this run.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            status=SyncStatus.PENDING,
+            stage=Stage.WAITING_FOR_BANK,
+            tries=0,
+            percent=None,
+            updated_at=now,
+            due_at=_next_poll(now, late=late and not self.has_newer_request),
+            **self._released(),
+        )
+
+    def fail(
+        self,
+        *,
+        now: datetime,
+        error: ErrorSummary,
+        fault: ErrorClass,
+        jitter: float,
+        at_least: timedelta,
+    ) -> Self:
+        """The attempt failed. The scheduler retries it while that can help.
+
+        Args:
+            now: The present.
+            error: What to tell the user.
+            fault: Decides whether and when it is retried.
+            jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many retries spread out.
+            at_least: The provider's own Retry-After, respected beyond our delay.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        retry_at = None
+        if error.retryable:
+            retry_at = now + retry_delays.SYNC.after(self.failures, at_least=at_least, jitter=jitter)
+        probe_at = now + PROBE_EVERY if fault is ErrorClass.USER else None
+        return self._with(
+            needs_user=self.needs_user or fault in (ErrorClass.USER, ErrorClass.TERMINAL),
+            status=SyncStatus.FAILED,
+            stage=Stage.FAILED,
+            failures=self.failures + 1,
+            tries=0,
+            error=error,
+            updated_at=now,
+            next_retry_at=retry_at,
+            due_at=retry_at or probe_at,
+            **self._released(),
+        )
+
+    def run_again(self, *, now: datetime) -> Self:
+        """The attempt failed, but a request came that may have fixed the cause: pending, and no client is notified.
+
+        Raises:
+            IllegalTransition: No run is working.
+        """
+        self._must_run()
+        return self._with(
+            status=SyncStatus.PENDING,
+            stage=Stage.QUEUED,
+            tries=0,
+            percent=None,
+            error=None,
+            updated_at=now,
+            due_at=now,
+            **self._released(),
+            **self._newer_requests_first(),
+        )
+
+    def _alive(self, now: datetime, **changes: object) -> Self:
+        self._must_run()
+        return self._with(updated_at=now, due_at=now + LEASE, **self._lease_renewed(now=now), **changes)
+
+    def _restarted(self, now: datetime, **changes: object) -> Self:
+        return self._alive(
+            now, stage=Stage.FETCHING, added=0, modified=0, removed=0, **self._reading_restarted(), **changes
+        )
+
+    def _released(self) -> Changes:
+        """The run ends without having served its requests."""
+        return self._lease_released() | self._requests_returned() | self._reading_interrupted()
+
+    def _counted(self, counts: SyncCounts | None) -> Changes:
+        return counts.changes(percent=self.percent or 0) if counts is not None else {}
+
+    def _next_run(self, now: datetime, *, history_complete: bool, late: bool) -> datetime:
+        if self.has_newer_request:
+            return now
+        if history_complete or (late and not self.is_set_up):  # a missing set-up does not wait for a late history
+            return now + (POLL_EVERY if self.is_set_up else retry_delays.SYNC.after(self.set_up_attempts))
+        return _next_poll(now, late=late)
+
+
+def _next_poll(now: datetime, *, late: bool) -> datetime:
+    return now + LATE_POLL_EVERY if late else now
