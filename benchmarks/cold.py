@@ -31,12 +31,11 @@ for module in {modules!r}:
     importlib.import_module(module)
 """
 ASKED_FOR = """
-import json, sys
+import importlib, json, sys
 import main
 getattr(main, {name!r})
-from shared.serving import container
-for factory in {factories!r}:
-    getattr(container, factory)()
+for container, factory in {factories!r}:
+    getattr(importlib.import_module("shared.serving." + container), factory)()
 vendors = ["google.cloud.firestore", "google.cloud.tasks_v2", "firebase_admin.auth", "firebase_admin.messaging"]
 print(json.dumps([module for module in sys.modules if module.startswith("shared.") or module in vendors]))
 """
@@ -48,15 +47,15 @@ print(json.dumps([time.process_time(), globals().get("imported"), memory, len(sy
 """
 
 
-def factories(function: str) -> list[str]:
-    """What a function asks the container for, and its guard."""
+def factories(function: str) -> list[tuple[str, str]]:
+    """What a function asks the containers for, and its guard."""
     source = (ROOT / "functions" / f"{function}.py").read_text(encoding="utf-8")
-    found = dict.fromkeys(re.findall(r"container\.(\w+)\(", source))
+    found = dict.fromkeys(re.findall(r"\b(\w*container)\.(\w+)\(", source))
     if "@http_function" in source:
-        found |= dict.fromkeys(["callers"])
+        found |= dict.fromkeys([("container", "callers")])
     if "limited(" in source:
-        found |= dict.fromkeys(["limits", "clock"])
-    return [name for name in found if name != "settings"]
+        found |= dict.fromkeys([("container", "limits"), ("container", "clock")])
+    return [(container, name) for container, name in found if name != "settings"]
 
 
 def first_request(name: str, environment: Mapping[str, str]) -> str:

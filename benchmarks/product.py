@@ -147,15 +147,15 @@ def purge(connection_id: str) -> Json:
 
 def sweep() -> Json:
     """One tick of `schedule_syncs`, with a queue that only counts."""
-    from shared.usecases.sync.schedule_syncs import schedule_syncs
+    from shared.usecases.sync.schedule_syncs import Scheduler
 
     spent = meter().spent
     before = spent.copy()
     queue = CountingQueue()
     with Timed() as took:
-        enqueued = schedule_syncs(
+        enqueued = Scheduler(
             syncs=container.syncs(), paused=container.paused(), queue=queue, clock=container.clock(), at_once=16
-        )
+        ).run()
     return {"seconds": took.seconds, "memory": peak_memory(), "enqueued": enqueued, **asdict(spent.since(before))}
 
 

@@ -1,4 +1,4 @@
-"""The task queue that looks at one connection, once a day."""
+"""The task queue that checks one connection, once a day."""
 
 from firebase_functions import https_fn, options, tasks_fn
 

@@ -3,7 +3,7 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import items_container
 from shared.serving.guards import task_handler
 
 
@@ -17,4 +17,4 @@ from shared.serving.guards import task_handler
 def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the page again."""
     after = request.data.get("after")
-    container.daily_checks().page(str(request.data["turn"]), str(after) if after else None)
+    items_container.daily_checks().page(str(request.data["turn"]), str(after) if after else None)

@@ -4,7 +4,7 @@ from firebase_functions import https_fn
 
 from shared import service_accounts
 from shared.domain.removal import RemovalReason
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
@@ -21,5 +21,5 @@ class Input(StrictInput):
 def delete_bank_data(uid: str, _given: Input) -> Reply:
     """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""
     limited(uid, "erasure", container.settings().removals_per_minute)
-    container.eraser().begin(uid, reason=RemovalReason.ERASURE)
+    removal_container.eraser().begin(uid, reason=RemovalReason.ERASURE)
     return Reply({}, status=202)

@@ -1,9 +1,9 @@
-"""The task queue that goes on with erasures."""
+"""The task queue that resumes erasures."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import removal_container
 from shared.serving.guards import task_handler
 
 
@@ -17,4 +17,4 @@ from shared.serving.guards import task_handler
 @task_handler
 def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    container.eraser()(str(request.data["app_user_id"]))
+    removal_container.eraser().resume(str(request.data["app_user_id"]))

@@ -3,7 +3,7 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import items_container
 from shared.serving.guards import task_handler
 
 
@@ -18,4 +18,4 @@ from shared.serving.guards import task_handler
 @task_handler
 def handlewebhook(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    container.webhook_handler()(str(request.data["delivery_id"]))
+    items_container.webhook_handler()(str(request.data["delivery_id"]))

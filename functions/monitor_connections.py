@@ -3,10 +3,8 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import audit_container, container, items_container, tokens_container
 from shared.serving.guards import event_handler, run_steps
-from shared.usecases.audit.drop_audit import drop_ended_audits
-from shared.usecases.audit.sign_audit import sign_audit
 from shared.usecases.linking.refresh_institutions import refresh_institutions
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 
@@ -22,7 +20,7 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
     """An extra turn is harmless."""
 
     def _connections() -> None:
-        container.daily_checks().begin(event.schedule_time)
+        items_container.daily_checks().start(event.schedule_time)
 
     # What nothing else makes up for comes first. Plaid, where it does not answer, takes the intents two minutes and the
     # institutions three; the tokens take one.
@@ -38,14 +36,13 @@ def _institutions() -> None:
 
 
 def _tokens() -> None:
-    container.rotations().ask_aged(container.settings().rotate_tokens_after)
+    tokens_container.rotation_requests().request_all_older_than(container.settings().rotate_tokens_after)
 
 
 def _audit() -> None:
-    audit, clock = container.audit_log(), container.clock()
-    sign_audit(audit=audit, signer=container.signer(), clock=clock)
-    drop_ended_audits(audit=audit, clock=clock)
+    audit_container.sign_audit()()
+    audit_container.drop_audit()()
 
 
 def _keys() -> None:
-    container.reencryption()()
+    tokens_container.reencryption()()

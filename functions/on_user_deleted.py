@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from firebase_functions import firestore_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import removal_container
 from shared.serving.guards import event_handler
-from shared.usecases.removal.owner_deleted import owner_deleted
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
 @event_handler
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""
-    owner_deleted(
-        event.params["uid"],
-        at=_latest(event.time),
-        profiles=container.profiles(),
-        erase=lambda uid, at: container.eraser().owner_deleted(uid, at=at),
-    )
+    removal_container.eraser().user_deleted(event.params["uid"], at=_latest(event.time))
 
 
 def _latest(time: datetime) -> datetime:

@@ -8,13 +8,10 @@ from flask import Request, Response
 
 from shared import service_accounts
 from shared.domain.errors import MethodNotAllowed, NotFound
-from shared.domain.webhook import Webhook
-from shared.serving import container
+from shared.serving import container, items_container
 from shared.serving.guards import public_endpoint
 from shared.serving.http import Route, json_response
 from shared.serving.request_fields import read_body
-from shared.usecases.items.receive_webhook import receive_webhook
-from shared.usecases.linking.receive_link_webhook import receive_link_webhook
 from shared.webhook_address import QUERY_FIELD, has_secret
 
 ROUTE = Route(
@@ -50,19 +47,7 @@ def plaid_webhook(request: Request) -> Response:
     signed = request.headers.get("Plaid-Verification", "")
     ours = has_secret(request.args.get(QUERY_FIELD), container.settings())
     signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
-    receive_webhook(
-        _fields(raw),
-        delivery=signed,
-        environment=container.settings().plaid_env,
-        inbox=container.inbox(),
-        connections=container.connections(),
-        syncs=container.syncs(),
-        queue=container.sync_queue(),
-        tasks=container.tasks(),
-        clock=container.clock(),
-        linked=_linked,
-        signed_at=signed_at,
-    )
+    items_container.receive_webhook()(_fields(raw), delivery=signed, signed_at=signed_at)
     return json_response({})
 
 
@@ -73,10 +58,3 @@ def _fields(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
-
-
-def _linked(webhook: Webhook) -> None:
-    """Only these need the vault."""
-    receive_link_webhook(
-        webhook, links=container.links(), vault=container.vault(), tasks=container.tasks(), clock=container.clock()
-    )

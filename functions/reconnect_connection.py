@@ -6,11 +6,10 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, items_container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.items.reconnect_connection import reconnect_connection as reconnect
 
 ROUTE = Route(
     "POST",
@@ -30,8 +29,6 @@ class Input(StrictInput):
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)
-    connection = reconnect(
-        given.connection_id, app_user_id=uid, connections=container.connections(), check=container.item_status_refresh()
-    )
+    connection = items_container.reconnect_connection()(given.connection_id, app_user_id=uid)
     action = {"action": connection.action} if connection.action is not None else {}
     return Reply({"status": connection.status, **action})

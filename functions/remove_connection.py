@@ -6,11 +6,10 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.removal.remove_connection import remove_connection as remove
 
 ROUTE = Route(
     "DELETE",
@@ -30,12 +29,5 @@ class Input(StrictInput):
 def remove_connection(uid: str, given: Input) -> Reply:
     """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""
     limited(uid, "removal", container.settings().removals_per_minute)
-    remove(
-        given.connection_id,
-        app_user_id=uid,
-        connections=container.connections(),
-        removals=container.removals(),
-        tasks=container.tasks(),
-        clock=container.clock(),
-    )
+    removal_container.connection_remover().by_user(given.connection_id, app_user_id=uid)
     return Reply({}, status=202)

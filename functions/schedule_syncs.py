@@ -3,15 +3,10 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, items_container, removal_container, sync_container, tokens_container
 from shared.serving.guards import event_handler, run_steps
-from shared.usecases.items.sweep_inbox import sweep_inbox
 from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 from shared.usecases.measure_health import measure_health
-from shared.usecases.removal.sweep_removals import sweep_removals
-from shared.usecases.sync.schedule_syncs import schedule_syncs as schedule
-
-AT_ONCE = 16  # waits side by side, on connections that are kept
 
 
 @scheduler_fn.on_schedule(
@@ -24,27 +19,19 @@ def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _syncs() -> None:
-    schedule(
-        syncs=container.syncs(),
-        paused=container.paused(),
-        queue=container.sync_queue(),
-        clock=container.clock(),
-        at_once=AT_ONCE,
-    )
+    sync_container.scheduler().run()
 
 
 def _inbox() -> None:
-    sweep_inbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
+    items_container.sweep_inbox()()
 
 
 def _rotations() -> None:
-    container.rotations().sweep()
+    tokens_container.rotation_requests().sweep()
 
 
 def _removals() -> None:
-    sweep_removals(
-        removals=container.removals(), erasures=container.erasures(), tasks=container.tasks(), clock=container.clock()
-    )
+    removal_container.sweep_removals()()
 
 
 def _intents() -> None:

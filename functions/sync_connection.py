@@ -6,11 +6,10 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, sync_container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.sync.request_sync import sync_by_user
 
 ROUTE = Route(
     "POST",
@@ -29,15 +28,8 @@ class Input(StrictInput):
 @authenticated_endpoint(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
     """202 with `sync_progress`, the document as it is after the request."""
-    settings = container.settings()
-    progress = sync_by_user(
-        given.connection_id,
-        app_user_id=uid,
-        spacing=settings.manual_sync_spacing,
-        count=lambda: limited(uid, "sync", settings.syncs_per_minute),
-        connections=container.connections(),
-        syncs=container.syncs(),
-        queue=container.sync_queue(),
-        clock=container.clock(),
+    per_minute = container.settings().syncs_per_minute
+    progress = sync_container.sync_requests().by_user(
+        given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute)
     )
     return Reply({"sync_progress": progress.model_dump(mode="json")}, status=202)

@@ -1,16 +1,15 @@
 """The task queue that runs syncs. The name has no underscore: it is the queue's id, too."""
 
-import time
 import uuid
 
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.log import log
-from shared.serving import container
+from shared.serving import container, sync_container
 from shared.serving.guards import task_handler
 from shared.usecases.linking.set_up_connection import set_up_connection
-from shared.usecases.sync.run_sync import Outcome, RunSync
+from shared.usecases.sync.run_sync import Outcome
 
 
 @tasks_fn.on_task_dispatched(
@@ -32,19 +31,6 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
             set_up_connection(connection_id, **container.for_set_up())
         except Exception:  # noqa: BLE001 (a name and a logo must not stand in the way of the sync)
             log.exception("welcome.postponed", connection_id=connection_id)
-    sync = RunSync(
-        connections=container.connections(),
-        credentials=container.credentials(),
-        syncs=container.syncs(),
-        paused=container.recently_paused(),
-        plaid=container.plaid(),
-        refresh=container.transactions_refresh(),
-        vault=container.vault(),
-        queue=container.sync_queue(),
-        tasks=container.tasks(),
-        status_events=container.status_events(),
-        clock=container.clock(),
-        sleep=time.sleep,
-    )
+    sync = sync_container.run_sync()
     if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.RETRY:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

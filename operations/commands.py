@@ -22,10 +22,7 @@ from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ProviderError
 from shared.domain.health import UnhealthyConnection
 from shared.log import JsonFormatter, log, strike_out
-from shared.serving import container
-from shared.usecases.audit.check_audit import check_audit as check_audit_log
-from shared.usecases.audit.check_audit import go_on_with_audit
-from shared.usecases.sync.request_sync import reconcile_connection
+from shared.serving import audit_container, container, items_container, sync_container, tokens_container
 
 EVERYTHING_DUE = timedelta(days=3650)
 
@@ -33,17 +30,17 @@ EVERYTHING_DUE = timedelta(days=3650)
 def rotate(given: argparse.Namespace) -> str:
     """Asks for new access tokens; the queue `rotatetoken` replaces them, and the schedule sees that it does."""
     connection_id = existing(given.connection) if given.connection is not None else None
-    rotations, by = container.rotations(), Actor.OPERATOR
+    requests, by = tokens_container.rotation_requests(), Actor.OPERATOR
     write_down(given)
     if connection_id is not None:
-        asked = int(rotations.ask(connection_id, by=by))
+        requested = int(requests.request(connection_id, by=by))
     elif given.institution is not None:
-        asked = rotations.ask_institution(given.institution, by=by, connections=container.connections())
+        requested = requests.request_all_at_institution(given.institution, by=by)
     elif given.user is not None:
-        asked = rotations.ask_user(given.user, by=by)
+        requested = requests.request_all_of_user(given.user, by=by)
     else:
-        asked = rotations.ask_aged(timedelta(0), by=by, limit=None)
-    return f"{asked} asked for; `rotations` lists what is not done yet"
+        requested = requests.request_all_older_than(timedelta(0), by=by, limit=None)
+    return f"{requested} asked for; `rotations` lists what is not done yet"
 
 
 def rotations(_: argparse.Namespace) -> str:
@@ -73,22 +70,24 @@ def replay_webhooks(given: argparse.Namespace) -> str:
     """Handles what came into the inbox and was not handled, in its order."""
     connection_id = None if given.connection is None else existing(given.connection)
     write_down(given)
-    came = container.webhook_handler().replay(given.since, connection_id=connection_id, settled=given.handled)
-    if not came.left_out:
-        return f"{came.handled} handled"
+    result = items_container.webhook_handler().replay(
+        given.since, connection_id=connection_id, include_handled=given.handled
+    )
+    if not result.skipped:
+        return f"{result.handled} handled"
     why = (
         "accounts that were taken away then; what is there now was shared since"
         if given.handled
         else "handled before; --handled has them do again what they did then"
     )
-    return f"{came.handled} handled, {came.left_out} left out: {why}"
+    return f"{result.handled} handled, {result.skipped} left out: {why}"
 
 
 def reconcile(given: argparse.Namespace) -> str:
     """Has a connection's next sync read everything again, and repair what differs."""
     connection_id = existing(given.connection)
     write_down(given)
-    reconcile_connection(connection_id, syncs=container.syncs(), queue=container.sync_queue(), clock=container.clock())
+    sync_container.sync_requests().reconcile(connection_id)
     return f"{connection_id} is queued"
 
 
@@ -98,14 +97,14 @@ def reencrypt(given: argparse.Namespace) -> str:
     It may be broken off and begun again. The daily round does the same, some at a time.
     """
     write_down(given)
-    came = container.reencryption()(limit=None)
-    if came.unopened or came.busy:
+    result = tokens_container.reencryption()(limit=None)
+    if result.unopened or result.busy:
         raise FailedPrecondition(
-            f"{came.moved} moved to {came.key_id}; {came.unopened} do not open, see above; {came.busy} were being "
-            "written: run it again, and retire no key version before nothing is left",
+            f"{result.moved} moved to {result.key_id}; {result.unopened} do not open, see above; {result.busy} were "
+            "being written: run it again, and retire no key version before nothing is left",
             code="tokens_left",
         )
-    return f"{came.moved} moved; every token is sealed with {came.key_id}"
+    return f"{result.moved} moved; every token is sealed with {result.key_id}"
 
 
 def status(_: argparse.Namespace) -> str:
@@ -123,16 +122,10 @@ def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:
 
 def check_audit(given: argparse.Namespace) -> str:
     """Says whether a user's audit log is as it was written, and names what is not."""
-    if given.go_on and (last := go_on_with_audit(given.user, audit=container.audit_log())) is not None:
+    if given.go_on and (last := audit_container.repair_audit_end()(given.user)) is not None:
         write_down(given)  # afterwards, unlike all others: until then the log takes nothing
         return f"it goes on after entry {last}; check it again to see what is wrong before"
-    count, damages = check_audit_log(
-        given.user,
-        audit=container.audit_log(),
-        signer=container.signer(),
-        clock=container.clock(),
-        retention=container.settings().audit_retention,
-    )
+    count, damages = audit_container.check_audit()(given.user)
     if damages:
         raise FailedPrecondition("; ".join(map(str, damages)), code="audit_damaged")
     return f"{count} entries, as they were written"

@@ -5,24 +5,24 @@ from collections import Counter
 
 from operations.who import write_down
 from shared.domain.errors import FailedPrecondition
-from shared.serving import container
+from shared.serving import container, items_container
 from shared.usecases.items.reconcile_after_restore import RestoreAction
 
 
 def after_restore(given: argparse.Namespace) -> str:
     """Brings connections in line with Plaid after a restore. Without --yes it says what would become of them."""
-    store = container.restore_reconciliation()
-    wanted = store.everyone()
+    reconciliation = items_container.restore_reconciliation()
+    wanted = reconciliation.connection_ids()
     if given.user is not None:
         wanted = iter([one.connection_id for one in container.connections().owned_by(given.user)])
-    actions = store.look(wanted)
+    actions = reconciliation.plan(wanted)
     if not given.yes:
         raise FailedPrecondition(f"{_counted(actions)}: say --yes", code="not_confirmed")
     write_down(given)
-    settled = {connection_id: store.settle(connection_id, action) for connection_id, action in actions.items()}
-    lost = [connection_id for connection_id, action in settled.items() if action is RestoreAction.TOKEN_LOST]
+    done = {connection_id: reconciliation.apply(connection_id, action) for connection_id, action in actions.items()}
+    lost = [connection_id for connection_id, action in done.items() if action is RestoreAction.TOKEN_LOST]
     lines = [f"{connection_id}  its token is lost: ask Plaid to remove the item" for connection_id in lost]
-    return "\n".join([*lines, _counted(settled)])
+    return "\n".join([*lines, _counted(done)])
 
 
 def _counted(actions: dict[str, RestoreAction]) -> str:

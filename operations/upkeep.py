@@ -8,10 +8,8 @@ from operations.who import operator, write_down
 from shared.domain.errors import BankError, FailedPrecondition, NotFound
 from shared.domain.removal import RemovalReason
 from shared.log import log
-from shared.serving import container
+from shared.serving import container, removal_container, sync_container
 from shared.usecases.connection_access import no_connection
-from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.sync.request_sync import sync_by_operator
 
 
 def resync(given: argparse.Namespace) -> str:
@@ -21,14 +19,7 @@ def resync(given: argparse.Namespace) -> str:
     queued = 0
     for connection_id in wanted:
         try:
-            sync_by_operator(
-                connection_id,
-                refresh=given.refresh,
-                connections=container.connections(),
-                syncs=container.syncs(),
-                queue=container.sync_queue(),
-                clock=container.clock(),
-            )
+            sync_container.sync_requests().by_operator(connection_id, refresh=given.refresh)
         except (FailedPrecondition, NotFound) as error:
             if given.connection is not None:
                 raise
@@ -52,9 +43,7 @@ def _many(given: argparse.Namespace) -> Iterator[str]:
 def pause(given: argparse.Namespace) -> str:
     """No sync of an institution, or none at all, begins any more; webhooks and users' calls are kept for later."""
     write_down(given)
-    new = pause_syncs(
-        given.institution, by=operator(), reason=given.reason, paused=container.paused(), clock=container.clock()
-    )
+    new = sync_container.sync_pauses().pause(given.institution, by=operator(), reason=given.reason)
     what = given.institution or "everything"
     return f"{what} is paused" if new else f"{what} was paused already"
 
@@ -62,7 +51,7 @@ def pause(given: argparse.Namespace) -> str:
 def resume(given: argparse.Namespace) -> str:
     """Ends a pause. The schedule takes up what is due, within a quarter of an hour."""
     write_down(given)
-    ended = resume_syncs(given.institution, paused=container.paused())
+    ended = sync_container.sync_pauses().resume(given.institution)
     what = given.institution or "everything"
     return f"{what} goes on" if ended else f"{what} was not paused"
 
@@ -84,7 +73,7 @@ def erase(given: argparse.Namespace) -> str:
     if not given.yes:
         raise FailedPrecondition(f"{len(owned)} connections would go: say --yes", code="not_confirmed")
     write_down(given)
-    container.eraser().begin(given.user, reason=RemovalReason.OPERATOR)
+    removal_container.eraser().begin(given.user, reason=RemovalReason.OPERATOR)
     return f"{len(owned)} connections are gone; the rest goes within minutes, their items when Plaid answers"
 
 

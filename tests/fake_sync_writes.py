@@ -15,6 +15,10 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import (
     AppendAudit,
+    DeleteAccount,
+    DeleteHandover,
+    DeleteSetAside,
+    DeleteTransactions,
     Handover,
     PutAccount,
     PutCredentials,
@@ -26,10 +30,6 @@ from shared.ports import (
     PutRemoval,
     PutSetAside,
     RecordRun,
-    RemoveAccount,
-    RemoveHandover,
-    RemoveSetAside,
-    RemoveTransactions,
     SettleDelivery,
     UpdateConnection,
     UpsertTransactions,
@@ -65,7 +65,7 @@ class Written:
     @property
     def removals(self) -> list[str]:
         """Ids of the rows that were removed."""
-        return [i for write in self.of(RemoveTransactions) for i in write.versions]
+        return [i for write in self.of(DeleteTransactions) for i in write.versions]
 
     @property
     def handover(self) -> Handover | None:
@@ -95,7 +95,7 @@ def compare(store: FakeStore, connection_id: str, writes: Sequence[Write]) -> No
         raise CommitTooLarge
     if any(row["name"] in store.refuses for row in written.upserts):
         raise NotStorable
-    expected = {i: version for write in written.of(RemoveTransactions) for i, version in write.versions.items()}
+    expected = {i: version for write in written.of(DeleteTransactions) for i, version in write.versions.items()}
     expected |= {note.transaction_id: note.expected for note in written.of(PutNote) if note.expected is not None}
     if any(store.row_versions.get((connection_id, i)) != version for i, version in expected.items()):
         raise Conflict
@@ -128,7 +128,7 @@ def _(write: PutNote, store: Any, state: SyncState) -> None:
 
 
 @put.register
-def _(write: RemoveTransactions, store: Any, state: SyncState) -> None:
+def _(write: DeleteTransactions, store: Any, state: SyncState) -> None:
     for transaction_id in write.versions:
         store.rows[state.connection_id].pop(transaction_id, None)
 
@@ -139,7 +139,7 @@ def _(write: PutAccount, store: Any, state: SyncState) -> None:
 
 
 @put.register
-def _(write: RemoveAccount, store: Any, state: SyncState) -> None:
+def _(write: DeleteAccount, store: Any, state: SyncState) -> None:
     store.account_rows[state.connection_id].pop(write.account_id, None)
 
 
@@ -193,7 +193,7 @@ def _(write: PutHandover, store: Any, state: SyncState) -> None:
 
 
 @put.register
-def _(_write: RemoveHandover, store: Any, state: SyncState) -> None:
+def _(_write: DeleteHandover, store: Any, state: SyncState) -> None:
     store.handovers.pop(state.connection_id, None)
 
 
@@ -208,5 +208,5 @@ def _(write: PutSetAside, store: Any, state: SyncState) -> None:
 
 
 @put.register
-def _(write: RemoveSetAside, store: Any, state: SyncState) -> None:
+def _(write: DeleteSetAside, store: Any, state: SyncState) -> None:
     store.aside.get(state.connection_id, {}).pop(write.key, None)

@@ -50,8 +50,8 @@ class PutNote:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveTransactions:
-    """Removes rows, each by its version: the commit is refused if a user writes on one of them meanwhile."""
+class DeleteTransactions:
+    """Deletes rows, each by its version: the commit is refused if a user writes on one of them meanwhile."""
 
     versions: Mapping[str, Version]  # by transaction id
 
@@ -64,8 +64,8 @@ class PutAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveAccount:
-    """Removes an account of the connection."""
+class DeleteAccount:
+    """Deletes an account of the connection."""
 
     account_id: str
 
@@ -144,8 +144,8 @@ class PutHandover:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveHandover:
-    """Removes the handover: its loop has ended."""
+class DeleteHandover:
+    """Deletes the handover: its loop has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ class PutSetAside:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveSetAside:
-    """Removes the record of such a row."""
+class DeleteSetAside:
+    """Deletes the record of such a row."""
 
     key: str
 
@@ -170,9 +170,9 @@ class RemoveSetAside:
 Write = (
     UpsertTransactions
     | PutNote
-    | RemoveTransactions
+    | DeleteTransactions
     | PutAccount
-    | RemoveAccount
+    | DeleteAccount
     | PutMark
     | UpdateConnection
     | PutInstitutionGuard
@@ -182,8 +182,8 @@ Write = (
     | PutCredentials
     | SettleDelivery
     | PutHandover
-    | RemoveHandover
+    | DeleteHandover
     | RecordRun
     | PutSetAside
-    | RemoveSetAside
+    | DeleteSetAside
 )

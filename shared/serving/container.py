@@ -21,18 +21,10 @@ if TYPE_CHECKING:
     from shared.serving.refused_calls import RefusedCalls
     from shared.usecases.apply_status_event import StatusEvents
     from shared.usecases.item_ownership import ItemOwnership
-    from shared.usecases.items.daily_checks import DailyChecks
-    from shared.usecases.items.handle_webhook import WebhookHandler
-    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
     from shared.usecases.linking.connection_cap import ConnectionCap
     from shared.usecases.linking.exchange_public_token import Exchange
-    from shared.usecases.removal.erase_user import Eraser
-    from shared.usecases.removal.remove_item import ItemRemover
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
-    from shared.usecases.tokens.reencrypt_tokens import Reencryption
-    from shared.usecases.tokens.request_rotation import RotationRequests
-    from shared.usecases.tokens.rotate_token import TokenRotation
 
 Made = TypeVar("Made")
 
@@ -219,11 +211,9 @@ def exchanges() -> "Callable[..., Exchange]":
     from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, app_user_id: str) -> None:
-        from shared.usecases.items.reconnect_connection import reconnect_connection  # few exchanges need it
+        from shared.serving import items_container  # few exchanges need it
 
-        reconnect_connection(
-            connection_id, app_user_id=app_user_id, connections=connections(), check=item_status_refresh()
-        )
+        items_container.reconnect_connection()(connection_id, app_user_id=app_user_id)
 
     def exchange(app_user_id: str, refused: "PermissionDenied | None" = None) -> Exchange:
         return Exchange(
@@ -394,97 +384,6 @@ def item_status_refresh() -> "ItemStatusRefresh":
         tasks=tasks(),
         status_events=status_events(),
     )
-
-
-@once
-def item_remover() -> "ItemRemover":
-    """Removes what connections left behind."""
-    from shared.usecases.removal.remove_item import ItemRemover
-
-    return ItemRemover(
-        removals=removals(),
-        connection_data=connection_data(),
-        erasures=erasures(),
-        tasks=tasks(),
-        ownership=item_ownership(),
-        vault=vault(),
-        clock=clock(),
-    )
-
-
-@once
-def eraser() -> "Eraser":
-    """Erases users' bank data."""
-    from shared.usecases.removal.erase_user import MOST_GONE, Eraser
-
-    return Eraser(
-        connections=connections(),
-        intents=intents(),
-        removals=removals(),
-        connection_data=connection_data(),
-        erasures=erasures(),
-        owners=owners(),
-        tasks=tasks(),
-        clock=clock(),
-        most_gone=1.0 if settings().is_local else MOST_GONE,  # whoever tries things out makes users up
-    )
-
-
-@once
-def webhook_handler() -> "WebhookHandler":
-    """Does what webhooks ask for."""
-    from shared.usecases.items.handle_webhook import WebhookHandler
-
-    return WebhookHandler(inbox=inbox(), check=item_status_refresh(), clock=clock())
-
-
-@once
-def token_rotation() -> "TokenRotation":
-    """Replaces access tokens."""
-    import time
-
-    from shared.usecases.tokens.rotate_token import TokenRotation
-
-    return TokenRotation(
-        credentials=credentials(),
-        syncs=syncs(),
-        plaid=plaid(),
-        ownership=item_ownership(),
-        vault=vault(),
-        status_events=status_events(),
-        clock=clock(),
-        sleep=time.sleep,
-    )
-
-
-@once
-def rotations() -> "RotationRequests":
-    """Asks for access tokens to be replaced."""
-    from shared.usecases.tokens.request_rotation import RotationRequests
-
-    return RotationRequests(credentials=credentials(), tasks=tasks(), clock=clock())
-
-
-def reencryption() -> "Reencryption":
-    """Moves sealed tokens to the newest key."""
-    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
-    from shared.usecases.tokens.reencrypt_tokens import Reencryption
-
-    return Reencryption(seals=FirestoreSeals(firestore_client()), vault=vault())
-
-
-def restore_reconciliation() -> "RestoreReconciliation":
-    """Brings connections in line with Plaid after a restore."""
-    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
-
-    return RestoreReconciliation(check=item_status_refresh(), removals=removals(), clock=clock())
-
-
-def daily_checks() -> "DailyChecks":
-    """Looks at every connection, once a day."""
-    from shared.usecases.items.daily_checks import DailyChecks
-
-    return DailyChecks(connections=connections(), tasks=tasks(), erase_gone=eraser().gone)
 
 
 def for_set_up() -> dict[str, Any]:

@@ -74,8 +74,10 @@ def stored_world(client: Any, clock: FakeClock) -> World:
         connections=connections,
         intents=world.intents,
         removals=world.removals,
+        connection_remover=world.connection_remover,
         connection_data=connection_data,
         erasures=world.erasures,
+        profiles=world.profiles,
     )
     made: World = world
     return made

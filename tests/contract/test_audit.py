@@ -18,9 +18,10 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry, AuditHead
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict
 from shared.ports import AuditLog
-from shared.usecases.audit.check_audit import check_audit, go_on_with_audit
-from shared.usecases.audit.drop_audit import drop_ended_audits
-from shared.usecases.audit.sign_audit import sign_audit
+from shared.usecases.audit.check_audit import CheckAudit
+from shared.usecases.audit.drop_audit import DropAudit
+from shared.usecases.audit.repair_audit_end import RepairAuditEnd
+from shared.usecases.audit.sign_audit import SignAudit
 from tests.fakes import FakeClock, FakeStore
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
@@ -35,10 +36,10 @@ class World:
     signer: TinkSigner
 
     def sign(self) -> int:
-        return sign_audit(audit=self.audit, signer=self.signer, clock=self.clock)
+        return SignAudit(audit=self.audit, signer=self.signer, clock=self.clock)()
 
     def check(self, user: str) -> tuple[int, list[str]]:
-        count, found = check_audit(user, audit=self.audit, signer=self.signer, clock=self.clock, retention=RETENTION)
+        count, found = CheckAudit(audit=self.audit, signer=self.signer, clock=self.clock, retention=RETENTION)(user)
         return count, [str(damage) for damage in found]
 
 
@@ -166,10 +167,10 @@ def test_a_log_whose_end_was_put_back_takes_nothing_until_it_goes_on_after_its_l
         "entry 2: comes after the end of the chain",
         "entry 3: comes after the end of the chain",
     ]
-    assert go_on_with_audit(user, audit=world.audit) == 3
+    assert RepairAuditEnd(audit=world.audit)(user) == 3
     world.write(user, 1)
     assert world.check(user) == (4, [])
-    assert go_on_with_audit(user, audit=world.audit) is None
+    assert RepairAuditEnd(audit=world.audit)(user) is None
 
 
 def test_a_log_goes_on_even_after_an_entry_that_cannot_be_read(
@@ -177,7 +178,7 @@ def test_a_log_goes_on_even_after_an_entry_that_cannot_be_read(
 ) -> None:
     on_firestore.write(user, 1)
     firestore_client.document("bank_audit", user, "bank_audit_entries", f"{2:010d}").set({"action": "none"})
-    assert go_on_with_audit(user, audit=on_firestore.audit) == 2
+    assert RepairAuditEnd(audit=on_firestore.audit)(user) == 2
     on_firestore.write(user, 1)
     assert on_firestore.check(user) == (3, ["entry 2: cannot be read"])
 
@@ -211,11 +212,11 @@ def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(fir
         audit.append(batch, [entry(user).model_copy(update={"at": NOW + timedelta(days=day)})] * 50)
         batch.commit()
         clock.at = NOW + timedelta(days=day + 1, hours=1)
-        sign_audit(audit=audit, signer=signer, clock=clock)
+        SignAudit(audit=audit, signer=signer, clock=clock)()
     stored = firestore_client.collection("bank_audit", user, "bank_audit_entries")
 
     def damages() -> list[str]:
-        count, found = check_audit(user, audit=audit, signer=signer, clock=clock, retention=RETENTION)
+        count, found = CheckAudit(audit=audit, signer=signer, clock=clock, retention=RETENTION)(user)
         assert count <= 500
         return [str(damage) for damage in found]
 
@@ -268,7 +269,7 @@ def test_a_log_goes_with_its_checkpoints_once_its_last_entry_has_outlived_the_re
 ) -> None:
     def dropped(days: float) -> int:
         world.clock.at = OLD + timedelta(days=days)
-        return drop_ended_audits(audit=world.audit, clock=world.clock)
+        return DropAudit(audit=world.audit, clock=world.clock)()
 
     old = entry(user).model_copy(update={"at": OLD})
     later = entry(user).model_copy(update={"at": OLD + timedelta(days=100)})

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,10 +23,7 @@ from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
-from shared.usecases.items.reconnect_connection import reconnect_connection
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
-from shared.usecases.removal.remove_connection import remove_connection
-from shared.usecases.sync.request_sync import sync_by_user
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
 from tests.usecases.conftest import World
@@ -121,34 +117,18 @@ class Ground:
         return connection_id
 
     def sync(self, connection_id: str) -> None:
-        sync_by_user(
-            connection_id,
-            app_user_id=self.uid,
-            spacing=timedelta(),
-            count=lambda: self.count("sync"),
-            connections=self.world.store,
-            syncs=self.world.store,
-            queue=self.world.queue,
-            clock=self.world.clock,
-        )
+        self.world.sync_requests.by_user(connection_id, app_user_id=self.uid, count=lambda: self.count("sync"))
         self.world.sync(connection_id)
 
     def reconnect(self, connection_id: str) -> None:
         self.count("reconnect")
-        reconnect_connection(connection_id, app_user_id=self.uid, connections=self.world.store, check=self.world.check)
+        self.world.reconnect_connection(connection_id, app_user_id=self.uid)
         self.world.sync(connection_id)
 
     def remove(self, connection_id: str) -> None:
         self.count("removal")
-        remove_connection(
-            connection_id,
-            app_user_id=self.uid,
-            connections=self.world.store,
-            removals=self.world.removals,
-            tasks=self.world.queue,
-            clock=self.world.clock,
-        )
-        self.world.remover(connection_id)
+        self.world.connection_remover.by_user(connection_id, app_user_id=self.uid)
+        self.world.remover.resume(connection_id)
 
     def erase_nothing(self) -> None:
         self.count("erasure")

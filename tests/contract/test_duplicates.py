@@ -10,7 +10,7 @@ from shared.domain.account import DuplicateOf
 from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
-from shared.ports import Mark, PutAccount, PutMark, RemoveAccount
+from shared.ports import DeleteAccount, Mark, PutAccount, PutMark
 from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
@@ -72,7 +72,7 @@ def test_an_account_that_is_gone_is_not_made_again_by_a_mark(ports: Ports, uid: 
     gone = mark(ports, uid, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[RemoveAccount(account()["account_id"])])
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[DeleteAccount(account()["account_id"])])
     with pytest.raises(Conflict):
         ports.connections.mark([gone])
     assert ports.connections.accounts_of(uid) == []

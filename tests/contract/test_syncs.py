@@ -26,6 +26,9 @@ from shared.domain.sync_state import SyncState
 from shared.ports import (
     AppendAudit,
     Connections,
+    DeleteAccount,
+    DeleteHandover,
+    DeleteSetAside,
     Guards,
     Handover,
     Intents,
@@ -37,9 +40,6 @@ from shared.ports import (
     PutRemoval,
     PutSetAside,
     RecordRun,
-    RemoveAccount,
-    RemoveHandover,
-    RemoveSetAside,
     Syncs,
     UpdateConnection,
     UpsertTransactions,
@@ -461,7 +461,7 @@ def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
     version = ports.syncs.save(state, expected=before.version, writes=[PutHandover(left)])
     assert ports.syncs.handover(name) == left
     state = state.advance(now=NOW, stage=Stage.FETCHING)
-    ports.syncs.save(state, expected=version, writes=[RemoveHandover()])
+    ports.syncs.save(state, expected=version, writes=[DeleteHandover()])
     assert ports.syncs.handover(name) is None
 
 
@@ -475,7 +475,7 @@ def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name
     kept = ports.syncs.set_aside(name)
     assert kept == sorted((replace(one, run=run.run) for one in odd), key=lambda one: one.key)
     assert ports.syncs.set_aside(other) == []
-    again: list[Write] = [PutSetAside(odd[0]), RemoveSetAside(odd[1].key), RemoveSetAside("never there")]
+    again: list[Write] = [PutSetAside(odd[0]), DeleteSetAside(odd[1].key), DeleteSetAside("never there")]
     ports.syncs.save(run.restart(now=NOW), expected=version, writes=again)
     assert {(one.transaction_id, one.run) for one in ports.syncs.set_aside(name)} == {("t1", 2), (None, 1)}
 
@@ -483,7 +483,7 @@ def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name
 def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    writes: list[Write] = [PutAccount(account("savings")), RemoveAccount("checking")]
+    writes: list[Write] = [PutAccount(account("savings")), DeleteAccount("checking")]
     ports.syncs.save(state, expected=before.version, writes=writes)
     assert [a["account_id"] for a in ports.connections.accounts_of(name)] == ["savings"]
 

@@ -25,6 +25,7 @@ UNTOUCHED = {
     ("monitor_connections", roles.USERS): "its first page is a task of checkitems, which asks who is there still",
     ("on_user_deleted", roles.USERS): "it is told who is gone",
 }
+CONTAINERS = {path.stem for path in (ROOT / "shared/serving").glob("*container.py")}
 SEALS_ONLY = {"plaid_webhook"}
 OPENS_ONLY = {"on_connection_created"}
 
@@ -32,7 +33,7 @@ OPENS_ONLY = {"on_connection_created"}
 def named(tree: ast.AST) -> Iterator[str]:
     """What a piece of code takes from the container: by attribute outside of it, by name within."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "container":
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in CONTAINERS:
             yield node.attr
         elif isinstance(node, ast.Name):
             yield node.id
@@ -42,7 +43,12 @@ def parsed(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-MADE = [node for node in parsed("shared/serving/container.py").body if isinstance(node, ast.FunctionDef)]
+MADE = [
+    node
+    for name in CONTAINERS
+    for node in parsed(f"shared/serving/{name}.py").body
+    if isinstance(node, ast.FunctionDef)
+]
 FACTORIES = {node.name: set(named(node)) for node in MADE}
 
 

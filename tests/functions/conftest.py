@@ -15,7 +15,7 @@ from functions_framework import create_app
 from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import ErrorClass, Unauthenticated
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
@@ -103,7 +103,6 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "removals": world.removals,
         "item_status_refresh": world.check,
         "item_ownership": world.ownership,
-        "eraser": world.eraser,
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
         "paused": world.paused,
@@ -111,6 +110,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
+    monkeypatch.setattr(removal_container, "eraser", lambda: world.eraser)
 
 
 def client(function: str) -> Iterator[FlaskClient]:

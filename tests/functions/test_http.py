@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from shared import request_context
 from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
 from shared.domain.secret import Secret
-from shared.serving import container
+from shared.serving import container, removal_container
 from shared.settings import Settings
 from tests.fakes import problem
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, client, error
@@ -211,9 +212,9 @@ def test_each_delivery_of_a_task_logs_its_outcome_and_its_queue_delay(
     again = late | {"X-Cloudtasks-Taskretrycount": "3"}
     task = {"data": {"connection_id": "nobody"}}
     for delivering in client("removeitem"):
-        monkeypatch.setattr(container, "item_remover", lambda: lambda _: None)
+        monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: None))
         assert delivering.post("/", json=task, headers=late).status_code == 200
-        monkeypatch.setattr(container, "item_remover", lambda: lambda _: 1 / 0)
+        monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: 1 / 0))
         assert delivering.post("/", json=task, headers=again).status_code == 503
         assert delivering.post("/", json=task, headers={"X-Cloudtasks-Tasketa": "soon"}).status_code == 503
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]

@@ -90,9 +90,7 @@ def test_the_account_of_cloud_tasks_is_let_through(deployed: World, signature: s
         assert asking.post("/", json={"data": TASKS["erasedata"]}, headers=headers).status_code == 200
 
 
-def test_a_configured_tasks_account_replaces_the_default_one(
-    deployed: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_configured_tasks_account_replaces_the_default_one(deployed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(project="a-bank", tasks_caller="queue@a-bank.iam.gserviceaccount.com")
     monkeypatch.setattr(container, "settings", lambda: settings)
     for asking in client("erasedata"):

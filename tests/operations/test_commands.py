@@ -18,12 +18,13 @@ from shared.domain.connection import Action, ItemStatus, SealedToken
 from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
-from shared.serving import container
+from shared.serving import container, items_container, removal_container, tokens_container
 from shared.settings import Settings, settings
-from shared.usecases.items.handle_webhook import WebhookHandler
-from shared.usecases.tokens.reencrypt_tokens import Reencrypted
+from shared.usecases.tokens.reencrypt_tokens import ReencryptionResult
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
+
+CONTAINERS = (container, items_container, removal_container, tokens_container)
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +45,13 @@ def _as_it_was() -> Iterator[None]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    handler = WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    handler = world.webhook_handler
     outside: dict[str, object] = {
         "settings": Settings(project="demo-bank"),
         "clock": world.clock,
         "connections": world.store,
         "credentials": world.credentials,
-        "rotations": world.rotations,
+        "rotation_requests": world.rotations,
         "intents": world.intents,
         "syncs": world.store,
         "sync_queue": world.queue,
@@ -59,11 +60,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "inbox": world.inbox,
         "paused": world.paused,
         "eraser": world.eraser,
-        "reencryption": lambda limit: Reencrypted("k1", moved=0, unopened=0, busy=0, done=True),
+        "reencryption": lambda limit: ReencryptionResult("k1", moved=0, unopened=0, busy=0, done=True),
         "signer": TinkSigner(new_keyset()),
     }
     for name, fake in outside.items():
-        monkeypatch.setattr(container, name, lambda fake=fake: fake)
+        place = next(c for c in CONTAINERS if hasattr(c, name))
+        monkeypatch.setattr(place, name, lambda fake=fake: fake)
     for name in ("1", "2"):
         world.connected(name, row(f"t{name}"))
     world.connected("3", owner="bob")
@@ -444,7 +446,7 @@ def test_a_bug_shows_no_token(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = "access-sandbox-11111111-2222-3333-4444-555555555555"
-    monkeypatch.setattr(container, "rotations", fails(RuntimeError(f"it was {token}")))
+    monkeypatch.setattr(tokens_container, "rotation_requests", fails(RuntimeError(f"it was {token}")))
     assert main(["rotate", "--all"]) == 1
     said = capsys.readouterr()
     assert "operation.failed" in said.err
@@ -477,20 +479,20 @@ def test_a_log_that_takes_nothing_goes_on_when_an_operator_says_so_and_that_is_i
 @pytest.mark.parametrize(
     ("came", "code", "says"),
     [
-        (Reencrypted("k2", moved=3, unopened=0, busy=0, done=True), 0, "3 moved; every token is sealed with k2"),
-        (Reencrypted("k2", moved=3, unopened=1, busy=0, done=True), 1, "1 do not open"),
-        (Reencrypted("k2", moved=3, unopened=0, busy=2, done=True), 1, "2 were being written"),
+        (ReencryptionResult("k2", moved=3, unopened=0, busy=0, done=True), 0, "3 moved; every token is sealed with k2"),
+        (ReencryptionResult("k2", moved=3, unopened=1, busy=0, done=True), 1, "1 do not open"),
+        (ReencryptionResult("k2", moved=3, unopened=0, busy=2, done=True), 1, "2 were being written"),
     ],
 )
 def test_no_key_is_said_to_be_free_before_nothing_is_left(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    came: Reencrypted,
+    came: ReencryptionResult,
     code: int,
     says: str,
 ) -> None:
-    monkeypatch.setattr(container, "reencryption", lambda: lambda limit: came)
+    monkeypatch.setattr(tokens_container, "reencryption", lambda: lambda limit: came)
     assert main(["reencrypt"]) == code
     out, err = capsys.readouterr()
     assert says in (out if code == 0 else err)
@@ -502,7 +504,7 @@ def test_a_vault_that_stays_shut_tells_the_operator_why(
     def shut() -> None:
         raise closed("NO_VAULT_KEY")
 
-    monkeypatch.setattr(container, "reencryption", shut)
+    monkeypatch.setattr(tokens_container, "reencryption", shut)
     assert main(["reencrypt"]) == 1
     err = capsys.readouterr().err
     assert "(NO_VAULT_KEY)" in err

@@ -24,20 +24,29 @@ from shared.ports import TaskFunction
 from shared.settings import Settings
 from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.item_ownership import ItemOwnership
-from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.items.handle_webhook import WebhookHandler
+from shared.usecases.items.receive_webhook import ReceiveWebhook
+from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+from shared.usecases.items.reconnect_connection import ReconnectConnection
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
+from shared.usecases.items.sweep_inbox import SweepInbox
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.existing_connection import ExistingConnection
 from shared.usecases.linking.set_up_connection import set_up_connection
 from shared.usecases.removal.erase_user import Eraser
-from shared.usecases.removal.remove_connection import remove_connection
+from shared.usecases.removal.remove_account import RemoveAccount
+from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.remove_item import ItemRemover
-from shared.usecases.removal.sweep_removals import sweep_removals
+from shared.usecases.removal.sweep_removals import SweepRemovals
+from shared.usecases.sync.pause_syncs import SyncPauses
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+from shared.usecases.sync.request_sync import SyncRequests
 from shared.usecases.sync.run_sync import Outcome, RunSync
-from shared.usecases.sync.schedule_syncs import schedule_syncs
+from shared.usecases.sync.schedule_syncs import Scheduler
+from shared.usecases.tokens.call_with_token import AccessTokens
 from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
+from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
 from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
 from tests.fakes import (
@@ -114,29 +123,118 @@ class World:
             connections=self.store,
             intents=self.intents,
             removals=self.removals,
+            connection_remover=self.connection_remover,
             connection_data=connection_data,
             erasures=self.erasures,
             owners=self.owners,
+            profiles=self.profiles,
             tasks=self.queue,
             clock=self.clock,
         )
-        self.rotations = RotationRequests(credentials=self.credentials, tasks=self.queue, clock=self.clock)
+        self.rotations = RotationRequests(
+            connections=self.store, credentials=self.credentials, tasks=self.queue, clock=self.clock
+        )
         self.rotation = TokenRotation(
             credentials=self.credentials,
             syncs=self.store,
             plaid=self.plaid,
             ownership=self.ownership,
             vault=self.vault,
+            rotated_tokens=RotatedTokenStore(
+                credentials=self.credentials,
+                ownership=self.ownership,
+                vault=self.vault,
+                clock=self.clock,
+                sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+            ),
             status_events=self.status_events,
             clock=self.clock,
-            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
         self._deliveries = itertools.count()
         self._runs = 0
 
+    # The use cases below are made when they are used, of what the world holds then: tests replace parts of it.
+
+    @property
+    def sync_requests(self) -> SyncRequests:
+        """Requests for syncs; users may make them without a pause."""
+        return SyncRequests(
+            connections=self.store,
+            syncs=self.store,
+            queue=self.queue,
+            clock=self.clock,
+            manual_spacing=timedelta(0),
+        )
+
+    @property
+    def pauses(self) -> SyncPauses:
+        """An operator's pauses."""
+        return SyncPauses(paused=self.paused, clock=self.clock)
+
+    @property
+    def receive_webhook(self) -> ReceiveWebhook:
+        """Receives verified webhooks."""
+        return ReceiveWebhook(
+            inbox=self.inbox,
+            connections=self.store,
+            sync_requests=self.sync_requests,
+            tasks=self.queue,
+            clock=self.clock,
+            environment="sandbox",
+            receive_link_webhook=lambda _: None,
+        )
+
+    @property
+    def webhook_handler(self) -> WebhookHandler:
+        """Handles the webhooks in the inbox."""
+        return WebhookHandler(
+            inbox=self.inbox,
+            item_status=self.check,
+            remove_account=self.remove_account,
+            sync_requests=self.sync_requests,
+            clock=self.clock,
+        )
+
+    @property
+    def sweep_inbox(self) -> SweepInbox:
+        """Enqueues unhandled webhooks again."""
+        return SweepInbox(inbox=self.inbox, tasks=self.queue, clock=self.clock)
+
+    @property
+    def reconnect_connection(self) -> ReconnectConnection:
+        """Refreshes a connection after Link's update mode."""
+        return ReconnectConnection(connections=self.store, item_status=self.check)
+
+    @property
+    def restore_reconciliation(self) -> RestoreReconciliation:
+        """Reconciles connections with Plaid after a restore."""
+        return RestoreReconciliation(
+            connections=self.store,
+            syncs=self.store,
+            plaid=self.plaid,
+            access_tokens=AccessTokens(credentials=self.credentials, vault=self.vault),
+            item_status=self.check,
+            sync_requests=self.sync_requests,
+            connection_remover=self.connection_remover,
+            status_events=self.status_events,
+            clock=self.clock,
+        )
+
+    @property
+    def connection_remover(self) -> ConnectionRemover:
+        """Takes connections away."""
+        return ConnectionRemover(connections=self.store, removals=self.removals, tasks=self.queue, clock=self.clock)
+
+    @property
+    def remove_account(self) -> RemoveAccount:
+        """Removes single accounts."""
+        return RemoveAccount(
+            connections=self.store, syncs=self.store, status_events=self.status_events, clock=self.clock
+        )
+
     def elsewhere(self, owner: str = ALICE) -> ExistingConnection:
         """What answers a user's exchange of an item that another connection has."""
-        reconnect = partial(reconnect_connection, app_user_id=owner, connections=self.store, check=self.check)
+        reconnect = partial(self.reconnect_connection, app_user_id=owner)
         return ExistingConnection(connections=self.store, intents=self.intents, reconnect=reconnect)
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
@@ -199,9 +297,9 @@ class World:
                 _wait_for_pages_on_their_way()
 
     def tick(self) -> int:
-        """Cloud Scheduler's turn."""
-        sweep_removals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)
-        return schedule_syncs(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock)
+        """A scheduler run."""
+        SweepRemovals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
+        return Scheduler(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock).run()
 
     def welcome(
         self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
@@ -222,14 +320,7 @@ class World:
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
         """A user removes a connection; the rest is the queue's."""
-        remove_connection(
-            name,
-            app_user_id=owner,
-            connections=self.store,
-            removals=self.removals,
-            tasks=self.queue,
-            clock=self.clock,
-        )
+        self.connection_remover.by_user(name, app_user_id=owner)
 
     def clean_up(self, *, turns: int = 60) -> None:
         """Lets queue and schedule go on with removals and erasures until there are none."""
@@ -237,9 +328,9 @@ class World:
             while self.queue.others:
                 function, payload = self.queue.others.pop(0)
                 if function == TaskFunction.REMOVE_ITEM:
-                    self.deliver(partial(self.remover, payload["connection_id"]))
+                    self.deliver(partial(self.remover.resume, payload["connection_id"]))
                 if function == TaskFunction.ERASE_DATA:
-                    self.deliver(partial(self.eraser, payload["app_user_id"]))
+                    self.deliver(partial(self.eraser.resume, payload["app_user_id"]))
             if not self.store.tombstones and not self.erasures.kept:
                 return
             self.clock.move(timedelta(minutes=15))

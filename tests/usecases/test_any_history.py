@@ -16,10 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.lease import LEASE
 from shared.domain.transaction import History
-from shared.usecases.removal.remove_account import remove_account
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.sync.request_sync import reconcile_connection, sync_by_event
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import World
@@ -63,7 +60,7 @@ class AnyHistory(RuleBasedStateMachine):
         world.plaid.mutate_at_page = None
         self.item.ready = History.COMPLETE
         for what in ("ins_1", None):
-            resume_syncs(what, paused=world.paused)
+            world.pauses.resume(what)
         world.clock.move(timedelta(hours=25))
         world.tick()
         self._survive(lambda: world.check.by_user(world.store.connections["1"]))
@@ -100,14 +97,7 @@ class AnyHistory(RuleBasedStateMachine):
         self._survive(partial(self._revoke, "savings"))
 
     def _revoke(self, account_id: str) -> None:
-        remove_account(
-            "1",
-            account_id,
-            connections=self.world.store,
-            syncs=self.world.store,
-            status_events=self.world.status_events,
-            clock=self.world.clock,
-        )
+        self.world.remove_account("1", account_id)
 
     @rule()
     def accounts_are_shared_again(self) -> None:
@@ -168,15 +158,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def a_webhook_arrives(self) -> None:
-        self._survive(
-            lambda: sync_by_event(
-                "1",
-                only_if_incomplete=False,
-                syncs=self.world.store,
-                queue=self.world.queue,
-                clock=self.world.clock,
-            )
-        )
+        self._survive(lambda: self.world.sync_requests.by_event("1"))
 
     @rule(minutes=st.sampled_from([0, 1, 5, 15, 60, 13 * 60, 25 * 60]))
     def time_passes_and_the_schedule_has_its_turn(self, minutes: int) -> None:
@@ -190,17 +172,15 @@ class AnyHistory(RuleBasedStateMachine):
     @precondition(lambda self: not self.world.state().is_leased(self.world.clock.at))
     @rule()
     def an_operator_reconciles(self) -> None:
-        self._survive(
-            lambda: reconcile_connection("1", syncs=self.world.store, queue=self.world.queue, clock=self.world.clock)
-        )
+        self._survive(lambda: self.world.sync_requests.reconcile("1"))
 
     @rule(what=st.sampled_from(["ins_1", None]))
     def an_operator_pauses(self, what: str | None) -> None:
-        pause_syncs(what, by="op", reason="", paused=self.world.paused, clock=self.world.clock)
+        self.world.pauses.pause(what, by="op", reason="")
 
     @rule(what=st.sampled_from(["ins_1", None]))
     def an_operator_resumes(self, what: str | None) -> None:
-        resume_syncs(what, paused=self.world.paused)
+        self.world.pauses.resume(what)
 
     @rule()
     def the_history_is_ready(self) -> None:

@@ -88,7 +88,7 @@ class AnyLinking(RuleBasedStateMachine):
     def a_token_is_replaced(self, which: int) -> None:
         connections = list(self.world.store.connections)
         if which < len(connections):
-            self._survive(lambda: self.world.rotations.ask(connections[which], by=Actor.OPERATOR))
+            self._survive(lambda: self.world.rotations.request(connections[which], by=Actor.OPERATOR))
             self._survive(lambda: self.world.rotation(connections[which]))
 
     @rule()

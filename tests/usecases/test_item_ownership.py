@@ -352,7 +352,7 @@ def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(wor
     forget_holders(world)
     share(world, one, user=BOB)
     wanted, other = (one, "shared") if which == "first" else ("shared", one)
-    world.rotations.ask(wanted, by=Actor.OPERATOR)
+    world.rotations.request(wanted, by=Actor.OPERATOR)
     world.rotation(wanted)
     assert world.plaid.dead_tokens == set()
     for connection_id in (one, "shared"):

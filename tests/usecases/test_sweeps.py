@@ -59,7 +59,7 @@ def inbox(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     world.clock.move(A_TICK)
 
     def run() -> None:
-        sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock)
+        world.sweep_inbox()
 
     return Sweep(run, lambda: {"delivery_id": f"d{STUCK}"} in [payload for _, payload in world.queue.others])
 
@@ -169,7 +169,7 @@ def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     patch.setattr(request_rotation_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
-        world.rotations.ask(f"c{number:02}", by=Actor.OPERATOR)
+        world.rotations.request(f"c{number:02}", by=Actor.OPERATOR)
         world.clock.move(timedelta(seconds=1))
     world.queue.others.clear()
     world.clock.move(A_TICK)
@@ -186,7 +186,7 @@ def aged_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     world.clock.move(timedelta(days=100))
 
     def run() -> None:
-        world.rotations.ask_aged(timedelta(days=90), limit=SMALL)
+        world.rotations.request_all_older_than(timedelta(days=90), limit=SMALL)
 
     def handled() -> bool:
         loaded = world.credentials.load(f"c{STUCK}")
@@ -279,7 +279,7 @@ def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
             return True
 
     def run() -> None:
-        sign_audit.sign_audit(audit=world.store, signer=Signs(), clock=world.clock)
+        sign_audit.SignAudit(audit=world.store, signer=Signs(), clock=world.clock)()
 
     return Sweep(run, lambda: f"user-{STUCK}" in world.store.signatures, every=timedelta(days=1))
 
@@ -299,10 +299,10 @@ def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
         really(function, payload, name=name)
 
     patch.setattr(world.queue, "add", add)
-    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_gone=lambda _: None)
+    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_missing_owners=lambda _: None)
 
     def run() -> None:
-        monitor.begin(world.clock.now())
+        monitor.start(world.clock.now())
         while pages := [payload for function, payload in world.queue.others if function == "checkitems"]:
             world.queue.others.clear()
             for page in pages:
@@ -330,7 +330,7 @@ def owners_that_are_gone(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
     def run() -> None:
         with pytest.raises(Unavailable):
-            world.eraser.gone([*users, *others])
+            world.eraser.erase_missing([*users, *others])
 
     return Sweep(run, lambda: f"user-{STUCK}" in world.erasures.kept, every=timedelta(days=1))
 
@@ -376,12 +376,12 @@ def test_a_delivery_that_does_not_settle_is_enqueued_ever_more_seldom_and_never_
     enqueued = []
     for _ in range(4 * 24 * 7):  # a week
         world.clock.move(A_TICK)
-        enqueued.append(sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock))
+        enqueued.append(world.sweep_inbox())
     assert enqueued[:4] == [1, 1, 0, 1]
     assert sum(enqueued[-96:]) == 1, "once on the last day"
     world.inbox.settle("d")
     world.clock.move(timedelta(days=2))
-    assert sweep_inbox.sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 0
+    assert world.sweep_inbox() == 0
 
 
 def test_items_that_do_not_move_are_yielded_once_and_stepped_over() -> None:

@@ -25,6 +25,10 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import (
     AppendAudit,
+    DeleteAccount,
+    DeleteHandover,
+    DeleteSetAside,
+    DeleteTransactions,
     Mark,
     PutAccount,
     PutCredentials,
@@ -36,10 +40,6 @@ from shared.ports import (
     PutRemoval,
     PutSetAside,
     RecordRun,
-    RemoveAccount,
-    RemoveHandover,
-    RemoveSetAside,
-    RemoveTransactions,
     SettleDelivery,
     UpdateConnection,
     UpsertTransactions,
@@ -113,7 +113,7 @@ def _put_note(write: PutNote, commit: SyncCommit) -> None:
 
 
 @put.register
-def _remove_transactions(write: RemoveTransactions, commit: SyncCommit) -> None:
+def _delete_transactions(write: DeleteTransactions, commit: SyncCommit) -> None:
     for transaction_id, version in write.versions.items():
         commit.batch.delete(commit.path(TRANSACTIONS, transaction_id), expected=version)
 
@@ -124,7 +124,7 @@ def _put_account(write: PutAccount, commit: SyncCommit) -> None:
 
 
 @put.register
-def _remove_account(write: RemoveAccount, commit: SyncCommit) -> None:
+def _delete_account(write: DeleteAccount, commit: SyncCommit) -> None:
     commit.batch.delete(commit.path(ACCOUNTS, write.account_id))
 
 
@@ -175,7 +175,7 @@ def _put_handover(write: PutHandover, commit: SyncCommit) -> None:
 
 
 @put.register
-def _remove_handover(_write: RemoveHandover, commit: SyncCommit) -> None:
+def _delete_handover(_write: DeleteHandover, commit: SyncCommit) -> None:
     commit.batch.delete(f"{HANDOVERS}/{commit.state.connection_id}")
 
 
@@ -193,7 +193,7 @@ def _put_set_aside(write: PutSetAside, commit: SyncCommit) -> None:
 
 
 @put.register
-def _remove_set_aside(write: RemoveSetAside, commit: SyncCommit) -> None:
+def _delete_set_aside(write: DeleteSetAside, commit: SyncCommit) -> None:
     delete_set_aside(commit.batch, commit.state.connection_id, write.key)
 
 

@@ -1,10 +1,11 @@
-"""Audit logs whose every entry has outlived the retention: their ends and checkpoints go, too.
+"""Deletes audit logs whose every entry has outlived the retention, with their ends and checkpoints.
 
-Entries are dropped by a TTL. The end of the chain and its checkpoints vouch for what is missing, so they stay while the
-log may still have entries; of a user who was erased, nothing is left once the last entry's time has come.
+A TTL deletes the entries. The end of the chain and its checkpoints vouch for the missing entries, so they stay while
+the log may still have entries. Of an erased user, nothing is left once the last entry has expired.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from shared.domain.errors import Conflict
 from shared.log import log
@@ -15,22 +16,29 @@ PAGE = 200
 MAX_PAGES = 50
 
 
-def drop_ended_audits(*, audit: AuditLog, clock: Clock) -> int:
-    """Drops logs whose time has come; one that grows meanwhile stays. Returns how many were dropped.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropAudit:
+    """Deletes expired audit logs."""
 
-    Raises:
-        Unavailable: The store did not answer; the next day continues.
-    """
-    now, dropped = clock.now(), 0
+    audit: AuditLog
+    clock: Clock
 
-    def ended(limit: int) -> list[str]:
-        return audit.ended(now, limit=limit)
+    def __call__(self) -> int:
+        """Deletes the logs that have expired; a log that grows meanwhile stays. Returns how many were deleted.
 
-    for page in due_pages(ended, str, size=PAGE, max_pages=MAX_PAGES):
-        for app_user_id in page:
-            with suppress(Conflict):
-                audit.drop(app_user_id, now=now)
-                dropped += 1
-    if dropped:
-        log.info("audit.dropped", logs=dropped)
-    return dropped
+        Raises:
+            Unavailable: The store did not answer; the next day continues.
+        """
+        now, dropped = self.clock.now(), 0
+
+        def ended(limit: int) -> list[str]:
+            return self.audit.ended(now, limit=limit)
+
+        for page in due_pages(ended, str, size=PAGE, max_pages=MAX_PAGES):
+            for app_user_id in page:
+                with suppress(Conflict):
+                    self.audit.drop(app_user_id, now=now)
+                    dropped += 1
+        if dropped:
+            log.info("audit.dropped", logs=dropped)
+        return dropped

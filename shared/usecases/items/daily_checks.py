@@ -1,4 +1,4 @@
-"""Once a day, every connection is looked at: what no webhook, task or trigger has told."""
+"""Once a day, every connection is checked: for what no webhook, task or trigger has reported."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyChecks:
-    """Goes over all connections, page by page, each page a task of its own.
+    """Enqueues a check of every connection, page by page; each page is a task of its own.
 
-    `erase_gone` is told the owners in each page, and erases those who are gone.
+    `erase_missing_owners` gets the owners in each page, and erases those whom Firebase Auth does not know any more.
     """
 
     connections: Connections
     tasks: Tasks
-    erase_gone: Callable[[Iterable[str]], None]
+    erase_missing_owners: Callable[[Iterable[str]], None]
 
-    def begin(self, at: datetime) -> None:
-        """Sets a round going.
+    def start(self, at: datetime) -> None:
+        """Starts a daily check.
 
-        A queue does not take a task's name twice: a schedule that fires twice for the same time is one round, and one
-        that is run again by hand is another.
+        A queue does not accept a task's name twice: a schedule that fires twice for the same time starts one check, and
+        a run by hand starts another.
 
         Args:
             at: The time that the schedule has fired for.
 
         Raises:
-            Unavailable: The queue did not take it.
+            Unavailable: The queue did not accept the task.
         """
         self._enqueue_page(f"{at:%Y%m%dT%H%M%S%f}", None)
 
-    def page(self, turn: str, after: str | None) -> int:
-        """Enqueues a check of each connection of a page, and the next page. Twice is harmless.
+    def page(self, run_id: str, after: str | None) -> int:
+        """Enqueues a check of each connection of a page, and the next page. Idempotent.
 
         Args:
-            turn: The round's name, a part of its tasks' names.
+            run_id: The daily check's name, a part of its tasks' names.
             after: The last connection of the page before.
 
         Returns:
@@ -52,21 +52,21 @@ class DailyChecks:
         found = self.connections.page(after=after, limit=PAGE)
         if len(found) == PAGE:
             # First, so that nothing that fails here keeps the later connections from their daily check.
-            self._enqueue_page(turn, found[-1][0])
-        failed = [error for connection_id, _ in found if (error := self._enqueue_check(connection_id, turn))]
-        self.erase_gone({owner for _, owner in found})
+            self._enqueue_page(run_id, found[-1][0])
+        failed = [error for connection_id, _ in found if (error := self._enqueue_check(connection_id, run_id))]
+        self.erase_missing_owners({owner for _, owner in found})
         if failed:
             raise failed[0]
         log.info("monitor.page", connections=len(found))
         return len(found)
 
-    def _enqueue_check(self, connection_id: str, turn: str) -> Unavailable | None:
+    def _enqueue_check(self, connection_id: str, run_id: str) -> Unavailable | None:
         try:
-            self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=f"{connection_id}-{turn}")
+            self.tasks.add(TaskFunction.CHECK_ITEM, {"connection_id": connection_id}, name=f"{connection_id}-{run_id}")
         except Unavailable as error:
             return error
         return None
 
-    def _enqueue_page(self, turn: str, after: str | None) -> None:
-        page = {"turn": turn} | ({"after": after} if after else {})
-        self.tasks.add(TaskFunction.CHECK_ITEMS, page, name=f"page-{turn}-{after or 'first'}")
+    def _enqueue_page(self, run_id: str, after: str | None) -> None:
+        page = {"turn": run_id} | ({"after": after} if after else {})
+        self.tasks.add(TaskFunction.CHECK_ITEMS, page, name=f"page-{run_id}-{after or 'first'}")

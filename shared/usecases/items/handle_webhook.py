@@ -1,4 +1,4 @@
-"""Does what a webhook in the inbox asks for. Twice is harmless; of one connection's, the first to come is first."""
+"""Handles the webhooks in the inbox. Idempotent; webhooks of one connection are handled in their order of arrival."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,32 +9,34 @@ from shared.domain.status import REVOKED_CODE
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Delivery, Inbox
-from shared.usecases.items.receive_webhook import sync_by_webhook
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
-from shared.usecases.removal.remove_account import remove_account
+from shared.usecases.removal.remove_account import RemoveAccount
+from shared.usecases.sync.request_sync import SyncRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """How many deliveries were handled, and how many left as they are."""
+class ReplayResult:
+    """How many deliveries were handled, and how many skipped."""
 
     handled: int
-    left_out: int
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookHandler:
-    """Handles deliveries; `check` reads the item at Plaid where that can tell more than the webhook."""
+    """Handles deliveries; `item_status` reads the item at Plaid where that can tell more than the webhook."""
 
     inbox: Inbox
-    check: ItemStatusRefresh
+    item_status: ItemStatusRefresh
+    remove_account: RemoveAccount
+    sync_requests: SyncRequests
     clock: Clock
 
     def __call__(self, delivery_id: str) -> None:
-        """Handles a delivery, and before it whatever else of its connection has waited longer.
+        """Handles a delivery, and before it every unhandled one of its connection that arrived earlier.
 
         Raises:
-            ProviderError, Unavailable: Not now: deliver again.
+            ProviderError, Unavailable: Not possible now: deliver again.
         """
         delivery = self.inbox.find(delivery_id)
         if delivery is None or delivery.due_at is None or delivery.connection_id is None:
@@ -44,64 +46,58 @@ class WebhookHandler:
                 self.handle(waiting)
 
     def handle(self, delivery: Delivery) -> None:
-        """Handles one delivery, settled or not.
+        """Handles one delivery, also one that was handled before.
 
         Raises:
-            ProviderError, Unavailable: Not now.
+            ProviderError, Unavailable: Not possible now.
         """
         webhook, connection_id = Webhook.of(delivery.body), delivery.connection_id
         if connection_id is None:
             return
         match webhook.meaning:
             case Meaning.REVOKED:
-                self.check.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
+                self.item_status.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
-                    remove_account(
-                        connection_id,
-                        webhook.account_id,
-                        connections=self.check.connections,
-                        syncs=self.check.syncs,
-                        status_events=self.check.status_events,
-                        clock=self.clock,
-                    )
+                    self.remove_account(connection_id, webhook.account_id)
             case meaning if meaning in AT_ONCE:
-                check = self.check
-                sync_by_webhook(webhook, connection_id, syncs=check.syncs, queue=check.queue, clock=self.clock)
+                self.sync_requests.by_webhook(webhook, connection_id)
             case Meaning.NOTHING | Meaning.LINKED:
                 pass
             case _:
-                self.check.by_webhook(connection_id, webhook, delivery_id=delivery.delivery_id)
+                self.item_status.by_webhook(connection_id, webhook, delivery_id=delivery.delivery_id)
         if delivery.due_at is not None:
             self.inbox.settle(delivery.delivery_id)
             waited = (self.clock.now() - delivery.received_at).total_seconds()
             log.info("webhook.handled", connection_id=connection_id, code=webhook.webhook_code, lag_seconds=waited)
 
-    def replay(self, since: datetime, *, connection_id: str | None = None, settled: bool = False) -> Replayed:
-        """An operator's: what came since and was not handled, in its order.
+    def replay(
+        self, since: datetime, *, connection_id: str | None = None, include_handled: bool = False
+    ) -> ReplayResult:
+        """An operator replays the webhooks that were not handled, in their order of arrival.
 
         Args:
-            since: From when on.
-            connection_id: Only of this one.
-            settled: And what was handled, too: it has its effect again, on what is there by now. Not so an account's
-                revocation: what was taken away is gone, and what is there was shared since.
+            since: Only webhooks that arrived at this time or later.
+            connection_id: Only webhooks of this connection.
+            include_handled: Also webhooks that were handled: they take effect again, on the data of today. Revocations
+                of accounts are skipped: that account's data is deleted, and what is stored was shared since.
 
         Raises:
-            ProviderError, Unavailable: It broke off; replay again.
+            ProviderError, Unavailable: The replay was interrupted; replay again.
         """
-        handled = left_out = 0
+        handled = skipped = 0
         for delivery in self.inbox.since(since):
             if delivery.connection_id is None or connection_id not in (None, delivery.connection_id):
                 continue
-            if delivery.due_at is None and not (settled and _may_come_again(delivery)):
-                left_out += 1
+            if delivery.due_at is None and not (include_handled and _is_repeatable(delivery)):
+                skipped += 1
                 continue
             self.handle(delivery)
             handled += 1
-        return Replayed(handled=handled, left_out=left_out)
+        return ReplayResult(handled=handled, skipped=skipped)
 
 
-def _may_come_again(delivery: Delivery) -> bool:
+def _is_repeatable(delivery: Delivery) -> bool:
     return Webhook.of(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED
 
 

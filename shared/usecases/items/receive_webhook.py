@@ -1,8 +1,9 @@
-"""A webhook of Plaid's came in, and was verified: keep it, and see that what it asks for is done."""
+"""Plaid delivered a webhook, and its signature was verified: records it, and enqueues what it asks for."""
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,105 +12,140 @@ from pydantic import ValidationError
 from shared import trace
 from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
-from shared.domain.errors import NotFound
 from shared.domain.status import is_revoked
 from shared.domain.storable import fitted
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
-from shared.ports import Clock, Connections, Delivery, Inbox, SyncQueue, Syncs, TaskFunction, Tasks
-from shared.usecases.sync.request_sync import sync_by_event
+from shared.ports import Clock, Connections, Delivery, Inbox, TaskFunction, Tasks
+from shared.usecases.sync.request_sync import SyncRequests
 
-# What is kept of a webhook that belongs to no connection, with which it would go: it may tell of a user, as those of
-# Link's sessions do, and nobody could find it again to erase it. Nothing more is needed to know that it came.
-NOBODYS = ("webhook_type", "webhook_code", "environment", "link_session_id")
-SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # kept of none
+# What is stored of a webhook that belongs to no connection, with which it would be deleted: it may identify a user, as
+# those of Link's sessions do, and it could not be found again for an erasure. Nothing more is needed to prove arrival.
+WITHOUT_CONNECTION = ("webhook_type", "webhook_code", "environment", "link_session_id")
+SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # never stored
 SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
 
 
-def receive_webhook(
-    body: dict[str, Any],
-    *,
-    delivery: str,
-    environment: str,
-    inbox: Inbox,
-    connections: Connections,
-    syncs: Syncs,
-    queue: SyncQueue,
-    tasks: Tasks,
-    clock: Clock,
-    linked: Callable[[Webhook], None],
-    signed_at: datetime | None = None,
-) -> None:
-    """Records a verified webhook once, and acts on it or enqueues what acts. Unknown codes ask for nothing.
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A webhook of our own environment, as it was delivered."""
 
-    What Plaid signed and is no webhook is logged, and that is all: it would be no other if it came again.
+    webhook: Webhook
+    body: dict[str, Any]
+    delivery_id: str
+    received_at: datetime
+    lag_seconds: float | None
 
-    Args:
-        body: The parsed body.
-        delivery: The signed token it came with. The same delivery twice is recorded once, whatever its bytes.
-        environment: Our own Plaid environment; another's webhooks are none of our business.
-        inbox, connections, syncs, queue, tasks, clock: The outside.
-        linked: Takes what users linked on a page of Plaid's out of a webhook.
-        signed_at: When Plaid signed this delivery.
 
-    Raises:
-        Unavailable: It could not be kept or enqueued: Plaid is to send it again.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveWebhook:
+    """Records each verified webhook once, and acts on it or enqueues its handling.
+
+    Attributes:
+        inbox, connections, tasks, clock: The outside.
+        sync_requests: Requests the sync that a webhook about new data asks for.
+        environment: Our own Plaid environment; webhooks of other environments are ignored.
+        receive_link_webhook: Takes what users linked on a page of Plaid's out of a webhook.
     """
-    held, lost = fitted(body)
-    body = held or {}
-    delivery_id = _delivery_id(delivery)
-    if lost:
-        log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
-    try:
-        webhook = Webhook.of(body)
-    except ValidationError:
-        log.warning("webhook.malformed", delivery_id=delivery_id)
-        return
-    if webhook.environment is not None and webhook.environment != environment:
-        log.warning("webhook.other_environment", environment=webhook.environment)
-        return
-    if not webhook.is_known:
-        log.warning("webhook.unknown", type=webhook.webhook_type, code=webhook.webhook_code)
-    if webhook.meaning is Meaning.LINKED:
-        linked(webhook)
-    # An item has one connection, but for some that were made before that was enforced: each of those is told.
-    owners: Sequence[BankConnection | None] = [None]
-    if webhook.item_id is not None and not (owners := connections.of_item(webhook.item_id)):
-        # Removed, or not there yet: then its first sync is still to come. Nothing is kept of what is nobody's.
-        log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
-        return
-    now = clock.now()
-    at_once = webhook.meaning in AT_ONCE
-    for connection in owners:
-        asks = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and not at_once and connection is not None
-        kept = Delivery(
-            delivery_id=_one_of(delivery_id, connection) if len(owners) > 1 else delivery_id,
-            body=_kept(body, is_nobodys=connection is None or webhook.webhook_type == "LINK"),
-            received_at=now,
-            connection_id=connection.connection_id if connection else None,
-            due_at=now + grace_periods.TASK if asks else None,
-            trace=trace.carried(),
+
+    inbox: Inbox
+    connections: Connections
+    sync_requests: SyncRequests
+    tasks: Tasks
+    clock: Clock
+    environment: str
+    receive_link_webhook: Callable[[Webhook], None]
+
+    def __call__(self, body: dict[str, Any], *, delivery: str, signed_at: datetime | None = None) -> None:
+        """Receives one delivery. Unknown codes are recorded, and ask for nothing.
+
+        A signed body that is no webhook is only logged: a second delivery would be the same.
+
+        Args:
+            body: The parsed body.
+            delivery: The signed token it came with. The same delivery twice is recorded once, whatever its bytes.
+            signed_at: When Plaid signed this delivery.
+
+        Raises:
+            Unavailable: It could not be stored or enqueued: Plaid is to send it again.
+        """
+        arrival = self._parse(body, _delivery_id(delivery), signed_at)
+        if arrival is None:
+            return
+        webhook = arrival.webhook
+        if webhook.meaning is Meaning.LINKED:
+            self.receive_link_webhook(webhook)
+        if webhook.item_id is None:
+            self._record(arrival, None, delivery_id=arrival.delivery_id)
+            return
+        connections = self.connections.of_item(webhook.item_id)
+        if not connections:
+            # Removed, or not stored yet: then its first sync is still to come. Nothing is stored without an owner.
+            log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
+        # An item has one connection, but for some that were made before that was enforced: each of those is notified.
+        for connection in connections:
+            several = len(connections) > 1
+            self._deliver(arrival, connection, _id_for(arrival, connection) if several else arrival.delivery_id)
+
+    def _parse(self, body: dict[str, Any], delivery_id: str, signed_at: datetime | None) -> _Arrival | None:
+        """The webhook in a body; None if it is malformed, or another environment's."""
+        storable, lost = fitted(body)
+        body = storable or {}
+        if lost:
+            log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
+        try:
+            webhook = Webhook.of(body)
+        except ValidationError:
+            log.warning("webhook.malformed", delivery_id=delivery_id)
+            return None
+        if webhook.environment is not None and webhook.environment != self.environment:
+            log.warning("webhook.other_environment", environment=webhook.environment)
+            return None
+        if not webhook.is_known:
+            log.warning("webhook.unknown", type=webhook.webhook_type, code=webhook.webhook_code)
+        now = self.clock.now()
+        lag = max(0.0, (now - signed_at).total_seconds()) if signed_at else None
+        return _Arrival(webhook, body, delivery_id, now, lag)
+
+    def _deliver(self, arrival: _Arrival, connection: BankConnection, delivery_id: str) -> None:
+        """Records a webhook for a connection, and starts what it asks for."""
+        webhook, connection_id = arrival.webhook, connection.connection_id
+        needs_task = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and webhook.meaning not in AT_ONCE
+        due_at = arrival.received_at + grace_periods.TASK if needs_task else None
+        self._record(arrival, connection_id, delivery_id=delivery_id, due_at=due_at)
+        if is_revoked(connection):
+            return
+        if self.connections.find(connection_id) is None:
+            # It was removed in this moment: the removal may have missed what was recorded after it.
+            self.inbox.forget(delivery_id)
+        elif needs_task:
+            self.tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery_id}, name=delivery_id)
+        elif webhook.meaning in AT_ONCE:
+            self.sync_requests.by_webhook(webhook, connection_id)
+
+    def _record(
+        self, arrival: _Arrival, connection_id: str | None, *, delivery_id: str, due_at: datetime | None = None
+    ) -> None:
+        webhook = arrival.webhook
+        new = self.inbox.record(
+            Delivery(
+                delivery_id=delivery_id,
+                body=_stored_body(arrival, with_connection=connection_id is not None),
+                received_at=arrival.received_at,
+                connection_id=connection_id,
+                due_at=due_at,
+                trace=trace.carried(),
+            )
         )
-        new = inbox.record(kept)
         log.info(
             "webhook.received",
             type=webhook.webhook_type,
             code=webhook.webhook_code,
             item_id=webhook.item_id,
-            connection_id=kept.connection_id,
+            connection_id=connection_id,
             new=new,
-            lag_seconds=max(0.0, (now - signed_at).total_seconds()) if signed_at else None,
+            lag_seconds=arrival.lag_seconds,
         )
-        if connection is None or is_revoked(connection):
-            continue
-        if connections.find(connection.connection_id) is None:
-            # It was removed in this moment: what was kept may have come too late to be seen.
-            inbox.forget(kept.delivery_id)
-            continue
-        if asks:
-            tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": kept.delivery_id}, name=kept.delivery_id)
-        elif at_once:
-            sync_by_webhook(webhook, connection.connection_id, syncs=syncs, queue=queue, clock=clock)
 
 
 def _delivery_id(delivery: str) -> str:
@@ -124,22 +160,13 @@ def _delivery_id(delivery: str) -> str:
     return hashlib.sha256(signed_text.encode() + b"." + first_half).hexdigest()
 
 
-def _one_of(delivery_id: str, connection: BankConnection | None) -> str:
+def _id_for(arrival: _Arrival, connection: BankConnection) -> str:
     """Names a delivery for one of several connections."""
-    name = connection.connection_id if connection is not None else ""
-    return hashlib.sha256(f"{delivery_id}:{name}".encode()).hexdigest()
+    return hashlib.sha256(f"{arrival.delivery_id}:{connection.connection_id}".encode()).hexdigest()
 
 
-def _kept(body: dict[str, Any], *, is_nobodys: bool) -> dict[str, Any]:
-    if is_nobodys:
-        return {name: body[name] for name in NOBODYS if isinstance(body.get(name), str)}
+def _stored_body(arrival: _Arrival, *, with_connection: bool) -> dict[str, Any]:
+    body = arrival.body
+    if not with_connection or arrival.webhook.webhook_type == "LINK":
+        return {name: body[name] for name in WITHOUT_CONNECTION if isinstance(body.get(name), str)}
     return {name: value for name, value in body.items() if name not in SECRET}
-
-
-def sync_by_webhook(webhook: Webhook, connection_id: str, *, syncs: Syncs, queue: SyncQueue, clock: Clock) -> None:
-    """Does what a webhook of news asks for."""
-    only_if_incomplete = webhook.meaning is Meaning.SYNC_IF_INCOMPLETE
-    try:
-        sync_by_event(connection_id, only_if_incomplete=only_if_incomplete, syncs=syncs, queue=queue, clock=clock)
-    except NotFound:
-        log.info("webhook.late", connection_id=connection_id)

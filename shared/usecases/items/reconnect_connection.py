@@ -1,4 +1,6 @@
-"""The user went through Link's update mode: what does the bank say now?"""
+"""The user completed Link's update mode: the connection gets the status that Plaid reports now."""
+
+from dataclasses import dataclass
 
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition
@@ -7,27 +9,32 @@ from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
 
-def reconnect_connection(
-    connection_id: str, *, app_user_id: str, connections: Connections, check: ItemStatusRefresh
-) -> BankConnection:
-    """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if it works. Idempotent.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconnectConnection:
+    """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if the login works."""
 
-    Returns:
-        The connection with its new status, and with the action that is still needed, if any.
+    connections: Connections
+    item_status: ItemStatusRefresh
 
-    Raises:
-        NotFound: No such connection, or somebody else's.
-        FailedPrecondition: It cannot be repaired: the user has to link anew.
-        ProviderError: Plaid did not answer: nothing was changed.
-    """
-    connection = owned(connections.find(connection_id), app_user_id)
-    if connection.status is ItemStatus.ERROR:
-        raise FailedPrecondition(
-            "this connection cannot be repaired: link the bank again",
-            code="relink_required",
-            connection_id=connection_id,
-        )
-    after = check.by_user(connection)
-    if after is None:
-        raise no_connection()
-    return after
+    def __call__(self, connection_id: str, *, app_user_id: str) -> BankConnection:
+        """Refreshes the status. Idempotent.
+
+        Returns:
+            The connection with its new status, and with the action that is still needed, if any.
+
+        Raises:
+            NotFound: No such connection, or another user's.
+            FailedPrecondition: It cannot be repaired: the user has to link the bank again.
+            ProviderError: Plaid did not answer: nothing was changed.
+        """
+        connection = owned(self.connections.find(connection_id), app_user_id)
+        if connection.status is ItemStatus.ERROR:
+            raise FailedPrecondition(
+                "this connection cannot be repaired: link the bank again",
+                code="relink_required",
+                connection_id=connection_id,
+            )
+        refreshed = self.item_status.by_user(connection)
+        if refreshed is None:
+            raise no_connection()
+        return refreshed

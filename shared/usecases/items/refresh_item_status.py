@@ -21,7 +21,7 @@ from shared.usecases.apply_status_event import StatusChange, StatusEvents, repor
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.linking.follow_institution import institution_change, report_change
 from shared.usecases.mark_duplicates import settle_after_commit
-from shared.usecases.tokens.call_with_token import call_with_token
+from shared.usecases.tokens.call_with_token import AccessTokens
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 A_WHILE = timedelta(hours=1)  # in which a webhook should have come
@@ -169,9 +169,7 @@ class ItemStatusRefresh:
             Unavailable: The access token is being replaced.
         """
         try:
-            return call_with_token(
-                connection.connection_id, self.plaid.item, credentials=self.credentials, vault=self.vault
-            )
+            return self._tokens().call(connection.connection_id, self.plaid.item)
         except ProviderError as error:
             if error.may_be_our_keys:
                 raise error.as_configuration_error() from None
@@ -198,9 +196,7 @@ class ItemStatusRefresh:
         if connection.error_code is None or finding.event not in (StatusEvent.REPAIRED, StatusEvent.WORKING):
             return finding
         try:
-            call_with_token(
-                connection.connection_id, self._ask_for_data, credentials=self.credentials, vault=self.vault
-            )
+            self._tokens().call(connection.connection_id, self._ask_for_data)
         except ProviderError as error:
             event = None if error.may_be_our_keys else status.event_of(error)
             if event is StatusEvent.CONSENT_MISSING:
@@ -210,6 +206,9 @@ class ItemStatusRefresh:
             if connection.status not in (ItemStatus.BAD, ItemStatus.ERROR):
                 return UNCLEAR  # the item cannot show a missing consent, and the data does not answer now
         return finding
+
+    def _tokens(self) -> AccessTokens:
+        return AccessTokens(credentials=self.credentials, vault=self.vault)
 
     def _ask_for_data(self, token: Secret) -> None:
         self.plaid.accounts(token)

@@ -1,4 +1,6 @@
-"""Webhooks that were not settled: their tasks were lost, or failed too often."""
+"""Webhooks that were not handled: their tasks were lost, or failed too often."""
+
+from dataclasses import dataclass
 
 from shared import trace
 from shared.domain.errors import Conflict, Unavailable
@@ -10,29 +12,35 @@ PAGE = 300
 MAX_PAGES = 100
 
 
-def sweep_inbox(*, inbox: Inbox, tasks: Tasks, clock: Clock) -> int:
-    """Enqueues the deliveries that are due again, and postpones each with growing delays. Returns how many."""
-    now, enqueued = clock.now(), 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepInbox:
+    """Enqueues deliveries again."""
 
-    def due(limit: int) -> list[tuple[Delivery, Version]]:
-        return inbox.due(now, limit=limit)
+    inbox: Inbox
+    tasks: Tasks
+    clock: Clock
 
-    for page in due_pages(due, lambda one: one[0].delivery_id, size=PAGE, max_pages=MAX_PAGES):
-        for delivery, version in page:
-            try:
-                inbox.postpone(delivery.swept(now=now), expected=version)
-            except Conflict:
-                continue  # its task has settled it
-            enqueued += _enqueue(delivery, tasks=tasks, turn=int(now.timestamp()))
-    return enqueued
+    def __call__(self) -> int:
+        """Enqueues the deliveries that are due again, and postpones each with growing delays. Returns how many."""
+        now, enqueued = self.clock.now(), 0
 
+        def due(limit: int) -> list[tuple[Delivery, Version]]:
+            return self.inbox.due(now, limit=limit)
 
-def _enqueue(delivery: Delivery, *, tasks: Tasks, turn: int) -> bool:
-    name = f"{delivery.delivery_id}-s{turn}"
-    try:
-        with trace.resumed(delivery.trace):
-            tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery.delivery_id}, name=name)
-    except Unavailable:
-        log.error("queue.not_taken", delivery_id=delivery.delivery_id)
-        return False
-    return True
+        for page in due_pages(due, lambda one: one[0].delivery_id, size=PAGE, max_pages=MAX_PAGES):
+            for delivery, version in page:
+                try:
+                    self.inbox.postpone(delivery.swept(now=now), expected=version)
+                except Conflict:
+                    continue  # its task has handled it
+                enqueued += self._enqueue(delivery, name=f"{delivery.delivery_id}-s{int(now.timestamp())}")
+        return enqueued
+
+    def _enqueue(self, delivery: Delivery, *, name: str) -> bool:
+        try:
+            with trace.resumed(delivery.trace):
+                self.tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery.delivery_id}, name=name)
+        except Unavailable:
+            log.error("queue.not_taken", delivery_id=delivery.delivery_id)
+            return False
+        return True

@@ -22,7 +22,7 @@ from shared.domain.secret import Secret
 from shared.ports import Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Plaid, Profiles, Vault
 from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
-from shared.usecases.tokens.call_with_token import call_with_token
+from shared.usecases.tokens.call_with_token import AccessTokens
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
 
@@ -201,7 +201,7 @@ def _made(
     def update(token: Secret) -> LinkToken:
         return plaid.create_link_token(replace(request, access_token=token))
 
-    made = call_with_token(connection_id, update, credentials=credentials, vault=vault)
+    made = AccessTokens(credentials=credentials, vault=vault).call(connection_id, update)
     if made is None:
         raise _relink(connection_id)
     return made

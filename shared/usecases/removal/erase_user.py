@@ -1,9 +1,9 @@
-"""Somebody's bank data goes, all of it: asked for by themselves, or because they are gone.
+"""All bank data of a user is erased: the user or an operator requests it, or the user does not exist any more.
 
-    erasure stored -> every connection and every unfinished exchange becomes a removal -> the rest goes -> over
+    erasure stored -> every connection and every unfinished exchange becomes a removal -> the rest is deleted -> done
 
-From the first commit on it is certain: whatever breaks off, the schedule finds. What was made after the erasure was
-asked for stays: its user has linked again.
+From the first commit on the erasure completes: the scheduler resumes it, wherever it was interrupted. Data that was
+created after the request stays: its user has linked again.
 """
 
 from collections.abc import Iterable
@@ -12,49 +12,64 @@ from datetime import datetime
 
 from shared import trace
 from shared.domain.audit import Actor
+from shared.domain.connection import BankConnection
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
-from shared.ports import Clock, ConnectionData, Connections, Erasures, Intents, Owners, Removals, Tasks, Version
+from shared.ports import (
+    Clock,
+    ConnectionData,
+    Connections,
+    Erasures,
+    Intents,
+    Owners,
+    Profiles,
+    Removals,
+    Tasks,
+    Version,
+)
+from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
 from shared.usecases.mark_duplicates import settle_duplicates
-from shared.usecases.removal.remove_connection import begin_removal
+from shared.usecases.removal.remove_connection import ConnectionRemover
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
-AT_ONCE = 100  # connections that go before the caller is answered; nobody has more, and the queue takes the rest
+REMOVED_AT_ONCE = 100  # connections that are removed before the caller is answered; no user has more
 MANY_OWNERS = 10
-MOST_GONE = 0.5
+MAX_MISSING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eraser:
     """Erases users' bank data.
 
-    Of more than MANY_OWNERS it is not believed that more than `most_gone` of them are gone: another project's Auth was
-    asked, most likely.
+    If Firebase Auth does not know more than `max_missing_share` of more than MANY_OWNERS users, none of them is erased:
+    most likely another project's Auth answered.
     """
 
     connections: Connections
     intents: Intents
     removals: Removals
+    connection_remover: ConnectionRemover
     connection_data: ConnectionData
     erasures: Erasures
     owners: Owners
+    profiles: Profiles
     tasks: Tasks
     clock: Clock
-    most_gone: float = MOST_GONE
+    max_missing_share: float = MAX_MISSING_SHARE
 
     def begin(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None = None) -> None:
-        """Stores the erasure, takes the connections away, and leaves the rest to the queue.
+        """Stores the erasure, removes the connections, and leaves the rest to the queue.
 
-        Of a user who has no bank data nothing is stored, neither an erasure nor an audit entry.
+        For a user without bank data nothing is stored, neither an erasure nor an audit entry.
 
         Args:
-            app_user_id: Whose.
-            reason: ERASURE or OWNER_GONE.
-            before: What was there at this moment goes; now, if not given.
+            app_user_id: Whose data.
+            reason: ERASURE, OPERATOR or OWNER_GONE.
+            before: Data that existed at this moment is erased; now, if not given.
 
         Raises:
             Unavailable: It could not be stored: nothing has begun.
@@ -65,66 +80,71 @@ class Eraser:
             self.connection_data.purge_user(app_user_id, before=before)
             log.info("erasure.nothing_to_erase", reason=reason)
             return
-        erasure = self._stored(app_user_id, reason=reason, before=before)
+        erasure = self._store(app_user_id, reason=reason, before=before)
         log.info("erasure.started", reason=reason)
         try:
             self._end_exchanges(erasure)
-            self._remove_connections(erasure, most=AT_ONCE)
+            self._remove_connections(erasure, limit=REMOVED_AT_ONCE)
         except (Conflict, Unavailable):
-            log.warning("erasure.postponed")  # it is certain already
-        enqueue_erasure(self.tasks, app_user_id, turn=_turn(erasure))
+            log.warning("erasure.postponed")  # it is stored already, so it completes
+        enqueue_erasure(self.tasks, app_user_id, turn=due_step(erasure))
 
-    def owner_deleted(self, app_user_id: str, *, at: datetime) -> None:
-        """A user's document was deleted; nothing is kept on record of users who never had to do with a bank.
+    def user_deleted(self, app_user_id: str, *, at: datetime) -> None:
+        """Erases a deleted user's data, once the store itself says that the user's document is gone.
+
+        An event says only that the document was deleted once: it may be late, forged by a caller with the right to
+        deliver events, or about a document that an app replaced. Erasing cannot be undone, so the document is read
+        first.
+
+        Args:
+            app_user_id: Whose document the event names.
+            at: When it was deleted.
 
         Raises:
-            Unavailable: Nothing has begun.
+            Unavailable: The store did not answer: nothing has begun. The daily check finds users that Auth has lost.
         """
+        if self.profiles.exists(app_user_id):
+            log.warning("owner.exists", app_user_id=app_user_id)
+            return
         self.begin(app_user_id, reason=RemovalReason.OWNER_GONE, before=min(at, self.clock.now()))
 
-    def gone(self, app_user_ids: Iterable[str]) -> None:
-        """Erases those of these users whom Firebase Auth does not know any more. While it does not answer, nobody.
+    def erase_missing(self, app_user_ids: Iterable[str]) -> None:
+        """Erases those of these users whom Firebase Auth does not know any more; none while it does not answer.
 
         Raises:
             Unavailable: The store did not answer: ask again.
         """
         asked = sorted(set(app_user_ids))
         try:
-            gone = self.owners.gone(asked) if asked else set()
+            missing = self.owners.gone(asked) if asked else set()
         except Unavailable:
-            log.warning("owners.unknown", asked=len(asked))  # the next day asks again
+            log.warning("owners.unknown", asked=len(asked))  # the next daily check asks again
             return
-        if len(asked) > MANY_OWNERS and len(gone) > len(asked) * self.most_gone:
-            log.error("owners.implausible", asked=len(asked), gone=len(gone))
+        if len(asked) > MANY_OWNERS and len(missing) > len(asked) * self.max_missing_share:
+            log.error("owners.implausible", asked=len(asked), gone=len(missing))
             return
         failed: list[Unavailable] = []
-        for app_user_id in sorted(gone):
+        for app_user_id in sorted(missing):
             try:
                 self.begin(app_user_id, reason=RemovalReason.OWNER_GONE)
-            except Unavailable as error:  # one user's trouble must not keep the others' data
+            except Unavailable as error:  # a failure for one user must not stop the others' erasures
                 failed.append(error)
         if failed:
             raise failed[0]
 
-    def __call__(self, app_user_id: str) -> None:
-        """Goes on with an erasure, wherever it broke off; ends it if nothing is left.
+    def resume(self, app_user_id: str) -> None:
+        """Resumes an erasure, wherever it was interrupted; completes it if nothing is left.
 
         Raises:
-            Unavailable: The store did not answer, or somebody else is at it: deliver again.
+            Unavailable: The store did not answer, or another caller is processing it: deliver again.
         """
-        for _ in range(MAX_TRIES):
-            found = self.erasures.find(app_user_id)
-            if found is None:
-                return
-            try:
-                self._go_on(*found)
-            except Conflict:
-                continue
-            return
-        raise _busy()
+        retry_on_conflict(lambda: self._advance(app_user_id), tries=MAX_TRIES, busy=_busy())
 
-    def _go_on(self, erasure: Erasure, version: Version) -> None:
-        app_user_id = erasure.app_user_id
+    def _advance(self, app_user_id: str) -> None:
+        found = self.erasures.find(app_user_id)
+        if found is None:
+            return
+        erasure, version = found
         self._end_exchanges(erasure)
         self._remove_connections(erasure)
         self.connection_data.purge_user(app_user_id, before=erasure.before)
@@ -138,48 +158,35 @@ class Eraser:
         log.info("erasure.done", reason=erasure.reason)
 
     def _has_bank_data(self, app_user_id: str) -> bool:
-        """Whether there is anything that an erasure must follow up: also one that is under way already."""
+        """Whether there is anything that an erasure must follow up: also an erasure that is in progress already."""
         has = (self.connections.owned_by, self.intents.of_user, self.removals.of_user, self.erasures.find)
         return any(find(app_user_id) for find in has)
 
-    def _stored(self, app_user_id: str, *, reason: RemovalReason, before: datetime) -> Erasure:
+    def _store(self, app_user_id: str, *, reason: RemovalReason, before: datetime) -> Erasure:
         now = self.clock.now()
         erasure = Erasure.of(app_user_id, reason=reason, before=before, now=now, trace=trace.carried())
-        for _ in range(MAX_TRIES):
-            try:
-                return self.erasures.begin(erasure, audit=erasure.started(now=now))
-            except Conflict:
-                continue
-        raise _busy()
+        return retry_on_conflict(
+            lambda: self.erasures.begin(erasure, audit=erasure.started(now=now)), tries=MAX_TRIES, busy=_busy()
+        )
 
-    def _old_connections(self, erasure: Erasure) -> list[str]:
-        owned = self.connections.owned_by(erasure.app_user_id)
-        return [c.connection_id for c in owned if c.created_at <= erasure.before]
+    def _old_connections(self, erasure: Erasure) -> list[BankConnection]:
+        return [c for c in self.connections.owned_by(erasure.app_user_id) if c.created_at <= erasure.before]
 
-    def _remove_connections(self, erasure: Erasure, *, most: int | None = None) -> None:
-        owned = self.connections.owned_by(erasure.app_user_id)
-        for connection in [c for c in owned if c.created_at <= erasure.before][:most]:
-            begin_removal(
-                connection,
-                reason=erasure.reason,
-                by=erasure.by,
-                connections=self.connections,
-                removals=self.removals,
-                tasks=self.tasks,
-                clock=self.clock,
-            )
+    def _remove_connections(self, erasure: Erasure, *, limit: int | None = None) -> None:
+        for connection in self._old_connections(erasure)[:limit]:
+            self.connection_remover.begin(connection, reason=erasure.reason, by=erasure.by)
 
     def _end_exchanges(self, erasure: Erasure) -> None:
-        """Nobody goes on with them: one that is at work finds that its intent is gone, and undoes what it did."""
+        """Ends unfinished exchanges: one that is in progress finds that its intent is gone, and rolls back."""
         for intent, version in self.intents.of_user(erasure.app_user_id):
             if intent.created_at <= erasure.before:
                 self._end_exchange(intent, version, trace=erasure.trace)
 
     def _end_exchange(self, intent: Intent, version: Version, *, trace: str | None) -> None:
-        """Deletes the intent; the token that it holds goes into a tombstone.
+        """Deletes the intent; a token in it is moved into a tombstone.
 
         Raises:
-            Conflict: Somebody is at work with it: look again.
+            Conflict: The exchange is being processed: try again.
         """
         if intent.access_token is None:
             self.intents.forget(intent.intent_id, expected=version)
@@ -189,7 +196,8 @@ class Eraser:
         enqueue_removal(self.tasks, removal)
 
 
-def _turn(erasure: Erasure) -> str:
+def due_step(erasure: Erasure) -> str:
+    """Names the step of an erasure that is due next, as a part of its task's name."""
     return str(int(erasure.due_at.timestamp() * 1000))
 
 

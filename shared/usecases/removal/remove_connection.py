@@ -1,12 +1,15 @@
-"""A connection goes: with one commit it is gone for everybody, and what it leaves behind is the queue's to remove."""
+"""A connection is removed: one commit hides it from every client, and the queue deletes what it leaves behind."""
+
+from dataclasses import dataclass
 
 from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict, Unavailable
+from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
 from shared.ports import Clock, Connections, Mark, Removals, Tasks
+from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.enqueue import enqueue_removal
 from shared.usecases.mark_duplicates import OwnedAccounts
@@ -14,71 +17,59 @@ from shared.usecases.mark_duplicates import OwnedAccounts
 MAX_TRIES = 20  # of the first commit, against a rotation of the token and other audit entries of the user
 
 
-def remove_connection(
-    connection_id: str,
-    *,
-    app_user_id: str,
-    connections: Connections,
-    removals: Removals,
-    tasks: Tasks,
-    clock: Clock,
-) -> None:
-    """Removes a connection for its user.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRemover:
+    """Takes connections away, and enqueues the removal of their data and items."""
 
-    Raises:
-        NotFound: No such connection (any more), or somebody else's.
-        Unavailable: The connection is busy: try again.
-    """
-    connection = owned(connections.find(connection_id), app_user_id)
-    begun = begin_removal(
-        connection,
-        reason=RemovalReason.USER,
-        by=Actor.USER,
-        connections=connections,
-        removals=removals,
-        tasks=tasks,
-        clock=clock,
-    )
-    if not begun:
-        raise no_connection()
+    connections: Connections
+    removals: Removals
+    tasks: Tasks
+    clock: Clock
 
+    def by_user(self, connection_id: str, *, app_user_id: str) -> None:
+        """Removes a connection for its user.
 
-def begin_removal(
-    connection: BankConnection,
-    *,
-    reason: RemovalReason,
-    by: Actor,
-    connections: Connections,
-    removals: Removals,
-    tasks: Tasks,
-    clock: Clock,
-) -> bool:
-    """Takes the connection away and enqueues the rest; False if somebody else did so first.
+        Raises:
+            NotFound: No such connection (any more), or another user's.
+            Unavailable: The connection is busy: try again.
+        """
+        connection = owned(self.connections.find(connection_id), app_user_id)
+        if not self.begin(connection, reason=RemovalReason.USER, by=Actor.USER):
+            raise no_connection()
 
-    Raises:
-        Unavailable: The connection is busy: try again.
-    """
-    removal = Removal.of(connection, token=None, reason=reason, now=clock.now(), trace=trace.carried())
-    for _ in range(MAX_TRIES):
-        try:
-            marks = _marks_without(removal, connections=connections)
-            removals.begin(removal, audit=removal.started(by=by), marks=marks)
-        except Conflict:
-            if connections.find(connection.connection_id) is not None:
-                continue
-            found = removals.find(connection.connection_id)
-            if found is None or found[0].created_at != removal.created_at:
-                return False
-            # It was ours that took it away: only the answer was lost.
+    def begin(self, connection: BankConnection, *, reason: RemovalReason, by: Actor) -> bool:
+        """Takes the connection away and enqueues the rest; False if another caller did so first.
+
+        Raises:
+            Unavailable: The connection is busy: try again.
+        """
+        now = self.clock.now()
+        removal = Removal.of(connection, token=None, reason=reason, now=now, trace=trace.carried())
+        if not retry_on_conflict(lambda: self._commit(removal, by=by), tries=MAX_TRIES):
+            return False
         log.info("removal.started", connection_id=connection.connection_id, reason=reason)
-        enqueue_removal(tasks, removal)
+        enqueue_removal(self.tasks, removal)
         return True
-    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
+    def _commit(self, removal: Removal, *, by: Actor) -> bool:
+        """Commits the removal; False if another one has taken the connection away.
 
-def _marks_without(removal: Removal, *, connections: Connections) -> tuple[Mark, ...]:
-    """Other connections' accounts that are counted from now on. An erasure marks what is left when it is done."""
-    if removal.is_of_all:
-        return ()
-    before = OwnedAccounts.read(removal.app_user_id, connections=connections, beside=removal.connection_id)
-    return before.without(removal.connection_id).marks()
+        Raises:
+            Conflict: The connection is still there.
+        """
+        try:
+            self.removals.begin(removal, audit=removal.started(by=by), marks=self._marks_without(removal))
+        except Conflict:
+            if self.connections.find(removal.connection_id) is not None:
+                raise
+            found = self.removals.find(removal.connection_id)
+            # The same moment: it is this removal, and only the answer was lost.
+            return found is not None and found[0].created_at == removal.created_at
+        return True
+
+    def _marks_without(self, removal: Removal) -> tuple[Mark, ...]:
+        """Other connections' accounts that count from now on. An erasure marks what remains when it completes."""
+        if removal.is_of_all:
+            return ()
+        before = OwnedAccounts.read(removal.app_user_id, connections=self.connections, beside=removal.connection_id)
+        return before.without(removal.connection_id).marks()

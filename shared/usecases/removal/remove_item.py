@@ -1,26 +1,27 @@
 """Removes what a connection left behind: our data, then its item at Plaid, then the tombstone.
 
-Every step may be the last one before the process dies, and every one may come twice: the next delivery of the task,
-or the schedule, finds the tombstone and goes on.
+The process may die after every step, and every step may run twice: the next delivery of the task, or the scheduler,
+finds the tombstone and resumes the removal.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.errors import ErrorClass, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
 from shared.domain.removal import TRIES_IN_A_ROW, Removal, RemovalOutcome
 from shared.log import log
 from shared.ports import Clock, ConnectionData, Erasures, Removals, Tasks, Vault, Version
+from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_erasure
 from shared.usecases.item_ownership import ItemOwnership
 
-MAX_TRIES = 20  # of a compare-and-set against the schedule, a rotation, and other audit entries of the user
+MAX_TRIES = 20  # of a compare-and-set against the scheduler, a rotation, and other audit entries of the user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRemover:
-    """Goes on with removals, wherever they broke off."""
+    """Completes removals of connections."""
 
     removals: Removals
     connection_data: ConnectionData
@@ -30,77 +31,76 @@ class ItemRemover:
     vault: Vault
     clock: Clock
 
-    def __call__(self, connection_id: str) -> None:
-        """Goes on with one removal, to its end if Plaid answers.
+    def resume(self, connection_id: str) -> None:
+        """Resumes one removal, and completes it if Plaid answers.
 
         Raises:
-            ProviderError: Plaid did not answer, a first time: deliver again in seconds. Later it is the schedule's.
+            ProviderError: Plaid did not answer, a first time: deliver again in seconds. Later the scheduler retries.
             Unavailable: The store did not answer, or the removal is busy: deliver again.
         """
-        parted: dict[str, RemovalOutcome] = {}
+        outcomes: dict[str, RemovalOutcome] = {}
+        busy = Unavailable("the removal is busy", code="connection_busy", retry_after_seconds=1)
         with log.bound(connection_id=connection_id):
-            for _ in range(MAX_TRIES):
-                found = self.removals.find(connection_id)
-                if found is None:
-                    return
-                try:
-                    self._go_on(*found, parted)
-                except Conflict:
-                    continue
-                return
-        raise Unavailable("the removal is busy", code="connection_busy", retry_after_seconds=1)
+            retry_on_conflict(lambda: self._advance(connection_id, outcomes), tries=MAX_TRIES, busy=busy)
 
-    def _go_on(self, removal: Removal, version: Version, parted: dict[str, RemovalOutcome]) -> None:
-        """All that is left to do; `parted` remembers by which tokens an item was removed already."""
-        removal, version = self.removals.take_credentials(removal, expected=version)
+    def _advance(self, connection_id: str, outcomes: dict[str, RemovalOutcome]) -> None:
+        """All that is left to do; `outcomes` remembers with which sealed tokens an item was removed already.
+
+        Raises:
+            Conflict: Another writer was faster.
+        """
+        found = self.removals.find(connection_id)
+        if found is None:
+            return
+        removal, version = self.removals.take_credentials(found[0], expected=found[1])
         if not removal.purged:
             self.connection_data.purge(removal)
             removal = removal.emptied()
             version = self.removals.update(removal, expected=version)
             log.info("removal.purged", reason=removal.reason)
         key = removal.access_token.ciphertext if removal.access_token else ""
-        if key not in parted:
-            parting = self._part_in_time(removal, version)
-            if parting is None:
+        if key not in outcomes:
+            outcome = self._try_to_remove(removal, version)
+            if outcome is None:
                 return
-            parted[key] = parting
-        entry = removal.finished(parted[key], now=self.clock.now())
+            outcomes[key] = outcome
+        entry = removal.finished(outcomes[key], now=self.clock.now())
         self.removals.finish(removal, expected=version, audit=entry)
-        log.info("removal.done", reason=removal.reason, item=parted[key])
+        log.info("removal.done", reason=removal.reason, item=outcomes[key])
         if self.erasures.find(removal.app_user_id) is not None:
             enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)  # it may be the last one
 
-    def _part_in_time(self, removal: Removal, version: Version) -> RemovalOutcome | None:
-        """Removes the item at Plaid; None if that, or whether it is done, is for later."""
+    def _try_to_remove(self, removal: Removal, version: Version) -> RemovalOutcome | None:
+        """Removes the item at Plaid; None if that, or whether it is removed, is decided later."""
         now = self.clock.now()
         try:
-            parting = self._part(removal)
+            outcome = self._remove(removal)
         except ProviderError as error:
             if not error.may_be_our_keys:
                 self._postpone(removal, version, error)
                 return None
-            # Done with at once, and wrong keys would leave each item with no token at all.
-            removal, parting = removal.doubted(now=now), RemovalOutcome.UNKNOWN
+            # If this counted as removed at once, wrong keys would leave each item behind without any token.
+            removal, outcome = removal.doubted(now=now), RemovalOutcome.UNKNOWN
             if not removal.is_lost(now):
                 self._postpone(removal, version, error.as_configuration_error())
                 return None
             doubted = True
         else:
             doubted = removal.token_settles_at is not None
-        if parting is RemovalOutcome.UNKNOWN and removal.is_unsettled(now):
+        if outcome is RemovalOutcome.UNKNOWN and removal.is_unsettled(now):
             self.removals.update(removal.waiting(), expected=version)
             return None
-        if parting is RemovalOutcome.UNKNOWN and doubted:
+        if outcome is RemovalOutcome.UNKNOWN and doubted:
             log.error("removal.token_lost", item_id=removal.item_id)
             return RemovalOutcome.LOST
-        return parting
+        return outcome
 
-    def _part(self, removal: Removal) -> RemovalOutcome:
+    def _remove(self, removal: Removal) -> RemovalOutcome:
         """Removes the item at Plaid.
 
         Raises:
-            ProviderError: It is still there, for all we know.
-            Unavailable: Whose it is cannot be told now.
+            ProviderError: The item still exists, as far as is known.
+            Unavailable: Whether another connection uses the item is unknown now.
         """
         if removal.access_token is None:
             return RemovalOutcome.NO_TOKEN
@@ -110,13 +110,13 @@ class ItemRemover:
         try:
             return RemovalOutcome.REMOVED if self.ownership.remove(token, removal.holder()) else RemovalOutcome.UNKNOWN
         except ItemHeld as elsewhere:
-            if elsewhere.holder.intent_id is not None:  # an exchange, which gives it back or becomes a connection
+            if elsewhere.holder.intent_id is not None:  # an exchange, which removes it or becomes a connection
                 raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1) from None
             log.warning("removal.item_in_use", item_id=removal.item_id)
             return RemovalOutcome.IN_USE
 
     def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
-        """The item stays for now: in seconds the first times, then with growing delays; it is never given up."""
+        """The item stays for now: retried in seconds the first times, then with growing delays, and never given up."""
         report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)

@@ -15,11 +15,11 @@ from shared.domain.transaction import History, Page, Transaction
 from shared.log import log
 from shared.ports import (
     Clock,
+    DeleteAccount,
+    DeleteHandover,
     Mark,
     Plaid,
     PutAccount,
-    RemoveAccount,
-    RemoveHandover,
     Syncs,
     Write,
 )
@@ -193,8 +193,8 @@ class _LastCommit:
         return [
             *removals.writes(self.writer.upserts(self.loop, rows, mark=False)),
             *(PutAccount(account) for account in accounts),
-            *(RemoveAccount(account_id) for account_id in gone),
-            *([RemoveHandover()] if self.before.handover is not None else []),
+            *(DeleteAccount(account_id) for account_id in gone),
+            *([DeleteHandover()] if self.before.handover is not None else []),
             *change.writes(),
         ]
 

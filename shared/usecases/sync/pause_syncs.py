@@ -1,46 +1,60 @@
-"""An operator pauses syncs, say while a bank or Plaid delivers nonsense, and resumes them.
+"""An operator pauses syncs, say while a bank or Plaid delivers wrong data, and resumes them.
 
-What is asked for meanwhile is counted as ever: webhooks are recorded, users' calls answered, connections made. Nobody
-begins a run; each connection that is due is put off, and after the end of the pause the schedule finds it.
+What is requested meanwhile is recorded as usual: webhooks are stored, users' calls answered, connections made. No run
+begins; the scheduler defers each connection that is due, and finds it after the end of the pause.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from shared.domain.errors import Conflict, Unavailable
+from shared.domain.errors import Unavailable
 from shared.domain.pause import Pause, Pauses
 from shared.ports import Clock, PausedSyncs
+from shared.ports.compare_and_set import retry_on_conflict
 
 MAX_TRIES = 20  # of a compare-and-set against other operators
 
 
-def pause_syncs(institution_id: str | None, *, by: str, reason: str, paused: PausedSyncs, clock: Clock) -> bool:
-    """Pauses the syncs of an institution, or of everything. Returns whether they were not paused before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPauses:
+    """Pauses and resumes the syncs of an institution, or of everything."""
 
-    Raises:
-        Unavailable: The store did not answer.
-    """
-    pause = Pause(since=clock.now(), by=by, reason=reason)
-    return _changed(lambda pauses: pauses.paused(institution_id, pause), paused=paused)
+    paused: PausedSyncs
+    clock: Clock
 
+    def pause(self, institution_id: str | None, *, by: str, reason: str) -> bool:
+        """Pauses syncs.
 
-def resume_syncs(institution_id: str | None, *, paused: PausedSyncs) -> bool:
-    """Ends a pause. Returns whether there was one.
+        Args:
+            institution_id: Whose syncs; None pauses everything.
+            by: The operator.
+            reason: Shown to operators.
 
-    Raises:
-        Unavailable: The store did not answer.
-    """
-    return _changed(lambda pauses: pauses.resumed(institution_id), paused=paused)
+        Returns:
+            Whether the syncs were not paused before.
 
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        pause = Pause(since=self.clock.now(), by=by, reason=reason)
+        return self._change(lambda pauses: pauses.paused(institution_id, pause))
 
-def _changed(change: Callable[[Pauses], Pauses], *, paused: PausedSyncs) -> bool:
-    for _ in range(MAX_TRIES):
-        before, version = paused.load()
-        after = change(before)
-        if after == before:
-            return False
-        try:
-            paused.save(after, expected=version)
-        except Conflict:
-            continue
-        return True
-    raise Unavailable("other operators are at it", code="store_busy", retry_after_seconds=1)
+    def resume(self, institution_id: str | None) -> bool:
+        """Ends a pause. Returns whether there was one.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        return self._change(lambda pauses: pauses.resumed(institution_id))
+
+    def _change(self, change: Callable[[Pauses], Pauses]) -> bool:
+        def step() -> bool:
+            before, version = self.paused.load()
+            after = change(before)
+            if after == before:
+                return False
+            self.paused.save(after, expected=version)
+            return True
+
+        busy = Unavailable("other operators change the pauses", code="store_busy", retry_after_seconds=1)
+        return retry_on_conflict(step, tries=MAX_TRIES, busy=busy)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shared.domain.inherited_notes import heirs_of
-from shared.ports import PutNote, RemoveTransactions, StoredRow, Syncs, UpsertTransactions, Write
+from shared.ports import DeleteTransactions, PutNote, StoredRow, Syncs, UpsertTransactions, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +50,5 @@ class RowRemovals:
                 to_stored.append(PutNote(heir, note, expected=self.stored_heirs[heir].version))
             elif heir in written:
                 to_new.append(PutNote(heir, note))
-        removal = RemoveTransactions({i: row.version for i, row in self.rows.items()})
+        removal = DeleteTransactions({i: row.version for i, row in self.rows.items()})
         return [*to_stored, *([upserts] if upserts is not None else []), *to_new, removal]

@@ -36,7 +36,7 @@ from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.late_history import history_delay
 from shared.usecases.sync.read_changes import ChangeReader, Reading
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
-from shared.usecases.tokens.call_with_token import TokenRefusal, refusal_reason
+from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: the wait for one page may exceed it
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
@@ -186,7 +186,8 @@ class RunSync:
         Raises:
             LeaseLost: The connection is being removed.
         """
-        why = refusal_reason(used, run.state.connection_id, credentials=self.credentials)
+        tokens = AccessTokens(credentials=self.credentials, vault=self.vault)
+        why = tokens.refusal_reason(used, run.state.connection_id)
         if why is TokenRefusal.REMOVED:
             raise LeaseLost(_NO_CREDENTIALS)
         return why is not TokenRefusal.CURRENT

@@ -8,7 +8,7 @@ from shared.domain.set_aside import MAX_KEPT, SetAsideRow, key_of
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 from shared.log import log
-from shared.ports import PutSetAside, RemoveSetAside, Syncs, Write
+from shared.ports import DeleteSetAside, PutSetAside, Syncs, Write
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class SetAsideRows:
         for some in _chunks(wanted):
             yield [PutSetAside(row) for row in some]
         for keys in _chunks(going):
-            yield [RemoveSetAside(key) for key in keys]
+            yield [DeleteSetAside(key) for key in keys]
         self._known |= {row.key: row for row in wanted}
         for key in self._gone:
             self._known.pop(key, None)

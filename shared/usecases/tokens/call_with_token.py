@@ -1,10 +1,11 @@
 """Plaid is called with a connection's access token, which may be replaced by a new one at any moment.
 
-A call that was under way with the old one is refused as if the token had never been. That is nobody's fault: what is
-stored now says so.
+Plaid refuses a call that still uses the old token as if the token had never existed. That is no error of the connection
+or of its user: the token that is stored now tells why the call was refused.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -18,64 +19,72 @@ MAX_TRIES = 3
 
 
 class TokenRefusal(Enum):
-    """What is behind Plaid's not knowing a token."""
+    """Why Plaid does not know a token."""
 
-    CURRENT = auto()  # it is the very token that is stored: Plaid means it, or our keys are wrong
+    CURRENT = auto()  # it is the token that is stored: Plaid means it, or our keys are wrong
     REPLACED = auto()  # it was replaced meanwhile
     ROTATING = auto()  # it is being replaced: the new one is not stored yet
     REMOVED = auto()  # the connection is being removed
 
 
-def refusal_reason(used: SealedToken, connection_id: str, *, credentials: Credentials) -> TokenRefusal:
-    """Looks at what is stored now, after Plaid refused a token.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessTokens:
+    """Connections' access tokens, for calls of Plaid."""
 
-    Raises:
-        Unavailable: The store did not answer.
-    """
-    found = credentials.load(connection_id)
-    if found is None:
-        return TokenRefusal.REMOVED
-    kept, _ = found
-    if kept.token != used:
-        return TokenRefusal.REPLACED
-    return TokenRefusal.CURRENT if kept.rotating_since is None else TokenRefusal.ROTATING
+    credentials: Credentials
+    vault: Vault
 
+    def call(self, connection_id: str, call: Callable[[Secret], Answer]) -> Answer | None:
+        """Calls Plaid with the connection's access token; with the new one, if it was replaced meanwhile.
 
-def call_with_token(
-    connection_id: str, call: Callable[[Secret], Answer], *, credentials: Credentials, vault: Vault
-) -> Answer | None:
-    """Calls Plaid with the connection's access token; with the new one, if it was replaced meanwhile.
+        Args:
+            connection_id: Whose token.
+            call: The call of Plaid. It runs again with the new token after Plaid refused the old one.
 
-    Returns:
-        Its answer; None if the connection has no token: it is being removed.
+        Returns:
+            Its answer; None if the connection has no token: it is being removed.
 
-    Raises:
-        ProviderError: What the call raised.
-        Unavailable: The token is being replaced at this moment: try again.
-    """
-    for _ in range(MAX_TRIES):
-        found = credentials.load(connection_id)
-        if found is None:
-            return None
-        kept, _ = found
-        token = vault.open(kept.token, app_user_id=kept.app_user_id, connection_id=connection_id)
-        try:
-            return call(token)
-        except ProviderError as error:
-            if not error.is_about_token:
-                raise
-            match refusal_reason(kept.token, connection_id, credentials=credentials):
-                case TokenRefusal.CURRENT:
+        Raises:
+            ProviderError: What the call raised.
+            Unavailable: The token is being replaced at this moment: try again.
+        """
+        for _ in range(MAX_TRIES):
+            found = self.credentials.load(connection_id)
+            if found is None:
+                return None
+            stored, _ = found
+            token = self.vault.open(stored.token, app_user_id=stored.app_user_id, connection_id=connection_id)
+            try:
+                return call(token)
+            except ProviderError as error:
+                if not error.is_about_token:
                     raise
-                case TokenRefusal.REMOVED:
-                    return None
-                case TokenRefusal.ROTATING:
-                    break
-                case TokenRefusal.REPLACED:
-                    continue
-    raise Unavailable(
-        "the connection's access token is being replaced",
-        code="connection_busy",
-        retry_after_seconds=5,
-        connection_id=connection_id,
-    )
+                match self.refusal_reason(stored.token, connection_id):
+                    case TokenRefusal.CURRENT:
+                        raise
+                    case TokenRefusal.REMOVED:
+                        return None
+                    case TokenRefusal.ROTATING:
+                        break
+                    case TokenRefusal.REPLACED:
+                        continue
+        raise Unavailable(
+            "the connection's access token is being replaced",
+            code="connection_busy",
+            retry_after_seconds=5,
+            connection_id=connection_id,
+        )
+
+    def refusal_reason(self, used: SealedToken, connection_id: str) -> TokenRefusal:
+        """Compares a token that Plaid refused with the one that is stored now.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        found = self.credentials.load(connection_id)
+        if found is None:
+            return TokenRefusal.REMOVED
+        stored, _ = found
+        if stored.token != used:
+            return TokenRefusal.REPLACED
+        return TokenRefusal.CURRENT if stored.rotating_since is None else TokenRefusal.ROTATING

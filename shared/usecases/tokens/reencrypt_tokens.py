@@ -1,8 +1,8 @@
 """Every sealed token is moved to the newest version of the key, so that older versions can be retired.
 
-In steps: each reads some tokens that another version has sealed, and stores each of them anew by compare-and-set. What
-is done does not come again, so the steps may be broken off anywhere, repeated, and run beside each other and beside
-everything else. A token that does not open is reported and stepped over: it must not stand in the way of the others.
+Each step reads some tokens that another version has sealed, and seals each again by compare-and-set. A moved token is
+not read again, so the steps may be interrupted anywhere, repeated, and run beside each other and everything else. A
+token that does not open is reported and skipped, so that it does not block the others.
 """
 
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
 STEP = 100
-MOST_UNOPENED = 10_000  # in one call of the daily round: they are stepped over, and no part of a share
-A_DAYS = 1000  # at most so many in one call of the daily round, which has minutes: the next day sees to the rest
+MAX_UNOPENED = 10_000  # in one call of the daily check: they are skipped, and do not count against the limit
+DAILY_LIMIT = 1000  # tokens at most in one call of the daily check, which has minutes; the next day continues
 
 
 @dataclass(frozen=True, slots=True)
-class Reencrypted:
-    """What came of it.
+class ReencryptionResult:
+    """The result of one call.
 
     Attributes:
         key_id: The newest key version.
         moved: How many tokens were moved to it.
         unopened: How many do not open; the log says which, and why.
-        busy: How many somebody else wrote in that moment: they are looked at the next time.
-        done: Whether all were looked at.
+        busy: How many another writer changed in that moment: the next call tries them again.
+        done: Whether all tokens were read.
     """
 
     key_id: str
@@ -42,29 +42,31 @@ class Reencryption:
     seals: Seals
     vault: Vault
 
-    def __call__(self, *, limit: int | None = A_DAYS) -> Reencrypted:
-        """Moves so many at most; None: all there are.
+    def __call__(self, *, limit: int | None = DAILY_LIMIT) -> ReencryptionResult:
+        """Moves at most so many tokens; None moves all.
 
         Raises:
-            ProviderError: The key's keeper does not answer, or refuses to seal. What was moved stays moved.
+            ProviderError: The key service does not answer, or refuses to seal. Tokens that were moved stay moved.
             Unavailable: The store does not answer.
         """
         key_id = self.vault.newest_key()
         moved = unopened = busy = 0
         after: StoredSeal | None = None
-        while limit is None or (moved + busy < limit and unopened < MOST_UNOPENED):
+        done = False
+        while not done and (limit is None or (moved + busy < limit and unopened < MAX_UNOPENED)):
             size = STEP if limit is None else min(STEP, limit - moved - busy)
             found = self.seals.older(key_id, after=after, limit=size)
             for stored in found:
-                opened, kept = self._move(stored)
-                moved, unopened, busy = moved + (opened and kept), unopened + (not opened), busy + (not kept)
-            if len(found) < size:
-                return self._told(Reencrypted(key_id, moved, unopened, busy, done=True))
-            after = found[-1]
-        return self._told(Reencrypted(key_id, moved, unopened, busy, done=False))
+                opened, unchanged = self._move(stored)
+                moved, unopened, busy = moved + (opened and unchanged), unopened + (not opened), busy + (not unchanged)
+            done = len(found) < size
+            after = found[-1] if found else None
+        if moved or unopened:
+            log.info("reencryption.stepped", key_id=key_id, moved=moved, unopened=unopened, busy=busy, done=done)
+        return ReencryptionResult(key_id, moved, unopened, busy, done=done)
 
     def _move(self, stored: StoredSeal) -> tuple[bool, bool]:
-        """Whether the token opened, and whether its place was unchanged."""
+        """Whether the token opened, and whether its document was unchanged."""
         owner, connection_id = stored.app_user_id, stored.connection_id
         try:
             token = self.vault.open(stored.sealed, app_user_id=owner, connection_id=connection_id)
@@ -80,9 +82,3 @@ class Reencryption:
         except Conflict:
             return True, False
         return True, True
-
-    def _told(self, came: Reencrypted) -> Reencrypted:
-        if came.moved or came.unopened:
-            about = {"moved": came.moved, "unopened": came.unopened, "busy": came.busy, "done": came.done}
-            log.info("reencryption.stepped", key_id=came.key_id, **about)
-        return came

@@ -1,5 +1,6 @@
-"""Somebody wants access tokens replaced: an operator, or the operator's rule that none may grow old."""
+"""Requests to replace access tokens: by an operator, or by the setting that limits their age."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice, takewhile
@@ -9,108 +10,114 @@ from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, Unavailable
 from shared.log import log
 from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks, Version
+from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.connection_access import no_connection
 from shared.usecases.due_pages import due_pages
 
-MAX_TRIES = 5
 PAGE = 300
 MAX_PAGES = 100
-A_DAYS = 5000  # at most so many in one call of the daily round, and for so long: the next day sees to the rest
-TIME = timedelta(minutes=1)
+DAILY_LIMIT = 5000  # tokens at most in one daily check, and for at most DAILY_TIME; the next day continues
+DAILY_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationRequests:
-    """Notes that a token is to be replaced, and enqueues what does it."""
+    """Records that a token is to be replaced, and enqueues the task that does it."""
 
+    connections: Connections
     credentials: Credentials
     tasks: Tasks
     clock: Clock
 
-    def ask(self, connection_id: str, *, by: Actor) -> bool:
-        """Wants a connection's token replaced, now. One that is wanted as soon already stays so.
+    def request(self, connection_id: str, *, by: Actor) -> bool:
+        """Requests a new token for a connection, now. An earlier request that is due as soon stays as it is.
 
         Returns:
-            Whether it was not wanted before.
+            Whether the request is new.
 
         Raises:
             NotFound: No such connection.
             Unavailable: The store did not answer, or the connection is busy.
         """
-        for _ in range(MAX_TRIES):
+
+        def step() -> bool:
             found = self.credentials.load(connection_id)
             if found is None:
                 raise no_connection()
-            kept, version = found
-            wanted = kept.wanted(by=by, now=self.clock.now())
-            if wanted == kept:
+            stored, version = found
+            wanted = stored.wanted(by=by, now=self.clock.now())
+            if wanted == stored:
                 return False
-            try:
-                self.credentials.save(wanted, expected=version)
-            except Conflict:
-                continue
-            self._enqueue(connection_id)
+            self.credentials.save(wanted, expected=version)
             return True
-        raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
 
-    def ask_user(self, app_user_id: str, *, by: Actor) -> int:
-        """Wants all tokens of a user replaced. Returns how many were not wanted before."""
-        return sum(self._ask_quietly(kept, by=by) for kept in self.credentials.of_user(app_user_id))
+        is_new = retry_on_conflict(step)
+        if is_new:
+            self._enqueue(connection_id)
+        return is_new
 
-    def ask_institution(self, institution_id: str, *, by: Actor, connections: Connections) -> int:
-        """Wants all tokens of an institution replaced. Returns how many were not wanted before."""
-        found = (self.credentials.load(i) for i in connections.at_institution(institution_id))
-        return sum(self._ask_quietly(one[0], by=by) for one in found if one is not None)
+    def request_all_of_user(self, app_user_id: str, *, by: Actor) -> int:
+        """Requests new tokens for all connections of a user. Returns how many requests are new."""
+        return self._request_each(self.credentials.of_user(app_user_id), by=by)
 
-    def ask_aged(self, age: timedelta | None, *, by: Actor = Actor.BACKEND, limit: int | None = A_DAYS) -> int:
-        """Wants the tokens replaced that are older, the oldest first; none without an age.
+    def request_all_at_institution(self, institution_id: str, *, by: Actor) -> int:
+        """Requests new tokens for all connections to an institution. Returns how many requests are new."""
+        found = (self.credentials.load(i) for i in self.connections.at_institution(institution_id))
+        return self._request_each((one[0] for one in found if one is not None), by=by)
+
+    def request_all_older_than(
+        self, age: timedelta | None, *, by: Actor = Actor.BACKEND, limit: int | None = DAILY_LIMIT
+    ) -> int:
+        """Requests new tokens for those that are older, the oldest first; none without an age.
 
         Args:
             age: The time since Plaid handed them out.
-            by: Who wants it.
-            limit: Of how many at most, within a minute, those that are wanted already left out; None: of all, however
-                long it takes.
+            by: Who requests it.
+            limit: For how many at most, within a minute, earlier requests not counted; None: for all, however long it
+                takes.
 
         Returns:
-            How many were not wanted before.
+            How many requests are new.
         """
         if age is None:
             return 0
         began = self.clock.now()
         old = self.credentials.issued_before(began - age)
-        # Tokens that cannot be replaced stay the oldest: they must not use up each day's share of the others.
-        aged = islice((kept for kept in old if limit is None or kept.wanted_by is None), limit)
-        in_time = takewhile(lambda _: limit is None or self.clock.now() - began < TIME, aged)
-        asked = sum(self._ask_quietly(kept, by=by) for kept in in_time)
-        log.info("rotation.aged", asked=asked)
-        return asked
+        # Tokens that cannot be replaced stay the oldest: they must not use up the limit of each day.
+        limited = islice((stored for stored in old if limit is None or stored.wanted_by is None), limit)
+        in_time = takewhile(lambda _: limit is None or self.clock.now() - began < DAILY_TIME, limited)
+        requested = self._request_each(in_time, by=by)
+        log.info("rotation.aged", asked=requested)
+        return requested
 
     def sweep(self) -> int:
-        """Enqueues what is due: what was broken off or put off, and whose task was lost. Returns how many."""
+        """Enqueues what is due: interrupted and deferred rotations, and lost tasks. Returns how many."""
         enqueued, now = 0, self.clock.now()
 
         def due(limit: int) -> list[tuple[StoredAccessToken, Version]]:
             return self.credentials.due(now, limit=limit)
 
         for page in due_pages(due, lambda one: one[0].connection_id, size=PAGE, max_pages=MAX_PAGES):
-            for kept, version in page:
+            for stored, version in page:
                 try:
-                    self.credentials.save(kept.requeued(now=now), expected=version)
+                    self.credentials.save(stored.requeued(now=now), expected=version)
                 except Conflict:
                     continue  # its task is processing it
-                enqueued += self._enqueue(kept.connection_id)
+                enqueued += self._enqueue(stored.connection_id)
         return enqueued
 
-    def _ask_quietly(self, kept: StoredAccessToken, *, by: Actor) -> bool:
-        """One connection's trouble must not stop all others."""
-        try:
-            return self.ask(kept.connection_id, by=by)
-        except BankError as error:
-            log.warning("rotation.not_asked", connection_id=kept.connection_id, code=error.code)
-            return False
+    def _request_each(self, tokens: Iterable[StoredAccessToken], *, by: Actor) -> int:
+        """Requests one after the other: a failure of one connection must not stop the others."""
+        requested = 0
+        for stored in tokens:
+            try:
+                requested += self.request(stored.connection_id, by=by)
+            except BankError as error:
+                log.warning("rotation.not_asked", connection_id=stored.connection_id, code=error.code)
+        return requested
 
     def _enqueue(self, connection_id: str) -> bool:
-        """A task that the queue did not take is the schedule's to find."""
+        """Adds the task; the sweep finds a request whose task the queue did not accept."""
         name = f"{connection_id}-{int(self.clock.now().timestamp() * 1000)}"
         try:
             self.tasks.add(TaskFunction.ROTATE_TOKEN, {"connection_id": connection_id}, name=name)

@@ -10,8 +10,8 @@ import pytest
 from emulators.environment import keyset
 from shared.adapters.firestore.audit import ENTRIES, HEADS, FirestoreAudit
 from shared.adapters.vault.audit_signer import TinkSigner
-from shared.usecases.audit.check_audit import check_audit
-from shared.usecases.audit.sign_audit import sign_audit
+from shared.usecases.audit.check_audit import CheckAudit
+from shared.usecases.audit.sign_audit import SignAudit
 from tests.e2e.bank import Bank
 from tests.fakes import FakeClock
 
@@ -36,7 +36,7 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
     assert users
 
     def damages(user: str) -> list[str]:
-        _, found = check_audit(user, audit=audit, signer=signer, clock=clock, retention=RETENTION)
+        _, found = CheckAudit(audit=audit, signer=signer, clock=clock, retention=RETENTION)(user)
         return [str(damage) for damage in found]
 
     broken: dict[str, Any] = {
@@ -45,7 +45,7 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
         if (found := damages(user))
     }
     assert broken == {}
-    assert sign_audit(audit=audit, signer=signer, clock=clock) == len(users)
+    assert SignAudit(audit=audit, signer=signer, clock=clock)() == len(users)
     longest = max(users, key=lambda user: audit.head(user)[0].seq)
     assert damages(longest) == []
     entries = [f"{HEADS}/{longest}/{ENTRIES}/{seq:010d}" for seq in range(1, audit.head(longest)[0].seq + 1)]

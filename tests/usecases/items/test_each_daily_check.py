@@ -18,9 +18,9 @@ def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[st
     monitor = DailyChecks(
         connections=world.store,
         tasks=world.queue,
-        erase_gone=lambda uids: owners.append(set(uids)),
+        erase_missing_owners=lambda uids: owners.append(set(uids)),
     )
-    monitor.begin(at)
+    monitor.start(at)
     checked: list[str] = []
     while world.queue.others:
         function, payload = world.queue.others.pop(0)
@@ -60,8 +60,8 @@ def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
     def fails(_: object) -> None:
         raise RuntimeError("anything unexpected")
 
-    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_gone=fails)
-    monitor.begin(NOW)
+    monitor = DailyChecks(connections=world.store, tasks=world.queue, erase_missing_owners=fails)
+    monitor.start(NOW)
     checked: set[str] = set()
     while world.queue.others:
         function, payload = world.queue.others.pop(0)

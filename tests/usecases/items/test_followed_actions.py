@@ -10,8 +10,6 @@ from shared.adapters.plaid.errors import BY_CODE, translated
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.progress import SyncStatus
-from shared.usecases.items.reconnect_connection import reconnect_connection
-from shared.usecases.sync.request_sync import sync_by_event
 from tests.fakes import FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.items.test_status_by_webhook import connection, kinds, tell
@@ -36,7 +34,7 @@ def item(world: World) -> FakeItem:
 def next_sync(world: World) -> None:
     """Something asks for a sync, and everything that waits is done."""
     world.clock.move(timedelta(hours=1))
-    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event("1")
     run_queue(world)
 
 
@@ -56,7 +54,7 @@ def refuse(world: World, item: FakeItem, code: str) -> BankConnection:
 def follow(world: World) -> BankConnection:
     """The user goes through Link, the app says so, and the sync that this asks for runs."""
     world.clock.move(timedelta(minutes=5))
-    answered = reconnect_connection("1", app_user_id=ALICE, connections=world.store, check=world.check)
+    answered = world.reconnect_connection("1", app_user_id=ALICE)
     run_queue(world)
     return answered
 
@@ -145,5 +143,5 @@ def test_during_an_outage_missing_consent_stays_missing_until_data_arrives(world
 
 def test_a_healthy_connection_is_checked_without_calls_for_data(world: World, item: FakeItem) -> None:
     calls = len(world.calls.log)
-    reconnect_connection("1", app_user_id=ALICE, connections=world.store, check=world.check)
+    world.reconnect_connection("1", app_user_id=ALICE)
     assert [name for name in world.calls.log[calls:] if name.startswith("bank.")] == ["bank.item"]

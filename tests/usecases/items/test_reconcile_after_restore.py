@@ -9,18 +9,20 @@ import pytest
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, FailedPrecondition
 from shared.usecases.items.reconcile_after_restore import ENOUGH_TO_DOUBT, RestoreAction, RestoreReconciliation
-from shared.usecases.sync.request_sync import sync_by_event
 from tests.fakes import problem, row
 from tests.usecases.conftest import World
 
 
 def restored(world: World) -> RestoreReconciliation:
-    return RestoreReconciliation(check=world.check, removals=world.removals, clock=world.clock)
+    return world.restore_reconciliation
 
 
 def settled(world: World) -> dict[str, RestoreAction]:
-    store = restored(world)
-    return {one: store.settle(one, action) for one, action in store.look(store.everyone()).items()}
+    reconciliation = restored(world)
+    return {
+        one: reconciliation.apply(one, action)
+        for one, action in reconciliation.plan(reconciliation.connection_ids()).items()
+    }
 
 
 def test_what_came_and_went_since_is_read_again_and_what_users_wrote_before_stays(world: World) -> None:
@@ -31,7 +33,7 @@ def test_what_came_and_went_since_is_read_again_and_what_users_wrote_before_stay
     item.add(row("d"))
     item.modify(row("b", amount="9.99"))
     item.remove("c")
-    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event("1")
     world.settle()
     assert world.equals_truth()
     world.store.rows, world.store.states = backup
@@ -72,14 +74,14 @@ def test_a_login_that_is_broken_keeps_its_status_and_what_cannot_be_asked_about_
     world.plaid.by_id("item-1").error = problem(
         ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT
     )
-    store = restored(world)
-    assert store.look(["1"]) == {"1": RestoreAction.READ_AGAIN}
-    store.settle("1", RestoreAction.READ_AGAIN)
+    reconciliation = restored(world)
+    assert reconciliation.plan(["1"]) == {"1": RestoreAction.READ_AGAIN}
+    reconciliation.apply("1", RestoreAction.READ_AGAIN)
     assert world.store.connections["1"].status is ItemStatus.BAD
     world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
-    assert store.look(["2"]) == {"2": RestoreAction.LATER}
-    assert store.settle("2", RestoreAction.LATER) is RestoreAction.LATER
-    assert store.settle("nobody", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
+    assert reconciliation.plan(["2"]) == {"2": RestoreAction.LATER}
+    assert reconciliation.apply("2", RestoreAction.LATER) is RestoreAction.LATER
+    assert reconciliation.apply("nobody", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
 
 
 def test_a_look_changes_nothing_and_keys_of_another_environment_are_noticed(world: World) -> None:
@@ -89,5 +91,5 @@ def test_a_look_changes_nothing_and_keys_of_another_environment_are_noticed(worl
     before = copy.deepcopy((world.store.connections, world.store.states))
     world.plaid.dead_tokens |= {f"token-{number}" for number in range(ENOUGH_TO_DOUBT)}
     with pytest.raises(FailedPrecondition, match="keys and environment"):
-        restored(world).look(restored(world).everyone())
+        restored(world).plan(restored(world).connection_ids())
     assert (world.store.connections, world.store.states) == before

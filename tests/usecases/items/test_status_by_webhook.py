@@ -15,10 +15,7 @@ from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, FailedPrecondition, NotFound, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.ports import Profile
-from shared.usecases.items.handle_webhook import Replayed, WebhookHandler
-from shared.usecases.items.receive_webhook import receive_webhook
-from shared.usecases.items.reconnect_connection import reconnect_connection
-from shared.usecases.items.sweep_inbox import sweep_inbox
+from shared.usecases.items.handle_webhook import ReplayResult, WebhookHandler
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -37,23 +34,15 @@ def receive(world: World, code: str, **body: Any) -> str:
     """A webhook comes in, and is answered; its task waits."""
     delivery = f"jwt-{next(_numbers)}"
     world.clock.move(timedelta(seconds=1))
-    receive_webhook(
+    world.receive_webhook(
         {"webhook_type": "ITEM", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=delivery,
-        environment="sandbox",
-        inbox=world.inbox,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        tasks=world.queue,
-        clock=world.clock,
-        linked=lambda _: None,
     )
     return delivery
 
 
 def handler(world: World) -> WebhookHandler:
-    return WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    return world.webhook_handler
 
 
 def work(world: World) -> None:
@@ -289,10 +278,10 @@ def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, 
         work(world)
     assert connection(world).status is ItemStatus.GOOD
     world.clock.move(timedelta(minutes=15))
-    assert sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 1
+    assert world.sweep_inbox() == 1
     work(world)
     assert connection(world).status is ItemStatus.BAD
-    assert sweep_inbox(inbox=world.inbox, tasks=world.queue, clock=world.clock) == 0
+    assert world.sweep_inbox() == 0
 
 
 def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> None:
@@ -377,12 +366,12 @@ def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.queue.others.clear()  # its task was lost
     requested = world.state().requested
-    assert handler(world).replay(began, connection_id="other") == Replayed(handled=0, left_out=0)
-    assert handler(world).replay(began) == Replayed(handled=1, left_out=1)
+    assert handler(world).replay(began, connection_id="other") == ReplayResult(handled=0, skipped=0)
+    assert handler(world).replay(began) == ReplayResult(handled=1, skipped=1)
     assert connection(world).status is ItemStatus.BAD
     assert world.state().requested == requested
-    assert handler(world).replay(began) == Replayed(handled=0, left_out=2)
-    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=0)
+    assert handler(world).replay(began) == ReplayResult(handled=0, skipped=2)
+    assert handler(world).replay(began, include_handled=True) == ReplayResult(handled=2, skipped=0)
     assert world.state().requested == requested + 1
 
 
@@ -400,9 +389,9 @@ def test_a_replay_leaves_what_was_handled_as_it_is(world: World) -> None:
     before, rows, told = connection(world), world.rows(), kinds(world)
     assert "savings" in before.account_ids
     assert "s2" in rows
-    assert handler(world).replay(began) == Replayed(handled=0, left_out=3)
+    assert handler(world).replay(began) == ReplayResult(handled=0, skipped=3)
     assert (connection(world), world.rows(), kinds(world)) == (before, rows, told)
-    assert handler(world).replay(began, settled=True) == Replayed(handled=2, left_out=1)
+    assert handler(world).replay(began, include_handled=True) == ReplayResult(handled=2, skipped=1)
     assert connection(world).status is ItemStatus.PENDING_DISCONNECT, "asked for so: they have their effect again"
     assert world.rows() == rows, "but what was shared again since is not taken away"
     assert kinds(world).count("account_revoked") == 1
@@ -427,7 +416,7 @@ def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None
 
 
 def reconnect(world: World, user: str = ALICE) -> ItemStatus:
-    return reconnect_connection("1", app_user_id=user, connections=world.store, check=world.check).status
+    return world.reconnect_connection("1", app_user_id=user).status
 
 
 def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:

@@ -16,7 +16,6 @@ from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
 from shared.usecases.mark_duplicates import OwnedAccounts, settle_after_commit, settle_duplicates
-from shared.usecases.removal.remove_account import remove_account
 from tests.fakes import FakeInstitutions, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, transient
@@ -301,14 +300,7 @@ def test_an_event_that_ends_otherwise_reads_no_accounts(world: World) -> None:
 def test_a_revoked_account_makes_its_duplicate_count(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     link(world, "2", DAILY, SAVE, allow=True)
-    remove_account(
-        first,
-        "1-Daily",
-        connections=world.store,
-        syncs=world.store,
-        status_events=world.status_events,
-        clock=world.clock,
-    )
+    world.remove_account(first, "1-Daily")
     assert duplicates(world) == {"1-Save": None, "2-Daily": None, "2-Save": "1-Save"}
 
 
@@ -447,14 +439,7 @@ def test_after_every_step_of_any_history_each_account_is_counted_once(world: Wor
         elif what == "revoke" and held:
             gone = chance.choice([*held])
             item.accounts = [a for a in item.accounts if a["account_id"] != gone]
-            remove_account(
-                one.connection_id,
-                gone,
-                connections=world.store,
-                syncs=world.store,
-                status_events=world.status_events,
-                clock=world.clock,
-            )
+            world.remove_account(one.connection_id, gone)
         elif what == "accounts":
             name = one.item_id.removeprefix("item-")
             item.accounts = [accounts_of_item(name, *a) for a in chance.sample(pool, chance.randint(1, 4))]

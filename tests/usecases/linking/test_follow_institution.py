@@ -13,7 +13,6 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.webhook import Webhook
 from shared.ports import Delivery
 from shared.usecases.linking.find_duplicate import Siblings
-from shared.usecases.sync.pause_syncs import pause_syncs
 from tests.fakes import Crash, FakeInstitutions, FakeItem, institution, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -196,7 +195,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
 def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:
     item.institution_id = "ins_2"
     world.check.daily_check("1")
-    pause_syncs("ins_2", by="op", reason="", paused=world.paused, clock=world.clock)
+    world.pauses.pause("ins_2", by="op", reason="")
     world.clock.move(A_DAY)
     assert world.tick() == 0
 

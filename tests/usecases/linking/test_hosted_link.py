@@ -16,7 +16,6 @@ from shared.domain.errors import ErrorClass, InvalidArgument, ProviderError, Res
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
-from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
@@ -361,17 +360,8 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
     hosted.open()
     tokens = {"link_token": "link-fake", "public_token": "public-1", "public_tokens": ["public-1"]}
     for code in ("ITEM_ADD_RESULT", "SESSION_FINISHED"):
-        receive_webhook(
-            {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens},
-            delivery=f"jwt-{code}",
-            environment="sandbox",
-            inbox=world.inbox,
-            connections=world.store,
-            syncs=world.store,
-            queue=world.queue,
-            tasks=world.queue,
-            clock=world.clock,
-            linked=hosted.take,
+        replace(world.receive_webhook, receive_link_webhook=hosted.take)(
+            {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens}, delivery=f"jwt-{code}"
         )
     assert hosted.tasks() == [RESULT]
     assert hosted.deliver()

@@ -7,10 +7,7 @@ from datetime import timedelta
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.transaction import Transaction
-from shared.usecases.items.handle_webhook import WebhookHandler
-from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
-from shared.usecases.sync.request_sync import sync_by_user
 from tests.fakes import FakeInstitutions, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -25,23 +22,15 @@ def revoked_error() -> ProviderError:
 
 def tell(world: World, code: str, kind: str = "ITEM") -> None:
     """A webhook, answered and handled."""
-    receive_webhook(
+    world.receive_webhook(
         {"webhook_type": kind, "webhook_code": code, "item_id": "item-1", "environment": "sandbox"},
         delivery=f"{code}-{world.clock.now()}",
-        environment="sandbox",
-        inbox=world.inbox,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        tasks=world.queue,
-        clock=world.clock,
-        linked=lambda _: None,
     )
     handle(world)
 
 
 def handle(world: World) -> None:
-    handler = WebhookHandler(inbox=world.inbox, check=world.check, clock=world.clock)
+    handler = world.webhook_handler
     mine = [payload for function, payload in world.queue.others if function == "handlewebhook"]
     world.queue.others = [task for task in world.queue.others if task[0] != "handlewebhook"]
     for payload in mine:
@@ -49,16 +38,7 @@ def handle(world: World) -> None:
 
 
 def ask_for_sync(world: World, name: str = "1") -> None:
-    sync_by_user(
-        name,
-        app_user_id=ALICE,
-        spacing=timedelta(0),
-        count=lambda: None,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        clock=world.clock,
-    )
+    world.sync_requests.by_user(name, app_user_id=ALICE, count=lambda: None)
 
 
 def exchange(world: World, public_token: str) -> dict[str, object]:

@@ -218,7 +218,7 @@ def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() 
 
 def test_a_user_whose_document_is_deleted_is_erased(connected: World) -> None:
     world = connected
-    world.eraser.owner_deleted(ALICE, at=world.clock.now())
+    world.eraser.user_deleted(ALICE, at=world.clock.now())
     world.clean_up()
     assert left(world) == []
     started = next(e for e in world.store.audit[ALICE] if e.action == "erasure_started")
@@ -229,13 +229,13 @@ def test_an_event_that_comes_late_leaves_what_was_linked_since(world: World) -> 
     world.connected("old")
     deleted = world.clock.now()
     world.connected("new")
-    world.eraser.owner_deleted(ALICE, at=deleted)
+    world.eraser.user_deleted(ALICE, at=deleted)
     world.clean_up()
     assert set(world.store.connections) == {"new"}
 
 
 def test_of_users_who_never_had_to_do_with_a_bank_nothing_is_put_on_record(world: World) -> None:
-    world.eraser.owner_deleted("nobody", at=world.clock.now())
+    world.eraser.user_deleted("nobody", at=world.clock.now())
     assert world.store.audit == {}
     assert world.erasures.kept == {}
     assert world.queue.others == []
@@ -244,7 +244,7 @@ def test_of_users_who_never_had_to_do_with_a_bank_nothing_is_put_on_record(world
 def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) -> None:
     world = connected
     world.owners.missing = {ALICE, "carol"}
-    world.eraser.gone([ALICE, "bob", ALICE])
+    world.eraser.erase_missing([ALICE, "bob", ALICE])
     world.clean_up()
     assert left(world) == []
     assert "carol" not in world.store.audit, "only who was asked about"
@@ -253,7 +253,7 @@ def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) ->
 
 def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
     connected.owners.missing, connected.owners.down = {ALICE, "bob"}, True
-    connected.eraser.gone([ALICE, "bob"])
+    connected.eraser.erase_missing([ALICE, "bob"])
     assert len(connected.store.connections) == 4
     assert connected.erasures.kept == {}
 
@@ -261,17 +261,17 @@ def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
 def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = {ALICE, "bob", *(f"user-{n}" for n in range(5))}
-    connected.eraser.gone(everybody)
+    connected.eraser.erase_missing(everybody)
     assert connected.erasures.kept == {}
     connected.owners.missing = {ALICE}
-    connected.eraser.gone(everybody)
+    connected.eraser.erase_missing(everybody)
     assert set(connected.erasures.kept) == {ALICE}
 
 
 def test_where_users_are_made_up_even_all_of_many_may_be_gone(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = set(everybody)
-    replace(connected.eraser, most_gone=1.0).gone(everybody)
+    replace(connected.eraser, max_missing_share=1.0).erase_missing(everybody)
     assert set(connected.erasures.kept) == {ALICE, "bob"}, "those who have anything"
 
 

@@ -8,14 +8,7 @@ from tests.usecases.conftest import ALICE, World
 
 
 def deleted(world: World) -> None:
-    from shared.usecases.removal.owner_deleted import owner_deleted
-
-    owner_deleted(
-        ALICE,
-        at=world.clock.now(),
-        profiles=world.profiles,
-        erase=lambda uid, at: world.eraser.owner_deleted(uid, at=at),
-    )
+    world.eraser.user_deleted(ALICE, at=world.clock.now())
 
 
 def test_a_user_whose_document_is_gone_is_erased(world: World) -> None:

@@ -13,7 +13,6 @@ from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
 from shared.domain.errors import ErrorClass, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
-from shared.usecases.items.reconnect_connection import reconnect_connection
 from tests.fakes import Crash, FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal.removal_ground import ask_for_sync, exchange, revoked_error, rows, tell
@@ -38,7 +37,7 @@ def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: Fake
     world.remove()
     for call in (
         lambda: ask_for_sync(world),
-        lambda: reconnect_connection("1", app_user_id=ALICE, connections=world.store, check=world.check),
+        lambda: world.reconnect_connection("1", app_user_id=ALICE),
         lambda: world.remove(),
     ):
         with pytest.raises(NotFound):
@@ -127,7 +126,7 @@ def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) 
         before = world.clock.at
         while world.queue.others:
             world.queue.others.pop(0)
-            world.deliver(lambda: world.remover("1"))
+            world.deliver(lambda: world.remover.resume("1"))
         assert world.left_of("1") == ["tombstone"]
         waits.append(world.store.tombstones["1"].due_at - before)
         world.clock.at = world.store.tombstones["1"].due_at
@@ -194,7 +193,7 @@ def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
     world.plaid.dead_tokens.add("token-1")
     world.store.describe("1", {"status": ItemStatus.ERROR, "error_code": LOST_CODE})
     world.remove()
-    world.remover("1")
+    world.remover.resume("1")
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "lost"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
@@ -230,7 +229,7 @@ def test_what_the_queue_does_not_take_the_schedule_finds(
 
 def rotate(world: World) -> None:
     """Somebody wants a new token; the queue sees to it."""
-    world.rotations.ask("1", by=Actor.OPERATOR)
+    world.rotations.request("1", by=Actor.OPERATOR)
     world.rotation("1")
 
 
@@ -255,7 +254,7 @@ def test_a_removal_at_any_moment_of_a_rotation_removes_the_item() -> None:
                     world.calls.before = None
                     world.remove()
                     if clean:
-                        world.remover("1")
+                        world.remover.resume("1")
 
             world.calls.before = remove
             world.deliver(lambda: rotate(world))  # noqa: B023
@@ -301,7 +300,7 @@ def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(
         rotate(world)
     world.calls.before = None
     world.remove()
-    world.remover("1")
+    world.remover.resume("1")
     assert world.store.tombstones["1"].due_at - began > timedelta(minutes=5)
     world.clean_up()
     assert world.left_of("1") == []

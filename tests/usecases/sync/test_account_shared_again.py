@@ -8,10 +8,8 @@ import pytest
 
 from shared.domain.lease import LEASE
 from shared.domain.progress import SyncStatus
-from shared.usecases.items.reconcile_after_restore import RestoreAction, RestoreReconciliation
-from shared.usecases.items.reconnect_connection import reconnect_connection
+from shared.usecases.items.reconcile_after_restore import RestoreAction
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.request_sync import sync_by_event
 from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import ALICE, Crash, World
@@ -32,11 +30,11 @@ def revoke(world: World) -> None:
 
 
 def reconnect(world: World) -> None:
-    reconnect_connection("1", app_user_id=ALICE, connections=world.store, check=world.check)
+    world.reconnect_connection("1", app_user_id=ALICE)
 
 
 def sync(world: World) -> None:
-    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event("1")
     world.settle()
 
 
@@ -165,7 +163,7 @@ def test_what_its_user_wrote_on_other_accounts_stays(world: World, item: FakeIte
 
 def test_after_a_restore_an_account_is_here_that_was_shared_again_since(world: World, item: FakeItem) -> None:
     revoke(world)  # and then the backup was made, and then the account was shared again, which is forgotten
-    store = RestoreReconciliation(check=world.check, removals=world.removals, clock=world.clock)
-    assert store.settle("1", RestoreAction.READ_AGAIN) is RestoreAction.READ_AGAIN
+    reconciliation = world.restore_reconciliation
+    assert reconciliation.apply("1", RestoreAction.READ_AGAIN) is RestoreAction.READ_AGAIN
     world.settle()
     assert world.equals_truth()

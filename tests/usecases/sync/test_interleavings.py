@@ -15,7 +15,6 @@ from shared.domain.progress import SyncProgress
 from shared.domain.transaction import History, Page
 from shared.ports import Write
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.request_sync import sync_by_event, sync_by_user
 from shared.usecases.sync.run_sync import Outcome
 from tests.fake_sync_writes import Written
 from tests.fakes import Crash, account, problem, row
@@ -29,16 +28,7 @@ def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(world: World) -> SyncProgress:
-    return sync_by_user(
-        "1",
-        app_user_id=ALICE,
-        spacing=timedelta(0),
-        count=lambda: None,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        clock=world.clock,
-    )
+    return world.sync_requests.by_user("1", app_user_id=ALICE, count=lambda: None)
 
 
 def again(world: World) -> None:
@@ -135,7 +125,7 @@ def test_a_run_whose_commits_are_all_refused_is_delivered_again(world: World) ->
 def test_a_request_between_a_run_and_its_continuation_is_served_by_one_more_run(world: World) -> None:
     handed_over(world)
     world.plaid.items["token-1"].add(row("late"))
-    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event("1")
     world.settle()
     assert world.equals_truth()
 

@@ -12,7 +12,6 @@ from shared.domain.removal import RemovalReason
 from shared.domain.set_aside import key_of
 from shared.domain.storable import is_document_id
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.request_sync import reconcile_connection, sync_by_event
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import World
@@ -26,12 +25,12 @@ def item(world: World) -> FakeItem:
 
 
 def sync(world: World) -> None:
-    sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event("1")
     world.settle()
 
 
 def reconcile(world: World) -> None:
-    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.reconcile("1")
     world.settle()
 
 
@@ -185,7 +184,7 @@ def test_rows_set_aside_go_with_their_connection(world: World, item: FakeItem, h
         world.eraser.begin("alice", reason=RemovalReason.ERASURE)
     else:
         world.plaid.fail("changes", revoked_error())
-        sync_by_event("1", only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+        world.sync_requests.by_event("1")
         assert world.sync() is Outcome.DONE
     world.clean_up()
     assert keys(world) == []

@@ -10,8 +10,6 @@ from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.pause import Pauses
 from shared.ports import Version
 from shared.usecases.sync import schedule_syncs as orchestrator
-from shared.usecases.sync.pause_syncs import pause_syncs, resume_syncs
-from shared.usecases.sync.request_sync import sync_by_event
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakePauses, problem, row
 from tests.usecases.conftest import World
@@ -20,15 +18,15 @@ TICK = timedelta(minutes=15)
 
 
 def pause(world: World, institution_id: str | None = "ins_1") -> bool:
-    return pause_syncs(institution_id, by="op", reason="nonsense", paused=world.paused, clock=world.clock)
+    return world.pauses.pause(institution_id, by="op", reason="nonsense")
 
 
 def resume(world: World, institution_id: str | None = "ins_1") -> bool:
-    return resume_syncs(institution_id, paused=world.paused)
+    return world.pauses.resume(institution_id)
 
 
 def webhook(world: World, name: str = "1") -> None:
-    sync_by_event(name, only_if_incomplete=False, syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.by_event(name)
 
 
 def deliver(world: World) -> None:

@@ -11,7 +11,6 @@ from shared.domain.ceilings import Budget
 from shared.domain.errors import ErrorClass, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import RemovalReason
-from shared.usecases.sync.request_sync import sync_by_operator, sync_by_user
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, Crash, World
 
@@ -19,16 +18,7 @@ HOUR = timedelta(hours=1)
 
 
 def by_hand(world: World, name: str = "1", *, owner: str = ALICE) -> None:
-    sync_by_user(
-        name,
-        app_user_id=owner,
-        spacing=timedelta(),
-        count=lambda: None,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        clock=world.clock,
-    )
+    world.sync_requests.by_user(name, app_user_id=owner, count=lambda: None)
     world.settle()
 
 
@@ -142,9 +132,7 @@ def test_retries_of_a_run_do_not_refresh_again(world: World) -> None:
 def test_an_operators_refresh_obeys_the_same_ceilings(world: World) -> None:
     connected(world, "1")
     for _ in range(3):
-        sync_by_operator(
-            "1", refresh=True, connections=world.store, syncs=world.store, queue=world.queue, clock=world.clock
-        )
+        world.sync_requests.by_operator("1", refresh=True)
         world.settle()
     assert asked(world) == 1
 

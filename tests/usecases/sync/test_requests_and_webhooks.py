@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,8 @@ from shared.domain.errors import (
 )
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
-from shared.usecases.items.receive_webhook import receive_webhook
 from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from shared.usecases.linking.set_up_connection import start_first_sync
-from shared.usecases.sync.request_sync import sync_by_user
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -31,30 +30,14 @@ from tests.usecases.conftest import ALICE, World
 def ask(
     world: World, *, user: str = ALICE, spacing: int = 30, count: Callable[[], None] = lambda: None
 ) -> SyncProgress:
-    return sync_by_user(
-        "1",
-        app_user_id=user,
-        spacing=timedelta(seconds=spacing),
-        count=count,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        clock=world.clock,
-    )
+    requests = replace(world.sync_requests, manual_spacing=timedelta(seconds=spacing))
+    return requests.by_user("1", app_user_id=user, count=count)
 
 
 def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: Any) -> None:
-    receive_webhook(
+    replace(world.receive_webhook, inbox=inbox or world.inbox)(
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
         delivery=f"jwt-{world.clock.now()}",
-        environment="sandbox",
-        inbox=inbox or world.inbox,
-        connections=world.store,
-        syncs=world.store,
-        queue=world.queue,
-        tasks=world.queue,
-        clock=world.clock,
-        linked=lambda _: None,
     )
 
 

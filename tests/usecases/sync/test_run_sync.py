@@ -13,7 +13,6 @@ from shared.domain.lease import LEASE
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.request_sync import reconcile_connection
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import account, problem, row
 from tests.usecases.conftest import World
@@ -557,7 +556,7 @@ def test_a_reconciliation_proves_or_repairs_the_store(world: World) -> None:
     world.store.put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
     world.store.put_row("1", "surplus", dict(row("surplus")))
     world.store.commits.clear()
-    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.reconcile("1")
     world.settle()
     assert world.equals_truth()
     assert world.store.rows["1"]["t1"]["user"] == {"note": "mine"}

@@ -14,9 +14,7 @@ from shared.domain.errors import CursorRejected, ErrorClass
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
-from shared.usecases.removal.remove_account import remove_account
 from shared.usecases.sync import hand_over, write_changes
-from shared.usecases.sync.request_sync import reconcile_connection
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import World
@@ -146,9 +144,7 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
         return [one.kind for one in world.store.notifications.values() if one.kind == "account_revoked"]
 
     assert told() == []
-    remove_account(
-        "1", "savings", syncs=world.store, connections=world.store, status_events=world.status_events, clock=world.clock
-    )
+    world.remove_account("1", "savings")
     assert told() == ["account_revoked"]
     assert set(world.store.account_rows["1"]) == {"checking"}
     assert world.store.connections["1"].account_ids == ("checking",)
@@ -166,7 +162,7 @@ def _small_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_finds_nothing_to_write_shows_life_all_the_same(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
-    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.reconcile("1")
     world.store.commits.clear()
     world.plaid.on_page = lambda: world.clock.move(timedelta(seconds=20))
     name, _ = world.queue.tasks.pop()
@@ -184,7 +180,7 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
     world.store.rows["1"].pop("t0")
     world.store.put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
     world.store.put_row("1", "surplus", dict(row("surplus")))
-    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.reconcile("1")
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     deliveries = 0
     while world.queue.tasks:
@@ -256,7 +252,7 @@ def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.store.put_row("1", "surplus", dict(row("surplus")))
-    reconcile_connection("1", syncs=world.store, queue=world.queue, clock=world.clock)
+    world.sync_requests.reconcile("1")
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     while world.queue.tasks:
         if world.state().handover is not None:

@@ -26,7 +26,7 @@ def with_a_connection(world: World) -> World:
 
 
 def ask(world: World) -> None:
-    assert world.rotations.ask("1", by=Actor.OPERATOR)
+    assert world.rotations.request("1", by=Actor.OPERATOR)
 
 
 def work(world: World, *, turns: int = 1) -> None:

@@ -15,7 +15,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.secret import Secret
 from shared.ports import StoredSeal
-from shared.usecases.tokens.reencrypt_tokens import Reencrypted, Reencryption
+from shared.usecases.tokens.reencrypt_tokens import Reencryption, ReencryptionResult
 from tests.fake_seals import FakeSeals
 from tests.fakes import problem
 
@@ -102,9 +102,9 @@ def test_a_step_is_bounded_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch)
     seals = sealed_with_the_old_key(10)
     again = Reencryption(seals=seals, vault=vault(BOTH))
     newest = vault(BOTH).newest_key()
-    assert again(limit=4) == Reencrypted(newest, moved=4, unopened=0, busy=0, done=False)
-    assert again(limit=7) == Reencrypted(newest, moved=6, unopened=0, busy=0, done=True)
-    assert again() == Reencrypted(newest, moved=0, unopened=0, busy=0, done=True)
+    assert again(limit=4) == ReencryptionResult(newest, moved=4, unopened=0, busy=0, done=False)
+    assert again(limit=7) == ReencryptionResult(newest, moved=6, unopened=0, busy=0, done=True)
+    assert again() == ReencryptionResult(newest, moved=0, unopened=0, busy=0, done=True)
 
 
 def test_a_token_that_does_not_open_is_reported_and_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -127,7 +127,7 @@ def test_two_crashes_in_a_row_lose_nothing_but_in_that_window(connected: World) 
                 world.calls.crash_before = len(world.calls.log) + steps
                 begun = len(world.calls.log)
                 try:
-                    world.rotations.ask("1", by=Actor.OPERATOR)
+                    world.rotations.request("1", by=Actor.OPERATOR)
                     world.clock.move(LATER)
                     world.rotations.sweep()
                     world.rotation("1")
@@ -191,10 +191,10 @@ def test_a_lost_token_is_told_once_and_loudly(connected: World, caplog: pytest.L
 def test_a_replacement_is_asked_for_once(connected: World) -> None:
     world = connected
     ask(world)
-    assert not world.rotations.ask("1", by=Actor.OPERATOR)
+    assert not world.rotations.request("1", by=Actor.OPERATOR)
     assert len(world.queue.others) == 1
     with pytest.raises(NotFound):
-        world.rotations.ask("2", by=Actor.OPERATOR)
+        world.rotations.request("2", by=Actor.OPERATOR)
 
 
 def test_a_lost_task_is_found_by_the_schedule(connected: World) -> None:
@@ -245,15 +245,15 @@ def test_a_queue_that_takes_nothing_leaves_it_to_the_schedule(connected: World) 
 
 def test_tokens_are_replaced_when_they_are_older_than_the_operator_wants(connected: World) -> None:
     world = connected
-    assert world.rotations.ask_aged(None) == 0
-    assert world.rotations.ask_aged(timedelta(days=30)) == 0
+    assert world.rotations.request_all_older_than(None) == 0
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0
     world.clock.move(timedelta(days=31))
     world.connected("2")
-    assert world.rotations.ask_aged(timedelta(days=30)) == 1
-    assert world.rotations.ask_aged(timedelta(days=30)) == 0, "it is wanted already"
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 1
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0, "it is wanted already"
     work(world)
     assert world.store.audit[ALICE][-1].actor is Actor.BACKEND
-    assert world.rotations.ask_aged(timedelta(days=30)) == 0
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0
 
 
 def test_the_daily_round_asks_for_a_minute_and_an_operator_for_as_long_as_it_takes(connected: World) -> None:
@@ -262,8 +262,8 @@ def test_the_daily_round_asks_for_a_minute_and_an_operator_for_as_long_as_it_tak
         world.connected(str(number))
     world.clock.move(timedelta(days=31))
     world.calls.before = lambda name: world.clock.move(timedelta(seconds=25 if name == "credentials.save" else 0))
-    assert world.rotations.ask_aged(timedelta(days=30)) == 3
-    assert world.rotations.ask_aged(timedelta(days=30), limit=None) == 6
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 3
+    assert world.rotations.request_all_older_than(timedelta(days=30), limit=None) == 6
 
 
 def test_one_connection_s_trouble_does_not_stop_the_daily_round(connected: World) -> None:
@@ -278,4 +278,4 @@ def test_one_connection_s_trouble_does_not_stop_the_daily_round(connected: World
             raise Unavailable("down", code="store_unavailable")
 
     world.calls.before = once
-    assert world.rotations.ask_aged(timedelta(days=30)) == 1
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 1

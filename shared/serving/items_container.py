@@ -1,0 +1,93 @@
+"""One typed factory per use case of items, made of the adapters and use cases of `container.py`."""
+
+from typing import TYPE_CHECKING
+
+from shared.serving import container, removal_container, sync_container, tokens_container
+
+if TYPE_CHECKING:
+    from shared.domain.webhook import Webhook
+    from shared.usecases.items.daily_checks import DailyChecks
+    from shared.usecases.items.handle_webhook import WebhookHandler
+    from shared.usecases.items.receive_webhook import ReceiveWebhook
+    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+    from shared.usecases.items.reconnect_connection import ReconnectConnection
+    from shared.usecases.items.sweep_inbox import SweepInbox
+
+
+def receive_webhook() -> "ReceiveWebhook":
+    """Receives Plaid's webhooks."""
+    from shared.usecases.items.receive_webhook import ReceiveWebhook
+
+    return ReceiveWebhook(
+        inbox=container.inbox(),
+        connections=container.connections(),
+        sync_requests=sync_container.sync_requests(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+        environment=container.settings().plaid_env,
+        receive_link_webhook=_receive_link_webhook,
+    )
+
+
+def _receive_link_webhook(webhook: "Webhook") -> None:
+    """Only the webhooks of Link's sessions need the vault: it is made when the first of them comes."""
+    from shared.usecases.linking.receive_link_webhook import receive_link_webhook
+
+    receive_link_webhook(
+        webhook, links=container.links(), vault=container.vault(), tasks=container.tasks(), clock=container.clock()
+    )
+
+
+def webhook_handler() -> "WebhookHandler":
+    """Handles the webhooks in the inbox."""
+    from shared.usecases.items.handle_webhook import WebhookHandler
+
+    return WebhookHandler(
+        inbox=container.inbox(),
+        item_status=container.item_status_refresh(),
+        remove_account=removal_container.remove_account(),
+        sync_requests=sync_container.sync_requests(),
+        clock=container.clock(),
+    )
+
+
+def sweep_inbox() -> "SweepInbox":
+    """Enqueues unhandled webhooks again."""
+    from shared.usecases.items.sweep_inbox import SweepInbox
+
+    return SweepInbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
+
+
+def reconnect_connection() -> "ReconnectConnection":
+    """Refreshes a connection after Link's update mode."""
+    from shared.usecases.items.reconnect_connection import ReconnectConnection
+
+    return ReconnectConnection(connections=container.connections(), item_status=container.item_status_refresh())
+
+
+def daily_checks() -> "DailyChecks":
+    """Checks every connection, once a day."""
+    from shared.usecases.items.daily_checks import DailyChecks
+
+    return DailyChecks(
+        connections=container.connections(),
+        tasks=container.tasks(),
+        erase_missing_owners=removal_container.eraser().erase_missing,
+    )
+
+
+def restore_reconciliation() -> "RestoreReconciliation":
+    """Reconciles connections with Plaid after a restore."""
+    from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+
+    return RestoreReconciliation(
+        connections=container.connections(),
+        syncs=container.syncs(),
+        plaid=container.plaid(),
+        access_tokens=tokens_container.access_tokens(),
+        item_status=container.item_status_refresh(),
+        sync_requests=sync_container.sync_requests(),
+        connection_remover=removal_container.connection_remover(),
+        status_events=container.status_events(),
+        clock=container.clock(),
+    )

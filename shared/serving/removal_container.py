@@ -1,0 +1,81 @@
+"""One typed factory per use case of removal, made of the adapters and use cases of `container.py`."""
+
+from typing import TYPE_CHECKING
+
+from shared.serving import container
+
+if TYPE_CHECKING:
+    from shared.usecases.removal.erase_user import Eraser
+    from shared.usecases.removal.remove_account import RemoveAccount
+    from shared.usecases.removal.remove_connection import ConnectionRemover
+    from shared.usecases.removal.remove_item import ItemRemover
+    from shared.usecases.removal.sweep_removals import SweepRemovals
+
+
+def connection_remover() -> "ConnectionRemover":
+    """Takes connections away."""
+    from shared.usecases.removal.remove_connection import ConnectionRemover
+
+    return ConnectionRemover(
+        connections=container.connections(),
+        removals=container.removals(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def remove_account() -> "RemoveAccount":
+    """Removes single accounts."""
+    from shared.usecases.removal.remove_account import RemoveAccount
+
+    return RemoveAccount(
+        connections=container.connections(),
+        syncs=container.syncs(),
+        status_events=container.status_events(),
+        clock=container.clock(),
+    )
+
+
+def item_remover() -> "ItemRemover":
+    """Removes what connections left behind."""
+    from shared.usecases.removal.remove_item import ItemRemover
+
+    return ItemRemover(
+        removals=container.removals(),
+        connection_data=container.connection_data(),
+        erasures=container.erasures(),
+        tasks=container.tasks(),
+        ownership=container.item_ownership(),
+        vault=container.vault(),
+        clock=container.clock(),
+    )
+
+
+def eraser() -> "Eraser":
+    """Erases users' bank data."""
+    from shared.usecases.removal.erase_user import MAX_MISSING_SHARE, Eraser
+
+    return Eraser(
+        connections=container.connections(),
+        intents=container.intents(),
+        removals=container.removals(),
+        connection_remover=connection_remover(),
+        connection_data=container.connection_data(),
+        erasures=container.erasures(),
+        owners=container.owners(),
+        profiles=container.profiles(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+        max_missing_share=1.0
+        if container.settings().is_local
+        else MAX_MISSING_SHARE,  # local tests use users who are not in Auth
+    )
+
+
+def sweep_removals() -> "SweepRemovals":
+    """Enqueues removals and erasures again."""
+    from shared.usecases.removal.sweep_removals import SweepRemovals
+
+    return SweepRemovals(
+        removals=container.removals(), erasures=container.erasures(), tasks=container.tasks(), clock=container.clock()
+    )

@@ -1,0 +1,67 @@
+"""One typed factory per use case of syncs, made of the adapters and use cases of `container.py`."""
+
+import time
+from typing import TYPE_CHECKING
+
+from shared.serving import container
+
+if TYPE_CHECKING:
+    from shared.usecases.sync.pause_syncs import SyncPauses
+    from shared.usecases.sync.request_sync import SyncRequests
+    from shared.usecases.sync.run_sync import RunSync
+    from shared.usecases.sync.schedule_syncs import Scheduler
+
+SCHEDULED_AT_ONCE = 16  # states that the scheduler handles at the same time, on connections that are kept
+
+
+def sync_requests() -> "SyncRequests":
+    """Requests syncs."""
+    from shared.usecases.sync.request_sync import SyncRequests
+
+    return SyncRequests(
+        connections=container.connections(),
+        syncs=container.syncs(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+        manual_spacing=container.settings().manual_sync_spacing,
+    )
+
+
+def run_sync() -> "RunSync":
+    """Runs syncs."""
+    from shared.usecases.sync.run_sync import RunSync
+
+    return RunSync(
+        connections=container.connections(),
+        credentials=container.credentials(),
+        syncs=container.syncs(),
+        paused=container.recently_paused(),
+        plaid=container.plaid(),
+        refresh=container.transactions_refresh(),
+        vault=container.vault(),
+        queue=container.sync_queue(),
+        tasks=container.tasks(),
+        status_events=container.status_events(),
+        clock=container.clock(),
+        sleep=time.sleep,
+    )
+
+
+def scheduler() -> "Scheduler":
+    """Requeues the syncs that are due."""
+    from shared.usecases.sync.schedule_syncs import Scheduler
+
+    return Scheduler(
+        syncs=container.syncs(),
+        paused=container.paused(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+        at_once=SCHEDULED_AT_ONCE,
+    )
+
+
+def sync_pauses() -> "SyncPauses":
+    """Pauses syncs, and resumes them."""
+    from shared.usecases.sync.pause_syncs import SyncPauses
+
+    return SyncPauses(paused=container.paused(), clock=container.clock())

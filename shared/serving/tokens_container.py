@@ -1,0 +1,68 @@
+"""One typed factory per use case of access tokens, made of the adapters and use cases of `container.py`."""
+
+import time
+from typing import TYPE_CHECKING
+
+from shared.serving import container
+
+if TYPE_CHECKING:
+    from shared.usecases.tokens.call_with_token import AccessTokens
+    from shared.usecases.tokens.reencrypt_tokens import Reencryption
+    from shared.usecases.tokens.request_rotation import RotationRequests
+    from shared.usecases.tokens.rotate_token import TokenRotation
+    from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
+
+
+def access_tokens() -> "AccessTokens":
+    """Calls Plaid with connections' access tokens."""
+    from shared.usecases.tokens.call_with_token import AccessTokens
+
+    return AccessTokens(credentials=container.credentials(), vault=container.vault())
+
+
+def token_rotation() -> "TokenRotation":
+    """Replaces access tokens."""
+    from shared.usecases.tokens.rotate_token import TokenRotation
+
+    return TokenRotation(
+        credentials=container.credentials(),
+        syncs=container.syncs(),
+        plaid=container.plaid(),
+        ownership=container.item_ownership(),
+        vault=container.vault(),
+        rotated_tokens=_rotated_tokens(),
+        status_events=container.status_events(),
+        clock=container.clock(),
+    )
+
+
+def _rotated_tokens() -> "RotatedTokenStore":
+    from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
+
+    return RotatedTokenStore(
+        credentials=container.credentials(),
+        ownership=container.item_ownership(),
+        vault=container.vault(),
+        clock=container.clock(),
+        sleep=time.sleep,
+    )
+
+
+def rotation_requests() -> "RotationRequests":
+    """Requests new access tokens."""
+    from shared.usecases.tokens.request_rotation import RotationRequests
+
+    return RotationRequests(
+        connections=container.connections(),
+        credentials=container.credentials(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def reencryption() -> "Reencryption":
+    """Moves sealed tokens to the newest key."""
+    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
+    from shared.usecases.tokens.reencrypt_tokens import Reencryption
+
+    return Reencryption(seals=FirestoreSeals(container.firestore_client()), vault=container.vault())
