@@ -60,7 +60,7 @@ class Scheduler:
 
         for page in due_pages(due, lambda loaded: loaded.state.connection_id, size=PAGE, max_pages=MAX_PAGES):
             results.update(self._requeue_page(page, pauses))
-        log.info("schedule.done", enqueued=results[_Result.ENQUEUED], deferred=results[_Result.DEFERRED])
+        log.info("schedule.done", enqueued=results[_Result.ENQUEUED], held=results[_Result.DEFERRED])
         return results[_Result.ENQUEUED]
 
     def _requeue_page(self, page: list[Loaded], pauses: Pauses) -> Iterator[_Result]:
