@@ -19,7 +19,7 @@ from operations.upkeep import erase, existing, pause, pauses, resume, resync
 from operations.who import write_down
 from shared import trace
 from shared.domain.audit import Actor
-from shared.domain.errors import BankError, FailedPrecondition, ProviderError
+from shared.domain.errors import BankError, FailedPrecondition, ServiceError
 from shared.domain.health import UnhealthyConnection
 from shared.log import JsonFormatter, log, strike_out
 from shared.serving import audit_container, container, items_container, sync_container, tokens_container
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with trace.within(trace.Trace.new()):
             print(printable(f"{given.command}: {given.run(given)}", lines=True))
-    except ProviderError as error:
+    except ServiceError as error:
         request = f", request {error.request_id}" if error.request_id else ""
         return _failed(given, f"{error.message} ({error.error_code}{request})")
     except BankError as error:

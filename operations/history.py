@@ -9,7 +9,6 @@ from shared import trace
 from shared.domain.audit import ChainedEntry
 from shared.domain.errors import NotFound
 from shared.domain.progress import RunRecord
-from shared.domain.webhook import Webhook
 from shared.ports import Delivery
 from shared.serving import container
 from shared.usecases.connection_access import no_connection
@@ -73,7 +72,7 @@ def _run(kept: RunRecord) -> Happened:
 
 
 def _webhook(delivery: Delivery) -> Happened:
-    webhook = Webhook.of(delivery.body)
+    webhook = container.parse_webhook()(delivery.body)
     done = "" if delivery.due_at is None else "  not handled yet"
     story = trace.Trace.parse(delivery.trace)
     told = f"  trace {story.trace_id}" if story else ""

@@ -14,18 +14,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.connection import Action, BankConnection, ItemStatus, SealedToken
+from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import (
     Conflict,
     CursorRejected,
     ErrorClass,
+    ErrorKind,
     PagingInterrupted,
     ProviderError,
     Unavailable,
+    VaultError,
 )
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
@@ -274,9 +277,7 @@ class FakePlaid:
 
     def _item(self, token: Secret) -> FakeItem:
         if token.reveal() in self.dead_tokens:
-            raise problem(
-                ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK
-            )
+            raise problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
         if token.reveal() not in self.items:
             raise problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
         return self.items[token.reveal()]
@@ -418,10 +419,25 @@ class FakePlaid:
 
 
 def problem(
-    fault: ErrorClass, error_code: str, kind: type[ProviderError] = ProviderError, **more: Any
+    error_class: ErrorClass, error_code: str, raises: type[ProviderError] = ProviderError, **more: Any
 ) -> ProviderError:
-    """An error of the bank's."""
-    return kind("a problem", fault=fault, error_type="TEST", error_code=error_code, request_id="r1", **more)
+    """An error of Plaid's: of the kind that its code is translated to, or of any kind of the class for other codes."""
+    known = {**BY_CODE, **BY_CODE_OF_A_SYNC}.get(error_code)
+    kind = known.kind if known is not None and known.kind.error_class is error_class else OTHER[error_class]
+    return raises("a problem", kind=kind, error_type="TEST", error_code=error_code, request_id="r1", **more)
+
+
+def vault_problem(error_class: ErrorClass, error_code: str) -> VaultError:
+    """An error of the vault's."""
+    return VaultError("a problem", kind=OTHER[error_class], error_code=error_code)
+
+
+OTHER = {
+    ErrorClass.TRANSIENT: ErrorKind.TRY_LATER,
+    ErrorClass.USER: ErrorKind.LINK_AGAIN,
+    ErrorClass.TERMINAL: ErrorKind.UNUSABLE,
+    ErrorClass.CONFIGURATION: ErrorKind.CONFIGURATION,
+}
 
 
 def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:

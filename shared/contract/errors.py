@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.domain.errors import (
     AlreadyExists,
     BankError,
-    ErrorClass,
+    ErrorKind,
     FailedPrecondition,
     InvalidArgument,
     MethodNotAllowed,
@@ -53,8 +53,8 @@ def _ours(kind: type[BankError], code: str, when: str, app: str, *, operators_on
     return Refusal(code, kind.status, kind.http, when, app, operators_only)
 
 
-def _plaids(fault: ErrorClass, when: str, app: str) -> Refusal:
-    error = ProviderError("", fault=fault, error_type="", error_code="")
+def _plaids(kind: ErrorKind, when: str, app: str) -> Refusal:
+    error = ProviderError("", kind=kind, error_type="", error_code="")
     return Refusal(error.code, error.status, error.http, when, app)
 
 
@@ -241,22 +241,22 @@ _ALL = (
     ),
     # -- what is outside --
     _plaids(
-        ErrorClass.TRANSIENT,
+        ErrorKind.TRY_LATER,
         "Plaid or the bank cannot answer right now.",
         "Try again after `retry_after_seconds`, or after a minute where it is absent.",
     ),
     _plaids(
-        ErrorClass.USER,
+        ErrorKind.LOGIN_REQUIRED,
         "Only the user can help, in Link; `display_message` may say how.",
         "Open Link: in update mode if there is a connection.",
     ),
     _plaids(
-        ErrorClass.TERMINAL,
+        ErrorKind.UNUSABLE,
         "Plaid says that this login will never work again, or cannot be used at all.",
         "Offer to link the bank anew.",
     ),
     _plaids(
-        ErrorClass.CONFIGURATION,
+        ErrorKind.CONFIGURATION,
         "The backend's keys or settings are wrong: no fault of the caller or the user.",
         REPORT,
     ),

@@ -6,6 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+REVOKED_CODE = "USER_PERMISSION_REVOKED"
+"""The stored `error_code` of a connection whose user took the permission away; by it the end of one is recognised.
+
+The only one of Plaid's codes that the domain knows: documents carry Plaid's code, and nothing else in them tells a
+revocation from another final error.
+"""
+
 
 class ItemStatus(StrEnum):
     """The state of the login at the bank. An outage, at the bank or at Plaid, is not a status."""
@@ -95,6 +102,11 @@ class BankConnection(BaseModel):
     history_late: bool = False
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def lacks_consent(self) -> bool:
+        """Whether the user has to consent to more data: the only error that is recorded while the login works."""
+        return self.error_code is not None and self.status not in (ItemStatus.BAD, ItemStatus.ERROR)
 
     def answer(self) -> dict[str, Any]:
         """What an exchange answers."""

@@ -19,15 +19,35 @@ from pydantic import BaseModel, ConfigDict
 from shared.domain import grace_periods, retry_delays
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
+from shared.domain.errors import ErrorKind, ProviderError, ServiceError
 from shared.domain.item import ItemHolder
 
 STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
-DOUBTED_FOR = timedelta(days=3)  # of a token that Plaid does not know: until then wrong keys of ours may be why
+DOUBTED_FOR = timedelta(days=3)  # how long an unknown token may be due to our keys, where only time can tell
+DOUBTED_ATTEMPTS = 6  # failed syncs, some ten hours, before an unknown token is believed to be the end of its item
 LOST_CODE = "ACCESS_TOKEN_LOST"  # the error of a connection whose token was lost in its replacement
 
 
+def may_be_our_keys(error: ServiceError) -> bool:
+    """Whether Plaid would answer just like this, for every item at once, if our keys or environment were wrong."""
+    return error.kind is ErrorKind.UNKNOWN_TOKEN
+
+
+def unless_our_keys(error: ProviderError, *, is_certain: bool = False) -> ProviderError:
+    """The error to act on: an unknown token is taken for a configuration error of ours as long as it may be one.
+
+    So no status changes, no user is blamed and no token is given up for it; an operator is alerted.
+
+    Args:
+        error: An error of Plaid's.
+        is_certain: Whether the token has been unknown for so long, or so often, that our keys are not the reason:
+            see DOUBTED_ATTEMPTS and `is_lost`.
+    """
+    return error.as_configuration_error() if may_be_our_keys(error) and not is_certain else error
+
+
 def is_lost(unknown_since: datetime | None, *, now: datetime) -> bool:
-    """Whether Plaid has not known a token for so long that it is not our keys: nobody can remove its item with it."""
+    """Whether a token has been unknown for so long that our keys are not the reason: it cannot remove its item."""
     return unknown_since is not None and now - unknown_since >= DOUBTED_FOR
 
 

@@ -1,43 +1,45 @@
-"""The error tree. Every refusal that leaves the backend is one of these; whatever else escapes is a bug.
+"""The error tree. Every refusal that leaves the backend is one of these; any other exception is a bug.
 
     BankError                   canonical status, our stable code, a message that is safe to show a developer
     ├── InvalidArgument         400  the call itself is wrong
     │   ├── MethodNotAllowed    405
     │   └── PayloadTooLarge     413
     ├── Unauthenticated         401
-    ├── PermissionDenied        403  this user may not do it, whoever they are; settings say who may
-    ├── NotFound                404  also: somebody else's
+    ├── PermissionDenied        403  the settings do not allow this user to do it
+    ├── NotFound                404  it does not exist, or belongs to another user
     ├── AlreadyExists           409
-    ├── FailedPrecondition      400  right call, wrong state; the user has to act
+    ├── FailedPrecondition      400  right call, wrong state: the user must act
     ├── ResourceExhausted       429  with retry_after_seconds
-    ├── Unavailable             503  try again, with retry_after_seconds where known
-    └── ProviderError                what Plaid refused, translated once, in its adapter
-        ├── PagingInterrupted        the data changed while it was being paged
-        ├── EndlessPages             the pages lead in a circle, or there are too many
-        └── CursorRejected           the cursor is not (or no longer) this connection's
-    Conflict                         a compare-and-set lost; internal, never leaves the backend
-    CommitTooLarge                   the store cannot take that much at once; internal
-      NotStorable                    it refuses something in a commit for what it is; in parts, it tells what
+    ├── Unavailable             503  retry, after retry_after_seconds where known
+    └── ServiceError                 a service outside failed or refused; its kind says what can be done
+        ├── VaultError               a key of ours, or the service that keeps it, cannot be used
+        └── ProviderError            Plaid refused or did not answer; translated once, in its adapter
+            ├── PagingInterrupted    the data changed while it was being paged
+            ├── EndlessPages         the pages lead in a circle, or there are too many
+            └── CursorRejected       the cursor is not (or no longer) this connection's
+    Conflict                         a compare-and-set failed; internal, never leaves the backend
+    CommitTooLarge                   the store does not accept that much at once; internal
+      NotStorable                    the store refuses a value of the commit; writing in parts shows which
 
 Status names are Google's canonical codes: https://cloud.google.com/apis/design/errors#handling_errors
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 
 from shared.domain.account import AccountName
-from shared.domain.connection import Action, ItemStatus
+from shared.domain.error_kinds import ErrorClass as ErrorClass
+from shared.domain.error_kinds import ErrorKind as ErrorKind
 
 
 class BankError(Exception):
     """An error that may be shown to the caller.
 
     Args:
-        message: Safe to show a developer: no token, no vendor's text, nothing of another user.
+        message: Safe to show a developer: no token, no vendor's text, no data of another user.
         code: Our own stable code, for programs.
-        retry_after_seconds: When trying again may help, if known.
+        retry_after_seconds: When a retry may succeed, if known.
         connection_id: The connection the error is about, if the caller owns it.
-        display_message: A sentence of Plaid's that is meant for the user, if there is one.
+        display_message: Plaid's sentence for the user, if there is one.
     """
 
     status = "INTERNAL"
@@ -62,7 +64,7 @@ class BankError(Exception):
     def details(self) -> dict[str, object]:
         """The `details` object of the contract's error form; absent values are left out.
 
-        An error raised from a provider's keeps that one's type, code and request id: support asks for them.
+        An error that was raised from a provider's carries its type, code and request id, for Plaid's support.
         """
         provider = self if isinstance(self, ProviderError) else self.__cause__
         plaid = None
@@ -82,13 +84,13 @@ class BankError(Exception):
 
 
 class InvalidArgument(BankError):
-    """The call itself is wrong; sending it again unchanged cannot help."""
+    """The call itself is wrong; retrying it unchanged will not succeed."""
 
     status, http = "INVALID_ARGUMENT", 400
 
 
 class MethodNotAllowed(InvalidArgument):
-    """The path exists, the method does not; `allowed` does."""
+    """The path exists, but not with this method; `allowed` is the method to use."""
 
     http = 405
 
@@ -98,25 +100,25 @@ class MethodNotAllowed(InvalidArgument):
 
 
 class PayloadTooLarge(InvalidArgument):
-    """The body is larger than any honest call needs."""
+    """The body is larger than any valid call."""
 
     http = 413
 
 
 class Unauthenticated(BankError):
-    """No ID token, or one that Firebase does not vouch for."""
+    """There is no ID token, or Firebase does not accept it."""
 
     status, http = "UNAUTHENTICATED", 401
 
 
 class PermissionDenied(BankError):
-    """The user is signed in, and the settings of the backend do not allow the call to such users."""
+    """The user is signed in, but the settings of the backend do not allow such users this call."""
 
     status, http = "PERMISSION_DENIED", 403
 
 
 class NotFound(BankError):
-    """It does not exist, or belongs to somebody else: the answer is the same."""
+    """It does not exist, or belongs to another user; the answer does not tell which."""
 
     status, http = "NOT_FOUND", 404
 
@@ -143,41 +145,34 @@ class AlreadyExists(BankError):
 
 
 class FailedPrecondition(BankError):
-    """The call is right but the state is not; usually the user has to do something first."""
+    """The call is right, but the state is not; usually the user must act first."""
 
     status, http = "FAILED_PRECONDITION", 400
 
 
 class ResourceExhausted(BankError):
-    """Too many calls; `retry_after_seconds` says when the next one will pass."""
+    """Too many calls; `retry_after_seconds` says when the next one will be accepted."""
 
     status, http = "RESOURCE_EXHAUSTED", 429
 
 
 class Unavailable(BankError):
-    """Something outside is down or busy; nothing was changed, try again."""
+    """A service outside is down or busy; nothing was changed, so a retry is safe."""
 
     status, http = "UNAVAILABLE", 503
 
 
-class ErrorClass(StrEnum):
-    """What can be done about a provider's error."""
+class ServiceError(BankError):
+    """A service outside failed, refused or did not answer.
 
-    TRANSIENT = "transient"  # trying again helps, in seconds to hours
-    USER = "user"  # only the user can help, in Link or at the bank
-    TERMINAL = "terminal"  # this item or token will never work again
-    CONFIGURATION = "configuration"  # keys, plan or a bug of ours: an operator's matter, no user is blamed
-
-
-class ProviderError(BankError):
-    """An error answer of Plaid, or no answer, in our words.
+    Whatever is decided about it is decided by its kind or its class; type and code are data.
 
     Args:
-        fault: What can be done about it.
-        error_type, error_code: Plaid's own (https://plaid.com/docs/errors/), for programs and support.
-        request_id: Plaid's id of the failed request: its support asks for it.
-        item_status: The status that the error gives the connection; None leaves it as it is.
-        action: What the user can do about it.
+        message: As of every BankError.
+        kind: What it is.
+        error_type, error_code: The service's own, for programs and support.
+        request_id: The service's id of the failed request.
+        display_message, retry_after_seconds: As of every BankError.
     """
 
     status, http = "UNAVAILABLE", 503
@@ -186,51 +181,68 @@ class ProviderError(BankError):
         self,
         message: str,
         *,
-        fault: ErrorClass,
+        kind: ErrorKind,
         error_type: str,
         error_code: str,
         request_id: str | None = None,
-        item_status: ItemStatus | None = None,
-        action: Action | None = None,
         display_message: str | None = None,
         retry_after_seconds: int | None = None,
     ) -> None:
+        self.kind = kind
+        self.error_class = kind.error_class
         code = {
             ErrorClass.TRANSIENT: "bank_unavailable",
             ErrorClass.USER: "user_action_required",
             ErrorClass.TERMINAL: "connection_unusable",
             ErrorClass.CONFIGURATION: "backend_misconfigured",
-        }[fault]
+        }[self.error_class]
         super().__init__(message, code=code, retry_after_seconds=retry_after_seconds, display_message=display_message)
-        self.fault = fault
         self.error_type = error_type
         self.error_code = error_code
         self.request_id = request_id
-        self.item_status = item_status
-        self.action = action
-        if fault in (ErrorClass.USER, ErrorClass.TERMINAL):
+        if self.error_class in (ErrorClass.USER, ErrorClass.TERMINAL):
             self.status, self.http = "FAILED_PRECONDITION", 400
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether what was asked for may have been done all the same: no answer came, or that of a breakdown."""
-        return self.error_type in ("TRANSPORT", "API_ERROR")
+        """Whether the call may have had its effect all the same: no answer came, or that of a breakdown."""
+        return self.kind is ErrorKind.PLAID_DOWN
 
     @property
     def is_about_token(self) -> bool:
-        """Whether Plaid does not know the access token (any more); so it answers for a token that was replaced, too."""
-        return self.error_code in ("INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND")
+        """Whether Plaid does not know the access token (any more). It says so of a token that was replaced, too."""
+        return self.kind in (ErrorKind.UNKNOWN_TOKEN, ErrorKind.ITEM_GONE)
 
-    @property
-    def may_be_our_keys(self) -> bool:
-        """Whether wrong keys of ours, or another environment's, are answered just like this, for every item at once."""
-        return self.error_code == "INVALID_ACCESS_TOKEN"
+
+class VaultError(ServiceError):
+    """A key of ours, or the service that keeps it, cannot be used: nothing is sealed, opened or signed.
+
+    Args:
+        message, retry_after_seconds: As of every BankError.
+        kind: TRY_LATER if the key service does not answer, else CONFIGURATION.
+        error_code: Why, for operators.
+    """
+
+    def __init__(
+        self, message: str, *, kind: ErrorKind, error_code: str, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(
+            message, kind=kind, error_type="VAULT", error_code=error_code, retry_after_seconds=retry_after_seconds
+        )
+
+
+class ProviderError(ServiceError):
+    """An error answer of Plaid, or no answer.
+
+    `error_type` and `error_code` are Plaid's own (https://plaid.com/docs/errors/), and its support asks for the
+    `request_id`.
+    """
 
     def as_configuration_error(self) -> "ProviderError":
-        """The same error, taken for a fault of our own set-up: no status, no action, tried again."""
+        """The same error, taken for one of our own set-up: no status, no action, retried."""
         return ProviderError(
             "the backend is not set up for this; it has been recorded",
-            fault=ErrorClass.CONFIGURATION,
+            kind=ErrorKind.CONFIGURATION,
             error_type=self.error_type,
             error_code=self.error_code,
             request_id=self.request_id,
@@ -238,7 +250,7 @@ class ProviderError(BankError):
 
 
 class PagingInterrupted(ProviderError):
-    """Data changed between two pages: the loop starts again from the cursor of its first page."""
+    """Data changed between two pages: the loop restarts from the cursor of its first page."""
 
 
 class EndlessPages(ProviderError):
@@ -247,7 +259,7 @@ class EndlessPages(ProviderError):
     def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
         super().__init__(
             "the bank's data has no end right now; it is read again later",
-            fault=ErrorClass.TRANSIENT,
+            kind=ErrorKind.TRY_LATER,
             error_type="BACKEND",
             error_code=error_code,
             request_id=request_id,
@@ -260,16 +272,16 @@ class CursorRejected(ProviderError):
 
 
 class Conflict(Exception):
-    """Somebody else wrote first: read again and decide again."""
+    """Another writer was faster: read again and decide again."""
 
 
 class AlreadyThere(Conflict):
-    """What was to be made is there."""
+    """The document to be created exists already."""
 
 
 class CommitTooLarge(Exception):
-    """More than the store takes in one commit: write it in parts."""
+    """More than the store accepts in one commit: write it in parts."""
 
 
 class NotStorable(CommitTooLarge):
-    """The store refuses something in a commit for what it is: written in parts, all the rest is taken."""
+    """The store refuses a value of the commit: written in parts, it accepts all the rest."""

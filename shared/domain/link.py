@@ -43,7 +43,6 @@ ACCOUNT_SELECTION_COUNTRIES = frozenset(["US", "CA"])
 """Where users can choose accounts anew in update mode: https://plaid.com/docs/link/update-mode/"""
 
 TRANSACTIONS = "transactions"
-CONSENT_CODE = "ADDITIONAL_CONSENT_REQUIRED"
 CONSENT_PRODUCTS = frozenset(["auth", "identity", "investments", "liabilities", TRANSACTIONS, "transfer"])
 """What an item can get after it was linked, once its user has consented in update mode.
 
@@ -69,7 +68,7 @@ def remedy(connection: BankConnection) -> Remedy:
     """
     return Remedy(
         account_selection=connection.action is Action.SELECT_ACCOUNTS,
-        consent_products=(TRANSACTIONS,) if connection.error_code == CONSENT_CODE else (),
+        consent_products=(TRANSACTIONS,) if connection.lacks_consent else (),
     )
 
 

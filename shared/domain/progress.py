@@ -8,7 +8,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.connection import Action
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorClass, ServiceError
+from shared.domain.status import action_for
 
 
 class SyncStatus(StrEnum):
@@ -46,14 +47,14 @@ class ErrorSummary(BaseModel):
     request_id: str | None = None
 
     @classmethod
-    def of(cls, error: ProviderError) -> Self:
-        """The summary of a provider's error."""
+    def of(cls, error: ServiceError) -> Self:
+        """The summary of an error."""
         return cls(
             type=error.error_type,
             code=error.error_code,
             message=error.message,
-            retryable=error.fault in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION),
-            action=error.action,
+            retryable=error.error_class in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION),
+            action=action_for(error),
             request_id=error.request_id,
         )
 

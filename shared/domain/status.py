@@ -1,28 +1,30 @@
-"""What happens to a connection's status: every state, every event, as one table.
+"""What happens to a connection's status and action: every error, every event and every status, in two tables.
+
+    error of Plaid's -> ERRORS -> event, action;    event x status -> TABLE -> status, action, notification
 
     error > bad > pending_* > good
 
-An outage, at the bank or at Plaid, is no event here: the connection stays as it was, and the sync is retried. A call
-that works heals `bad` and `error`, but hides no expiry that was announced. `REVOKED` is final: its credentials and
-data go, and nothing that comes late brings it back.
+An outage, at the bank or at Plaid, is no event: the connection stays as it is, and the sync is retried. A call that
+works repairs `bad` and `error`, but does not hide an announced expiry. `REVOKED` is final: the credentials and data are
+removed, and no late event restores them.
 
-No status depends on a single webhook: a lost one is made up for by the daily check. `bad` and `error` end with the next
-sync that works (the check requests one); what Plaid announced (pending_*) ends with a later consent or with its day,
-see `is_over`; the offer of new accounts ends when a sync brings one.
+No status depends on a single webhook, since the daily check makes up for a lost one. `bad` and `error` end with the
+next sync that works (the check requests one); what Plaid announced (pending_*) ends with a later consent or with its
+day, see `is_over`; the offer of new accounts ends when a sync brings one.
 Sources: https://plaid.com/docs/api/items/#webhooks and https://plaid.com/docs/errors/item/.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Any
 
-from shared.domain.connection import Action, Announcement, BankConnection, ItemStatus
-from shared.domain.errors import ProviderError
+from shared.domain.connection import REVOKED_CODE, Action, Announcement, BankConnection, ItemStatus
+from shared.domain.errors import ErrorKind, ServiceError
 from shared.domain.notification import NotificationKind
 
 CONSENT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
-"""How long before a consent ends its user is told, the latest first; from the first of them on it is pending."""
+"""How long before a consent ends its user is notified, the latest first; from the first of them on it is pending."""
 
 ANNOUNCED_AHEAD = timedelta(days=14)
 """How long an announcement without a date stands: Plaid announces an end 7 days ahead, and webhooks can be late.
@@ -32,8 +34,6 @@ LONGEST_AHEAD = timedelta(days=90)
 DATES_DIFFER = timedelta(days=1)
 """Two dates that are further apart are two dates: a webhook and the item round the same one differently."""
 
-REVOKED_CODE = "USER_PERMISSION_REVOKED"
-
 
 class StatusEvent(StrEnum):
     """Something that may change a status."""
@@ -41,112 +41,130 @@ class StatusEvent(StrEnum):
     LOGIN_FAILED = "login_failed"  # Plaid or a webhook says that only the user can help, in Link
     UNUSABLE = "unusable"  # the item will not work again
     REVOKED = "revoked"  # the user took the permission away, at Plaid
-    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed goes on working
+    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed still works
     WORKING = "working"  # a call for data worked
     REPAIRED = "repaired"  # the login was repaired, and Plaid reports no error
     EXPIRATION_ANNOUNCED = "expiration_announced"  # Plaid says that the consent ends soon
-    EXPIRATION_NEAR = "expiration_near"  # we see that it does
+    EXPIRATION_NEAR = "expiration_near"  # the item says that the consent ends soon
     EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed, or what was announced did not happen
     DISCONNECT_ANNOUNCED = "disconnect_announced"
     NEW_ACCOUNTS = "new_accounts"
     ACCOUNTS_CHOSEN = "accounts_chosen"  # accounts came that were not shared before
 
 
+ERRORS: dict[ErrorKind, tuple[StatusEvent, Action]] = {
+    ErrorKind.LOGIN_REQUIRED: (StatusEvent.LOGIN_FAILED, Action.RECONNECT),
+    ErrorKind.NO_ACCOUNTS: (StatusEvent.LOGIN_FAILED, Action.SELECT_ACCOUNTS),
+    ErrorKind.ADDITIONAL_CONSENT: (StatusEvent.CONSENT_MISSING, Action.RECONNECT),
+    ErrorKind.UNKNOWN_TOKEN: (StatusEvent.UNUSABLE, Action.RELINK),
+    ErrorKind.ITEM_GONE: (StatusEvent.UNUSABLE, Action.RELINK),
+    ErrorKind.ITEM_BEING_REMOVED: (StatusEvent.UNUSABLE, Action.RELINK),
+    ErrorKind.UNUSABLE: (StatusEvent.UNUSABLE, Action.RELINK),
+    ErrorKind.PERMISSION_REVOKED: (StatusEvent.REVOKED, Action.RELINK),
+}
+"""What an error is to a connection, and what its user can do about it. Any other error is an outage, or ours."""
+
+
+class NextAction(Enum):
+    """What an event does to a connection's action, and to the error that is recorded beside it."""
+
+    KEEP = auto()  # nothing
+    OF_ERROR = auto()  # the error is recorded, with its action
+    CLEAR = auto()  # the error is resolved; a pending connection still has to be reconnected
+    CLEAR_IF_ERROR = auto()  # the same, if an error is recorded; else nothing, so an offer of accounts stays
+    RECONNECT = auto()
+    END_ANNOUNCEMENT = auto()  # nothing is asked for any more, except consent that is still missing
+    OFFER_ACCOUNTS = auto()  # if nothing more important is asked for
+    WITHDRAW_OFFER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an event makes of a status: the next one, and what the user is told, if anything."""
+    """The effect of an event on a status: the next status and action, and the user's notification, if any."""
 
     status: ItemStatus
+    action: NextAction
     tells: NotificationKind | None = None
 
 
 _G, _B, _E = ItemStatus.GOOD, ItemStatus.BAD, ItemStatus.ERROR
 _X, _D = ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT
-_Tell = NotificationKind
+_Do, _Tell = NextAction, NotificationKind
 
 TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
-    StatusEvent.LOGIN_FAILED: {
-        _G: Step(_B, _Tell.NEEDS_REPAIR),
-        _X: Step(_B, _Tell.NEEDS_REPAIR),
-        _D: Step(_B, _Tell.NEEDS_REPAIR),
-        _B: Step(_B),
-        _E: Step(_B, _Tell.NEEDS_REPAIR),  # Plaid knows the item after all
-    },
-    StatusEvent.UNUSABLE: {
-        _G: Step(_E, _Tell.NEEDS_RELINK),
-        _X: Step(_E, _Tell.NEEDS_RELINK),
-        _D: Step(_E, _Tell.NEEDS_RELINK),
-        _B: Step(_E, _Tell.NEEDS_RELINK),
-        _E: Step(_E),
-    },
-    StatusEvent.REVOKED: dict.fromkeys(ItemStatus, Step(_E, _Tell.REVOKED)),
+    # Also from error: Plaid knows the item after all.
+    StatusEvent.LOGIN_FAILED: dict.fromkeys((_G, _X, _D, _E), Step(_B, _Do.OF_ERROR, _Tell.NEEDS_REPAIR))
+    | {_B: Step(_B, _Do.OF_ERROR)},
+    StatusEvent.UNUSABLE: dict.fromkeys((_G, _X, _D, _B), Step(_E, _Do.OF_ERROR, _Tell.NEEDS_RELINK))
+    | {_E: Step(_E, _Do.OF_ERROR)},
+    StatusEvent.REVOKED: dict.fromkeys(ItemStatus, Step(_E, _Do.OF_ERROR, _Tell.REVOKED)),
     StatusEvent.CONSENT_MISSING: {
-        _G: Step(_G, _Tell.NEEDS_REPAIR),
-        _X: Step(_X, _Tell.NEEDS_REPAIR),
-        _D: Step(_D, _Tell.NEEDS_REPAIR),
-        _B: Step(_B),
-        _E: Step(_E),
+        _G: Step(_G, _Do.OF_ERROR, _Tell.NEEDS_REPAIR),
+        _X: Step(_X, _Do.OF_ERROR, _Tell.NEEDS_REPAIR),
+        _D: Step(_D, _Do.OF_ERROR, _Tell.NEEDS_REPAIR),
+        _B: Step(_B, _Do.KEEP),
+        _E: Step(_E, _Do.KEEP),
     },
     StatusEvent.WORKING: {
-        _G: Step(_G),
-        _X: Step(_X),
-        _D: Step(_D),
-        _B: Step(_G, _Tell.REPAIRED),
-        _E: Step(_G, _Tell.REPAIRED),
+        _G: Step(_G, _Do.CLEAR_IF_ERROR),
+        _X: Step(_X, _Do.CLEAR_IF_ERROR),
+        _D: Step(_D, _Do.CLEAR_IF_ERROR),
+        _B: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
+        _E: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
     },
     StatusEvent.REPAIRED: {
-        _G: Step(_G),
-        _X: Step(_G, _Tell.RENEWED),
-        _D: Step(_G, _Tell.RENEWED),
-        _B: Step(_G, _Tell.REPAIRED),
-        _E: Step(_G, _Tell.REPAIRED),
+        _G: Step(_G, _Do.CLEAR),
+        _X: Step(_G, _Do.CLEAR, _Tell.RENEWED),
+        _D: Step(_G, _Do.CLEAR, _Tell.RENEWED),
+        _B: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
+        _E: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
     },
     # Between the two announcements the later one counts: Plaid's item carries neither as a state.
     StatusEvent.EXPIRATION_ANNOUNCED: {
-        _G: Step(_X, _Tell.EXPIRING),
-        _X: Step(_X, _Tell.EXPIRING),
-        _D: Step(_X, _Tell.EXPIRING),
-        _B: Step(_B),
-        _E: Step(_E),
+        _G: Step(_X, _Do.RECONNECT, _Tell.EXPIRING),
+        _X: Step(_X, _Do.KEEP, _Tell.EXPIRING),
+        _D: Step(_X, _Do.RECONNECT, _Tell.EXPIRING),
+        _B: Step(_B, _Do.KEEP),
+        _E: Step(_E, _Do.KEEP),
     },
     StatusEvent.EXPIRATION_NEAR: {
-        _G: Step(_X, _Tell.EXPIRING),
-        _X: Step(_X, _Tell.EXPIRING),
-        _D: Step(_D, _Tell.EXPIRING),
-        _B: Step(_B),
-        _E: Step(_E),
+        _G: Step(_X, _Do.RECONNECT, _Tell.EXPIRING),
+        _X: Step(_X, _Do.KEEP, _Tell.EXPIRING),
+        _D: Step(_D, _Do.KEEP, _Tell.EXPIRING),
+        _B: Step(_B, _Do.KEEP),
+        _E: Step(_E, _Do.KEEP),
     },
     StatusEvent.EXPIRATION_MOVED: {
-        _G: Step(_G),
-        _X: Step(_G, _Tell.RENEWED),
-        _D: Step(_G, _Tell.RENEWED),
-        _B: Step(_B),
-        _E: Step(_E),
+        _G: Step(_G, _Do.KEEP),
+        _X: Step(_G, _Do.END_ANNOUNCEMENT, _Tell.RENEWED),
+        _D: Step(_G, _Do.END_ANNOUNCEMENT, _Tell.RENEWED),
+        _B: Step(_B, _Do.KEEP),
+        _E: Step(_E, _Do.KEEP),
     },
     StatusEvent.DISCONNECT_ANNOUNCED: {
-        _G: Step(_D, _Tell.DISCONNECTING),
-        _X: Step(_D, _Tell.DISCONNECTING),
-        _D: Step(_D),
-        _B: Step(_B),
-        _E: Step(_E),
+        _G: Step(_D, _Do.RECONNECT, _Tell.DISCONNECTING),
+        _X: Step(_D, _Do.RECONNECT, _Tell.DISCONNECTING),
+        _D: Step(_D, _Do.KEEP),
+        _B: Step(_B, _Do.KEEP),
+        _E: Step(_E, _Do.KEEP),
     },
     StatusEvent.NEW_ACCOUNTS: {
-        _G: Step(_G, _Tell.NEW_ACCOUNTS),
-        _X: Step(_X, _Tell.NEW_ACCOUNTS),
-        _D: Step(_D, _Tell.NEW_ACCOUNTS),
-        _B: Step(_B, _Tell.NEW_ACCOUNTS),
-        _E: Step(_E),
+        _G: Step(_G, _Do.OFFER_ACCOUNTS, _Tell.NEW_ACCOUNTS),
+        _X: Step(_X, _Do.OFFER_ACCOUNTS, _Tell.NEW_ACCOUNTS),
+        _D: Step(_D, _Do.OFFER_ACCOUNTS, _Tell.NEW_ACCOUNTS),
+        _B: Step(_B, _Do.KEEP, _Tell.NEW_ACCOUNTS),
+        _E: Step(_E, _Do.KEEP),
     },
-    StatusEvent.ACCOUNTS_CHOSEN: {status: Step(status) for status in ItemStatus},
+    StatusEvent.ACCOUNTS_CHOSEN: {status: Step(status, _Do.WITHDRAW_OFFER) for status in ItemStatus},
 }
 
 PENDING = (_X, _D)
-_FAULTS = (StatusEvent.LOGIN_FAILED, StatusEvent.UNUSABLE, StatusEvent.REVOKED, StatusEvent.CONSENT_MISSING)
+_BREAKS_LOGIN = (StatusEvent.LOGIN_FAILED, StatusEvent.UNUSABLE, StatusEvent.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A connection after an event, and what the user is told."""
+    """A connection after an event, and the user's notification, if any."""
 
     connection: BankConnection
     tells: NotificationKind | None
@@ -157,24 +175,28 @@ class Change:
         return {name: value for name, value in after.items() if value != old[name]}
 
 
-def event_of(error: ProviderError) -> StatusEvent | None:
-    """What an error of Plaid's does to the status; None for what is nobody's fault but an outage's, or ours."""
-    if error.error_code == REVOKED_CODE:
-        return StatusEvent.REVOKED
-    if error.item_status is ItemStatus.BAD:
-        return StatusEvent.LOGIN_FAILED
-    if error.item_status is ItemStatus.ERROR:
-        return StatusEvent.UNUSABLE
-    return StatusEvent.CONSENT_MISSING if error.action is not None else None
+def event_of(error: ServiceError) -> StatusEvent | None:
+    """The event that an error is to its connection; None for an outage, and for an error of ours."""
+    return ERRORS[error.kind][0] if error.kind in ERRORS else None
+
+
+def action_for(error: ServiceError) -> Action | None:
+    """What the user can do about an error, if anything."""
+    return ERRORS[error.kind][1] if error.kind in ERRORS else None
+
+
+def breaks_login(error: ServiceError) -> bool:
+    """Whether an error changes the status of its connection: the item itself cannot be used."""
+    return event_of(error) in _BREAKS_LOGIN
 
 
 def is_revoked(connection: BankConnection) -> bool:
-    """Whether its user took the permission away: the end of it."""
+    """Whether the user took the permission away, which is final."""
     return connection.status is ItemStatus.ERROR and connection.error_code == REVOKED_CODE
 
 
 def after(
-    connection: BankConnection, event: StatusEvent, *, now: datetime, error: ProviderError | None = None
+    connection: BankConnection, event: StatusEvent, *, now: datetime, error: ServiceError | None = None
 ) -> Change:
     """The connection after an event, with its status, error and action.
 
@@ -187,27 +209,35 @@ def after(
     if is_revoked(connection):
         return Change(connection, None)
     step = TABLE[event][connection.status]
-    connection_data = error is not None and event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
-    changed = connection.model_copy(update=_changes(connection, event, step.status, error=error, now=now))
+    do = step.action
+    if do is NextAction.CLEAR_IF_ERROR:
+        do = NextAction.CLEAR if connection.error_code is not None else NextAction.KEEP
+    status = step.status
+    if event is StatusEvent.WORKING and do is NextAction.CLEAR and status is _G:
+        status = _X if warning_due(connection.consent_expiration_time, now=now) is not None else _G
+    changes: dict[str, Any] = {"status": status, "action": _next_action(connection, do, status, error=error)}
+    if do in (NextAction.OF_ERROR, NextAction.CLEAR):
+        changes |= {"error_type": error and error.error_type, "error_code": error and error.error_code}
+    changed = connection.model_copy(update=changes)
     if changed.status not in PENDING:
         changed = changed.model_copy(update={"announced": None})
     if changed != connection:
         changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
-    # No notification says that all is well while something is still missing.
-    return Change(changed, None if connection_data else step.tells)
+    # No notification says that all is well while consent is still missing.
+    return Change(changed, None if do is NextAction.CLEAR and error is not None else step.tells)
 
 
 def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:
     """The `updated_at` of a connection that changes now.
 
-    While a login is broken it stays where it broke, whatever else is learnt meanwhile: reminders, and what operators
-    see, count from there.
+    While a login is broken it stays at the moment when it broke, whatever else changes meanwhile: reminders, and the
+    figures of operators, count from there.
     """
     return before.updated_at if before.status is status and status in (ItemStatus.BAD, ItemStatus.ERROR) else now
 
 
 def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:
-    """Which of the warnings a consent's end calls for now: the latest whose time has come, or None."""
+    """The warning that is due for a consent's end: the latest whose time has come, or None."""
     if expires is None:
         return None
     return next((ahead for ahead in CONSENT_WARNINGS if expires - now <= ahead), None)
@@ -245,39 +275,23 @@ def is_later(moment: datetime | None, *, than: datetime | None) -> bool:
     return moment is not None and than is not None and moment - than > DATES_DIFFER
 
 
-def _changes(
-    connection: BankConnection, event: StatusEvent, status: ItemStatus, *, error: ProviderError | None, now: datetime
-) -> dict[str, Any]:
-    healed = event is StatusEvent.REPAIRED or (event is StatusEvent.WORKING and connection.error_code is not None)
-    if healed:
-        near = warning_due(connection.consent_expiration_time, now=now) is not None
-        if event is StatusEvent.WORKING and status is ItemStatus.GOOD and near:
-            status = ItemStatus.PENDING_EXPIRATION
-        action = Action.RECONNECT if status in PENDING else None
-        return {
-            "status": status,
-            "action": (error and error.action) or action,
-            "error_type": error and error.error_type,
-            "error_code": error and error.error_code,
-        }
-    if event in _FAULTS:
-        if event is StatusEvent.CONSENT_MISSING and status in (ItemStatus.BAD, ItemStatus.ERROR):
-            return {}
-        default = Action.RELINK if status is ItemStatus.ERROR else Action.RECONNECT
-        return {
-            "status": status,
-            "action": (error and error.action) or default,
-            "error_type": error and error.error_type,
-            "error_code": error and error.error_code,
-        }
-    if event is StatusEvent.ACCOUNTS_CHOSEN:
-        return {"action": None} if connection.action is Action.SELECT_ACCOUNTS else {}
-    if status in (ItemStatus.BAD, ItemStatus.ERROR):
-        return {}
-    if event is StatusEvent.NEW_ACCOUNTS:
-        return {"action": connection.action or Action.SELECT_ACCOUNTS}
-    if status is connection.status:
-        return {}
-    # A missing consent outlasts the end of a pending expiration: its error is kept, so its action is, too.
-    needs_link = status in PENDING or connection.error_code is not None
-    return {"status": status, "action": Action.RECONNECT if needs_link else None}
+def _next_action(
+    connection: BankConnection, do: NextAction, status: ItemStatus, *, error: ServiceError | None
+) -> Action | None:
+    before = connection.action
+    asked = action_for(error) if error is not None else None
+    match do:
+        case NextAction.OF_ERROR:
+            return asked or (Action.RELINK if status is _E else Action.RECONNECT)
+        case NextAction.CLEAR:
+            return asked or (Action.RECONNECT if status in PENDING else None)
+        case NextAction.RECONNECT:
+            return Action.RECONNECT
+        case NextAction.END_ANNOUNCEMENT:
+            return Action.RECONNECT if connection.error_code is not None else None
+        case NextAction.OFFER_ACCOUNTS:
+            return before or Action.SELECT_ACCOUNTS
+        case NextAction.WITHDRAW_OFFER:
+            return None if before is Action.SELECT_ACCOUNTS else before
+        case _:
+            return before

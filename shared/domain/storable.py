@@ -66,17 +66,17 @@ def text(value: object, *, limit: int = MAX_BYTES) -> str | None:
 
 def storable(value: Any) -> Any:
     """The same value as the store can hold it: what cannot be held within it is None, or left out with its name."""
-    return fitted(value)[0]
+    return make_storable(value)[0]
 
 
-def fitted(value: Any) -> tuple[Any, int]:
-    """The same, and how many values within it were lost; None if it is larger than a document as a whole."""
+def make_storable(value: Any) -> tuple[Any, int]:
+    """The value as the store can hold it, None if it exceeds a document; and how many values within it were lost."""
     lost: list[None] = []
-    held = _fitted(value, lost, depth=0, in_list=False)
+    held = _make_storable(value, lost, depth=0, in_list=False)
     return (held, len(lost)) if weight(held) <= MAX_BYTES else (None, len(lost) + 1)
 
 
-def _fitted(value: Any, lost: list[None], *, depth: int, in_list: bool) -> Any:
+def _make_storable(value: Any, lost: list[None], *, depth: int, in_list: bool) -> Any:
     held: Any = None
     match value:
         case None | bool():
@@ -90,9 +90,9 @@ def _fitted(value: Any, lost: list[None], *, depth: int, in_list: bool) -> Any:
         case Mapping() if depth < MAX_DEPTH and len(value) <= MAX_ELEMENTS:
             named = {name: inner for name, inner in value.items() if _is_field_name(name)}
             lost.extend([None] * (len(value) - len(named)))
-            return {name: _fitted(inner, lost, depth=depth + 1, in_list=False) for name, inner in named.items()}
+            return {name: _make_storable(inner, lost, depth=depth + 1, in_list=False) for name, inner in named.items()}
         case list() if depth < MAX_DEPTH and len(value) <= MAX_ELEMENTS and not in_list:  # no list directly in a list
-            return [_fitted(inner, lost, depth=depth + 1, in_list=True) for inner in value]
+            return [_make_storable(inner, lost, depth=depth + 1, in_list=True) for inner in value]
     if held is None:
         lost.append(None)
     return held

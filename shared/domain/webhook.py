@@ -1,16 +1,17 @@
-"""What Plaid's webhooks mean. Codes: https://plaid.com/docs/api/webhooks/"""
+"""A webhook of Plaid's, and what it asks of us. Its codes are translated in shared/adapters/plaid/webhook_events.py."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.errors import ProviderError
 from shared.domain.storable import is_document_id, moment
 
 
 class Meaning(StrEnum):
-    """What a webhook asks of us. Payloads are hints: what can be read again at Plaid is."""
+    """What a webhook asks of us. Payloads are hints: whatever Plaid can be asked again is asked again."""
 
     SYNC = "sync"
     SYNC_IF_INCOMPLETE = "sync_if_incomplete"
@@ -25,79 +26,48 @@ class Meaning(StrEnum):
     NOTHING = "nothing"
 
 
-MEANINGS = {
-    ("TRANSACTIONS", "SYNC_UPDATES_AVAILABLE"): Meaning.SYNC,
-    # Sent for the older endpoint too; they help only while the history is still coming in.
-    ("TRANSACTIONS", "INITIAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
-    ("TRANSACTIONS", "HISTORICAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
-    # What these tell comes with SYNC_UPDATES_AVAILABLE, too.
-    ("TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
-    ("TRANSACTIONS", "TRANSACTIONS_REMOVED"): Meaning.NOTHING,
-    ("TRANSACTIONS", "RECURRING_TRANSACTIONS_UPDATE"): Meaning.NOTHING,
-    ("ITEM", "ERROR"): Meaning.LOGIN_ERROR,
-    ("ITEM", "LOGIN_REPAIRED"): Meaning.LOGIN_REPAIRED,
-    ("ITEM", "PENDING_EXPIRATION"): Meaning.EXPIRATION,
-    ("ITEM", "PENDING_DISCONNECT"): Meaning.DISCONNECT,
-    ("ITEM", "NEW_ACCOUNTS_AVAILABLE"): Meaning.NEW_ACCOUNTS,
-    ("ITEM", "USER_PERMISSION_REVOKED"): Meaning.REVOKED,
-    ("ITEM", "USER_ACCOUNT_REVOKED"): Meaning.ACCOUNT_REVOKED,
-    ("ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED"): Meaning.NOTHING,
-    ("LINK", "SESSION_FINISHED"): Meaning.LINKED,
-    ("LINK", "ITEM_ADD_RESULT"): Meaning.LINKED,
-    ("LINK", "EVENTS"): Meaning.NOTHING,
-    # Products that are not asked for.
-    ("HOLDINGS", "DEFAULT_UPDATE"): Meaning.NOTHING,
-    ("INVESTMENTS_TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
-    ("LIABILITIES", "DEFAULT_UPDATE"): Meaning.NOTHING,
-}
-
 AT_ONCE = (Meaning.SYNC, Meaning.SYNC_IF_INCOMPLETE)
-"""What is done while Plaid waits for the answer: it costs one small commit."""
+"""Handled while Plaid waits for the answer, at the cost of one small commit."""
 
 
 class Webhook(BaseModel):
-    """A verified webhook; only what every code has, the rest stays in `body`."""
+    """A verified webhook.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    Attributes:
+        webhook_type, webhook_code: Plaid's own, as data: for the log and for operators.
+        environment: Plaid's environment that sent it.
+        item_id: The item that it is about, if it is about one.
+        body: All of it.
+        meaning: What it asks of us; unknown codes ask for nothing.
+        is_known: Whether its code is known, even if it asks for nothing.
+        is_of_link: Whether it is about a session of Link, so that it may hold what belongs to no connection.
+        error: What it reports of the item, where the webhook alone decides.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, arbitrary_types_allowed=True)
 
     webhook_type: str
     webhook_code: str
     environment: str | None = None
     item_id: str | None = None
     body: dict[str, Any] = {}
-
-    @classmethod
-    def of(cls, body: dict[str, Any]) -> Self:
-        """The webhook in a parsed body.
-
-        Raises:
-            pydantic.ValidationError: Type or code is missing or not a string.
-        """
-        known = {name: body[name] for name in cls.model_fields if name != "body" and name in body}
-        return cls.model_validate({**known, "body": body})
-
-    @property
-    def is_known(self) -> bool:
-        """Whether its code has a meaning here, be it that there is nothing to do."""
-        return (self.webhook_type, self.webhook_code) in MEANINGS
-
-    @property
-    def meaning(self) -> Meaning:
-        """What to do about it; unknown codes ask for nothing."""
-        return MEANINGS.get((self.webhook_type, self.webhook_code), Meaning.NOTHING)
+    meaning: Meaning = Meaning.NOTHING
+    is_known: bool = False
+    is_of_link: bool = False
+    error: ProviderError | None = None
 
     @property
     def consent_expiration_time(self) -> datetime | None:
-        """When PENDING_EXPIRATION says that the consent ends, if that can be read."""
+        """When the consent ends, according to an announcement of its expiration; None if that cannot be read."""
         return moment(self.body.get("consent_expiration_time"))
 
     @property
     def disconnect_time(self) -> datetime | None:
-        """When PENDING_DISCONNECT says that the item stops working, if that can be read."""
+        """When the item stops working, according to an announcement of its disconnect; None if that cannot be read."""
         return moment(self.body.get("disconnect_time"))
 
     @property
     def account_id(self) -> str | None:
-        """The account that USER_ACCOUNT_REVOKED names."""
+        """The account that a revocation names; None if it is no usable id."""
         value = self.body.get("account_id")
         return value if is_document_id(value) else None

@@ -11,7 +11,7 @@ from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.syncs import HealthFigures, Loaded, PausedSyncs, StoredRow, Syncs
 from shared.ports.vault import Seals, StoredSeal, Vault
-from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, WebhookKeys
+from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, ParseWebhook, WebhookKeys
 from shared.ports.writes import (
     AppendAudit,
     DeleteAccount,
@@ -66,6 +66,7 @@ __all__ = [
     "NewItem",
     "OwnedAccount",
     "Owners",
+    "ParseWebhook",
     "PausedSyncs",
     "Plaid",
     "Profile",

@@ -16,28 +16,28 @@ class Vault(Protocol):
         """A sealed token; `generation` is one more than that of the sealed token whose place it takes.
 
         Raises:
-            BankError: There is no key, or whoever keeps it does not answer.
+            VaultError: There is no key, or the key service does not answer.
         """
 
     def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
         """A seal made ready: what has to be asked outside is asked now, so that sealing itself asks nobody.
 
         Raises:
-            BankError: There is no key, or whoever keeps it does not answer.
+            VaultError: There is no key, or the key service does not answer.
         """
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
         """The token.
 
         Raises:
-            ProviderError: It does not open here, which is an operator's matter; or the key's keeper does not answer.
+            VaultError: It does not open here, so an operator must act; or the key service does not answer.
         """
 
     def newest_key(self) -> str:
         """The id of the key version that seals now.
 
         Raises:
-            BankError: As above.
+            VaultError: There is no key, or the key service does not answer.
         """
 
 

@@ -1,13 +1,17 @@
 """What Plaid tells us: webhooks, and what users link on Plaid's own page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, Self
 
 from shared.domain import retry_delays
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
+from shared.domain.webhook import Webhook
 from shared.ports.clock import Version
+
+ParseWebhook = Callable[[dict[str, Any]], Webhook]
+"""The webhook in a parsed body. Raises ValueError for a body that is none."""
 
 OVERDUE_SWEEPS = 3  # a delivery that was swept so often is not settled for an hour
 

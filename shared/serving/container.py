@@ -99,6 +99,13 @@ def vault() -> "ports.Vault":
     return vault_for(settings())
 
 
+def parse_webhook() -> "ports.ParseWebhook":
+    """Translates the bodies of Plaid's webhooks."""
+    from shared.adapters.plaid.webhook_events import parse_webhook
+
+    return parse_webhook
+
+
 @once
 def webhooks() -> "WebhookVerifier":
     """The verifier of Plaid's webhooks, with its cache of keys."""

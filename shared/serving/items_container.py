@@ -19,6 +19,7 @@ def receive_webhook() -> "ReceiveWebhook":
     from shared.usecases.items.receive_webhook import ReceiveWebhook
 
     return ReceiveWebhook(
+        parse=container.parse_webhook(),
         inbox=container.inbox(),
         connections=container.connections(),
         sync_requests=sync_container.sync_requests(),
@@ -43,6 +44,7 @@ def webhook_handler() -> "WebhookHandler":
     from shared.usecases.items.handle_webhook import WebhookHandler
 
     return WebhookHandler(
+        parse=container.parse_webhook(),
         inbox=container.inbox(),
         item_status=container.item_status_refresh(),
         remove_account=removal_container.remove_account(),

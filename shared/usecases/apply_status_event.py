@@ -9,7 +9,7 @@ from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.errors import ProviderError
+from shared.domain.errors import ServiceError
 from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, note_kept, notification
 from shared.domain.removal import Removal, RemovalReason
@@ -94,7 +94,7 @@ class StatusEvents:
         event: StatusEvent,
         *,
         actor: Actor = Actor.PROVIDER,
-        error: ProviderError | None = None,
+        error: ServiceError | None = None,
         learnt: Mapping[str, Any] | None = None,
         renewal: bool = False,
     ) -> StatusChange | None:
@@ -212,7 +212,7 @@ class StatusEvents:
         after: BankConnection,
         event: StatusEvent,
         actor: Actor,
-        error: ProviderError | None,
+        error: ServiceError | None,
     ) -> AuditEntry:
         details = {"event": event, "from": before.status, "to": after.status}
         optional = {"error_code": after.error_code, "action": after.action}

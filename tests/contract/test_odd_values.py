@@ -37,7 +37,7 @@ def name() -> str:
 def page(*rows: Any) -> Page:
     body = {"added": rows, "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
     raw = json.dumps(body).encode()
-    return transaction_mapping.page(exact_json.parsed(raw), size=len(raw))
+    return transaction_mapping.page(exact_json.parse(raw), size=len(raw))
 
 
 def write(client: Any, name: str, rows: list[Transaction]) -> None:
@@ -133,7 +133,7 @@ def test_an_institution_with_odd_values_is_stored(firestore_client: Any, name: s
     institutions = FirestoreInstitutions(firestore_client)
     for value in ODD:
         odd = dict.fromkeys(("name", "url", "logo", "primary_color", "country_codes", "products", "oauth"), value)
-        made = item_mapping.of_institution({"institution_id": name, **odd})
+        made = item_mapping.institution_info({"institution_id": name, **odd})
         institutions.put(made)
         assert institutions.find(name) == made
 

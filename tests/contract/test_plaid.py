@@ -12,6 +12,7 @@ from shared.adapters.plaid.client import PlaidClient
 from shared.domain.connection import Action
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.secret import Secret
+from shared.domain.status import action_for
 from shared.ports import Plaid
 from shared.settings import Settings
 from tests.fakes import FakeClock, FakePlaid, institution, problem, row
@@ -89,13 +90,16 @@ def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
     bank.check_transactions(token)
     assert bank.changes(token, cursor=None).added == before.added
     if isinstance(bank, FakePlaid):
-        item.refuses_data = problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT)
+        item.refuses_data = problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED")
     else:
         linked.control("state", state="consent_missing")
     for refused_one in (bank.check_transactions, lambda t: bank.changes(t, cursor=None)):
         with pytest.raises(ProviderError) as refused:
             refused_one(token)
-        assert (refused.value.error_code, refused.value.action) == ("ADDITIONAL_CONSENT_REQUIRED", Action.RECONNECT)
+        assert (refused.value.error_code, action_for(refused.value)) == (
+            "ADDITIONAL_CONSENT_REQUIRED",
+            Action.RECONNECT,
+        )
 
 
 def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_on(

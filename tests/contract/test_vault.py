@@ -16,7 +16,7 @@ from shared.adapters.google.kms import KmsKeys
 from shared.adapters.vault.envelope import EnvelopeVault, vault_for
 from shared.adapters.vault.keys import HINTS, LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorClass, VaultError
 from shared.domain.secret import Secret
 from shared.settings import Settings
 from tests.kms import KEY, TwinKms, session, twin_kms
@@ -79,9 +79,9 @@ def ground(request: pytest.FixtureRequest) -> Ground:
 
 def refusal(vault: EnvelopeVault, sealed: SealedToken, **place: str) -> str:
     """Why the vault stays shut."""
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(VaultError) as refused:
         vault.open(sealed, **{**ALICE, **place})
-    assert (refused.value.fault, refused.value.error_type) == (ErrorClass.CONFIGURATION, "VAULT")
+    assert (refused.value.error_class, refused.value.error_type) == (ErrorClass.CONFIGURATION, "VAULT")
     assert refused.value.code == "backend_misconfigured"
     assert TOKEN.reveal() not in str(refused.value)
     return refused.value.error_code
@@ -202,9 +202,9 @@ def test_while_kms_is_down_nothing_is_sealed_or_opened_and_trying_again_helps(km
     sealed = vault.seal(TOKEN, **ALICE)
     for call in (lambda: vault.seal(TOKEN, **ALICE), lambda: vault.open(sealed, **ALICE), vault.newest_key):
         kms.faults = [fault] * 3
-        with pytest.raises(ProviderError) as down:
+        with pytest.raises(VaultError) as down:
             call()
-        assert (down.value.fault, down.value.error_type) == (ErrorClass.TRANSIENT, "VAULT")
+        assert (down.value.error_class, down.value.error_type) == (ErrorClass.TRANSIENT, "VAULT")
         assert down.value.retry_after_seconds
         assert kms.faults == [] or fault == "html"
     kms.faults = []
@@ -220,7 +220,7 @@ def test_a_request_that_did_not_arrive_as_it_was_sent_is_sent_again(kms: TwinKms
 def test_whoever_may_not_use_the_key_gets_nothing(kms: TwinKms) -> None:
     sealed = kms_vault(kms).seal(TOKEN, **ALICE)
     for vault in (kms_vault(kms, token="somebody"), kms_vault(kms, key=f"{KEY}-x")):
-        with pytest.raises(ProviderError) as refused:
+        with pytest.raises(VaultError) as refused:
             vault.seal(TOKEN, **ALICE)
         assert refused.value.error_code == "NO_VAULT_KEY"
     assert refusal(kms_vault(kms, token="somebody"), sealed) == "NO_VAULT_KEY"
@@ -229,7 +229,7 @@ def test_whoever_may_not_use_the_key_gets_nothing(kms: TwinKms) -> None:
 
 def test_a_disabled_newest_key_seals_nothing(kms: TwinKms) -> None:
     kms.retired[1] = "DISABLED"
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(VaultError) as refused:
         kms_vault(kms).seal(TOKEN, **ALICE)
     assert refused.value.error_code == "KEY_RETIRED"
 
@@ -248,7 +248,7 @@ LOCAL = Settings.model_validate({"project": "demo-bank", "vault_keyset": new_key
     ],
 )
 def test_without_a_key_that_may_be_used_here_there_is_no_vault(settings: dict[str, str], error_code: str) -> None:
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(VaultError) as refused:
         vault_for(Settings.model_validate(settings))
     assert refused.value.error_code == error_code
 
@@ -265,7 +265,7 @@ def test_a_real_project_without_credentials_has_no_vault(monkeypatch: pytest.Mon
         raise DefaultCredentialsError
 
     monkeypatch.setattr(google.auth, "default", none)
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(VaultError) as refused:
         vault_for(Settings.model_validate({"project": "bank-prod", "vault_key": KEY}))
     assert refused.value.error_code == "NO_VAULT_KEY"
 

@@ -36,7 +36,11 @@ def walk(trail: PageTrail, *, after: dict[int, int], hand_over_at: set[int]) -> 
     for pages in count(1):
         at = after[at]
         if (error := refusal(trail, page(f"c{at}"))) is not None:
-            assert (error.fault, error.request_id, error.error_code) == (ErrorClass.TRANSIENT, "r1", "CURSOR_REVISITED")
+            assert (error.error_class, error.request_id, error.error_code) == (
+                ErrorClass.TRANSIENT,
+                "r1",
+                "CURSOR_REVISITED",
+            )
             return pages
         if pages in hand_over_at:
             trail = PageTrail(f"c{at}", seen=trail.export())

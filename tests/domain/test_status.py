@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.plaid.errors import BY_CODE, translated
-from shared.domain.connection import Action, BankConnection, ItemStatus
-from shared.domain.errors import ProviderError
+from shared.adapters.plaid.errors import from_answer
+from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
 from shared.domain.status import (
     ANNOUNCED_AHEAD,
+    ERRORS,
     LONGEST_AHEAD,
-    REVOKED_CODE,
     TABLE,
     StatusEvent,
+    action_for,
     after,
     announcement,
     event_of,
@@ -63,7 +64,7 @@ FAULTS = {
 
 
 def plaid_error(code: str) -> ProviderError:
-    return translated(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
+    return from_answer(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
 
 
 def connection(status: ItemStatus, **more: object) -> BankConnection:
@@ -160,10 +161,22 @@ def test_outages_and_our_own_faults_are_no_events() -> None:
     assert event_of(plaid_error("INVALID_API_KEYS")) is None
 
 
-@pytest.mark.parametrize("code", sorted(BY_CODE))
-def test_every_error_of_a_login_has_an_event_and_no_other_has(code: str) -> None:
-    meaning = BY_CODE[code]
-    assert (event_of(plaid_error(code)) is not None) == (meaning.status is not None or meaning.action is not None)
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_every_error_that_only_the_user_can_resolve_has_an_event_and_no_other_has(kind: ErrorKind) -> None:
+    error = ProviderError("", kind=kind, error_type="", error_code="")
+    in_link = (ErrorKind.LINK_AGAIN, ErrorKind.PUBLIC_TOKEN_INVALID)  # of a session of Link, not of a connection
+    is_users = kind.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and kind not in in_link
+    assert (event_of(error) is not None) == (action_for(error) is not None) == is_users
+
+
+def test_an_error_asks_for_what_its_status_can_offer() -> None:
+    good = connection(ItemStatus.GOOD)
+    for kind in ERRORS:
+        error = ProviderError("", kind=kind, error_type="", error_code="")
+        event = event_of(error)
+        assert event is not None
+        found = after(good, event, now=NOW, error=error).connection
+        assert (found.action is Action.RELINK) == (found.status is ItemStatus.ERROR)
 
 
 @pytest.mark.parametrize(("days", "expected"), [(15, None), (14, 14), (8, 14), (7, 7), (2, 7), (1, 1), (0, 1), (-3, 1)])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.set_aside import SetAsideRow, key_of
-from shared.domain.storable import MAX_BYTES, fitted, is_day, is_document_id, moment, storable, text, weight
+from shared.domain.storable import MAX_BYTES, is_day, is_document_id, make_storable, moment, storable, text, weight
 
 SCALARS = (
     st.none()
@@ -30,10 +30,10 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(N
 
 @given(VALUES)
 def test_whatever_comes_becomes_something_that_can_be_stored(value: Any) -> None:
-    held, lost = fitted(value)
+    held, lost = make_storable(value)
     assert_can_be_stored(held)
     assert lost >= 0
-    assert fitted(held) == (held, 0)
+    assert make_storable(held) == (held, 0)
 
 
 def assert_can_be_stored(value: Any, depth: int = 0) -> None:
@@ -59,7 +59,7 @@ def assert_can_be_stored(value: Any, depth: int = 0) -> None:
 
 def test_ordinary_values_stay_as_they_are() -> None:
     value = {"name": "Café", "n": 1, "x": 1.5, "ok": True, "none": None, "list": ["a", {"b": [1, 2]}]}
-    assert fitted(value) == (value, 0)
+    assert make_storable(value) == (value, 0)
     assert storable(Decimal("40.5")) == 40.5
     assert storable(2**70) == float(2**70)
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_held_is_lost_and_what_stands_beside_it_is_not() -> None:
     for _ in range(30):
         deep = {"down": deep}
     value = {"__x__": 1, "": 2, "ok": "yes", "nan": math.nan, "half": "a\ud83d", "deep": deep, "lists": [[1], 2]}
-    held, lost = fitted(value)
+    held, lost = make_storable(value)
     assert (held["ok"], held["nan"], held["half"], held["lists"]) == ("yes", None, None, [None, 2])
     assert {"__x__", ""}.isdisjoint(held)
     assert lost == 6

@@ -30,7 +30,7 @@ from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
 from shared.serving import container
 from shared.settings import Settings
-from tests.fakes import FakeWebhookKeys, account, problem
+from tests.fakes import FakeWebhookKeys, account, problem, vault_problem
 from tests.functions.conftest import SIGNED_IN, Callers, Limits, client, stand_in
 from tests.openapi import Described
 from tests.usecases.conftest import ALICE, World
@@ -219,7 +219,7 @@ def ways(call: str) -> list[BaseException]:
     if kind == "bank":
         return [problem(fault, "SOMETHING") for fault in ErrorClass]
     if kind == "vault":  # whatever is wrong with a key is no user's fault
-        return [problem(fault, "SOMETHING") for fault in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION)]
+        return [vault_problem(which, "SOMETHING") for which in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION)]
     if kind == "queue":
         return [Unavailable("no", code="queue_unavailable")]
     return [Unavailable("no", code="store_unavailable"), Conflict(), RuntimeError("a bug")]

@@ -12,10 +12,10 @@ import pytest
 from operations.commands import main
 from operations.who import operator
 from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
-from shared.adapters.vault.keys import closed
+from shared.adapters.vault.keys import vault_error
 from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
-from shared.domain.connection import Action, ItemStatus, SealedToken
-from shared.domain.errors import ErrorClass, ProviderError, Unavailable
+from shared.domain.connection import SealedToken
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.ports import Delivery, TaskFunction, Version
 from shared.serving import container, items_container, removal_container, tokens_container
@@ -105,7 +105,8 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
 ) -> None:
     main(["rotate", "--all"])
     world.plaid.fail(
-        "invalidate", ProviderError("a problem", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="X")
+        "invalidate",
+        ProviderError("a problem", kind=ErrorKind.PLAID_DOWN, error_type="API_ERROR", error_code="X"),
     )
     with pytest.raises(Exception, match="a problem"):
         world.rotation("1")
@@ -264,7 +265,7 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
     world.inbox.record(Delivery("d1", body, world.clock.at, "1", trace=f"00-{'a' * 32}-{'b' * 16}-00"))
     world.clock.move(timedelta(hours=1))
-    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.plaid.fail("changes", broken)
     main(["resync", "--connection", "1"])
     world.sync("1")
@@ -502,7 +503,7 @@ def test_a_vault_that_stays_shut_tells_the_operator_why(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def shut() -> None:
-        raise closed("NO_VAULT_KEY")
+        raise vault_error("NO_VAULT_KEY")
 
     monkeypatch.setattr(tokens_container, "reencryption", shut)
     assert main(["reencrypt"]) == 1

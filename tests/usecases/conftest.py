@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import BankError
@@ -175,6 +176,7 @@ class World:
     def receive_webhook(self) -> ReceiveWebhook:
         """Receives verified webhooks."""
         return ReceiveWebhook(
+            parse=parse_webhook,
             inbox=self.inbox,
             connections=self.store,
             sync_requests=self.sync_requests,
@@ -188,6 +190,7 @@ class World:
     def webhook_handler(self) -> WebhookHandler:
         """Handles the webhooks in the inbox."""
         return WebhookHandler(
+            parse=parse_webhook,
             inbox=self.inbox,
             item_status=self.check,
             remove_account=self.remove_account,

@@ -108,7 +108,7 @@ def test_it_is_treated_as_reconnected(world: World) -> None:
 
 def test_a_login_that_is_still_broken_is_answered_with_its_status(world: World) -> None:
     linked(world)
-    world.plaid.by_id("item-1").error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    world.plaid.by_id("item-1").error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     assert exchange(world, world.plaid.update_mode()).answer["status"] == "bad"
 
 

@@ -31,7 +31,7 @@ from shared.usecases.tokens import reencrypt_tokens
 from shared.usecases.tokens import request_rotation as request_rotation_module
 from shared.usecases.tokens.reencrypt_tokens import Reencryption
 from tests.fake_seals import FakeSeals
-from tests.fakes import FakeInstitutions, FakeVault, institution, problem
+from tests.fakes import FakeInstitutions, FakeVault, institution, problem, vault_problem
 from tests.usecases.conftest import World
 from tests.usecases.linking.test_sweep_exchanges import broken_off
 from tests.usecases.linking_ground import new_world, sweep
@@ -237,7 +237,7 @@ def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
     def opens(sealed: Any, *, connection_id: str, **more: Any) -> Any:
         if connection_id != f"c{STUCK}":
-            raise problem(ErrorClass.CONFIGURATION, "UNOPENED")
+            raise vault_problem(ErrorClass.CONFIGURATION, "UNOPENED")
         return really(sealed, connection_id=connection_id, **more)
 
     patch.setattr(vault, "open", opens)

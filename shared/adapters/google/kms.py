@@ -2,9 +2,9 @@
 
 https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/encrypt, …/decrypt, and
 https://cloud.google.com/kms/docs/data-integrity-guidelines for the checksums. The client library would be one more
-dependency and 60 to 120 ms of a cold start; two calls over google-auth, which is loaded already, are neither
-(docs/decisions/). `encrypt` uses the key's primary version and says which that was; `decrypt` finds the version in the
-ciphertext, and the associated data has to be the same. Both may be repeated at will.
+dependency and 60 to 120 ms of a cold start; two calls over google-auth, which is loaded already, cost neither
+(docs/decisions/). `encrypt` uses the key's primary version and names it; `decrypt` finds the version in the ciphertext,
+and requires the same associated data. Both are idempotent.
 """
 
 import base64
@@ -16,8 +16,8 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from shared.adapters.vault.keys import closed
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.adapters.vault.keys import vault_error
+from shared.domain.errors import ErrorKind, VaultError
 from shared.log import log
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
 class KmsKeys:
-    """The keys of one CryptoKey.
+    """The port `Keys`, over one CryptoKey.
 
     Args:
         key: `projects/…/locations/…/keyRings/…/cryptoKeys/…`.
@@ -43,7 +43,7 @@ class KmsKeys:
         self._key = key
         self._url = url
         self._session = session
-        # Each of both calls may be repeated: nothing changes by them.
+        # Both calls are idempotent, so they may be retried.
         retry = Retry(
             total=TRIES - 1,
             allowed_methods=["POST"],
@@ -58,21 +58,21 @@ class KmsKeys:
         """One call."""
         for _ in range(TRIES):
             answer = self._ask("encrypt", plaintext=data_key, additionalAuthenticatedData=context)
-            wrapped, name = _bytes(answer, "ciphertext"), str(answer.get("name", ""))
+            wrapped, name = _checked_bytes(answer, "ciphertext"), str(answer.get("name", ""))
             arrived = answer.get("verifiedPlaintextCrc32c") and answer.get("verifiedAdditionalAuthenticatedDataCrc32c")
             if wrapped and arrived and self._is_ours(name):
                 return wrapped, name
-        raise _unavailable("KMS_ANSWER_DAMAGED")
+        raise _outage_error("KMS_ANSWER_DAMAGED")
 
     def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
         """One call; none for what another key has wrapped."""
         if not self._is_ours(key_id):
-            raise closed("KEY_UNKNOWN", key_id=key_id)
+            raise vault_error("KEY_UNKNOWN", key_id=key_id)
         for _ in range(TRIES):
             answer = self._ask("decrypt", ciphertext=wrapped, additionalAuthenticatedData=context)
-            if data_key := _bytes(answer, "plaintext"):
+            if data_key := _checked_bytes(answer, "plaintext"):
                 return data_key
-        raise _unavailable("KMS_ANSWER_DAMAGED")
+        raise _outage_error("KMS_ANSWER_DAMAGED")
 
     def newest(self) -> str:
         """One call: encrypting says which version did. So no other permission is needed."""
@@ -90,31 +90,31 @@ class KmsKeys:
             content = answer.json()
         except GoogleAuthError as error:
             if error.retryable or isinstance(error, TransportError):
-                raise _unavailable("KMS_NO_CREDENTIALS_NOW") from None
-            raise closed("NO_VAULT_KEY", key_id=self._key) from None
+                raise _outage_error("KMS_NO_CREDENTIALS_NOW") from None
+            raise vault_error("NO_VAULT_KEY", key_id=self._key) from None
         except (OSError, ValueError):  # requests' errors are OSErrors
-            raise _unavailable("KMS_NO_ANSWER") from None
+            raise _outage_error("KMS_NO_ANSWER") from None
         if answer.status_code == requests.codes.ok and isinstance(content, dict):
             return content
-        raise self._refused(answer.status_code, content)
+        raise self._error_from_answer(answer.status_code, content)
 
-    def _refused(self, http: int, content: Any) -> ProviderError:
+    def _error_from_answer(self, http: int, content: Any) -> VaultError:
         error = content.get("error") if isinstance(content, dict) else None
         status = str(error.get("status")) if isinstance(error, dict) else ""
         if http in TRANSIENT:
-            return _unavailable(status or f"KMS_{http}")
+            return _outage_error(status or f"KMS_{http}")
         if status == "FAILED_PRECONDITION":
-            return closed("KEY_RETIRED", key_id=self._key, kms_status=status)
+            return vault_error("KEY_RETIRED", key_id=self._key, kms_status=status)
         if status == "INVALID_ARGUMENT":
-            return closed("SEAL_BROKEN", key_id=self._key, kms_status=status)
-        return closed("NO_VAULT_KEY", key_id=self._key, kms_status=status or http)
+            return vault_error("SEAL_BROKEN", key_id=self._key, kms_status=status)
+        return vault_error("NO_VAULT_KEY", key_id=self._key, kms_status=status or http)
 
 
 def kms_keys(key: str) -> KmsKeys:
     """The keys of a CryptoKey, with the credentials of the function's service account.
 
     Raises:
-        ProviderError: It has none.
+        VaultError: It has none.
     """
     import google.auth
     from google.auth.transport.requests import AuthorizedSession
@@ -122,12 +122,12 @@ def kms_keys(key: str) -> KmsKeys:
     try:
         credentials, _ = google.auth.default(scopes=SCOPES)
     except GoogleAuthError:
-        raise closed("NO_VAULT_KEY", key_id=key) from None
+        raise vault_error("NO_VAULT_KEY", key_id=key) from None
     return KmsKeys(key, session=AuthorizedSession(credentials))  # type: ignore[no-untyped-call]
 
 
-def _bytes(answer: dict[str, Any], name: str) -> bytes | None:
-    """A field of an answer, if it arrived as it was sent."""
+def _checked_bytes(answer: dict[str, Any], name: str) -> bytes | None:
+    """The bytes in a field of an answer; None if their checksum does not match."""
     try:
         value = base64.b64decode(answer[name], validate=True)
         return value if int(answer[f"{name}Crc32c"]) == google_crc32c.value(value) else None
@@ -135,12 +135,11 @@ def _bytes(answer: dict[str, Any], name: str) -> bytes | None:
         return None
 
 
-def _unavailable(error_code: str) -> ProviderError:
+def _outage_error(error_code: str) -> VaultError:
     log.warning("vault.unavailable", error_code=error_code)
-    return ProviderError(
+    return VaultError(
         "the key service cannot answer right now",
-        fault=ErrorClass.TRANSIENT,
-        error_type="VAULT",
+        kind=ErrorKind.TRY_LATER,
         error_code=error_code,
         retry_after_seconds=5,
     )

@@ -15,8 +15,8 @@ import plaid
 import urllib3
 
 from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
-from shared.adapters.plaid.errors import SYNC, translated, unreachable
-from shared.domain.errors import ProviderError
+from shared.adapters.plaid.errors import SYNC, from_answer, unreachable_error
+from shared.domain.errors import ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
@@ -32,18 +32,18 @@ KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds fo
 SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
-_GONE = ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED")
+_GONE = (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED, ErrorKind.PERMISSION_REVOKED)
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-_KEYS = ["clientId", "plaidVersion", "secret"]
+_AUTH_SETTINGS = ["clientId", "plaidVersion", "secret"]
 _REQUEST_ID = re.compile(rb'"request_id"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
-# A connection that was never made is safe to try again; whatever was sent may have happened.
+# Only a connection that was never made is safe to retry: a request that was sent may have had its effect.
 _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
 
 
 class PlaidClient:
-    """The port `Bank`, and the webhook keys."""
+    """The port `Plaid`, and the keys of webhooks."""
 
     def __init__(self, *, settings: Settings) -> None:
         configuration = plaid.Configuration(
@@ -102,14 +102,14 @@ class PlaidClient:
         """https://plaid.com/docs/api/accounts/#accountsget"""
         body = {"access_token": access_token.reveal()}
         answer = self._call("/accounts/get", body, read_seconds=FACTS_READ_SECONDS)
-        with _usable():
-            return item_mapping.of_item(answer["item"], accounts=answer["accounts"])
+        with _unusable_is_an_outage():
+            return item_mapping.item_facts(answer["item"], accounts=answer["accounts"])
 
     def item(self, access_token: Secret) -> ItemFacts:
         """https://plaid.com/docs/api/items/#itemget"""
         answer = self._call("/item/get", {"access_token": access_token.reveal()}, read_seconds=FACTS_READ_SECONDS)
-        with _usable():
-            return item_mapping.of_item(answer["item"], status=answer.get("status"))
+        with _unusable_is_an_outage():
+            return item_mapping.item_facts(answer["item"], status=answer.get("status"))
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
         """https://plaid.com/docs/api/products/transactions/#transactionssync"""
@@ -118,21 +118,21 @@ class PlaidClient:
             body["cursor"] = cursor
         else:  # counts only where Link did not say it: for an item that was linked without transactions
             body["options"] = {"days_requested": self._days_requested}
-        raw = self._raw(SYNC, body, read_seconds=SYNC_READ_SECONDS)
-        with _usable():
-            page = transaction_mapping.page(_parsed(raw), size=len(raw))
-        item_mapping.report(page.oddities, of="transactions", request_id=page.request_id)
+        raw = self._send(SYNC, body, read_seconds=SYNC_READ_SECONDS)
+        with _unusable_is_an_outage():
+            page = transaction_mapping.page(_parse_object(raw), size=len(raw))
+        item_mapping.log_oddities(page.oddities, of="transactions", request_id=page.request_id)
         return page
 
     def check_transactions(self, access_token: Secret) -> None:
-        """https://plaid.com/docs/api/products/transactions/#transactionssync: from now on there is nothing to read."""
+        """https://plaid.com/docs/api/products/transactions/#transactionssync from `now` on: no rows."""
         body = {
             "access_token": access_token.reveal(),
             "cursor": "now",
             "count": 1,
             "options": {"days_requested": self._days_requested},  # the first call for an item decides this
         }
-        self._raw("/transactions/sync", body, read_seconds=FACTS_READ_SECONDS)
+        self._send("/transactions/sync", body, read_seconds=FACTS_READ_SECONDS)
 
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
         """https://plaid.com/docs/api/institutions/#institutionsget_by_id"""
@@ -142,11 +142,11 @@ class PlaidClient:
             "options": {"include_optional_metadata": True},
         }
         found = self._call("/institutions/get_by_id", body)["institution"]
-        with _usable():
-            return item_mapping.of_institution(found)
+        with _unusable_is_an_outage():
+            return item_mapping.institution_info(found)
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
-        """https://plaid.com/docs/api/institutions/#institutionsget; one that is unusable does not spoil the others."""
+        """https://plaid.com/docs/api/institutions/#institutionsget; skips those that cannot be read."""
         body = {
             "count": count,
             "offset": offset,
@@ -154,38 +154,41 @@ class PlaidClient:
             "options": {"include_optional_metadata": True},
         }
         answer = self._call("/institutions/get", body, read_seconds=SYNC_READ_SECONDS)
-        with _usable():
+        with _unusable_is_an_outage():
             found, total, read = list(answer["institutions"]), int(answer["total"]), []
         for one in found:
-            with suppress(ProviderError), _usable():
-                read.append(item_mapping.of_institution(one))
+            with suppress(ProviderError), _unusable_is_an_outage():
+                read.append(item_mapping.institution_info(one))
         return InstitutionPage(read, size=len(found), total=total)
 
     def refresh(self, access_token: Secret) -> None:
-        """https://plaid.com/docs/api/products/transactions/#transactionsrefresh; slow: it asks the bank."""
+        """https://plaid.com/docs/api/products/transactions/#transactionsrefresh; slow, since Plaid asks the bank."""
         body = {"access_token": access_token.reveal()}
-        self._raw("/transactions/refresh", body, read_seconds=SYNC_READ_SECONDS)
+        self._send("/transactions/refresh", body, read_seconds=SYNC_READ_SECONDS)
 
     def set_webhook(self, access_token: Secret, url: str) -> None:
         """https://plaid.com/docs/api/items/#itemwebhookupdate"""
         self._call("/item/webhook/update", {"access_token": access_token.reveal(), "webhook": url})
 
     def remove(self, access_token: Secret) -> bool:
-        """https://plaid.com/docs/api/items/#itemremove; an item that is gone already is removed.
+        """https://plaid.com/docs/api/items/#itemremove; False if the item was gone already.
 
-        A token that is unknown is no sign of that: Plaid says so to wrong keys of ours, too.
+        An unknown token does not prove that: Plaid answers the same if our keys are wrong.
+
+        Raises:
+            ProviderError: Plaid did not remove the item, as far as we know.
         """
         try:
             self._call("/item/remove", {"access_token": access_token.reveal()})
         except ProviderError as error:
-            if error.error_code not in _GONE:
+            if error.kind not in _GONE:
                 raise
             log.info("item.unknown", error_code=error.error_code, request_id=error.request_id)
             return False
         return True
 
     def invalidate(self, access_token: Secret) -> Secret:
-        """https://plaid.com/docs/api/items/#itemaccess_tokeninvalidate; never sent twice."""
+        """https://plaid.com/docs/api/items/#itemaccess_tokeninvalidate; never retried."""
         body = {"access_token": access_token.reveal()}
         return Secret(self._call("/item/access_token/invalidate", body)["new_access_token"])
 
@@ -196,9 +199,9 @@ class PlaidClient:
         return key
 
     def _call(self, path: str, body: dict[str, Any], *, read_seconds: float = READ_SECONDS) -> dict[str, Any]:
-        return _Answer(_parsed(self._raw(path, body, read_seconds=read_seconds)))
+        return _CompleteAnswer(_parse_object(self._send(path, body, read_seconds=read_seconds)))
 
-    def _raw(self, path: str, body: dict[str, Any], *, read_seconds: float) -> bytes:
+    def _send(self, path: str, body: dict[str, Any], *, read_seconds: float) -> bytes:
         started = time.monotonic()
         failed: ProviderError | None = None
         raw = b""
@@ -208,18 +211,18 @@ class PlaidClient:
                 "POST",
                 header_params=dict(_HEADERS),
                 body=body,
-                auth_settings=_KEYS,
+                auth_settings=_AUTH_SETTINGS,
                 _preload_content=False,
                 _request_timeout=(CONNECT_SECONDS, read_seconds),
             )
-            raw = bytes(response.data)  # read here: an answer that breaks off half-way says so only now
+            raw = bytes(response.data)  # read here: only reading shows that an answer was cut short
         except plaid.ApiException as error:
             retry_after = (error.headers or {}).get("Retry-After")
-            failed = translated(error.status or 0, error.body, endpoint=path, retry_after=retry_after)
+            failed = from_answer(error.status or 0, error.body, endpoint=path, retry_after=retry_after)
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
             # The library stumbles over its own handling of a TLS error: an AttributeError.
             log.info("plaid.no_answer", kind=type(error).__name__)
-            failed = unreachable("NO_ANSWER")
+            failed = unreachable_error("NO_ANSWER")
         log.info(
             "plaid.called",
             endpoint=path.strip("/").replace("/", "_"),
@@ -234,32 +237,32 @@ class PlaidClient:
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
-    """What is missing or of the wrong kind within an answer is Plaid's trouble of the moment, not a bug of ours."""
+def _unusable_is_an_outage() -> Iterator[None]:
+    """Treats a missing or malformed value in an answer as an outage of Plaid's, not as a bug of ours."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise unreachable("ANSWER_UNUSABLE") from error
+        raise unreachable_error("ANSWER_UNUSABLE") from error
 
 
-class _Answer(dict[str, Any]):
-    """An answer that says so when something essential is missing at its top."""
+class _CompleteAnswer(dict[str, Any]):
+    """An answer whose missing top-level fields are reported as an outage."""
 
     def __missing__(self, name: str) -> Any:
-        raise unreachable(f"ANSWER_WITHOUT_{name.upper()}")
+        raise unreachable_error(f"ANSWER_WITHOUT_{name.upper()}")
 
 
 def _request_id(raw: bytes) -> str | None:
-    """Plaid's id of the request, which its support asks for. It stands at the end; a quote within a text is escaped."""
+    """Plaid's id of the request, for its support. It is near the end of the body; quotes within texts are escaped."""
     found = _REQUEST_ID.search(raw, max(0, len(raw) - 300)) or _REQUEST_ID.search(raw)
     return found[1].decode() if found else None
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _parse_object(raw: bytes) -> dict[str, Any]:
     try:
-        answer = exact_json.parsed(raw)
+        answer = exact_json.parse(raw)
     except (ValueError, RecursionError):
-        raise unreachable("ANSWER_NOT_JSON") from None
+        raise unreachable_error("ANSWER_NOT_JSON") from None
     if not isinstance(answer, dict):
-        raise unreachable("ANSWER_NOT_AN_OBJECT")
+        raise unreachable_error("ANSWER_NOT_AN_OBJECT")
     return answer

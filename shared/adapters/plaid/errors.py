@@ -1,51 +1,46 @@
-"""Plaid's errors in our words: the one place where they are translated.
+"""The one place where Plaid's errors are translated: from a type and a code to a kind and a message of ours.
 
-Sources: https://plaid.com/docs/errors/ and its pages per type. Institution errors come as HTTP 400, so what is done
-about an error is read from its body, never from the HTTP class. Plaid's `error_message` is for its own developers and
-may quote the request: it goes nowhere.
+What a kind does to a connection's status is in shared/domain/status.py. Sources: https://plaid.com/docs/errors/ and its
+pages per type. Institution errors come as HTTP 400, so the translation reads the body, never the HTTP class. Plaid's
+`error_message` is for developers and may quote the request: it is neither logged nor stored.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
+from shared.domain.connection import REVOKED_CODE
+from shared.domain.errors import CursorRejected, ErrorKind, PagingInterrupted, ProviderError
 from shared.domain.storable import text
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What one of Plaid's errors means to us."""
+class Translation:
+    """What one of Plaid's errors is to us, and how we say it."""
 
-    fault: ErrorClass
+    kind: ErrorKind
     message: str
-    status: ItemStatus | None = None
-    action: Action | None = None
 
 
-_OUTAGE = Meaning(ErrorClass.TRANSIENT, "the bank cannot be reached right now")
-_PLAID_DOWN = Meaning(ErrorClass.TRANSIENT, "Plaid cannot answer right now")
-_TOO_FAST = Meaning(ErrorClass.TRANSIENT, "too many requests to the bank right now")
-_NOT_READY = Meaning(ErrorClass.TRANSIENT, "the bank's data is still being fetched")
-_OURS = Meaning(ErrorClass.CONFIGURATION, "the backend is not set up for this; it has been recorded")
-_LOGIN = Meaning(ErrorClass.USER, "the bank asks the user to log in again", ItemStatus.BAD, Action.RECONNECT)
-_ACCOUNTS = Meaning(ErrorClass.USER, "no account is shared any more", ItemStatus.BAD, Action.SELECT_ACCOUNTS)
-_CONSENT = Meaning(ErrorClass.USER, "the user has to consent to more data", None, Action.RECONNECT)
-_IN_LINK = Meaning(ErrorClass.USER, "the user has to go through Link again")
-_DEAD = Meaning(
-    ErrorClass.TERMINAL, "this connection cannot be used any more: link the bank again", ItemStatus.ERROR, Action.RELINK
-)
-_UNSUPPORTED = Meaning(ErrorClass.TERMINAL, "this bank or account is not supported", ItemStatus.ERROR, Action.RELINK)
-_NO_TRANSACTIONS = Meaning(
-    ErrorClass.TERMINAL,
+_OUTAGE = Translation(ErrorKind.INSTITUTION_DOWN, "the bank cannot be reached right now")
+_PLAID_DOWN = Translation(ErrorKind.PLAID_DOWN, "Plaid cannot answer right now")
+_TOO_FAST = Translation(ErrorKind.TRY_LATER, "too many requests to the bank right now")
+_NOT_READY = Translation(ErrorKind.TRY_LATER, "the bank's data is still being fetched")
+_LOGIN = Translation(ErrorKind.LOGIN_REQUIRED, "the bank asks the user to log in again")
+_ACCOUNTS = Translation(ErrorKind.NO_ACCOUNTS, "no account is shared any more")
+_CONSENT = Translation(ErrorKind.ADDITIONAL_CONSENT, "the user has to consent to more data")
+_IN_LINK = "the user has to go through Link again"
+_DEAD = "this connection cannot be used any more: link the bank again"
+_UNSUPPORTED = Translation(ErrorKind.UNUSABLE, "this bank or account is not supported")
+_NO_TRANSACTIONS = Translation(
+    ErrorKind.UNUSABLE,
     "this connection cannot deliver transactions: link the bank again and choose accounts that have them",
-    ItemStatus.ERROR,
-    Action.RELINK,
 )
-_UNKNOWN_ITEM = Meaning(ErrorClass.TRANSIENT, "the bank reports a problem with this connection; it is tried again")
+_UNKNOWN_ITEM = Translation(ErrorKind.TRY_LATER, "the bank reports a problem with this connection; it is tried again")
+_OURS = "the backend is not set up for this; it has been recorded"
+_CONFIGURATION = Translation(ErrorKind.CONFIGURATION, _OURS)
 
-BY_CODE: dict[str, Meaning] = {
+BY_CODE: dict[str, Translation] = {
     **dict.fromkeys(
         (
             "ITEM_LOGIN_REQUIRED",
@@ -66,10 +61,14 @@ BY_CODE: dict[str, Meaning] = {
     ),
     "NO_ACCOUNTS": _ACCOUNTS,
     "ADDITIONAL_CONSENT_REQUIRED": _CONSENT,
-    **dict.fromkeys(("INVALID_PUBLIC_TOKEN", "INVALID_LINK_TOKEN", "MANUAL_VERIFICATION_REQUIRED"), _IN_LINK),
+    "INVALID_PUBLIC_TOKEN": Translation(ErrorKind.PUBLIC_TOKEN_INVALID, _IN_LINK),
     **dict.fromkeys(
-        ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED", "USER_PERMISSION_REVOKED", "INVALID_ACCESS_TOKEN"), _DEAD
+        ("INVALID_LINK_TOKEN", "MANUAL_VERIFICATION_REQUIRED"), Translation(ErrorKind.LINK_AGAIN, _IN_LINK)
     ),
+    "INVALID_ACCESS_TOKEN": Translation(ErrorKind.UNKNOWN_TOKEN, _DEAD),
+    "ITEM_NOT_FOUND": Translation(ErrorKind.ITEM_GONE, _DEAD),
+    "ITEM_CONCURRENTLY_DELETED": Translation(ErrorKind.ITEM_BEING_REMOVED, _DEAD),
+    REVOKED_CODE: Translation(ErrorKind.PERMISSION_REVOKED, _DEAD),
     **dict.fromkeys(
         (
             "ITEM_NOT_SUPPORTED",
@@ -82,20 +81,25 @@ BY_CODE: dict[str, Meaning] = {
     ),
     "PRODUCT_NOT_READY": _NOT_READY,
     **dict.fromkeys(("INSTITUTION_DOWN", "INSTITUTION_NOT_RESPONDING", "INSTITUTION_NOT_AVAILABLE"), _OUTAGE),
+    "INVALID_INSTITUTION": Translation(ErrorKind.INSTITUTION_UNKNOWN, _OURS),
+    **dict.fromkeys(
+        ("UNAUTHORIZED_INSTITUTION", "INSTITUTION_REGISTRATION_REQUIRED", "INSTITUTION_NOT_ENABLED_IN_ENVIRONMENT"),
+        Translation(ErrorKind.INSTITUTION_NOT_ENABLED, _OURS),
+    ),
     **dict.fromkeys(
         (
-            "UNAUTHORIZED_INSTITUTION",
-            "INSTITUTION_REGISTRATION_REQUIRED",
-            "INSTITUTION_NOT_ENABLED_IN_ENVIRONMENT",
+            "INVALID_API_KEYS",
+            "UNAUTHORIZED_ENVIRONMENT",
+            "UNAUTHORIZED_ROUTE_ACCESS",
             "CREDITS_EXHAUSTED",
             "TRIAL_CONNECTION_LIMIT",
             "ADDITION_LIMIT",
         ),
-        _OURS,
+        Translation(ErrorKind.PLAID_ACCOUNT, _OURS),
     ),
 }
 SYNC = "/transactions/sync"
-BY_CODE_OF_A_SYNC: dict[str, Meaning] = {
+BY_CODE_OF_A_SYNC: dict[str, Translation] = {
     # Without transactions a connection is of no use, so here these concern one user's item. From other endpoints they
     # only say that an additional product, such as a refresh, is not available.
     **dict.fromkeys(("PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"), _NO_TRANSACTIONS),
@@ -105,83 +109,88 @@ BY_CODE_OF_A_SYNC: dict[str, Meaning] = {
     ),
     "MANUAL_VERIFICATION_REQUIRED": _LOGIN,
 }
-BY_TYPE_OF_A_SYNC: dict[str, Meaning] = {
+BY_TYPE_OF_A_SYNC: dict[str, Translation] = {
     # One item's trouble that we do not know: no user is blamed, no operator is called, it is retried ever less often.
     "ITEM_ERROR": _UNKNOWN_ITEM,
 }
-BY_TYPE: dict[str, Meaning] = {
+BY_TYPE: dict[str, Translation] = {
     "RATE_LIMIT_EXCEEDED": _TOO_FAST,
     "API_ERROR": _PLAID_DOWN,
     "INSTITUTION_ERROR": _OUTAGE,
-    "TRANSACTIONS_ERROR": _OUTAGE,
-    "ITEM_ERROR": _OURS,  # an unknown one is not guessed at: no user is blamed, nothing is tried over and over
+    "TRANSACTIONS_ERROR": Translation(ErrorKind.TRY_LATER, _OUTAGE.message),
+    "ITEM_ERROR": _CONFIGURATION,  # an unknown one is not guessed at: no user is blamed, nothing is retried at once
 }
+INTERRUPTED_CODE = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
+FIELD_CODE = "INVALID_FIELD"
 _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
 _LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
 _LONGEST_WORD, _LONGEST_TEXT = 200, 2_000  # bytes: they are stored, and shown
 
 
-def translated(
+def from_answer(
     http_status: int, body: bytes | str | None, *, endpoint: str | None = None, retry_after: str | None = None
 ) -> ProviderError:
     """The error in an answer that is not 200.
 
     Args:
         http_status: Its HTTP status.
-        body: What came with it: Plaid's error object, or anything at all from something in between.
-        endpoint: The path that answered, where it matters to the meaning.
+        body: What came with it: Plaid's error object, or anything at all from a server in between.
+        endpoint: The path that answered, where the meaning depends on it.
         retry_after: The header, if there was one: seconds.
     """
-    plaid = _parsed(body)
+    plaid = _parse_error(body)
     if plaid is None:
-        return unreachable("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
+        return unreachable_error("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
     error_type, error_code = _word(plaid.get("error_type")), _word(plaid.get("error_code"))
-    fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _OURS
-    meaning = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
-    meaning = meaning or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
-    kind: type[ProviderError] = ProviderError
-    if error_code == "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION":
-        kind, meaning = PagingInterrupted, _NOT_READY
-    elif error_code == "INVALID_FIELD" and "cursor" in str(plaid.get("error_message")).lower():
+    fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _CONFIGURATION
+    translation = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
+    translation = translation or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
+    raises: type[ProviderError] = ProviderError
+    if error_code == INTERRUPTED_CODE:
+        raises, translation = PagingInterrupted, _NOT_READY
+    elif error_code == FIELD_CODE and "cursor" in str(plaid.get("error_message")).lower():
         # The only sign of a foreign cursor is in the message: https://plaid.com/docs/errors/invalid-request/
-        kind = CursorRejected
+        raises = CursorRejected
     wait = _seconds(retry_after)
-    if meaning is _TOO_FAST and not wait:
+    if translation is _TOO_FAST and not wait:
         wait = _RATE_LIMIT_SECONDS
-    return kind(
-        meaning.message,
-        fault=meaning.fault,
+    return raises(
+        translation.message,
+        kind=translation.kind,
         error_type=error_type,
         error_code=error_code,
         request_id=_text(plaid.get("request_id")),
-        item_status=meaning.status,
-        action=meaning.action,
         display_message=_text(plaid.get("display_message")),
         retry_after_seconds=wait,
     )
 
 
-def _of_a_sync(error_type: str, error_code: str) -> Meaning | None:
+def _of_a_sync(error_type: str, error_code: str) -> Translation | None:
     return BY_CODE_OF_A_SYNC.get(error_code) or BY_CODE.get(error_code) or BY_TYPE_OF_A_SYNC.get(error_type)
 
 
-def said(error: dict[str, Any] | None) -> ProviderError | None:
-    """The error that an item suffers from, as `item.error` and webhooks carry it; None if there is none."""
-    return translated(400, json.dumps(error, default=str)) if error else None
+def from_error_object(error: dict[str, Any] | None) -> ProviderError | None:
+    """The error of an item, as `item.error` and webhooks carry it; None if there is none."""
+    return from_answer(400, json.dumps(error, default=str)) if error else None
 
 
-def unreachable(error_code: str, *, retry_after: int | None = None) -> ProviderError:
-    """Plaid did not answer, or something else answered in its place."""
+def unreachable_error(error_code: str, *, retry_after: int | None = None) -> ProviderError:
+    """Plaid did not answer, or a server in between answered in its place.
+
+    Args:
+        error_code: Our own code, which says how that was noticed.
+        retry_after: Seconds that the answer asked to wait.
+    """
     return ProviderError(
         _PLAID_DOWN.message,
-        fault=ErrorClass.TRANSIENT,
+        kind=ErrorKind.PLAID_DOWN,
         error_type="TRANSPORT",
         error_code=error_code,
         retry_after_seconds=retry_after,
     )
 
 
-def _parsed(body: bytes | str | None) -> dict[str, Any] | None:
+def _parse_error(body: bytes | str | None) -> dict[str, Any] | None:
     try:
         parsed = json.loads(body or "")
     except (ValueError, RecursionError):

@@ -20,7 +20,7 @@ _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escapes of UTF-16's halves: one a
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
-def parsed(raw: bytes) -> Any:
+def parse(raw: bytes) -> Any:
     """The value in an answer.
 
     Raises:

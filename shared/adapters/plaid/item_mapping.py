@@ -1,12 +1,12 @@
-"""Items and institutions of Plaid's in our words; as with rows, one odd value does not spoil the rest."""
+"""Plaid's items and institutions as the domain's values. A malformed optional value becomes None and is counted."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.adapters.plaid import transaction_mapping
-from shared.adapters.plaid.errors import said
-from shared.adapters.plaid.values import SHORT_TEXT, Oddities, key, optional_text
+from shared.adapters.plaid.errors import from_error_object
+from shared.adapters.plaid.values import SHORT_TEXT, Oddities, optional_text, required_id
 from shared.domain import storable
 from shared.domain.institution import InstitutionInfo
 from shared.log import log
@@ -17,42 +17,42 @@ MAX_LISTED = 200  # products, or countries, of one institution
 MAX_REPORTED = 20  # fields on one line of the log
 
 
-def of_item(item: Mapping[str, Any], *, accounts: object = (), status: object = None) -> ItemFacts:
-    """What Plaid says about an item, and its accounts where they were asked for.
+def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object = None) -> ItemFacts:
+    """The facts of an item, and its accounts if the call returned them.
 
     Raises:
         ValueError, KeyError: It has no id.
     """
     odd = Oddities()
-    told = status if isinstance(status, Mapping) else {}
-    transactions, webhook = _part(told, "transactions"), _part(told, "last_webhook")
+    details = status if isinstance(status, Mapping) else {}
+    transactions, webhook = _part(details, "transactions"), _part(details, "last_webhook")
     institution_id = item.get("institution_id")
     if institution_id is not None and not storable.is_document_id(institution_id):
         institution_id, odd["institution_id"] = None, 1
     error = item.get("error")
     facts = ItemFacts(
-        item_id=key(item["item_id"], "item_id"),
+        item_id=required_id(item["item_id"], "item_id"),
         institution_id=institution_id,
         institution_name=optional_text(item.get("institution_name"), "institution_name", odd, limit=SHORT_TEXT),
         webhook_url=optional_text(item.get("webhook"), "webhook", odd, limit=SHORT_TEXT) or None,
         consent_expiration_time=_moment(item.get("consent_expiration_time"), "consent_expiration_time", odd),
         accounts=transaction_mapping.accounts(accounts, odd),
-        error=said(error) if isinstance(error, dict) else None,
+        error=from_error_object(error) if isinstance(error, dict) else None,
         last_update=_moment(transactions.get("last_successful_update"), "last_successful_update", odd),
         last_webhook=_moment(webhook.get("sent_at"), "sent_at", odd),
     )
-    report(odd, of="item")
+    log_oddities(odd, of="item")
     return facts
 
 
-def of_institution(found: Mapping[str, Any]) -> InstitutionInfo:
-    """An institution; one without a usable name goes by its id.
+def institution_info(found: Mapping[str, Any]) -> InstitutionInfo:
+    """An institution. Its id serves as its name if the name is unusable.
 
     Raises:
         ValueError, KeyError: It has no id.
     """
     odd = Oddities()
-    institution_id = key(found["institution_id"], "institution_id")
+    institution_id = required_id(found["institution_id"], "institution_id")
     made = InstitutionInfo(
         institution_id=institution_id,
         name=optional_text(found.get("name"), "name", odd, limit=SHORT_TEXT) or institution_id,
@@ -64,12 +64,12 @@ def of_institution(found: Mapping[str, Any]) -> InstitutionInfo:
         oauth=found.get("oauth") is True,
         fetched_at=datetime.now(UTC),
     )
-    report(odd, of="institution")
+    log_oddities(odd, of="institution")
     return made
 
 
-def report(odd: Mapping[str, int], *, of: str, request_id: str | None = None) -> None:
-    """One line for all the values that were left out: the names of their fields, and how many; no values.
+def log_oddities(odd: Mapping[str, int], *, of: str, request_id: str | None = None) -> None:
+    """Logs in one line which fields had values that were left out, and how many; never the values.
 
     Args:
         odd: How many of each field.
@@ -82,8 +82,8 @@ def report(odd: Mapping[str, int], *, of: str, request_id: str | None = None) ->
         log.warning("plaid.values_left_out", of=of, fields=few, request_id=request_id)
 
 
-def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = told.get(name)
+def _part(details: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = details.get(name)
     return part if isinstance(part, Mapping) else {}
 
 

@@ -1,7 +1,8 @@
-"""Plaid's objects in our words. Only what a wrong value could hurt is checked; Plaid adds fields and values freely.
+"""Plaid's transactions and accounts as the domain's values.
 
-An optional value that cannot be stored becomes None and is counted in `Oddities`. A row without something that it
-cannot do without is set aside. Neither stops the rows beside it.
+Plaid adds fields and values freely, so only values that could do harm are checked. An optional value that cannot be
+stored becomes None and is counted in `Oddities`. A row without a required value is set aside. Neither stops the other
+rows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,16 +15,16 @@ from shared.adapters.plaid.values import (
     Oddities,
     Unordinary,
     Unusable,
-    amount,
-    category,
-    day,
     flag,
-    flat,
-    flat_list,
-    key,
-    moment,
-    other_id,
-    required_day,
+    optional_category,
+    optional_date,
+    optional_id,
+    optional_time,
+    ordinary_list,
+    ordinary_map,
+    required_amount,
+    required_date,
+    required_id,
 )
 from shared.domain import storable
 from shared.domain.account import Account, Balances
@@ -137,16 +138,16 @@ def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: b
     """
     odd = Oddities() if odd is None else odd
     get = row.get
-    written, double = amount(get("amount"))
+    written, double = required_amount(get("amount"))
     made: Transaction = {
-        "transaction_id": key(get("transaction_id"), "transaction_id"),
-        "account_id": key(get("account_id"), "account_id"),
-        "date": required_day(get("date")),
-        "authorized_date": None if (on := get("authorized_date")) is None else day(on, odd),
-        "datetime": None if (at := get("datetime")) is None else moment(at, "datetime", odd),
+        "transaction_id": required_id(get("transaction_id"), "transaction_id"),
+        "account_id": required_id(get("account_id"), "account_id"),
+        "date": required_date(get("date")),
+        "authorized_date": None if (on := get("authorized_date")) is None else optional_date(on, odd),
+        "datetime": None if (at := get("datetime")) is None else optional_time(at, "datetime", odd),
         "authorized_datetime": None
         if (at := get("authorized_datetime")) is None
-        else moment(at, "authorized_datetime", odd),
+        else optional_time(at, "authorized_datetime", odd),
         "amount": written,
         "amount_value": double,
         "iso_currency_code": get("iso_currency_code"),
@@ -155,9 +156,9 @@ def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: b
         "merchant_name": get("merchant_name"),
         "merchant_entity_id": get("merchant_entity_id"),
         "pending": pending if type(pending := get("pending")) is bool else flag(pending, odd),
-        "pending_transaction_id": None if (other := get("pending_transaction_id")) is None else other_id(other, odd),
+        "pending_transaction_id": None if (other := get("pending_transaction_id")) is None else optional_id(other, odd),
         "payment_channel": get("payment_channel"),
-        "category": None if (named := get("personal_finance_category")) is None else category(named, odd),
+        "category": None if (named := get("personal_finance_category")) is None else optional_category(named, odd),
         "category_icon_url": get("personal_finance_category_icon_url"),
         "counterparties": [],
         "location": None,
@@ -171,21 +172,21 @@ def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: b
     fields = cast("dict[str, Any]", made)
     try:
         if counterparties := get("counterparties"):
-            fields["counterparties"] = flat_list(counterparties)
+            fields["counterparties"] = ordinary_list(counterparties)
         if (location := get("location")) is not None:
-            fields["location"] = flat(location)
+            fields["location"] = ordinary_map(location)
         if large or not TEXT_KINDS.issuperset(map(type, _texts(fields))):
             raise Unordinary
     except Unordinary:
-        _look_closer(fields, row, odd)
+        _sanitize(fields, row, odd)
     return made
 
 
-def _look_closer(made: dict[str, Any], row: Mapping[str, Any], odd: Oddities) -> None:
-    """Puts right what is not ordinary in a row, and makes it fit a document: the largest optional values go first."""
-    made["counterparties"] = values.held_list(row.get("counterparties"), odd)
+def _sanitize(made: dict[str, Any], row: Mapping[str, Any], odd: Oddities) -> None:
+    """Repairs the values of an unusual row; drops the largest optional values until it fits a document."""
+    made["counterparties"] = values.storable_list(row.get("counterparties"), odd)
     location = row.get("location")
-    made["location"] = values.held_map(location, "location", odd) if isinstance(location, Mapping) else None
+    made["location"] = values.storable_map(location, "location", odd) if isinstance(location, Mapping) else None
     if location is not None and made["location"] is None:
         odd["location"] += 1
     for name in _TEXTS:
@@ -233,16 +234,16 @@ def account(given: Mapping[str, Any], odd: Oddities | None = None) -> Account:
         odd["balances"] += 1
         balances = {}
     return {
-        "account_id": key(given.get("account_id"), "account_id"),
+        "account_id": required_id(given.get("account_id"), "account_id"),
         "name": text(given, "name") or "",
         "official_name": text(given, "official_name"),
         "mask": text(given, "mask"),
         "type": text(given, "type") or "other",
         "subtype": text(given, "subtype"),
         "balances": Balances(
-            current=values.balance(balances.get("current"), odd),
-            available=values.balance(balances.get("available"), odd),
-            limit=values.balance(balances.get("limit"), odd),
+            current=values.optional_amount(balances.get("current"), odd),
+            available=values.optional_amount(balances.get("available"), odd),
+            limit=values.optional_amount(balances.get("limit"), odd),
             iso_currency_code=text(balances, "iso_currency_code"),
             unofficial_currency_code=text(balances, "unofficial_currency_code"),
         ),

@@ -1,6 +1,8 @@
 """Single values of Plaid's answers, as the store can hold them.
 
-The functions for what almost every row has look only whether a value is ordinary; the rest is for the others.
+Functions named `ordinary_…` are the fast path of almost every row: they only check that a value needs no repair. For
+other rows, functions named `storable_…` repair it. A `required_…` value makes its row unusable if it is malformed, an
+`optional_…` one becomes None.
 """
 
 from collections import Counter
@@ -19,10 +21,7 @@ Oddities = Counter[str]
 
 
 class Unusable(ValueError):
-    """An answer, or a row, without something that cannot be done without.
-
-    `field` is what is missing or wrong.
-    """
+    """An answer, or a row, without a required value; `field` names it."""
 
     def __init__(self, message: str, *, field: str = "row") -> None:
         super().__init__(message)
@@ -44,7 +43,7 @@ _PARTS = frozenset(
 
 
 class Unordinary(Exception):
-    """A value that has to be looked at more closely."""
+    """A value that needs a closer check, and perhaps repair."""
 
 
 def optional_text(value: object, name: str, odd: Oddities, *, limit: int = ACCOUNT_TEXT) -> str | None:
@@ -54,7 +53,7 @@ def optional_text(value: object, name: str, odd: Oddities, *, limit: int = ACCOU
     return held
 
 
-def key(value: Any, field: str) -> str:
+def required_id(value: Any, field: str) -> str:
     """An id that can be a document's name.
 
     Raises:
@@ -67,16 +66,16 @@ def key(value: Any, field: str) -> str:
     return str(value)
 
 
-def other_id(value: Any, odd: Oddities) -> str | None:
-    """The id of another row, if one can have it."""
+def optional_id(value: Any, odd: Oddities) -> str | None:
+    """The id of another row, None if it is no usable id."""
     try:
-        return key(value, "pending_transaction_id")
+        return required_id(value, "pending_transaction_id")
     except Unusable:
         odd["pending_transaction_id"] += bool(value)
         return None
 
 
-def amount(given: Any) -> tuple[str, float]:
+def required_amount(given: Any) -> tuple[str, float]:
     """A number as it was sent, without an exponent, and the same as a double.
 
     Raises:
@@ -89,7 +88,7 @@ def amount(given: Any) -> tuple[str, float]:
     return written, float(given)
 
 
-def balance(given: Any, odd: Oddities) -> str | None:
+def optional_amount(given: Any, odd: Oddities) -> str | None:
     """An amount of a balance, written out; None if it is none."""
     written = None if given is None else _number(given)
     odd["balances"] += written is None and given is not None
@@ -113,7 +112,7 @@ def _number(given: Any) -> str | None:
     return format(given, "f")
 
 
-def required_day(given: Any) -> str:
+def required_date(given: Any) -> str:
     """A calendar day.
 
     Raises:
@@ -124,7 +123,7 @@ def required_day(given: Any) -> str:
     return str(given)
 
 
-def day(given: Any, odd: Oddities) -> str | None:
+def optional_date(given: Any, odd: Oddities) -> str | None:
     """A calendar day, None if it is none."""
     if is_day(given):
         return str(given)
@@ -132,7 +131,7 @@ def day(given: Any, odd: Oddities) -> str | None:
     return None
 
 
-def moment(given: Any, name: str, odd: Oddities) -> datetime | None:
+def optional_time(given: Any, name: str, odd: Oddities) -> datetime | None:
     """A time, aware; None if it is none, or cannot be stored."""
     at = storable.moment(given)
     if at is None:
@@ -146,7 +145,7 @@ def flag(given: Any, odd: Oddities) -> bool:
     return False
 
 
-def category(given: Any, odd: Oddities) -> Category | None:
+def optional_category(given: Any, odd: Oddities) -> Category | None:
     """The personal finance category, if it names a primary one."""
     if type(given) is not dict:
         odd["category"] += 1
@@ -164,22 +163,22 @@ def category(given: Any, odd: Oddities) -> Category | None:
     return {"primary": held[0], "detailed": held[1] or held[0], "confidence_level": held[2]}
 
 
-def flat_list(given: Any) -> list[dict[str, Any]]:
+def ordinary_list(given: Any) -> list[dict[str, Any]]:
     """Ordinary counterparties.
 
     Raises:
-        Unordinary: They are to be looked at more closely.
+        Unordinary: They need a closer check.
     """
     if type(given) is not list or len(given) > _ORDINARY_COUNT:
         raise Unordinary
-    return [flat(one) for one in given]
+    return [ordinary_map(one) for one in given]
 
 
-def flat(given: Any) -> dict[str, Any]:
+def ordinary_map(given: Any) -> dict[str, Any]:
     """An ordinary map, with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it.
 
     Raises:
-        Unordinary: It is to be looked at more closely.
+        Unordinary: It needs a closer check.
     """
     if type(given) is not dict or not given.keys() <= _PARTS:
         raise Unordinary
@@ -196,8 +195,8 @@ def flat(given: Any) -> dict[str, Any]:
     return made
 
 
-def held_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
-    """Those counterparties that are maps, as the store can hold them."""
+def storable_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
+    """The counterparties that are maps, as the store can hold them; the others are counted."""
     if not given:
         return []
     if not isinstance(given, list) or len(given) > storable.MAX_ELEMENTS:
@@ -205,11 +204,11 @@ def held_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
         return []
     kept = [one for one in given if isinstance(one, Mapping)]
     odd["counterparties"] += len(given) - len(kept)
-    return [held_map(one, "counterparties", odd) for one in kept]
+    return [storable_map(one, "counterparties", odd) for one in kept]
 
 
-def held_map(given: Any, name: str, odd: Oddities) -> Any:
-    """A map as the store can hold it; what is lost of it is counted."""
-    held, lost = storable.fitted(given)
+def storable_map(given: Any, name: str, odd: Oddities) -> Any:
+    """A map as the store can hold it; the values that it loses are counted."""
+    held, lost = storable.make_storable(given)
     odd[name] += lost
     return held

@@ -1,10 +1,10 @@
 """Is this webhook Plaid's? https://plaid.com/docs/api/webhooks/webhook-verification/
 
-ES256 only; keys are fetched by the id in the token's header and kept for a while. That id is the sender's choice until
-the signature holds, so ids that Plaid does not know are remembered, too; new ones are looked up at most
-UNKNOWN_PER_MINUTE times a minute in the whole project, and a known one once a minute and instance: no sender can make
-the backend flood Plaid. The ids of Plaid's real keys are stored, so that a new instance knows them through any flood of
-others; and webhooks sent to our own address, which Plaid alone was given, have look-ups of their own (webhook_address).
+ES256 only; keys are fetched by the id in the token's header and cached. Until the signature is verified the sender
+chooses that id, so ids that Plaid does not know are cached, too. New ids are looked up at most UNKNOWN_PER_MINUTE times
+a minute in the whole project, and a known one once a minute and instance: no sender can make the backend flood Plaid.
+The ids of Plaid's real keys are stored, so that a new instance knows them even while it is flooded with others; and
+webhooks sent to our own address, which only Plaid was given, have look-ups of their own (webhook_address).
 """
 
 import hashlib
@@ -67,51 +67,51 @@ class WebhookVerifier:
         self._lock = threading.Lock()
 
     def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> datetime:
-        """Holds a delivery against its signature.
+        """Verifies a delivery by its signature.
 
         Args:
-            signed: The header `Plaid-Verification`; "" if there is none.
+            signed: The header `Plaid-Verification`; "" if it is missing.
             body: The body as it was received, byte for byte.
-            to_our_address: Whether it was sent to the address that only Plaid was given.
+            to_our_address: Whether it was sent to the address that only Plaid knows.
 
         Returns:
             When Plaid signed it.
 
         Raises:
             Unauthenticated: It is not Plaid's, too old, or for another body.
-            Unavailable: Plaid could not be asked for the key, or was asked for too many unknown ones in this minute:
-                the delivery should be sent again.
+            Unavailable: The key could not be fetched, or too many unknown keys were looked up in this minute: Plaid
+                should deliver the webhook again.
         """
         try:
             header = jwt.get_unverified_header(signed)
         except jwt.PyJWTError:
-            raise _forged() from None
+            raise _not_verified() from None
         kid = header.get("kid")
         if header.get("alg") != "ES256" or not isinstance(kid, str) or not _KID.fullmatch(kid):
-            raise _forged()
+            raise _not_verified()
         claims, kept = self._claims(signed, kid, to_our_address=to_our_address)
         now = self._clock.now()
         issued = claims.get("iat")
         if isinstance(issued, bool) or not isinstance(issued, int | float):
-            raise _forged()
+            raise _not_verified()
         age = now.timestamp() - issued
         if not -MAX_AHEAD.total_seconds() <= age <= MAX_AGE.total_seconds():
-            raise _forged()
+            raise _not_verified()
         if kept.expired_at is not None and issued > kept.expired_at.timestamp():
-            raise _forged()
+            raise _not_verified()
         claimed = claims.get("request_body_sha256")
         if not isinstance(claimed, str) or not hmac.compare_digest(
             claimed.encode(), hashlib.sha256(body).hexdigest().encode()
         ):
-            raise _forged()
+            raise _not_verified()
         return datetime.fromtimestamp(issued, tz=now.tzinfo)
 
     def _claims(self, signed: str, kid: str, *, to_our_address: bool) -> tuple[dict[str, Any], _Kept]:
-        """The verified claims; a kept key that does not fit is fetched once more, it may have been replaced."""
+        """The verified claims. A cached key that does not verify them is fetched again: Plaid may have replaced it."""
         kept, fetched = self._key(kid, fresh=False, to_our_address=to_our_address)
         while True:
             if kept.key is None:
-                raise _forged()
+                raise _not_verified()
             try:
                 claims = jwt.decode(
                     signed,
@@ -121,30 +121,32 @@ class WebhookVerifier:
                 )
             except jwt.PyJWTError:
                 if fetched:
-                    raise _forged() from None
+                    raise _not_verified() from None
                 kept, fetched = self._key(kid, fresh=True, to_our_address=to_our_address)
             else:
                 return claims, kept
 
     def _key(self, kid: str, *, fresh: bool, to_our_address: bool) -> tuple[_Kept, bool]:
-        """The key, and whether it was fetched just now. One fetch at a time: a burst makes one call."""
+        """The key, and whether it was fetched just now. One fetch at a time, so that a burst makes one call."""
         kept = self._keys.get(kid)
         if kept is not None and not fresh and self._clock.now() < kept.until:
-            return kept, False  # without the lock, so that nothing that is looked up holds up known keys
+            return kept, False  # without the lock, so that look-ups do not delay known keys
         with self._lock:
             now = self._clock.now()
             kept = self._keys.get(kid)
             if kept is not None and now < kept.until and not (fresh and now - kept.since >= FRESH):
                 return kept, fresh
-            known = (kept is not None and kept.key is not None) or kid in self._seen_ids(now)
-            if not (self._may_fetch(now, known=True) if known else self._may_ask(now, to_our_address=to_our_address)):
+            known = (kept is not None and kept.key is not None) or kid in self._known_ids(now)
+            if not (
+                self._may_fetch(now, known=True) if known else self._may_look_up(now, to_our_address=to_our_address)
+            ):
                 if kept is not None and kept.key is not None:
                     return kept, True  # stale is better than refusing Plaid itself
                 # Never 401, which could be final: it may be Plaid's, with a new key.
                 raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
-            kept = self._fetched(kid, now)
+            kept = self._fetch(kid, now)
             if kept.key is not None:
-                self._see(kid, now)
+                self._store_known(kid, now)
             self._keys.pop(kid, None)
             if len(self._keys) >= MAX_KEYS:
                 self._keys.pop(
@@ -153,25 +155,25 @@ class WebhookVerifier:
             self._keys[kid] = kept
             return kept, True
 
-    def _seen_ids(self, now: datetime) -> frozenset[str]:
-        """Read now and then, however many ids come that nobody knows."""
+    def _known_ids(self, now: datetime) -> frozenset[str]:
+        """The ids of Plaid's keys, read from the store at most once a minute."""
         if self._seen_at is None or now - self._seen_at >= SEEN_READ_EVERY:
             self._seen_at = now
             with suppress(Unavailable):
                 self._seen |= self._stored.seen()
         return self._seen
 
-    def _see(self, kid: str, now: datetime) -> None:
+    def _store_known(self, kid: str, now: datetime) -> None:
         if kid in self._seen:
             return
         self._seen |= {kid}
         try:
             self._stored.add(kid, now=now)
         except (Conflict, Unavailable):
-            log.warning("webhook.key_not_kept")  # the next instance that meets it tries again
+            log.warning("webhook.key_not_kept")  # the next instance that fetches it tries again
 
-    def _may_ask(self, now: datetime, *, to_our_address: bool) -> bool:
-        """Whether an unknown key may be looked up: counted in the store; there only until the minute's are used up."""
+    def _may_look_up(self, now: datetime, *, to_our_address: bool) -> bool:
+        """Whether an unknown key may be looked up. The store counts, and is not asked beyond the limit."""
         bucket = OUR_ADDRESS if to_our_address else ANY_ADDRESS
         if now < self._used_up_until.get(bucket, now):
             return False
@@ -184,7 +186,7 @@ class WebhookVerifier:
         return wait is None
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:
-        """Keys that we have and ids that nobody knows are counted apart: a flood of those must not stop these."""
+        """Whether this instance may fetch a key. Unknown ids are counted apart: a flood of them stops no known key."""
         fetches = self._fetches[known]
         while fetches and now - fetches[0] > timedelta(minutes=1):
             fetches.popleft()
@@ -193,7 +195,7 @@ class WebhookVerifier:
         fetches.append(now)
         return True
 
-    def _fetched(self, kid: str, now: datetime) -> _Kept:
+    def _fetch(self, kid: str, now: datetime) -> _Kept:
         try:
             jwk = self._fetch_key(kid)
         except ProviderError as error:
@@ -209,5 +211,5 @@ class WebhookVerifier:
         return _Kept(key=key, expired_at=at, since=now, until=now + KEY_KEPT)
 
 
-def _forged() -> Unauthenticated:
+def _not_verified() -> Unauthenticated:
     return Unauthenticated("not a webhook of Plaid's", code="webhook_not_verified")

@@ -1,8 +1,8 @@
 """Signs the audit log's checkpoints with Google's Tink: Ed25519 (https://developers.google.com/tink/digital-signature).
 
-The keyset comes from a setting, in production through Secret Manager; only what signs and what checks the log is given
-it. `python -m shared.adapters.vault.audit_signer` prints a new one. To change the key, add one to the keyset and make
-it primary: what older keys signed stays valid as long as they are in it.
+The keyset comes from a setting, in production through Secret Manager; only the functions that sign or check the log
+receive it. `python -m shared.adapters.vault.audit_signer` prints a new one. To change the key, add one to the keyset
+and make it primary: signatures of older keys stay valid as long as those keys are in it.
 """
 
 import base64
@@ -13,7 +13,7 @@ import tink
 from tink import cleartext_keyset_handle, signature
 
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorKind, VaultError
 from shared.settings import Settings
 
 
@@ -33,7 +33,7 @@ class TinkSigner:
         return checkpoint.model_copy(update={"key_id": self._key_id, "signature": signed})
 
     def is_signed(self, checkpoint: Checkpoint) -> bool:
-        """Whether it bears a signature of one of our keys."""
+        """Whether one of our keys has signed it."""
         try:
             self._verify.verify(base64.b64decode(checkpoint.signature, validate=True), checkpoint.message())
         except (tink.TinkError, ValueError):
@@ -45,23 +45,22 @@ def signer_for(settings: Settings) -> TinkSigner:
     """The signer of this project.
 
     Raises:
-        ProviderError: There is no key, or none that can be read: nothing is signed or checked without one.
+        VaultError: There is no key, or it cannot be read.
     """
     try:
         if settings.audit_keyset is not None:
             return TinkSigner(settings.audit_keyset.get_secret_value())
     except (tink.TinkError, ValueError):
         pass
-    raise ProviderError(
+    raise VaultError(
         "the backend is not set up for this; it has been recorded",
-        fault=ErrorClass.CONFIGURATION,
-        error_type="AUDIT",
+        kind=ErrorKind.CONFIGURATION,
         error_code="NO_AUDIT_KEY",
     )
 
 
 def new_keyset() -> str:
-    """A fresh keyset in JSON."""
+    """A new keyset in JSON."""
     signature.register()
     text = io.StringIO()
     handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import tink
 from tink import aead, secret_key_access
 
-from shared.adapters.vault.keys import Keys, LocalKeys, closed, new_keyset
+from shared.adapters.vault.keys import Keys, LocalKeys, new_keyset, vault_error
 from shared.domain.connection import SealedToken
 from shared.domain.secret import Secret
 from shared.settings import Settings
@@ -31,18 +31,18 @@ _CHECKSUM_BYTES = 8
 
 
 class EnvelopeVault:
-    """The port `Vault`, over whatever keeps the keys."""
+    """The port `Vault`, with the keys of any `Keys`."""
 
     def __init__(self, keys: Keys) -> None:
         aead.register()
         self._keys = keys
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
-        """One call to the key's keeper."""
+        """One call to the key service."""
         return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
 
     def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
-        """One call to the key's keeper; what it returns seals one token without any."""
+        """One call to the key service; the returned function seals one token without another call."""
         context = _context(app_user_id, connection_id, generation)
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         data_key = tink.proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
@@ -58,10 +58,10 @@ class EnvelopeVault:
         return seal
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
-        """One call to the key's keeper, unless it is refused before.
+        """One call to the key service; none for a token that was not sealed for this place.
 
         Raises:
-            ProviderError: It cannot be opened: an operator's matter, never the user's. `error_code` says why.
+            VaultError: It cannot be opened: an operator must act, never the user. `error_code` says why.
         """
         wrapped, body = _parts(sealed, app_user_id, connection_id)
         context = _context(app_user_id, connection_id, sealed.generation)
@@ -70,10 +70,10 @@ class EnvelopeVault:
             handle = tink.proto_keyset_format.parse(data_key, secret_key_access.TOKEN)
             return Secret(handle.primitive(aead.Aead).decrypt(body, context).decode())
         except (tink.TinkError, ValueError):
-            raise closed("SEAL_BROKEN", connection_id=connection_id, key_id=sealed.key_id) from None
+            raise vault_error("SEAL_BROKEN", connection_id=connection_id, key_id=sealed.key_id) from None
 
     def newest_key(self) -> str:
-        """One call to the key's keeper."""
+        """One call to the key service."""
         return self._keys.newest()
 
 
@@ -81,38 +81,38 @@ def vault_for(settings: Settings) -> EnvelopeVault:
     """The vault of this project.
 
     Raises:
-        ProviderError: There is no key, or one that may not be used here: nothing is sealed or opened without one.
+        VaultError: There is no key, or it may not be used here.
     """
     if settings.is_local:
         if settings.vault_keyset is None:
-            raise closed("NO_VAULT_KEY")
+            raise vault_error("NO_VAULT_KEY")
         return EnvelopeVault(LocalKeys(settings.vault_keyset.get_secret_value()))
     if settings.vault_key is not None:
         from shared.adapters.google.kms import kms_keys
 
         return EnvelopeVault(kms_keys(settings.vault_key))
-    raise closed("NO_VAULT_KEY" if settings.vault_keyset is None else "LOCAL_KEY_REFUSED")
+    raise vault_error("NO_VAULT_KEY" if settings.vault_keyset is None else "LOCAL_KEY_REFUSED")
 
 
 def _parts(sealed: SealedToken, app_user_id: str, connection_id: str) -> tuple[bytes, bytes]:
     """The wrapped data key and the sealed token.
 
     Raises:
-        ProviderError: It is damaged, or was not sealed for this place.
+        VaultError: It is damaged, or was sealed for another place.
     """
     about = {"connection_id": connection_id, "key_id": sealed.key_id}
     try:
         raw = base64.b64decode(sealed.ciphertext, validate=True)
     except ValueError:
-        raise closed("SEAL_DAMAGED", **about) from None
+        raise vault_error("SEAL_DAMAGED", **about) from None
     whole, checksum = raw[:-_CHECKSUM_BYTES], raw[-_CHECKSUM_BYTES:]
     if len(whole) < _HEADER.size or whole[0] != _FORMAT or checksum != _checksum(whole):
-        raise closed("SEAL_DAMAGED", **about)
+        raise vault_error("SEAL_DAMAGED", **about)
     _, generation, digest, length = _HEADER.unpack_from(whole)
     if digest != _digest(app_user_id, connection_id):
-        raise closed("SEAL_MISPLACED", **about)
+        raise vault_error("SEAL_MISPLACED", **about)
     if generation != sealed.generation:
-        raise closed("SEAL_OUTDATED", **about)
+        raise vault_error("SEAL_OUTDATED", **about)
     split = _HEADER.size + length
     return whole[_HEADER.size : split], whole[split:]
 

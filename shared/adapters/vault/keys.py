@@ -1,7 +1,7 @@
-"""The keys that wrap data keys, and what an operator is told when one does not open.
+"""The keys that wrap data keys, and the hints for operators when the vault cannot be opened.
 
-Production uses Cloud KMS (kms.py). The emulators use the keyset below, which nothing protects: `LocalKeys` is chosen
-for projects that do not exist, and for no other.
+Production uses Cloud KMS (kms.py). The emulators use the unprotected keyset below: `LocalKeys` is chosen only for
+projects named demo-…, which do not exist.
 """
 
 import io
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import tink
 from tink import aead, cleartext_keyset_handle
 
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorKind, VaultError
 from shared.log import log
 
 HINTS = {
@@ -25,11 +25,11 @@ HINTS = {
     "KEY_UNKNOWN": "it was sealed with a key that is not this one's: is VAULT_KEY right?",
     "KEY_RETIRED": "its key version is disabled or destroyed: enable it, run `reencrypt`, and retire it after that",
 }
-"""By error code: why the vault stays shut."""
+"""By error code: what is wrong, and what the operator can do."""
 
 
 class Keys(Protocol):
-    """Wraps data keys. Every method raises ProviderError: an operator's matter, never the user's."""
+    """Wraps data keys. Every method raises VaultError: an operator must act, never the user."""
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
         """The data key, encrypted for a context with the newest version of the key; and the id of that version."""
@@ -50,26 +50,26 @@ class LocalKeys:
             handle = cleartext_keyset_handle.read(tink.JsonKeysetReader(keyset))
             self._aead = handle.primitive(aead.Aead)
         except (tink.TinkError, ValueError):
-            raise closed("VAULT_KEY_UNREADABLE") from None
+            raise vault_error("VAULT_KEY_UNREADABLE") from None
         info = handle.keyset_info()
         self._newest = str(info.primary_key_id)
         self._known = {str(key.key_id) for key in info.key_info}
         self._enabled = {str(key.key_id) for key in info.key_info if key.status == 1}  # KeyStatusType.ENABLED
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
-        """Asks nobody."""
+        """Calls no service."""
         return self._aead.encrypt(data_key, context), self._newest
 
     def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
-        """Asks nobody."""
+        """Calls no service."""
         if key_id not in self._known:
-            raise closed("KEY_UNKNOWN", key_id=key_id)
+            raise vault_error("KEY_UNKNOWN", key_id=key_id)
         if key_id not in self._enabled:
-            raise closed("KEY_RETIRED", key_id=key_id)
+            raise vault_error("KEY_RETIRED", key_id=key_id)
         try:
             data_key: bytes = self._aead.decrypt(wrapped, context)
         except tink.TinkError:
-            raise closed("SEAL_BROKEN", key_id=key_id) from None
+            raise vault_error("SEAL_BROKEN", key_id=key_id) from None
         return data_key
 
     def newest(self) -> str:
@@ -78,7 +78,7 @@ class LocalKeys:
 
 
 def new_keyset(*, after: str | None = None) -> str:
-    """A fresh keyset in JSON; after another one, that one with a new key, which is from then on the one that seals."""
+    """A new keyset in JSON; with `after`, that keyset with a new primary key."""
     aead.register()
     text = io.StringIO()
     handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
@@ -89,12 +89,11 @@ def new_keyset(*, after: str | None = None) -> str:
     return json.dumps(new | {"key": [*old["key"], *new["key"]]})
 
 
-def closed(code: str, **about: Any) -> ProviderError:
-    """The vault stays shut. Callers learn nothing of why; an operator finds it in the log."""
+def vault_error(code: str, **about: Any) -> VaultError:
+    """The error for a vault that cannot be used. Its reason is logged for operators, and not shown to callers."""
     log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
-    return ProviderError(
+    return VaultError(
         "the backend is not set up for this; it has been recorded",
-        fault=ErrorClass.CONFIGURATION,
-        error_type="VAULT",
+        kind=ErrorKind.CONFIGURATION,
         error_code=code,
     )

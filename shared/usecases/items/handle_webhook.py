@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import ErrorClass, ProviderError
-from shared.domain.status import REVOKED_CODE
-from shared.domain.webhook import AT_ONCE, Meaning, Webhook
+from shared.domain.webhook import AT_ONCE, Meaning
 from shared.log import log
-from shared.ports import Clock, Delivery, Inbox
+from shared.ports import Clock, Delivery, Inbox, ParseWebhook
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.sync.request_sync import SyncRequests
@@ -26,6 +23,7 @@ class ReplayResult:
 class WebhookHandler:
     """Handles deliveries; `item_status` reads the item at Plaid where that can tell more than the webhook."""
 
+    parse: ParseWebhook
     inbox: Inbox
     item_status: ItemStatusRefresh
     remove_account: RemoveAccount
@@ -51,12 +49,12 @@ class WebhookHandler:
         Raises:
             ProviderError, Unavailable: Not possible now.
         """
-        webhook, connection_id = Webhook.of(delivery.body), delivery.connection_id
+        webhook, connection_id = self.parse(delivery.body), delivery.connection_id
         if connection_id is None:
             return
         match webhook.meaning:
-            case Meaning.REVOKED:
-                self.item_status.revoke(connection_id, _REVOKED, delivery_id=delivery.delivery_id)
+            case Meaning.REVOKED if webhook.error is not None:
+                self.item_status.revoke(connection_id, webhook.error, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
                     self.remove_account(connection_id, webhook.account_id)
@@ -89,23 +87,12 @@ class WebhookHandler:
         for delivery in self.inbox.since(since):
             if delivery.connection_id is None or connection_id not in (None, delivery.connection_id):
                 continue
-            if delivery.due_at is None and not (include_handled and _is_repeatable(delivery)):
+            if delivery.due_at is None and not (include_handled and self._is_repeatable(delivery)):
                 skipped += 1
                 continue
             self.handle(delivery)
             handled += 1
         return ReplayResult(handled=handled, skipped=skipped)
 
-
-def _is_repeatable(delivery: Delivery) -> bool:
-    return Webhook.of(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED
-
-
-_REVOKED = ProviderError(
-    "the user took the permission away: link the bank again",
-    fault=ErrorClass.TERMINAL,
-    error_type="ITEM_ERROR",
-    error_code=REVOKED_CODE,
-    item_status=ItemStatus.ERROR,
-    action=Action.RELINK,
-)
+    def _is_repeatable(self, delivery: Delivery) -> bool:
+        return self.parse(delivery.body).meaning is not Meaning.ACCOUNT_REVOKED

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared import trace
 from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
 from shared.domain.status import is_revoked
-from shared.domain.storable import fitted
+from shared.domain.storable import make_storable
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
-from shared.ports import Clock, Connections, Delivery, Inbox, TaskFunction, Tasks
+from shared.ports import Clock, Connections, Delivery, Inbox, ParseWebhook, TaskFunction, Tasks
 from shared.usecases.sync.request_sync import SyncRequests
 
 # What is stored of a webhook that belongs to no connection, with which it would be deleted: it may identify a user, as
@@ -42,12 +40,14 @@ class ReceiveWebhook:
     """Records each verified webhook once, and acts on it or enqueues its handling.
 
     Attributes:
+        parse: Translates the body.
         inbox, connections, tasks, clock: The outside.
         sync_requests: Requests the sync that a webhook about new data asks for.
         environment: Our own Plaid environment; webhooks of other environments are ignored.
         receive_link_webhook: Takes what users linked on a page of Plaid's out of a webhook.
     """
 
+    parse: ParseWebhook
     inbox: Inbox
     connections: Connections
     sync_requests: SyncRequests
@@ -89,13 +89,13 @@ class ReceiveWebhook:
 
     def _parse(self, body: dict[str, Any], delivery_id: str, signed_at: datetime | None) -> _Arrival | None:
         """The webhook in a body; None if it is malformed, or another environment's."""
-        storable, lost = fitted(body)
+        storable, lost = make_storable(body)
         body = storable or {}
         if lost:
             log.warning("webhook.values_left_out", delivery_id=delivery_id, values=lost)
         try:
-            webhook = Webhook.of(body)
-        except ValidationError:
+            webhook = self.parse(body)
+        except ValueError:
             log.warning("webhook.malformed", delivery_id=delivery_id)
             return None
         if webhook.environment is not None and webhook.environment != self.environment:
@@ -167,6 +167,6 @@ def _id_for(arrival: _Arrival, connection: BankConnection) -> str:
 
 def _stored_body(arrival: _Arrival, *, with_connection: bool) -> dict[str, Any]:
     body = arrival.body
-    if not with_connection or arrival.webhook.webhook_type == "LINK":
+    if not with_connection or arrival.webhook.is_of_link:
         return {name: body[name] for name in WITHOUT_CONNECTION if isinstance(body.get(name), str)}
     return {name: value for name, value in body.items() if name not in SECRET}

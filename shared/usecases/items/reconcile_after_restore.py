@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.audit import Actor
-from shared.domain.errors import BankError, FailedPrecondition, ProviderError, Unavailable
+from shared.domain.errors import BankError, ErrorKind, FailedPrecondition, ProviderError, Unavailable, VaultError
 from shared.domain.progress import ErrorSummary
 from shared.domain.removal import RemovalReason
-from shared.domain.status import StatusEvent, is_revoked
+from shared.domain.status import StatusEvent, breaks_login, is_revoked
 from shared.log import log
 from shared.ports import Clock, Connections, Plaid, Syncs
 from shared.ports.compare_and_set import retry_on_conflict
@@ -28,7 +28,6 @@ from shared.usecases.tokens.rotate_token import LOST
 PAGE = 200
 MAX_TRIES = 20  # of a compare-and-set against runs that commit a few times a second
 ENOUGH_TO_DOUBT = 10  # connections; if Plaid does not know most of them, our keys or the environment are wrong
-GONE = ("ITEM_NOT_FOUND", "ITEM_CONCURRENTLY_DELETED")
 
 
 class RestoreAction(StrEnum):
@@ -107,12 +106,12 @@ class RestoreReconciliation:
         try:
             known = self.access_tokens.call(connection_id, self.plaid.item)
         except ProviderError as error:
-            if error.error_code in GONE:
+            if error.kind in (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED):
                 return RestoreAction.REMOVED
             if error.is_about_token:
                 return RestoreAction.TOKEN_LOST
-            return RestoreAction.READ_AGAIN if error.item_status is not None else RestoreAction.LATER
-        except Unavailable:
+            return RestoreAction.READ_AGAIN if breaks_login(error) else RestoreAction.LATER
+        except (Unavailable, VaultError):
             return RestoreAction.LATER
         return RestoreAction.READ_AGAIN if known is not None else RestoreAction.LEFT_ALONE
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import BankError, ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
+from shared.domain.credentials import may_be_our_keys, unless_our_keys
+from shared.domain.errors import BankError, ErrorClass, ErrorKind, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
     ACCOUNT_SELECTION_COUNTRIES,
@@ -25,18 +26,6 @@ from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.tokens.call_with_token import AccessTokens
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
-
-# What Plaid refuses for our keys and our plan, whatever the app has chosen.
-OPERATORS = frozenset(
-    [
-        "INVALID_API_KEYS",
-        "UNAUTHORIZED_ENVIRONMENT",
-        "UNAUTHORIZED_ROUTE_ACCESS",
-        "CREDITS_EXHAUSTED",
-        "TRIAL_CONNECTION_LIMIT",
-        "ADDITION_LIMIT",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +100,7 @@ def create_link_token(
         FailedPrecondition: The connection will never work again: link anew, without naming it.
         InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
         ResourceExhausted: The user has as many connections as allowed, and asks for another.
-        ProviderError: Plaid refused otherwise.
+        ProviderError, VaultError: Plaid refused otherwise, or the connection's access token cannot be opened.
         Unavailable: The connection's access token is being replaced: try again.
     """
     wish.check(plain_http=defaults.plain_http, allowed_products=defaults.allowed_products)
@@ -210,12 +199,11 @@ def _made(
 def _explained(error: ProviderError, wish: LinkOptions) -> BankError | None:
     """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
     if wish.connection_id is not None:
-        if error.may_be_our_keys:
-            # Wrong keys of ours look just like this. If it is the token after all, the next syncs find out.
-            return error.as_configuration_error()
-        if error.fault is ErrorClass.TERMINAL:
+        if may_be_our_keys(error):
+            return unless_our_keys(error)  # if it is the token after all, the next syncs find out
+        if error.error_class is ErrorClass.TERMINAL:
             return _relink(wish.connection_id)
-    if error.fault is ErrorClass.CONFIGURATION and wish.chooses and error.error_code not in OPERATORS:
+    if error.error_class is ErrorClass.CONFIGURATION and wish.chooses and error.kind is not ErrorKind.PLAID_ACCOUNT:
         return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
     return None
 

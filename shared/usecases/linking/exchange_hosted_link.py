@@ -10,6 +10,7 @@ from shared.domain.errors import (
     ProviderError,
     ResourceExhausted,
     Unavailable,
+    VaultError,
 )
 from shared.domain.hosted_link import LinkOutcome
 from shared.log import log
@@ -39,8 +40,8 @@ def exchange_hosted_link(result_id: str, *, links: Links, vault: Vault, exchange
         outcome, connection_id = LinkOutcome.TOO_MANY, None
     except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
         outcome, connection_id = LinkOutcome.UNUSABLE, None
-    except ProviderError as error:
-        if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+    except (ProviderError, VaultError) as error:
+        if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
             return _postponed(result_id, error.error_code)
         outcome, connection_id = LinkOutcome.UNUSABLE, None
     except Unavailable as error:

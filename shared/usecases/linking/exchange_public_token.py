@@ -16,7 +16,7 @@ from typing import Any
 from shared import trace
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
-from shared.domain.errors import AlreadyExists, Conflict, NotStorable, PermissionDenied, ProviderError
+from shared.domain.errors import AlreadyExists, Conflict, ErrorKind, NotStorable, PermissionDenied, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
@@ -166,7 +166,7 @@ class Exchange:
         try:
             item = self.plaid.exchange(linked.public_token)
         except ProviderError as error:
-            if error.error_code == "INVALID_PUBLIC_TOKEN":
+            if error.kind is ErrorKind.PUBLIC_TOKEN_INVALID:
                 held.used_up()
                 raise unknown_token() from error
             if _refused(error):
@@ -196,7 +196,7 @@ class Exchange:
             try:
                 return ask(token)
             except ProviderError as error:
-                if error.error_code == "ITEM_NOT_FOUND":
+                if error.kind is ErrorKind.ITEM_GONE:
                     raise unknown_token() from error
                 log.warning("exchange.facts_unavailable", error_code=error.error_code, request_id=error.request_id)
                 unavailable = error
@@ -325,5 +325,5 @@ class Exchange:
 
 
 def _refused(error: ProviderError) -> bool:
-    """Whether Plaid has surely not used the public token: it answered, and not with trouble of its own."""
-    return error.request_id is not None and error.error_type != "API_ERROR"
+    """Whether Plaid has certainly not used the public token: it answered, and not with a breakdown of its own."""
+    return error.request_id is not None and not error.may_have_happened

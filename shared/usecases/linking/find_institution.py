@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from shared.domain.errors import BankError, ProviderError
+from shared.domain.errors import BankError, ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.link import COUNTRIES
 from shared.log import log
@@ -71,7 +71,7 @@ def fetch_institution(institution_id: str, *, country_codes: tuple[str, ...], pl
     try:
         return plaid.institution(institution_id, country_codes=country_codes)
     except ProviderError as error:
-        if error.error_code != "INVALID_INSTITUTION":
+        if error.kind is not ErrorKind.INSTITUTION_UNKNOWN:
             raise
     return plaid.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
 

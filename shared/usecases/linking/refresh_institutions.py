@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from shared.domain.institution import REFRESH_AFTER, InstitutionInfo
 from shared.log import log
 from shared.ports import Clock, Institutions, Plaid
@@ -91,12 +91,13 @@ class _Turn:
             try:
                 info = fetch_institution(cached.institution_id, country_codes=countries, plaid=self.plaid)
             except ProviderError as error:
-                if error.error_code == "INVALID_INSTITUTION":
+                if error.kind is ErrorKind.INSTITUTION_UNKNOWN:
                     # Plaid knows it no more. It stays for those who are connected to it, and is asked for seldom.
                     self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
                     continue
                 # An institution that is down says nothing about Plaid.
-                failures += error.fault is ErrorClass.TRANSIENT and error.error_type != "INSTITUTION_ERROR"
+                is_down = error.kind is ErrorKind.INSTITUTION_DOWN
+                failures += error.error_class is ErrorClass.TRANSIENT and not is_down
                 now = self.clock.now()
                 self.institutions.put_off(cached.institution_id, until=cached.next_try(now))
                 log.warning("institution.stale", institution_id=cached.institution_id, error_code=error.error_code)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shared import trace
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict, ErrorClass, ProviderError
+from shared.domain.errors import Conflict, ErrorClass, ErrorKind, ProviderError
 from shared.domain.status import is_revoked, moment_of
 from shared.log import log
 from shared.ports import Clock, Connections, Institutions, Plaid, SyncQueue, Syncs, Vault
@@ -97,10 +97,10 @@ def set_up_connection(
 
 
 def _may_be_had_later(error: ProviderError) -> bool:
-    """Whether asking for an institution again in minutes may help: an outage ends, and keys of ours are mended."""
-    if error.fault is ErrorClass.CONFIGURATION:  # INVALID_INSTITUTION is INVALID_INPUT, and was asked of all countries
-        return error.error_type != "INSTITUTION_ERROR" and error.error_code != "INVALID_INSTITUTION"
-    return error.fault is ErrorClass.TRANSIENT
+    """Whether asking for an institution again in minutes may help: an outage ends, and an operator repairs our keys."""
+    if error.kind in (ErrorKind.INSTITUTION_UNKNOWN, ErrorKind.INSTITUTION_NOT_ENABLED):
+        return False  # all countries were named already; and Plaid enables an institution in days
+    return error.error_class in (ErrorClass.CONFIGURATION, ErrorClass.TRANSIENT)
 
 
 def _describe(before: BankConnection, learnt: dict[str, object], *, connections: Connections, clock: Clock) -> None:

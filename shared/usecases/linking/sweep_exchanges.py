@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
-from shared.domain.credentials import is_lost
-from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.credentials import is_lost, may_be_our_keys, unless_our_keys
+from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, ServiceError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHeld
 from shared.domain.link import usable_language
@@ -71,7 +71,7 @@ class _Sweep:
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
-                isinstance(error, ProviderError) and error.fault is ErrorClass.TRANSIENT
+                isinstance(error, ServiceError) and error.error_class is ErrorClass.TRANSIENT
             )
             report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
@@ -124,13 +124,13 @@ class _Sweep:
         try:
             self.ownership.remove(token, intent.holder())
         except ProviderError as error:
-            if not error.may_be_our_keys:
+            if not may_be_our_keys(error):
                 raise
             claimed = claimed.doubted(now=now)
             lost = is_lost(claimed.unknown_since, now=now)
             if not lost:
                 self.intents.update(claimed, expected=version)
-                raise error.as_configuration_error() from None
+                raise unless_our_keys(error) from None
             log.error("exchange.orphan", item_id=intent.item_id, intent_id=intent.intent_id)
         self.ownership.release(intent.holder())
         if claimed.came_to_nothing:

@@ -7,7 +7,8 @@ finds the tombstone and resumes the removal.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.errors import ErrorClass, ProviderError, Unavailable
+from shared.domain.credentials import may_be_our_keys, unless_our_keys
+from shared.domain.errors import ErrorClass, ProviderError, ServiceError, Unavailable, VaultError
 from shared.domain.item import ItemHeld
 from shared.domain.removal import TRIES_IN_A_ROW, Removal, RemovalOutcome
 from shared.log import log
@@ -75,14 +76,17 @@ class ItemRemover:
         now = self.clock.now()
         try:
             outcome = self._remove(removal)
+        except VaultError as error:
+            self._postpone(removal, version, error)
+            return None
         except ProviderError as error:
-            if not error.may_be_our_keys:
+            if not may_be_our_keys(error):
                 self._postpone(removal, version, error)
                 return None
             # If this counted as removed at once, wrong keys would leave each item behind without any token.
             removal, outcome = removal.doubted(now=now), RemovalOutcome.UNKNOWN
             if not removal.is_lost(now):
-                self._postpone(removal, version, error.as_configuration_error())
+                self._postpone(removal, version, unless_our_keys(error))
                 return None
             doubted = True
         else:
@@ -100,6 +104,7 @@ class ItemRemover:
 
         Raises:
             ProviderError: The item still exists, as far as is known.
+            VaultError: The token cannot be opened now.
             Unavailable: Whether another connection uses the item is unknown now.
         """
         if removal.access_token is None:
@@ -115,12 +120,12 @@ class ItemRemover:
             log.warning("removal.item_in_use", item_id=removal.item_id)
             return RemovalOutcome.IN_USE
 
-    def _postpone(self, removal: Removal, version: Version, error: ProviderError) -> None:
+    def _postpone(self, removal: Removal, version: Version, error: ServiceError) -> None:
         """The item stays for now: retried in seconds the first times, then with growing delays, and never given up."""
-        report = log.error if error.fault is ErrorClass.CONFIGURATION else log.warning
+        report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
         later = removal.postponed(now=self.clock.now(), at_least=at_least)
         self.removals.update(later, expected=version)
-        if error.fault is ErrorClass.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
+        if error.error_class is ErrorClass.TRANSIENT and later.attempts < TRIES_IN_A_ROW:
             raise error

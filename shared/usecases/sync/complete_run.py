@@ -130,7 +130,7 @@ class RunCompletion:
         try:
             facts = self.plaid.accounts(self.token)
         except ProviderError as error:
-            if error.fault is not ErrorClass.TRANSIENT:
+            if error.error_class is not ErrorClass.TRANSIENT:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], state.accounts_digest or ""

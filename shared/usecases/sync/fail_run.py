@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.credentials import DOUBTED_ATTEMPTS, unless_our_keys
+from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary
 from shared.domain.status import StatusEvent, event_of
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, SyncState
@@ -16,9 +17,6 @@ from shared.usecases.enqueue import enqueue_removal
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.late_history import HistoryDelay, history_delay
 from shared.usecases.sync.prefetch_pages import SOON_SECONDS
-
-# Failed attempts, some ten hours, before an unknown access token is taken for the item's end instead of our own error.
-SUSPECT_OURSELVES = 6
 
 
 @dataclass(kw_only=True)
@@ -35,7 +33,7 @@ class RunFailure:
     """
 
     run: FencedCommits
-    error: ProviderError
+    error: ServiceError
     requested_before: int
     status_events: StatusEvents
     tasks: Tasks
@@ -46,15 +44,15 @@ class RunFailure:
 
     def __post_init__(self) -> None:
         """Classifies the error: no user is blamed for what may be our own configuration."""
-        if self.error.may_be_our_keys and self.run.state.failures < SUSPECT_OURSELVES:
-            self.error = self.error.as_configuration_error()
+        if isinstance(self.error, ProviderError):
+            self.error = unless_our_keys(self.error, is_certain=self.run.state.failures >= DOUBTED_ATTEMPTS)
 
     def report(self) -> None:
         """Logs the error."""
-        report = log.error if self.error.fault is ErrorClass.CONFIGURATION else log.warning
+        report = log.error if self.error.error_class is ErrorClass.CONFIGURATION else log.warning
         report(
             "sync.provider_error",
-            fault=self.error.fault,
+            fault=self.error.error_class,
             error_type=self.error.error_type,
             error_code=self.error.error_code,
             request_id=self.error.request_id,
@@ -68,7 +66,7 @@ class RunFailure:
         """
         soon = (self.error.retry_after_seconds or 0) <= SOON_SECONDS
         last_try = self.run.state.tries + 1 >= TRIES_PER_ATTEMPT
-        if self.error.fault is not ErrorClass.TRANSIENT or not soon or last_try:
+        if self.error.error_class is not ErrorClass.TRANSIENT or not soon or last_try:
             return False
         self.run.commit(lambda s: s.pause(now=self.clock.now(), error=ErrorSummary.of(self.error)))
         return True
@@ -91,7 +89,9 @@ class RunFailure:
 
     def _is_outdated(self, state: SyncState) -> bool:
         """Whether a request came since: the user who sent it may just have repaired the login."""
-        lasting = self.error.fault in (ErrorClass.USER, ErrorClass.TERMINAL) and self._event is not StatusEvent.REVOKED
+        lasting = (
+            self.error.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and self._event is not StatusEvent.REVOKED
+        )
         return lasting and state.requested > self.requested_before
 
     def _step(self, state: SyncState) -> SyncState:
@@ -99,7 +99,7 @@ class RunFailure:
         if self._is_outdated(state):
             return state.run_again(now=now)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
-        failed = state.fail(now=now, error=summary, fault=error.fault, jitter=self._jitter, at_least=at_least)
+        failed = state.fail(now=now, error=summary, fault=error.error_class, jitter=self._jitter, at_least=at_least)
         return failed.stop(now=now, error=summary) if self._event is StatusEvent.REVOKED else failed
 
     def _writes(self) -> Sequence[Write]:

@@ -95,7 +95,7 @@ class PagePrefetcher:
                     is_last = attempt >= patience
                 else:
                     is_last = attempt == PATIENCE or retry_after > MAX_WAIT_SECONDS
-                if error.fault is not ErrorClass.TRANSIENT or is_last or late:
+                if error.error_class is not ErrorClass.TRANSIENT or is_last or late:
                     raise
                 seconds = min(max(retry_after, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
-from shared.domain.errors import CursorRejected, EndlessPages, ErrorClass, PagingInterrupted, ProviderError
+from shared.domain.errors import CursorRejected, EndlessPages, ErrorKind, PagingInterrupted, ProviderError
 from shared.domain.progress import Stage
 from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
@@ -79,11 +79,11 @@ class ChangeReader:
             ProviderError: Plaid refused; the run is still open.
             LeaseLost: Another run took over.
         """
-        while self.run.state.restarts <= MAX_RESTARTS:
+        while True:
             try:
                 return self._read_once()
             except PagingInterrupted as error:
-                self._restart(error)
+                self._restart_or_give_up(error)
             except EndlessPages as error:
                 self._restart(error)  # the next attempt begins with the loop's first cursor, not within the circle
                 raise
@@ -95,20 +95,29 @@ class ChangeReader:
             except RebuildTooLong:
                 log.info("sync.marking")
                 self.run.commit(lambda s: s.mark_all(now=self.clock.now()))
-        raise ProviderError(
-            "the bank's data kept changing while it was read",
-            fault=ErrorClass.TRANSIENT,
-            error_type="TRANSACTIONS_ERROR",
-            error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
-        )
 
     def _restart(self, error: ProviderError) -> None:
         log.info("sync.restarted", error_code=error.error_code, request_id=error.request_id)
         self.run.commit(lambda s: s.restart(now=self.clock.now()))
 
+    def _restart_or_give_up(self, error: ProviderError) -> None:
+        """Restarts the loop, a few times.
+
+        Raises:
+            ProviderError: The data kept changing: the attempt is over.
+        """
+        self._restart(error)
+        if self.run.state.restarts > MAX_RESTARTS:
+            raise ProviderError(
+                "the bank's data kept changing while it was read",
+                kind=ErrorKind.TRY_LATER,
+                error_type=error.error_type,
+                error_code=error.error_code,
+            )
+
     def _restart_without_cursor(self, error: CursorRejected) -> None:
         if self.run.state.handover is not None:  # a page's cursor in mid-loop: the loop's own may still be accepted
-            self._restart(error)
+            self._restart_or_give_up(error)
             return
         if self.run.state.rebuilding:
             raise error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shared.domain.ceilings import RefreshCeilings
 from shared.domain.errors import ProviderError, Unavailable
 from shared.domain.secret import Secret
+from shared.domain.status import breaks_login
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Budgets, Clock, Plaid
@@ -39,7 +40,7 @@ class TransactionsRefresh:
         try:
             self.plaid.refresh(token)
         except ProviderError as error:
-            if error.item_status is not None:
+            if breaks_login(error):
                 raise
             log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
             return

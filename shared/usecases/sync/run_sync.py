@@ -12,7 +12,7 @@ from typing import Any
 
 from shared import trace
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Conflict, ErrorClass, ProviderError, Unavailable
+from shared.domain.errors import Conflict, ErrorKind, ProviderError, ServiceError, Unavailable, VaultError
 from shared.domain.pause import Pause
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
@@ -151,7 +151,7 @@ class RunSync:
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
-        except ProviderError as error:
+        except (ProviderError, VaultError) as error:
             if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
                 return self._retry_with_new_token(run)
             return self._failed(run, error, requested_before=state.requested)
@@ -201,7 +201,7 @@ class RunSync:
         run.commit(lambda s: s.wait_for_bank(now=self.clock.now()))
         return Outcome.DONE
 
-    def _failed(self, run: FencedCommits, error: ProviderError, *, requested_before: int) -> Outcome:
+    def _failed(self, run: FencedCommits, error: ServiceError, *, requested_before: int) -> Outcome:
         """Retries in seconds while that may help; else the run ends with its reason."""
         failure = RunFailure(
             run=run,
@@ -239,7 +239,7 @@ class RunSync:
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
     "an error of the backend; it has been recorded",
-    fault=ErrorClass.CONFIGURATION,
+    kind=ErrorKind.CONFIGURATION,
     error_type="BACKEND",
     error_code="INTERNAL",
 )

@@ -7,7 +7,7 @@ token that does not open is reported and skipped, so that it does not block the 
 
 from dataclasses import dataclass
 
-from shared.domain.errors import Conflict, ErrorClass, ProviderError
+from shared.domain.errors import Conflict, ErrorClass, VaultError
 from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
@@ -46,7 +46,7 @@ class Reencryption:
         """Moves at most so many tokens; None moves all.
 
         Raises:
-            ProviderError: The key service does not answer, or refuses to seal. Tokens that were moved stay moved.
+            VaultError: The key service does not answer, or refuses to seal. Tokens that were moved stay moved.
             Unavailable: The store does not answer.
         """
         key_id = self.vault.newest_key()
@@ -70,8 +70,8 @@ class Reencryption:
         owner, connection_id = stored.app_user_id, stored.connection_id
         try:
             token = self.vault.open(stored.sealed, app_user_id=owner, connection_id=connection_id)
-        except ProviderError as error:
-            if error.fault is not ErrorClass.CONFIGURATION:
+        except VaultError as error:
+            if error.error_class is not ErrorClass.CONFIGURATION:
                 raise
             log.error("reencryption.unopened", place=stored.place, error_code=error.error_code)
             return False, True

@@ -10,9 +10,8 @@ the rotation never happened, and begins again; if not, the token is lost, and th
 from dataclasses import dataclass, replace
 
 from shared.domain.audit import Actor, AuditAction
-from shared.domain.connection import Action, ItemStatus
-from shared.domain.credentials import LOST_CODE, StoredAccessToken
-from shared.domain.errors import Conflict, ErrorClass, ProviderError
+from shared.domain.credentials import LOST_CODE, StoredAccessToken, unless_our_keys
+from shared.domain.errors import Conflict, ErrorClass, ErrorKind, ProviderError
 from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
@@ -54,7 +53,7 @@ class TokenRotation:
         """One delivery of a task: replaces the token, if that is wanted; resumes an interrupted rotation.
 
         Raises:
-            ProviderError: Plaid did not answer, or the vault: deliver again.
+            ProviderError, VaultError: Plaid or the vault did not answer: deliver again.
             Unavailable: Another delivery is processing it, or the store or the connection is busy: deliver again.
         """
         with log.bound(connection_id=connection_id):
@@ -104,7 +103,7 @@ class TokenRotation:
             if error.is_about_token:
                 log.warning("rotation.token_unknown", error_code=error.error_code, request_id=error.request_id)
                 return False
-            if error.fault not in (ErrorClass.USER, ErrorClass.TERMINAL):
+            if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise
         log.warning("rotation.again")
         return True
@@ -119,12 +118,12 @@ class TokenRotation:
         if error.may_have_happened or (rotation.resumed and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if error.fault is ErrorClass.TERMINAL and not error.may_be_our_keys:
+        if unless_our_keys(error).error_class is ErrorClass.TERMINAL:
             log.warning("rotation.given_up", **about)
             after = rotation.begun.given_up()
         else:
             # The sync decides about a token that is unknown at the first try: wrong keys of ours look the same.
-            (log.warning if error.fault is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
+            (log.warning if error.error_class is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
             after = rotation.begun.refused(now=self.clock.now())
         try:
             self.credentials.save(after, expected=rotation.version)
@@ -156,9 +155,7 @@ class TokenRotation:
 
 LOST = ProviderError(
     "this connection cannot be used any more: link the bank again",
-    fault=ErrorClass.TERMINAL,
+    kind=ErrorKind.UNUSABLE,
     error_type="BACKEND",
     error_code=LOST_CODE,
-    item_status=ItemStatus.ERROR,
-    action=Action.RELINK,
 )

@@ -37,7 +37,7 @@ class RotatedTokenStore:
         """Seals a token as the successor of the stored one.
 
         Raises:
-            ProviderError: The vault cannot seal.
+            VaultError: The vault cannot seal.
         """
         return self.vault.seal(
             token,

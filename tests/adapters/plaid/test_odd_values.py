@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.firestore.encoding import encoded
 from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
-from shared.adapters.plaid.errors import said
+from shared.adapters.plaid.errors import from_error_object
 from shared.domain.storable import is_document_id, weight
 from shared.domain.transaction import Page
 from tests.adapters.plaid.odd import ANYTHING, ODD, OPTIONAL, PLAIN, REQUIRED
@@ -35,7 +35,7 @@ def read(*rows: Any, **more: Any) -> Page:
         "request_id": "r",
     }
     raw = json.dumps(body | more).encode()
-    return transaction_mapping.page(exact_json.parsed(raw), size=len(raw))
+    return transaction_mapping.page(exact_json.parse(raw), size=len(raw))
 
 
 def assert_has_a_place_in_time(at: Any) -> None:
@@ -99,7 +99,7 @@ def test_the_smallest_input_that_stopped_a_connection() -> None:
 @pytest.mark.parametrize("amount", ["1e400", "-1e400", "1e999999999", "1e99999999999999999999", "9" * 5_000, "NaN"])
 def test_a_number_beyond_all_bounds_costs_its_row_and_no_time(amount: str) -> None:
     text = json.dumps({"added": [PLAIN | {"amount": 0.5}, INNOCENT]}).replace("0.5", amount)
-    answer = exact_json.parsed(text.encode()) | {"modified": [], "removed": [], "next_cursor": "c", "has_more": False}
+    answer = exact_json.parse(text.encode()) | {"modified": [], "removed": [], "next_cursor": "c", "has_more": False}
     page = transaction_mapping.page(answer, size=len(text))
     assert [row["transaction_id"] for row in page.added] == ["innocent"]
     assert [one.field for one in page.set_aside] == ["amount"]
@@ -115,7 +115,7 @@ def test_an_amount_that_can_be_held_is_kept_exactly(amount: str) -> None:
 def test_a_value_thousands_of_levels_deep_does_not_stop_its_page() -> None:
     for deep in ("[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "1" + "}" * 5_000):
         text = json.dumps(read_body(PLAIN | {"location": "DEEP"})).replace('"DEEP"', deep)
-        page = transaction_mapping.page(exact_json.parsed(text.encode()), size=len(text))
+        page = transaction_mapping.page(exact_json.parse(text.encode()), size=len(text))
         assert [row["transaction_id"] for row in page.added] == ["t1", "innocent"]
         assert_storable(page)
 
@@ -126,7 +126,7 @@ def read_body(*rows: Any) -> dict[str, Any]:
 
 def test_a_text_with_brackets_and_quotes_is_read_beside_a_deep_value() -> None:
     text = json.dumps({"name": 'a "]}[{" \\', "deep": "DEEP"}).replace('"DEEP"', "[" * 2_000 + "]" * 2_000)
-    assert exact_json.parsed(text.encode())["name"] == 'a "]}[{" \\'
+    assert exact_json.parse(text.encode())["name"] == 'a "]}[{" \\'
 
 
 def test_many_large_values_together_still_fit_a_document_and_the_largest_go_first() -> None:
@@ -164,7 +164,7 @@ ACCOUNT: dict[str, Any] = {
 @given(st.dictionaries(st.sampled_from(sorted(ACCOUNT)), ANYTHING, max_size=3), ANYTHING)
 def test_an_odd_account_costs_no_other(changes: dict[str, Any], balance: Any) -> None:
     odd = ACCOUNT | {"account_id": "odd", "balances": {"current": balance}} | changes
-    facts = item_mapping.of_item({"item_id": "i"}, accounts=[odd, ACCOUNT, None])
+    facts = item_mapping.item_facts({"item_id": "i"}, accounts=[odd, ACCOUNT, None])
     assert facts.accounts[-1]["account_id"] == "checking"
     for one in facts.accounts:
         assert_can_be_stored(one)
@@ -178,7 +178,7 @@ def test_an_odd_account_costs_no_other(changes: dict[str, Any], balance: Any) ->
     ANYTHING,
 )
 def test_an_odd_item_is_an_item_still(changes: dict[str, Any], status: Any) -> None:
-    facts = item_mapping.of_item({"item_id": "i", **changes}, status=status)
+    facts = item_mapping.item_facts({"item_id": "i", **changes}, status=status)
     assert facts.item_id == "i"
     assert_can_be_stored([facts.institution_id, facts.institution_name, facts.webhook_url])
     assert_has_a_place_in_time(facts.consent_expiration_time)
@@ -187,7 +187,7 @@ def test_an_odd_item_is_an_item_still(changes: dict[str, Any], status: Any) -> N
 @given(ANYTHING)
 def test_an_odd_error_of_an_item_is_one_that_can_be_stored(value: Any) -> None:
     fields = {"error_type": value, "error_code": value, "display_message": value, "request_id": value}
-    error = said(fields)
+    error = from_error_object(fields)
     assert error is not None
     assert_can_be_stored([error.error_type, error.error_code, error.display_message, error.request_id])
 
@@ -199,7 +199,7 @@ def test_an_odd_error_of_an_item_is_one_that_can_be_stored(value: Any) -> None:
 )
 def test_an_odd_institution_is_an_institution_still(changes: dict[str, Any]) -> None:
     plain = {"institution_id": "ins_1", "name": "First Bank", "logo": "aWNvbg=="}
-    made = item_mapping.of_institution(plain | changes)
+    made = item_mapping.institution_info(plain | changes)
     assert made.name
     fields = made.model_dump(exclude={"fetched_at"}) | {"country_codes": [], "products": []}
     assert_can_be_stored(fields)
@@ -208,5 +208,5 @@ def test_an_odd_institution_is_an_institution_still(changes: dict[str, Any]) -> 
 
 
 def test_a_logo_that_is_too_large_is_left_out() -> None:
-    made = item_mapping.of_institution({"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000})
+    made = item_mapping.institution_info({"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000})
     assert (made.name, made.logo) == ("First Bank", None)

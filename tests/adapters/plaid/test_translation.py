@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from shared.adapters.firestore.encoding import encoded
 from shared.adapters.plaid import transaction_mapping
-from shared.adapters.plaid.client import _parsed
-from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, said, translated
+from shared.adapters.plaid.client import _parse_object
+from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, from_answer, from_error_object
 from shared.adapters.plaid.values import Unusable
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
+from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
+from shared.domain.status import TABLE, action_for, breaks_login, event_of
 from shared.domain.transaction import History
 
 ROW: dict[str, Any] = {"transaction_id": "t", "account_id": "a", "date": "2026-01-02", "amount": Decimal("1.10")}
@@ -47,6 +48,13 @@ def answer(**changes: Any) -> dict[str, Any]:
     return plain | changes
 
 
+def effect(error: ProviderError) -> tuple[ErrorClass, ItemStatus | None, Action | None]:
+    """What an error does to a good connection; no status if it stays good."""
+    event = event_of(error)
+    status = TABLE[event][ItemStatus.GOOD].status if event is not None else ItemStatus.GOOD
+    return error.error_class, None if status is ItemStatus.GOOD else status, action_for(error)
+
+
 @pytest.mark.parametrize(
     ("changes", "http", "fault", "status", "action"),
     [
@@ -74,8 +82,8 @@ def answer(**changes: Any) -> dict[str, Any]:
 def test_what_is_done_about_an_error_is_read_from_its_body(
     changes: dict[str, str], http: int, fault: ErrorClass, status: ItemStatus | None, action: Action | None
 ) -> None:
-    error = translated(http, body(**changes))
-    assert (error.fault, error.item_status, error.action) == (fault, status, action)
+    error = from_answer(http, body(**changes))
+    assert effect(error) == (fault, status, action)
     assert error.request_id == "0123456789abcde"
 
 
@@ -137,14 +145,14 @@ ON_A_SYNC = {
 def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
     error_type: str, error_code: str, expected: tuple[ErrorClass, ItemStatus | None, Action | None]
 ) -> None:
-    error = translated(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
-    assert (error.fault, error.item_status, error.action) == expected
+    error = from_answer(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
+    assert effect(error) == expected
 
 
 @pytest.mark.parametrize("code", sorted(BY_CODE_OF_A_SYNC))
 def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code: str) -> None:
-    error = translated(400, body(error_code=code), endpoint=SYNC)
-    assert error.action is not None
+    error = from_answer(400, body(error_code=code), endpoint=SYNC)
+    assert action_for(error) is not None
     assert any(word in error.message for word in ("link the bank again", "log in again", "no account is shared"))
 
 
@@ -153,23 +161,23 @@ def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code
 def test_a_product_that_another_endpoint_does_not_have_says_nothing_about_the_item(
     code: str, endpoint: str | None
 ) -> None:
-    assert translated(400, body(error_code=code), endpoint=endpoint).item_status is None
+    assert event_of(from_answer(400, body(error_code=code), endpoint=endpoint)) is None
 
 
 def test_plaids_own_words_go_nowhere() -> None:
-    error = translated(400, body())
+    error = from_answer(400, body())
     assert "access-" not in f"{error} {error!r} {error.details()}"
 
 
 def test_a_rate_limit_waits_as_long_as_plaid_says_or_its_minute() -> None:
     limited = body(error_type="RATE_LIMIT_EXCEEDED", error_code="TRANSACTIONS_SYNC_LIMIT")
-    assert translated(429, limited).retry_after_seconds == 60
-    assert translated(429, limited, retry_after="300").retry_after_seconds == 300
-    assert translated(429, limited, retry_after="7").retry_after_seconds == 7
-    assert translated(429, limited, retry_after="9" * 14).retry_after_seconds == 60
-    assert translated(429, limited, retry_after="99999").retry_after_seconds == 3600
-    assert translated(429, limited, retry_after="²").retry_after_seconds == 60
-    assert translated(429, limited, retry_after="tomorrow").retry_after_seconds == 60
+    assert from_answer(429, limited).retry_after_seconds == 60
+    assert from_answer(429, limited, retry_after="300").retry_after_seconds == 300
+    assert from_answer(429, limited, retry_after="7").retry_after_seconds == 7
+    assert from_answer(429, limited, retry_after="9" * 14).retry_after_seconds == 60
+    assert from_answer(429, limited, retry_after="99999").retry_after_seconds == 3600
+    assert from_answer(429, limited, retry_after="²").retry_after_seconds == 60
+    assert from_answer(429, limited, retry_after="tomorrow").retry_after_seconds == 60
 
 
 def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> None:
@@ -179,19 +187,20 @@ def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> Non
         error_code="INVALID_FIELD",
         error_message="cursor not associated with access_token",
     )
-    assert isinstance(translated(400, interrupted), PagingInterrupted)
-    assert isinstance(translated(400, foreign), CursorRejected)
+    assert isinstance(from_answer(400, interrupted), PagingInterrupted)
+    assert isinstance(from_answer(400, foreign), CursorRejected)
     other = body(error_type="INVALID_REQUEST", error_code="INVALID_FIELD", error_message="count is too large")
-    assert not isinstance(translated(400, other), CursorRejected)
+    assert not isinstance(from_answer(400, other), CursorRejected)
 
 
 @given(st.binary(max_size=60) | st.just(b"<html>502 Bad Gateway</html>") | st.just(b"[]") | st.just(b"null"))
 def test_whatever_stands_in_the_way_of_plaid_is_an_outage(junk: bytes) -> None:
-    assert translated(502, junk).fault is ErrorClass.TRANSIENT
+    assert from_answer(502, junk).error_class is ErrorClass.TRANSIENT
 
 
 def test_no_error_gives_a_status_without_a_way_out() -> None:
-    assert all(meaning.action for meaning in BY_CODE.values() if meaning.status)
+    errors = [from_answer(400, body(error_code=code)) for code in BY_CODE]
+    assert all(action_for(error) for error in errors if breaks_login(error))
 
 
 def test_amounts_are_exact() -> None:
@@ -253,15 +262,15 @@ def test_how_much_history_there_is(status: str | None, cursor: str | None, histo
 def test_half_a_character_and_a_number_without_bounds_do_not_stop_a_page() -> None:
     """JSON may hold both (https://www.rfc-editor.org/rfc/rfc8259#section-8.2); Firestore takes neither."""
     raw = json.dumps({"name": "Caf\ud83d", "ok": ["\U0001f600", {"x": "\udc00!"}], "n": 10**30}).encode()
-    parsed = _parsed(raw)
+    parsed = _parse_object(raw)
     assert parsed == {"name": "Caf\ufffd", "ok": ["\U0001f600", {"x": "\ufffd!"}], "n": 10**30}
-    assert _parsed(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
+    assert _parse_object(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
     made = transaction_mapping.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
     assert encoded(made)
     assert made["location"] == {"lat": 1e30}
 
 
 def test_an_item_s_error_with_an_odd_number_in_it_is_read() -> None:
-    error = said({"error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED", "odd": Decimal("1.5")})
+    error = from_error_object({"error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED", "odd": Decimal("1.5")})
     assert error is not None
     assert error.error_code == "ITEM_LOGIN_REQUIRED"

@@ -36,7 +36,7 @@ def kinds(world: World) -> list[str]:
 
 
 def login_required(code: str = "ITEM_LOGIN_REQUIRED") -> ProviderError:
-    return problem(ErrorClass.USER, code, item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    return problem(ErrorClass.USER, code)
 
 
 def broken_on_the_first_day(world: World, item: FakeItem) -> FakeInstitutions:
@@ -104,9 +104,7 @@ def test_a_login_that_broke_again_is_called_to_mind_again(world: World, item: Fa
 
 def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
-    revoked = problem(
-        ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK
-    )
+    revoked = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
     for day in range(1, 9):
         world.clock.move(A_DAY)
         if day == 7:
@@ -121,7 +119,7 @@ def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, i
 def test_an_item_that_is_gone_on_the_day_of_a_reminder_is_gone(world: World, item: FakeItem) -> None:
     broken_on_the_first_day(world, item)
     world.clock.move(7 * A_DAY)
-    dead = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    dead = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
     world.plaid.fail("item", dead)
     world.check.daily_check("1")
     assert connection(world).status is ItemStatus.ERROR

@@ -6,22 +6,22 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.plaid.errors import BY_CODE, translated
+from shared.adapters.plaid.errors import BY_CODE, from_answer
 from shared.domain.connection import Action, BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.progress import SyncStatus
+from shared.domain.status import ERRORS, breaks_login
 from tests.fakes import FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.items.test_status_by_webhook import connection, kinds, tell
 
 CONSENT = "ADDITIONAL_CONSENT_REQUIRED"
-IN_LINK = sorted(
-    code for code, meaning in BY_CODE.items() if meaning.action in (Action.RECONNECT, Action.SELECT_ACCOUNTS)
-)
+ACTIONS = {code: ERRORS[meaning.kind][1] for code, meaning in BY_CODE.items() if meaning.kind in ERRORS}
+IN_LINK = sorted(code for code, action in ACTIONS.items() if action is not Action.RELINK)
 
 
 def plaid_error(code: str) -> ProviderError:
-    return translated(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
+    return from_answer(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def follow(world: World) -> BankConnection:
 @pytest.mark.parametrize("code", IN_LINK)
 def test_an_action_that_did_not_help_is_not_reported_again(world: World, item: FakeItem, code: str) -> None:
     broken = refuse(world, item, code)
-    assert (broken.error_code, broken.action) == (code, BY_CODE[code].action)
+    assert (broken.error_code, broken.action) == (code, ACTIONS[code])
     assert kinds(world) == ["needs_repair"]
     for _ in range(3):
         answered = follow(world)
@@ -85,7 +85,7 @@ def test_an_action_that_helped_leaves_no_action_and_the_data_arrives(world: Worl
     assert (answered.status, answered.action, answered.error_code) == (ItemStatus.GOOD, None, None)
     assert world.state().status is SyncStatus.COMPLETED
     assert world.equals_truth()
-    assert kinds(world) == ["needs_repair", *(["repaired"] if BY_CODE[code].status else [])]
+    assert kinds(world) == ["needs_repair", *(["repaired"] if breaks_login(plaid_error(code)) else [])]
 
 
 @pytest.mark.parametrize("code", IN_LINK)

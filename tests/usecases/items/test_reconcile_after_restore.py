@@ -71,9 +71,7 @@ def test_a_login_that_is_broken_keeps_its_status_and_what_cannot_be_asked_about_
     for name in ("1", "2"):
         world.connected(name, row("a"))
     world.settle()
-    world.plaid.by_id("item-1").error = problem(
-        ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT
-    )
+    world.plaid.by_id("item-1").error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     reconciliation = restored(world)
     assert reconciliation.plan(["1"]) == {"1": RestoreAction.READ_AGAIN}
     reconciliation.apply("1", RestoreAction.READ_AGAIN)

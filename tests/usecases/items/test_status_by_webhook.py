@@ -23,11 +23,11 @@ _numbers = itertools.count()
 
 
 def login_required() -> ProviderError:
-    return problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    return problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
 
 
 def not_found() -> ProviderError:
-    return problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    return problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
 
 
 def receive(world: World, code: str, **body: Any) -> str:
@@ -205,7 +205,7 @@ def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(wo
 
 
 def test_a_revocation_that_a_call_reports_leaves_a_tombstone_too(world: World, item: FakeItem) -> None:
-    error = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    error = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
     world.plaid.fail("changes", error)
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.sync()
@@ -293,7 +293,7 @@ def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> No
 def test_an_access_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
     world: World, item: FakeItem
 ) -> None:
-    dead = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    dead = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
     world.plaid.fail("item", dead)
     with pytest.raises(ProviderError):
         tell(world, "ERROR")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.plaid.errors import BY_CODE, Meaning, translated
+from shared.adapters.plaid.errors import BY_CODE, from_answer
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
-from shared.domain.status import after, event_of
+from shared.domain.status import ERRORS, action_for, after, event_of
 from shared.ports import LinkRequest, Profile
-from shared.usecases.linking.create_link_token import OPERATORS, LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
 from tests.fakes import FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -217,20 +217,28 @@ def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> No
         assert len(world.plaid.link_requests) == asked
 
 
-def has_problem(world: World, code: str, *, status: ItemStatus = ItemStatus.GOOD) -> Meaning:
+def has_problem(world: World, code: str, *, status: ItemStatus = ItemStatus.GOOD) -> Action | None:
     """The first connection suffers from one of Plaid's errors."""
-    error = translated(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
+    error = from_answer(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
     event = event_of(error)
     assert event is not None
     world.store.describe("1", {"status": status})
     found = after(world.store.connections["1"], event, now=world.clock.now(), error=error)
     world.store.describe("1", found.fields(world.store.connections["1"]))
-    return BY_CODE[code]
+    return action_for(error)
 
 
 IN_LINK = sorted(
-    code for code, meaning in BY_CODE.items() if meaning.action in (Action.RECONNECT, Action.SELECT_ACCOUNTS)
+    code for code, meaning in BY_CODE.items() if meaning.kind in ERRORS and ERRORS[meaning.kind][1] is not Action.RELINK
 )
+OPERATORS = {
+    "INVALID_API_KEYS",
+    "UNAUTHORIZED_ENVIRONMENT",
+    "UNAUTHORIZED_ROUTE_ACCESS",
+    "CREDITS_EXHAUSTED",
+    "TRIAL_CONNECTION_LIMIT",
+    "ADDITION_LIMIT",
+}
 WISHES: list[dict[str, Any]] = [{}, {"products": ("auth",)}, {"account_selection": True}, {"country_codes": ("CA",)}]
 
 
@@ -240,14 +248,12 @@ def test_update_mode_asks_for_what_resolves_the_problem_whatever_the_app_asks_fo
     world: World, code: str, wish: dict[str, Any]
 ) -> None:
     world.connected()
-    meaning = has_problem(world, code)
+    action = has_problem(world, code)
     request = link(world, connection_id="1", **wish)
     needed = ("transactions",) if code == "ADDITIONAL_CONSENT_REQUIRED" else ()
     assert request.access_token is not None
     assert request.consent_products == (*wish.get("products", ()), *needed)
-    assert request.account_selection == (
-        wish.get("account_selection", False) or meaning.action is Action.SELECT_ACCOUNTS
-    )
+    assert request.account_selection == (wish.get("account_selection", False) or action is Action.SELECT_ACCOUNTS)
 
 
 @pytest.mark.parametrize("status", [ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.account import Account, DuplicateOf
-from shared.domain.connection import Action, ItemStatus
+from shared.domain.connection import ItemStatus
 from shared.domain.errors import AlreadyExists, ErrorClass, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
@@ -52,7 +52,7 @@ def refused(world: World, name: str, *accounts: tuple[str, str | None], hints: t
 
 def break_for_good(world: World, connection_id: str) -> ProviderError:
     """Plaid does not know the item any more, and the next sync finds out."""
-    error = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    error = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
     world.plaid.fail("changes", error)
     sync(world, connection_id)
     assert world.store.connections[connection_id].status is ItemStatus.ERROR

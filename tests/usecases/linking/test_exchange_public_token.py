@@ -17,14 +17,16 @@ from shared.domain.errors import (
     BankError,
     Conflict,
     ErrorClass,
+    ErrorKind,
     InvalidArgument,
     ProviderError,
     Unavailable,
+    VaultError,
 )
 from shared.domain.exchange import ANSWER_KEPT, Intent
 from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchanged
-from tests.fakes import Crash, account, problem
+from tests.fakes import Crash, account, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
 
@@ -36,7 +38,7 @@ def world() -> World:
 
 def unanswered() -> ProviderError:
     """Plaid did not answer: nobody knows what it has done."""
-    return ProviderError("no answer", fault=ErrorClass.TRANSIENT, error_type="API_ERROR", error_code="NO_ANSWER")
+    return ProviderError("no answer", kind=ErrorKind.PLAID_DOWN, error_type="API_ERROR", error_code="NO_ANSWER")
 
 
 def test_one_commit_makes_connection_credentials_progress_and_due_time(world: World) -> None:
@@ -255,10 +257,10 @@ def test_without_a_key_the_public_token_is_not_used(world: World) -> None:
 
     def no_key(name: str) -> None:
         if name == "vault.sealer":
-            raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
+            raise vault_problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     world.calls.before = no_key
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         exchange(world)
     assert "bank.exchange" not in world.calls.log
     assert world.store.intents == {}
@@ -479,10 +481,10 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
     def down(name: str) -> None:
         if name == "vault.open":
             world.calls.before = None
-            raise problem(ErrorClass.TRANSIENT, "KMS_UNAVAILABLE")
+            raise vault_problem(ErrorClass.TRANSIENT, "KMS_UNAVAILABLE")
 
     world.calls.before = down
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         exchange(world)
     assert exchange(world).first
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.adapters.plaid.webhook_events import parse_webhook
+from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import InstitutionInfo
-from shared.domain.webhook import Webhook
 from shared.ports import Delivery
 from shared.usecases.linking.find_duplicate import Siblings
 from tests.fakes import Crash, FakeInstitutions, FakeItem, institution, problem, row
@@ -60,7 +60,7 @@ def by_webhook(world: World, code: str) -> None:
     body = {"webhook_type": "ITEM", "webhook_code": code, "item_id": "item-1"}
     delivery = Delivery("d1", body, world.clock.now(), "1", due_at=world.clock.now())
     world.inbox.record(delivery)
-    world.check.by_webhook("1", Webhook.of(body), delivery_id="d1")
+    world.check.by_webhook("1", parse_webhook(body), delivery_id="d1")
 
 
 READERS: dict[str, Callable[[World], object]] = {
@@ -99,7 +99,7 @@ def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.institution_id = "ins_2"
-    item.error = problem(ErrorClass.TERMINAL, "ITEM_NOT_SUPPORTED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    item.error = problem(ErrorClass.TERMINAL, "ITEM_NOT_SUPPORTED")
     world.check.daily_check("1")
     assert not world.state().is_set_up
     item.error = None
@@ -173,7 +173,7 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
     world: World, item: FakeItem
 ) -> None:
     item.institution_id, item.institution_name = "ins_2", "Second Bank"
-    item.error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    item.error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.check.daily_check("1")
     assert connection(world).status is ItemStatus.BAD
     assert shown(world) == ("ins_2", "Second Bank", None)

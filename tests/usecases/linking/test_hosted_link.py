@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
-from shared.domain.errors import ErrorClass, InvalidArgument, ProviderError, ResourceExhausted, Unavailable
+from shared.domain.errors import ErrorClass, InvalidArgument, ResourceExhausted, Unavailable, VaultError
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
@@ -20,7 +21,7 @@ from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions,
 from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
 from shared.usecases.linking.receive_link_webhook import receive_link_webhook
-from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem
+from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
 
 RESULT = digest("public-1")
@@ -60,7 +61,7 @@ class Hosted:
     def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
         """A LINK webhook, verified."""
         known = {"webhook_type": "LINK", "webhook_code": code, "environment": "sandbox", "link_token": link_token}
-        self.take(Webhook.of({**known, **body}))
+        self.take(parse_webhook({**known, **body}))
 
     def take(self, webhook: Webhook) -> None:
         """Takes the public tokens out of one."""
@@ -237,7 +238,7 @@ def test_the_public_token_lies_nowhere_in_the_clear(
     caplog.set_level(logging.INFO)
     hosted.open()
     receive_link_webhook(
-        Webhook.of(
+        parse_webhook(
             {"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"}
         ),
         links=hosted.links,
@@ -374,11 +375,11 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
 def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:
     class Closed:
         def seal(self, *_args: object, **_more: object) -> SealedToken:
-            raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
+            raise vault_problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     hosted.open()
     world.vault = Closed()  # type: ignore[assignment]
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         hosted.hear(public_tokens=["public-1"])
     assert (hosted.links.results, hosted.tasks()) == ({}, [])
 

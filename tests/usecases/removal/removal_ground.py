@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.transaction import Transaction
 from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
@@ -17,7 +16,7 @@ def rows(count: int = 9) -> list[Transaction]:
 
 
 def revoked_error() -> ProviderError:
-    return problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    return problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
 
 
 def tell(world: World, code: str, kind: str = "ITEM") -> None:

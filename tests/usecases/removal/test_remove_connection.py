@@ -155,9 +155,7 @@ def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeIte
 
 
 def unknown_token(times: int) -> list[ProviderError]:
-    return [
-        problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
-    ] * times
+    return [problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")] * times
 
 
 def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(world: World, item: FakeItem) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.connection import ItemStatus
 from shared.domain.errors import ErrorClass
 from shared.ports import Delivery
 from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
@@ -51,7 +50,7 @@ def a_removal_of_rows(world: World) -> None:
 
 
 def a_run_that_fails(world: World) -> None:
-    world.plaid.fail("changes", problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD))
+    world.plaid.fail("changes", problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"))
     world.sync()
 
 
@@ -65,7 +64,7 @@ def a_webhook_of_news(world: World) -> None:
 
 
 def a_webhook_of_trouble(world: World) -> None:
-    world.plaid.items["token-1"].error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+    world.plaid.items["token-1"].error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     tell(world, "ERROR")
 
 

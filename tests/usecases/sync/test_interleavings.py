@@ -249,7 +249,7 @@ def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_a
     world.settle()
     world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
     item.add(row("u"))
-    world.plaid.fail("changes", problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED", action=Action.RECONNECT))
+    world.plaid.fail("changes", problem(ErrorClass.USER, "ADDITIONAL_CONSENT_REQUIRED"))
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.sync()

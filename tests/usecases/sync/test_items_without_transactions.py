@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.plaid.errors import SYNC, translated
+from shared.adapters.plaid.errors import SYNC, from_answer
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.progress import SyncStatus
 from tests.fakes import FakeInstitutions, row
@@ -23,7 +23,7 @@ def refusal(code: str) -> str:
 def refused(world: World, request: pytest.FixtureRequest) -> World:
     """A connection whose syncs are refused, for ever; with a history that was read before or without."""
     world.connected("1", row("t1"))
-    error = translated(400, refusal(request.param), endpoint=SYNC)
+    error = from_answer(400, refusal(request.param), endpoint=SYNC)
     world.plaid.fail("changes", *([error] * 100))
     return world
 
@@ -73,7 +73,7 @@ def test_an_item_error_that_we_do_not_know_calls_no_operator_and_blames_no_user(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.connected("1", row("t1"))
-    world.plaid.fail("changes", *([translated(400, refusal("SOMETHING_NEW"), endpoint=SYNC)] * 3))
+    world.plaid.fail("changes", *([from_answer(400, refusal("SOMETHING_NEW"), endpoint=SYNC)] * 3))
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             world.sync(task="a")

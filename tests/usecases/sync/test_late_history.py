@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
@@ -117,7 +117,7 @@ def test_an_outage_since_the_exchange_makes_the_history_late_too(world: World) -
 
 def test_a_broken_login_is_notified_instead_of_a_late_history(world: World) -> None:
     world.connected("1", row("t1"))
-    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    broken = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.plaid.fail("changes", *([broken] * 60))
     live(world, 3 * A_DAY)
     assert not connection(world).history_late

@@ -13,6 +13,7 @@ from shared.domain.connection import ItemStatus
 from shared.domain.errors import (
     Conflict,
     ErrorClass,
+    ErrorKind,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -250,9 +251,11 @@ def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World
 
 REFUSED_EVERYWHERE = [problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")] * 2
 NOT_OURS = [
-    ProviderError("no", fault=ErrorClass.CONFIGURATION, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED")
+    ProviderError(
+        "no", kind=ErrorKind.INSTITUTION_NOT_ENABLED, error_type="INSTITUTION_ERROR", error_code="UNAUTHORIZED"
+    )
 ]
-NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED", item_status=ItemStatus.ERROR)]
+NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED")]
 
 
 @pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NOT_OURS, NO_LONGER_SUPPORTED])

@@ -216,7 +216,7 @@ def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_
 
 def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_itself(world: World) -> None:
     world.connected("1", row("t1"))
-    needed = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD, action=Action.RECONNECT)
+    needed = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.plaid.fail("changes", needed)
     assert world.sync() is Outcome.DONE
     assert world.state().status is SyncStatus.FAILED
@@ -537,7 +537,7 @@ def _by_hand(world: World) -> None:
 
 def test_an_unknown_access_token_is_first_taken_for_our_own_keys_fault(world: World) -> None:
     world.connected("1", row("t1"))
-    unknown = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR, action=Action.RELINK)
+    unknown = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
     world.plaid.fail("changes", *([unknown] * 20))
     for _ in range(6):
         assert world.sync() is Outcome.DONE

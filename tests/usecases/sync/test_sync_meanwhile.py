@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import CursorRejected, ErrorClass
+from shared.domain.errors import CursorRejected, ErrorClass, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
@@ -41,14 +41,22 @@ def due(world: World) -> None:
     world.tick()
 
 
-@pytest.mark.parametrize("fault", [ErrorClass.USER, ErrorClass.TERMINAL])
-def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(world: World, fault: ErrorClass) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [
+        (problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"), ItemStatus.BAD),
+        (problem(ErrorClass.TERMINAL, "ITEM_NOT_SUPPORTED"), ItemStatus.ERROR),
+    ],
+    ids=("user", "terminal"),
+)
+def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(
+    world: World, trouble: ProviderError, status: ItemStatus
+) -> None:
     """The user repairs the login while a run that still meets the old one is under way."""
     world.connected("1", row("t1"))
     world.settle()
     due(world)
     world.queue.tasks.clear()
-    trouble = problem(fault, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
     world.plaid.fail("changes", trouble)
     while_pages_are_fetched(world, lambda s: s.request(now=world.clock.now()))
     assert world.sync() is Outcome.DONE
@@ -59,7 +67,7 @@ def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(world: Wo
     name, _ = world.queue.tasks.pop()
     assert world.sync(task=name) is Outcome.DONE
     assert world.state().status == SyncStatus.FAILED, "nobody asked during this one"
-    assert status_of(world) == ItemStatus.BAD
+    assert status_of(world) == status
     assert world.queue.tasks == []
 
 
@@ -198,7 +206,7 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
 
 
 REJECTED = problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
-BROKEN = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED", item_status=ItemStatus.BAD)
+BROKEN = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
 
 
 def start_and_hand_over(world: World) -> None:

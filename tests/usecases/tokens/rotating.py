@@ -10,7 +10,7 @@ from shared.domain import grace_periods
 from shared.domain.audit import Actor, AuditAction
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.credentials import StoredAccessToken
-from shared.domain.errors import BankError, ErrorClass, ProviderError
+from shared.domain.errors import BankError, ErrorKind, ProviderError
 from shared.ports import TaskFunction
 from tests.fakes import Crash, row
 from tests.usecases.conftest import ALICE, World
@@ -91,4 +91,4 @@ def crash_in_the_window(world: World) -> None:
 
 
 def no_answer() -> ProviderError:
-    return ProviderError("", fault=ErrorClass.TRANSIENT, error_type="TRANSPORT", error_code="NO_ANSWER")
+    return ProviderError("", kind=ErrorKind.PLAID_DOWN, error_type="TRANSPORT", error_code="NO_ANSWER")

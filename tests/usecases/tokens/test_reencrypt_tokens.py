@@ -12,12 +12,12 @@ import pytest
 from shared.adapters.vault.envelope import EnvelopeVault
 from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorClass, VaultError
 from shared.domain.secret import Secret
 from shared.ports import StoredSeal
 from shared.usecases.tokens.reencrypt_tokens import Reencryption, ReencryptionResult
 from tests.fake_seals import FakeSeals
-from tests.fakes import problem
+from tests.fakes import vault_problem
 
 OLD = new_keyset()
 BOTH = new_keyset(after=OLD)
@@ -141,7 +141,7 @@ def test_an_earlier_ciphertext_does_not_open_once_its_place_was_sealed_anew() ->
     Reencryption(seals=seals, vault=vault(BOTH))()
     after = seals.places["bank_credentials/c0"].sealed
     assert after.generation == before.generation + 1
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(VaultError) as refused:
         vault(BOTH).open(after.model_copy(update={"ciphertext": before.ciphertext}), **place_of(0))
     assert refused.value.error_code == "SEAL_OUTDATED"
 
@@ -151,8 +151,8 @@ def test_while_the_key_s_keeper_is_down_it_stops_and_blames_no_token() -> None:
 
     class Down(EnvelopeVault):
         def open(self, *_args: Any, **_more: Any) -> Secret:
-            raise problem(ErrorClass.TRANSIENT, "UNAVAILABLE")
+            raise vault_problem(ErrorClass.TRANSIENT, "UNAVAILABLE")
 
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         Reencryption(seals=seals, vault=Down(LocalKeys(BOTH)))()
     assert len(opened(seals, OLD)) == 2

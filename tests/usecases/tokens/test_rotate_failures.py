@@ -12,8 +12,8 @@ import pytest
 from shared.domain import grace_periods
 from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
-from shared.domain.errors import ErrorClass, ProviderError, Unavailable
-from tests.fakes import problem
+from shared.domain.errors import ErrorClass, ProviderError, Unavailable, VaultError
+from tests.fakes import problem, vault_problem
 from tests.usecases.conftest import World
 from tests.usecases.tokens.rotating import (
     LATER,
@@ -106,7 +106,7 @@ def test_a_refusal_takes_the_mark_away_and_is_tried_again_later(connected: World
 
 def test_wrong_keys_of_ours_blame_nobody(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
-    world.plaid.fail("invalidate", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN", item_status=ItemStatus.ERROR))
+    world.plaid.fail("invalidate", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN"))
     with caplog.at_level(logging.ERROR, logger="bank"):
         rotate(world)
     assert [record.message for record in caplog.records] == ["rotation.refused"]
@@ -274,11 +274,11 @@ def test_a_vault_that_cannot_seal_is_found_out_while_the_old_token_lives(connect
     world = connected
 
     def seal(*_: Any, **__: Any) -> Any:
-        raise problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
+        raise vault_problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
 
     world.vault.seal = seal  # type: ignore[method-assign]
     ask(world)
-    with pytest.raises(ProviderError):
+    with pytest.raises(VaultError):
         world.rotation("1")
     assert "bank.invalidate" not in world.calls.log
     assert kept(world).rotating_since is None

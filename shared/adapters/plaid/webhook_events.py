@@ -1,0 +1,60 @@
+"""The one place where the codes of Plaid's webhooks are translated. Codes: https://plaid.com/docs/api/webhooks/"""
+
+from typing import Any
+
+from shared.domain.connection import REVOKED_CODE
+from shared.domain.errors import ErrorKind, ProviderError
+from shared.domain.webhook import Meaning, Webhook
+
+MEANINGS = {
+    ("TRANSACTIONS", "SYNC_UPDATES_AVAILABLE"): Meaning.SYNC,
+    # Sent for the older endpoint, too; useful only while the history is incomplete.
+    ("TRANSACTIONS", "INITIAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
+    ("TRANSACTIONS", "HISTORICAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
+    # SYNC_UPDATES_AVAILABLE is sent for the same changes.
+    ("TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
+    ("TRANSACTIONS", "TRANSACTIONS_REMOVED"): Meaning.NOTHING,
+    ("TRANSACTIONS", "RECURRING_TRANSACTIONS_UPDATE"): Meaning.NOTHING,
+    ("ITEM", "ERROR"): Meaning.LOGIN_ERROR,
+    ("ITEM", "LOGIN_REPAIRED"): Meaning.LOGIN_REPAIRED,
+    ("ITEM", "PENDING_EXPIRATION"): Meaning.EXPIRATION,
+    ("ITEM", "PENDING_DISCONNECT"): Meaning.DISCONNECT,
+    ("ITEM", "NEW_ACCOUNTS_AVAILABLE"): Meaning.NEW_ACCOUNTS,
+    ("ITEM", REVOKED_CODE): Meaning.REVOKED,
+    ("ITEM", "USER_ACCOUNT_REVOKED"): Meaning.ACCOUNT_REVOKED,
+    ("ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED"): Meaning.NOTHING,
+    ("LINK", "SESSION_FINISHED"): Meaning.LINKED,
+    ("LINK", "ITEM_ADD_RESULT"): Meaning.LINKED,
+    ("LINK", "EVENTS"): Meaning.NOTHING,
+    # Products that the backend does not use.
+    ("HOLDINGS", "DEFAULT_UPDATE"): Meaning.NOTHING,
+    ("INVESTMENTS_TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
+    ("LIABILITIES", "DEFAULT_UPDATE"): Meaning.NOTHING,
+}
+
+_FIELDS = ("webhook_type", "webhook_code", "environment", "item_id")
+_LINK = "LINK"
+_REVOKED = ProviderError(
+    "the user took the permission away: link the bank again",
+    kind=ErrorKind.PERMISSION_REVOKED,
+    error_type="ITEM_ERROR",
+    error_code=REVOKED_CODE,
+)
+
+
+def parse_webhook(body: dict[str, Any]) -> Webhook:
+    """The webhook in a parsed body, as it arrived or as the inbox holds it.
+
+    Raises:
+        ValueError: Type or code is missing or not a string.
+    """
+    webhook = Webhook.model_validate({name: body[name] for name in _FIELDS if name in body} | {"body": body})
+    event = (webhook.webhook_type, webhook.webhook_code)
+    meaning = MEANINGS.get(event, Meaning.NOTHING)
+    translated = {
+        "meaning": meaning,
+        "is_known": event in MEANINGS,
+        "is_of_link": webhook.webhook_type == _LINK,
+        "error": _REVOKED if meaning is Meaning.REVOKED else None,
+    }
+    return webhook.model_copy(update=translated)

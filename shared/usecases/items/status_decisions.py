@@ -1,0 +1,152 @@
+"""What Plaid says about an item decides the status of its connection; a webhook or the daily check only asks.
+
+Pure decisions: refresh_item_status.py reads the item and commits them.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.domain import status
+from shared.domain.connection import BankConnection, ItemStatus
+from shared.domain.errors import ServiceError
+from shared.domain.status import PENDING, StatusEvent
+from shared.domain.webhook import Meaning, Webhook
+from shared.ports import ItemFacts
+
+WEBHOOK_TAKES = timedelta(hours=1)  # at most: Plaid's news should have come by webhook within it
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDecision:
+    """What the facts of an item mean for its connection.
+
+    Attributes:
+        event: The event, if any.
+        error: Plaid's error, where the event is one; with a repair, consent that is still missing.
+        renewal: Whether the consent's end counts all the same, see StatusEvents.apply.
+        learnt: Fields of the connection that Plaid reported besides.
+        sync: Whether the transactions must be synced.
+        accounts_anew: Whether the accounts must be read again.
+        reminds: Whether the user is reminded of a login that stays broken for long.
+        moved: The fields of a connection whose item moved to another institution, see institution_change.
+    """
+
+    event: StatusEvent | None = None
+    error: ServiceError | None = None
+    renewal: bool = False
+    learnt: dict[str, Any] = field(default_factory=dict)
+    sync: bool = False
+    accounts_anew: bool = False
+    reminds: bool = False
+    moved: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def claims_repair(self) -> bool:
+        """Whether the connection's problem would be resolved."""
+        return self.event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
+
+
+UNCLEAR = StatusDecision(sync=True, accounts_anew=True)
+"""The item reports an error that is an outage's, or unknown to us. Neither blames the user, and neither shows that the
+login works: the status stays, and the data decides."""
+
+
+def from_error(facts: ItemFacts) -> StatusDecision | None:
+    """The decision for the error that an item reports; None if there is none that is an event."""
+    event = status.event_of(facts.error) if facts.error is not None else None
+    return StatusDecision(event=event, error=facts.error) if event is not None else None
+
+
+def from_update_mode(facts: ItemFacts) -> StatusDecision:
+    """The decision after update mode succeeded. The sync that follows reads the accounts that were added or removed."""
+    if facts.error is not None:
+        return from_error(facts) or UNCLEAR
+    learnt = {"consent_expiration_time": facts.consent_expiration_time}
+    return StatusDecision(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+
+
+def from_webhook(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now: datetime) -> StatusDecision:
+    """The decision for a webhook, which counts only as far as the item agrees.
+
+    Webhooks come late, twice, and out of order.
+    """
+    if (decision := from_error(facts)) is not None:
+        return decision
+    if facts.error is not None and webhook.meaning in (Meaning.LOGIN_ERROR, Meaning.LOGIN_REPAIRED):
+        return replace(UNCLEAR, accounts_anew=webhook.meaning is Meaning.LOGIN_REPAIRED)
+    ends = facts.consent_expiration_time
+    learnt = {"consent_expiration_time": ends} if ends is not None else {}
+    match webhook.meaning:
+        case Meaning.LOGIN_ERROR:
+            return StatusDecision(event=StatusEvent.WORKING, learnt=learnt, sync=True)
+        case Meaning.LOGIN_REPAIRED:
+            return replace(from_update_mode(facts), renewal=True)
+        case Meaning.EXPIRATION:
+            return _from_expiration(connection, ends, announced=webhook.consent_expiration_time, now=now)
+        case Meaning.DISCONNECT:
+            return _from_disconnect(connection, ends, announced=webhook.disconnect_time, now=now)
+        case Meaning.NEW_ACCOUNTS:
+            return StatusDecision(event=StatusEvent.NEW_ACCOUNTS, learnt=learnt)
+        case _:
+            return StatusDecision()
+
+
+def from_daily_check(connection: BankConnection, facts: ItemFacts, *, now: datetime) -> StatusDecision:
+    """The decision of a daily check: a consent that ends soon, an error, a repair, or webhooks that never came."""
+    if (decision := from_error(facts)) is not None:
+        return replace(decision, reminds=True)
+    learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
+    # Only the data shows whether a login works again: an item may report no error, and still not deliver.
+    is_broken = connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
+    decision = _from_announcement(connection, facts, now=now)
+    return replace(decision, learnt=learnt | decision.learnt, sync=is_broken or missed_webhook(connection, facts))
+
+
+def missed_webhook(connection: BankConnection, facts: ItemFacts) -> bool:
+    """Whether Plaid has had news for longer than a webhook takes, and there was no sync since."""
+    if connection.last_sync is None:
+        return False  # the scheduler retries first syncs
+    news = [moment for moment in (facts.last_update, facts.last_webhook) if moment is not None]
+    return any(moment - connection.last_sync > WEBHOOK_TAKES for moment in news)
+
+
+def _from_expiration(
+    connection: BankConnection, ends: datetime | None, *, announced: datetime | None, now: datetime
+) -> StatusDecision:
+    if status.is_later(ends, than=announced):  # the consent was renewed since
+        disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # to which the webhook does not refer
+        event = None if disconnects else StatusEvent.EXPIRATION_MOVED
+        return StatusDecision(event=event, learnt={"consent_expiration_time": ends})
+    learnt = {
+        "consent_expiration_time": ends or announced or connection.consent_expiration_time,
+        "announced": status.announcement(announced, consent=ends or announced, now=now),
+    }
+    return StatusDecision(event=StatusEvent.EXPIRATION_ANNOUNCED, learnt=learnt)
+
+
+def _from_disconnect(
+    connection: BankConnection, ends: datetime | None, *, announced: datetime | None, now: datetime
+) -> StatusDecision:
+    learnt: dict[str, Any] = {"consent_expiration_time": ends} if ends is not None else {}
+    before = connection.announced if connection.status is ItemStatus.PENDING_DISCONNECT else None
+    # A repeated announcement keeps its record, so that a consent that was renewed since still counts as renewed.
+    if before is None or status.is_later(announced, than=before.ends_at):
+        learnt |= {"announced": status.announcement(announced, consent=ends, now=now)}
+    return StatusDecision(event=StatusEvent.DISCONNECT_ANNOUNCED, learnt=learnt)
+
+
+def _from_announcement(connection: BankConnection, facts: ItemFacts, *, now: datetime) -> StatusDecision:
+    """The decision about a pending announcement, and about a consent that ends soon."""
+    ends, announced = facts.consent_expiration_time, connection.announced
+    is_pending, disconnects = connection.status in PENDING, connection.status is ItemStatus.PENDING_DISCONNECT
+    if is_pending and announced is None and (disconnects or ends is None):
+        # Stored before announcements were recorded: it counts from today.
+        return StatusDecision(learnt={"announced": status.announcement(None, consent=ends, now=now)})
+    # Without a record the connection is pending because of its consent's end alone.
+    is_over = announced is None or status.is_over(announced, consent=ends, works=facts.error is None, now=now)
+    if disconnects and is_over:
+        return StatusDecision(event=StatusEvent.EXPIRATION_MOVED, renewal=True)
+    if status.warning_due(ends, now=now) is not None:
+        return StatusDecision(event=StatusEvent.EXPIRATION_NEAR)
+    return StatusDecision(event=StatusEvent.EXPIRATION_MOVED if is_over or not is_pending else None)
