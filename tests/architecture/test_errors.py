@@ -20,7 +20,7 @@ CLASSES = {
     name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.BankError)
 }
 CODED_BY_CLASS = {"MethodNotAllowed"} | {
-    name for name, kind in CLASSES.items() if issubclass(kind, errors.ProviderError)
+    name for name, kind in CLASSES.items() if issubclass(kind, errors.ServiceError)
 }
 """Errors whose class knows the code, so that it is not given where they are made."""
 
