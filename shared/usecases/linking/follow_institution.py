@@ -12,7 +12,7 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.status import moment_of
 from shared.log import log
-from shared.ports import Clock, ItemFacts, Syncs, Writes
+from shared.ports import Clock, ItemFacts, PutInstitutionGuard, Syncs, UpdateConnection, Write
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 
@@ -56,7 +56,7 @@ def follow_institution(
         now = clock.now()
         changes = change | {"updated_at": moment_of(connection, connection.status, now=now)}
         state = loaded.state.moved_to(change["institution_id"], now=now)
-        writes = Writes(connection=changes, guard=change["institution_id"])
+        writes: list[Write] = [UpdateConnection(changes), PutInstitutionGuard(change["institution_id"])]
         try:
             syncs.save(state.touched(), expected=loaded.version, writes=writes)
         except Conflict:
