@@ -21,12 +21,10 @@ from shared.domain.audit_chain import Checkpoint
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import (
-    CommitTooLarge,
     Conflict,
     CursorRejected,
     ErrorClass,
     ErrorKind,
-    NotStorable,
     PagingInterrupted,
     ProviderError,
     Unavailable,
@@ -34,6 +32,7 @@ from shared.domain.errors import (
 )
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
+from shared.domain.inherited_notes import label_of
 from shared.domain.institution import InstitutionInfo
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
@@ -60,10 +59,11 @@ from shared.ports import (
     NewItem,
     OwnedAccount,
     Profile,
-    RowRemoval,
+    StoredRow,
     Version,
-    Writes,
+    Write,
 )
+from tests.fake_sync_writes import Written, compare, put
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -525,7 +525,7 @@ class FakeStore:
         self.rows: dict[str, dict[str, dict[str, Any]]] = {}
         self.row_versions: dict[tuple[str, str], int] = {}
         self.intents: dict[str, tuple[Intent, Version]] = {}
-        self.commits: list[tuple[SyncState, Writes]] = []
+        self.commits: list[tuple[SyncState, Written]] = []
         self.notifications: dict[str, Notification] = {}
         self.institution_guards: dict[tuple[str, str | None], Version] = {}
         self.holders: dict[str, tuple[ItemHolder, Version]] = {}  # by item
@@ -678,72 +678,23 @@ class FakeStore:
     def load(self, connection_id: str) -> Loaded | None:
         return self.calls.around("store.load", lambda: self.states.get(connection_id))  # type: ignore[no-any-return]
 
-    def save(self, state: SyncState, *, expected: Version, writes: Writes = Writes()) -> Version:  # noqa: B008
+    def save(self, state: SyncState, *, expected: Version, writes: Sequence[Write] = ()) -> Version:
         return self.calls.around("store.save", lambda: self._save(state, expected, writes))
 
-    def _save(self, state: SyncState, expected: Version, writes: Writes) -> Version:
-        if len(writes.upserts) + len(writes.removals) > self.max_writes:
-            raise CommitTooLarge
-        if any(new["name"] in self.refuses for new in writes.upserts):
-            raise NotStorable
-        connection_id = state.connection_id
-        current = self.states.get(connection_id)
-        stale = [r for r in writes.removals if self.row_versions.get((connection_id, r.transaction_id)) != r.version]
-        stale += [
-            r for r in writes.removals if r.heir and self.row_versions.get((connection_id, r.successor or "")) != r.heir
-        ]
-        if current is None or current.version != expected or stale:
+    def _save(self, state: SyncState, expected: Version, writes: Sequence[Write]) -> Version:
+        current = self.states.get(state.connection_id)
+        compare(self, state.connection_id, writes)
+        if current is None or current.version != expected:
             raise Conflict
-        if writes.credentials is not None and self.kept_version(connection_id) != writes.credentials[1]:
-            raise Conflict
-        self.compare_marks(writes.marks)
-        rows = self.rows[connection_id]
-        for new in writes.upserts:
-            transaction_id = new["transaction_id"]
-            assert writes.ready.get(transaction_id, new) == new, "what was made ready is not what is to be written"
-            kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
-            mark = {"run": state.run} if transaction_id in writes.marked else {}
-            self._put_row(connection_id, transaction_id, {**new, **kept, **mark})
-        for gone in writes.removals:
-            if gone.notes is not None and gone.successor is not None and (gone.heir or gone.successor in rows):
-                heir = rows.get(gone.successor, {})
-                self._put_row(connection_id, gone.successor, {**heir, "user": gone.notes})
-            rows.pop(gone.transaction_id, None)
-        for account_id in writes.gone_accounts:
-            self.account_rows[connection_id].pop(account_id, None)
-        self.put_marks(writes.marks)
-        for told in writes.notifications:
-            before = self.notifications.get(told.notification_id)
-            read_at = before.read_at if before is not None else None
-            self.notifications[told.notification_id] = told.model_copy(update={"read_at": read_at})
-        self._append(writes.audit)
-        if writes.removal is not None:
-            self.put_tombstone(writes.removal)
-        if writes.credentials is not None:
-            self.put_kept(writes.credentials[0])
-        for delivery_id in writes.handled:
-            self.deliveries[delivery_id] = replace(self.deliveries[delivery_id], due_at=None, sweeps=0)
-        if writes.handover is not None:
-            self.handovers[connection_id] = writes.handover
-        if writes.ends_handover:
-            self.handovers.pop(connection_id, None)
-        if writes.ends_run:
-            self.ended_runs.setdefault(connection_id, {})[state.run] = state.record()
-        for aside in writes.set_aside:
-            self.aside.setdefault(connection_id, {})[aside.key] = replace(aside, run=state.run)
-        for key in writes.aside_gone:
-            self.aside.get(connection_id, {}).pop(key, None)
-        for one in writes.accounts:
-            self.account_rows[connection_id][one["account_id"]] = one
-        if writes.connection is not None:
-            merged = self.connections[connection_id].model_dump() | writes.connection
-            self.connections[connection_id] = BankConnection.model_validate(merged)
-        if writes.guard is not None:
-            self.institution_guards[state.app_user_id, writes.guard] = next(self._versions)
-        self.commits.append((state, writes))
+        for write in writes:
+            put(write, self, state)
+        self.commits.append((state, Written(writes)))
         if state != current.state:  # a write that changes nothing of a document leaves its version as it is
-            self.states[connection_id] = Loaded(state, next(self._versions))
-        return self.states[connection_id].version
+            self.states[state.connection_id] = Loaded(state, next(self._versions))
+        return self.states[state.connection_id].version
+
+    def next_version(self) -> int:
+        return next(self._versions)
 
     def put_kept(self, kept: StoredAccessToken) -> Version:
         self.tokens[kept.connection_id] = kept.token
@@ -821,14 +772,14 @@ class FakeStore:
         return self.audit[app_user_id][self._signed(app_user_id)].at + timedelta(hours=24)
 
     # -- Syncs' own --------------------------------------------------------------------------------------------------
-    def _put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
+    def put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
         self.rows[connection_id][transaction_id] = fields
         self.row_versions[connection_id, transaction_id] = next(self._versions)
 
     def write_note(self, connection_id: str, transaction_id: str, note: str) -> None:
         """What a user's app does, straight to the document."""
         fields = self.rows[connection_id][transaction_id]
-        self._put_row(connection_id, transaction_id, {**fields, "user": {"note": note}})
+        self.put_row(connection_id, transaction_id, {**fields, "user": {"note": note}})
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
         waiting = [s for s in self.states.values() if s.state.due_at is not None and s.state.due_at <= now]
@@ -844,24 +795,13 @@ class FakeStore:
     def rows_of(self, connection_id: str, account_id: str) -> set[str]:
         return {i for i, fields in self.rows[connection_id].items() if fields["account_id"] == account_id}
 
-    def removals(
-        self, connection_id: str, transaction_ids: Iterable[str], *, successors: Mapping[str, str]
-    ) -> tuple[RowRemoval, ...]:
+    def stored_rows(self, connection_id: str, transaction_ids: Iterable[str]) -> dict[str, StoredRow]:
         rows = self.rows[connection_id]
-        noted = {i for i, fields in rows.items() if "user" in fields}
-        found = []
-        for i in (i for i in transaction_ids if i in rows):
-            successor = successors.get(i)
-            if i in noted and successor in noted:
-                successor = None
-            elif i in noted and successor is not None:
-                noted.add(successor)  # it takes one row's notes
-            heir = self.row_versions.get((connection_id, successor)) if i in noted and successor in rows else None
-            label = f"{rows[i]['name']} {rows[i]['amount']}"
-            found.append(
-                RowRemoval(i, self.row_versions[connection_id, i], rows[i].get("user"), successor, label, heir)
-            )
-        return tuple(found)
+        return {
+            i: StoredRow(self.row_versions[connection_id, i], rows[i].get("user"), label_of(rows[i]))
+            for i in transaction_ids
+            if i in rows
+        }
 
     def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
         return {row["transaction_id"]: row for row in rows}

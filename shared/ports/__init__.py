@@ -9,9 +9,31 @@ from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Pr
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
-from shared.ports.syncs import Handover, HealthFigures, Loaded, PausedSyncs, RowRemoval, Syncs, Writes
+from shared.ports.syncs import HealthFigures, Loaded, PausedSyncs, StoredRow, Syncs
 from shared.ports.vault import Seals, StoredSeal, Vault
 from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, ParseWebhook, WebhookKeys
+from shared.ports.writes import (
+    AppendAudit,
+    DeleteAccount,
+    DeleteHandover,
+    DeleteSetAside,
+    DeleteTransactions,
+    Handover,
+    PutAccount,
+    PutCredentials,
+    PutHandover,
+    PutInstitutionGuard,
+    PutMark,
+    PutNote,
+    PutNotification,
+    PutRemoval,
+    PutSetAside,
+    RecordRun,
+    SettleDelivery,
+    UpdateConnection,
+    UpsertTransactions,
+    Write,
+)
 
 __all__ = [
     "OVERDUE_SWEEPS",
@@ -51,7 +73,7 @@ __all__ = [
     "Profiles",
     "Pushes",
     "Removals",
-    "RowRemoval",
+    "StoredRow",
     "Seals",
     "Signer",
     "StoredSeal",
@@ -62,5 +84,23 @@ __all__ = [
     "Vault",
     "Version",
     "WebhookKeys",
-    "Writes",
+    "AppendAudit",
+    "PutAccount",
+    "PutCredentials",
+    "PutHandover",
+    "PutInstitutionGuard",
+    "PutMark",
+    "PutNote",
+    "PutNotification",
+    "PutRemoval",
+    "PutSetAside",
+    "RecordRun",
+    "DeleteAccount",
+    "DeleteHandover",
+    "DeleteSetAside",
+    "DeleteTransactions",
+    "SettleDelivery",
+    "UpdateConnection",
+    "UpsertTransactions",
+    "Write",
 ]

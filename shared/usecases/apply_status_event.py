@@ -1,7 +1,7 @@
-"""An event's effect on a connection, as what is to be written: the document, the audit entry, the notification."""
+"""What an event changes on a connection: its document, the audit log, its user's notifications, and their writes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,26 +15,80 @@ from shared.domain.notification import Notification, NotificationKind, note_kept
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.status import StatusEvent
 from shared.log import log
-from shared.ports import Clock, Connections, Mark, Profiles, Writes
+from shared.ports import (
+    AppendAudit,
+    Clock,
+    Connections,
+    Mark,
+    Profiles,
+    PutInstitutionGuard,
+    PutMark,
+    PutNotification,
+    PutRemoval,
+    UpdateConnection,
+    Write,
+)
 from shared.usecases.mark_duplicates import OwnedAccounts
 
-REMINDERS = (30, 7)  # days for which a login has been broken when its user is told again, the last one first
+REMINDERS = (30, 7)  # days for which a login has been broken when its user is reminded, the last one first
 HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusEvents:
-    """Makes the writes that belong to an event, so that one commit holds all of them.
+class ConnectionChange:
+    """What one commit writes about a connection.
 
-    The connection is read here, and whoever commits the writes compares the sync state that they read before: every
-    commit that touches a status is ordered by that one version.
+    Attributes:
+        fields: The changed fields of its document.
+        audit: Entries for the audit log.
+        notifications: What its user is notified of.
+        removal: The removal that begins.
+        marks: Which accounts, of any connection of the user, are duplicates afterwards.
+        institution_id: The institution that the connection has moved to; None if it has not.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    audit: tuple[AuditEntry, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    removal: Removal | None = None
+    marks: tuple[Mark, ...] = ()
+    institution_id: str | None = None
+
+    def writes(self) -> tuple[Write, ...]:
+        """The writes for the commit that makes the change; none if nothing changes."""
+        found: list[Write] = [PutMark(mark) for mark in self.marks]
+        found += [PutNotification(news) for news in self.notifications]
+        if self.removal is not None:
+            found.append(PutRemoval(self.removal))
+        if self.fields:
+            found.append(UpdateConnection(self.fields))
+        if self.institution_id is not None:
+            found.append(PutInstitutionGuard(self.institution_id))
+        if self.audit:
+            found.append(AppendAudit(self.audit))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange(ConnectionChange):
+    """What an event writes about a connection, and the connection as it is afterwards."""
+
+    connection: BankConnection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusEvents:
+    """Turns events into changes of a connection, so that one commit holds everything an event writes.
+
+    The connection is read here. The caller commits the writes with a compare-and-set on the sync state that it read
+    before: every commit that touches a status is ordered by that one version.
     """
 
     connections: Connections
     profiles: Profiles
     clock: Clock
 
-    def event(
+    def apply(
         self,
         connection_id: str,
         event: StatusEvent,
@@ -43,16 +97,17 @@ class StatusEvents:
         error: ServiceError | None = None,
         learnt: Mapping[str, Any] | None = None,
         renewal: bool = False,
-    ) -> tuple[BankConnection, Writes] | None:
-        """The connection after an event, and what is to be written; None if there is no such connection.
+    ) -> StatusChange | None:
+        """Applies an event; returns None if the connection does not exist.
 
         Args:
-            connection_id: Whose.
+            connection_id: The connection.
             event: What happened.
             actor: Who caused it, for the audit log.
-            error: Plaid's error, where the event is one.
-            learnt: What Plaid said about the item besides: fields of the connection.
-            renewal: A consent that ends soon counts all the same: a repair elsewhere does not renew it.
+            error: Plaid's error, if the event is one.
+            learnt: Other facts that Plaid reported about the item: fields of the connection.
+            renewal: Whether to warn of a consent that ends soon although the login works: a repair elsewhere does not
+                renew the consent.
         """
         before = self.connections.find(connection_id)
         if before is None:
@@ -73,66 +128,65 @@ class StatusEvents:
         moved = (before.status, before.action, before.error_code) != (after.status, after.action, after.error_code)
         audit = (self._entry(before, after, event, actor, error),) if moved else ()
         removal = self._revocation(after) if event is StatusEvent.REVOKED and moved else None
-        writes = Writes(
-            connection=fields or None,
+        return StatusChange(
+            connection=after,
+            fields=fields,
             audit=(*audit, removal.started(by=actor)) if removal else audit,
-            notifications=self._told(after, tells, moved=moved),
+            notifications=self._notifications(after, tells, moved=moved),
             removal=removal,
             marks=self._marks(before, after),
         )
-        return after, writes
 
-    def learnt(self, before: BankConnection, learnt: Mapping[str, Any]) -> tuple[BankConnection, Writes]:
-        """A connection with what Plaid said about its item, where that is no event; and what is to be written."""
-        after = before.model_copy(update=dict(learnt))
+    def update_facts(self, before: BankConnection, facts: Mapping[str, Any]) -> StatusChange:
+        """Applies facts that Plaid reported about an item and that are no event: fields of the connection."""
+        after = before.model_copy(update=dict(facts))
         if after == before:
-            return before, Writes()
+            return StatusChange(connection=before)
         after = after.model_copy(update={"updated_at": status.moment_of(before, before.status, now=self.clock.now())})
-        return after, Writes(connection=status.Change(after, None).fields(before))
+        return StatusChange(connection=after, fields=status.Change(after, None).fields(before))
 
-    def reminder(self, connection: BankConnection) -> Notification | None:
-        """Tells the user once more that a login is broken; None if it is not, or it is too early, or they were told.
+    def remind(self, connection: BankConnection) -> Notification | None:
+        """Reminds the user of a broken login; None if the login works, or if no reminder is due or it was sent already.
 
-        Days are counted to the nearest, since rounds are never quite a day apart. What a round missed the next one
-        makes up for.
+        Days are rounded, since daily checks are never exactly a day apart; a check makes up for a missed one before it.
         """
         days = (self.clock.now() - connection.updated_at + HALF_A_DAY).days
         due = next((after for after in REMINDERS if days >= after), None)
         if connection.status is not ItemStatus.BAD or due is None:
             return None
-        named = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{due}"
-        told = self._tell(connection, NotificationKind.NEEDS_REPAIR, named)
-        if self.connections.was_told(connection.app_user_id, told.notification_id):
+        event_id = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{due}"
+        reminder = self._notification(connection, NotificationKind.NEEDS_REPAIR, event_id)
+        if self.connections.was_told(connection.app_user_id, reminder.notification_id):
             return None
         log.warning("connection.long_broken", connection_id=connection.connection_id, days=days)
-        return told
+        return reminder
 
-    def first_sync_done(self, connection_id: str) -> Notification | None:
-        """Tells the user that everything has arrived."""
+    def announce_first_sync(self, connection_id: str) -> Notification | None:
+        """Notifies the user that the whole history has arrived; None if the connection does not exist."""
         connection = self.connections.find(connection_id)
-        return self._tell(connection, NotificationKind.FIRST_SYNC_DONE, connection_id) if connection else None
+        return self._notification(connection, NotificationKind.FIRST_SYNC_DONE, connection_id) if connection else None
 
-    def history_late(self, connection: BankConnection) -> Notification:
-        """Tells the user that the bank has not delivered the whole history in time."""
-        return self._tell(connection, NotificationKind.HISTORY_LATE, connection.connection_id)
+    def announce_late_history(self, connection: BankConnection) -> Notification:
+        """Notifies the user that the bank has not delivered the whole history in time."""
+        return self._notification(connection, NotificationKind.HISTORY_LATE, connection.connection_id)
 
-    def note_kept(
-        self, connection_id: str, *, transaction_id: str, label: str, notes: dict[str, Any]
+    def report_lost_note(
+        self, connection_id: str, *, transaction_id: str, label: str, note: dict[str, Any]
     ) -> Notification | None:
-        """Tells the user what they had written on a transaction that went away; None if that is nothing."""
+        """Sends the user what they had written on a removed transaction; None if the note has no text."""
         connection = self.connections.find(connection_id)
         return note_kept(
             connection_id=connection_id,
             transaction_id=transaction_id,
             label=label,
-            notes=notes,
+            notes=note,
             bank=connection.institution_name if connection else None,
             language=self._language(connection.app_user_id) if connection else None,
             now=self.clock.now(),
         )
 
-    def account_revoked(self, connection: BankConnection, account_id: str) -> Writes:
-        """What is written when a user takes the permission for one account away."""
+    def revoke_account(self, connection: BankConnection, account_id: str) -> ConnectionChange:
+        """Records and announces that a user has revoked the permission for one account."""
         entry = AuditEntry(
             app_user_id=connection.app_user_id,
             connection_id=connection.connection_id,
@@ -141,11 +195,12 @@ class StatusEvents:
             details={"account_id": account_id},
             at=self.clock.now(),
         )
-        told = self._tell(connection, NotificationKind.ACCOUNT_REVOKED, f"{connection.connection_id}-{account_id}")
-        return Writes(audit=(entry,), notifications=(told,))
+        event_id = f"{connection.connection_id}-{account_id}"
+        news = self._notification(connection, NotificationKind.ACCOUNT_REVOKED, event_id)
+        return ConnectionChange(audit=(entry,), notifications=(news,))
 
     def _marks(self, before: BankConnection, after: BankConnection) -> tuple[Mark, ...]:
-        """A connection in `error` has no counted accounts where another one has them, too."""
+        """The marks that change: accounts of a connection in `error` do not count if another connection has them."""
         if (before.status is ItemStatus.ERROR) == (after.status is ItemStatus.ERROR):
             return ()
         owned = OwnedAccounts.read(after.app_user_id, connections=self.connections, beside=after.connection_id)
@@ -171,26 +226,30 @@ class StatusEvents:
             at=self.clock.now(),
         )
 
-    def _told(self, after: BankConnection, tells: NotificationKind | None, *, moved: bool) -> tuple[Notification, ...]:
-        """Once per event: what a change tells is named by its moment, a warning by what it warns of."""
+    def _notifications(
+        self, after: BankConnection, kind: NotificationKind | None, *, moved: bool
+    ) -> tuple[Notification, ...]:
+        """One notification per event: a change's is named by its moment, a warning's by what it warns of."""
         now = self.clock.now()
-        match tells:
+        match kind:
             case None:
                 return ()
             case NotificationKind.EXPIRING:
                 expires = after.consent_expiration_time
                 ahead = status.warning_due(expires, now=now)
                 day = expires.date().isoformat() if expires else now.date().isoformat()
-                named = f"{after.connection_id}-{day}-{ahead.days if ahead else 0}"
-                return (self._tell(after, tells, named, day=day),)
+                event_id = f"{after.connection_id}-{day}-{ahead.days if ahead else 0}"
+                return (self._notification(after, kind, event_id, day=day),)
             case NotificationKind.NEW_ACCOUNTS:
-                return (self._tell(after, tells, f"{after.connection_id}-{now.date()}"),)
+                return (self._notification(after, kind, f"{after.connection_id}-{now.date()}"),)
             case _ if moved:
-                return (self._tell(after, tells, f"{after.connection_id}-{int(now.timestamp() * 1000)}"),)
+                return (self._notification(after, kind, f"{after.connection_id}-{int(now.timestamp() * 1000)}"),)
             case _:
                 return ()
 
-    def _tell(self, connection: BankConnection, kind: NotificationKind, event_id: str, **words: str) -> Notification:
+    def _notification(
+        self, connection: BankConnection, kind: NotificationKind, event_id: str, **words: str
+    ) -> Notification:
         return notification(
             kind,
             event_id=event_id,
@@ -205,21 +264,27 @@ class StatusEvents:
         return usable_language(self.profiles.find(app_user_id).language)
 
     def _revocation(self, after: BankConnection) -> Removal:
-        """The data goes; the document stays, to say why."""
+        """Removes the data; the connection's document stays, to say why."""
         token = self.connections.credentials(after.connection_id)
         return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now(), trace=trace.carried())
 
 
-def report(writes: Writes) -> None:
-    """Logs the changes of status that a commit has made."""
-    for entry in writes.audit:
-        if entry.action is AuditAction.STATUS_CHANGED:
-            log.info(
-                "connection.status_changed",
-                connection_id=entry.connection_id,
-                before=entry.details["from"],
-                after=entry.details["to"],
-                cause=entry.details["event"],
-                error_code=entry.details.get("error_code"),
-                request_id=entry.request_id,
-            )
+def report(writes: Iterable[Write]) -> None:
+    """Logs the status changes that a commit has made."""
+    for write in writes:
+        if isinstance(write, AppendAudit):
+            for entry in write.entries:
+                _report_entry(entry)
+
+
+def _report_entry(entry: AuditEntry) -> None:
+    if entry.action is AuditAction.STATUS_CHANGED:
+        log.info(
+            "connection.status_changed",
+            connection_id=entry.connection_id,
+            before=entry.details["from"],
+            after=entry.details["to"],
+            cause=entry.details["event"],
+            error_code=entry.details.get("error_code"),
+            request_id=entry.request_id,
+        )

@@ -1,4 +1,4 @@
-"""Keeps `duplicate_of` of a user's accounts true: every account is counted once, however often it is connected.
+"""Keeps `duplicate_of` of a user's accounts correct: every account counts once, however often it is connected.
 
 What changes which copy is counted (a new connection, accounts that come or go, a connection that is removed, breaks for
 good or works again) commits the marks with it. Two such commits at the same moment do not see each other: so a commit
@@ -46,20 +46,20 @@ class OwnedAccounts:
         return cls({i: replace(h, accounts=tuple(accounts.get(i, ()))) for i, h in holdings.items()}, versions)
 
     def without(self, connection_id: str) -> Self:
-        """Once this connection is gone."""
+        """The accounts after the removal of this connection."""
         return replace(self, holdings={i: h for i, h in self.holdings.items() if i != connection_id})
 
     def with_accounts(
         self, connection_id: str, accounts: Iterable[Account], *, status: ItemStatus | None = None
     ) -> Self:
-        """Once a connection has these accounts, and perhaps another status."""
+        """The accounts after a connection gets these accounts, and perhaps another status."""
         after = self.holdings[connection_id].with_accounts(accounts)
         if status is not None:
             after = replace(after, usable=status is not ItemStatus.ERROR)
         return replace(self, holdings={**self.holdings, connection_id: after})
 
     def with_connection(self, connection: BankConnection, accounts: Iterable[Account] | None = None) -> Self:
-        """Once a connection is as given, with the accounts that it has or with these."""
+        """The accounts after a connection changes, with the accounts that it has or with these."""
         known = self.holdings.get(connection.connection_id)
         after = Holding.of(connection, known.accounts if known else ())
         if accounts is not None:
@@ -121,6 +121,7 @@ def settle_duplicates(app_user_id: str, *, connections: Connections) -> bool:
     Raises:
         Unavailable: The store is out of reach: try again.
     """
+    # Not `retry_on_conflict`: a try that succeeds may leave marks for the next one, or find new accounts.
     for _ in range(MAX_TRIES):
         marks = OwnedAccounts.read(app_user_id, connections=connections).marks()
         if not marks:

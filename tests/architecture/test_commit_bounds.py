@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from shared.adapters.firestore.commit import MAX_COMMIT_BYTES
-from shared.usecases.sync.read_changes import MAX_ATOMIC_ROWS, STREAM_ROWS
+from shared.usecases.sync.write_changes import MAX_ATOMIC_ROWS, STREAM_ROWS
 
 INDEXES = json.loads((Path(__file__).parents[2] / "firestore.indexes.json").read_text())
 # What a user may write on a row: category, hidden and tags ascending and descending, and each of twenty tags. Should

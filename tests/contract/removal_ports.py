@@ -29,9 +29,13 @@ from shared.ports import (
     Handover,
     Inbox,
     Intents,
+    PutHandover,
+    PutNotification,
+    PutSetAside,
     Removals,
     Syncs,
-    Writes,
+    UpsertTransactions,
+    Write,
 )
 from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
 from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
@@ -123,12 +127,12 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
         language=None,
         now=NOW,
     )
-    writes = Writes(
-        upserts=tuple(row(f"t{n}") for n in range(8)),
-        notifications=(told,),
-        handover=Handover(removed=(), successors={}),
-        set_aside=(SetAsideRow.of({"transaction_id": "a/b"}, field="transaction_id"),),
-    )
+    writes: list[Write] = [
+        UpsertTransactions(tuple(row(f"t{n}") for n in range(8))),
+        PutNotification(told),
+        PutSetAside(SetAsideRow.of({"transaction_id": "a/b"}, field="transaction_id")),
+        PutHandover(Handover(removed=(), successors={})),
+    ]
     loaded = ports.syncs.load(connection_id)
     assert loaded is not None
     ports.syncs.save(state.claim(now=NOW, owner="me"), expected=loaded.version, writes=writes)

@@ -22,7 +22,7 @@ from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Credentials, Intents, Syncs, Version, Writes
+from shared.ports import Connections, Credentials, Intents, PutCredentials, PutRemoval, Syncs, Version
 from tests.fakes import FakeCredentials, FakeIntents, FakeStore
 
 NOW = datetime(2001, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
@@ -137,9 +137,9 @@ def test_a_sync_s_commit_may_hold_the_credentials_and_compares_them_too(ports: P
     newer = ports.credentials.save(marked, expected=version)
     state = loaded.state.request(now=NEVER)
     with pytest.raises(Conflict):
-        ports.syncs.save(state, expected=loaded.version, writes=Writes(credentials=(kept, version)))
+        ports.syncs.save(state, expected=loaded.version, writes=[PutCredentials(kept, version)])
     assert ports.syncs.load(name) == loaded
-    ports.syncs.save(state, expected=loaded.version, writes=Writes(credentials=(marked.given_up(), newer)))
+    ports.syncs.save(state, expected=loaded.version, writes=[PutCredentials(marked.given_up(), newer)])
     found = ports.credentials.load(name)
     assert found is not None
     assert found[0] == marked.given_up()
@@ -182,7 +182,7 @@ def test_a_token_is_buried_only_where_there_is_a_tombstone(ports: Ports, name: s
     assert connection is not None
     assert loaded is not None
     removal = Removal.of(connection, token=None, reason=RemovalReason.USER, now=NOW).with_token(OLD, settles_at=NOW)
-    ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(removal=removal))
+    ports.syncs.save(loaded.state, expected=loaded.version, writes=[PutRemoval(removal)])
     ports.credentials.bury(name, NEW, now=NEVER)
     left = {"access_token": NEW.model_dump(), "token_settles_at": None, "due_at": NEVER, "item_id": f"item-{name}"}
     assert ports.buried(name) == left

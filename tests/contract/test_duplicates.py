@@ -10,7 +10,7 @@ from shared.domain.account import DuplicateOf
 from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
-from shared.ports import Mark, Writes
+from shared.ports import DeleteAccount, Mark, PutAccount, PutMark
 from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import account
 
@@ -61,9 +61,7 @@ def test_marks_are_made_together_or_not_at_all(ports: Ports, uid: str) -> None:
     outdated, current = mark(ports, uid, uid), mark(ports, uid, f"{uid}-other")
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(
-        loaded.state.touched(), expected=loaded.version, writes=Writes(accounts=(account(name="Renamed"),))
-    )
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[PutAccount(account(name="Renamed"))])
     with pytest.raises(Conflict):
         ports.connections.mark([current, outdated])
     assert duplicate_of(ports, uid) is duplicate_of(ports, f"{uid}-other") is None
@@ -74,9 +72,7 @@ def test_an_account_that_is_gone_is_not_made_again_by_a_mark(ports: Ports, uid: 
     gone = mark(ports, uid, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(
-        loaded.state.touched(), expected=loaded.version, writes=Writes(gone_accounts=(account()["account_id"],))
-    )
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[DeleteAccount(account()["account_id"])])
     with pytest.raises(Conflict):
         ports.connections.mark([gone])
     assert ports.connections.accounts_of(uid) == []
@@ -88,12 +84,12 @@ def test_a_run_marks_other_connections_accounts_in_its_own_commit(ports: Ports, 
     marks = (mark(ports, uid, other),)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=Writes(marks=marks))
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[*(PutMark(one) for one in marks)])
     assert duplicate_of(ports, other) == ORIGINAL
     again = ports.syncs.load(uid)
     assert again is not None
     with pytest.raises(Conflict):
-        ports.syncs.save(again.state.touched(), expected=again.version, writes=Writes(marks=marks))
+        ports.syncs.save(again.state.touched(), expected=again.version, writes=[*(PutMark(one) for one in marks)])
     unchanged = ports.syncs.load(uid)
     assert unchanged is not None
     assert unchanged.state == again.state

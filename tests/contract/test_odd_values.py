@@ -21,7 +21,7 @@ from shared.domain.errors import NotStorable
 from shared.domain.storable import MAX_BYTES, MAX_DEPTH, MAX_NAME_BYTES, is_document_id, storable
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
-from shared.ports import Delivery, Writes
+from shared.ports import Delivery, UpsertTransactions
 from tests.adapters.plaid.odd import ODD, OPTIONAL, PLAIN, nested
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def write(client: Any, name: str, rows: list[Transaction]) -> None:
     ready = syncs.ready(name, "alice", rows)
     for some in ({}, ready):
         state = state.touched()
-        version = syncs.save(state, expected=version, writes=Writes(upserts=tuple(rows), ready=some))
+        version = syncs.save(state, expected=version, writes=[UpsertTransactions(tuple(rows), ready=some)])
     assert syncs.transaction_ids(name) == {row["transaction_id"] for row in rows}
     assert syncs.unchanged(name, rows, dirty=[]) == {row["transaction_id"] for row in rows}
 

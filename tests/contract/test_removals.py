@@ -15,7 +15,7 @@ from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
-from shared.ports import Delivery, Writes
+from shared.ports import Delivery, PutAccount, PutRemoval, UpsertTransactions
 from tests.contract.removal_ports import NOW, TOKEN, Ports, connect, fake, firestore
 from tests.fakes import account, row
 
@@ -67,10 +67,10 @@ def test_no_commit_of_a_run_is_taken_any_more(ports: Ports, uid: str) -> None:
     assert loaded is not None
     begin(ports, connection)
     with pytest.raises(Conflict):
-        ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(upserts=(row("late"),)))
+        ports.syncs.save(loaded.state, expected=loaded.version, writes=[UpsertTransactions((row("late"),))])
     ports.connection_data.purge(found(ports, uid)[0])
     with pytest.raises(Conflict):
-        ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(accounts=(account("late"),)))
+        ports.syncs.save(loaded.state, expected=loaded.version, writes=[PutAccount(account("late"))])
     assert not ports.connections.describe(uid, {"institution_name": "late"})
     assert ports.syncs.transaction_ids(uid) == set()
     assert ports.connections.accounts_of(uid) == []
@@ -130,7 +130,7 @@ def test_a_revoked_connection_stays_without_its_data(ports: Ports, uid: str) -> 
     removal = of(connection, RemovalReason.REVOKED, access_token=TOKEN)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
-    ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(removal=removal))
+    ports.syncs.save(loaded.state, expected=loaded.version, writes=[PutRemoval(removal)])
     ports.replace_token(uid, NEWER)
     taken, version = ports.removals.take_credentials(removal, expected=found(ports, uid)[1])
     assert taken.access_token == NEWER
@@ -154,7 +154,7 @@ def test_a_revoked_connection_can_be_removed_while_its_data_go(ports: Ports, uid
     loaded = ports.syncs.load(uid)
     assert loaded is not None
     revoked = of(connection, RemovalReason.REVOKED, access_token=TOKEN, purged=True)
-    ports.syncs.save(loaded.state, expected=loaded.version, writes=Writes(removal=revoked))
+    ports.syncs.save(loaded.state, expected=loaded.version, writes=[PutRemoval(revoked)])
     taken, version = ports.removals.take_credentials(revoked, expected=found(ports, uid)[1])
     begun = begin(ports, connection)
     assert (begun.reason, begun.access_token, begun.purged) == (RemovalReason.USER, TOKEN, False)

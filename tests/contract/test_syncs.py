@@ -23,7 +23,29 @@ from shared.domain.progress import Stage, SyncCounts
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
-from shared.ports import Connections, Guards, Handover, Intents, Loaded, Syncs, Writes
+from shared.ports import (
+    AppendAudit,
+    Connections,
+    DeleteAccount,
+    DeleteHandover,
+    DeleteSetAside,
+    Guards,
+    Handover,
+    Intents,
+    Loaded,
+    PutAccount,
+    PutHandover,
+    PutInstitutionGuard,
+    PutNotification,
+    PutRemoval,
+    PutSetAside,
+    RecordRun,
+    Syncs,
+    UpdateConnection,
+    UpsertTransactions,
+    Write,
+)
+from shared.usecases.sync.remove_rows import RowRemovals
 from tests.fakes import FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -46,7 +68,7 @@ def _fake() -> Ports:
 
     def write_user(connection_id: str, transaction_id: str, user: dict[str, Any]) -> None:
         fields = store.rows[connection_id][transaction_id]
-        store._put_row(connection_id, transaction_id, {**fields, "user": user})
+        store.put_row(connection_id, transaction_id, {**fields, "user": user})
 
     def notification(name: str) -> Any:
         told = store.notifications.get(name)
@@ -249,7 +271,7 @@ def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(port
     assert ports.connections.guards("alice", institution_id=bank).institution is None
     moved = before.state.moved_to(bank, now=NOW)
     changes = {"institution_id": bank, "institution_name": "New", "institution": None}
-    ports.syncs.save(moved, expected=before.version, writes=Writes(connection=changes, guard=bank))
+    ports.syncs.save(moved, expected=before.version, writes=[UpdateConnection(changes), PutInstitutionGuard(bank)])
     first = ports.connections.guards("alice", institution_id=bank).institution
     assert first is not None
     found = ports.connections.find(name)
@@ -258,7 +280,7 @@ def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(port
     again = loaded(ports, name)
     assert again.state == moved
     later = again.state.moved_to(bank, now=NOW + timedelta(minutes=1))
-    ports.syncs.save(later, expected=again.version, writes=Writes(guard=bank))
+    ports.syncs.save(later, expected=again.version, writes=[PutInstitutionGuard(bank)])
     assert ports.connections.guards("alice", institution_id=bank).institution != first
 
 
@@ -277,7 +299,7 @@ def test_whoever_comes_second_is_refused_and_nothing_of_it_is_written(ports: Por
     second = before.state.claim(now=NOW, owner="second")
     ports.syncs.save(first, expected=before.version)
     with pytest.raises(Conflict):
-        ports.syncs.save(second, expected=before.version, writes=Writes(upserts=(row("t1"),)))
+        ports.syncs.save(second, expected=before.version, writes=[UpsertTransactions((row("t1"),))])
     assert loaded(ports, name).state == first
     assert ports.row(name, "t1") is None
 
@@ -298,7 +320,7 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     special = row("t2", datetime=at, counterparties=[{"name": "Bob", "confidence": 0.5}], location={"lat": 1.5})
     version = ports.syncs.save(
-        state, expected=before.version, writes=Writes(upserts=(row("t1"), special), marked=frozenset({"t1"}))
+        state, expected=before.version, writes=[UpsertTransactions((row("t1"), special), marked=frozenset({"t1"}))]
     )
     stored = ports.row(name, "t2")
     assert stored is not None
@@ -307,8 +329,8 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
     assert ports.syncs.marked(name, [2, *range(5, 50)]) == set()
     assert ports.syncs.transaction_ids(name) == {"t1", "t2"}
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    going = ports.syncs.removals(name, ["t2", "never-there"], successors={})
-    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1"),), removals=going))
+    going = RowRemovals.plan(name, ["t2", "never-there"], successors={}, syncs=ports.syncs)
+    ports.syncs.save(state, expected=version, writes=going.writes(UpsertTransactions((row("t1"),))))
     assert ports.syncs.marked(name, [1]) == set(), "a row that comes again unmarked loses its mark"
     assert ports.syncs.transaction_ids(name) == {"t1"}
 
@@ -316,10 +338,10 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
 def test_what_users_write_is_never_touched_by_an_upsert(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=(row("t1"),)))
+    version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions((row("t1"),))])
     ports.write_user(name, "t1", {"note": "mine"})
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1", name="changed"),)))
+    ports.syncs.save(state, expected=version, writes=[UpsertTransactions((row("t1", name="changed"),))])
     stored = ports.row(name, "t1")
     assert stored is not None
     assert (stored["name"], stored["user"]) == ("changed", {"note": "mine"})
@@ -329,25 +351,27 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     pending = (row("p1", pending=True), row("p2", pending=True), row("p3", pending=True), row("t3"))
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=pending))
+    version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions(pending)])
     ports.write_user(name, "p1", {"note": "old"})
     ports.write_user(name, "p3", {"note": "pending"})
     ports.write_user(name, "t3", {"note": "posted"})
     successors = {"p1": "t1", "p2": "t2", "p3": "t3", "unknown": "t4"}
-    going = ports.syncs.removals(name, successors, successors=successors)
-    assert {r.transaction_id: (r.notes, r.successor) for r in going} == {
+    going = RowRemovals.plan(name, successors, successors=successors, syncs=ports.syncs)
+    assert {i: (stored.note, going.heirs.get(i)) for i, stored in going.rows.items()} == {
         "p1": ({"note": "old"}, "t1"),
-        "p2": (None, "t2"),
-        "p3": ({"note": "pending"}, None),  # the row that takes its place bears a note of its own
+        "p2": (None, None),  # there is nothing to inherit
+        "p3": ({"note": "pending"}, None),  # the row that replaces it bears a note of its own
     }
-    posted = Writes(upserts=(row("t1"), row("t2")), removals=going)
+    assert [i for i, _ in going.lost_notes()] == ["p3"]
+    upserts = UpsertTransactions((row("t1"), row("t2")))
+    posted = going.writes(upserts)
     ports.write_user(name, "p1", {"note": "new"})
     state = state.advance(now=NOW, stage=Stage.WRITING)
     with pytest.raises(Conflict):
         ports.syncs.save(state, expected=version, writes=posted)
     assert ports.row(name, "t1") is None
-    going = ports.syncs.removals(name, successors, successors=successors)
-    ports.syncs.save(state, expected=version, writes=Writes(upserts=posted.upserts, removals=going))
+    going = RowRemovals.plan(name, successors, successors=successors, syncs=ports.syncs)
+    ports.syncs.save(state, expected=version, writes=going.writes(upserts))
     found = {i: (ports.row(name, i) or {}).get("user") for i in ("t1", "t2", "t3")}
     assert found == {"t1": {"note": "new"}, "t2": None, "t3": {"note": "posted"}}
     assert ports.syncs.transaction_ids(name) == {"t1", "t2", "t3"}
@@ -357,12 +381,12 @@ def test_a_note_on_the_row_that_takes_a_place_is_not_overwritten_however_late_it
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     there = (row("p1", pending=True), row("t1"))
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=there))
+    version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions(there)])
     ports.write_user(name, "p1", {"note": "old"})
-    (going,) = ports.syncs.removals(name, ["p1"], successors={"p1": "t1"})
+    going = RowRemovals.plan(name, ["p1"], successors={"p1": "t1"}, syncs=ports.syncs)
     ports.write_user(name, "t1", {"note": "late"})
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    again = Writes(upserts=(row("t1", name="booked"),), removals=(going,))
+    again = going.writes(UpsertTransactions((row("t1", name="booked"),)))
     with pytest.raises(Conflict):
         ports.syncs.save(state, expected=version, writes=again)
     assert (ports.row(name, "t1") or {})["user"] == {"note": "late"}
@@ -373,10 +397,10 @@ def test_a_note_makes_no_row_of_its_own(ports: Ports, name: str) -> None:
     """The row that would bear it was left out in the last moment: its account was taken away."""
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=(row("p1", pending=True),)))
+    version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions((row("p1", pending=True),))])
     ports.write_user(name, "p1", {"note": "mine"})
-    going = ports.syncs.removals(name, ["p1"], successors={"p1": "t1"})
-    ports.syncs.save(state.advance(now=NOW, stage=Stage.WRITING), expected=version, writes=Writes(removals=going))
+    going = RowRemovals.plan(name, ["p1"], successors={"p1": "t1"}, syncs=ports.syncs)
+    ports.syncs.save(state.advance(now=NOW, stage=Stage.WRITING), expected=version, writes=going.writes())
     assert ports.syncs.transaction_ids(name) == set()
 
 
@@ -384,13 +408,14 @@ def test_a_row_takes_one_row_s_notes_also_while_it_changes(ports: Ports, name: s
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     there = (row("p1", pending=True), row("p2", pending=True), row("t1"))
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(upserts=there))
+    version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions(there)])
     ports.write_user(name, "p1", {"note": "first"})
     ports.write_user(name, "p2", {"note": "second"})
-    going = ports.syncs.removals(name, ["p1", "p2"], successors={"p1": "t1", "p2": "t1"})
-    assert [(r.notes, r.successor) for r in going] == [({"note": "first"}, "t1"), ({"note": "second"}, None)]
+    going = RowRemovals.plan(name, ["p1", "p2"], successors={"p1": "t1", "p2": "t1"}, syncs=ports.syncs)
+    assert going.heirs == {"p1": "t1"}
+    assert [(i, stored.note) for i, stored in going.lost_notes()] == [("p2", {"note": "second"})]
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    ports.syncs.save(state, expected=version, writes=Writes(upserts=(row("t1", name="booked"),), removals=going))
+    ports.syncs.save(state, expected=version, writes=going.writes(UpsertTransactions((row("t1", name="booked"),))))
     stored = ports.row(name, "t1")
     assert stored is not None
     assert (stored["name"], stored["user"]) == ("booked", {"note": "first"})
@@ -403,7 +428,7 @@ def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
     full = row("t1", datetime=at, counterparties=[{"name": "Bob", "confidence": 0.1}], location={"lat": 40.740352})
     rows = (full, row("t2"), row("t3"))
     state = before.state.claim(now=NOW, owner="me")
-    ports.syncs.save(state, expected=before.version, writes=Writes(upserts=rows, marked=frozenset({"t3"})))
+    ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions(rows, marked=frozenset({"t3"}))])
     ports.write_user(name, "t1", {"note": "mine"})
     asked = [full, row("t2", name="changed"), row("t3"), row("t4")]
     dirty = [state.run]
@@ -414,12 +439,12 @@ def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
 def test_a_row_that_was_taken_for_new_keeps_what_its_user_wrote(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    writes = Writes(upserts=(row("t1"),), marked=frozenset({"t1"}), new=frozenset({"t1"}))
+    writes: list[Write] = [UpsertTransactions((row("t1"),), marked=frozenset({"t1"}), new=frozenset({"t1"}))]
     version = ports.syncs.save(state, expected=before.version, writes=writes)
     ports.write_user(name, "t1", {"note": "mine"})
     rows = (row("t1", name="changed"), row("t2"))
     state = state.advance(now=NOW, stage=Stage.WRITING)
-    again = Writes(upserts=rows, new=frozenset({"t1", "t2"}))
+    again: list[Write] = [UpsertTransactions(rows, new=frozenset({"t1", "t2"}))]
     ports.syncs.save(state, expected=version, writes=again)
     stored = ports.row(name, "t1") or {}
     assert (stored["name"], stored["user"], stored.get("run")) == ("changed", {"note": "mine"}, None)
@@ -433,10 +458,10 @@ def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
     assert ports.syncs.handover(name) is None
     left = Handover(removed=("t1",), successors={"p1": "t2"}, cursors=bytes(range(16)))
     state = before.state.claim(now=NOW, owner="me")
-    version = ports.syncs.save(state, expected=before.version, writes=Writes(handover=left))
+    version = ports.syncs.save(state, expected=before.version, writes=[PutHandover(left)])
     assert ports.syncs.handover(name) == left
     state = state.advance(now=NOW, stage=Stage.FETCHING)
-    ports.syncs.save(state, expected=version, writes=Writes(ends_handover=True))
+    ports.syncs.save(state, expected=version, writes=[DeleteHandover()])
     assert ports.syncs.handover(name) is None
 
 
@@ -446,11 +471,11 @@ def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name
     connect(ports, other)
     run = before.state.claim(now=NOW, owner="me")
     odd = [SetAsideRow.of({"transaction_id": i, "account_id": "checking"}, field="amount") for i in ("t1", "a/b", "")]
-    version = ports.syncs.save(run, expected=before.version, writes=Writes(set_aside=tuple(odd)))
+    version = ports.syncs.save(run, expected=before.version, writes=[*(PutSetAside(one) for one in tuple(odd))])
     kept = ports.syncs.set_aside(name)
     assert kept == sorted((replace(one, run=run.run) for one in odd), key=lambda one: one.key)
     assert ports.syncs.set_aside(other) == []
-    again = Writes(set_aside=(odd[0],), aside_gone=(odd[1].key, "never there"))
+    again: list[Write] = [PutSetAside(odd[0]), DeleteSetAside(odd[1].key), DeleteSetAside("never there")]
     ports.syncs.save(run.restart(now=NOW), expected=version, writes=again)
     assert {(one.transaction_id, one.run) for one in ports.syncs.set_aside(name)} == {("t1", 2), (None, 1)}
 
@@ -458,7 +483,7 @@ def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name
 def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    writes = Writes(accounts=(account("savings"),), gone_accounts=("checking",))
+    writes: list[Write] = [PutAccount(account("savings")), DeleteAccount("checking")]
     ports.syncs.save(state, expected=before.version, writes=writes)
     assert [a["account_id"] for a in ports.connections.accounts_of(name)] == ["savings"]
 
@@ -466,7 +491,10 @@ def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:
 def test_the_connection_is_described_in_the_same_commit(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
-    writes = Writes(accounts=(account("savings"),), connection={"last_sync": NOW, "account_ids": ["savings"]})
+    writes: list[Write] = [
+        PutAccount(account("savings")),
+        UpdateConnection({"last_sync": NOW, "account_ids": ["savings"]}),
+    ]
     ports.syncs.save(state, expected=before.version, writes=writes)
     connection = ports.connections.find(name)
     assert connection is not None
@@ -479,12 +507,12 @@ def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: 
     entry = created(name).model_copy(update={"action": AuditAction.STATUS_CHANGED, "app_user_id": name})
     connection = ports.connections.find(name)
     assert connection is not None
-    writes = Writes(
-        connection={"status": "error", "error_code": "USER_PERMISSION_REVOKED"},
-        audit=(entry, entry),
-        notifications=(told(name),),
-        removal=Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW),
-    )
+    writes: list[Write] = [
+        PutNotification(told(name)),
+        UpdateConnection({"status": "error", "error_code": "USER_PERMISSION_REVOKED"}),
+        PutRemoval(Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW)),
+        AppendAudit((entry, entry)),
+    ]
     ports.syncs.save(before.state.touched(), expected=before.version)
     with pytest.raises(Conflict):
         ports.syncs.save(before.state, expected=before.version, writes=writes)
@@ -508,9 +536,9 @@ def test_a_state_that_does_not_change_keeps_its_version(ports: Ports, name: str)
 
 def test_a_notification_that_is_told_again_stays_as_read_as_it_is(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    version = ports.syncs.save(before.state, expected=before.version, writes=Writes(notifications=(told(name),)))
+    version = ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(told(name))])
     ports.mark_read(name)
-    ports.syncs.save(before.state, expected=version, writes=Writes(notifications=(told(name),)))
+    ports.syncs.save(before.state, expected=version, writes=[PutNotification(told(name))])
     assert ports.notification(name) == {"title": "a title", "read": True}
 
 
@@ -518,7 +546,7 @@ def test_whether_a_user_was_told_is_known(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     news = told(name)
     assert not ports.connections.was_told("alice", news.notification_id)
-    ports.syncs.save(before.state, expected=before.version, writes=Writes(notifications=(news,)))
+    ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(news)])
     assert ports.connections.was_told("alice", news.notification_id)
     assert not ports.connections.was_told("alice", "another")
 
@@ -526,7 +554,7 @@ def test_whether_a_user_was_told_is_known(ports: Ports, name: str) -> None:
 def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     rows = (row("t1"), row("t2", account_id="savings"), row("t3", account_id="savings"))
-    ports.syncs.save(before.state, expected=before.version, writes=Writes(upserts=rows))
+    ports.syncs.save(before.state, expected=before.version, writes=[UpsertTransactions(rows)])
     assert ports.syncs.rows_of(name, "savings") == {"t2", "t3"}
     assert ports.syncs.rows_of(name, "nothing") == set()
 
@@ -537,8 +565,8 @@ def test_runs_that_ended_stay_on_record_each_once_in_their_order(ports: Ports, n
         state = loaded_.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, counts=SyncCounts(added=run))
         loaded_ = state.complete(now=NOW, cursor="c", history_complete=True).request(now=NOW, trace=f"trace-{run}")
         done = state.complete(now=NOW, cursor="c", history_complete=True)
-        version = ports.syncs.save(done, expected=version, writes=Writes(ends_run=True))
-        version = ports.syncs.save(done.touched(), expected=version, writes=Writes(ends_run=True))
+        version = ports.syncs.save(done, expected=version, writes=[RecordRun()])
+        version = ports.syncs.save(done.touched(), expected=version, writes=[RecordRun()])
         version = ports.syncs.save(loaded_, expected=version)
     first, second = ports.syncs.runs(name)
     assert (first.run, first.status, first.added, first.trace) == (1, "completed", 1, None)
@@ -583,5 +611,7 @@ def test_a_commit_that_is_too_large_is_refused_before_anything_is_written(firest
     before = connect(ports, name)
     rows = tuple(row(f"t{n}", name="x" * 10_000) for n in range(450))
     with pytest.raises(CommitTooLarge):
-        ports.syncs.save(before.state.claim(now=NOW, owner="me"), expected=before.version, writes=Writes(upserts=rows))
+        ports.syncs.save(
+            before.state.claim(now=NOW, owner="me"), expected=before.version, writes=[UpsertTransactions(rows)]
+        )
     assert loaded(ports, name) == before

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emulators.setup import ROOT
-from shared.adapters.firestore import syncs
+from shared.adapters.firestore import sync_writes
 from shared.domain.connection import SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.progress import RunRecord
@@ -91,7 +91,7 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_webhook_inbox", "due_at"),
         ("bank_webhook_inbox", "sweeps"),
         ("bank_removals", "due_at"),
-        ("bank_transactions", syncs.MARK),
+        ("bank_transactions", sync_writes.RUN_FIELD),
         ("bank_transactions", "app_user_id"),
         ("bank_transactions", "account_id"),
         ("bank_transactions", "amount_value"),
@@ -104,7 +104,7 @@ def test_what_is_asked_for_keeps_its_index(collection: str, field: str) -> None:
 
 
 def test_every_field_of_a_transaction_is_either_asked_for_or_exempt() -> None:
-    stored = {*Transaction.__annotations__, "connection_id", "app_user_id", syncs.MARK}
+    stored = {*Transaction.__annotations__, "connection_id", "app_user_id", sync_writes.RUN_FIELD}
     decided = {field for collection, field in OVERRIDES if collection == "bank_transactions"}
     assert stored <= decided
     assert decided - stored == {"category.primary", "user.note"}

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.lease import LEASE
 from shared.domain.transaction import History
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import World
@@ -40,8 +40,8 @@ class AnyHistory(RuleBasedStateMachine):
     @initialize(atomic=st.sampled_from([2, 5, 800]), named=st.booleans(), ready=st.booleans())
     def begin(self, atomic: int, named: bool, ready: bool) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(read_changes, "MAX_ATOMIC_ROWS", atomic)
-        self.patch.setattr(read_changes, "STREAM_ROWS", max(2, atomic // 2))
+        self.patch.setattr(write_changes, "MAX_ATOMIC_ROWS", atomic)
+        self.patch.setattr(write_changes, "STREAM_ROWS", max(2, atomic // 2))
         self.world = World()
         self.item = self.world.connected("1")
         self.item.accounts.append(account("savings"))

@@ -20,7 +20,7 @@ from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import put_intent
 from shared.adapters.firestore.item_holders import put_holder
 from shared.adapters.firestore.link_guards import guard_fields, guard_path
-from shared.adapters.firestore.syncs import (
+from shared.adapters.firestore.sync_writes import (
     ACCOUNTS,
     CONNECTIONS,
     NOTIFICATIONS,

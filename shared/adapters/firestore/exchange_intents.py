@@ -11,7 +11,7 @@ from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.item_holders import put_holder
-from shared.adapters.firestore.syncs import put_notification
+from shared.adapters.firestore.sync_writes import put_notification
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable

@@ -10,7 +10,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.removal_tombstones import REMOVALS
-from shared.adapters.firestore.syncs import CONNECTIONS, PROGRESS, STATES
+from shared.adapters.firestore.sync_writes import CONNECTIONS, PROGRESS, STATES
 from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection

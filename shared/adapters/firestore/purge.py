@@ -19,7 +19,7 @@ from shared.adapters.firestore.link_guards import GUARDS, guard_path
 from shared.adapters.firestore.link_sessions import KEPT as LINKS_KEPT
 from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
 from shared.adapters.firestore.set_aside import set_aside_query
-from shared.adapters.firestore.syncs import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
+from shared.adapters.firestore.sync_writes import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal

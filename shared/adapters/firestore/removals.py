@@ -18,7 +18,7 @@ from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import INTENTS
 from shared.adapters.firestore.item_holders import delete_holder
 from shared.adapters.firestore.removal_tombstones import REMOVALS, create_removal, put_removal, removal_in
-from shared.adapters.firestore.syncs import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
+from shared.adapters.firestore.sync_writes import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.domain import grace_periods
 from shared.domain.audit import AuditEntry
 from shared.domain.exchange import Intent

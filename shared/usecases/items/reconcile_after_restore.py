@@ -126,11 +126,11 @@ class RestoreReconciliation:
         def step() -> None:
             loaded = self.syncs.load(connection_id)
             event = StatusEvent.UNUSABLE
-            recorded = self.status_events.event(connection_id, event, actor=Actor.OPERATOR, error=LOST)
-            if loaded is None or recorded is None:
+            change = self.status_events.apply(connection_id, event, actor=Actor.OPERATOR, error=LOST)
+            if loaded is None or change is None:
                 return
             state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))
-            self.syncs.save(state, expected=loaded.version, writes=recorded[1])
-            report(recorded[1])
+            self.syncs.save(state, expected=loaded.version, writes=change.writes())
+            report(change.writes())
 
         retry_on_conflict(step, tries=MAX_TRIES)

@@ -16,9 +16,9 @@ from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Webhook
 from shared.log import log
-from shared.ports import Connections, Credentials, ItemFacts, Plaid, SyncQueue, Syncs, Tasks, Vault, Writes
+from shared.ports import Connections, Credentials, ItemFacts, Plaid, SettleDelivery, SyncQueue, Syncs, Tasks, Vault
 from shared.ports.compare_and_set import retry_on_conflict
-from shared.usecases.apply_status_event import StatusEvents, report
+from shared.usecases.apply_status_event import StatusChange, StatusEvents, report
 from shared.usecases.enqueue import enqueue, enqueue_removal
 from shared.usecases.items.status_decisions import (
     UNCLEAR,
@@ -144,13 +144,14 @@ class ItemStatusRefresh:
             if loaded is None or connection is None:
                 return None, None
             decision = StatusDecision() if status.is_revoked(connection) else decide(connection)
-            after, writes = self._effect(connection, decision, actor=actor)
+            change = self._effect(connection, decision, actor=actor)
+            after = change.connection
             state = self._state_after(loaded.state, connection, after, decision)
-            writes = replace(writes, handled=handled)
-            if state == loaded.state and writes == Writes():
+            writes = (*change.writes(), *(SettleDelivery(delivery_id) for delivery_id in handled))
+            if state == loaded.state and not writes:
                 return after, None
             self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
-            return after, partial(self._follow_up, connection, decision, writes, before=loaded.state, state=state)
+            return after, partial(self._follow_up, connection, decision, change, before=loaded.state, state=state)
 
         after, follow_up = retry_on_conflict(step, tries=MAX_TRIES)
         if follow_up is not None:
@@ -161,18 +162,18 @@ class ItemStatusRefresh:
         self,
         connection: BankConnection,
         decision: StatusDecision,
-        writes: Writes,
+        change: StatusChange,
         *,
         before: SyncState,
         state: SyncState,
     ) -> None:
         """Logs and enqueues what a commit has made necessary."""
-        report(writes)
+        report(change.writes())
         report_change(connection, decision.moved)
         if decision.moved:  # accounts are compared within an institution
             settle_after_commit(connection.app_user_id, connections=self.connections)
-        if writes.removal is not None:
-            enqueue_removal(self.tasks, writes.removal)
+        if change.removal is not None:
+            enqueue_removal(self.tasks, change.removal)
         if state.status is SyncStatus.PENDING and state.requested > before.requested:
             name = f"{connection.connection_id}-q{state.requested}"
             enqueue(self.queue, connection.connection_id, name=name, welcome=not state.is_set_up)
@@ -232,15 +233,13 @@ class ItemStatusRefresh:
         self.plaid.accounts(token)
         self.plaid.check_transactions(token)
 
-    def _effect(
-        self, connection: BankConnection, decision: StatusDecision, *, actor: Actor
-    ) -> tuple[BankConnection, Writes]:
+    def _effect(self, connection: BankConnection, decision: StatusDecision, *, actor: Actor) -> StatusChange:
         """The connection after a decision, and what is to be written."""
-        learnt = decision.learnt | decision.moved
+        learnt, institution_id = decision.learnt | decision.moved, decision.moved.get("institution_id")
         if decision.event is None:
-            after, writes = self.status_events.learnt(connection, learnt)
-            return after, replace(writes, guard=decision.moved.get("institution_id"))
-        recorded = self.status_events.event(
+            change = self.status_events.update_facts(connection, learnt)
+            return replace(change, institution_id=institution_id)
+        applied = self.status_events.apply(
             connection.connection_id,
             decision.event,
             actor=actor,
@@ -248,11 +247,10 @@ class ItemStatusRefresh:
             learnt=learnt,
             renewal=decision.renewal,
         )
-        after, writes = recorded or (connection, Writes())
-        writes = replace(writes, guard=decision.moved.get("institution_id"))
-        if decision.reminds and not writes.notifications and (told := self.status_events.reminder(after)) is not None:
-            writes = replace(writes, notifications=(told,))
-        return after, writes
+        change = replace(applied or StatusChange(connection=connection), institution_id=institution_id)
+        if decision.reminds and not change.notifications and (reminder := self.status_events.remind(change.connection)):
+            change = replace(change, notifications=(reminder,))
+        return change
 
     def _state_after(
         self, state: SyncState, before: BankConnection, after: BankConnection, decision: StatusDecision

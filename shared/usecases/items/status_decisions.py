@@ -24,7 +24,7 @@ class StatusDecision:
     Attributes:
         event: The event, if any.
         error: Plaid's error, where the event is one; with a repair, consent that is still missing.
-        renewal: Whether the consent's end counts all the same, see StatusEvents.event.
+        renewal: Whether the consent's end counts all the same, see StatusEvents.apply.
         learnt: Fields of the connection that Plaid reported besides.
         sync: Whether the transactions must be synced.
         accounts_anew: Whether the accounts must be read again.

@@ -12,7 +12,7 @@ from typing import Any
 from shared.domain.connection import BankConnection
 from shared.domain.status import moment_of
 from shared.log import log
-from shared.ports import Clock, ItemFacts, Syncs, Writes
+from shared.ports import Clock, ItemFacts, PutInstitutionGuard, Syncs, UpdateConnection, Write
 from shared.ports.compare_and_set import retry_on_conflict
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -63,7 +63,7 @@ class FollowInstitution:
             now = self.clock.now()
             changes = change | {"updated_at": moment_of(connection, connection.status, now=now)}
             state = loaded.state.moved_to(change["institution_id"], now=now)
-            writes = Writes(connection=changes, guard=change["institution_id"])
+            writes: list[Write] = [UpdateConnection(changes), PutInstitutionGuard(change["institution_id"])]
             self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
             report_change(connection, change)
             return connection.model_copy(update=changes)

@@ -1,15 +1,15 @@
 """A user took the permission for one account away: the account is removed, with all its transactions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from shared.domain.connection import BankConnection
 from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
-from shared.ports import Clock, Connections, Syncs, Writes
+from shared.ports import Clock, Connections, DeleteAccount, DeleteSetAside, DeleteTransactions, Syncs, Write
 from shared.ports.compare_and_set import retry_on_conflict
-from shared.usecases.apply_status_event import StatusEvents
+from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import OwnedAccounts
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
@@ -46,17 +46,17 @@ class RemoveAccount:
             return state.remove_account(account_id)
 
         if is_stored:
-            self._save(connection_id, Writes, revoke)
+            self._save(connection_id, list, revoke)
         ids = sorted(self.syncs.rows_of(connection_id, account_id))
         for start in range(0, len(ids), ROWS_AT_ONCE):
             self._save(connection_id, partial(self._row_removals, connection_id, ids[start : start + ROWS_AT_ONCE]))
-        announced = self.status_events.account_revoked(connection, account_id)
+        announced = self.status_events.revoke_account(connection, account_id)
         self._save(connection_id, lambda: self._account_removal(connection, account_id, announced), revoke)
 
     def _save(
         self,
         connection_id: str,
-        writes: Callable[[], Writes],
+        writes: Callable[[], Sequence[Write]],
         step: Callable[[SyncState], SyncState] = lambda state: state,
     ) -> None:
         """Commits writes with a step of the state, both made again for each try."""
@@ -68,17 +68,19 @@ class RemoveAccount:
 
         retry_on_conflict(save, tries=MAX_TRIES)
 
-    def _row_removals(self, connection_id: str, ids: list[str]) -> Writes:
-        return Writes(removals=self.syncs.removals(connection_id, ids, successors={}))
+    def _row_removals(self, connection_id: str, ids: list[str]) -> list[Write]:
+        stored = self.syncs.stored_rows(connection_id, ids)
+        return [DeleteTransactions({transaction_id: row.version for transaction_id, row in stored.items()})]
 
-    def _account_removal(self, connection: BankConnection, account_id: str, announced: Writes) -> Writes:
+    def _account_removal(self, connection: BankConnection, account_id: str, announced: ConnectionChange) -> list[Write]:
         """The last commit: the account itself, what the connection says of it, and duplicates that count now."""
         connection_id = connection.connection_id
         current = self.connections.find(connection_id) or connection  # a sync may have brought other accounts
         left = tuple(i for i in current.account_ids if i != account_id)
         changes = {"account_ids": left, "updated_at": moment_of(current, current.status, now=self.clock.now())}
-        aside = tuple(row.key for row in self.syncs.set_aside(connection_id) if row.account_id == account_id)
+        aside = [row for row in self.syncs.set_aside(connection_id) if row.account_id == account_id]
         accounts = (one for one in self.connections.accounts_of(connection_id) if one["account_id"] != account_id)
         owned = OwnedAccounts.read(current.app_user_id, connections=self.connections, beside=connection_id)
         marks = owned.with_connection(current, accounts).marks()
-        return replace(announced, connection=changes, gone_accounts=(account_id,), marks=marks, aside_gone=aside)
+        change = replace(announced, fields=changes, marks=marks)
+        return [DeleteAccount(account_id), *change.writes(), *(DeleteSetAside(row.key) for row in aside)]

@@ -1,26 +1,26 @@
-"""One run of a sync as a writer: each commit proves that the lease is still ours, and renews it."""
+"""The commits of one run of a sync: each proves that the run still owns the lease, and renews it."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
-from shared.ports import Loaded, Syncs, Writes
+from shared.ports import Loaded, RecordRun, Syncs, Write
 from shared.usecases.apply_status_event import report
 
 MAX_TRIES = 20
 
 
 class LeaseLost(Exception):
-    """Another run works, or the connection is gone: stop, and write nothing more."""
+    """Another run owns the lease, or the connection is gone: stop, and write nothing more."""
 
 
 class FencedCommits:
     """Commits the steps of one claimed run by compare-and-set on its state.
 
-    A refused commit has three causes, told apart by reading the state again: a request came in meanwhile (try again
-    on top of it), our own commit went through and only its answer was lost (go on), or the lease is gone (stop).
+    A refused commit has three causes, and reading the state again shows which: a request came in meanwhile (retry on
+    top of it), this run's own commit succeeded and only its answer was lost (continue), or the lease is lost (stop).
+    That is why `commit` has its own loop instead of `retry_on_conflict`, which would also read before the first try.
     """
 
     def __init__(self, loaded: Loaded, *, syncs: Syncs) -> None:
@@ -32,16 +32,16 @@ class FencedCommits:
         """The state as this run last wrote or read it."""
         return self._loaded.state
 
-    def commit(self, step: Callable[[SyncState], SyncState], writes: Callable[[], Writes] = Writes) -> None:
-        """Takes one step of the machine, together with what belongs to it.
+    def commit(self, step: Callable[[SyncState], SyncState], writes: Callable[[], Sequence[Write]] = tuple) -> None:
+        """Commits one transition of the state, together with the writes that belong to it.
 
         Args:
             step: The transition, applied to the newest state.
-            writes: Makes what is written with it; called again for each try, since it may rest on what was read.
+            writes: Makes the writes; called again for each try, since they may depend on what was read.
 
         Raises:
             LeaseLost: Nothing was written, and nothing more may be.
-            Unavailable: The state never held still, or the store is out of reach: the queue delivers again.
+            Unavailable: Other writers were faster each time, or the store is out of reach: the queue delivers again.
             CommitTooLarge: Nothing was written.
         """
         owner, run = self.state.lease_owner, self.state.run
@@ -50,7 +50,7 @@ class FencedCommits:
             try:
                 written = writes()
                 if after.status is SyncStatus.FAILED or (after.status is SyncStatus.COMPLETED and after.found_anything):
-                    written = replace(written, ends_run=True)
+                    written = (*written, RecordRun())
                 version = self._syncs.save(after, expected=self._loaded.version, writes=written)
             except (Conflict, Unavailable):
                 now = self._syncs.load(after.connection_id)
@@ -67,4 +67,6 @@ class FencedCommits:
                 self._loaded = Loaded(state=after, version=version)
                 report(written)
                 return
-        raise Unavailable("the state never held still", code="connection_busy", retry_after_seconds=1)
+        raise Unavailable(
+            "other runs and requests keep changing the state", code="connection_busy", retry_after_seconds=1
+        )

@@ -1,4 +1,4 @@
-"""What a run means for a history that has not arrived: how soon it is asked for again, and what the user is told."""
+"""Whether the history that a run waits for is late: how soon it is polled again, and what its user is notified of."""
 
 from dataclasses import dataclass, field
 
@@ -6,16 +6,20 @@ from shared.domain.late_history import is_late
 from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Writes
-from shared.usecases.apply_status_event import StatusEvents
+from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryDelay:
-    """Whether what a run waits for is late, and what its commit writes about that."""
+    """Whether what a run waits for is late.
+
+    Attributes:
+        late: Whether it is.
+        change: What the commit that ends the run writes about that.
+    """
 
     late: bool = False
-    writes: Writes = field(default_factory=Writes)
+    change: ConnectionChange = field(default_factory=ConnectionChange)
 
 
 def history_delay(state: SyncState, *, status_events: StatusEvents) -> HistoryDelay:
@@ -33,6 +37,6 @@ def history_delay(state: SyncState, *, status_events: StatusEvents) -> HistoryDe
     if connection.history_late:
         return HistoryDelay(late=True)
     log.info("connection.history_late", connection_id=connection.connection_id)
-    changes = {"history_late": True, "updated_at": moment_of(connection, connection.status, now=now)}
-    told = status_events.history_late(connection)
-    return HistoryDelay(late=True, writes=Writes(connection=changes, notifications=(told,)))
+    fields = {"history_late": True, "updated_at": moment_of(connection, connection.status, now=now)}
+    news = status_events.announce_late_history(connection)
+    return HistoryDelay(late=True, change=ConnectionChange(fields=fields, notifications=(news,)))

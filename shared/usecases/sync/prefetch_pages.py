@@ -1,4 +1,4 @@
-"""Fetches a change log's pages in a thread of its own, one ahead of the writing, at a pace that Plaid allows."""
+"""Fetches a change log's pages in a separate thread, one page ahead of the writing, within Plaid's rate limit."""
 
 import contextvars
 from collections import deque
@@ -15,25 +15,25 @@ from shared.log import log
 from shared.ports import Clock, Plaid
 
 CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
-PATIENCE = 4  # retries of one page in the middle of a loop, where giving up would cost all pages before it
+PATIENCE = 4  # retries of one page in mid-loop, where a failure would waste all pages before it
 HEARTBEAT_SECONDS = 5.0
-SOON_SECONDS = 2  # what the queue would deliver again in any case
+SOON_SECONDS = 2  # the queue would deliver again no sooner
 MAX_WAIT_SECONDS = 60.0  # Plaid's limits are per minute
 _MINUTE = timedelta(minutes=1)
 
 
 class PagePrefetcher:
-    """One loop's fetching.
+    """Fetches the pages of one loop.
 
     Args:
-        bank: Plaid.
+        plaid: Plaid.
         token: The item's access token.
         clock: The time.
         sleep: Waits some seconds, in the fetching thread.
-        heartbeat: Called every few seconds while a page is waited for, in the caller's thread.
-        deadline: After this no page is asked for again.
-        ready: What is made of a page ahead, in the fetching thread.
-        calls: When the item's pages were asked for in the last minute; kept by the caller from loop to loop.
+        heartbeat: Called every few seconds during the wait for a page, in the caller's thread.
+        deadline: No request is retried after this time.
+        ready: Prepares a page for the writing, in the fetching thread.
+        calls: When the item's pages were requested in the last minute; the caller keeps it from loop to loop.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class PagePrefetcher:
         calls: deque[datetime],
         ready: Callable[[Page], Page] = lambda page: page,
     ) -> None:
-        self._bank, self._token, self._clock = plaid, token, clock
+        self._plaid, self._token, self._clock = plaid, token, clock
         self._sleep, self._heartbeat, self._deadline = sleep, heartbeat, deadline
         self._calls, self._ready = calls, ready
         self._closed = False
@@ -63,21 +63,21 @@ class PagePrefetcher:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, cursor: str | None, *, first: bool = False) -> None:
-        """Begins to fetch the page behind a cursor; `first` is the loop's first, which is not worth much patience."""
+        """Starts fetching the page after a cursor; the `first` page of a loop is retried only if Plaid says when."""
         context = contextvars.copy_context()  # for the log's fields
         self._next = self._thread.submit(context.run, self._fetch_patiently, cursor, 0 if first else PATIENCE)
 
     def page(self) -> Page:
-        """The page whose fetching was begun last.
+        """Waits for the page whose fetching was started last.
 
         Raises:
-            ProviderError: Plaid refused, or did not answer for longer than is worth waiting.
+            ProviderError: Plaid refused, or did not answer within the retries.
         """
         while True:
             try:
                 return self._next.result(timeout=HEARTBEAT_SECONDS)
             except TimeoutError:
-                if self._next.done():  # it came this very moment, or the call itself ran out of time
+                if self._next.done():  # it came at this moment, or the call itself timed out
                     return self._next.result()
                 self._heartbeat()
 
@@ -85,16 +85,19 @@ class PagePrefetcher:
         for attempt in range(PATIENCE + 1):
             self._keep_pace()
             try:
-                return self._ready(self._bank.changes(self._token, cursor=cursor))
+                return self._ready(self._plaid.changes(self._token, cursor=cursor))
             except (PagingInterrupted, CursorRejected):
                 raise
             except ProviderError as error:
                 late = self._closed or self._clock.now() >= self._deadline
-                told = error.retry_after_seconds or 0
-                enough = attempt >= patience if told <= SOON_SECONDS else attempt == PATIENCE or told > MAX_WAIT_SECONDS
-                if error.error_class is not ErrorClass.TRANSIENT or enough or late:
+                retry_after = error.retry_after_seconds or 0
+                if retry_after <= SOON_SECONDS:
+                    is_last = attempt >= patience
+                else:
+                    is_last = attempt == PATIENCE or retry_after > MAX_WAIT_SECONDS
+                if error.error_class is not ErrorClass.TRANSIENT or is_last or late:
                     raise
-                seconds = min(max(told, 2.0**attempt), MAX_WAIT_SECONDS)
+                seconds = min(max(retry_after, 2.0**attempt), MAX_WAIT_SECONDS)
                 log.info("sync.page_retried", error_code=error.error_code, request_id=error.request_id, after=seconds)
                 self._sleep(seconds)
         raise AssertionError("unreachable")

@@ -1,7 +1,7 @@
-"""Asks a bank for what is new, as far as the ceilings allow: Plaid charges for each `/transactions/refresh`.
+"""Asks a bank for new transactions, within the ceilings: Plaid charges for each `/transactions/refresh`.
 
 The call is counted where it is made, in the run that holds the connection's lease, and before it is made. So a crash
-can waste a call of the budget, and never makes one too many. A call that Plaid refuses was made, and stays counted.
+can waste a call of the budget, but never exceeds it. A call that Plaid refuses was made, and stays counted.
 """
 
 from dataclasses import dataclass
@@ -53,8 +53,8 @@ class TransactionsRefresh:
             return "connection"
         user, project = self.ceilings.budgets(state.app_user_id)
         try:
-            # A user's own budget is looked at first, so that one user's excess is never blamed on the others.
+            # The user's own budget comes first, so that one user's excess never exhausts the budget of the project.
             used_up = self.budgets.spend(user, project, now=now)
         except Unavailable:
-            return "unknown"  # without a count there is no call; the sync itself goes on
+            return "unknown"  # without a count there is no call; the sync itself continues
         return None if used_up is None else "user" if used_up is user else "project"

@@ -1,4 +1,4 @@
-"""Rows that cannot be stored, as a reading of the change log meets them: kept for operators, and forgotten in time."""
+"""Rows of the change log that cannot be stored: kept on record for operators, and removed once they are repaired."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -8,24 +8,24 @@ from shared.domain.set_aside import MAX_KEPT, SetAsideRow, key_of
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Page, Transaction
 from shared.log import log
-from shared.ports import Syncs, Writes
+from shared.ports import DeleteSetAside, PutSetAside, Syncs, Write
 
 T = TypeVar("T")
 
-AT_ONCE = 100  # of one commit: some kilobytes each
+ROWS_AT_ONCE = 100  # of one commit: some kilobytes each
 
 
 @dataclass
 class SetAsideRows:
     """What one reading sets aside, on top of what is on record of the connection.
 
-    An ordinary page of a connection without such rows costs one look at two empty collections.
+    For a connection without such rows, a page costs nothing but the test of two empty collections.
     """
 
     _known: dict[str, SetAsideRow] = field(default_factory=dict)  # on record, by key
     _new: dict[str, SetAsideRow] = field(default_factory=dict)  # not written yet
     _gone: set[str] = field(default_factory=set)  # keys whose records are to go
-    _came: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
+    _delivered: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
     _ids: set[str] = field(default_factory=set)  # transaction ids, usable ones, of everything above
     _uncounted: int = 0  # beyond what is kept
 
@@ -43,7 +43,7 @@ class SetAsideRows:
         return len((self._known.keys() | self._new.keys()) - self._gone)
 
     def take(self, page: Page, *, revoked: Collection[str]) -> None:
-        """Adds a page: its unusable rows, and whatever becomes of those of earlier pages."""
+        """Adds a page: its unusable rows, and those of earlier pages that it repairs or removes."""
         if not (page.set_aside or self._known or self._new):
             return
         usable = {row["transaction_id"] for row in (*page.added, *page.modified)} | {*page.removed}
@@ -54,38 +54,38 @@ class SetAsideRows:
                 self._keep(row)
 
     def refuse(self, row: Transaction) -> None:
-        """A row that the store itself does not take, although it looks usable."""
+        """Sets a row aside that the store refuses although it looks usable."""
         self._keep(SetAsideRow.of(row, field="row"))
 
-    def held(self, *, run: int) -> set[str]:
-        """Ids of rows that this reading has set aside: a version in the store that was usable stays meanwhile."""
+    def current_ids(self, *, run: int) -> set[str]:
+        """Ids of rows that this reading has set aside: their last usable version stays stored."""
         kept = (self._known | self._new).items()
-        current = (row for key, row in kept if key not in self._gone and (key in self._came or row.run == run))
+        current = (row for key, row in kept if key not in self._gone and (key in self._delivered or row.run == run))
         return {row.transaction_id for row in current if row.transaction_id is not None}
 
     def end(self, state: SyncState) -> None:
-        """Everything was read: what should have come again, and has not, is no longer there."""
+        """Ends a reading: rows on record that should have been delivered again, but were not, are removed."""
         for key, row in self._known.items():
-            again = key in self._came or row.run == state.run
+            again = key in self._delivered or row.run == state.run
             if not again and (state.rebuilding or row.run in state.dirty_runs):
                 self._gone.add(key)
 
-    def writes(self, *, revoked: Collection[str]) -> Iterator[Writes]:
-        """What is to be written now, some at a time."""
+    def writes(self, *, revoked: Collection[str]) -> Iterator[list[Write]]:
+        """What is to be written now, in portions of one commit each."""
         wanted = [row for row in self._new.values() if row.account_id not in revoked]
         self._report(wanted)
         going = sorted(self._gone & self._known.keys())
         for some in _chunks(wanted):
-            yield Writes(set_aside=tuple(some))
+            yield [PutSetAside(row) for row in some]
         for keys in _chunks(going):
-            yield Writes(aside_gone=tuple(keys))
+            yield [DeleteSetAside(key) for key in keys]
         self._known |= {row.key: row for row in wanted}
         for key in self._gone:
             self._known.pop(key, None)
         self._new, self._gone, self._uncounted = {}, set(), 0
 
     def _keep(self, row: SetAsideRow) -> None:
-        self._came.add(row.key)
+        self._delivered.add(row.key)
         self._gone.discard(row.key)
         if row.key not in self._known and self.count >= MAX_KEPT:
             self._uncounted += 1
@@ -95,7 +95,7 @@ class SetAsideRows:
             self._ids.add(row.transaction_id)
 
     def _forget(self, key: str) -> None:
-        self._came.discard(key)
+        self._delivered.discard(key)
         self._new.pop(key, None)
         if key in self._known:
             self._gone.add(key)
@@ -109,4 +109,4 @@ class SetAsideRows:
 
 
 def _chunks(items: list[T]) -> Iterator[list[T]]:
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+    return (items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE))

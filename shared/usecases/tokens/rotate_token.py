@@ -17,7 +17,7 @@ from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.log import log
-from shared.ports import Clock, Credentials, Plaid, Syncs, Vault, Version
+from shared.ports import Clock, Credentials, Plaid, PutCredentials, Syncs, Vault, Version
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.apply_status_event import StatusEvents, report
 from shared.usecases.item_ownership import ItemOwnership
@@ -142,13 +142,14 @@ class TokenRotation:
         connection_id, after = stored.connection_id, stored.given_up()
         entry = rotation_entry(stored, AuditAction.TOKEN_LOST, now=self.clock.now())
         loaded = self.syncs.load(connection_id)
-        recorded = self.status_events.event(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=LOST)
-        if loaded is None or recorded is None:  # it is being removed
+        change = self.status_events.apply(connection_id, StatusEvent.UNUSABLE, actor=Actor.BACKEND, error=LOST)
+        if loaded is None or change is None:  # it is being removed
             self.credentials.save(after, expected=version, audit=[entry])
             return
-        writes = replace(recorded[1], credentials=(after, version))
+        change = replace(change, audit=(entry, *change.audit))
+        writes = (*change.writes(), PutCredentials(after, version))
         state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))
-        self.syncs.save(state, expected=loaded.version, writes=replace(writes, audit=(entry, *writes.audit)))
+        self.syncs.save(state, expected=loaded.version, writes=writes)
         report(writes)
 
 

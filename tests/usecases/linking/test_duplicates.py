@@ -283,9 +283,9 @@ def test_every_event_that_ends_in_error_makes_the_duplicate_count(world: World, 
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, allow=True)
     loaded = world.store.states[first]
-    recorded = world.status_events.event(first, event)
-    assert recorded is not None
-    world.store.save(loaded.state.touched(), expected=loaded.version, writes=recorded[1])
+    change = world.status_events.apply(first, event)
+    assert change is not None
+    world.store.save(loaded.state.touched(), expected=loaded.version, writes=change.writes())
     assert duplicates(world)["2-Daily"] is None
 
 
@@ -293,7 +293,7 @@ def test_an_event_that_ends_otherwise_reads_no_accounts(world: World) -> None:
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, allow=True)
     world.calls.log.clear()
-    world.status_events.event(first, StatusEvent.LOGIN_FAILED)
+    world.status_events.apply(first, StatusEvent.LOGIN_FAILED)
     assert world.calls.log == ["store.find", "store.credentials"][:1]
 
 

@@ -10,7 +10,7 @@ import pytest
 from shared.domain.errors import ErrorClass
 from shared.ports import Delivery
 from shared.usecases.linking.start_first_sync import StartFirstSync
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from tests.fakes import FakeInstitutions, FakeItem, problem
 from tests.usecases.conftest import World
 from tests.usecases.removal.removal_ground import ask_for_sync, handle, revoked_error, rows, tell
@@ -27,8 +27,8 @@ def item(world: World) -> FakeItem:
 @pytest.fixture(params=["atomic", "streamed"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "streamed":
-        monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-        monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+        monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+        monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 def remove_all(world: World) -> None:

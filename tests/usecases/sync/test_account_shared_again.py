@@ -9,7 +9,7 @@ import pytest
 from shared.domain.lease import LEASE
 from shared.domain.progress import SyncStatus
 from shared.usecases.items.reconcile_after_restore import RestoreAction
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import ALICE, Crash, World
@@ -42,8 +42,8 @@ def sync(world: World) -> None:
 def test_a_revoked_account_that_is_shared_again_is_read_from_its_beginning(
     world: World, item: FakeItem, atomic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", atomic)
-    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", atomic)
+    monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
     revoke(world)
     assert set(world.rows()) == {"d1"}
     item.add(row("d2"))

@@ -14,7 +14,7 @@ from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
 from shared.domain.progress import SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.transaction import History, Page
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import problem, row
 from tests.usecases.conftest import World
@@ -99,7 +99,7 @@ def test_a_circle_is_found_across_hand_overs(
 
 def test_a_connection_recovers_from_a_circle_without_ghosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(7)))
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     with monkeypatch.context() as patched:
         answers_with(world, patched, circle(2, 3))

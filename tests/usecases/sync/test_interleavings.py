@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,17 +13,18 @@ from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.lease import LEASE
 from shared.domain.progress import SyncProgress
 from shared.domain.transaction import History, Page
-from shared.ports import Writes
-from shared.usecases.sync import read_changes
+from shared.ports import Write
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
+from tests.fake_sync_writes import Written
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 
 
 @pytest.fixture
 def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 def ask(world: World) -> SyncProgress:
@@ -45,17 +46,17 @@ def handed_over(world: World, rows: int = 12) -> None:
     assert world.state().handover is not None
 
 
-def stall_once(world: World, when: Callable[[Any, Writes], bool]) -> None:
+def stall_once(world: World, when: Callable[[Any, Written], bool]) -> None:
     """The next commit that fits stalls past its lease, and another delivery claims meanwhile."""
     really: Any = world.store._save
     stalled: list[bool] = []
 
-    def save(state: Any, expected: Any, writes: Writes) -> Any:
-        if not stalled and when(state, writes):
+    def save(state: Any, expected: Any, writes: Sequence[Write]) -> Any:
+        if not stalled and when(state, Written(writes)):
             stalled.append(True)
             world.clock.move(LEASE + timedelta(seconds=1))
             now = world.store.states["1"]
-            really(now.state.claim(now=world.clock.now(), owner="other#1"), now.version, Writes())
+            really(now.state.claim(now=world.clock.now(), owner="other#1"), now.version, ())
         return really(state, expected, writes)
 
     setattr(world.store, "_save", save)  # noqa: B010 (a method, for one test)
@@ -266,7 +267,7 @@ def test_one_connections_trouble_does_not_stop_the_schedule(world: World) -> Non
     world.clock.move(timedelta(minutes=15))
     really: Any = world.store._save
 
-    def save(state: Any, expected: Any, writes: Writes) -> Any:
+    def save(state: Any, expected: Any, writes: Sequence[Write]) -> Any:
         if state.connection_id == "1":
             raise ValueError("unexpected")
         return really(state, expected, writes)

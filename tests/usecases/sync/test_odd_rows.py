@@ -11,7 +11,7 @@ from shared.domain import set_aside
 from shared.domain.removal import RemovalReason
 from shared.domain.set_aside import key_of
 from shared.domain.storable import is_document_id
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, row
 from tests.usecases.conftest import World
@@ -47,7 +47,7 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
 def test_an_unusable_row_stops_none_of_its_page(
     world: World, item: FakeItem, atomic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", atomic)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", atomic)
     world.plaid.page_rows = 500
     item.add(*(row(f"t{n}") for n in range(499)))
     item.spoil("odd")

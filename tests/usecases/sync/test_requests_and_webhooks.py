@@ -21,7 +21,7 @@ from shared.domain.errors import (
     ResourceExhausted,
 )
 from shared.domain.progress import SyncProgress, SyncStatus
-from shared.ports import Profile, Writes
+from shared.ports import Profile
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from shared.usecases.linking.start_first_sync import StartFirstSync
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
@@ -91,7 +91,7 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
     def save(*arguments: Any) -> Any:
         version = really(*arguments)
         if lost and on_top:
-            really(world.state().touched(), version, Writes())
+            really(world.state().touched(), version, ())
         if lost:
             raise lost.pop()  # as a client that tries a commit again that had gone through
         return version

@@ -12,7 +12,7 @@ from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, 
 from shared.domain.lease import LEASE
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import account, problem, row
 from tests.usecases.conftest import World
@@ -28,8 +28,8 @@ def again(world: World) -> None:
 @pytest.fixture
 def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes everything above two rows too large for one commit."""
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 def test_a_first_sync_writes_every_row_and_completes(world: World) -> None:
@@ -553,8 +553,8 @@ def test_a_reconciliation_proves_or_repairs_the_store(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(6)))
     world.settle()
     world.store.rows["1"].pop("t0")
-    world.store._put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
-    world.store._put_row("1", "surplus", dict(row("surplus")))
+    world.store.put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
+    world.store.put_row("1", "surplus", dict(row("surplus")))
     world.store.commits.clear()
     world.sync_requests.reconcile("1")
     world.settle()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.transaction import History
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from tests.fakes import Crash, row
 from tests.usecases.conftest import World
 
@@ -86,8 +86,8 @@ HISTORIES = [first_sync, incremental, removals, pending_to_posted, mutation, too
 @pytest.fixture(params=["atomic", "streamed"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "streamed":
-        monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-        monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+        monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+        monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 @pytest.mark.usefixtures("_size")

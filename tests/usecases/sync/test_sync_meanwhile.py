@@ -14,7 +14,7 @@ from shared.domain.errors import CursorRejected, ErrorClass, ProviderError
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import hand_over, write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import World
@@ -162,8 +162,8 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
 @pytest.fixture
 def _small_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.plaid.page_rows = 4
-    monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-    monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+    monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+    monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -186,8 +186,8 @@ def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(w
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.store.rows["1"].pop("t0")
-    world.store._put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
-    world.store._put_row("1", "surplus", dict(row("surplus")))
+    world.store.put_row("1", "t1", {**row("t1"), "amount": "0.00", "user": {"note": "mine"}})
+    world.store.put_row("1", "surplus", dict(row("surplus")))
     world.sync_requests.reconcile("1")
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     deliveries = 0
@@ -209,7 +209,7 @@ REJECTED = problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
 BROKEN = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
 
 
-def hand_over(world: World) -> None:
+def start_and_hand_over(world: World) -> None:
     """A run whose time is up, of which a continuation is enqueued."""
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     name, _ = world.queue.tasks.pop()
@@ -223,7 +223,7 @@ def hand_over(world: World) -> None:
 def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: World, refresh: bool) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.queue.enqueue("1", name="first")
-    hand_over(world)
+    start_and_hand_over(world)
     world.plaid.fail("changes", problem(ErrorClass.TRANSIENT, "RATE_LIMIT", retry_after_seconds=3600))
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
@@ -247,7 +247,7 @@ def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(w
     world.settle()
     item.add(*(row(f"u{n}") for n in range(40)))
     due(world)
-    hand_over(world)
+    start_and_hand_over(world)
     world.plaid.fail("changes", REJECTED)
     world.sync(task=world.queue.tasks.pop()[0])
     assert world.state().status is SyncStatus.COMPLETED
@@ -259,7 +259,7 @@ def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(w
 def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_end_it(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
-    world.store._put_row("1", "surplus", dict(row("surplus")))
+    world.store.put_row("1", "surplus", dict(row("surplus")))
     world.sync_requests.reconcile("1")
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=2))
     while world.queue.tasks:
@@ -275,7 +275,7 @@ def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_
 
 @pytest.mark.usefixtures("_small_pages")
 def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_changes, "MAX_HANDOVER_IDS", 3)
+    monkeypatch.setattr(hand_over, "MAX_HANDOVER_IDS", 3)
     item = world.connected("1", *(row(f"t{n}", pending=n >= 20) for n in range(24)))
     world.settle()
     world.store.write_note("1", "t3", "of a row that goes")

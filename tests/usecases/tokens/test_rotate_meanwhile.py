@@ -14,7 +14,7 @@ from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
 from shared.domain.removal import Removal, RemovalReason
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
-from shared.usecases.sync import read_changes
+from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
 from tests.usecases.conftest import ALICE, World
@@ -37,8 +37,8 @@ def connected(world: World) -> World:
 @pytest.fixture(params=["atomic", "streamed"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "streamed":
-        monkeypatch.setattr(read_changes, "MAX_ATOMIC_ROWS", 2)
-        monkeypatch.setattr(read_changes, "STREAM_ROWS", 2)
+        monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
+        monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
 
 def changed(world: World) -> None:

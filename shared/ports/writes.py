@@ -1,0 +1,189 @@
+"""What a commit of a sync can write besides its state and progress: plain values, which the store applies in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.account import Account
+from shared.domain.audit import AuditEntry
+from shared.domain.credentials import StoredAccessToken
+from shared.domain.notification import Notification
+from shared.domain.removal import Removal
+from shared.domain.set_aside import SetAsideRow
+from shared.domain.transaction import Transaction
+from shared.ports.clock import Version
+from shared.ports.connections import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertTransactions:
+    """Stores rows; what users wrote on them (`user`) stays as it is.
+
+    Attributes:
+        rows: All rows of the commit: one value for all of them, since a commit holds hundreds.
+        marked: Ids of rows that get the run's number as their mark; all other rows lose theirs.
+        new: Ids of rows that are probably not stored yet, which makes writing them cheaper; if one is, nothing else
+            differs.
+        ready: Rows by id as `Syncs.ready` encoded them; rows that are missing here are encoded by `Syncs.save`.
+    """
+
+    rows: tuple[Transaction, ...]
+    marked: frozenset[str] = frozenset()
+    new: frozenset[str] = frozenset()
+    ready: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PutNote:
+    """Stores on a row what a user wrote on the row that it replaces.
+
+    Attributes:
+        transaction_id: The row that inherits the note.
+        note: The `user` map of the replaced row.
+        expected: The row's version, if it is stored already: refused if its user writes on it meanwhile. Such a write
+            comes before the row's upsert, which changes its version; a write without `expected` comes after it.
+    """
+
+    transaction_id: str
+    note: Mapping[str, Any]
+    expected: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTransactions:
+    """Deletes rows, each by its version: the commit is refused if a user writes on one of them meanwhile."""
+
+    versions: Mapping[str, Version]  # by transaction id
+
+
+@dataclass(frozen=True, slots=True)
+class PutAccount:
+    """Stores an account of the connection."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAccount:
+    """Deletes an account of the connection."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutMark:
+    """Marks an account, of any connection of the user, as a duplicate or not."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateConnection:
+    """Changes fields of the connection's document, which must exist; at most once in a commit."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PutInstitutionGuard:
+    """Makes exchanges notice that the connection is at this institution now."""
+
+    institution_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutNotification:
+    """Notifies the user; a notification that exists already keeps its `read_at`."""
+
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudit:
+    """Appends entries to the audit log of one user; at most once in a commit."""
+
+    entries: tuple[AuditEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutRemoval:
+    """Begins a removal."""
+
+    removal: Removal
+
+
+@dataclass(frozen=True, slots=True)
+class PutCredentials:
+    """Stores the connection's access token, if the stored one is unchanged since `expected`."""
+
+    token: StoredAccessToken
+    expected: Version
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDelivery:
+    """Settles a webhook delivery: nothing is left to do for it."""
+
+    delivery_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a continuation needs to know of the pages before it."""
+
+    removed: tuple[str, ...]
+    successors: dict[str, str]
+    cursors: bytes = b""  # that its loop has seen: PageTrail
+
+
+@dataclass(frozen=True, slots=True)
+class PutHandover:
+    """Leaves a handover to the continuation of this run."""
+
+    handover: Handover
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteHandover:
+    """Deletes the handover: its loop has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRun:
+    """Puts the run that ends with this commit on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutSetAside:
+    """Puts a row that cannot be stored as a transaction on record for operators."""
+
+    row: SetAsideRow
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSetAside:
+    """Deletes the record of such a row."""
+
+    key: str
+
+
+Write = (
+    UpsertTransactions
+    | PutNote
+    | DeleteTransactions
+    | PutAccount
+    | DeleteAccount
+    | PutMark
+    | UpdateConnection
+    | PutInstitutionGuard
+    | PutNotification
+    | AppendAudit
+    | PutRemoval
+    | PutCredentials
+    | SettleDelivery
+    | PutHandover
+    | DeleteHandover
+    | RecordRun
+    | PutSetAside
+    | DeleteSetAside
+)

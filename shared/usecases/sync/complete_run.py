@@ -1,0 +1,243 @@
+"""The end of a loop: what is left of its rows, the removals, the accounts, the connection, and only now the cursor."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from shared.domain.account import Account
+from shared.domain.connection import ItemStatus
+from shared.domain.errors import CommitTooLarge, ErrorClass, ProviderError
+from shared.domain.secret import Secret
+from shared.domain.status import StatusEvent
+from shared.domain.sync_state import SyncState
+from shared.domain.transaction import History, Page, Transaction
+from shared.log import log
+from shared.ports import (
+    Clock,
+    DeleteAccount,
+    DeleteHandover,
+    Mark,
+    Plaid,
+    PutAccount,
+    Syncs,
+    Write,
+)
+from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
+from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
+from shared.usecases.sync.change_loop import ChangeLoop
+from shared.usecases.sync.fenced_commits import FencedCommits
+from shared.usecases.sync.ghost_rows import ghost_rows
+from shared.usecases.sync.late_history import HistoryDelay, history_delay
+from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
+
+
+class AccountsReturned(Exception):
+    """Accounts are shared again whose rows were removed or left out here, without Plaid naming them as removed."""
+
+    def __init__(self, account_ids: frozenset[str]) -> None:
+        super().__init__()
+        self.account_ids = account_ids
+
+
+@dataclass(kw_only=True)
+class RunCompletion:
+    """Completes one run, once one of its loops has read the last page.
+
+    Attributes:
+        run: Commits with the run's lease.
+        token: The item's access token.
+        plaid: Plaid.
+        syncs: The stored rows.
+        status_events: What the end of the run means for the connection.
+        writer: Writes rows.
+        moved: Whether the item is at another institution than before.
+    """
+
+    run: FencedCommits
+    token: Secret
+    plaid: Plaid
+    syncs: Syncs
+    status_events: StatusEvents
+    writer: ChangeWriter
+    moved: bool = False
+
+    def complete(self, loop: ChangeLoop, page: Page, cursor: str | None) -> None:
+        """Writes everything that is left, in one commit if it fits.
+
+        Args:
+            loop: The loop, read to its end.
+            page: Its last page.
+            cursor: Where the next loop begins.
+
+        Raises:
+            AccountsReturned: Everything has to be read again; the cursor was not written.
+            ProviderError: Plaid refused to name the accounts.
+            LeaseLost: Another run took over.
+        """
+        before = self.run.state
+        accounts, digest = self._accounts(loop, page)
+        roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
+        if returned := frozenset(before.former_accounts).intersection(roster) - {*before.revoked_accounts}:
+            raise AccountsReturned(returned)
+        removed = loop.changes.removed = loop.changes.removed | ghost_rows(loop, before, syncs=self.syncs)
+        loop.aside.end(before)
+        self.writer.put_aside(loop)
+        history_complete = page.history is History.COMPLETE
+        arrived = history_complete or before.history_complete
+        last = _LastCommit(
+            run=self.run,
+            loop=loop,
+            writer=self.writer,
+            status_events=self.status_events,
+            before=before,
+            accounts=accounts,
+            accounts_digest=digest,
+            roster=roster,
+            cursor=cursor,
+            history_complete=history_complete,
+            delay=HistoryDelay() if arrived else history_delay(before, status_events=self.status_events),
+            moved=self.moved,
+        )
+        if not self._complete_at_once(loop, last, sorted(removed)):
+            self.writer.stream(loop)
+            self.writer.remove(loop, sorted(removed))
+            self.run.commit(last.step, lambda: last.writes((), ()))
+        if last.may_be_doubled:
+            settle_after_commit(before.app_user_id, connections=self.status_events.connections)
+        if loop.delivered is not None:
+            repaired, surplus = self.writer.written_rows, len(removed)
+            log.info("sync.reconciled", rows=len(loop.delivered), repaired=repaired, surplus=surplus)
+
+    def _complete_at_once(self, loop: ChangeLoop, last: "_LastCommit", removed: Sequence[str]) -> bool:
+        """Whether everything fitted one commit, so that a listener never sees only a part of it."""
+        if not fit_one_commit(len(loop.changes.upserts) + len(removed)):
+            return False
+        rows = self.writer.changed_rows(loop)
+        try:
+            self.run.commit(last.step, lambda: last.writes(rows, removed))
+        except CommitTooLarge as error:
+            log.info("sync.streamed", reason=type(error).__name__)
+            return False
+        return True
+
+    def _accounts(self, loop: ChangeLoop, page: Page) -> tuple[list[Account], str]:
+        """All accounts if anything changed, else none: a page names only those that have transactions in it."""
+        state = self.run.state
+        digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
+        if digest == state.accounts_digest and not (loop.counts.added or loop.counts.modified):
+            return [], digest
+        try:
+            facts = self.plaid.accounts(self.token)
+        except ProviderError as error:
+            if error.error_class is not ErrorClass.TRANSIENT:
+                raise
+            log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
+            return [], state.accounts_digest or ""
+        self.moved = state.source is not None and facts.institution_id not in (None, state.source)
+        return facts.accounts, digest
+
+
+@dataclass(kw_only=True)
+class _LastCommit:
+    """The commit that stores the cursor. Its writes are made again for each try, since requests may come in between."""
+
+    run: FencedCommits
+    loop: ChangeLoop
+    writer: ChangeWriter
+    status_events: StatusEvents
+    before: SyncState
+    accounts: list[Account]  # none if they are unchanged
+    accounts_digest: str
+    roster: tuple[str, ...]  # ids of the accounts that the item has
+    cursor: str | None
+    history_complete: bool
+    delay: HistoryDelay
+    moved: bool
+    may_be_doubled: bool = field(default=False, init=False)  # whether to look for duplicates again after the commit
+
+    @property
+    def _clock(self) -> Clock:
+        return self.writer.clock
+
+    def step(self, state: SyncState) -> SyncState:
+        """The transition to `completed`."""
+        if self.moved:
+            state = state.model_copy(update={"is_set_up": False})  # the set-up then looks up the new institution
+        state = state.accounts_read(self.roster, digest=self.accounts_digest, since=self.before)
+        return state.complete(
+            now=self._clock.now(),
+            cursor=self.cursor,
+            history_complete=self.history_complete,
+            late=self.delay.late,
+            counts=replace(self.loop.counts, set_aside=self.loop.aside.count),
+        )
+
+    def writes(self, rows: Sequence[Transaction], removed: Sequence[str]) -> list[Write]:
+        """Everything that is stored together with the cursor."""
+        state, now = self.run.state, self._clock.now()
+        removals, lost_notes = self.writer.removals(self.loop, removed)
+        ids = self._account_ids(state)
+        change = self._change(ids)
+        accounts: tuple[Account, ...] = ()
+        if self.accounts:
+            accounts, marks = self._with_duplicates(ids, status=change.fields.get("status"))
+            change = replace(change, fields={**change.fields, "account_ids": ids}, marks=marks)
+        change = replace(
+            change,
+            fields={**change.fields, "last_sync": now, "updated_at": now},
+            notifications=(*lost_notes, *change.notifications),
+        )
+        # An account that is revoked meanwhile is removed by its own commit, which also notifies its user.
+        gone = set(self.before.account_ids) - set(ids) - set(state.revoked_accounts)
+        return [
+            *removals.writes(self.writer.upserts(self.loop, rows, mark=False)),
+            *(PutAccount(account) for account in accounts),
+            *(DeleteAccount(account_id) for account_id in gone),
+            *([DeleteHandover()] if self.before.handover is not None else []),
+            *change.writes(),
+        ]
+
+    def _account_ids(self, state: SyncState) -> tuple[str, ...]:
+        return tuple(i for i in self.roster if i not in state.revoked_accounts)
+
+    def _change(self, account_ids: Sequence[str]) -> ConnectionChange:
+        """What the end of this run means for the connection.
+
+        It works again, the user has chosen more accounts (whether or not the app reported it), or its history is
+        complete, or late.
+        """
+        state, change = self.run.state, ConnectionChange()
+        if state.clears_error_on_success:
+            change = self.status_events.apply(state.connection_id, StatusEvent.WORKING) or change
+        more_accounts = self.before.account_ids and set(account_ids) - set(self.before.account_ids)
+        if more_accounts and not change.fields:
+            change = self.status_events.apply(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN) or change
+        history = self._history_change()
+        return replace(
+            change,
+            fields={**change.fields, **history.fields},
+            notifications=(*change.notifications, *history.notifications),
+        )
+
+    def _history_change(self) -> ConnectionChange:
+        if not self.history_complete or self.run.state.history_complete:
+            return self.delay.change
+        news = self.status_events.announce_first_sync(self.run.state.connection_id)
+        return ConnectionChange(fields={"history_late": False}, notifications=(news,) if news else ())
+
+    def _with_duplicates(
+        self, account_ids: Sequence[str], *, status: ItemStatus | None
+    ) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
+        """The accounts as they are to be stored, and the marks of other connections' accounts."""
+        state = self.run.state
+        accounts, marks = accounts_to_write(
+            state.connection_id,
+            state.app_user_id,
+            [account for account in self.accounts if account["account_id"] in account_ids],
+            status=status,
+            connections=self.status_events.connections,
+        )
+        came_or_went = {account["account_id"] for account in accounts} ^ {*state.account_ids}
+        self.may_be_doubled = bool(came_or_went) or any(account["duplicate_of"] for account in accounts)
+        return accounts, marks
