@@ -13,8 +13,8 @@ from benchmarks.process import Json, Timed, peak_memory, serve
 from shared.domain.overlap import LinkedAccount
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
-from shared.serving import container
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.serving import container, linking_container
+from shared.usecases.linking.create_link_token import LinkOptions
 from shared.usecases.linking.exchange_public_token import LinkedItem
 from shared.usecases.sync.run_sync import RunSync
 
@@ -37,7 +37,7 @@ def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
         accounts=tuple(LinkedAccount(f"Account {n}", f"{n:04d}", account_id=f"account-{n}") for n in range(accounts)),
         allow_duplicate=not accounts,
     )
-    return container.exchanges()(user)(linked).answer
+    return linking_container.exchange_public_token()(linked, app_user_id=user).answer
 
 
 def counted(action: str, **arguments: Any) -> Json:
@@ -50,21 +50,8 @@ def counted(action: str, **arguments: Any) -> Json:
 
 def link_token(user: str) -> Json:
     """A link token for a new bank, and what counts the call, as `create_link_token` has it."""
-    given = container.settings()
     container.limits().spend(user, "link_token", per_minute=60, now=container.clock().now())
-    made = create_link_token(
-        LinkOptions(),
-        app_user_id=user,
-        defaults=LinkDefaults(given.language, given.country_codes, given.products, given.webhook_url),
-        plaid=container.plaid(),
-        vault=container.vault(),
-        connections=container.connections(),
-        credentials=container.credentials(),
-        profiles=container.profiles(),
-        links=container.links(),
-        cap=container.connection_cap(),
-        clock=container.clock(),
-    )
+    made = linking_container.create_link_token()(LinkOptions(), app_user_id=user)
     return {"link_token": made.link_token}
 
 
@@ -105,9 +92,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
 
 def created(connection_id: str) -> Json:
     """What the trigger on a new connection does first."""
-    from shared.usecases.linking.set_up_connection import start_first_sync
-
-    start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue())
+    linking_container.start_first_sync()(connection_id)
     return {}
 
 

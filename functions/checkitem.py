@@ -3,9 +3,8 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import container, linking_container
 from shared.serving.guards import task_handler
-from shared.usecases.linking.set_up_connection import set_up_connection
 
 
 @tasks_fn.on_task_dispatched(
@@ -21,4 +20,4 @@ def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
     connection_id = str(request.data["connection_id"])
     container.item_status_refresh().daily_check(connection_id)
-    set_up_connection(connection_id, **container.for_set_up())
+    linking_container.set_up_connection()(connection_id)

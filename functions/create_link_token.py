@@ -5,15 +5,13 @@ from typing import Annotated
 from firebase_functions import https_fn
 from pydantic import Field
 
-from shared import service_accounts
-from shared.serving import container
+from shared import request_context, service_accounts
+from shared.serving import container, linking_container
 from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions
-from shared.usecases.linking.create_link_token import create_link_token as create
-from shared.webhook_address import webhook_address
+from shared.usecases.linking.create_link_token import LinkOptions
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 ROUTE = Route(
@@ -49,11 +47,10 @@ class Input(StrictInput):
 @authenticated_endpoint(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
-    settings = container.settings()
-    if given.connection_id is None and (refused := container.refusal()) is not None:
-        raise refused
-    limited(uid, "link_token", settings.link_tokens_per_minute)
-    wish = LinkOptions(
+    if given.connection_id is None:
+        linking_container.may_connect().refuse_new_bank(request_context.user.get())
+    limited(uid, "link_token", container.settings().link_tokens_per_minute)
+    options = LinkOptions(
         connection_id=given.connection_id,
         account_selection=given.account_selection,
         redirect_uri=given.redirect_uri,
@@ -62,28 +59,7 @@ def create_link_token(uid: str, given: Input) -> Reply:
         country_codes=tuple(given.country_codes) if given.country_codes else None,
         products=tuple(given.products) if given.products else None,
     )
-    token = create(
-        wish,
-        app_user_id=uid,
-        defaults=LinkDefaults(
-            language=settings.language,
-            country_codes=settings.country_codes,
-            products=settings.products,
-            webhook_url=webhook_address(settings),
-            plain_http=settings.plaid_env == "sandbox",
-            hosted=settings.hosted_link,
-            completion_redirect_uri=settings.hosted_link_completion_redirect_uri,
-            allowed_products=settings.client_products,
-        ),
-        plaid=container.plaid(),
-        vault=container.vault(),
-        connections=container.connections(),
-        credentials=container.credentials(),
-        profiles=container.profiles(),
-        links=container.links(),
-        cap=container.connection_cap(),
-        clock=container.clock(),
-    )
+    token = linking_container.create_link_token()(options, app_user_id=uid)
     mode = "update" if given.connection_id else "connect"
     hosted = {"hosted_link_url": token.hosted_link_url} if token.hosted_link_url is not None else {}
     return Reply({"link_token": token.link_token, "expiration": token.expiration, "mode": mode, **hosted})

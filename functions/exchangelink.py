@@ -3,27 +3,20 @@
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container
+from shared.serving import linking_container
 from shared.serving.guards import task_handler
-from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
 
 
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
-    # A public token lives for 30 minutes, which is how long these attempts go on.
+    # A public token lives for 30 minutes, which is how long these attempts last.
     retry_config=options.RetryConfig(max_attempts=40, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
 )
 @task_handler
 def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """Anything but a normal return makes the queue deliver the task again."""
-    settled = exchange_hosted_link(
-        str(request.data["result_id"]),
-        links=container.links(),
-        vault=container.vault(),
-        exchange_for=container.exchanges(),
-    )
-    if not settled:
+    if not linking_container.exchange_hosted_link()(str(request.data["result_id"])):
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")

@@ -3,10 +3,8 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import audit_container, container, items_container, tokens_container
+from shared.serving import audit_container, container, items_container, linking_container, tokens_container
 from shared.serving.guards import event_handler, run_steps
-from shared.usecases.linking.refresh_institutions import refresh_institutions
-from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 
 
 @scheduler_fn.on_schedule(
@@ -17,7 +15,7 @@ from shared.usecases.linking.sweep_exchanges import sweep_exchanges
 )
 @event_handler
 def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
-    """An extra turn is harmless."""
+    """An extra run is harmless."""
 
     def _connections() -> None:
         items_container.daily_checks().start(event.schedule_time)
@@ -28,11 +26,11 @@ def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
 
 
 def _intents() -> None:
-    sweep_exchanges(**container.for_sweep())
+    linking_container.sweep_exchanges()()
 
 
 def _institutions() -> None:
-    refresh_institutions(**container.for_institutions())
+    linking_container.refresh_institutions()()
 
 
 def _tokens() -> None:

@@ -7,9 +7,8 @@ from firebase_functions import firestore_fn
 from shared import service_accounts, trace
 from shared.domain.errors import ProviderError, Unavailable, VaultError
 from shared.log import log
-from shared.serving import container
+from shared.serving import linking_container
 from shared.serving.guards import event_handler
-from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """Events are not delivered again: whatever is missed here, the schedule finds."""
     connection_id = event.params["connection_id"]
-    trace.join(start_first_sync(connection_id, syncs=container.syncs(), queue=container.sync_queue()))
+    trace.join(linking_container.start_first_sync()(connection_id))
     with log.bound(connection_id=connection_id):
         try:
-            set_up_connection(connection_id, **container.for_set_up())
+            linking_container.set_up_connection()(connection_id)
         except (ProviderError, VaultError) as error:
             log.warning("welcome.postponed", error_code=error.error_code, request_id=error.request_id)
         except Unavailable as error:

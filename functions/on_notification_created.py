@@ -1,6 +1,5 @@
-"""A user was told something: their devices are, too."""
+"""A notification was stored: it is pushed to its user's devices."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from firebase_functions import firestore_fn
@@ -10,7 +9,6 @@ from shared.domain.push import PushMessage
 from shared.log import log
 from shared.serving import container
 from shared.serving.guards import event_handler
-from shared.usecases.send_push import send_push
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -27,11 +25,4 @@ def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapsho
     if message is None:
         log.warning("push.not_a_notification", notification_id=event.params["id"])
         return
-    send_push(
-        message,
-        app_user_id=event.params["uid"],
-        pushes=container.pushes(),
-        messaging=container.messaging(),
-        clock=container.clock(),
-        sleep=time.sleep,
-    )
+    container.send_push()(message, app_user_id=event.params["uid"])

@@ -3,10 +3,15 @@
 from firebase_functions import scheduler_fn
 
 from shared import service_accounts
-from shared.serving import container, items_container, removal_container, sync_container, tokens_container
+from shared.serving import (
+    container,
+    items_container,
+    linking_container,
+    removal_container,
+    sync_container,
+    tokens_container,
+)
 from shared.serving.guards import event_handler, run_steps
-from shared.usecases.linking.sweep_exchanges import sweep_exchanges
-from shared.usecases.measure_health import measure_health
 
 
 @scheduler_fn.on_schedule(
@@ -35,8 +40,8 @@ def _removals() -> None:
 
 
 def _intents() -> None:
-    sweep_exchanges(**container.for_sweep())
+    linking_container.sweep_exchanges()()
 
 
 def _health() -> None:
-    measure_health(figures=container.health_figures(), clock=container.clock())
+    container.measure_health()()

@@ -6,9 +6,8 @@ from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
 from shared.log import log
-from shared.serving import container, sync_container
+from shared.serving import linking_container, sync_container
 from shared.serving.guards import task_handler
-from shared.usecases.linking.set_up_connection import set_up_connection
 from shared.usecases.sync.run_sync import Outcome
 
 
@@ -28,7 +27,7 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
     task = request.raw_request.headers.get("X-Cloudtasks-Taskname", "")
     if request.data.get("welcome"):
         try:
-            set_up_connection(connection_id, **container.for_set_up())
+            linking_container.set_up_connection()(connection_id)
         except Exception:  # noqa: BLE001 (a name and a logo must not stand in the way of the sync)
             log.exception("welcome.postponed", connection_id=connection_id)
     sync = sync_container.run_sync()

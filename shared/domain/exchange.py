@@ -88,7 +88,7 @@ class Intent:
         return (self.answer or {}).get(_ITEM_OF)
 
     @property
-    def is_held_elsewhere(self) -> bool:
+    def belongs_to_existing_connection(self) -> bool:
         """Whether the item was found to belong to another connection: the user's own, or another user's."""
         return _ITEM_OF in (self.answer or {})
 

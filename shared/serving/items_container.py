@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.serving import container, removal_container, sync_container, tokens_container
+from shared.serving import container, linking_container, removal_container, sync_container, tokens_container
 
 if TYPE_CHECKING:
     from shared.domain.webhook import Webhook
@@ -32,11 +32,7 @@ def receive_webhook() -> "ReceiveWebhook":
 
 def _receive_link_webhook(webhook: "Webhook") -> None:
     """Only the webhooks of Link's sessions need the vault: it is made when the first of them comes."""
-    from shared.usecases.linking.receive_link_webhook import receive_link_webhook
-
-    receive_link_webhook(
-        webhook, links=container.links(), vault=container.vault(), tasks=container.tasks(), clock=container.clock()
-    )
+    linking_container.receive_link_webhook()(webhook)
 
 
 def webhook_handler() -> "WebhookHandler":

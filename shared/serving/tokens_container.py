@@ -62,7 +62,6 @@ def rotation_requests() -> "RotationRequests":
 
 def reencryption() -> "Reencryption":
     """Moves sealed tokens to the newest key."""
-    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
 
-    return Reencryption(seals=FirestoreSeals(container.firestore_client()), vault=container.vault())
+    return Reencryption(seals=container.seals(), vault=container.vault())

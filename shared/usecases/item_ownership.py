@@ -59,7 +59,7 @@ class ItemOwnership:
         Raises:
             ItemHeld: Another connection uses it: it stays.
             ProviderError: Plaid refused.
-            Unavailable: The store did not answer: nobody knows whether another connection uses it, so it stays.
+            Unavailable: The store did not answer: whether another connection uses it is unknown, so it stays.
         """
         self.claim(wanted)
         return self.plaid.remove(token)

@@ -23,7 +23,7 @@ from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
 from tests.usecases.conftest import World
@@ -88,9 +88,7 @@ class Ground:
 
     def link_token(self, connection_id: str | None = None) -> None:
         self.count("link_token")
-        create_link_token(
-            LinkOptions(connection_id=connection_id),
-            app_user_id=self.uid,
+        CreateLinkToken(
             defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
             plaid=self.world.plaid,
             vault=self.world.vault,
@@ -100,7 +98,7 @@ class Ground:
             links=self.world.links,
             cap=self.world.cap,
             clock=self.world.clock,
-        )
+        )(LinkOptions(connection_id=connection_id), app_user_id=self.uid)
 
     def exchange(self, public_token: str) -> str:
         self.count("exchange")

@@ -13,7 +13,7 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.firestore import institutions as firestore_institutions
 from shared.adapters.firestore.institutions import FirestoreInstitutions
 from shared.ports import Institutions
-from shared.usecases.linking.find_institution import find_institution
+from shared.usecases.linking.find_institution import FindInstitution
 from tests.fakes import FakeClock, FakeInstitutions, FakePlaid, institution
 
 NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
@@ -122,14 +122,13 @@ def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.Fixt
     bank.calls.before = fetching
 
     def instance(_: int) -> str:
-        found = find_institution(
-            name,
+        found = FindInstitution(
             country_codes=("US",),
             institutions=FirestoreInstitutions(client),
             plaid=bank,
             clock=SystemClock(),
             sleep=sleep,
-        )
+        )(name)
         fetched.set()
         return found.name
 

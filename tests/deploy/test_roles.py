@@ -45,7 +45,7 @@ def parsed(path: str) -> ast.Module:
 
 MADE = [
     node
-    for name in CONTAINERS
+    for name in (*CONTAINERS, "adapters")
     for node in parsed(f"shared/serving/{name}.py").body
     if isinstance(node, ast.FunctionDef)
 ]

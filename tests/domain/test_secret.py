@@ -13,11 +13,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 import main  # noqa: F401 (sets the options of the functions before one is loaded)
-from functions.exchange_public_token import Input
 from shared.domain.connection import SealedToken
 from shared.domain.secret import Secret
 from shared.log import JsonFormatter
 from shared.ports import LinkRequest
+from shared.serving.exchange_input import Input
 from shared.usecases.linking.exchange_public_token import LinkedItem
 
 VALUE = "a value that is nobody's business"

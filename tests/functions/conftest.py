@@ -106,6 +106,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "inbox": world.inbox,
         "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
         "paused": world.paused,
+        "recently_paused": world.paused,
         "refused_calls": RefusedCalls(),
     }
     for name, fake in outside.items():

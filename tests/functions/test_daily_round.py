@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.serving import container, items_container, tokens_container
+from shared.serving import container, items_container, linking_container, tokens_container
 from tests.functions.conftest import client
 from tests.usecases.conftest import World
 
 WITHOUT_PLAID = ["daily_checks", "audit_log", "reencryption"]
-OF_PLAID = ["for_sweep", "for_institutions", "rotation_requests"]
+OF_PLAID = ["sweep_exchanges", "refresh_institutions", "rotation_requests"]
 
 
 def test_what_waits_for_plaid_comes_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,8 @@ def test_what_waits_for_plaid_comes_last(world: World, monkeypatch: pytest.Monke
         raise RuntimeError("it goes on all the same")
 
     for name in [*WITHOUT_PLAID, *OF_PLAID]:
-        place = next(c for c in (container, items_container, tokens_container) if hasattr(c, name))
+        places = (container, items_container, linking_container, tokens_container)
+        place = next(c for c in places if hasattr(c, name))
         monkeypatch.setattr(place, name, lambda name=name: note(name))
     for fired in client("monitor_connections"):
         assert fired.post("/", headers={"X-CloudScheduler-ScheduleTime": "2026-03-01T04:30:00Z"}).status_code == 200

@@ -32,8 +32,9 @@ from shared.usecases.items.reconnect_connection import ReconnectConnection
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.items.sweep_inbox import SweepInbox
 from shared.usecases.linking.connection_cap import ConnectionCap
-from shared.usecases.linking.existing_connection import ExistingConnection
-from shared.usecases.linking.set_up_connection import set_up_connection
+from shared.usecases.linking.find_institution import FindInstitution
+from shared.usecases.linking.follow_institution import FollowInstitution
+from shared.usecases.linking.set_up_connection import SetUpConnection
 from shared.usecases.removal.erase_user import Eraser
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.removal.remove_connection import ConnectionRemover
@@ -235,11 +236,6 @@ class World:
             connections=self.store, syncs=self.store, status_events=self.status_events, clock=self.clock
         )
 
-    def elsewhere(self, owner: str = ALICE) -> ExistingConnection:
-        """What answers a user's exchange of an item that another connection has."""
-        reconnect = partial(self.reconnect_connection, app_user_id=owner)
-        return ExistingConnection(connections=self.store, intents=self.intents, reconnect=reconnect)
-
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
         """An item at the bank, connected already, its first sync pending."""
         item = self.plaid.new_item(name)
@@ -308,18 +304,23 @@ class World:
         self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
     ) -> None:
         """What the trigger, a sync and the daily task do with a new connection."""
-        set_up_connection(
-            name,
-            country_codes=("US",),
+        set_up = SetUpConnection(
             webhook_url=webhook_url,
             connections=self.store,
-            institutions=institutions,
             syncs=self.store,
             plaid=self.plaid,
             vault=self.vault,
+            find_institution=FindInstitution(
+                country_codes=("US",),
+                institutions=institutions,
+                plaid=self.plaid,
+                clock=self.clock,
+                sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+            ),
+            follow_institution=FollowInstitution(syncs=self.store, clock=self.clock),
             clock=self.clock,
-            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
+        set_up(name)
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
         """A user removes a connection; the rest is the queue's."""

@@ -7,8 +7,13 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, ErrorClass, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
-from shared.usecases.linking.exchange_public_token import Exchange, Exchanged, LinkedItem
-from shared.usecases.linking.sweep_exchanges import Swept, sweep_exchanges
+from shared.usecases.linking.create_connection import CreateConnection
+from shared.usecases.linking.exchange_intent import ClaimIntent
+from shared.usecases.linking.exchange_public_token import Exchanged, ExchangePublicToken, LinkedItem
+from shared.usecases.linking.existing_connection import ExistingConnection
+from shared.usecases.linking.may_connect import MayConnect
+from shared.usecases.linking.store_new_token import StoreNewToken
+from shared.usecases.linking.sweep_exchanges import SweepExchanges, Swept
 from tests.fakes import FakeInstitutions, FakeVault, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -18,6 +23,47 @@ def new_world() -> World:
     world = World()
     world.vault = FakeVault(world.calls)
     return world
+
+
+def exchanger(
+    world: World, *, sleep: Callable[[float], None] | None = None, institutions: FakeInstitutions | None = None
+) -> ExchangePublicToken:
+    """The use case, in a world."""
+    wait = sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds)))
+    return ExchangePublicToken(
+        plaid=world.plaid,
+        vault=world.vault,
+        connections=world.store,
+        cap=world.cap,
+        claim_intent=ClaimIntent(intents=world.intents, clock=world.clock, sleep=wait),
+        may_connect=may_connect(world),
+        ownership=world.ownership,
+        store_new_token=StoreNewToken(ownership=world.ownership, sleep=wait),
+        create_connection=CreateConnection(
+            connections=world.store,
+            institutions=institutions or FakeInstitutions(world.calls),
+            ownership=world.ownership,
+            cap=world.cap,
+            clock=world.clock,
+            sleep=wait,
+        ),
+        existing_connection=ExistingConnection(
+            connections=world.store,
+            intents=world.intents,
+            reconnect=world.reconnect_connection,
+        ),
+        clock=world.clock,
+    )
+
+
+def may_connect(world: World, *, allow_anonymous: bool = True, require_verified_email: bool = False) -> MayConnect:
+    """Who may make connections, in a world."""
+    return MayConnect(
+        allow_anonymous=allow_anonymous,
+        require_verified_email=require_verified_email,
+        connections=world.store,
+        ownership=world.ownership,
+    )
 
 
 def exchange(
@@ -31,21 +77,8 @@ def exchange(
     refused: PermissionDenied | None = None,
 ) -> Exchanged:
     """One call of an app."""
-    story = Exchange(
-        app_user_id=user,
-        plaid=world.plaid,
-        vault=world.vault,
-        connections=world.store,
-        intents=world.intents,
-        ownership=world.ownership,
-        elsewhere=world.elsewhere(user),
-        institutions=FakeInstitutions(world.calls),
-        cap=world.cap,
-        clock=world.clock,
-        sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
-        refused=refused,
-    )
-    return story(LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate))
+    linked = LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate)
+    return exchanger(world, sleep=sleep)(linked, app_user_id=user, refused=refused)
 
 
 def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = False) -> BankError | None:
@@ -59,9 +92,9 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 
 def sweep(world: World) -> Swept:
     """One turn of the sweep."""
-    return sweep_exchanges(
+    return SweepExchanges(
         intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
-    )
+    )()
 
 
 def transient() -> ProviderError:

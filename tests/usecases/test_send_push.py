@@ -11,7 +11,8 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.domain.notification import TEXTS, NotificationKind, notification
 from shared.domain.push import NEED_THE_USER, PushMessage, PushOutcome, Receipt, TokenHolders, usable_tokens
-from shared.usecases.send_push import LONGEST_WAIT_SECONDS, WAITS, send_push
+from shared.usecases.device_ownership import DeviceOwnership
+from shared.usecases.send_push import LONGEST_WAIT_SECONDS, WAITS, SendPush
 from tests.fakes import FakeClock, FakeMessaging, FakePushes
 
 DOCUMENT = {
@@ -43,14 +44,14 @@ class Phones:
             self.pushes.written["alice"] = list(tokens)
 
     def tell(self, told: PushMessage | None = None, *, user: str = "alice") -> None:
-        send_push(
-            told or message(),
-            app_user_id=user,
+        send = SendPush(
             pushes=self.pushes,
             messaging=self.messaging,
+            devices=DeviceOwnership(pushes=self.pushes, clock=FakeClock()),
             clock=FakeClock(),
             sleep=self.slept.append,
         )
+        send(told or message(), app_user_id=user)
 
     @property
     def reached(self) -> list[str]:

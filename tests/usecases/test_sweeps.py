@@ -209,9 +209,10 @@ def institutions(world: World, error: Any, *, first: int = STUCK) -> Sweep:
     world.plaid.institution = answer  # type: ignore[method-assign]
 
     def run() -> None:
-        refresh_institutions.refresh_institutions(
+        refresh = refresh_institutions.RefreshInstitutions(
             country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock
         )
+        refresh()
 
     fresh = cache.known[f"ins_{first:02}"].fetched_at
     return Sweep(run, lambda: cache.known[f"ins_{first:02}"].fetched_at > fresh, every=timedelta(days=1))

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.connection import ItemStatus
+from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import BankError, ErrorClass, ErrorKind, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.hosted_link import LinkSession
@@ -76,63 +76,82 @@ class LinkDefaults:
     allowed_products: frozenset[str] = frozenset()
 
 
-def create_link_token(
-    wish: LinkOptions,
-    *,
-    app_user_id: str,
-    defaults: LinkDefaults,
-    plaid: Plaid,
-    vault: Vault,
-    connections: Connections,
-    credentials: Credentials,
-    profiles: Profiles,
-    links: Links,
-    cap: ConnectionCap,
-    clock: Clock,
-) -> LinkToken:
-    """A link token, in update mode if the wish names a connection.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLinkToken:
+    """Creates link tokens, with `defaults` for what the app does not choose."""
 
-    It is stored to whom the token was issued, so that nobody else can exchange what comes of it, and so that what the
-    user links with Hosted Link finds its way to them.
+    defaults: LinkDefaults
+    plaid: Plaid
+    vault: Vault
+    connections: Connections
+    credentials: Credentials
+    profiles: Profiles
+    links: Links
+    cap: ConnectionCap
+    clock: Clock
 
-    Raises:
-        NotFound: The connection does not exist or is somebody else's.
-        FailedPrecondition: The connection will never work again: link anew, without naming it.
-        InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
-        ResourceExhausted: The user has as many connections as allowed, and asks for another.
-        ProviderError, VaultError: Plaid refused otherwise, or the connection's access token cannot be opened.
-        Unavailable: The connection's access token is being replaced: try again.
-    """
-    wish.check(plain_http=defaults.plain_http, allowed_products=defaults.allowed_products)
-    if wish.connection_id is None:
-        cap.refuse_new_bank(app_user_id)
-    profile = profiles.find(app_user_id)
-    request = LinkRequest(
-        app_user_id=app_user_id,
-        # Users write their settings themselves: what Link does not know counts as not set.
-        language=wish.language or usable_language(profile.language) or defaults.language,
-        country_codes=_unique(wish.country_codes) or usable_countries(profile.country_codes) or defaults.country_codes,
-        redirect_uri=wish.redirect_uri,
-        android_package_name=wish.android_package_name,
-        hosted=defaults.hosted,
-        completion_redirect_uri=defaults.completion_redirect_uri,
-    )
-    if wish.connection_id is None:
-        request = _for_new_bank(request, wish, defaults)
-    else:
-        request = _for_update(request, wish, wish.connection_id, connections=connections)
-    try:
-        made = _made(request, wish.connection_id, plaid=plaid, vault=vault, credentials=credentials)
-    except ProviderError as error:
-        if (explained := _explained(error, wish)) is not None:
-            raise explained from error
-        raise
-    now = clock.now()
-    updates = wish.connection_id is not None
-    hosted = made.hosted_link_url is not None and not updates
-    session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
-    links.remember(made.link_token, session, now=now)
-    return made
+    def __call__(self, options: LinkOptions, *, app_user_id: str) -> LinkToken:
+        """Creates a link token, in update mode if the options name a connection.
+
+        The link token is stored with the user it was issued to: no other user can exchange its public token, and
+        what the user links with Hosted Link is assigned to them.
+
+        Raises:
+            NotFound: The connection does not exist or belongs to another user.
+            FailedPrecondition: The connection will never work again: link the bank again, without naming it.
+            InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
+            ResourceExhausted: The user has as many connections as allowed, and asks for another.
+            ProviderError, VaultError: Plaid refused otherwise, or the connection's access token cannot be opened.
+            Unavailable: The connection's access token is being replaced: try again.
+        """
+        options.check(plain_http=self.defaults.plain_http, allowed_products=self.defaults.allowed_products)
+        request = self._request(options, app_user_id)
+        try:
+            made = self._made(request, options.connection_id)
+        except ProviderError as error:
+            if (explained := _explained(error, options)) is not None:
+                raise explained from error
+            raise
+        now = self.clock.now()
+        updates = options.connection_id is not None
+        hosted = made.hosted_link_url is not None and not updates
+        session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
+        self.links.remember(made.link_token, session, now=now)
+        return made
+
+    def _request(self, options: LinkOptions, app_user_id: str) -> LinkRequest:
+        """Everything that Plaid is asked for, except the access token of update mode."""
+        defaults = self.defaults
+        if options.connection_id is None:
+            self.cap.refuse_new_bank(app_user_id)
+        profile = self.profiles.find(app_user_id)
+        country_codes = _unique(options.country_codes) or usable_countries(profile.country_codes)
+        request = LinkRequest(
+            app_user_id=app_user_id,
+            # Users write their settings themselves: a language or country that Link does not know counts as not set.
+            language=options.language or usable_language(profile.language) or defaults.language,
+            country_codes=country_codes or defaults.country_codes,
+            redirect_uri=options.redirect_uri,
+            android_package_name=options.android_package_name,
+            hosted=defaults.hosted,
+            completion_redirect_uri=defaults.completion_redirect_uri,
+        )
+        if options.connection_id is None:
+            return _for_new_bank(request, options, defaults)
+        return _for_update(request, options, owned(self.connections.find(options.connection_id), app_user_id))
+
+    def _made(self, request: LinkRequest, connection_id: str | None) -> LinkToken:
+        """Plaid's answer; for a connection, asked with its current access token."""
+        if connection_id is None:
+            return self.plaid.create_link_token(request)
+
+        def update(token: Secret) -> LinkToken:
+            return self.plaid.create_link_token(replace(request, access_token=token))
+
+        made = AccessTokens(credentials=self.credentials, vault=self.vault).call(connection_id, update)
+        if made is None:
+            raise _relink(connection_id)
+        return made
 
 
 def _moment(text: str) -> datetime | None:
@@ -143,9 +162,9 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _for_new_bank(request: LinkRequest, wish: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
-    """Whatever a bank is linked for, its transactions are synced: where they are not asked for, consent is."""
-    products = _unique(wish.products) or defaults.products
+def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
+    """Transactions are always synced: if the products do not include them, Link asks for consent."""
+    products = _unique(options.products) or defaults.products
     return replace(
         request,
         products=products,
@@ -154,56 +173,37 @@ def _for_new_bank(request: LinkRequest, wish: LinkOptions, defaults: LinkDefault
     )
 
 
-def _for_update(
-    request: LinkRequest, wish: LinkOptions, connection_id: str, *, connections: Connections
-) -> LinkRequest:
-    """All but the access token: what the app asked for, and what the connection's problem needs.
+def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConnection) -> LinkRequest:
+    """What the app asked for, and what the connection's problem needs.
 
     In update mode Plaid ignores the webhook, and accepts products only as additional consent.
     """
-    connection = owned(connections.find(connection_id), request.app_user_id)
     if connection.status is ItemStatus.ERROR:
-        raise _relink(connection_id)
+        raise _relink(connection.connection_id)
     needed = remedy(connection)
     can_select = bool(ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes))
-    # Elsewhere users choose accounts at their bank, in plain update mode.
-    if wish.account_selection and not can_select and not needed.account_selection:
+    # In other countries users choose accounts at their bank, in plain update mode.
+    if options.account_selection and not can_select and not needed.account_selection:
         raise InvalidArgument(
             f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank anew",
             code="invalid_input",
-            connection_id=connection_id,
+            connection_id=connection.connection_id,
         )
     return replace(
         request,
-        account_selection=can_select and (wish.account_selection or needed.account_selection),
-        consent_products=_unique((*(wish.products or ()), *needed.consent_products)),
+        account_selection=can_select and (options.account_selection or needed.account_selection),
+        consent_products=_unique((*(options.products or ()), *needed.consent_products)),
     )
 
 
-def _made(
-    request: LinkRequest, connection_id: str | None, *, plaid: Plaid, vault: Vault, credentials: Credentials
-) -> LinkToken:
-    """What Plaid answers; for a connection, with its access token as it is by now."""
-    if connection_id is None:
-        return plaid.create_link_token(request)
-
-    def update(token: Secret) -> LinkToken:
-        return plaid.create_link_token(replace(request, access_token=token))
-
-    made = AccessTokens(credentials=credentials, vault=vault).call(connection_id, update)
-    if made is None:
-        raise _relink(connection_id)
-    return made
-
-
-def _explained(error: ProviderError, wish: LinkOptions) -> BankError | None:
-    """Plaid's refusal as what it means to the app; None where it is just what Plaid says."""
-    if wish.connection_id is not None:
+def _explained(error: ProviderError, options: LinkOptions) -> BankError | None:
+    """The error that tells the app what to do about Plaid's refusal; None to pass the refusal on as it is."""
+    if options.connection_id is not None:
         if may_be_our_keys(error):
-            return unless_our_keys(error)  # if it is the token after all, the next syncs find out
+            return unless_our_keys(error)  # if the token is the reason, the next syncs find out
         if error.error_class is ErrorClass.TERMINAL:
-            return _relink(wish.connection_id)
-    if error.error_class is ErrorClass.CONFIGURATION and wish.chooses and error.kind is not ErrorKind.PLAID_ACCOUNT:
+            return _relink(options.connection_id)
+    if error.error_class is ErrorClass.CONFIGURATION and options.chooses and error.kind is not ErrorKind.PLAID_ACCOUNT:
         return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
     return None
 

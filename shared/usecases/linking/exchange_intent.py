@@ -1,7 +1,8 @@
-"""Who is at the exchange of a public token: one call at a time, and never a call whose exchange was taken over.
+"""Which call owns the exchange of a public token: one at a time, and never a call whose exchange was taken over.
 
-A call takes the intent: new, or left by an attempt that gave up or died. While somebody else is at it, it waits a
-little. Every write compares the version that was read, so that whoever was taken over finds out with the next one.
+A call claims the intent: a new one, or one that an earlier call released or left behind when it died. While another
+call owns it, this call waits a little. Every write compares the version that was read, so that a call whose intent was
+taken over fails with its next write.
 """
 
 import hashlib
@@ -26,64 +27,70 @@ def intent_id_of(public_token: str) -> str:
 
 
 def unknown_token() -> InvalidArgument:
-    """What callers are told of a public token that nothing can come of."""
+    """The refusal of a public token that can never become a connection."""
     return InvalidArgument("this public token is unknown, used or expired", code="public_token_invalid")
 
 
 def in_progress() -> Unavailable:
-    """What callers are told while another call is at their token."""
+    """The refusal while another call owns the exchange of the token."""
     return Unavailable("this token is being exchanged", code="exchange_in_progress", retry_after_seconds=2)
 
 
-def take_intent(
-    public_token: str, *, app_user_id: str, intents: Intents, clock: Clock, sleep: Callable[[float], None]
-) -> "HeldIntent":
-    """The intent of a public token: ours to go on with, or answered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimIntent:
+    """Claims the exchange of a public token for one call."""
 
-    Raises:
-        InvalidArgument: It is somebody else's.
-        Unavailable: Another call is at it, and did not end while this one waited.
-    """
-    fresh = Intent.new(
-        intent_id=intent_id_of(public_token),
-        app_user_id=app_user_id,
-        connection_id=uuid.uuid4().hex,
-        attempt=uuid.uuid4().hex,
-        now=clock.now(),
-    )
-    intent, version, new = intents.begin(fresh)
-    if new:
-        return HeldIntent(intents, clock, intent, version, fresh.attempt, first=True)
-    for wait in (*WAITS, None):
-        if intent.app_user_id != app_user_id:
-            raise unknown_token()
-        held = HeldIntent(intents, clock, intent, version, fresh.attempt, first=False)
-        if intent.answer is not None:
-            return held
-        if intent.is_free(clock.now()):
-            held.write(intent.taken_over(attempt=fresh.attempt, now=clock.now()))
-            return held
-        if wait is None:
-            break
-        sleep(wait)
-        found = intents.find(intent.intent_id)
-        if found is not None:
-            intent, version = found
-            continue
-        # Nothing came of the other call: as if it had never been.
-        intent, version, new = intents.begin(fresh)
+    intents: Intents
+    clock: Clock
+    sleep: Callable[[float], None]
+
+    def __call__(self, public_token: str, *, app_user_id: str) -> "ClaimedIntent":
+        """The intent of a public token: either this call owns it, or it is answered.
+
+        Raises:
+            InvalidArgument: It is another user's.
+            Unavailable: Another call owns it, and did not end while this one waited.
+        """
+        fresh = Intent.new(
+            intent_id=intent_id_of(public_token),
+            app_user_id=app_user_id,
+            connection_id=uuid.uuid4().hex,
+            attempt=uuid.uuid4().hex,
+            now=self.clock.now(),
+        )
+        intent, version, new = self.intents.begin(fresh)
         if new:
-            return HeldIntent(intents, clock, intent, version, fresh.attempt, first=True)
-    raise in_progress()
+            return ClaimedIntent(self.intents, self.clock, intent, version, fresh.attempt, first=True)
+        for wait in (*WAITS, None):
+            if intent.app_user_id != app_user_id:
+                raise unknown_token()
+            claimed = ClaimedIntent(self.intents, self.clock, intent, version, fresh.attempt, first=False)
+            if intent.answer is not None:
+                return claimed
+            if intent.is_free(self.clock.now()):
+                claimed.write(intent.taken_over(attempt=fresh.attempt, now=self.clock.now()))
+                return claimed
+            if wait is None:
+                break
+            self.sleep(wait)
+            found = self.intents.find(intent.intent_id)
+            if found is not None:
+                intent, version = found
+                continue
+            # The other call came to nothing and removed its intent: this call is the first again.
+            intent, version, new = self.intents.begin(fresh)
+            if new:
+                return ClaimedIntent(self.intents, self.clock, intent, version, fresh.attempt, first=True)
+        raise in_progress()
 
 
 @dataclass(slots=True)
-class HeldIntent:
+class ClaimedIntent:
     """An intent as this call read or wrote it last.
 
     Attributes:
         first: No call before this one has begun the exchange.
-        held: The version of the item's holder, if this call has made the intent the holder.
+        holder_version: Of the item's holder, if this call has made the intent the holder.
     """
 
     intents: Intents
@@ -92,10 +99,10 @@ class HeldIntent:
     version: Version
     attempt: str
     first: bool
-    held: Version | None = None
+    holder_version: Version | None = None
 
     def write(self, changed: Intent) -> None:
-        """Moves it on.
+        """Stores the next state.
 
         Raises:
             Unavailable: Another call has taken it over.
@@ -110,10 +117,10 @@ class HeldIntent:
         """Stores what Plaid answered. A lost answer of the store is no failure, if it did store.
 
         Returns:
-            Whether this call may go on; if not, it is stored all the same, and another call goes on with it.
+            Whether this call may continue; if not, it is stored all the same, and another call continues with it.
 
         Raises:
-            Unavailable: It was not stored, or nobody knows.
+            Unavailable: It was not stored, or that is unknown.
             Conflict: It cannot be stored here any more, or its item belongs to another connection.
         """
         try:
@@ -122,31 +129,31 @@ class HeldIntent:
             found = self.intents.find(self.intent.intent_id)
             if found is None:
                 raise
-            there, version = found
+            current, version = found
             if isinstance(failure, Conflict) and version == self.version:
                 raise  # the intent is unchanged, so it is the item that has another holder
-            if there.item_id == item_id:
+            if current.item_id == item_id:
                 self.intent, self.version = found
-                return there.attempt == self.attempt and there.answer is None
-            if there.answer is not None or there.connection_id != self.intent.connection_id:
+                return current.attempt == self.attempt and current.answer is None
+            if current.answer is not None or current.connection_id != self.intent.connection_id:
                 raise
-            # Whoever has taken over can do nothing with the public token: this is the token it stood for.
-            self._store(replace(there, attempt=self.attempt), version, token, item_id)
+            # The call that took over cannot use the public token any more: it was exchanged for this access token.
+            self._store(replace(current, attempt=self.attempt), version, token, item_id)
         return True
 
     def _store(self, intent: Intent, version: Version, token: SealedToken, item_id: str) -> None:
         stored = intent.exchanged(token, item_id=item_id)
-        self.version, self.held = self.intents.store_token(
-            stored, expected=version, holder=stored.holder(), held=self.held
+        self.version, self.holder_version = self.intents.store_token(
+            stored, expected=version, holder=stored.holder(), held=self.holder_version
         )
         self.intent = stored
 
     def holder(self, item_id: str | None = None) -> ItemHolder:
-        """This exchange as the holder of the item whose token it has got."""
+        """This exchange as the holder of the item whose token it has received."""
         return self.intent.holder(item_id)
 
     def reread(self) -> Intent:
-        """As it is in the store now.
+        """The intent as it is stored now.
 
         Raises:
             Unavailable: Another call has taken it over.
@@ -158,7 +165,7 @@ class HeldIntent:
         return self.intent
 
     def release(self) -> None:
-        """Nobody is at it any more: the next call may go on at once."""
+        """Gives the intent up: the next call may continue at once."""
         try:
             self.write(self.intent.released())
         except Exception as error:  # noqa: BLE001 (it must not hide why the exchange failed)
@@ -166,21 +173,21 @@ class HeldIntent:
             log.warning("exchange.not_released", connection_id=self.intent.connection_id, code=code)
 
     def drop(self) -> None:
-        """Nothing was asked of Plaid, or refused. If an attempt before may have used the token, its trace stays."""
+        """Plaid was not asked, or refused. If an earlier attempt may have used the token, its trace stays."""
         if self.first:
             self.forget()
         else:
             self.release()
 
     def used_up(self) -> None:
-        """Plaid does not take the public token. If an attempt before may have used it, the sweep need not wait."""
+        """Plaid does not take the public token. If an earlier attempt may have used it, the sweep need not wait."""
         if self.first:
             self.forget()
         else:
             self.write(self.intent.used_up(now=self.clock.now()))
 
     def forget(self) -> None:
-        """There is no item at Plaid that anybody would have to look for.
+        """Deletes the intent: there is no item at Plaid that would have to be removed.
 
         Raises:
             Unavailable: Another call has taken it over.
@@ -191,6 +198,6 @@ class HeldIntent:
             raise in_progress() from None
 
     def forget_if_possible(self) -> None:
-        """The same, where a failure is none of the caller's."""
+        """Deletes the intent; a failure is ignored, and the sweep handles the intent."""
         with suppress(BankError):
             self.forget()

@@ -22,7 +22,7 @@ class Siblings:
     owned: OwnedAccounts = field(default_factory=OwnedAccounts)
 
     @classmethod
-    def of(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
+    def read(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
         """Reads them, the guards first."""
         guards = connections.guards(app_user_id, institution_id=institution_id)
         return cls(institution_id, guards, OwnedAccounts.read(app_user_id, connections=connections))

@@ -6,13 +6,14 @@ statistics use. The logo is fetched afterwards, by the set-up that this commit a
 repeats it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.connection import BankConnection
-from shared.domain.errors import Conflict, Unavailable
 from shared.domain.status import moment_of
 from shared.log import log
 from shared.ports import Clock, ItemFacts, PutInstitutionGuard, Syncs, UpdateConnection, Write
+from shared.ports.compare_and_set import retry_on_conflict
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 
@@ -35,32 +36,36 @@ def report_change(connection: BankConnection, change: dict[str, Any]) -> None:
         )
 
 
-def follow_institution(
-    connection: BankConnection, facts: ItemFacts, *, syncs: Syncs, clock: Clock
-) -> BankConnection | None:
-    """Commits the change, if there is one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowInstitution:
+    """Moves a connection to the institution that its item has now."""
 
-    Returns:
-        The connection as it is afterwards; None if it is gone.
+    syncs: Syncs
+    clock: Clock
 
-    Raises:
-        Unavailable: The connection is busy: try again.
-    """
-    change = institution_change(connection, facts)
-    if not change:
-        return connection
-    for _ in range(MAX_TRIES):
-        loaded = syncs.load(connection.connection_id)
-        if loaded is None:
-            return None
-        now = clock.now()
-        changes = change | {"updated_at": moment_of(connection, connection.status, now=now)}
-        state = loaded.state.moved_to(change["institution_id"], now=now)
-        writes: list[Write] = [UpdateConnection(changes), PutInstitutionGuard(change["institution_id"])]
-        try:
-            syncs.save(state.touched(), expected=loaded.version, writes=writes)
-        except Conflict:
-            continue
-        report_change(connection, change)
-        return connection.model_copy(update=changes)
-    raise Unavailable("the connection is busy", code="connection_busy", retry_after_seconds=1)
+    def __call__(self, connection: BankConnection, facts: ItemFacts) -> BankConnection | None:
+        """Commits the change, if there is one.
+
+        Returns:
+            The connection as it is afterwards; None if it is gone.
+
+        Raises:
+            Unavailable: The connection is busy: try again.
+        """
+        change = institution_change(connection, facts)
+        if not change:
+            return connection
+
+        def follow() -> BankConnection | None:
+            loaded = self.syncs.load(connection.connection_id)
+            if loaded is None:
+                return None
+            now = self.clock.now()
+            changes = change | {"updated_at": moment_of(connection, connection.status, now=now)}
+            state = loaded.state.moved_to(change["institution_id"], now=now)
+            writes: list[Write] = [UpdateConnection(changes), PutInstitutionGuard(change["institution_id"])]
+            self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
+            report_change(connection, change)
+            return connection.model_copy(update=changes)
+
+        return retry_on_conflict(follow, tries=MAX_TRIES)

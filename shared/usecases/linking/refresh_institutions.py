@@ -1,4 +1,4 @@
-"""The cache of institutions is kept fresh in bulk, so that users find it so. Bounded; what is left waits for a turn.
+"""The cache of institutions is refreshed in bulk, so that users rarely wait for Plaid. The next run does what is left.
 
 Plaid lists institutions in pages of 500, in an order it does not promise, and allows 10 (Sandbox) to 50 such calls a
 minute: https://plaid.com/docs/errors/rate-limit-exceeded/. It allows 400 single ones. So a page is asked for only
@@ -17,42 +17,53 @@ from shared.usecases.linking.find_institution import fetch_institution
 
 PAGE = 500  # Plaid's maximum
 MAX_PAGES = 40  # Plaid lists some 17,000 institutions
-MAX_STALE = 300  # a turn; also the most single calls, below Plaid's 400 a minute
+MAX_STALE = 300  # per run; also the most single calls, below Plaid's 400 a minute
 MAX_FAILURES = 3  # in a row, before Plaid is taken for down; each is put off, so that the next run asks for others
 TIME = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a turn did; what is `left` stays stale until the next one."""
+    """What a run did; what is `left` stays stale until the next one."""
 
     refreshed: int
     left: int
 
 
-def refresh_institutions(
-    *, country_codes: tuple[str, ...], institutions: Institutions, plaid: Plaid, clock: Clock
-) -> Refreshed:
-    """Fetches what was cached long ago anew. Breaking off is harmless: the next turn goes on with the rest."""
-    started = clock.now()
-    stale = institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
-    turn = _Turn(
-        country_codes=country_codes,
-        institutions=institutions,
-        plaid=plaid,
-        clock=clock,
-        until=started + TIME,
-        missing={one.institution_id: one for one in stale},
-    )
-    turn.in_bulk()
-    turn.one_by_one()
-    done = Refreshed(refreshed=len(stale) - len(turn.missing), left=len(turn.missing))
-    log.info("institutions.refreshed", refreshed=done.refreshed, left=done.left)
-    return done
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshInstitutions:
+    """Refreshes stale entries of the cache.
+
+    Attributes:
+        country_codes: The countries to ask for where the cache does not say in which an institution is.
+    """
+
+    country_codes: tuple[str, ...]
+    institutions: Institutions
+    plaid: Plaid
+    clock: Clock
+
+    def __call__(self) -> Refreshed:
+        """Fetches stale entries from Plaid. A run that is interrupted is harmless: the next one does the rest."""
+        started = self.clock.now()
+        stale = self.institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
+        run = _Run(
+            country_codes=self.country_codes,
+            institutions=self.institutions,
+            plaid=self.plaid,
+            clock=self.clock,
+            until=started + TIME,
+            missing={one.institution_id: one for one in stale},
+        )
+        run.in_bulk()
+        run.one_by_one()
+        done = Refreshed(refreshed=len(stale) - len(run.missing), left=len(run.missing))
+        log.info("institutions.refreshed", refreshed=done.refreshed, left=done.left)
+        return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
+class _Run:
     country_codes: tuple[str, ...]
     institutions: Institutions
     plaid: Plaid

@@ -1,4 +1,4 @@
-"""Exchanges that broke off, and that nobody came back for, are brought to an end.
+"""Interrupted exchanges that no client retried are completed or rolled back.
 
 One that holds a token: its item is removed at Plaid. One without: a process may have died in the one window where a
 token can be lost; that is reported, and the user asked to link again. And second items of accounts that were
@@ -20,48 +20,46 @@ from shared.log import log
 from shared.ports import Clock, Intents, Profiles, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
 
-MAX_INTENTS = 200  # a turn; the rest is due at the next
-TIME = timedelta(minutes=2)  # of a turn: when Plaid does not answer, each call takes half a minute to say so
+MAX_INTENTS = 200  # per run; the rest is due at the next
+TIME = timedelta(minutes=2)  # of a run: when Plaid does not answer, each call takes half a minute to say so
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a turn did."""
+    """What a run did."""
 
     removed: int = 0
     lost: int = 0
     postponed: int = 0
 
 
-def sweep_exchanges(
-    *, intents: Intents, ownership: ItemOwnership, vault: Vault, profiles: Profiles, clock: Clock
-) -> Swept:
-    """Sees to every exchange that is due. Reads only those; twice is harmless.
-
-    One that its own caller moves meanwhile is left to that caller.
-    """
-    sweep = _Sweep(intents=intents, ownership=ownership, vault=vault, profiles=profiles, clock=clock)
-    until = clock.now() + TIME
-    ends = []
-    for intent, version in intents.due(clock.now(), limit=MAX_INTENTS):
-        if clock.now() > until:
-            break
-        ends.append(sweep.one(intent, version))
-    swept = Swept(removed=ends.count("removed"), lost=ends.count("lost"), postponed=ends.count("postponed"))
-    log.info("intents.swept", removed=swept.removed, lost=swept.lost, postponed=swept.postponed)
-    return swept
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
+class SweepExchanges:
+    """Completes or reports interrupted exchanges."""
+
     intents: Intents
     ownership: ItemOwnership
     vault: Vault
     profiles: Profiles
     clock: Clock
 
-    def one(self, intent: Intent, version: Version) -> str:
-        """How it went."""
+    def __call__(self) -> Swept:
+        """Handles every exchange that is due, and reads only those. Idempotent.
+
+        An exchange that its own caller changes meanwhile is left to that caller.
+        """
+        until = self.clock.now() + TIME
+        ends = []
+        for intent, version in self.intents.due(self.clock.now(), limit=MAX_INTENTS):
+            if self.clock.now() > until:
+                break
+            ends.append(self._end(intent, version))
+        swept = Swept(removed=ends.count("removed"), lost=ends.count("lost"), postponed=ends.count("postponed"))
+        log.info("intents.swept", removed=swept.removed, lost=swept.lost, postponed=swept.postponed)
+        return swept
+
+    def _end(self, intent: Intent, version: Version) -> str:
+        """Brings one exchange to its end, and returns which."""
         try:
             if intent.access_token is None:
                 return self._report(intent, version)
@@ -73,7 +71,7 @@ class _Sweep:
             passes = isinstance(error, Unavailable) or (
                 isinstance(error, ServiceError) and error.error_class is ErrorClass.TRANSIENT
             )
-            report = log.warning if passes else log.error  # an item that nobody can remove is an operator's matter
+            report = log.warning if passes else log.error  # an operator must handle an item that cannot be removed
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
         except Exception:  # noqa: BLE001 (one exchange's trouble must not stop all others)
             log.exception("intent.skipped", intent_id=intent.intent_id)
@@ -83,7 +81,7 @@ class _Sweep:
     def _report(self, intent: Intent, version: Version) -> str:
         """The one window: if there was a token, it is lost. Reported before it is settled: rather twice than never."""
         log.error("exchange.lost", intent_id=intent.intent_id, app_user_id=intent.app_user_id)
-        told = notification(
+        message = notification(
             NotificationKind.LINK_AGAIN,
             event_id=intent.connection_id,
             connection_id=intent.connection_id,
@@ -91,25 +89,25 @@ class _Sweep:
             language=usable_language(self.profiles.find(intent.app_user_id).language),
             now=self.clock.now(),
         )
-        self.intents.update(intent.lost(), expected=version, audit=self._entry(intent, "lost"), tells=told)
+        self.intents.update(intent.lost(), expected=version, audit=self._entry(intent, "lost"), tells=message)
         return "lost"
 
     def _undo(self, intent: Intent, version: Version) -> str:
         """Removes the item; one that belongs to another connection stays, and only the token here goes."""
         try:
             return self._remove(intent, version)
-        except ItemHeld as elsewhere:
+        except ItemHeld as held:
             found = self.intents.find(intent.intent_id)
             if found is None or found[0].access_token is None:
                 return "left to its caller"
-            there, version = found
-            settled = there.held_by(elsewhere.holder) if there.answer is None else there.removed()
+            stored, version = found
+            settled = stored.held_by(held.holder) if stored.answer is None else stored.removed()
             self.intents.update(settled, expected=version)
         log.info("intent.item_in_use", intent_id=intent.intent_id, item_id=intent.item_id)
         return "left to its connection"
 
     def _remove(self, intent: Intent, version: Version) -> str:
-        """From the first commit on nobody goes on with the exchange, so that no connection is made of a dead item."""
+        """After the first commit no call resumes the exchange, so that no connection is made of a removed item."""
         now = self.clock.now()
         self.ownership.claim(intent.holder())
         if intent.answer is None:
@@ -143,7 +141,7 @@ class _Sweep:
         return "removed"
 
     def _postpone(self, intent: Intent) -> None:
-        """Moves an intent that is still due, so that it does not hold up the others for ever."""
+        """Postpones an intent that is still due, so that it does not block later ones."""
         with suppress(Exception):  # then it stays as it is
             found = self.intents.find(intent.intent_id)
             now = self.clock.now()

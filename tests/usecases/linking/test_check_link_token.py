@@ -8,8 +8,8 @@ import pytest
 
 from shared.domain.errors import InvalidArgument, Unavailable
 from shared.domain.hosted_link import LinkSession
-from shared.usecases.linking.check_link_token import check_link_token
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.check_link_token import CheckLinkToken
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from tests.fakes import FakeLinks, FakeProfiles
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, store_down
@@ -21,9 +21,7 @@ def links() -> FakeLinks:
 
 
 def issue(world: World, links: FakeLinks, **wish: str) -> str:
-    return create_link_token(
-        LinkOptions(**wish),  # type: ignore[arg-type]
-        app_user_id=ALICE,
+    create = CreateLinkToken(
         defaults=LinkDefaults("en", ("US",), ("transactions",), None),
         plaid=world.plaid,
         vault=world.vault,
@@ -33,15 +31,14 @@ def issue(world: World, links: FakeLinks, **wish: str) -> str:
         links=links,
         cap=world.cap,
         clock=world.clock,
-    ).link_token
+    )
+    return create(LinkOptions(**wish), app_user_id=ALICE).link_token  # type: ignore[arg-type]
 
 
 def check(world: World, links: FakeLinks, link_token: str | None, *, user: str = ALICE) -> str | None:
     """Why it is refused; None if it is not."""
     try:
-        check_link_token(
-            link_token, "public-1", app_user_id=user, links=links, intents=world.intents, clock=world.clock
-        )
+        CheckLinkToken(links=links, intents=world.intents, clock=world.clock)(link_token, "public-1", app_user_id=user)
     except InvalidArgument as error:
         return error.code
     return None

@@ -13,7 +13,7 @@ from shared.domain.errors import ErrorClass, FailedPrecondition, InvalidArgument
 from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.status import ERRORS, action_for, after, event_of
 from shared.ports import LinkRequest, Profile
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from tests.fakes import FakeLinks, FakeProfiles, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -28,9 +28,7 @@ def link(
     **wish: Any,
 ) -> LinkRequest:
     """What was asked of Plaid."""
-    create_link_token(
-        LinkOptions(**wish),
-        app_user_id=ALICE,
+    CreateLinkToken(
         defaults=LinkDefaults(
             "en",
             ("US",),
@@ -47,7 +45,7 @@ def link(
         links=FakeLinks(),
         cap=world.cap,
         clock=world.clock,
-    )
+    )(LinkOptions(**wish), app_user_id=ALICE)
     return world.plaid.link_requests[-1]
 
 

@@ -13,8 +13,8 @@ import pytest
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import FRESH_FOR, REFRESH_AFTER, InstitutionInfo
 from shared.usecases.linking import refresh_institutions as refreshing
-from shared.usecases.linking.find_institution import CLAIM_FOR, WAITS, find_institution
-from shared.usecases.linking.refresh_institutions import Refreshed, refresh_institutions
+from shared.usecases.linking.find_institution import CLAIM_FOR, WAITS, FindInstitution
+from shared.usecases.linking.refresh_institutions import Refreshed, RefreshInstitutions
 from tests.fakes import START, Crash, FakeInstitutions, institution, problem
 from tests.usecases.conftest import World
 
@@ -29,18 +29,17 @@ def cache(world: World) -> FakeInstitutions:
 def find(
     world: World, cache: FakeInstitutions, name: str = "ins_1", *, sleep: Callable[[float], None] | None = None
 ) -> InstitutionInfo:
-    return find_institution(
-        name,
+    return FindInstitution(
         country_codes=("US",),
         institutions=cache,
         plaid=world.plaid,
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
-    )
+    )(name)
 
 
 def refresh(world: World, cache: FakeInstitutions) -> Refreshed:
-    return refresh_institutions(country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock)
+    return RefreshInstitutions(country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock)()
 
 
 def down() -> ProviderError:

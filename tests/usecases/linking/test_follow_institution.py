@@ -184,10 +184,10 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
 def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_was(
     world: World, item: FakeItem
 ) -> None:
-    before = Siblings.of(ALICE, "ins_2", connections=world.store)
+    before = Siblings.read(ALICE, "ins_2", connections=world.store)
     item.institution_id = "ins_2"
     world.check.daily_check("1")
-    after = Siblings.of(ALICE, "ins_2", connections=world.store)
+    after = Siblings.read(ALICE, "ins_2", connections=world.store)
     assert {one: held.institution_id for one, held in after.owned.holdings.items()} == {"1": "ins_2"}
     assert after.guards.institution != before.guards.institution, "an exchange under way at the new bank looks again"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,12 +16,13 @@ from shared.domain.errors import ErrorClass, InvalidArgument, ResourceExhausted,
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
-from shared.usecases.linking.exchange_hosted_link import exchange_hosted_link
-from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
-from shared.usecases.linking.receive_link_webhook import receive_link_webhook
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
+from shared.usecases.linking.exchange_public_token import LinkedItem
+from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
 from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking_ground import exchanger
 
 RESULT = digest("public-1")
 
@@ -36,9 +36,7 @@ class Hosted:
 
     def open(self, *, user: str = ALICE, **wish: Any) -> str | None:
         """A link token, made while Hosted Link is on."""
-        made = create_link_token(
-            LinkOptions(**wish),
-            app_user_id=user,
+        made = CreateLinkToken(
             defaults=LinkDefaults(
                 "en",
                 ("US",),
@@ -55,7 +53,7 @@ class Hosted:
             links=self.links,
             cap=self.world.cap,
             clock=self.world.clock,
-        )
+        )(LinkOptions(**wish), app_user_id=user)
         return made.hosted_link_url
 
     def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
@@ -66,31 +64,15 @@ class Hosted:
     def take(self, webhook: Webhook) -> None:
         """Takes the public tokens out of one."""
         world = self.world
-        receive_link_webhook(webhook, links=self.links, vault=world.vault, tasks=world.queue, clock=world.clock)
+        ReceiveLinkWebhook(links=self.links, vault=world.vault, tasks=world.queue, clock=world.clock)(webhook)
 
     def tasks(self) -> list[str]:
         return [payload["result_id"] for function, payload in self.world.queue.others if function == "exchangelink"]
 
     def deliver(self, result_id: str = RESULT) -> bool:
         """One delivery of a task."""
-        return exchange_hosted_link(
-            result_id, links=self.links, vault=self.world.vault, exchange_for=lambda uid: self._exchange(uid)
-        )
-
-    def _exchange(self, uid: str) -> Exchange:
-        return Exchange(
-            app_user_id=uid,
-            plaid=self.world.plaid,
-            vault=self.world.vault,
-            connections=self.world.store,
-            intents=self.world.intents,
-            ownership=self.world.ownership,
-            elsewhere=self.world.elsewhere(uid),
-            institutions=FakeInstitutions(),
-            cap=self.world.cap,
-            clock=self.world.clock,
-            sleep=lambda seconds: self.world.clock.move(timedelta(seconds=seconds)),
-        )
+        exchange = exchanger(self.world, institutions=FakeInstitutions())
+        return ExchangeHostedLink(links=self.links, vault=self.world.vault, exchange=exchange)(result_id)
 
     @property
     def result(self) -> LinkResult:
@@ -237,14 +219,16 @@ def test_the_public_token_lies_nowhere_in_the_clear(
 
     caplog.set_level(logging.INFO)
     hosted.open()
-    receive_link_webhook(
-        parse_webhook(
-            {"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"}
-        ),
+    receive = ReceiveLinkWebhook(
         links=hosted.links,
         vault=Sealing(),  # type: ignore[arg-type]
         tasks=world.queue,
         clock=world.clock,
+    )
+    receive(
+        parse_webhook(
+            {"webhook_type": "LINK", "webhook_code": "X", "link_token": "link-fake", "public_token": "public-1"}
+        )
     )
     logged = "".join(str(vars(record)) for record in caplog.records)
     seen = json.dumps([asdict(hosted.result), world.queue.others, list(world.queue.names), logged], default=str)
@@ -306,7 +290,7 @@ class TestTask:
         assert world.plaid.removed == ["item-2"]
 
     def test_the_app_may_exchange_the_token_as_well(self, hosted: Hosted, world: World) -> None:
-        by_the_app = hosted._exchange(ALICE)(LinkedItem("public-1"))
+        by_the_app = exchanger(world)(LinkedItem("public-1"), app_user_id=ALICE)
         assert hosted.deliver()
         assert owners(world) == [ALICE]
         assert hosted.result.connection_id == by_the_app.answer["connection_id"]
@@ -390,7 +374,7 @@ def test_somebody_else_gets_nothing_of_it(hosted: Hosted, world: World) -> None:
     assert hosted.deliver()
     assert owners(world) == ["bob"]
     with pytest.raises(InvalidArgument):
-        hosted._exchange(ALICE)(LinkedItem("public-1"))
+        exchanger(world)(LinkedItem("public-1"), app_user_id=ALICE)
 
 
 def test_hosted_link_is_heard_of_by_webhook_alone() -> None:

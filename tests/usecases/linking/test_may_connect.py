@@ -10,10 +10,9 @@ import pytest
 
 from shared.domain.caller import Caller
 from shared.domain.errors import ErrorClass, InvalidArgument, PermissionDenied, Unavailable
-from shared.usecases.linking.may_connect import refusal_of
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking_ground import exchange, loose_ends, orphans, store_down, sweep, tried, wrongs
+from tests.usecases.linking_ground import exchange, loose_ends, may_connect, orphans, store_down, sweep, tried, wrongs
 
 ANONYMOUS = Caller(ALICE, is_anonymous=True)
 UNVERIFIED = Caller(ALICE, email_verified=False)
@@ -35,9 +34,10 @@ REFUSED = PermissionDenied("verify your e-mail address first", code="email_not_v
     ],
 )
 def test_anonymous_users_and_unverified_addresses_are_refused_as_set(
-    caller: Caller | None, allow_anonymous: bool, require_verified_email: bool, code: str | None
+    world: World, caller: Caller | None, allow_anonymous: bool, require_verified_email: bool, code: str | None
 ) -> None:
-    found = refusal_of(caller, allow_anonymous=allow_anonymous, require_verified_email=require_verified_email)
+    rule = may_connect(world, allow_anonymous=allow_anonymous, require_verified_email=require_verified_email)
+    found = rule.refusal_of(caller)
     assert (found.code if found else None) == code
     assert found is None or (found.status, found.http) == ("PERMISSION_DENIED", 403)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.transaction import Transaction
-from shared.usecases.linking.exchange_public_token import Exchange, LinkedItem
+from shared.usecases.linking.exchange_public_token import LinkedItem
 from tests.fakes import FakeInstitutions, problem, row
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking_ground import exchanger
 
 
 def rows(count: int = 9) -> list[Transaction]:
@@ -41,17 +40,5 @@ def ask_for_sync(world: World, name: str = "1") -> None:
 
 
 def exchange(world: World, public_token: str) -> dict[str, object]:
-    call = Exchange(
-        app_user_id=ALICE,
-        plaid=world.plaid,
-        vault=world.vault,
-        connections=world.store,
-        intents=world.intents,
-        ownership=world.ownership,
-        elsewhere=world.elsewhere(ALICE),
-        institutions=FakeInstitutions(),
-        cap=world.cap,
-        clock=world.clock,
-        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
-    )
-    return call(LinkedItem(public_token=public_token, allow_duplicate=True)).answer
+    call = exchanger(world, institutions=FakeInstitutions())
+    return call(LinkedItem(public_token=public_token, allow_duplicate=True), app_user_id=ALICE).answer

@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.errors import ErrorClass
 from shared.ports import Delivery
-from shared.usecases.linking.set_up_connection import set_up_connection, start_first_sync
+from shared.usecases.linking.start_first_sync import StartFirstSync
 from shared.usecases.sync import write_changes
 from tests.fakes import FakeInstitutions, FakeItem, problem
 from tests.usecases.conftest import World
@@ -77,19 +77,8 @@ def a_revocation(world: World) -> None:
 
 
 def the_trigger(world: World) -> None:
-    start_first_sync("1", syncs=world.store, queue=world.queue)
-    set_up_connection(
-        "1",
-        country_codes=("US",),
-        webhook_url="https://example.com/hook",
-        connections=world.store,
-        institutions=FakeInstitutions(),
-        syncs=world.store,
-        plaid=world.plaid,
-        vault=world.vault,
-        clock=world.clock,
-        sleep=lambda seconds: world.clock.move(timedelta(seconds=seconds)),
-    )
+    StartFirstSync(syncs=world.store, queue=world.queue)("1")
+    world.welcome(FakeInstitutions(), webhook_url="https://example.com/hook")
 
 
 def the_user(world: World) -> None:

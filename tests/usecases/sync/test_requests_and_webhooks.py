@@ -22,8 +22,8 @@ from shared.domain.errors import (
 )
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
-from shared.usecases.linking.set_up_connection import start_first_sync
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.start_first_sync import StartFirstSync
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
 
@@ -221,7 +221,7 @@ def test_of_a_webhook_that_names_no_item_of_ours_no_more_is_kept_either(world: W
 
 def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> None:
     world.connected("1", row("t1"))
-    start_first_sync("1", syncs=world.store, queue=world.queue)
+    StartFirstSync(syncs=world.store, queue=world.queue)("1")
     institutions = FakeInstitutions()
     world.welcome(institutions)
     world.settle()
@@ -306,9 +306,7 @@ def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plai
 
 
 def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:  # noqa: B008
-    create_link_token(
-        wish,
-        app_user_id=ALICE,
+    CreateLinkToken(
         defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
         plaid=world.plaid,
         vault=world.vault,
@@ -318,7 +316,7 @@ def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:
         links=FakeLinks(),
         cap=world.cap,
         clock=world.clock,
-    )
+    )(wish, app_user_id=ALICE)
 
 
 def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(world: World) -> None:

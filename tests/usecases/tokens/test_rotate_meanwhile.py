@@ -13,7 +13,7 @@ from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
 from shared.domain.removal import Removal, RemovalReason
-from shared.usecases.linking.create_link_token import LinkDefaults, LinkOptions, create_link_token
+from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
@@ -130,9 +130,7 @@ def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
 
 
 def link(world: World) -> Any:
-    return create_link_token(
-        LinkOptions(connection_id="1"),
-        app_user_id=ALICE,
+    return CreateLinkToken(
         defaults=LinkDefaults("en", ("US",), ("transactions",), None),
         plaid=world.plaid,
         vault=world.vault,
@@ -142,7 +140,7 @@ def link(world: World) -> Any:
         links=FakeLinks(),
         cap=world.cap,
         clock=world.clock,
-    )
+    )(LinkOptions(connection_id="1"), app_user_id=ALICE)
 
 
 def test_checks_and_links_that_meet_a_token_being_replaced_are_to_come_again(connected: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from shared.serving.container import once
+from shared.serving.once import once
 
 
 def test_first_requests_at_the_same_moment_share_one_adapter() -> None:

@@ -1,0 +1,293 @@
+"""The only place that chooses adapters. Each is made once per process, on first use: importing this opens nothing."""
+
+from typing import TYPE_CHECKING
+
+from shared.serving.once import once
+from shared.settings import settings
+
+if TYPE_CHECKING:
+    from google.cloud import firestore
+
+    from shared import ports
+    from shared.adapters.firestore.audit import FirestoreAudit
+    from shared.adapters.google.cloud_tasks import CloudTasksQueue
+    from shared.adapters.google.firebase_auth import FirebaseCallers
+    from shared.adapters.plaid.client import PlaidClient
+    from shared.adapters.plaid.webhook_signature import WebhookVerifier
+    from shared.serving.refused_calls import RefusedCalls
+
+
+@once
+def firestore_client() -> "firestore.Client":
+    """The one connection to Firestore."""
+    from google.cloud import firestore
+
+    client = firestore.Client(project=settings().project)
+    if settings().is_local:  # the emulator answers what production would refuse for want of an index
+        from shared.adapters.firestore.queries import with_index_check
+
+        return with_index_check(client)
+    return client
+
+
+@once
+def clock() -> "ports.Clock":
+    """The wall clock."""
+    from shared.adapters.clock import SystemClock
+
+    return SystemClock()
+
+
+@once
+def _auth() -> "FirebaseCallers":
+    from shared.adapters.google.firebase_auth import FirebaseCallers
+
+    return FirebaseCallers(project=settings().project)
+
+
+def callers() -> "ports.Callers":
+    """Firebase Auth: who calls."""
+    return _auth()
+
+
+def owners() -> "ports.Owners":
+    """Firebase Auth: who is there still."""
+    return _auth()
+
+
+@once
+def plaid() -> "PlaidClient":
+    """Plaid."""
+    from shared.adapters.plaid.client import PlaidClient
+
+    return PlaidClient(settings=settings())
+
+
+@once
+def vault() -> "ports.Vault":
+    """The vault of access tokens."""
+    from shared.adapters.vault.envelope import vault_for
+
+    return vault_for(settings())
+
+
+def parse_webhook() -> "ports.ParseWebhook":
+    """Translates the bodies of Plaid's webhooks."""
+    from shared.adapters.plaid.webhook_events import parse_webhook
+
+    return parse_webhook
+
+
+@once
+def webhooks() -> "WebhookVerifier":
+    """The verifier of Plaid's webhooks, with its cache of keys."""
+    from shared.adapters.firestore.webhook_keys import FirestoreWebhookKeys
+    from shared.adapters.plaid.webhook_signature import WebhookVerifier
+
+    stored = FirestoreWebhookKeys(firestore_client())
+    return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock())
+
+
+def sync_queue() -> "ports.SyncQueue":
+    """Cloud Tasks, for syncs."""
+    return _queues()
+
+
+def tasks() -> "ports.Tasks":
+    """Cloud Tasks, for everything else."""
+    return _queues()
+
+
+@once
+def _queues() -> "CloudTasksQueue":
+    from shared.adapters.google.cloud_tasks import CloudTasksQueue
+
+    return CloudTasksQueue(settings=settings())
+
+
+@once
+def _audit() -> "FirestoreAudit":
+    from shared.adapters.firestore.audit import FirestoreAudit
+
+    return FirestoreAudit(firestore_client(), function=settings().function, retention=settings().audit_retention)
+
+
+def audit_log() -> "ports.AuditLog":
+    """The audit logs."""
+    return _audit()
+
+
+@once
+def signer() -> "ports.Signer":
+    """Signs the audit logs' checkpoints."""
+    from shared.adapters.vault.audit_signer import signer_for
+
+    return signer_for(settings())
+
+
+@once
+def syncs() -> "ports.Syncs":
+    """Sync states and the commits of runs."""
+    from shared.adapters.firestore.syncs import FirestoreSyncs
+
+    return FirestoreSyncs(firestore_client(), audit=_audit())
+
+
+@once
+def paused() -> "ports.PausedSyncs":
+    """What operators have paused."""
+    from shared.adapters.firestore.pauses import FirestorePauses
+
+    return FirestorePauses(firestore_client())
+
+
+@once
+def recently_paused() -> "ports.PausedSyncs":
+    """The same for runs, of which there are many."""
+    from shared.adapters.firestore.cached_pauses import CachedPauses
+
+    return CachedPauses(paused(), clock=clock())
+
+
+@once
+def connections() -> "ports.Connections":
+    """Connections, accounts, credentials."""
+    from shared.adapters.firestore.connections import FirestoreConnections
+
+    return FirestoreConnections(firestore_client(), audit=_audit())
+
+
+@once
+def credentials() -> "ports.Credentials":
+    """The access tokens, sealed."""
+    from shared.adapters.firestore.credentials import FirestoreCredentials
+
+    return FirestoreCredentials(firestore_client(), audit=_audit())
+
+
+@once
+def intents() -> "ports.Intents":
+    """Exchanges under way."""
+    from shared.adapters.firestore.exchange_intents import FirestoreIntents
+
+    return FirestoreIntents(firestore_client(), audit=_audit())
+
+
+@once
+def removals() -> "ports.Removals":
+    """Connections that are being removed."""
+    from shared.adapters.firestore.removals import FirestoreRemovals
+
+    return FirestoreRemovals(firestore_client(), audit=_audit())
+
+
+@once
+def connection_data() -> "ports.ConnectionData":
+    """What connections leave behind."""
+    from shared.adapters.firestore.purge import FirestoreConnectionData
+
+    return FirestoreConnectionData(firestore_client())
+
+
+@once
+def erasures() -> "ports.Erasures":
+    """Users whose bank data is being erased."""
+    from shared.adapters.firestore.erasures import FirestoreErasures
+
+    return FirestoreErasures(firestore_client(), audit=_audit())
+
+
+@once
+def institutions() -> "ports.Institutions":
+    """The shared cache of institutions."""
+    from shared.adapters.firestore.institutions import FirestoreInstitutions
+
+    return FirestoreInstitutions(firestore_client())
+
+
+@once
+def inbox() -> "ports.Inbox":
+    """Webhooks as they arrived."""
+    from shared.adapters.firestore.webhook_inbox import FirestoreInbox
+
+    return FirestoreInbox(firestore_client())
+
+
+@once
+def profiles() -> "ports.Profiles":
+    """What users set for themselves."""
+    from shared.adapters.firestore.profiles import FirestoreProfiles
+
+    return FirestoreProfiles(firestore_client())
+
+
+@once
+def pushes() -> "ports.Pushes":
+    """Push messages, and the devices they go to."""
+    from shared.adapters.firestore.pushes import FirestorePushes
+
+    return FirestorePushes(firestore_client())
+
+
+@once
+def messaging() -> "ports.Messaging":
+    """Firebase Cloud Messaging."""
+    from shared.adapters.google.fcm import messaging_for
+
+    return messaging_for(settings())
+
+
+@once
+def links() -> "ports.Links":
+    """Hosted Link's sessions and results."""
+    from shared.adapters.firestore.link_sessions import FirestoreLinks
+
+    return FirestoreLinks(firestore_client())
+
+
+@once
+def health_figures() -> "ports.HealthFigures":
+    """Counts over all connections."""
+    from shared.adapters.firestore.health import FirestoreHealth
+
+    return FirestoreHealth(firestore_client())
+
+
+@once
+def limits() -> "ports.Limits":
+    """Rate limits."""
+    from shared.adapters.firestore.limits import FirestoreLimits
+
+    return FirestoreLimits(firestore_client())
+
+
+@once
+def refused_calls() -> "RefusedCalls":
+    """Whose calls this instance has refused."""
+    from shared.serving.refused_calls import RefusedCalls
+
+    return RefusedCalls()
+
+
+@once
+def budgets() -> "ports.Budgets":
+    """Ceilings on calls that the owner pays for."""
+    from shared.adapters.firestore.budgets import FirestoreBudgets
+
+    return FirestoreBudgets(firestore_client())
+
+
+@once
+def items() -> "ports.Items":
+    """Which connection holds which item."""
+    from shared.adapters.firestore.item_holders import FirestoreItems
+
+    return FirestoreItems(firestore_client())
+
+
+@once
+def seals() -> "ports.Seals":
+    """Sealed tokens, whatever document they are in."""
+    from shared.adapters.firestore.sealed_tokens import FirestoreSeals
+
+    return FirestoreSeals(firestore_client())

@@ -1,0 +1,120 @@
+"""The body of an exchange: what Link returned, for one item or for several."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+
+from shared.domain.link_hints import account_hints, institution_hint
+from shared.domain.overlap import LinkedAccount
+from shared.serving.http import StrictInput
+from shared.usecases.linking.exchange_public_token import LinkedItem
+
+MAX_ACCOUNTS = 200
+PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
+LinkToken = Annotated[
+    str, Field(min_length=1, max_length=512, description="Where given: issued to the caller, unexpired")
+]
+
+
+class LinkInstitution(StrictInput):
+    """The institution as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
+
+    institution_id: str | None = None
+    name: str | None = None
+
+
+class LinkAccount(StrictInput):
+    """An account as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
+
+    id: str | None = None
+    name: str | None = None
+    mask: str | None = None
+    type: str | None = None
+    subtype: str | None = None
+
+
+def _at_most(given: object) -> object:
+    if isinstance(given, list) and len(given) > MAX_ACCOUNTS:
+        raise ValueError(f"at most {MAX_ACCOUNTS} accounts")
+    return account_hints(given)
+
+
+# Described as what is accepted, which is anything: apps pass on what their SDK gives them.
+InstitutionHint = Annotated[
+    LinkInstitution | None,
+    BeforeValidator(institution_hint),
+    WithJsonSchema(
+        {
+            "description": "The institution as Link's onSuccess gives it: `institution_id` and `name`. "
+            "A hint for finding duplicates early; whatever is malformed in it is ignored.",
+            "examples": [{"institution_id": "ins_109508", "name": "First Platypus Bank"}],
+        }
+    ),
+]
+AccountHints = Annotated[
+    list[LinkAccount] | None,
+    BeforeValidator(_at_most),
+    WithJsonSchema(
+        {
+            "description": "The accounts as Link's onSuccess gives them: a list of `id`, `name`, `mask`, `type` and "
+            "`subtype`. Hints for finding duplicates early; whatever is malformed in them is ignored.",
+            "examples": [[{"id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}]],
+            "maxItems": MAX_ACCOUNTS,
+        }
+    ),
+]
+
+
+class Item(StrictInput):
+    """One success of Link."""
+
+    public_token: PublicToken = Field(repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
+    institution: InstitutionHint = None
+    accounts: AccountHints = None
+    allow_duplicate: bool = False
+
+    def linked(self) -> LinkedItem:
+        """The item as the use case takes it."""
+        return LinkedItem(
+            public_token=self.public_token,
+            link_token=self.link_token,
+            institution_id=self.institution.institution_id if self.institution else None,
+            accounts=tuple(LinkedAccount(a.name, a.mask, account_id=a.id) for a in self.accounts or ()),
+            allow_duplicate=self.allow_duplicate,
+        )
+
+
+# For the description of the API: what `_one_or_many` checks.
+ONE_OR_MANY: dict[str, JsonValue] = {
+    "oneOf": [
+        {"required": ["public_token"], "properties": {"items": {"type": "null"}}},
+        {"required": ["items"], "maxProperties": 1},
+    ]
+}
+
+
+class Input(StrictInput):
+    """One item, or up to ten of them in `items`."""
+
+    model_config = ConfigDict(**StrictInput.model_config, json_schema_extra=ONE_OR_MANY)
+
+    public_token: PublicToken | None = Field(default=None, repr=False)
+    link_token: LinkToken | None = Field(default=None, repr=False)
+    institution: InstitutionHint = None
+    accounts: AccountHints = None
+    allow_duplicate: bool = False
+    items: Annotated[list[Item], Field(min_length=1, max_length=10)] | None = None
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        given = self.model_fields_set
+        if "items" in given and (self.items is None or given != {"items"}):
+            raise ValueError("items stands alone")
+        if self.items is None and self.public_token is None:
+            raise ValueError("public_token is required")
+        return self
+
+    def single(self) -> Item:
+        """The one item of a call without `items`."""
+        return Item.model_validate(self.model_dump(exclude={"items"}))

@@ -1,0 +1,158 @@
+"""The last step of an exchange: the access token is stored, and the connection is created with one commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared import trace
+from shared.domain.audit import Actor, AuditAction, AuditEntry
+from shared.domain.connection import BankConnection
+from shared.domain.errors import AlreadyExists, Conflict, ProviderError
+from shared.domain.item import ItemHeld
+from shared.domain.overlap import LinkedAccount
+from shared.domain.secret import Secret
+from shared.domain.sync_state import SyncState
+from shared.log import log
+from shared.ports import Clock, Connections, Institutions, ItemFacts
+from shared.usecases.item_ownership import ItemOwnership
+from shared.usecases.linking.connection_cap import ConnectionCap, too_many_connections
+from shared.usecases.linking.exchange_intent import ClaimedIntent, in_progress
+from shared.usecases.linking.find_duplicate import Siblings
+from shared.usecases.mark_duplicates import settle_after_commit
+
+MAX_TRIES = 10  # of the commit, against other calls of the same user
+TRY_AGAIN_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateConnection:
+    """Creates connections, or removes the items that must not become one."""
+
+    connections: Connections
+    institutions: Institutions
+    ownership: ItemOwnership
+    cap: ConnectionCap
+    clock: Clock
+    sleep: Callable[[float], None]
+
+    def create(
+        self,
+        claimed: ClaimedIntent,
+        token: Secret,
+        facts: ItemFacts,
+        siblings: Siblings | None,
+        *,
+        allow_duplicate: bool,
+    ) -> dict[str, Any]:
+        """Creates the connection of a token that is stored, with everything that belongs to it in one commit.
+
+        The commit is refused if another connection to the institution was made since `siblings` were read; then they
+        are read again.
+
+        Returns:
+            The answer to the exchange.
+
+        Raises:
+            AlreadyExists: The user has some of these accounts connected already; the item is removed.
+            ResourceExhausted: The user has as many connections as allowed; the item is removed.
+            Unavailable: Other calls of the user were faster each time, or the store did not answer.
+        """
+        for tried in range(MAX_TRIES):
+            siblings = self._current_siblings(siblings, claimed.intent.app_user_id, facts.institution_id)
+            if not allow_duplicate:
+                self._refuse_duplicate(claimed, token, facts, siblings)
+            if self.cap.is_reached_by(siblings.owned.holdings.values()):
+                claimed.write(claimed.intent.surplus(now=self.clock.now()))
+                self.remove_item(claimed, token)
+                raise too_many_connections()
+            try:
+                return self._commit(claimed, facts, siblings)
+            except Conflict:
+                siblings = None
+                if (
+                    answer := claimed.reread().answer
+                ) is not None:  # it was written, and only the store's answer was lost
+                    return answer
+            self.sleep(TRY_AGAIN_SECONDS * (tried + 1))
+        raise in_progress()
+
+    def _current_siblings(self, known: Siblings | None, app_user_id: str, institution_id: str | None) -> Siblings:
+        """The user's connections as they are now; read again unless the commit itself checks what is known."""
+        # Where there were none, the guard of the commit says whether there still are none. Existing ones may be gone.
+        if known is not None and not known.owned.holdings and known.institution_id == institution_id:
+            return known
+        return Siblings.read(app_user_id, institution_id, connections=self.connections)
+
+    def _refuse_duplicate(self, claimed: ClaimedIntent, token: Secret, facts: ItemFacts, siblings: Siblings) -> None:
+        try:
+            siblings.refuse_overlap(tuple(map(LinkedAccount.of, facts.accounts)))
+        except AlreadyExists as duplicate:
+            # The answer is stored first: only the call that still owns the intent may remove its item.
+            now = self.clock.now()
+            claimed.write(claimed.intent.duplicate_of(duplicate.connection_id, accounts=duplicate.accounts, now=now))
+            self.remove_item(claimed, token)
+            raise
+
+    def _commit(self, claimed: ClaimedIntent, facts: ItemFacts, siblings: Siblings) -> dict[str, Any]:
+        intent, now = claimed.intent, self.clock.now()
+        connection = BankConnection(
+            connection_id=intent.connection_id,
+            app_user_id=claimed.intent.app_user_id,
+            institution_id=facts.institution_id,
+            institution_name=facts.institution_name or self._known_name(facts.institution_id),
+            item_id=facts.item_id,
+            account_ids=tuple(a["account_id"] for a in facts.accounts),
+            consent_expiration_time=facts.consent_expiration_time,
+            created_at=now,
+            updated_at=now,
+        )
+        answer = connection.answer()
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller has stored it)
+        owned = siblings.owned.with_connection(connection, facts.accounts)
+        accounts = owned.accounts_of(connection.connection_id)
+        self.connections.create(
+            connection,
+            token=intent.access_token,
+            accounts=accounts,
+            state=SyncState.new(
+                connection_id=connection.connection_id,
+                app_user_id=claimed.intent.app_user_id,
+                account_ids=connection.account_ids,
+                source=connection.institution_id,
+                trace=trace.carried(),
+                now=now,
+            ),
+            settles=(intent.connected(answer), claimed.version),
+            audit=AuditEntry(
+                app_user_id=claimed.intent.app_user_id,
+                connection_id=connection.connection_id,
+                action=AuditAction.CONNECTION_CREATED,
+                actor=Actor.USER,
+                details={"institution_id": connection.institution_id or "unknown"},
+                at=now,
+            ),
+            guards=siblings.guards,
+            held=claimed.holder_version,
+            marks=owned.marks(),
+        )
+        log.info("connection.created", connection_id=connection.connection_id, institution_id=connection.institution_id)
+        if any(account["duplicate_of"] for account in accounts):
+            settle_after_commit(claimed.intent.app_user_id, connections=self.connections)
+        return answer
+
+    def _known_name(self, institution_id: str | None) -> str | None:
+        known = self.institutions.find(institution_id) if institution_id else None
+        return known.name if known else None
+
+    def remove_item(self, claimed: ClaimedIntent, token: Secret) -> None:
+        """Removes a new item that is not to be connected; until then its token stays with the intent for the sweep."""
+        try:
+            self.ownership.remove(token, claimed.holder())
+        except ProviderError as error:
+            log.warning("exchange.item_stays", item_id=claimed.intent.item_id, error_code=error.error_code)
+            return
+        except ItemHeld:
+            log.info("exchange.item_in_use", connection_id=claimed.intent.duplicate, item_id=claimed.intent.item_id)
+        else:
+            self.ownership.release(claimed.holder())
+        claimed.write(claimed.intent.removed())
