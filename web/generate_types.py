@@ -24,6 +24,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
 from shared.domain.progress import SyncProgress
 from shared.domain.transaction import Transaction
+from shared.serving.http import StrictInput
 
 TARGET = Path(__file__).parent / "src" / "bank" / "types.generated.ts"
 HEADER = """// Written by `make types` from shared/domain and functions; `make check` fails when it is stale.
@@ -102,7 +103,7 @@ class Writer:
             hints = get_type_hints(what) | WRITTEN_BESIDE.get(what, {})
             yield from ((field, hint, False) for field, hint in hints.items())
         elif issubclass(what, BaseModel):
-            sent = what.__module__.startswith("functions.")
+            sent = issubclass(what, StrictInput)
             for field, info in what.model_fields.items():
                 if field not in NOT_STORED.get(what, ()):
                     absent = field in ABSENT_AT_FIRST.get(what, ())
