@@ -16,7 +16,7 @@ from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
 HEAP = "EMULATOR_HEAP"  # of each of the emulators that are Java's; they keep all versions of all documents in it
-KEYSETS = {"VAULT_KEYSET": "vault", "AUDIT_KEYSET": "audit_signer"}
+KEYSETS = {"vault": "shared.adapters.vault.envelope", "audit": "shared.adapters.vault.audit_signer"}  # their makers
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
 # Credentials of real projects have no business in the local stack, so it does not see them.
@@ -132,22 +132,22 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 
 def secrets(plaid: Plaid) -> dict[str, str]:
     """What Secret Manager holds in production."""
-    keysets = {name: keyset(module) for name, module in KEYSETS.items()}
+    keysets = {f"{name.upper()}_KEYSET": keyset(name) for name in KEYSETS}
     return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, **keysets}
 
 
-def keyset(module: str) -> str:
+def keyset(name: str) -> str:
     """A local keyset: made once per clone, so that data exported from the emulators stays readable."""
-    path = LOCAL / f"{module.removesuffix('_signer')}-keyset.json"
+    path = LOCAL / f"{name}-keyset.json"
     folder()
     with path.with_suffix(".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two stacks that start in a fresh clone, the second takes the first one's
         if not path.is_file():
-            maker = [sys.executable, "-m", f"shared.adapters.{module}"]
+            maker = [sys.executable, "-m", KEYSETS[name]]
             made = subprocess.run(maker, cwd=ROOT, capture_output=True, text=True, check=False)
             if made.returncode:
                 reason = (made.stderr.strip() or "no output").splitlines()[-1]
-                raise StackError(f"`python -m shared.adapters.{module}` made no keyset: {reason}")
+                raise StackError(f"`python -m {KEYSETS[name]}` made no keyset: {reason}")
             write_private(path, json.dumps(json.loads(made.stdout)))
     return path.read_text(encoding="utf-8")
 

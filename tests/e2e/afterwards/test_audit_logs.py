@@ -31,7 +31,7 @@ def audit(bank: Bank) -> FirestoreAudit:
 
 
 def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Bank, audit: FirestoreAudit) -> None:
-    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit_signer"))
+    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit"))
     users = audit.unsigned(clock.now(), limit=10_000)
     assert users
 
