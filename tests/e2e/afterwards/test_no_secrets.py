@@ -83,7 +83,7 @@ def everything(bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str,
 @pytest.fixture(scope="module")
 def secrets(bank: Bank) -> dict[str, str]:
     """Those that the functions were given, and those that the simulator gave out."""
-    given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(module) for name, module in KEYSETS.items()}}
+    given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(name) for name in KEYSETS}}
     keys = re.findall(r'"value":\s*"([^"]{20,})"', "".join(given[name] for name in KEYSETS))
     return Secrets(given | {f"key {number}": key for number, key in enumerate(keys)})
 
