@@ -51,7 +51,7 @@ def factories(function: str) -> list[tuple[str, str]]:
     """What a function asks the containers for, and its guard."""
     source = (ROOT / "functions" / f"{function}.py").read_text(encoding="utf-8")
     found = dict.fromkeys(re.findall(r"\b(\w*container)\.(\w+)\(", source))
-    if "@http_function" in source:
+    if "@authenticated_endpoint" in source:
         found |= dict.fromkeys([("container", "callers")])
     if "limited(" in source:
         found |= dict.fromkeys([("container", "limits"), ("container", "clock")])

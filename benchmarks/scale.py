@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks.table import LATEST
-from shared.domain.sync_run import POLL_EVERY
+from shared.domain import poll_intervals
 
 DAY, MINUTE, TICK = 86_400, 60, 900
 MONTH = 30
@@ -101,7 +101,7 @@ CALM = (1 - LIFE.peak * WAVE) / (1 - WAVE)  # between the waves, so that a day's
 
 def runs_a_day(connections: float) -> float:
     """A run for each webhook, and for each poll of those that hear of nothing."""
-    polls = DAY / POLL_EVERY.total_seconds()
+    polls = DAY / poll_intervals.HEALTHY.total_seconds()
     return connections * ((1 - LIFE.silent) * LIFE.webhooks_a_day + LIFE.silent * polls)
 
 
@@ -174,7 +174,7 @@ def bounds(run: Run) -> list[tuple[str, float, str]]:
             "`schedule_syncs` in one process, for polls and after an outage of an hour",
             LIMITS.swept_second
             * LIMITS.sweep_seconds
-            / (LIFE.silent * TICK / POLL_EVERY.total_seconds() + runs_a_day(1) / 24 * LIFE.peak),
+            / (LIFE.silent * TICK / poll_intervals.HEALTHY.total_seconds() + runs_a_day(1) / 24 * LIFE.peak),
             "a task for each page of what is due, as `monitor_connections` has them",
         ),
         (

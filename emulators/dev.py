@@ -9,15 +9,10 @@ import time
 import httpx
 
 from emulators.bank_user import BankUser
-from emulators.environment import scheduled_url
 from emulators.lifecycle import run
-from emulators.ports import Ports
+from emulators.scheduler import MINUTE, tick
 from emulators.stack import Stack
 from emulators.terminal import printable
-
-SCHEDULED = {"schedule_syncs": 1, "monitor_connections": 96}
-"""Every how many quarters of an hour a function is due."""
-MINUTE = 60.0  # stands for the schedule's 15 minutes
 
 
 def addresses(stack: Stack) -> list[str]:
@@ -34,15 +29,6 @@ def addresses(stack: Stack) -> list[str]:
         f"logs            {stack.logs}",
         f"web app, REST   {url('hosting')}",
     ]
-
-
-def tick(ports: Ports, client: httpx.Client, *, number: int = 0) -> None:
-    """Runs what is scheduled: the emulators never do so by time."""
-    for name in (name for name, every in SCHEDULED.items() if number % every == 0):
-        try:
-            client.post(scheduled_url(ports, name), timeout=30)
-        except httpx.HTTPError as error:
-            print(printable(f"{name} could not be run: {type(error).__name__}"), flush=True)
 
 
 def expect(bank_user: BankUser, stack: Stack, client: httpx.Client) -> str:

@@ -207,9 +207,9 @@ class Stack:
         """Whether every function that Hosting leads to is there: the suite says ready even when main.py fails."""
         config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
         wanted = {rule["function"]["functionId"] for rule in config["hosting"]["rewrites"] if "function" in rule}
+        log = self.log(EMULATORS).read_text(errors="replace")  # before the question: what it answers may be half of it
         backends = client.get(f"{self.ports.url('functions')}/backends").json()["backends"]
         loaded = {trigger["entryPoint"] for backend in backends for trigger in backend["functionTriggers"]}
-        log = self.log(EMULATORS).read_text(errors="replace")
         if "Failed to load function" in log:
             raise StackError(self._failure(EMULATORS, "could not load main.py"))
         if loaded and wanted - loaded and "All emulators ready" in log:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from firebase_functions import firestore_fn
 
 from shared import service_accounts, trace
-from shared.domain.errors import ProviderError, Unavailable, VaultError
+from shared.domain.errors import ServiceError, Unavailable
 from shared.log import log
 from shared.serving import linking_container
 from shared.serving.guards import event_handler
@@ -28,7 +28,7 @@ def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[
     with log.bound(connection_id=connection_id):
         try:
             linking_container.set_up_connection()(connection_id)
-        except (ProviderError, VaultError) as error:
+        except ServiceError as error:
             log.warning("welcome.postponed", error_code=error.error_code, request_id=error.request_id)
         except Unavailable as error:
             log.warning("welcome.postponed", code=error.code)

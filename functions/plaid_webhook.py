@@ -11,7 +11,7 @@ from shared.domain.errors import MethodNotAllowed, NotFound
 from shared.serving import container, items_container
 from shared.serving.guards import public_endpoint
 from shared.serving.http import Route, json_response
-from shared.serving.request_fields import read_body
+from shared.serving.request_body import read_body
 from shared.webhook_address import QUERY_FIELD, has_secret
 
 ROUTE = Route(
@@ -46,8 +46,8 @@ def plaid_webhook(request: Request) -> Response:
     raw = read_body(request)
     signed = request.headers.get("Plaid-Verification", "")
     ours = has_secret(request.args.get(QUERY_FIELD), container.settings())
-    signed_at = container.webhooks().verify(signed, raw, to_our_address=ours)
-    items_container.receive_webhook()(_fields(raw), delivery=signed, signed_at=signed_at)
+    verified = container.webhooks().verify(signed, raw, to_our_address=ours)
+    items_container.receive_webhook()(_fields(raw), delivery_id=verified.delivery_id, signed_at=verified.signed_at)
     return json_response({})
 
 

@@ -1,1 +1,1 @@
-"""Rules, stories and adapters of the bank backend; `functions/` holds the triggers that call them."""
+"""Rules, use cases and adapters of the backend."""

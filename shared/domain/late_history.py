@@ -7,7 +7,6 @@ Plaid also sends a webhook when it arrives.
 from datetime import datetime, timedelta
 
 LATE_AFTER = timedelta(hours=24)
-LATE_POLL_EVERY = timedelta(hours=6)
 
 
 def is_late(since: datetime, *, now: datetime) -> bool:

@@ -22,19 +22,17 @@ It is made of groups, each with the transitions of its own fields:
 `SyncRun` has the transitions that only a running run makes, this module those that everything else makes.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
-from shared.domain import grace_periods
+from shared.domain import grace_periods, poll_intervals
 from shared.domain.lease import LEASE
 from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncStatus
 from shared.domain.sync_document import IllegalTransition
-from shared.domain.sync_run import SyncRun
+from shared.domain.sync_transitions import SyncRun
 
-__all__ = ["DEFERRED_FOR", "MAX_BACK_OFF", "TRIES_PER_ATTEMPT", "IllegalTransition", "SyncState"]
+__all__ = ["TRIES_PER_ATTEMPT", "IllegalTransition", "SyncState"]
 
-DEFERRED_FOR = timedelta(minutes=14)  # below the scheduler's quarter of an hour: every scheduler run checks it again
-MAX_BACK_OFF = timedelta(hours=6)  # of a sync that the scheduler cannot requeue
 TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
 
 
@@ -120,7 +118,7 @@ class SyncState(SyncRun):
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
         died = self.status is SyncStatus.IN_PROGRESS and self.handover is None
-        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + DEFERRED_FOR})
+        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + poll_intervals.PAUSED})
 
     def backed_off(self, *, now: datetime) -> Self:
         """The scheduler could not requeue it: due later, with a growing delay; never once it is stopped."""
@@ -128,7 +126,9 @@ class SyncState(SyncRun):
             return self._with(due_at=None)
         if self.is_leased(now):
             return self._with(due_at=self.lease_expires_at)
-        return self._with(due_at=now + min(max(now - self.updated_at, DEFERRED_FOR), MAX_BACK_OFF))
+        return self._with(
+            due_at=now + min(max(now - self.updated_at, poll_intervals.PAUSED), poll_intervals.LONGEST_BACK_OFF)
+        )
 
     def claim(self, *, now: datetime, owner: str) -> Self:
         """A run begins. What an unfinished run before it streamed becomes suspect.

@@ -1,4 +1,4 @@
-"""What the stories need from the outside, in our words. Adapters fulfil these; tests have fakes for them."""
+"""What the use cases need from the outside, as protocols. Adapters fulfil them; tests have fakes for them."""
 
 from shared.ports.audit import AuditLog, Signer
 from shared.ports.budgets import Budgets

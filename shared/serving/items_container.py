@@ -70,7 +70,7 @@ def daily_checks() -> "DailyChecks":
     return DailyChecks(
         connections=container.connections(),
         tasks=container.tasks(),
-        erase_missing_owners=removal_container.eraser().erase_missing,
+        erase_missing_owners=removal_container.erase_missing_owners(),
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.serving import container
 
 if TYPE_CHECKING:
+    from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
     from shared.usecases.removal.erase_user import Eraser
     from shared.usecases.removal.remove_account import RemoveAccount
     from shared.usecases.removal.remove_connection import ConnectionRemover
@@ -53,7 +54,7 @@ def item_remover() -> "ItemRemover":
 
 def eraser() -> "Eraser":
     """Erases users' bank data."""
-    from shared.usecases.removal.erase_user import MAX_MISSING_SHARE, Eraser
+    from shared.usecases.removal.erase_user import Eraser
 
     return Eraser(
         connections=container.connections(),
@@ -62,14 +63,19 @@ def eraser() -> "Eraser":
         connection_remover=connection_remover(),
         connection_data=container.connection_data(),
         erasures=container.erasures(),
-        owners=container.owners(),
         profiles=container.profiles(),
         tasks=container.tasks(),
         clock=container.clock(),
-        max_missing_share=1.0
-        if container.settings().is_local
-        else MAX_MISSING_SHARE,  # local tests use users who are not in Auth
     )
+
+
+def erase_missing_owners() -> "EraseMissingOwners":
+    """Erases the data of users who do not exist any more."""
+    from shared.usecases.removal.erase_missing_owners import MAX_MISSING_SHARE, EraseMissingOwners
+
+    is_local = container.settings().is_local  # local tests use users who are not in Auth
+    share = 1.0 if is_local else MAX_MISSING_SHARE
+    return EraseMissingOwners(owners=container.owners(), eraser=eraser(), max_missing_share=share)
 
 
 def sweep_removals() -> "SweepRemovals":

@@ -1,38 +1,20 @@
 """Reads the fields of a request, by REST or by the callable protocol, and validates them."""
 
-import json
 import re
 from typing import Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
 
-from shared.domain.errors import InvalidArgument, MethodNotAllowed, PayloadTooLarge
+from shared.domain.errors import InvalidArgument, MethodNotAllowed
 from shared.serving.http import Route, path_not_found
+from shared.serving.request_body import parse_object, read_body
 
-MAX_BODY_BYTES = 256 * 1024  # ten items with all their accounts are a tenth of it
 MAX_REASONS = 5
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 Input = TypeVar("Input", bound=BaseModel)
-
-
-def read_body(request: Request) -> bytes:
-    """The raw body.
-
-    The framework reads a body to its end whatever the answer is, so reading less saves nothing; the platform accepts
-    32 MiB at most: https://cloud.google.com/functions/quotas
-
-    Raises:
-        PayloadTooLarge: It is longer than MAX_BODY_BYTES.
-    """
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise PayloadTooLarge("the body is too large", code="body_too_large")
-    raw = request.get_data(cache=True)
-    if len(raw) > MAX_BODY_BYTES:
-        raise PayloadTooLarge("the body is too large", code="body_too_large")
-    return raw
 
 
 def read_rest(request: Request, route: Route) -> dict[str, Any]:
@@ -62,12 +44,12 @@ def _read_post(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
     raw = read_body(request)
     if raw.strip() and not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
-    return _parse_object(raw)
+    return parse_object(raw)
 
 
 def _read_query(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
     # The body of a GET has no meaning (https://www.rfc-editor.org/rfc/rfc9110#name-get), and Hosting drops it.
-    if request.method != "GET" and _parse_object(read_body(request)):
+    if request.method != "GET" and parse_object(read_body(request)):
         raise InvalidArgument("no fields are taken in the body", code="invalid_input")
     return in_query
 
@@ -90,7 +72,7 @@ def read_callable(request: Request) -> dict[str, Any]:
         raise MethodNotAllowed(allowed="POST")
     if not request.is_json:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
-    envelope = _parse_object(read_body(request))
+    envelope = parse_object(read_body(request))
     if "data" not in envelope:
         raise InvalidArgument("the body has no field data", code="invalid_input")
     data = envelope["data"]
@@ -99,19 +81,6 @@ def read_callable(request: Request) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidArgument("data is not an object", code="invalid_input")
     return data
-
-
-def _parse_object(raw: bytes) -> dict[str, Any]:
-    """A JSON object; an empty body is an empty object."""
-    if not raw.strip():
-        return {}
-    try:
-        parsed = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise InvalidArgument("the body is not JSON", code="body_not_json") from None
-    if not isinstance(parsed, dict):
-        raise InvalidArgument("the body is not a JSON object", code="body_not_an_object")
-    return parsed
 
 
 def validate(model: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore import purge as firestore_remains
+from shared.adapters.firestore import purge
 from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.adapters.firestore.link_sessions import FirestoreLinks
@@ -27,7 +27,7 @@ TOKEN = SealedToken(ciphertext="c", key_id="k")
 
 @pytest.fixture(params=["fake", "firestore"])
 def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ports:
-    monkeypatch.setattr(firestore_remains, "DELETES_AT_ONCE", 3)
+    monkeypatch.setattr(purge, "DELETES_AT_ONCE", 3)
     return fake() if request.param == "fake" else firestore(request.getfixturevalue("firestore_client"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore import purge as firestore_remains
+from shared.adapters.firestore import purge
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import Conflict
@@ -24,7 +24,7 @@ NEWER = SealedToken(ciphertext="newer", key_id="k")
 
 @pytest.fixture(params=["fake", "firestore"])
 def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ports:
-    monkeypatch.setattr(firestore_remains, "DELETES_AT_ONCE", 3)
+    monkeypatch.setattr(purge, "DELETES_AT_ONCE", 3)
     return fake() if request.param == "fake" else firestore(request.getfixturevalue("firestore_client"))
 
 

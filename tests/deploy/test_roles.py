@@ -23,7 +23,6 @@ NEEDS = {
 # What a factory could touch, and what of it is reached from there never does.
 UNTOUCHED = {
     ("monitor_connections", roles.USERS): "its first page is a task of checkitems, which asks who is there still",
-    ("on_user_deleted", roles.USERS): "it is told who is gone",
 }
 CONTAINERS = {path.stem for path in (ROOT / "shared/serving").glob("*container.py")}
 SEALS_ONLY = {"plaid_webhook"}

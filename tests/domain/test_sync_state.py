@@ -29,7 +29,7 @@ def claimed(state: SyncState | None = None) -> SyncState:
 
 
 def failed(state: SyncState, error: ErrorSummary = OUTAGE, fault: ErrorClass = ErrorClass.TRANSIENT) -> SyncState:
-    return state.fail(now=NOW, error=error, fault=fault, jitter=0, at_least=timedelta())
+    return state.fail(now=NOW, error=error, error_class=fault, jitter=0, at_least=timedelta())
 
 
 def completed(state: SyncState) -> SyncState:
@@ -122,7 +122,9 @@ def test_a_retry_waits_longer_each_time_and_then_stays_at_the_longest() -> None:
 
 
 def test_the_providers_own_retry_after_is_respected() -> None:
-    state = claimed().fail(now=NOW, error=OUTAGE, fault=ErrorClass.TRANSIENT, jitter=0, at_least=timedelta(hours=2))
+    state = claimed().fail(
+        now=NOW, error=OUTAGE, error_class=ErrorClass.TRANSIENT, jitter=0, at_least=timedelta(hours=2)
+    )
     assert state.next_retry_at == NOW + timedelta(hours=2)
 
 
@@ -198,7 +200,9 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
     "wait": lambda s, now: s.wait_for_bank(now=now),
     "run again": lambda s, now: s.run_again(now=now),
     "complete": lambda s, now: s.complete(now=now, cursor="c", history_complete=True),
-    "fail": lambda s, now: s.fail(now=now, error=OUTAGE, fault=ErrorClass.TRANSIENT, jitter=0.5, at_least=timedelta()),
+    "fail": lambda s, now: s.fail(
+        now=now, error=OUTAGE, error_class=ErrorClass.TRANSIENT, jitter=0.5, at_least=timedelta()
+    ),
 }
 
 

@@ -112,6 +112,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
     monkeypatch.setattr(removal_container, "eraser", lambda: world.eraser)
+    monkeypatch.setattr(removal_container, "erase_missing_owners", lambda: world.erase_missing_owners)
 
 
 def client(function: str) -> Iterator[FlaskClient]:

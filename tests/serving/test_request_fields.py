@@ -9,7 +9,8 @@ from flask import Flask, Request
 
 from shared.domain.errors import BankError, MethodNotAllowed
 from shared.serving.http import Route, StrictInput
-from shared.serving.request_fields import MAX_BODY_BYTES, read_body, read_callable, read_rest, validate
+from shared.serving.request_body import MAX_BODY_BYTES, read_body
+from shared.serving.request_fields import read_callable, read_rest, validate
 
 LIST = Route("GET", "/api/v1/things", lists=frozenset({"kinds"}))
 CREATE = Route("POST", "/api/v1/things/{thing_id}")

@@ -35,6 +35,7 @@ from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.find_institution import FindInstitution
 from shared.usecases.linking.follow_institution import FollowInstitution
 from shared.usecases.linking.set_up_connection import SetUpConnection
+from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
 from shared.usecases.removal.erase_user import Eraser
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.removal.remove_connection import ConnectionRemover
@@ -128,11 +129,11 @@ class World:
             connection_remover=self.connection_remover,
             connection_data=connection_data,
             erasures=self.erasures,
-            owners=self.owners,
             profiles=self.profiles,
             tasks=self.queue,
             clock=self.clock,
         )
+        self.erase_missing_owners = EraseMissingOwners(owners=self.owners, eraser=self.eraser)
         self.rotations = RotationRequests(
             connections=self.store, credentials=self.credentials, tasks=self.queue, clock=self.clock
         )

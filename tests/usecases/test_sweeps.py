@@ -331,7 +331,7 @@ def owners_that_are_gone(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
     def run() -> None:
         with pytest.raises(Unavailable):
-            world.eraser.erase_missing([*users, *others])
+            world.erase_missing_owners([*users, *others])
 
     return Sweep(run, lambda: f"user-{STUCK}" in world.erasures.kept, every=timedelta(days=1))
 

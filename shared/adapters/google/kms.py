@@ -31,7 +31,7 @@ TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
 class KmsKeys:
-    """The port `Keys`, over one CryptoKey.
+    """The protocol `Keys` of shared/adapters/vault/keys.py, over one CryptoKey.
 
     Args:
         key: `projects/…/locations/…/keyRings/…/cryptoKeys/…`.

@@ -145,6 +145,8 @@ def from_answer(
     fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _CONFIGURATION
     translation = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
     translation = translation or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
+    if error_type == "API_ERROR" and endpoint != SYNC:
+        translation = _PLAID_DOWN  # whatever its code: the call may have taken effect
     raises: type[ProviderError] = ProviderError
     if error_code == INTERRUPTED_CODE:
         raises, translation = PagingInterrupted, _NOT_READY

@@ -7,6 +7,7 @@ The ids of Plaid's real keys are stored, so that a new instance knows them even 
 webhooks sent to our own address, which only Plaid was given, have look-ups of their own (webhook_address).
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -38,6 +39,17 @@ ANY_ADDRESS, OUR_ADDRESS = "unknown_keys", "unknown_keys_at_our_address"  # whos
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedDelivery:
+    """A delivery that Plaid has signed; the same delivery has the same id, whatever its bytes."""
+
+    delivery_id: str
+    signed_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     key: Any | None  # None: Plaid does not know this id
@@ -66,7 +78,7 @@ class WebhookVerifier:
         self._used_up_until: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
-    def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> datetime:
+    def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> VerifiedDelivery:
         """Verifies a delivery by its signature.
 
         Args:
@@ -75,7 +87,7 @@ class WebhookVerifier:
             to_our_address: Whether it was sent to the address that only Plaid knows.
 
         Returns:
-            When Plaid signed it.
+            When Plaid signed the delivery, and its name.
 
         Raises:
             Unauthenticated: It is not Plaid's, too old, or for another body.
@@ -104,7 +116,7 @@ class WebhookVerifier:
             claimed.encode(), hashlib.sha256(body).hexdigest().encode()
         ):
             raise _not_verified()
-        return datetime.fromtimestamp(issued, tz=now.tzinfo)
+        return VerifiedDelivery(_delivery_id(signed), datetime.fromtimestamp(issued, tz=now.tzinfo))
 
     def _claims(self, signed: str, kid: str, *, to_our_address: bool) -> tuple[dict[str, Any], _Kept]:
         """The verified claims. A cached key that does not verify them is fetched again: Plaid may have replaced it."""
@@ -213,3 +225,15 @@ class WebhookVerifier:
 
 def _not_verified() -> Unauthenticated:
     return Unauthenticated("not a webhook of Plaid's", code="webhook_not_verified")
+
+
+def _delivery_id(signed: str) -> str:
+    """Names a delivery by the text that was signed and the signature's first half.
+
+    The token can be sent again in other bytes: an ECDSA signature (r, s) has the second valid form (r, n - s), and
+    base64 has spare bits. Both keep r, which is new in each signature: so two equal events within one second, such as a
+    login that breaks, is repaired and breaks again, stay two deliveries.
+    """
+    signed_text, _, signature = signed.rpartition(".")
+    first_half = base64.urlsafe_b64decode(signature + "==")[:SIGNATURE_HALF]
+    return hashlib.sha256(signed_text.encode() + b"." + first_half).hexdigest()

@@ -1,7 +1,7 @@
 """The keys that wrap data keys, and the hints for operators when the vault cannot be opened.
 
-Production uses Cloud KMS (kms.py). The emulators use the unprotected keyset below: `LocalKeys` is chosen only for
-projects named demo-…, which do not exist.
+Production uses Cloud KMS (shared/adapters/google/kms.py). The emulators use the unprotected keyset below: `LocalKeys`
+is chosen only for projects named demo-…, which do not exist.
 """
 
 import io

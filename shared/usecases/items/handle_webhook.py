@@ -34,7 +34,7 @@ class WebhookHandler:
         """Handles a delivery, and before it every unhandled one of its connection that arrived earlier.
 
         Raises:
-            ProviderError, Unavailable: Not possible now: deliver again.
+            ServiceError, Unavailable: Not possible now: deliver again.
         """
         delivery = self.inbox.find(delivery_id)
         if delivery is None or delivery.due_at is None or delivery.connection_id is None:
@@ -47,13 +47,15 @@ class WebhookHandler:
         """Handles one delivery, also one that was handled before.
 
         Raises:
-            ProviderError, Unavailable: Not possible now.
+            ServiceError, Unavailable: Not possible now.
         """
         webhook, connection_id = self.parse(delivery.body), delivery.connection_id
         if connection_id is None:
             return
         match webhook.meaning:
-            case Meaning.REVOKED if webhook.error is not None:
+            case Meaning.REVOKED:
+                if webhook.error is None:
+                    raise ValueError("a revocation without its error")  # parse_webhook gives each one
                 self.item_status.revoke(connection_id, webhook.error, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
@@ -81,7 +83,7 @@ class WebhookHandler:
                 of accounts are skipped: that account's data is deleted, and what is stored was shared since.
 
         Raises:
-            ProviderError, Unavailable: The replay was interrupted; replay again.
+            ServiceError, Unavailable: The replay was interrupted; replay again.
         """
         handled = skipped = 0
         for delivery in self.inbox.since(since):

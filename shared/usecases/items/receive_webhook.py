@@ -1,6 +1,5 @@
 """Plaid delivered a webhook, and its signature was verified: records it, and enqueues what it asks for."""
 
-import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from shared.usecases.sync.request_sync import SyncRequests
 # those of Link's sessions do, and it could not be found again for an erasure. Nothing more is needed to prove arrival.
 WITHOUT_CONNECTION = ("webhook_type", "webhook_code", "environment", "link_session_id")
 SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # never stored
-SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +54,20 @@ class ReceiveWebhook:
     environment: str
     receive_link_webhook: Callable[[Webhook], None]
 
-    def __call__(self, body: dict[str, Any], *, delivery: str, signed_at: datetime | None = None) -> None:
+    def __call__(self, body: dict[str, Any], *, delivery_id: str, signed_at: datetime | None = None) -> None:
         """Receives one delivery. Unknown codes are recorded, and ask for nothing.
 
         A signed body that is no webhook is only logged: a second delivery would be the same.
 
         Args:
             body: The parsed body.
-            delivery: The signed token it came with. The same delivery twice is recorded once, whatever its bytes.
+            delivery_id: Names the delivery: the same one is recorded once.
             signed_at: When Plaid signed this delivery.
 
         Raises:
             Unavailable: It could not be stored or enqueued: Plaid is to send it again.
         """
-        arrival = self._parse(body, _delivery_id(delivery), signed_at)
+        arrival = self._parse(body, delivery_id, signed_at)
         if arrival is None:
             return
         webhook = arrival.webhook
@@ -146,18 +144,6 @@ class ReceiveWebhook:
             new=new,
             lag_seconds=arrival.lag_seconds,
         )
-
-
-def _delivery_id(delivery: str) -> str:
-    """Names a delivery by the text that was signed and the signature's first half.
-
-    The token can be sent again in other bytes: an ECDSA signature (r, s) has the second valid form (r, n - s), and
-    base64 has spare bits. Both keep r, which is new in each signature: so two equal events within one second, such as a
-    login that breaks, is repaired and breaks again, stay two deliveries.
-    """
-    signed_text, _, signature = delivery.rpartition(".")
-    first_half = base64.urlsafe_b64decode(signature + "==")[:SIGNATURE_HALF] if signed_text else signature.encode()
-    return hashlib.sha256(signed_text.encode() + b"." + first_half).hexdigest()
 
 
 def _id_for(arrival: _Arrival, connection: BankConnection) -> str:

@@ -25,7 +25,7 @@ class ReconnectConnection:
         Raises:
             NotFound: No such connection, or another user's.
             FailedPrecondition: It cannot be repaired: the user has to link the bank again.
-            ProviderError: Plaid did not answer: nothing was changed.
+            ServiceError: Plaid or the vault did not answer: nothing was changed.
         """
         connection = owned(self.connections.find(connection_id), app_user_id)
         if connection.status is ItemStatus.ERROR:

@@ -9,7 +9,7 @@ from shared.domain import status
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import unless_our_keys
-from shared.domain.errors import ErrorClass, ProviderError, VaultError
+from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary, SyncStatus
 from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
@@ -215,7 +215,7 @@ class ItemStatusRefresh:
         event: StatusEvent | None = None
         try:
             self._tokens().call(connection.connection_id, self._ask_for_data)
-        except (ProviderError, VaultError) as error:  # a vault that does not answer now is treated like an outage
+        except ServiceError as error:  # a vault that does not answer now is treated like an outage
             if isinstance(error, ProviderError):
                 event = status.event_of(unless_our_keys(error))
             if event is StatusEvent.CONSENT_MISSING:

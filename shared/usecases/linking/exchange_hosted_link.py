@@ -7,10 +7,9 @@ from shared.domain.errors import (
     ErrorClass,
     FailedPrecondition,
     InvalidArgument,
-    ProviderError,
     ResourceExhausted,
+    ServiceError,
     Unavailable,
-    VaultError,
 )
 from shared.domain.hosted_link import LinkOutcome
 from shared.log import log
@@ -48,7 +47,7 @@ class ExchangeHostedLink:
             outcome = LinkOutcome.TOO_MANY
         except (InvalidArgument, FailedPrecondition):  # or the item's connection cannot be repaired
             outcome = LinkOutcome.UNUSABLE
-        except (ProviderError, VaultError) as error:
+        except ServiceError as error:
             if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 return _postponed(result_id, error.error_code)
             outcome = LinkOutcome.UNUSABLE

@@ -82,7 +82,7 @@ class ExchangePublicToken:
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
             PermissionDenied: This user may not make connections, and has none to this item.
             Unavailable: The same token is being exchanged right now, or an outside service is down: try again.
-            ProviderError: Plaid refused.
+            ServiceError: Plaid refused, or the vault did not answer.
         """
         if not PUBLIC_TOKEN.fullmatch(linked.public_token):
             raise unknown_token()

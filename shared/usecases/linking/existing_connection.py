@@ -34,7 +34,7 @@ class ExistingConnection:
         Raises:
             InvalidArgument: The item is another user's, or its connection is being removed.
             FailedPrecondition: The connection cannot be repaired: the user has to link the bank again.
-            ProviderError: Plaid did not answer; the same call can be sent again.
+            ServiceError: Plaid or the vault did not answer; the same call can be sent again.
             Unavailable: The item is being exchanged at this moment, or the store did not answer.
         """
         for tries_left in reversed(range(STORE_TRIES)):
@@ -51,7 +51,7 @@ class ExistingConnection:
         """Answers an exchange whose existing connection is known already.
 
         Raises:
-            InvalidArgument, FailedPrecondition, ProviderError, Unavailable: As when it was found.
+            InvalidArgument, FailedPrecondition, ServiceError, Unavailable: As when it was found.
         """
         intent = claimed.intent
         if intent.item_of is None:

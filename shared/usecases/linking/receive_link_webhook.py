@@ -26,7 +26,7 @@ class ReceiveLinkWebhook:
         within seconds: the best answer to every failure here is to ask for that.
 
         Raises:
-            Unavailable, ProviderError: It could not be sealed, stored or enqueued: Plaid is to deliver it again.
+            Unavailable, VaultError: It could not be sealed, stored or enqueued: Plaid is to deliver it again.
         """
         found = public_tokens(webhook.body)
         if not found:

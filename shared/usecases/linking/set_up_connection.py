@@ -1,9 +1,10 @@
 """A new connection is set up: what an app shows about its bank is fetched, and Plaid gets our webhook address."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain.connection import BankConnection
-from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.status import is_revoked, moment_of
 from shared.log import log
 from shared.ports import Clock, Connections, ItemFacts, Plaid, Syncs, Vault
@@ -39,7 +40,7 @@ class SetUpConnection:
         institution that Plaid refuses to describe is no reason to try again within minutes.
 
         Raises:
-            ProviderError: Plaid did not answer; the scheduler repeats the set-up.
+            ServiceError: Plaid or the vault did not answer; the scheduler repeats the set-up.
             Unavailable: The connection is busy; the scheduler repeats the set-up.
         """
         connection = self.connections.find(connection_id)
@@ -99,7 +100,8 @@ class SetUpConnection:
             if after != loaded.state:
                 self.syncs.save(after, expected=loaded.version)
 
-        retry_on_conflict(mark, tries=MAX_TRIES)
+        with suppress(Unavailable):  # everything else is done; the scheduler repeats a set-up that is not marked
+            retry_on_conflict(mark, tries=MAX_TRIES)
 
 
 def _may_be_had_later(error: ProviderError) -> bool:

@@ -6,7 +6,6 @@ From the first commit on the erasure completes: the scheduler resumes it, wherev
 created after the request stays: its user has linked again.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +23,6 @@ from shared.ports import (
     Connections,
     Erasures,
     Intents,
-    Owners,
     Profiles,
     Removals,
     Tasks,
@@ -37,17 +35,11 @@ from shared.usecases.removal.remove_connection import ConnectionRemover
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
 REMOVED_AT_ONCE = 100  # connections that are removed before the caller is answered; no user has more
-MANY_OWNERS = 10
-MAX_MISSING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eraser:
-    """Erases users' bank data.
-
-    If Firebase Auth does not know more than `max_missing_share` of more than MANY_OWNERS users, none of them is erased:
-    most likely another project's Auth answered.
-    """
+    """Erases users' bank data."""
 
     connections: Connections
     intents: Intents
@@ -55,11 +47,9 @@ class Eraser:
     connection_remover: ConnectionRemover
     connection_data: ConnectionData
     erasures: Erasures
-    owners: Owners
     profiles: Profiles
     tasks: Tasks
     clock: Clock
-    max_missing_share: float = MAX_MISSING_SHARE
 
     def begin(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None = None) -> None:
         """Stores the erasure, removes the connections, and leaves the rest to the queue.
@@ -107,30 +97,6 @@ class Eraser:
             log.warning("owner.exists", app_user_id=app_user_id)
             return
         self.begin(app_user_id, reason=RemovalReason.OWNER_GONE, before=min(at, self.clock.now()))
-
-    def erase_missing(self, app_user_ids: Iterable[str]) -> None:
-        """Erases those of these users whom Firebase Auth does not know any more; none while it does not answer.
-
-        Raises:
-            Unavailable: The store did not answer: ask again.
-        """
-        asked = sorted(set(app_user_ids))
-        try:
-            missing = self.owners.gone(asked) if asked else set()
-        except Unavailable:
-            log.warning("owners.unknown", asked=len(asked))  # the next daily check asks again
-            return
-        if len(asked) > MANY_OWNERS and len(missing) > len(asked) * self.max_missing_share:
-            log.error("owners.implausible", asked=len(asked), gone=len(missing))
-            return
-        failed: list[Unavailable] = []
-        for app_user_id in sorted(missing):
-            try:
-                self.begin(app_user_id, reason=RemovalReason.OWNER_GONE)
-            except Unavailable as error:  # a failure for one user must not stop the others' erasures
-                failed.append(error)
-        if failed:
-            raise failed[0]
 
     def resume(self, app_user_id: str) -> None:
         """Resumes an erasure, wherever it was interrupted; completes it if nothing is left.

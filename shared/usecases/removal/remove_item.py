@@ -36,7 +36,8 @@ class ItemRemover:
         """Resumes one removal, and completes it if Plaid answers.
 
         Raises:
-            ProviderError: Plaid did not answer, a first time: deliver again in seconds. Later the scheduler retries.
+            ServiceError: Plaid or the vault did not answer, a first time: deliver again in seconds. Later the scheduler
+                retries.
             Unavailable: The store did not answer, or the removal is busy: deliver again.
         """
         outcomes: dict[str, RemovalOutcome] = {}

@@ -28,7 +28,7 @@ from shared.usecases.mark_duplicates import accounts_to_write, settle_after_comm
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.ghost_rows import ghost_rows
-from shared.usecases.sync.late_history import HistoryDelay, history_delay
+from shared.usecases.sync.report_late_history import HistoryDelay, history_delay
 from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
 
 

@@ -15,8 +15,8 @@ from shared.ports import Clock, Tasks, Write
 from shared.usecases.apply_status_event import StatusChange, StatusEvents
 from shared.usecases.enqueue import enqueue_removal
 from shared.usecases.sync.fenced_commits import FencedCommits
-from shared.usecases.sync.late_history import HistoryDelay, history_delay
 from shared.usecases.sync.prefetch_pages import SOON_SECONDS
+from shared.usecases.sync.report_late_history import HistoryDelay, history_delay
 
 
 @dataclass(kw_only=True)
@@ -99,7 +99,9 @@ class RunFailure:
         if self._is_outdated(state):
             return state.run_again(now=now)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)
-        failed = state.fail(now=now, error=summary, fault=error.error_class, jitter=self._jitter, at_least=at_least)
+        failed = state.fail(
+            now=now, error=summary, error_class=error.error_class, jitter=self._jitter, at_least=at_least
+        )
         return failed.stop(now=now, error=summary) if self._event is StatusEvent.REVOKED else failed
 
     def _writes(self) -> Sequence[Write]:

@@ -79,6 +79,8 @@ class ChangeReader:
             ProviderError: Plaid refused; the run is still open.
             LeaseLost: Another run took over.
         """
+        # The loop ends: interruptions and rejected pages are counted, and each other reason to restart occurs once in a
+        # run (a rebuild is refused while rebuilding, marking stays on, returned accounts are no former ones any more).
         while True:
             try:
                 return self._read_once()

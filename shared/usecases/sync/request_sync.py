@@ -140,19 +140,19 @@ class SyncRequests:
 
     def _request(self, connection_id: str, change: Callable[[SyncState], SyncState]) -> SyncState:
         """The state after the request; where the request changes it, the state is saved, logged and enqueued."""
-        refused: tuple[SyncState, SyncState] | None = None  # before and after, of the last save
+        attempted: tuple[SyncState, SyncState] | None = None  # before and after, of the last save
 
         def step() -> tuple[SyncState, bool]:
-            nonlocal refused
+            nonlocal attempted
             loaded = self.syncs.load(connection_id)
             if loaded is None:
                 raise no_connection()
-            if refused is not None and _is_written(refused[1], before=refused[0], found=loaded.state):
+            if attempted is not None and _is_written(attempted[1], before=attempted[0], found=loaded.state):
                 return loaded.state, True  # only the answer was lost
             state = change(loaded.state)
             if state == loaded.state:
                 return state, False
-            refused = loaded.state, state
+            attempted = loaded.state, state  # before the save: its answer may be lost
             self.syncs.save(state, expected=loaded.version)
             return state, True
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared import trace
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Conflict, ErrorKind, ProviderError, ServiceError, Unavailable, VaultError
+from shared.domain.errors import Conflict, ErrorKind, ProviderError, ServiceError, Unavailable
 from shared.domain.pause import Pause
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
@@ -33,9 +33,9 @@ from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.enqueue import enqueue
 from shared.usecases.sync.fail_run import RunFailure
 from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
-from shared.usecases.sync.late_history import history_delay
 from shared.usecases.sync.read_changes import ChangeReader, Reading
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+from shared.usecases.sync.report_late_history import history_delay
 from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: the wait for one page may exceed it
@@ -151,7 +151,7 @@ class RunSync:
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
-        except (ProviderError, VaultError) as error:
+        except ServiceError as error:
             if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
                 return self._retry_with_new_token(run)
             return self._failed(run, error, requested_before=state.requested)

@@ -47,14 +47,14 @@ class ChangeWriter:
         rows = self.changed_rows(loop)
         ids = {row["transaction_id"] for row in rows}
         loop.streamed |= ids if self.run.state.marking else loop.changes.new & ids
-        for some in in_portions(rows):
+        for some in _in_portions(rows):
             self._commit(loop, some, partial(self._row_writes, loop), refuse=partial(self._refuse, loop))
         self.put_aside(loop)
         loop.changes.clear_rows()
 
     def remove(self, loop: ChangeLoop, ids: Sequence[str]) -> None:
         """Removes rows, in several commits."""
-        for some in in_portions(ids):
+        for some in _in_portions(ids):
             self._commit(loop, some, partial(self._removal_writes, loop))
 
     def put_aside(self, loop: ChangeLoop) -> None:
@@ -159,6 +159,6 @@ def fit_one_commit(rows: int, *, size: int = 0) -> bool:
     return rows <= MAX_ATOMIC_ROWS and size <= MAX_ATOMIC_BYTES
 
 
-def in_portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+def _in_portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """The values in portions of one commit each."""
     return (values[start : start + STREAM_ROWS] for start in range(0, len(values), STREAM_ROWS))

@@ -46,6 +46,7 @@ class AccessTokens:
 
         Raises:
             ProviderError: What the call raised.
+            VaultError: The access token cannot be opened.
             Unavailable: The token is being replaced at this moment: try again.
         """
         for _ in range(MAX_TRIES):

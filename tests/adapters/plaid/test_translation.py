@@ -274,3 +274,9 @@ def test_an_item_s_error_with_an_odd_number_in_it_is_read() -> None:
     error = from_error_object({"error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED", "odd": Decimal("1.5")})
     assert error is not None
     assert error.error_code == "ITEM_LOGIN_REQUIRED"
+
+
+@pytest.mark.parametrize("code", ["INTERNAL_SERVER_ERROR", "INVALID_API_KEYS", "ITEM_LOGIN_REQUIRED", "NEW_CODE"])
+def test_a_call_that_failed_within_plaid_may_have_happened_whatever_its_code(code: str) -> None:
+    error = from_answer(500, json.dumps({"error_type": "API_ERROR", "error_code": code}))
+    assert error.may_have_happened

@@ -36,7 +36,7 @@ def receive(world: World, code: str, **body: Any) -> str:
     world.clock.move(timedelta(seconds=1))
     world.receive_webhook(
         {"webhook_type": "ITEM", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
-        delivery=delivery,
+        delivery_id=delivery,
     )
     return delivery
 

@@ -346,7 +346,7 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
     tokens = {"link_token": "link-fake", "public_token": "public-1", "public_tokens": ["public-1"]}
     for code in ("ITEM_ADD_RESULT", "SESSION_FINISHED"):
         replace(world.receive_webhook, receive_link_webhook=hosted.take)(
-            {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens}, delivery=f"jwt-{code}"
+            {"webhook_type": "LINK", "webhook_code": code, "status": "SUCCESS", **tokens}, delivery_id=f"jwt-{code}"
         )
     assert hosted.tasks() == [RESULT]
     assert hosted.deliver()

@@ -22,7 +22,7 @@ def tell(world: World, code: str, kind: str = "ITEM") -> None:
     """A webhook, answered and handled."""
     world.receive_webhook(
         {"webhook_type": kind, "webhook_code": code, "item_id": "item-1", "environment": "sandbox"},
-        delivery=f"{code}-{world.clock.now()}",
+        delivery_id=f"{code}-{world.clock.now()}",
     )
     handle(world)
 

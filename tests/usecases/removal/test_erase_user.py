@@ -244,7 +244,7 @@ def test_of_users_who_never_had_to_do_with_a_bank_nothing_is_put_on_record(world
 def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) -> None:
     world = connected
     world.owners.missing = {ALICE, "carol"}
-    world.eraser.erase_missing([ALICE, "bob", ALICE])
+    world.erase_missing_owners([ALICE, "bob", ALICE])
     world.clean_up()
     assert left(world) == []
     assert "carol" not in world.store.audit, "only who was asked about"
@@ -253,7 +253,7 @@ def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) ->
 
 def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
     connected.owners.missing, connected.owners.down = {ALICE, "bob"}, True
-    connected.eraser.erase_missing([ALICE, "bob"])
+    connected.erase_missing_owners([ALICE, "bob"])
     assert len(connected.store.connections) == 4
     assert connected.erasures.kept == {}
 
@@ -261,17 +261,17 @@ def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
 def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = {ALICE, "bob", *(f"user-{n}" for n in range(5))}
-    connected.eraser.erase_missing(everybody)
+    connected.erase_missing_owners(everybody)
     assert connected.erasures.kept == {}
     connected.owners.missing = {ALICE}
-    connected.eraser.erase_missing(everybody)
+    connected.erase_missing_owners(everybody)
     assert set(connected.erasures.kept) == {ALICE}
 
 
 def test_where_users_are_made_up_even_all_of_many_may_be_gone(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = set(everybody)
-    replace(connected.eraser, max_missing_share=1.0).erase_missing(everybody)
+    replace(connected.erase_missing_owners, max_missing_share=1.0)(everybody)
     assert set(connected.erasures.kept) == {ALICE, "bob"}, "those who have anything"
 
 

@@ -38,7 +38,7 @@ def ask(
 def webhook(world: World, code: str = "SYNC_UPDATES_AVAILABLE", inbox: FakeInbox | None = None, **body: Any) -> None:
     replace(world.receive_webhook, inbox=inbox or world.inbox)(
         {"webhook_type": "TRANSACTIONS", "webhook_code": code, "item_id": "item-1", "environment": "sandbox", **body},
-        delivery=f"jwt-{world.clock.now()}",
+        delivery_id=f"jwt-{world.clock.now()}",
     )
 
 

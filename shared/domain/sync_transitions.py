@@ -4,16 +4,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Self
 
-from shared.domain import grace_periods, retry_delays
+from shared.domain import grace_periods, poll_intervals, retry_delays
 from shared.domain.errors import ErrorClass
-from shared.domain.late_history import LATE_POLL_EVERY
 from shared.domain.lease import LEASE
 from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncStatus
 from shared.domain.state_group import Changes
 from shared.domain.sync_document import IllegalTransition, SyncDocument
-
-POLL_EVERY = timedelta(hours=12)  # for connections whose webhooks never arrive
-PROBE_EVERY = timedelta(hours=24)  # what only a user or an operator can fix may have been fixed elsewhere
 
 
 class SyncRun(SyncDocument):
@@ -189,7 +185,7 @@ class SyncRun(SyncDocument):
         *,
         now: datetime,
         error: ErrorSummary,
-        fault: ErrorClass,
+        error_class: ErrorClass,
         jitter: float,
         at_least: timedelta,
     ) -> Self:
@@ -198,7 +194,7 @@ class SyncRun(SyncDocument):
         Args:
             now: The present.
             error: What to tell the user.
-            fault: Decides whether and when it is retried.
+            error_class: Decides whether and when it is retried.
             jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many retries spread out.
             at_least: The provider's own Retry-After, respected beyond our delay.
 
@@ -209,9 +205,9 @@ class SyncRun(SyncDocument):
         retry_at = None
         if error.retryable:
             retry_at = now + retry_delays.SYNC.after(self.failures, at_least=at_least, jitter=jitter)
-        probe_at = now + PROBE_EVERY if fault is ErrorClass.USER else None
+        probe_at = now + poll_intervals.NEEDS_USER if error_class is ErrorClass.USER else None
         return self._with(
-            needs_user=self.needs_user or fault in (ErrorClass.USER, ErrorClass.TERMINAL),
+            needs_user=self.needs_user or error_class in (ErrorClass.USER, ErrorClass.TERMINAL),
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
             failures=self.failures + 1,
@@ -262,9 +258,9 @@ class SyncRun(SyncDocument):
         if self.has_newer_request:
             return now
         if history_complete or (late and not self.is_set_up):  # a missing set-up does not wait for a late history
-            return now + (POLL_EVERY if self.is_set_up else retry_delays.SYNC.after(self.set_up_attempts))
+            return now + (poll_intervals.HEALTHY if self.is_set_up else retry_delays.SYNC.after(self.set_up_attempts))
         return _next_poll(now, late=late)
 
 
 def _next_poll(now: datetime, *, late: bool) -> datetime:
-    return now + LATE_POLL_EVERY if late else now
+    return now + poll_intervals.LATE_HISTORY if late else now
