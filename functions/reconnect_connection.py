@@ -6,7 +6,7 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container, items_container
+from shared.serving import container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
@@ -29,6 +29,6 @@ class Input(StrictInput):
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)
-    connection = items_container.reconnect_connection()(given.connection_id, app_user_id=uid)
+    connection = container.reconnect_connection()(given.connection_id, app_user_id=uid)
     action = {"action": connection.action} if connection.action is not None else {}
     return Reply({"status": connection.status, **action})

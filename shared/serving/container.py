@@ -45,6 +45,7 @@ from shared.settings import settings as settings
 if TYPE_CHECKING:
     from shared.usecases.apply_status_event import StatusEvents
     from shared.usecases.item_ownership import ItemOwnership
+    from shared.usecases.items.reconnect_connection import ReconnectConnection
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
     from shared.usecases.linking.connection_cap import ConnectionCap
     from shared.usecases.measure_health import MeasureHealth
@@ -116,3 +117,10 @@ def item_status_refresh() -> "ItemStatusRefresh":
         tasks=tasks(),
         status_events=status_events(),
     )
+
+
+def reconnect_connection() -> "ReconnectConnection":
+    """Refreshes a connection after Link's update mode, also when its item is exchanged again."""
+    from shared.usecases.items.reconnect_connection import ReconnectConnection
+
+    return ReconnectConnection(connections=connections(), item_status=item_status_refresh())

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from shared.usecases.items.handle_webhook import WebhookHandler
     from shared.usecases.items.receive_webhook import ReceiveWebhook
     from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
-    from shared.usecases.items.reconnect_connection import ReconnectConnection
     from shared.usecases.items.sweep_inbox import SweepInbox
 
 
@@ -54,13 +53,6 @@ def sweep_inbox() -> "SweepInbox":
     from shared.usecases.items.sweep_inbox import SweepInbox
 
     return SweepInbox(inbox=container.inbox(), tasks=container.tasks(), clock=container.clock())
-
-
-def reconnect_connection() -> "ReconnectConnection":
-    """Refreshes a connection after Link's update mode."""
-    from shared.usecases.items.reconnect_connection import ReconnectConnection
-
-    return ReconnectConnection(connections=container.connections(), item_status=container.item_status_refresh())
 
 
 def daily_checks() -> "DailyChecks":

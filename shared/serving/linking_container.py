@@ -118,9 +118,7 @@ def existing_connection() -> "ExistingConnection":
     from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, *, app_user_id: str) -> "BankConnection":
-        from shared.serving import items_container  # few exchanges need it
-
-        return items_container.reconnect_connection()(connection_id, app_user_id=app_user_id)
+        return container.reconnect_connection()(connection_id, app_user_id=app_user_id)
 
     return ExistingConnection(connections=container.connections(), intents=container.intents(), reconnect=reconnect)
 
