@@ -11,7 +11,7 @@ item/access_token/invalidate). So `rotating_since` is stored before Plaid is cal
 call may take, the stored token works still, or nobody has one. `due_at` is when the schedule must look.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -22,8 +22,6 @@ from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.errors import ErrorKind, ProviderError, ServiceError
 from shared.domain.item import ItemHolder
 
-STORING_TAKES = timedelta(minutes=3)  # at most: so long a new token is tried to be stored
-DOUBTED_FOR = timedelta(days=3)  # how long an unknown token may be due to our keys, where only time can tell
 DOUBTED_ATTEMPTS = 6  # failed syncs, some ten hours, before an unknown token is believed to be the end of its item
 LOST_CODE = "ACCESS_TOKEN_LOST"  # the error of a connection whose token was lost in its replacement
 
@@ -48,7 +46,7 @@ def unless_our_keys(error: ProviderError, *, is_certain: bool = False) -> Provid
 
 def is_lost(unknown_since: datetime | None, *, now: datetime) -> bool:
     """Whether a token has been unknown for so long that our keys are not the reason: it cannot remove its item."""
-    return unknown_since is not None and now - unknown_since >= DOUBTED_FOR
+    return unknown_since is not None and now - unknown_since >= grace_periods.UNKNOWN_TOKEN
 
 
 class StoredAccessToken(BaseModel):

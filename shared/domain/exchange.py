@@ -23,7 +23,6 @@ from shared.domain.connection import SealedToken
 from shared.domain.item import ItemHolder
 
 ANSWER_KEPT = timedelta(hours=24)  # as long as the same public token gets the same answer
-LOST_AFTER = timedelta(minutes=30)  # until then Plaid takes the public token: https://plaid.com/docs/api/link/
 RESUMABLE_FOR = ANSWER_KEPT  # as long as the app may come back to an exchange that broke off
 SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # within the schedule's 15
 
@@ -61,7 +60,7 @@ class Intent:
     @classmethod
     def new(cls, *, intent_id: str, app_user_id: str, connection_id: str, attempt: str, now: datetime) -> Self:
         """Before anything is asked of Plaid."""
-        return cls(intent_id, app_user_id, connection_id, now, attempt, due_at=now + LOST_AFTER)
+        return cls(intent_id, app_user_id, connection_id, now, attempt, due_at=now + grace_periods.LOST_EXCHANGE)
 
     def is_free(self, now: datetime) -> bool:
         """Whether somebody may go on with it: whoever was at it gave up, or died."""
@@ -98,7 +97,7 @@ class Intent:
 
     def taken_over(self, *, attempt: str, now: datetime) -> Self:
         """Somebody goes on where an earlier attempt broke off."""
-        wait = LOST_AFTER if self.access_token is None else RESUMABLE_FOR
+        wait = grace_periods.LOST_EXCHANGE if self.access_token is None else RESUMABLE_FOR
         return replace(self, attempt=attempt, created_at=now, due_at=now + wait)
 
     def released(self) -> Self:

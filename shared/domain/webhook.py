@@ -26,6 +26,11 @@ class Meaning(StrEnum):
     NOTHING = "nothing"
 
 
+# What is stored of a webhook that belongs to no connection, with which it would be deleted: it may identify a user, as
+# those of Link's sessions do, and it could not be found again for an erasure. Nothing more is needed to prove arrival.
+WITHOUT_CONNECTION = ("webhook_type", "webhook_code", "environment", "link_session_id")
+SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # never stored
+
 AT_ONCE = (Meaning.SYNC, Meaning.SYNC_IF_INCOMPLETE)
 """Handled while Plaid waits for the answer, at the cost of one small commit."""
 
@@ -71,3 +76,9 @@ class Webhook(BaseModel):
         """The account that a revocation names; None if it is no usable id."""
         value = self.body.get("account_id")
         return value if is_document_id(value) else None
+
+    def stored(self, body: dict[str, Any], *, with_connection: bool) -> dict[str, Any]:
+        """What of the body is stored: no secret, and without a connection nothing that identifies a user."""
+        if not with_connection or self.is_of_link:
+            return {name: body[name] for name in WITHOUT_CONNECTION if isinstance(body.get(name), str)}
+        return {name: value for name, value in body.items() if name not in SECRET}

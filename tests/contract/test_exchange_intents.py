@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from shared.adapters.firestore.audit import FirestoreAudit
-from shared.adapters.firestore.exchange_intents import ANSWERED_KEPT, FirestoreIntents
+from shared.adapters.firestore.exchange_intents import FirestoreIntents
+from shared.domain import grace_periods, retention
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
-from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, Intent
+from shared.domain.exchange import RESUMABLE_FOR, Intent
 from shared.domain.notification import NotificationKind, notification
 from shared.ports import Intents
 from tests.fakes import FakeIntents, FakeStore
@@ -113,7 +114,7 @@ def test_what_is_due_is_found_longest_due_first_and_what_is_not_is_not(port: Por
         return [i for i in found if i.startswith(intent.intent_id)]
 
     assert due(timedelta(0)) == [waiting]
-    assert due(LOST_AFTER) == [waiting, lost]
+    assert due(grace_periods.LOST_EXCHANGE) == [waiting, lost]
     assert due(RESUMABLE_FOR) == [waiting, lost, kept]
     assert len(port.intents.due(NOW + RESUMABLE_FOR, limit=2)) == 2
     ((found, version),) = [one for one in port.intents.due(NOW, limit=1000) if one[0].intent_id == waiting]
@@ -172,6 +173,6 @@ def test_only_what_nobody_has_to_look_at_any_more_is_left_to_the_ttl_policy(
     version = intents.update(duplicate, expected=version)
     assert expires() is None, "it holds the only token of an item"
     version = intents.update(duplicate.removed(), expected=version)
-    assert expires() == NOW + ANSWERED_KEPT
+    assert expires() == NOW + retention.ANSWERED_EXCHANGE
     intents.update(intent.lost(), expected=version)
-    assert expires() == NOW + ANSWERED_KEPT
+    assert expires() == NOW + retention.ANSWERED_EXCHANGE

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shared.domain import grace_periods
 from shared.domain.audit import Actor
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import STORING_TAKES, StoredAccessToken
+from shared.domain.credentials import StoredAccessToken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW = SealedToken(ciphertext="old", key_id="k"), SealedToken(ciphertext="new", key_id="k")
@@ -33,7 +33,7 @@ def test_a_mark_says_for_longer_than_a_process_may_work_that_somebody_is_at_it()
     assert begun.is_under_way(NOW + grace_periods.ROTATION)
     assert not begun.is_under_way(NOW + grace_periods.ROTATION + timedelta(seconds=1))
     assert begun.due_at == NOW + grace_periods.ROTATION
-    assert STORING_TAKES + timedelta(minutes=2) < grace_periods.ROTATION
+    assert grace_periods.STORING_TOKEN + timedelta(minutes=2) < grace_periods.ROTATION
     assert not REST.is_under_way(NOW)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
-from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+from shared.domain.exchange import RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
@@ -19,9 +19,9 @@ EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item
 @pytest.mark.parametrize(
     ("intent", "due"),
     [
-        (NEW, NOW + LOST_AFTER),
-        (NEW.released(), NOW + LOST_AFTER),
-        (NEW.taken_over(attempt="b", now=LATER), LATER + LOST_AFTER),
+        (NEW, NOW + grace_periods.LOST_EXCHANGE),
+        (NEW.released(), NOW + grace_periods.LOST_EXCHANGE),
+        (NEW.taken_over(attempt="b", now=LATER), LATER + grace_periods.LOST_EXCHANGE),
         (NEW.used_up(now=LATER), LATER),
         (NEW.lost(), None),
         (EXCHANGED, NOW + RESUMABLE_FOR),

@@ -17,6 +17,7 @@ from shared import request_context, trace
 from shared.adapters.firestore.commit import READ_TIMEOUT_SECONDS, RETRY, Batch, version_of
 from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
+from shared.domain import retention
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, Unavailable
@@ -31,7 +32,6 @@ ENTRIES = "bank_audit_entries"
 CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
 # An entry goes only once a checkpoint behind it is older than the retention, too: that vouches for its absence.
-KEPT_LONGER = timedelta(days=7)
 MAX_TRIES = 20  # of an entry that is no part of another commit
 
 
@@ -70,7 +70,7 @@ class FirestoreAudit:
             ]
         for entry in entries:
             chained = ChainedEntry.after(head, entry, function=self._function, app=request_context.app.get())
-            fields = chained.model_dump() | {"expires_at": chained.at + self._retention + KEPT_LONGER}
+            fields = chained.model_dump() | {"expires_at": chained.at + self._retention + retention.CHECKED_AUDIT_ENTRY}
             batch.create(f"{path}/{ENTRIES}/{chained.seq:010d}", fields)
             head = chained.head()
         fields = head.model_dump() | {"sign_at": stored.get("sign_at") or entries[0].at + SIGN_WITHIN}
@@ -155,7 +155,7 @@ class FirestoreAudit:
 
     def _drop_at(self, last: datetime) -> datetime:
         """Some days after the TTL of the last entry: Firestore deletes expired documents within days, not at once."""
-        return last + self._retention + 2 * KEPT_LONGER
+        return last + self._retention + 2 * retention.CHECKED_AUDIT_ENTRY
 
     def entries(self, app_user_id: str) -> Iterator[tuple[int, ChainedEntry | None]]:
         """Reads a user's whole log, in one query."""

@@ -1,7 +1,7 @@
 """Exchanges under way and done: `bank_exchange_intents/{sha256 of the public token}`. Private."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -12,6 +12,7 @@ from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.item_holders import put_holder
 from shared.adapters.firestore.sync_writes import put_notification
+from shared.domain import retention
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, Unavailable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 INTENTS = "bank_exchange_intents"
-ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` removes answered ones; open ones stay to be found
 
 
 @translates_outages
@@ -114,7 +114,7 @@ def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> Non
     fields = asdict(intent) | {"access_token": intent.access_token.model_dump() if intent.access_token else None}
     # While something is due, or holds a token, it stays.
     done = intent.answer is not None and intent.access_token is None and intent.due_at is None
-    fields["expires_at"] = intent.created_at + ANSWERED_KEPT if done else None
+    fields["expires_at"] = intent.created_at + retention.ANSWERED_EXCHANGE if done else None
     path = f"{INTENTS}/{intent.intent_id}"
     if expected is None:
         batch.create(path, fields)

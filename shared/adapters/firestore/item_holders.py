@@ -4,12 +4,13 @@ Made with an item's first stored token, and deleted when the item is gone; so no
 """
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.errors import translates_outages
+from shared.domain import retention
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.item import ItemHolder
 from shared.ports import Version
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 ITEMS = "bank_items"
-EXCHANGE_KEPT = timedelta(days=30)  # a TTL policy on `expires_at` removes what an exchange that died may leave behind
 
 
 @translates_outages
@@ -57,7 +57,7 @@ class FirestoreItems:
 
 def put_holder(batch: Batch, holder: ItemHolder, *, now: datetime, expected: Version | None) -> None:
     """Writes a holder: creates it, or replaces the version that was read."""
-    fields = asdict(holder) | {"expires_at": now + EXCHANGE_KEPT if holder.intent_id is not None else None}
+    fields = asdict(holder) | {"expires_at": now + retention.ITEM_OF_EXCHANGE if holder.intent_id is not None else None}
     if expected is None:
         batch.create(_path(holder.item_id), fields)
     else:

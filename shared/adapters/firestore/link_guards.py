@@ -4,14 +4,14 @@ An exchange reads one before it looks for duplicates, and is refused if it has c
 """
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from shared.domain import retention
 from shared.domain.storable import MAX_ID_BYTES
 
 GUARDS = "bank_link_guards"
-GUARD_KEPT = timedelta(days=7)  # it matters while two exchanges run beside each other
 
 
 def guard_path(app_user_id: str, institution_id: str) -> str:
@@ -24,4 +24,4 @@ def guard_path(app_user_id: str, institution_id: str) -> str:
 
 def guard_fields(connection_id: str, *, now: datetime) -> dict[str, Any]:
     """What it says: which connection was the last to come, and when."""
-    return {"connection_id": connection_id, "updated_at": now, "expires_at": now + GUARD_KEPT}
+    return {"connection_id": connection_id, "updated_at": now, "expires_at": now + retention.LINK_GUARD}

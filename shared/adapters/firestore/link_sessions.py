@@ -5,13 +5,14 @@ bank_link_results/{hash of the public token}    the sealed public token, until i
 """
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.commit import Batch
 from shared.adapters.firestore.errors import translates_outages
+from shared.domain import retention
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 SESSIONS = "bank_link_sessions"
 RESULTS = "bank_link_results"
 # A link token lives for hours and a public token for half of one; Plaid sends a webhook again for a day.
-KEPT = timedelta(days=2)
 
 
 @translates_outages
@@ -35,7 +35,9 @@ class FirestoreLinks:
     def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
         """Stores for whom a link token was created, in one write."""
         batch = Batch(self._client)
-        batch.replace(f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + KEPT})
+        batch.replace(
+            f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + retention.LINK_SESSION}
+        )
         batch.commit()
 
     def session(self, link_token: str) -> LinkSession | None:
@@ -63,7 +65,7 @@ class FirestoreLinks:
 
     def keep(self, result: LinkResult) -> bool:
         """Stores what Hosted Link linked, in one write; False if it is stored already."""
-        fields = asdict(result) | {"expires_at": result.created_at + KEPT}
+        fields = asdict(result) | {"expires_at": result.created_at + retention.LINK_SESSION}
         fields["public_token"] = result.public_token.model_dump() if result.public_token else None
         batch = Batch(self._client)
         batch.create(f"{RESULTS}/{result.result_id}", fields)

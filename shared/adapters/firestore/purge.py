@@ -16,11 +16,11 @@ from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import INTENTS
 from shared.adapters.firestore.link_guards import GUARDS, guard_path
-from shared.adapters.firestore.link_sessions import KEPT as LINKS_KEPT
 from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
 from shared.adapters.firestore.set_aside import set_aside_query
 from shared.adapters.firestore.sync_writes import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.adapters.firestore.webhook_inbox import INBOX
+from shared.domain import retention
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
 
@@ -69,7 +69,7 @@ class FirestoreConnectionData:
         told = self._client.collection("users", app_user_id, NOTIFICATIONS)
         self._delete_found(told.where(filter=FieldFilter("created_at", "<=", before)), order_by="created_at")
         theirs = FieldFilter("app_user_id", "==", app_user_id)
-        for collection, kept in ((SESSIONS, LINKS_KEPT), (RESULTS, LINKS_KEPT)):
+        for collection, kept in ((SESSIONS, retention.LINK_SESSION), (RESULTS, retention.LINK_SESSION)):
             for snapshot in self._client.collection(collection).where(filter=theirs).stream():
                 if (snapshot.get("expires_at") - kept) <= before:
                     self._delete_unchanged(snapshot)

@@ -9,7 +9,7 @@ The private documents hold nothing of the user: hashes alone say whose they are.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound
@@ -17,6 +17,7 @@ from google.cloud.firestore_v1.transforms import ArrayRemove
 
 from shared.adapters.firestore.commit import Batch
 from shared.adapters.firestore.errors import translates_outages
+from shared.domain import retention
 from shared.domain.errors import Conflict
 from shared.domain.push import TokenHolders
 from shared.ports import Devices
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 PUSHES = "bank_pushes"
-CLAIM_KEPT = timedelta(days=7)  # by a TTL policy on `expires_at`; triggers are delivered again for a day
 OWNERS = "bank_device_tokens"
-# FCM gives up tokens that no device has used for so long: https://firebase.google.com/docs/cloud-messaging/manage-tokens
-OWNER_KEPT = timedelta(days=270)
 TOKENS = "notification_tokens"
 MAX_HOLDERS = 50  # of one user's tokens: one each is usual
 
@@ -69,14 +67,14 @@ class FirestorePushes:
         """
         for other in others:
             self.drop_tokens(other, [token])
-        owner = {"owner": _owner(to, token), "expires_at": now + OWNER_KEPT}
+        owner = {"owner": _owner(to, token), "expires_at": now + retention.DEVICE_OWNER}
         self._client.document(OWNERS, _hash(token)).set(owner)
 
     def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
         """Claims the sending of a push message, in one write; False if it was claimed before."""
         claim = _hash(f"{len(app_user_id)}:{app_user_id}:{notification_id}")
         batch = Batch(self._client)
-        batch.create(f"{PUSHES}/{claim}", {"expires_at": now + CLAIM_KEPT})
+        batch.create(f"{PUSHES}/{claim}", {"expires_at": now + retention.PUSH_CLAIM})
         try:
             batch.commit()
         except Conflict:

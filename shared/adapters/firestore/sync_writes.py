@@ -9,7 +9,7 @@ bank_set_aside/{connection_id}-{key}  rows that cannot be stored as transactions
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import singledispatch
 
 from shared.adapters.firestore.audit import FirestoreAudit
@@ -19,6 +19,7 @@ from shared.adapters.firestore.link_guards import guard_fields, guard_path
 from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside
 from shared.adapters.firestore.webhook_inbox import settle_delivery
+from shared.domain import retention
 from shared.domain.account import Account
 from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState
@@ -53,7 +54,6 @@ ACCOUNTS = "bank_accounts"
 TRANSACTIONS = "bank_transactions"
 HANDOVERS = "bank_sync_handover"
 RUNS = "bank_sync_runs"
-RUNS_KEPT = timedelta(days=90)  # by a TTL policy on `expires_at`
 NOTIFICATIONS = "bank_notifications"
 RUN_FIELD = "run"  # on a marked row: the number of the run that wrote it
 
@@ -182,7 +182,7 @@ def _delete_handover(_write: DeleteHandover, commit: SyncCommit) -> None:
 @put.register
 def _record_run(_write: RecordRun, commit: SyncCommit) -> None:
     state = commit.state
-    fields = state.record().model_dump() | {"expires_at": state.updated_at + RUNS_KEPT}
+    fields = state.record().model_dump() | {"expires_at": state.updated_at + retention.RUN_RECORD}
     commit.batch.replace(f"{RUNS}/{state.connection_id}-{state.run:08d}", fields)
 
 

@@ -1,13 +1,14 @@
 """Webhooks as they arrived: `bank_webhook_inbox/{delivery}`, each delivery once. Private."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.errors import OUTAGES, translates_outages, unavailable
+from shared.domain import retention
 from shared.domain.errors import Conflict
 from shared.ports import Delivery, Version
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 INBOX = "bank_webhook_inbox"
-INBOX_KEPT = timedelta(days=30)  # by a TTL policy on `expires_at`
 _FIELDS = ("body", "received_at", "connection_id", "due_at", "trace", "sweeps")
 
 
@@ -29,7 +29,7 @@ class FirestoreInbox:
     def record(self, delivery: Delivery) -> bool:
         """Stores a delivery, in one write; False if it is stored already."""
         fields = {name: getattr(delivery, name) for name in _FIELDS}
-        kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + INBOX_KEPT}
+        kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + retention.WEBHOOK}
         batch = Batch(self._client)
         batch.create(f"{INBOX}/{delivery.delivery_id}", fields | kept)
         try:

@@ -16,11 +16,6 @@ from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, ParseWebhook, TaskFunction, Tasks
 from shared.usecases.sync.request_sync import SyncRequests
 
-# What is stored of a webhook that belongs to no connection, with which it would be deleted: it may identify a user, as
-# those of Link's sessions do, and it could not be found again for an erasure. Nothing more is needed to prove arrival.
-WITHOUT_CONNECTION = ("webhook_type", "webhook_code", "environment", "link_session_id")
-SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # never stored
-
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
@@ -128,7 +123,7 @@ class ReceiveWebhook:
         new = self.inbox.record(
             Delivery(
                 delivery_id=delivery_id,
-                body=_stored_body(arrival, with_connection=connection_id is not None),
+                body=arrival.webhook.stored(arrival.body, with_connection=connection_id is not None),
                 received_at=arrival.received_at,
                 connection_id=connection_id,
                 due_at=due_at,
@@ -149,10 +144,3 @@ class ReceiveWebhook:
 def _id_for(arrival: _Arrival, connection: BankConnection) -> str:
     """Names a delivery for one of several connections."""
     return hashlib.sha256(f"{arrival.delivery_id}:{connection.connection_id}".encode()).hexdigest()
-
-
-def _stored_body(arrival: _Arrival, *, with_connection: bool) -> dict[str, Any]:
-    body = arrival.body
-    if not with_connection or arrival.webhook.is_of_link:
-        return {name: body[name] for name in WITHOUT_CONNECTION if isinstance(body.get(name), str)}
-    return {name: value for name, value in body.items() if name not in SECRET}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+from shared.domain import grace_periods
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import SealedToken
-from shared.domain.credentials import STORING_TAKES, StoredAccessToken
+from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
 from shared.domain.secret import Secret
@@ -60,7 +61,7 @@ class RotatedTokenStore:
         """
         sealed: SealedToken | None = None
         version: Version | None = expected
-        wait, until = FIRST_WAIT, self.clock.now() + STORING_TAKES
+        wait, until = FIRST_WAIT, self.clock.now() + grace_periods.STORING_TOKEN
         for tries in count(1):
             try:
                 sealed = sealed or self.seal(begun, new)

@@ -15,7 +15,7 @@ import pytest
 
 from shared.domain import grace_periods
 from shared.domain.connection import ItemStatus
-from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER
+from shared.domain.exchange import RESUMABLE_FOR, SWEPT_AGAIN_AFTER
 from shared.domain.notification import NotificationKind
 from tests.fakes import Crash
 from tests.usecases.conftest import World
@@ -236,7 +236,7 @@ def left_in_the_window(world: World) -> None:
         exchange(world)
     assert world.calls.log[-1] == "bank.exchange"
     world.calls.crash_after = None
-    world.clock.move(LOST_AFTER + SECOND)
+    world.clock.move(grace_periods.LOST_EXCHANGE + SECOND)
 
 
 def left_as_a_duplicate(world: World) -> None:

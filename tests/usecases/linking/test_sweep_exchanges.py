@@ -10,9 +10,8 @@ import pytest
 
 from shared.domain import grace_periods
 from shared.domain.audit import AuditAction
-from shared.domain.credentials import DOUBTED_FOR
 from shared.domain.errors import AlreadyExists, ErrorClass, InvalidArgument, ProviderError
-from shared.domain.exchange import LOST_AFTER, RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+from shared.domain.exchange import RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
 from shared.domain.notification import NotificationKind
 from shared.ports import Profile
 from shared.usecases.linking import sweep_exchanges as sweeping
@@ -142,7 +141,7 @@ def test_a_token_that_may_be_lost_is_reported_once_and_the_user_asked_to_link_ag
 ) -> None:
     world.profiles.profile = Profile(language="es-MX")
     broken_off(world, IN_THE_WINDOW)
-    world.clock.move(LOST_AFTER - timedelta(minutes=1))
+    world.clock.move(grace_periods.LOST_EXCHANGE - timedelta(minutes=1))
     assert sweep(world) == Swept()
     world.clock.move(timedelta(minutes=2))
     with caplog.at_level(logging.ERROR, logger="bank"):
@@ -163,7 +162,7 @@ def test_a_token_that_may_be_lost_is_reported_once_and_the_user_asked_to_link_ag
 @pytest.mark.parametrize("before", [IN_THE_WINDOW, "bank.exchange"])
 def test_what_is_settled_as_lost_is_no_longer_exchanged(world: World, before: str) -> None:
     broken_off(world, before)
-    world.clock.move(LOST_AFTER + timedelta(minutes=1))
+    world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     sweep(world)
     asked = len(world.calls.log)
     with pytest.raises(InvalidArgument):
@@ -221,7 +220,7 @@ def test_a_report_in_trouble_does_not_stand_in_the_way_of_others(world: World, m
     monkeypatch.setattr(sweeping, "MAX_INTENTS", 1)
     for name in "12":
         broken_off(world, IN_THE_WINDOW, name, user=f"user-{name}")
-    world.clock.move(LOST_AFTER + timedelta(minutes=1))
+    world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     really = world.profiles.find
 
     def broken(app_user_id: str) -> Profile:
@@ -238,7 +237,7 @@ def test_a_report_in_trouble_does_not_stand_in_the_way_of_others(world: World, m
 
 def test_a_report_whose_answer_was_lost_was_made(world: World) -> None:
     broken_off(world, IN_THE_WINDOW)
-    world.clock.move(LOST_AFTER + timedelta(minutes=1))
+    world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     really = world.intents.update
 
     def update(intent: Intent, **kwargs: Any) -> object:
@@ -332,7 +331,7 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_an_operators_matter
         world.clock.move(timedelta(hours=1))
         swept = sweep(world)
     assert swept == Swept(lost=1)
-    assert DOUBTED_FOR <= world.clock.at - began < DOUBTED_FOR + timedelta(hours=3)
+    assert grace_periods.UNKNOWN_TOKEN <= world.clock.at - began < grace_periods.UNKNOWN_TOKEN + timedelta(hours=3)
     assert world.store.intents == {}
     last = [record for record in caplog.records if record.levelname == "ERROR"][-1]
     assert last.getMessage() == "exchange.orphan"

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain import grace_periods
 from shared.domain.audit import Actor
 from shared.domain.connection import Action, ItemStatus
-from shared.domain.credentials import DOUBTED_FOR, LOST_CODE
+from shared.domain.credentials import LOST_CODE
 from shared.domain.errors import ErrorClass, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
 from shared.ports import Delivery
@@ -163,7 +164,7 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
     world.remove()
     began = world.clock.at
     world.clean_up(turns=200)
-    assert world.clock.at - began < DOUBTED_FOR, "somebody has put the right keys in place"
+    assert world.clock.at - began < grace_periods.UNKNOWN_TOKEN, "somebody has put the right keys in place"
     assert world.plaid.removed == ["item-1"]
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "removed"
@@ -176,7 +177,7 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_i
     world.remove()
     began = world.clock.at
     world.clean_up(turns=24 * 4 * 5)
-    assert DOUBTED_FOR <= world.clock.at - began < DOUBTED_FOR + timedelta(days=1)
+    assert grace_periods.UNKNOWN_TOKEN <= world.clock.at - began < grace_periods.UNKNOWN_TOKEN + timedelta(days=1)
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "lost"
     *postponed, lost = [record for record in caplog.records if record.levelname == "ERROR"]
