@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.link_sessions import KEPT, FirestoreLinks
+from shared.adapters.firestore.link_sessions import FirestoreLinks
+from shared.domain import retention
 from shared.domain.connection import SealedToken
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
 from shared.ports import Links
@@ -48,9 +49,11 @@ def test_a_session_is_found_by_its_link_token(links: Links, token: str, session:
 def test_a_session_from_before_all_link_tokens_were_stored_is_one_of_hosted_link(
     firestore_client: Any, token: str
 ) -> None:
-    old = {"app_user_id": "alice", "expires_at": NOW + KEPT}
+    old = {"app_user_id": "alice", "expires_at": NOW + retention.LINK_SESSION}
     firestore_client.document("bank_link_sessions", digest(token)).set(old)
-    assert FirestoreLinks(firestore_client).session(token) == LinkSession("alice", NOW + KEPT, hosted=True)
+    assert FirestoreLinks(firestore_client).session(token) == LinkSession(
+        "alice", NOW + retention.LINK_SESSION, hosted=True
+    )
 
 
 def test_a_result_is_kept_once(links: Links, token: str) -> None:
@@ -97,8 +100,8 @@ def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: 
         "usable_until": SESSION.usable_until,
         "hosted": False,
         "updates": False,
-        "expires_at": NOW + KEPT,
+        "expires_at": NOW + retention.LINK_SESSION,
     }
     stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()
     assert stored["public_token"] == {"ciphertext": "c", "key_id": "k", "generation": 1}
-    assert stored["expires_at"] == NOW + KEPT
+    assert stored["expires_at"] == NOW + retention.LINK_SESSION

@@ -31,7 +31,6 @@ HEADS = "bank_audit"
 ENTRIES = "bank_audit_entries"
 CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
-# An entry goes only once a checkpoint behind it is older than the retention, too: that vouches for its absence.
 MAX_TRIES = 20  # of an entry that is no part of another commit
 
 

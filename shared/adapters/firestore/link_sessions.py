@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SESSIONS = "bank_link_sessions"
 RESULTS = "bank_link_results"
-# A link token lives for hours and a public token for half of one; Plaid sends a webhook again for a day.
 
 
 @translates_outages
