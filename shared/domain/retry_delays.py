@@ -28,6 +28,7 @@ class RetryDelays:
         return max(delay * (1 - jitter / 4), at_least)
 
 
+TRIES_PER_ATTEMPT = 3  # transient failures of a sync, seconds apart, before its attempt counts as failed
 SYNC = RetryDelays((_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR))
 ROTATION = RetryDelays((5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
 REMOVAL = RetryDelays((_MINUTE, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))

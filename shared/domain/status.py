@@ -22,9 +22,7 @@ from typing import Any
 from shared.domain.connection import REVOKED_CODE, Action, Announcement, BankConnection, ItemStatus
 from shared.domain.errors import ErrorKind, ServiceError
 from shared.domain.notification import NotificationKind
-
-CONSENT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=14))
-"""How long before a consent ends its user is notified, the latest first; from the first of them on it is pending."""
+from shared.domain.reminders import warning_due
 
 ANNOUNCED_AHEAD = timedelta(days=14)
 """How long an announcement without a date stands: Plaid announces an end 7 days ahead, and webhooks can be late.
@@ -234,13 +232,6 @@ def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> d
     figures of operators, count from there.
     """
     return before.updated_at if before.status is status and status in (ItemStatus.BAD, ItemStatus.ERROR) else now
-
-
-def warning_due(expires: datetime | None, *, now: datetime) -> timedelta | None:
-    """The warning that is due for a consent's end: the latest whose time has come, or None."""
-    if expires is None:
-        return None
-    return next((ahead for ahead in CONSENT_WARNINGS if expires - now <= ahead), None)
 
 
 def announcement(said: datetime | None, *, consent: datetime | None, now: datetime) -> Announcement:

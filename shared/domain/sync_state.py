@@ -31,9 +31,7 @@ from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncStatus
 from shared.domain.sync_document import IllegalTransition
 from shared.domain.sync_transitions import SyncRun
 
-__all__ = ["TRIES_PER_ATTEMPT", "IllegalTransition", "SyncState"]
-
-TRIES_PER_ATTEMPT = 3  # transient failures within one attempt, seconds apart, before it counts as failed
+__all__ = ["IllegalTransition", "SyncState"]
 
 
 class SyncState(SyncRun):

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from shared import trace
-from shared.domain import status
+from shared.domain import reminders, status
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ServiceError
@@ -29,9 +28,6 @@ from shared.ports import (
     Write,
 )
 from shared.usecases.mark_duplicates import OwnedAccounts
-
-REMINDERS = (30, 7)  # days for which a login has been broken when its user is reminded, the last one first
-HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +112,7 @@ class StatusEvents:
         known = before.model_copy(update=dict(learnt or {}))
         change = status.after(known, event, now=now, error=error)
         after, tells = change.connection, change.tells
-        if renewal and status.warning_due(after.consent_expiration_time, now=now) is not None:
+        if renewal and reminders.warning_due(after.consent_expiration_time, now=now) is not None:
             near = status.after(after, StatusEvent.EXPIRATION_NEAR, now=now)
             after = near.connection
             if tells is not NotificationKind.REPAIRED:
@@ -150,8 +146,8 @@ class StatusEvents:
 
         Days are rounded, since daily checks are never exactly a day apart; a check makes up for a missed one before it.
         """
-        days = (self.clock.now() - connection.updated_at + HALF_A_DAY).days
-        due = next((after for after in REMINDERS if days >= after), None)
+        days = reminders.days_broken(connection.updated_at, now=self.clock.now())
+        due = reminders.reminder_due(days)
         if connection.status is not ItemStatus.BAD or due is None:
             return None
         event_id = f"{connection.connection_id}-{connection.updated_at:%Y%m%d}-{due}"
@@ -236,7 +232,7 @@ class StatusEvents:
                 return ()
             case NotificationKind.EXPIRING:
                 expires = after.consent_expiration_time
-                ahead = status.warning_due(expires, now=now)
+                ahead = reminders.warning_due(expires, now=now)
                 day = expires.date().isoformat() if expires else now.date().isoformat()
                 event_id = f"{after.connection_id}-{day}-{ahead.days if ahead else 0}"
                 return (self._notification(after, kind, event_id, day=day),)

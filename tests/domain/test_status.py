@@ -10,6 +10,7 @@ from shared.adapters.plaid.errors import from_answer
 from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from shared.domain.notification import TEXTS, NotificationKind, notification
+from shared.domain.reminders import warning_due
 from shared.domain.status import (
     ANNOUNCED_AHEAD,
     ERRORS,
@@ -23,7 +24,6 @@ from shared.domain.status import (
     is_over,
     is_revoked,
     moment_of,
-    warning_due,
 )
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

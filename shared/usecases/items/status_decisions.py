@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.domain import status
+from shared.domain import reminders, status
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ServiceError
 from shared.domain.status import PENDING, StatusEvent
@@ -147,6 +147,6 @@ def _from_announcement(connection: BankConnection, facts: ItemFacts, *, now: dat
     is_over = announced is None or status.is_over(announced, consent=ends, works=facts.error is None, now=now)
     if disconnects and is_over:
         return StatusDecision(event=StatusEvent.EXPIRATION_MOVED, renewal=True)
-    if status.warning_due(ends, now=now) is not None:
+    if reminders.warning_due(ends, now=now) is not None:
         return StatusDecision(event=StatusEvent.EXPIRATION_NEAR)
     return StatusDecision(event=StatusEvent.EXPIRATION_MOVED if is_over or not is_pending else None)

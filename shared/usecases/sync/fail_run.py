@@ -8,8 +8,9 @@ from datetime import timedelta
 from shared.domain.credentials import DOUBTED_ATTEMPTS, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary
+from shared.domain.retry_delays import TRIES_PER_ATTEMPT
 from shared.domain.status import StatusEvent, event_of
-from shared.domain.sync_state import TRIES_PER_ATTEMPT, SyncState
+from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Clock, Tasks, Write
 from shared.usecases.apply_status_event import StatusChange, StatusEvents

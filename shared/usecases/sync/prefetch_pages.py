@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
+from shared.domain.plaid_rate_limits import SYNC_CALLS_PER_ITEM_AND_MINUTE
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
 from shared.ports import Clock, Plaid
 
-CALLS_PER_MINUTE = 45  # Plaid allows 50 per item: https://plaid.com/docs/errors/rate-limit-exceeded/
 PATIENCE = 4  # retries of one page in mid-loop, where a failure would waste all pages before it
 HEARTBEAT_SECONDS = 5.0
 SOON_SECONDS = 2  # the queue would deliver again no sooner
@@ -106,6 +106,6 @@ class PagePrefetcher:
         now = self._clock.now()
         while self._calls and now - self._calls[0] >= _MINUTE:
             self._calls.popleft()
-        if len(self._calls) >= CALLS_PER_MINUTE:
+        if len(self._calls) >= SYNC_CALLS_PER_ITEM_AND_MINUTE:
             self._sleep((self._calls[0] + _MINUTE - now).total_seconds())
         self._calls.append(self._clock.now())

@@ -15,7 +15,8 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict, ErrorKind, ProviderError, ServiceError, Unavailable
 from shared.domain.pause import Pause
 from shared.domain.progress import Stage, SyncStatus
-from shared.domain.sync_state import TRIES_PER_ATTEMPT, IllegalTransition, SyncState
+from shared.domain.retry_delays import TRIES_PER_ATTEMPT
+from shared.domain.sync_state import IllegalTransition, SyncState
 from shared.log import log
 from shared.ports import (
     Clock,

@@ -1,0 +1,3 @@
+"""How often Plaid may be called; see https://plaid.com/docs/errors/rate-limit-exceeded/."""
+
+SYNC_CALLS_PER_ITEM_AND_MINUTE = 45  # Plaid allows 50
