@@ -1,4 +1,4 @@
-"""The task queue that replaces access tokens."""
+"""Task queue: rotates one access token."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -17,5 +17,5 @@ from shared.serving.guards import task_handler
 )
 @task_handler
 def rotatetoken(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     tokens_container.token_rotation()(str(request.data["connection_id"]))
