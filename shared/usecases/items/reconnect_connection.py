@@ -1,4 +1,4 @@
-"""The user completed Link's update mode: the connection gets the status that Plaid reports now."""
+"""Refreshes a connection's status after its user completed Link's update mode."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ class ReconnectConnection:
             The connection with its new status, and with the action that is still needed, if any.
 
         Raises:
-            NotFound: No such connection, or another user's.
-            FailedPrecondition: It cannot be repaired: the user has to link the bank again.
+            NotFound: The connection does not exist, or belongs to another user.
+            FailedPrecondition: The connection cannot be repaired: the user has to link the bank again.
             ServiceError: Plaid or the vault did not answer: nothing was changed.
         """
         connection = owned(self.connections.find(connection_id), app_user_id)
