@@ -173,7 +173,7 @@ class ClaimedIntent:
             log.warning("exchange.not_released", connection_id=self.intent.connection_id, code=code)
 
     def drop(self) -> None:
-        """Gives up an exchange that Plaid did not do. After an earlier attempt that may have used it, the intent stays."""
+        """Gives up an exchange that Plaid did not do; the intent stays if an earlier call may have used the token."""
         if self.first:
             self.forget()
         else:
