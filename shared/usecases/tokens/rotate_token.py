@@ -1,4 +1,4 @@
-"""Rotates an access token in two phases, so that a crash can be detected and nearly always leaves a working token.
+"""Rotates an access token in two phases, so that an interrupted rotation is detected and resumed, or reported.
 
     token marked as rotating -> Plaid called -> the new token stored, the mark removed (store_rotated_token.py)
 
