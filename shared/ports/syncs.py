@@ -25,7 +25,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """What is stored of a transaction beside its bank data.
+    """The stored data of a transaction, besides its bank data.
 
     Attributes:
         version: When it was last written: a write that expects it is refused if the user writes on the row meanwhile.

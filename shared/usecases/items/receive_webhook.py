@@ -77,7 +77,8 @@ class ReceiveWebhook:
             return
         connections = self.connections.of_item(webhook.item_id)
         if not connections:
-            # Removed, or not stored yet; then its first sync is still to come. Nothing is recorded without an owner.
+            # The connection was removed, or is not stored yet: then its first sync is still to come. Without an owner,
+            # nothing is recorded.
             log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
         # An item has one connection, except for items linked before that was enforced: each of them is notified.
         for connection in connections:

@@ -11,7 +11,7 @@ from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectConnection:
-    """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if the login works."""
+    """Refreshes the status from the item at Plaid and, after a problem, from its data; syncs if the login works."""
 
     connections: Connections
     item_status: ItemStatusRefresh

@@ -1,4 +1,4 @@
-"""Decides the status of a connection from what Plaid reports about its item; webhooks only trigger that.
+"""Decides the status of a connection from what Plaid reports about its item; a webhook only triggers that.
 
 Pure decisions: refresh_item_status.py reads the item, and commits the decision.
 """
