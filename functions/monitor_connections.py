@@ -1,4 +1,4 @@
-"""Daily: checks connections, signs audit logs, sweeps exchanges, refreshes institutions, renews keys and tokens."""
+"""Daily: checks connections, signs audit logs, sweeps exchanges, refreshes institutions, renews tokens and seals."""
 
 from firebase_functions import scheduler_fn
 

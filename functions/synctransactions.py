@@ -15,7 +15,7 @@ from shared.usecases.sync.run_sync import Outcome
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=540,
-    # The queue retries within minutes, the scheduler after that. A delivery is not a failure: the state counts those.
+    # The queue retries within minutes, the scheduler after that. Deliveries are no failures; the state counts failures.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=30, max_doublings=4),
     # 2,500 sync calls a minute are Plaid's limit per client: https://plaid.com/docs/errors/rate-limit-exceeded/
     rate_limits=options.RateLimits(max_concurrent_dispatches=40, max_dispatches_per_second=20),

@@ -1,7 +1,7 @@
 """Reconciles each connection with Plaid after the store was restored to an earlier moment.
 
-All data that Plaid holds can be read again. Changes to items and access tokens since that moment cannot: items that
-were removed since are in the store again, and of tokens that were rotated since, the store has only the old, dead ones.
+All data that Plaid holds can be read again. Changes to items and access tokens since that moment cannot: the store
+again has items that were removed since, and the old tokens, which no longer work, of those that were rotated since.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Ownership of the exchange of a public token: one call owns it at a time; an intent that was taken over is lost.
+"""Ownership of the exchange of a public token: one call at a time, and never a call whose intent was taken over.
 
 A call claims the intent: a new one, or one that an earlier call released or left behind when it died. While another
 call owns the intent, this call waits a little. Every write compares the version that was read, so the next write of a

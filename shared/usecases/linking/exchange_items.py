@@ -60,7 +60,7 @@ class ExchangeItems:
             items: What Link returned.
             app_user_id: The user who calls.
             caller: What the ID token says about the user.
-            count: As for one item.
+            count: Counts each exchange against the user's rate limit.
             unexpected: Logs the exception that is being handled, and returns the error to answer with.
         """
         refused = self.may_connect.refusal_of(caller)
@@ -76,7 +76,7 @@ class ExchangeItems:
                 yield self._exchanged(linked, app_user_id=app_user_id, refused=refused, count=count)
             except BankError as error:
                 yield error
-            except Exception:  # noqa: BLE001 (the items before are connected: their answers must not be lost)
+            except Exception:  # noqa: BLE001 (earlier items are connected: their answers must not be lost)
                 yield unexpected()
 
     def _exchanged(

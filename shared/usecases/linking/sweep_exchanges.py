@@ -107,7 +107,7 @@ class SweepExchanges:
         return "left to its connection"
 
     def _remove(self, intent: Intent, version: Version) -> str:
-        """Removes the item. The first commit prevents that a call resumes the exchange and connects a removed item."""
+        """Removes the item. After the first commit, no call can resume the exchange and connect a removed item."""
         now = self.clock.now()
         self.ownership.claim(intent.holder())
         if intent.answer is None:

@@ -1,4 +1,4 @@
-"""Erases all bank data of a user: on request of the user or an operator, or because the user was deleted.
+"""Erases all bank data of a user: at the request of the user or an operator, or because the user was deleted.
 
     erasure stored -> every connection and every unfinished exchange becomes a removal -> the rest is deleted -> done
 

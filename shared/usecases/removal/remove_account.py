@@ -26,7 +26,7 @@ class RemoveAccount:
     clock: Clock
 
     def __call__(self, connection_id: str, account_id: str) -> None:
-        """Removes an account: stores its revocation, which keeps late rows out, deletes its rows, then the account.
+        """Removes an account and its rows, after storing its revocation, which keeps late rows out.
 
         An interrupted call can be repeated: until the last commit, the account's document exists, or the revocation is
         not stored. If a sync deleted the account before the webhook arrived, the revocation is still recorded, and its

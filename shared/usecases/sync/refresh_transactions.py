@@ -47,7 +47,7 @@ class TransactionsRefresh:
         run.commit(lambda s: s.refreshed(now=self.clock.now()))
 
     def _reached(self, state: SyncState) -> str | None:
-        """The ceiling that is reached; None if the call is allowed, which counts it."""
+        """The ceiling that is reached; None if the call is allowed and was counted."""
         now = self.clock.now()
         if not state.may_refresh(now=now, spacing=self.ceilings.spacing):
             return "connection"

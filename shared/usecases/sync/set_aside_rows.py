@@ -1,4 +1,4 @@
-"""Records rows of the change log that cannot be stored, for operators; deletes the records once rows are repaired."""
+"""Records rows of the change log that cannot be stored, for operators; deletes records of repaired rows."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
