@@ -1,4 +1,4 @@
-"""Daily: checks connections, signs audit logs, sweeps exchanges, refreshes institutions, renews tokens and seals."""
+"""Daily: connection checks, audit signatures, exchange sweep, institution refresh, token re-encryption and rotation."""
 
 from firebase_functions import scheduler_fn
 

@@ -150,7 +150,7 @@ class ChangeReader:
                     self._hand_over(loop, cursor)
                     return Reading.HANDED_OVER
                 fits = fit_one_commit(len(loop.changes), size=loop.changes.size)
-                if not fits or self.run.state.streaming:  # a visible stream stays one
+                if not fits or self.run.state.streaming:  # a run that streams keeps streaming
                     self._writer.stream(loop)
         self._completion.complete(loop, page, cursor)
         return Reading.COMPLETED
