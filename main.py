@@ -1,6 +1,6 @@
-"""The map of what is deployed: each name is loaded from its own module when it is asked for, and not before.
+"""The deployed functions. Each one is imported from its own module when it is first used.
 
-A worker serves one function: it imports that function's module and nothing of the others.
+A worker serves one function, so it imports only that function's module.
 """
 
 import importlib
@@ -34,8 +34,8 @@ FUNCTIONS = (
     "monitor_connections",
 )
 
-# An instance of one vCPU has one worker with four threads (functions-framework): a fifth request would only queue in
-# it, behind requests that wait for Plaid. Memory: docs/performance.md says what was measured.
+# An instance of one vCPU has one worker with four threads (functions-framework): a fifth request would only queue
+# behind requests that wait for Plaid. Memory: see the measurements in docs/performance.md.
 options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=4, cpu=1)
 
 

@@ -1,1 +1,1 @@
-"""The triggers: one file per deployed function: parse, one call, translate."""
+"""The deployed functions, one module each: parse the input, call one use case, translate the result."""

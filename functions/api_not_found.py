@@ -1,4 +1,4 @@
-"""Any path under /api/ that is nobody's: the contract's error, and never the web app's page."""
+"""Any unknown path under /api/: answers with the contract's error, so that Hosting never serves the web app there."""
 
 from firebase_functions import https_fn
 from flask import Request, Response
@@ -16,5 +16,5 @@ ROUTE = Route("GET", "/api/{path}", public=True, errors=("path_not_found",))  # 
 @allow_cross_origin
 @public_endpoint
 def api_not_found(_request: Request) -> Response:
-    """404, whatever the method."""
+    """Returns 404 for every method."""
     raise NotFound("no such path", code="path_not_found")

@@ -1,4 +1,4 @@
-"""The task queue that checks one connection, once a day."""
+"""Task queue: the daily check of one connection."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -12,12 +12,12 @@ from shared.serving.guards import task_handler
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=30, max_backoff_seconds=3600, max_doublings=5),
-    # An item is asked twice a day; the whole round of all items is to leave room for what users do meanwhile.
+    # Each item is read twice a day. The limit leaves room in Plaid's rate limits for calls that users make meanwhile.
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
 @task_handler
 def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     connection_id = str(request.data["connection_id"])
     container.item_status_refresh().daily_check(connection_id)
     linking_container.set_up_connection()(connection_id)

@@ -1,4 +1,4 @@
-"""The task queue behind monitor_connections: a page of connections."""
+"""Task queue behind monitor_connections: enqueues the daily checks of one page of connections."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -15,6 +15,6 @@ from shared.serving.guards import task_handler
 )
 @task_handler
 def checkitems(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the page again."""
+    """If this raises, the queue delivers the page again."""
     after = request.data.get("after")
     items_container.daily_checks().page(str(request.data["turn"]), str(after) if after else None)

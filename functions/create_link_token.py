@@ -1,4 +1,4 @@
-"""GET /api/v1/bank/connect: a token that starts Link."""
+"""GET /api/v1/bank/connect: Create a Link token."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ ROUTE = Route(
 
 
 class Input(StrictInput):
-    """All optional: without a connection, Link starts for a new bank with the user's own settings."""
+    """All fields are optional. Without `connection_id`, Link starts for a new bank, with the user's own settings."""
 
     connection_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     account_selection: bool = False
@@ -46,7 +46,7 @@ class Input(StrictInput):
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
-    """Answers with `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
+    """Returns `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""
     if given.connection_id is None:
         linking_container.may_connect().refuse_new_bank(request_context.user.get())
     limited(uid, "link_token", container.settings().link_tokens_per_minute)

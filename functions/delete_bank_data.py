@@ -1,4 +1,4 @@
-"""DELETE /api/v1/bank/data: everything that the caller has."""
+"""DELETE /api/v1/bank/data: Erase all bank data of the user."""
 
 from firebase_functions import https_fn
 
@@ -13,13 +13,16 @@ ROUTE = Route("DELETE", "/api/v1/bank/data", errors=("erasure_busy",))
 
 
 class Input(StrictInput):
-    """Nothing: who calls is all there is to know."""
+    """No fields: the ID token names the user."""
 
 
 @https_fn.on_request(timeout_sec=120, service_account=service_accounts.USERS)
 @authenticated_endpoint(ROUTE, Input)
 def delete_bank_data(uid: str, _given: Input) -> Reply:
-    """202: it is certain. The connections are gone; the rest goes within minutes, their items when Plaid answers."""
+    """Returns 202: the connections are gone, and the erasure will complete.
+
+    The remaining data is deleted within minutes; the items at Plaid are removed as soon as Plaid answers.
+    """
     limited(uid, "erasure", container.settings().removals_per_minute)
     removal_container.eraser().begin(uid, reason=RemovalReason.ERASURE)
     return Reply({}, status=202)

@@ -1,4 +1,4 @@
-"""The task queue that resumes erasures."""
+"""Task queue: resumes the erasure of one user's data."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -10,11 +10,11 @@ from shared.serving.guards import task_handler
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.ROUNDS,
     timeout_sec=540,
-    # Seconds are the queue's, hours the schedule's.
+    # The queue retries within minutes; after that, the scheduler retries for as long as it takes.
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
 @task_handler
 def erasedata(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     removal_container.eraser().resume(str(request.data["app_user_id"]))

@@ -1,4 +1,4 @@
-"""POST /api/v1/bank/set_access_token: what Link returned becomes a connection."""
+"""POST /api/v1/bank/set_access_token: Exchange a public token and create a connection."""
 
 from http import HTTPStatus
 from typing import Any
@@ -38,7 +38,7 @@ ROUTE = Route(
 @https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
-    """201 with the connection (200 where this token was answered before); for `items` 200 with `results`."""
+    """Returns 201 with the new connection, or 200 with the existing one; for `items`, 200 with `results`."""
     exchange = linking_container.exchange_items()
     caller = request_context.user.get()
 
@@ -54,7 +54,7 @@ def exchange_public_token(uid: str, given: Input) -> Reply:
 
 
 def _result(uid: str, result: Exchanged | BankError) -> dict[str, Any]:
-    """The result of one of several items. Each refused item counts as a refused call."""
+    """The result of one of several items. Each refused item counts as one refused call."""
     if isinstance(result, Exchanged):
         return result.answer
     if result.http < HTTPStatus.INTERNAL_SERVER_ERROR:

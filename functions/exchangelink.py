@@ -1,4 +1,4 @@
-"""The task queue behind Hosted Link: one public token that came by webhook."""
+"""Task queue behind Hosted Link: exchanges one public token that a webhook delivered."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -11,12 +11,12 @@ from shared.serving.guards import task_handler
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
-    # A public token lives for 30 minutes, which is how long these attempts last.
+    # A public token expires after 30 minutes; the attempts last as long.
     retry_config=options.RetryConfig(max_attempts=40, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
 )
 @task_handler
 def exchangelink(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     if not linking_container.exchange_hosted_link()(str(request.data["result_id"])):
-        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not possible now: deliver the task again")

@@ -1,4 +1,4 @@
-"""The task queue behind plaid_webhook: one delivery of the inbox."""
+"""Task queue behind plaid_webhook: handles one delivery in the inbox."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -11,11 +11,11 @@ from shared.serving.guards import task_handler
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=120,
-    # What is not done after these is the schedule's.
+    # After the last attempt, the scheduler enqueues the delivery again.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=20, max_dispatches_per_second=20),
 )
 @task_handler
 def handlewebhook(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     items_container.webhook_handler()(str(request.data["delivery_id"]))

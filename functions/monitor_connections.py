@@ -1,4 +1,4 @@
-"""Every day: ends of consents, webhooks that never came, owners who are gone, broken exchanges, old keys."""
+"""Daily: connection checks, audit signatures, exchange sweep, institution refresh, token re-encryption and rotation."""
 
 from firebase_functions import scheduler_fn
 
@@ -8,20 +8,20 @@ from shared.serving.guards import event_handler, run_steps
 
 
 @scheduler_fn.on_schedule(
-    schedule="30 4 * * *",  # in this form Cloud Scheduler says for which time it fires
+    schedule="30 4 * * *",  # a cron expression, so that Cloud Scheduler sends the time that it fires for
     secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
     timeout_sec=540,
     service_account=service_accounts.SCHEDULE,
 )
 @event_handler
 def monitor_connections(event: scheduler_fn.ScheduledEvent) -> None:
-    """An extra run is harmless."""
+    """Idempotent."""
 
     def _connections() -> None:
         items_container.daily_checks().start(event.schedule_time)
 
-    # What nothing else makes up for comes first. Plaid, where it does not answer, takes the intents two minutes and the
-    # institutions three; the tokens take one.
+    # The steps that no other schedule repeats come first. While Plaid does not answer, the intents take two minutes
+    # and the institutions three; the tokens take one.
     run_steps(_connections, _audit, _keys, _intents, _institutions, _tokens)
 
 

@@ -1,4 +1,4 @@
-"""A connection was created: start its first sync, fetch its institution."""
+"""When a connection is created: starts its first sync, and fetches its institution."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @event_handler
 def on_connection_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
-    """Events are not delivered again: whatever is missed here, the schedule finds."""
+    """A failed event is not delivered again: the scheduler and the daily check make up for it."""
     connection_id = event.params["connection_id"]
     trace.join(linking_container.start_first_sync()(connection_id))
     with log.bound(connection_id=connection_id):

@@ -1,4 +1,4 @@
-"""A notification was stored: it is pushed to its user's devices."""
+"""When a notification is stored: pushes it to the user's devices."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 )
 @event_handler
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
-    """Events are not delivered again: a push that is missed here is missed, but the notification is there to read."""
+    """A failed event is not delivered again: that push is lost, but the user can read the notification in the app."""
     document = (event.data.to_dict() if event.data is not None else None) or {}
     message = PushMessage.of(event.params["id"], document)
     if message is None:

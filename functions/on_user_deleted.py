@@ -1,4 +1,4 @@
-"""A user's document was deleted: so is what their banks brought."""
+"""When a user's document is deleted: erases the user's bank data."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=service_accounts.DELETED)
 @event_handler
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
-    """Events are not delivered again: the daily check erases what is missed here, once Auth does not know the user."""
+    """A failed event is not delivered again: the daily check erases the data, once Auth does not know the user."""
     removal_container.eraser().user_deleted(event.params["uid"], at=_latest(event.time))
 
 
 def _latest(time: datetime) -> datetime:
-    """The last moment that an event's time can mean: the emulator cuts it to whole seconds."""
+    """The latest moment that an event's time can stand for: the emulator truncates it to whole seconds."""
     return time if time.microsecond else time + timedelta(seconds=1, microseconds=-1)

@@ -1,4 +1,7 @@
-"""POST /api/v1/bank/webhook: Plaid tells of news. Verified, recorded once, answered at once; the work is queued."""
+"""POST /api/v1/bank/webhook: Receive a webhook from Plaid.
+
+The signature is verified, and the webhook is recorded once and acknowledged at once; a task does the work.
+"""
 
 import json
 from typing import Any
@@ -38,7 +41,7 @@ ROUTE = Route(
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.WEBHOOK)
 @public_endpoint
 def plaid_webhook(request: Request) -> Response:
-    """200: Plaid has signed it. 401: not Plaid's, as far as we can tell. 503: send it again."""
+    """Returns 200 for a webhook that Plaid signed, 401 if the signature cannot be verified, 503 to ask for a retry."""
     if request.path not in (ROUTE.path, "/"):
         raise NotFound("no such path", code="path_not_found")
     if request.method != "POST":
@@ -52,7 +55,7 @@ def plaid_webhook(request: Request) -> Response:
 
 
 def _fields(raw: bytes) -> dict[str, Any]:
-    """The fields of a body, none where it has none: a refusal would make Plaid send the same again for hours."""
+    """The fields of a body; empty if it is no JSON object, since a refusal would make Plaid retry it for hours."""
     try:
         parsed = json.loads(raw)
     except (ValueError, RecursionError):

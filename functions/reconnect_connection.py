@@ -1,4 +1,4 @@
-"""POST /api/v1/bank/connections/{connection_id}/reconnected: Link's update mode succeeded."""
+"""POST /api/v1/bank/connections/{connection_id}/reconnected: Refresh a connection after update mode."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ ROUTE = Route(
 
 
 class Input(StrictInput):
-    """Which connection."""
+    """The connection that the user repaired."""
 
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -27,7 +27,7 @@ class Input(StrictInput):
 @https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
-    """200 with the `status` that Plaid gives the login now, and the `action` that it still needs, if any."""
+    """Returns 200 with the `status` that Plaid reports now, and with the `action` that is still needed, if any."""
     limited(uid, "reconnect", container.settings().reconnects_per_minute)
     connection = container.reconnect_connection()(given.connection_id, app_user_id=uid)
     action = {"action": connection.action} if connection.action is not None else {}

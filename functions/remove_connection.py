@@ -1,4 +1,4 @@
-"""DELETE /api/v1/bank/connections/{connection_id}: a user removes a connection."""
+"""DELETE /api/v1/bank/connections/{connection_id}: Remove a connection."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ ROUTE = Route(
 
 
 class Input(StrictInput):
-    """Which connection."""
+    """The connection to remove."""
 
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -27,7 +27,10 @@ class Input(StrictInput):
 @https_fn.on_request(service_account=service_accounts.USERS)
 @authenticated_endpoint(ROUTE, Input)
 def remove_connection(uid: str, given: Input) -> Reply:
-    """202: it is gone; what it leaves behind goes within a minute, and its item at Plaid as soon as Plaid answers."""
+    """Returns 202: the connection is gone.
+
+    Its data is deleted within a minute; its item at Plaid is removed as soon as Plaid answers.
+    """
     limited(uid, "removal", container.settings().removals_per_minute)
     removal_container.connection_remover().by_user(given.connection_id, app_user_id=uid)
     return Reply({}, status=202)

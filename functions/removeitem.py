@@ -1,4 +1,4 @@
-"""The task queue that removes what a connection left behind, here and at Plaid."""
+"""Task queue: deletes the data of a removed connection, and its item at Plaid."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -11,11 +11,11 @@ from shared.serving.guards import task_handler
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=540,
-    # Seconds are the queue's, hours the schedule's.
+    # The queue retries within minutes; after that, the scheduler retries for as long as it takes.
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
     rate_limits=options.RateLimits(max_concurrent_dispatches=10, max_dispatches_per_second=10),
 )
 @task_handler
 def removeitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     removal_container.item_remover().resume(str(request.data["connection_id"]))

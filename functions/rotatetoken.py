@@ -1,4 +1,4 @@
-"""The task queue that replaces access tokens."""
+"""Task queue: rotates one access token."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
@@ -10,12 +10,12 @@ from shared.serving.guards import task_handler
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
-    timeout_sec=360,  # shared/domain/grace_periods.py counts a replacement as interrupted when this has passed
-    # The next delivery after that resumes an interrupted replacement; the scheduler resumes what is not done then.
+    timeout_sec=360,  # shared/domain/grace_periods.py counts a rotation as interrupted after this time
+    # The next delivery after that resumes an interrupted rotation; after the last attempt, the scheduler resumes it.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=30, max_backoff_seconds=120, max_doublings=2),
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
 @task_handler
 def rotatetoken(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """Anything but a normal return makes the queue deliver the task again."""
+    """If this raises, the queue delivers the task again."""
     tokens_container.token_rotation()(str(request.data["connection_id"]))

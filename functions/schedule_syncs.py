@@ -1,4 +1,4 @@
-"""Every 15 minutes: the orchestrator, and whatever else was left behind."""
+"""Every 15 minutes: starts syncs that are due, and resumes interrupted work."""
 
 from firebase_functions import scheduler_fn
 
@@ -19,7 +19,7 @@ from shared.serving.guards import event_handler, run_steps
 )
 @event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
-    """An extra turn is harmless: only what is due is touched."""
+    """Idempotent: each step touches only what is due."""
     run_steps(_syncs, _inbox, _rotations, _removals, _intents, _health)
 
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/bank/connections/{connection_id}/sync: a user wants it fresh."""
+"""POST /api/v1/bank/connections/{connection_id}/sync: Start a sync of one connection."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ ROUTE = Route(
 
 
 class Input(StrictInput):
-    """Which connection."""
+    """The connection to sync."""
 
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -27,7 +27,7 @@ class Input(StrictInput):
 @https_fn.on_request(service_account=service_accounts.USERS)
 @authenticated_endpoint(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
-    """202 with `sync_progress`, the document as it is after the request."""
+    """Returns 202 with `sync_progress`, the progress document after the request."""
     per_minute = container.settings().syncs_per_minute
     progress = sync_container.sync_requests().by_user(
         given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute)

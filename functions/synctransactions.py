@@ -1,4 +1,4 @@
-"""The task queue that runs syncs. The name has no underscore: it is the queue's id, too."""
+"""Task queue: runs syncs. The function's name is also the queue's id, which allows no underscore."""
 
 import uuid
 
@@ -15,21 +15,21 @@ from shared.usecases.sync.run_sync import Outcome
     service_account=service_accounts.WORKER,
     secrets=["PLAID_SECRET"],
     timeout_sec=540,
-    # Seconds are the queue's, hours the schedule's. Deliveries are not failures: those are counted in the state.
+    # The queue retries within minutes, the scheduler after that. Deliveries are no failures; the state counts failures.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=30, max_doublings=4),
     # 2,500 sync calls a minute are Plaid's limit per client: https://plaid.com/docs/errors/rate-limit-exceeded/
     rate_limits=options.RateLimits(max_concurrent_dispatches=40, max_dispatches_per_second=20),
 )
 @task_handler
 def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> None:
-    """One run of one connection. Anything but a normal return makes the queue deliver the task again."""
+    """Runs one sync of one connection. If this raises, the queue delivers the task again."""
     connection_id = str(request.data["connection_id"])
     task = request.raw_request.headers.get("X-Cloudtasks-Taskname", "")
     if request.data.get("welcome"):
         try:
             linking_container.set_up_connection()(connection_id)
-        except Exception:  # noqa: BLE001 (a name and a logo must not stand in the way of the sync)
+        except Exception:  # noqa: BLE001 (a missing name or logo must not block the sync)
             log.exception("welcome.postponed", connection_id=connection_id)
     sync = sync_container.run_sync()
     if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.RETRY:
-        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not now: deliver again")
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not possible now: deliver the task again")

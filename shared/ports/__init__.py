@@ -1,4 +1,4 @@
-"""What the use cases need from the outside, as protocols. Adapters fulfil them; tests have fakes for them."""
+"""The protocols through which use cases reach the outside. Adapters implement them; tests use fakes."""
 
 from shared.ports.audit import AuditLog, Signer
 from shared.ports.budgets import Budgets

@@ -10,51 +10,51 @@ from shared.ports.clock import Version
 
 
 class AuditLog(Protocol):
-    """The audit logs, for whoever signs and checks them; entries are written with what they record."""
+    """The audit logs, for signing and checking. An entry is written in the commit of the change that it records."""
 
     def write_down(self, entry: AuditEntry) -> None:
-        """Writes an entry that records nothing but itself: what an operator is about to do.
+        """Writes an entry that belongs to no other commit: what an operator is about to do.
 
         Raises:
             Unavailable: The store did not answer.
         """
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
-        """Users whose log has grown since it was signed, and whose time has come."""
+        """Users whose log has grown since it was signed, and is due for signing."""
 
     def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
-        """Leaves a log out of `unsigned` until a moment."""
+        """Excludes a log from `unsigned` until a moment."""
 
     def head(self, app_user_id: str) -> tuple[AuditHead, Version | None]:
-        """Where a log ends; without a version if there is none."""
+        """The end of a log, with its version; the version is None if there is no log."""
 
     def add_checkpoint(self, checkpoint: Checkpoint, *, expected: Version) -> None:
-        """Stores where a log stood.
+        """Stores a checkpoint of a log.
 
         Raises:
-            Conflict: It has grown since.
+            Conflict: The log has grown since it was read.
         """
 
     def move_end(self, app_user_id: str, head: AuditHead, *, expected: Version | None) -> None:
-        """Says where a log ends from now on.
+        """Replaces the stored end of a log.
 
         Raises:
-            Conflict: It has grown since.
+            Conflict: The log has grown since it was read.
         """
 
     def entries(self, app_user_id: str) -> Iterable[tuple[int, ChainedEntry | None]]:
-        """The entries, each with the number that it is stored under; None for what is no entry any more."""
+        """The entries by the number that each is stored under; None for a document that cannot be read as an entry."""
 
     def checkpoints(self, app_user_id: str) -> list[Checkpoint]: ...  # noqa: D102
 
     def ended(self, now: datetime, *, limit: int) -> list[str]:
-        """Users whose last entry has outlived the retention, longest first."""
+        """Users whose last entry has expired, longest expired first."""
 
     def drop(self, app_user_id: str, *, now: datetime) -> None:
-        """Deletes the end of a log that has ended, its checkpoints, and entries that are left; a new one begins at 1.
+        """Deletes an expired log: its end, its checkpoints, and the entries that are left. A new log begins at 1.
 
         Raises:
-            Conflict: It has grown since.
+            Conflict: The log has grown since it was read.
         """
 
 

@@ -13,8 +13,8 @@ class Budgets(Protocol):
         """Counts one call against all of these budgets in one commit.
 
         Returns:
-            None if the call may be made; else the first budget that is used up, and nothing was written.
+            None if the call may be made; otherwise the first exhausted budget, and nothing was written.
 
         Raises:
-            Unavailable: The store did not answer, or too many callers spend at once: do not make the call.
+            Unavailable: The store did not answer, or too many callers count at the same time: do not make the call.
         """

@@ -1,13 +1,13 @@
-"""The time."""
+"""The clock, and the version of a document."""
 
 from datetime import datetime
 from typing import Protocol
 
 Version = object
-"""When a document was last written, opaque: what a compare-and-set compares."""
+"""The time of a document's last write, opaque: the value that a compare-and-set compares."""
 
 
 class Clock(Protocol):
-    """The time, aware, in UTC."""
+    """The current time, timezone-aware, in UTC."""
 
     def now(self) -> datetime: ...  # noqa: D102

@@ -17,17 +17,17 @@ def retry_on_conflict(
     busy: Unavailable | None = None,
     back_off: Callable[[int], None] | None = None,
 ) -> T:
-    """Runs a step again from its read until no other writer comes between its read and its write.
+    """Repeats a step until no other writer comes between its read and its write.
 
     Args:
-        step: Reads, decides and writes with `expected`; its result is returned. It runs once per try, so it must read
-            everything that it decides by.
+        step: Reads, decides and writes with `expected`; its result is returned. Each try calls it again, so it must
+            read everything that its decision depends on.
         tries: How often the step runs at most.
-        busy: What is raised after the last try; by default that the connection is busy.
-        back_off: Waits after a conflict; is given the number of tries before this one. By default there is no wait.
+        busy: The error after the last try; by default, `connection_busy`.
+        back_off: Waits after a conflict; gets the number of earlier tries. By default there is no wait.
 
     Raises:
-        Unavailable: Another writer was faster each time; the caller may try again in a second.
+        Unavailable: Another writer was faster each time: retry in a second.
     """
     for attempt in range(tries):
         try:

@@ -1,4 +1,4 @@
-"""Connections, their access tokens, and the exchanges that make them."""
+"""Connections, their access tokens, and the exchanges that create them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class OwnedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What an account becomes a duplicate of (None: of nothing), if its document is unchanged since `expected`."""
+    """Sets or clears (None) what an account is a duplicate of, if its document is unchanged since `expected`."""
 
     connection_id: str
     account_id: str
@@ -37,11 +37,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What a commit that makes a connection compares, so that none is made unseen by another.
+    """The versions that a commit which creates a connection compares, so that concurrent ones conflict.
 
     Attributes:
         institution: Changes with every connection of the user to the institution; None before the first.
-        user: Changes with every connection of the user, and with whatever else is audited; None before the first entry.
+        user: Changes with every connection of the user, and every other audit entry; None before the first entry.
     """
 
     institution: Version | None
@@ -49,28 +49,28 @@ class Guards:
 
 
 class Connections(Protocol):
-    """The connections and what belongs to them."""
+    """Connections, their accounts and credentials."""
 
     def find(self, connection_id: str) -> BankConnection | None: ...  # noqa: D102
     def of_item(self, item_id: str) -> list[BankConnection]:
-        """The connections to an item: one, but for some that were made before holders were stored."""
+        """The connections to an item: one, except for items linked before holders were stored."""
 
     def owned_by(self, app_user_id: str) -> list[BankConnection]: ...  # noqa: D102
     def at_institution(self, institution_id: str) -> list[str]:
         """Ids of the connections to an institution."""
 
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
-        """Ids of connections and of their owners, in the order of the former, beginning after one."""
+        """Pairs of connection id and owner id, in the order of connection ids, starting after `after`."""
 
     def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
     def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
-        """The accounts of all connections of a user, and what is left of connections that are being removed."""
+        """The accounts of all connections of a user, including remaining ones of connections that are being removed."""
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Marks duplicates in one commit.
 
         Raises:
-            Conflict: One of the accounts changed, or is gone.
+            Conflict: One of the accounts changed, or was deleted.
         """
 
     def credentials(self, connection_id: str) -> SealedToken | None: ...  # noqa: D102
@@ -87,50 +87,49 @@ class Connections(Protocol):
         held: Version | None = None,
         marks: Iterable[Mark] = (),
     ) -> None:
-        """Writes the connection and all that must exist with it in one commit, with marks of other accounts.
+        """Creates a connection and everything that must exist with it, and marks other accounts, in one commit.
 
-        The connection holds its item from then on; `held` is the version of the item's holder that it takes the
-        place of.
+        The connection becomes the holder of its item; `held` is the version of the holder that it replaces.
 
         Raises:
             Conflict: The intent or one of the marked accounts changed since it was read, or a connection of this user
-                was made since `guards` were read, or the item has another holder than `held`, or another audit entry of
-                this user came since.
+                was created since `guards` were read, or the item has another holder than `held`, or another audit entry
+                of this user was written first.
         """
 
     def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
-        """The guards as they are now; of an unknown institution only the user's."""
+        """The current guards; only the user's if the institution is unknown."""
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
-        """Merges descriptive fields into a connection that exists; False if it does not."""
+        """Merges descriptive fields into a connection; False if the connection does not exist."""
 
     def was_told(self, app_user_id: str, notification_id: str) -> bool:
-        """Whether a user has this notification."""
+        """Whether this notification of a user exists."""
 
 
 class Credentials(Protocol):
-    """The access tokens, and their replacement."""
+    """The access tokens, and their rotation."""
 
     def load(self, connection_id: str) -> tuple[StoredAccessToken, Version] | None: ...  # noqa: D102
     def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
-        """Writes it, and what is to be told of it, if it is unchanged.
+        """Writes the credentials and their audit entries, if the stored credentials are unchanged.
 
         Raises:
-            Conflict: It changed or is gone, or another audit entry of this user came first.
+            Conflict: The credentials changed or were deleted, or another audit entry of this user was written first.
         """
 
     def bury(self, connection_id: str, token: SealedToken, *, now: datetime) -> None:
-        """The connection is being removed, and only this token can remove its item: puts it into the tombstone.
+        """Puts the only token that can remove the item into the tombstone of a connection that is being removed.
 
         Raises:
-            Conflict: There is none (any more).
+            Conflict: There is no tombstone (any more).
         """
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[StoredAccessToken, Version]]:
-        """What the schedule must look at, longest due first."""
+        """Credentials that the scheduler must handle, longest due first."""
 
     def issued_before(self, moment: datetime) -> Iterator[StoredAccessToken]:
-        """Tokens that are older, oldest first."""
+        """Tokens issued before a moment, oldest first."""
 
     def of_user(self, app_user_id: str) -> list[StoredAccessToken]: ...  # noqa: D102
 
@@ -139,17 +138,17 @@ class Items(Protocol):
     """Which connection each item belongs to."""
 
     def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
-        """Makes it the holder of its item unless the item has one; returns the one that is stored."""
+        """Makes `holder` the holder of its item, unless the item has one already; returns the stored holder."""
 
     def release(self, holder: ItemHolder) -> None:
-        """The item has no holder any more, if this was the one."""
+        """Deletes the item's holder, if it is still this one."""
 
 
 class Intents(Protocol):
-    """Exchanges under way and done."""
+    """Exchanges in progress and completed."""
 
     def begin(self, intent: Intent) -> tuple[Intent, Version, bool]:
-        """Stores the intent unless there is one; returns the stored one and whether it is new."""
+        """Stores the intent unless one exists; returns the stored intent, its version, and whether it is new."""
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None: ...  # noqa: D102
     def update(
@@ -160,34 +159,34 @@ class Intents(Protocol):
         audit: AuditEntry | None = None,
         tells: Notification | None = None,
     ) -> Version:
-        """Writes the intent if it is unchanged, with an audit entry and what its user is told.
+        """Writes the intent if it is unchanged, with an audit entry and a notification of its user.
 
         Raises:
-            Conflict: It changed, or is gone; or another audit entry of this user came first.
+            Conflict: The intent changed or was deleted, or another audit entry of this user was written first.
         """
 
     def store_token(
         self, intent: Intent, *, expected: Version, holder: ItemHolder, held: Version | None = None
     ) -> tuple[Version, Version]:
-        """Writes the intent, which has got a token, and the holder of the token's item, in one commit.
+        """Writes an intent that received a token, and the holder of the token's item, in one commit.
 
-        `held` is the version of the holder that is there already.
+        `held` is the version of the existing holder, if there is one.
 
         Returns:
-            The versions of both.
+            The versions of the intent and of the holder.
 
         Raises:
-            Conflict: The intent changed, or is gone; or the item has another holder than `held`.
+            Conflict: The intent changed or was deleted, or the item has another holder than `held`.
         """
 
     def forget(self, intent_id: str, *, expected: Version) -> None:
-        """Removes the intent if it is unchanged.
+        """Deletes the intent if it is unchanged.
 
         Raises:
-            Conflict: It changed, or is gone.
+            Conflict: The intent changed or was deleted.
         """
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Intent, Version]]:
-        """The intents that the sweep must look at, longest due first."""
+        """The intents that the sweep must handle, longest due first."""
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]: ...  # noqa: D102

@@ -8,18 +8,18 @@ from shared.ports.clock import Version
 
 
 class Institutions(Protocol):
-    """The shared cache of institutions, and who is fetching one for it."""
+    """The shared cache of institutions, with the claims of callers that are fetching one."""
 
     def find(self, institution_id: str) -> InstitutionInfo | None: ...  # noqa: D102
     def put(self, institution: InstitutionInfo) -> None: ...  # noqa: D102
     def stale(self, before: datetime, *, now: datetime, limit: int) -> list[InstitutionInfo]:
-        """What was fetched before a moment, longest ago first; what was put off comes last."""
+        """Institutions fetched before a moment, longest ago first; postponed ones come last."""
 
     def put_off(self, institution_id: str, *, until: datetime) -> None:
-        """Notes that Plaid could not answer for one: until then the others come first. Harmless if it is gone."""
+        """Postpones an institution that Plaid could not return: others come first until then. No-op if it is gone."""
 
     def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
-        """Takes the right to fetch one; None while somebody else has it."""
+        """Claims the fetch of an institution; None while another caller has the claim."""
 
     def release(self, institution_id: str, *, expected: Version) -> None:
-        """Gives the right back, unless somebody else has taken it since."""
+        """Releases the claim, unless another caller has taken it since."""

@@ -1,4 +1,4 @@
-"""Who calls, what they set for themselves, what they may, and how they are told."""
+"""Callers and their limits, users' profiles, and push messages to their devices."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from shared.domain.push import PushMessage, Receipt, TokenHolders
 
 
 class Profiles(Protocol):
-    """What users set for themselves."""
+    """The settings of users."""
 
     def find(self, app_user_id: str) -> "Profile": ...  # noqa: D102
     def exists(self, app_user_id: str) -> bool:
-        """Whether the user has a document."""
+        """Whether the user's document exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user's language and countries, as they wrote them: anything at all. None means the default."""
+    """A user's language and countries. Users write them freely, so any value is possible. None means the default."""
 
     language: object = None
     country_codes: object = None
@@ -29,32 +29,32 @@ class Limits(Protocol):
     """Rate limits per user."""
 
     def spend(self, app_user_id: str, action: str, *, per_minute: int, now: datetime) -> int | None:
-        """Counts one call. None if it passes, else the seconds to wait; a refused call is not counted."""
+        """Counts one call. None if it is allowed, else the seconds to wait; a refused call is not counted."""
 
 
 class Callers(Protocol):
-    """Who calls."""
+    """Verifies callers."""
 
     def verify(self, id_token: str) -> Caller:
-        """The user that Firebase vouches for.
+        """The user of an ID token, verified by Firebase.
 
         Raises:
-            Unauthenticated: It does not; or the user is disabled, or signed out everywhere since.
-            Unavailable: Firebase could not be asked.
+            Unauthenticated: The token is invalid or revoked, or the user is disabled.
+            Unavailable: Firebase did not answer.
         """
 
     def verify_app(self, app_token: str) -> str:
-        """The id of the app that Firebase App Check vouches for.
+        """The id of the app of an App Check token, verified by Firebase.
 
         Raises:
-            Unauthenticated: It does not.
-            Unavailable: Firebase could not be asked.
+            Unauthenticated: The token is invalid.
+            Unavailable: Firebase did not answer.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """A user's devices and language, as their app wrote them: anything at all."""
+    """A user's devices and language. Apps write them freely, so any value is possible."""
 
     tokens: object = None
     language: object = None
@@ -64,23 +64,23 @@ class Pushes(Protocol):
     """Which push messages were sent, and the devices of users."""
 
     def devices(self, app_user_id: str) -> Devices:
-        """What the user's app wrote of their devices."""
+        """The devices that the user's apps have stored."""
 
     def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
-        """Which users store these tokens, of which there is at least one."""
+        """The users that store each of these tokens (at least one token)."""
 
     def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
-        """Takes a token from other users' documents, then records whom its device belongs to."""
+        """Removes a token from other users' documents, then records the owner of its device."""
 
     def claim(self, app_user_id: str, notification_id: str, *, now: datetime) -> bool:
-        """Notes that a message is being sent, for good; False if that was noted before."""
+        """Claims the sending of a message, permanently; False if it was claimed before."""
 
     def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
-        """Takes these tokens, and no others, from the user's document."""
+        """Removes only these tokens from the user's document."""
 
 
 class Messaging(Protocol):
     """Push messages to devices."""
 
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
-        """Tries once per token, of which there is at least one; what became of each, in their order. Never raises."""
+        """Tries once per token (at least one), and returns a receipt for each, in order. Never raises."""

@@ -1,4 +1,4 @@
-"""What Plaid does for us."""
+"""The calls to Plaid."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,10 +13,10 @@ from shared.domain.transaction import Page
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """What a link token is asked for. `access_token` makes it update mode.
+    """The options of a new link token. With `access_token`, Link runs in update mode.
 
-    For `products` data is fetched from the beginning; for `consent_products` the user only consents. `hosted`: Plaid
-    is to show Link on a page of its own, and to send the browser to `completion_redirect_uri` afterwards.
+    Plaid fetches data for `products` at once; for `consent_products` the user only gives consent. `hosted`: Plaid shows
+    Link on its own page, and then sends the browser to `completion_redirect_uri`.
     """
 
     app_user_id: str
@@ -35,7 +35,7 @@ class LinkRequest:
 
 @dataclass(frozen=True, slots=True)
 class LinkToken:
-    """A token that starts Link, and until when; with Hosted Link also the page that does."""
+    """A token that starts Link, its expiration, and with Hosted Link the URL of Plaid's page."""
 
     link_token: str
     expiration: str
@@ -44,7 +44,7 @@ class LinkToken:
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """What an exchange answers."""
+    """The answer to an exchange: the new item and its access token."""
 
     access_token: Secret
     item_id: str
@@ -52,7 +52,7 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class InstitutionPage:
-    """A page of Plaid's list; `size` counts those that could not be read, too, and `total` is over all pages."""
+    """A page of Plaid's list. `size` includes institutions that could not be read; `total` is over all pages."""
 
     institutions: list[InstitutionInfo]
     size: int
@@ -61,10 +61,10 @@ class InstitutionPage:
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What Plaid says about an item; `accounts` is empty where only the item was asked for.
+    """What Plaid reports about an item; `accounts` is empty if only the item was read.
 
-    `error` is what the item itself suffers from. `last_update` is when Plaid last read transactions at the bank, and
-    `last_webhook` when it last told us of something.
+    `error` is the item's own error. `last_update` is when Plaid last read transactions at the bank, and `last_webhook`
+    when it last sent a webhook.
     """
 
     item_id: str
@@ -79,7 +79,7 @@ class ItemFacts:
 
 
 class Plaid(Protocol):
-    """Plaid. Every method raises ProviderError (a BankError), translated, and nothing else."""
+    """Plaid. Every method raises only ProviderError (a BankError), translated from Plaid's error."""
 
     def create_link_token(self, request: LinkRequest) -> LinkToken: ...  # noqa: D102
     def exchange(self, public_token: str) -> NewItem: ...  # noqa: D102
@@ -87,14 +87,17 @@ class Plaid(Protocol):
     def item(self, access_token: Secret) -> ItemFacts: ...  # noqa: D102
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page: ...  # noqa: D102
     def check_transactions(self, access_token: Secret) -> None:
-        """Raises what a sync of transactions would be refused with; reads none."""
+        """Raises the error that a sync of transactions would get; reads no transactions."""
 
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage: ...  # noqa: D102
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102
     def remove(self, access_token: Secret) -> bool:
-        """Removes the item; False if Plaid does not know it (any more), which is as good."""
+        """Removes the item; False if Plaid does not know it (any more), which counts as removed."""
 
     def invalidate(self, access_token: Secret) -> Secret:
-        """A new access token; the old one is dead at once. An error that `may_have_happened` leaves that open."""
+        """Returns a new access token; the old one stops working at once.
+
+        After an error that `may_have_happened`, the old token may work or not.
+        """

@@ -9,7 +9,7 @@ class SyncQueue(Protocol):
     """The queue that runs syncs. `name` makes a second enqueue of the same run a no-op."""
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
-        """Adds a task. `welcome` asks it to set the connection up first: its trigger was lost."""
+        """Adds a task. With `welcome`, the task first sets the connection up, because its trigger was lost."""
 
 
 class TaskFunction(StrEnum):
@@ -25,11 +25,11 @@ class TaskFunction(StrEnum):
 
 
 class Tasks(Protocol):
-    """The other queues."""
+    """The queues of all other tasks."""
 
     def add(self, function: TaskFunction, payload: Mapping[str, Any], *, name: str) -> None:
-        """Adds a task; one whose name was used already is there, or was.
+        """Adds a task. A name that was used before makes this a no-op.
 
         Raises:
-            Unavailable: The queue did not take it.
+            Unavailable: The queue did not accept the task.
         """

@@ -1,4 +1,4 @@
-"""What goes, and whose."""
+"""Removals of connections, and erasures of users."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,22 +16,22 @@ class Removals(Protocol):
     """Connections that are being removed."""
 
     def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
-        """Takes the connection away in one commit, and leaves the tombstone, with its credentials in it.
+        """Deletes the connection in one commit, and stores a tombstone that holds its credentials.
 
-        `marks` are of other connections' accounts, which may have been duplicates of the removed one's.
+        `marks` are for accounts of other connections, which may have been duplicates of the removed ones.
 
-        From then on no commit of anybody's sync state is taken. Returns the removal as it was stored.
+        From then on, every commit to the connection's sync state is refused. Returns the removal as it was stored.
 
         Raises:
-            Conflict: The connection is gone, or its credentials changed in this moment, or one of the marked accounts
-                changed, or another audit entry of this user came first.
+            Conflict: The connection was deleted before, or its credentials or one of the marked accounts changed
+                meanwhile, or another audit entry of this user was written first.
         """
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
-        """Moves the token of an exchange that became no connection into a tombstone; its intent goes.
+        """Moves the token of an exchange that created no connection into a tombstone, and deletes the intent.
 
         Raises:
-            Conflict: The intent changed, or another audit entry of this user came first.
+            Conflict: The intent changed, or another audit entry of this user was written first.
         """
 
     def take_credentials(self, removal: Removal, *, expected: Version) -> tuple[Removal, Version]:
@@ -43,7 +43,7 @@ class Removals(Protocol):
 
     def find(self, connection_id: str) -> tuple[Removal, Version] | None: ...  # noqa: D102
     def due(self, now: datetime, *, limit: int) -> list[tuple[Removal, Version]]:
-        """What the schedule must see to, longest due first."""
+        """Removals that the scheduler must resume, longest due first."""
 
     def of_user(self, app_user_id: str) -> list[Removal]: ...  # noqa: D102
 
@@ -51,63 +51,63 @@ class Removals(Protocol):
         """Writes the tombstone if it is unchanged.
 
         Raises:
-            Conflict: It changed, or is gone.
+            Conflict: The tombstone changed or was deleted.
         """
 
     def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
-        """Deletes the tombstone if it is unchanged; unless the connection stays, its item has no holder any more.
+        """Deletes the tombstone if it is unchanged, and the item's holder unless the connection's document stays.
 
         Raises:
-            Conflict: It changed, or is gone, or the item's holder changed in this moment, or another audit entry of
-                this user came first.
+            Conflict: The tombstone changed or was deleted, or the item's holder changed meanwhile, or another audit
+                entry of this user was written first.
         """
 
 
 class ConnectionData(Protocol):
-    """What connections and their users leave behind; deleted in bounded steps, and again if that was broken off."""
+    """The data of removed connections and erased users: deleted in bounded steps, and again after an interruption."""
 
     def purge(self, removal: Removal) -> None:
-        """Deletes all that belongs to a connection, but what is to tell its user why it went, where that is kept."""
+        """Deletes all data of a connection, except what explains its removal to the user, where that is kept."""
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """Deletes what a user has besides connections and exchanges, as far as it was there at that moment."""
+        """Deletes a user's data besides connections and exchanges, as far as it existed at that moment."""
 
 
 class Erasures(Protocol):
     """Users whose bank data is being erased."""
 
     def begin(self, erasure: Erasure, *, audit: AuditEntry) -> Erasure:
-        """Stores an erasure, with its entry; or extends the one that is under way. Returns what is stored.
+        """Stores an erasure with its audit entry, or extends the one in progress. Returns the stored erasure.
 
         Raises:
-            Conflict: Somebody else did so in this moment, or another audit entry of this user came first.
+            Conflict: Another caller did so at the same time, or another audit entry of this user was written first.
         """
 
     def find(self, app_user_id: str) -> tuple[Erasure, Version] | None: ...  # noqa: D102
     def due(self, now: datetime, *, limit: int) -> list[tuple[Erasure, Version]]:
-        """What the schedule must see to, longest due first."""
+        """Erasures that the scheduler must resume, longest due first."""
 
     def update(self, erasure: Erasure, *, expected: Version) -> Version:
-        """Writes it if it is unchanged.
+        """Writes the erasure if it is unchanged.
 
         Raises:
-            Conflict: It changed, or is gone.
+            Conflict: The erasure changed or was deleted.
         """
 
     def finish(self, erasure: Erasure, *, expected: Version, audit: AuditEntry) -> None:
-        """Deletes it if it is unchanged.
+        """Deletes the erasure if it is unchanged.
 
         Raises:
-            Conflict: It changed, or is gone, or another audit entry of this user came first.
+            Conflict: The erasure changed or was deleted, or another audit entry of this user was written first.
         """
 
 
 class Owners(Protocol):
-    """Who of the users is there still."""
+    """Which owners of connections still exist."""
 
     def gone(self, app_user_ids: Sequence[str]) -> set[str]:
-        """Those whom Firebase Auth says it does not know. Disabled users are known.
+        """The users that Firebase Auth does not know. Auth still knows disabled users.
 
         Raises:
-            Unavailable: It could not be asked about all of them.
+            Unavailable: Auth did not answer for all of them.
         """

@@ -25,7 +25,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """What is stored of a transaction beside its bank data.
+    """The stored data of a transaction, besides its bank data.
 
     Attributes:
         version: When it was last written: a write that expects it is refused if the user writes on the row meanwhile.
@@ -39,21 +39,21 @@ class StoredRow:
 
 
 class Syncs(Protocol):
-    """Sync states, and the commits that move them."""
+    """Sync states, and the commits that change them."""
 
     def load(self, connection_id: str) -> Loaded | None: ...  # noqa: D102
     def save(self, state: SyncState, *, expected: Version, writes: Sequence[Write] = ()) -> Version:
         """Writes state, progress and everything else in one commit, if the state is unchanged.
 
         Args:
-            state: The state from now on.
+            state: The new state.
             expected: The version of the state that it replaces.
             writes: What else to write, in this order.
 
         Raises:
-            Conflict: Another writer changed the state, or a document that one of the writes expects; nothing was
-                written (or all of it, if only the answer of an earlier try was lost: the state shows which).
-            CommitTooLarge: Nothing was written: write it in parts.
+            Conflict: Another writer changed the state, or a document that one of the writes expects. Nothing was
+                written; or everything was, if only the answer of an earlier try was lost: the state shows which.
+            CommitTooLarge: Nothing was written: split the writes into several commits.
         """
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
@@ -78,7 +78,7 @@ class Syncs(Protocol):
         """Ids of rows that are stored exactly as given, and bear no mark of these runs."""
 
     def handover(self, connection_id: str) -> Handover | None:
-        """The handover of the run before; None if there is none."""
+        """The handover of the previous run; None if there is none."""
 
     def set_aside(self, connection_id: str) -> list[SetAsideRow]:
         """The rows on record that cannot be stored."""
@@ -91,14 +91,14 @@ class HealthFigures(Protocol):
     """The health of all connections."""
 
     def count(self, now: datetime) -> Health:
-        """The counts."""
+        """Counts connections by health."""
 
     def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:
         """Some unhealthy connections: first those that need their user."""
 
 
 class PausedSyncs(Protocol):
-    """What operators have paused."""
+    """The pauses that operators have set."""
 
     def load(self) -> tuple[Pauses, Version | None]:
         """The pauses, and their version; without a version if nothing was ever paused."""
@@ -107,5 +107,5 @@ class PausedSyncs(Protocol):
         """Stores the pauses if they are unchanged since `expected`.
 
         Raises:
-            Conflict: They changed.
+            Conflict: The pauses changed.
         """

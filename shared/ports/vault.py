@@ -1,4 +1,4 @@
-"""The vault of access tokens, and the seals that are to be moved to its newest key."""
+"""The vault that encrypts access tokens, and the sealed tokens to re-encrypt with its newest key."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from shared.ports.clock import Version
 
 
 class Vault(Protocol):
-    """Seals access tokens, bound to owner and connection. Fails closed."""
+    """Seals (encrypts) access tokens, bound to their owner and connection. Fails closed."""
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
-        """A sealed token; `generation` is one more than that of the sealed token whose place it takes.
+        """Seals a token; `generation` is one more than that of the sealed token that it replaces.
 
         Raises:
             VaultError: There is no key, or the key service does not answer.
         """
 
     def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
-        """A seal made ready: what has to be asked outside is asked now, so that sealing itself asks nobody.
+        """Prepares a seal: calls the key service now, so that the returned function makes no outside call.
 
         Raises:
             VaultError: There is no key, or the key service does not answer.
         """
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
-        """The token.
+        """Opens (decrypts) a sealed token.
 
         Raises:
-            VaultError: It does not open here, so an operator must act; or the key service does not answer.
+            VaultError: The token cannot be opened, so an operator must act; or the key service does not answer.
         """
 
     def newest_key(self) -> str:
@@ -43,7 +43,7 @@ class Vault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredSeal:
-    """A sealed token where it lies; `place` names the document."""
+    """A sealed token as it is stored; `place` names its document."""
 
     place: str
     app_user_id: str
@@ -53,14 +53,14 @@ class StoredSeal:
 
 
 class Seals(Protocol):
-    """Sealed access tokens, wherever they lie."""
+    """Sealed access tokens in all collections that store them."""
 
     def older(self, newest: str, *, after: StoredSeal | None, limit: int) -> list[StoredSeal]:
-        """Those that another key version than the newest has sealed, in an order of their own, beginning after one."""
+        """Tokens that another key version than the newest has sealed, in a stable order, starting after `after`."""
 
     def replace(self, stored: StoredSeal, sealed: SealedToken) -> None:
-        """Puts another one into its place.
+        """Replaces a stored seal.
 
         Raises:
-            Conflict: The place changed, or is gone.
+            Conflict: The document changed or was deleted.
         """

@@ -1,4 +1,4 @@
-"""What Plaid tells us: webhooks, and what users link on Plaid's own page."""
+"""Webhooks from Plaid, and the sessions and results of Link."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from shared.domain.webhook import Webhook
 from shared.ports.clock import Version
 
 ParseWebhook = Callable[[dict[str, Any]], Webhook]
-"""The webhook in a parsed body. Raises ValueError for a body that is none."""
+"""The webhook in a parsed body. Raises ValueError if the body is not a webhook."""
 
-OVERDUE_SWEEPS = 3  # a delivery that was swept so often is not settled for an hour
+OVERDUE_SWEEPS = 3  # a delivery with so many sweeps has been unsettled for an hour
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook as it arrived; `due_at` is when the schedule must see to it, None once nothing is left to do.
+    """A webhook as it arrived; the scheduler enqueues it again at `due_at`, which is None once it is settled.
 
-    `sweeps` counts how often it did. `trace` is that of its arrival.
+    `sweeps` counts how often the scheduler did. `trace` is the trace of the webhook's arrival.
     """
 
     delivery_id: str
@@ -32,42 +32,42 @@ class Delivery:
     sweeps: int = 0
 
     def swept(self, *, now: datetime) -> Self:
-        """The delivery after the schedule enqueued it again: due later each time, so that others come first."""
+        """The delivery after the scheduler enqueued it again: postponed longer each time, so that others come first."""
         due_at = now + retry_delays.WEBHOOK.after(self.sweeps)
         return replace(self, sweeps=self.sweeps + 1, due_at=due_at)
 
 
 class Inbox(Protocol):
-    """Webhooks as they arrived."""
+    """The inbox of webhooks, as they arrived."""
 
     def record(self, delivery: Delivery) -> bool:
-        """Stores a delivery unless it is there; returns whether it is new."""
+        """Stores a delivery unless it exists; returns whether it is new."""
 
     def find(self, delivery_id: str) -> Delivery | None: ...  # noqa: D102
     def waiting(self, connection_id: str) -> list[Delivery]:
-        """What nobody has handled yet of a connection, oldest first."""
+        """The unhandled deliveries of a connection, oldest first."""
 
     def of_connection(self, connection_id: str) -> list[Delivery]:
-        """Everything that came about a connection, as far as it is kept, oldest first."""
+        """All deliveries of a connection that are still kept, oldest first."""
 
     def due(self, now: datetime, *, limit: int) -> list[tuple[Delivery, Version]]:
-        """What the schedule must handle, longest due first."""
+        """Deliveries that the scheduler must enqueue again, longest due first."""
 
     def postpone(self, delivery: Delivery, *, expected: Version) -> None:
         """Stores when a delivery is due again, and how often it was swept.
 
         Raises:
-            Conflict: It was settled meanwhile, or is gone.
+            Conflict: The delivery was settled or deleted meanwhile.
         """
 
     def since(self, moment: datetime) -> Iterator[Delivery]:
-        """Everything from a moment on, in the order of arrival."""
+        """All deliveries since a moment, in the order of arrival."""
 
     def settle(self, delivery_id: str) -> None:
-        """Nothing is left to do; harmless if it is gone."""
+        """Marks a delivery as handled; no-op if it was deleted."""
 
     def forget(self, delivery_id: str) -> None:
-        """It was about a connection that is gone; so it goes, too."""
+        """Deletes a delivery, because its connection was removed."""
 
 
 class WebhookKeys(Protocol):
@@ -75,14 +75,14 @@ class WebhookKeys(Protocol):
 
     def seen(self) -> frozenset[str]: ...  # noqa: D102
     def add(self, key_id: str, *, now: datetime) -> None:
-        """Notes one more; again is harmless.
+        """Records a key id. Idempotent.
 
         Raises:
-            Conflict: Somebody else notes one.
+            Conflict: Another caller records one at the same time.
         """
 
     def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
-        """Counts one look-up of an unknown key, in the whole project. None if it may be made, else seconds to wait.
+        """Counts one lookup of an unknown key, for the whole project. None if it is allowed, else the seconds to wait.
 
         Raises:
             Unavailable: The store did not answer.
@@ -90,20 +90,20 @@ class WebhookKeys(Protocol):
 
 
 class Links(Protocol):
-    """Link tokens that were issued, and the public tokens that came of Hosted Link."""
+    """Issued link tokens, and the public tokens that Hosted Link returned."""
 
     def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
-        """Stores to whom a link token was issued."""
+        """Stores the user that a link token was issued to."""
 
     def session(self, link_token: str) -> LinkSession | None:
-        """To whom a link token was issued; None if it is unknown, or expired for long."""
+        """The session of a link token, with its user; None if the token is unknown, or expired long ago."""
 
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
         """Whether a user has a link token for update mode that has not expired."""
 
     def keep(self, result: LinkResult) -> bool:
-        """Stores a result unless there is one; returns whether it is new."""
+        """Stores a result unless it exists; returns whether it is new."""
 
     def result(self, result_id: str) -> LinkResult | None: ...  # noqa: D102
     def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
-        """Notes what became of it, and forgets the public token."""
+        """Records the outcome of a result, and deletes its public token."""

@@ -1,4 +1,4 @@
-"""What a commit of a sync can write besides its state and progress: plain values, which the store applies in order."""
+"""The writes that a commit of a sync can contain besides state and progress: plain values, applied in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class UpsertTransactions:
     """Stores rows; what users wrote on them (`user`) stays as it is.
 
     Attributes:
-        rows: All rows of the commit: one value for all of them, since a commit holds hundreds.
+        rows: All rows of the commit, in one value, since a commit holds hundreds.
         marked: Ids of rows that get the run's number as their mark; all other rows lose theirs.
         new: Ids of rows that are probably not stored yet, which makes writing them cheaper; if one is, nothing else
             differs.
@@ -79,7 +79,7 @@ class PutMark:
 
 @dataclass(frozen=True, slots=True)
 class UpdateConnection:
-    """Changes fields of the connection's document, which must exist; at most once in a commit."""
+    """Updates fields of the connection's document, which must exist; at most once in a commit."""
 
     fields: Mapping[str, Any]
 
@@ -129,11 +129,11 @@ class SettleDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a continuation needs to know of the pages before it."""
+    """What a continuation needs to know about the earlier pages."""
 
     removed: tuple[str, ...]
     successors: dict[str, str]
-    cursors: bytes = b""  # that its loop has seen: PageTrail
+    cursors: bytes = b""  # those that the loop has seen: PageTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class PutHandover:
 
 @dataclass(frozen=True, slots=True)
 class DeleteHandover:
-    """Deletes the handover: its loop has ended."""
+    """Deletes the handover, because its loop has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class PutSetAside:
 
 @dataclass(frozen=True, slots=True)
 class DeleteSetAside:
-    """Deletes the record of such a row."""
+    """Deletes the record of a row that could not be stored."""
 
     key: str
 

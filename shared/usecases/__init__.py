@@ -1,1 +1,1 @@
-"""What the backend does: one verb per file, grouped by subject."""
+"""The use cases of the backend: one per file, named by a verb, grouped by subject."""

@@ -1,4 +1,4 @@
-"""What an event changes on a connection: its document, the audit log, its user's notifications, and their writes."""
+"""Applies a status event to a connection: changes its document, appends audit entries, and notifies its user."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,14 +32,14 @@ from shared.usecases.mark_duplicates import OwnedAccounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionChange:
-    """What one commit writes about a connection.
+    """The changes that one commit makes to a connection.
 
     Attributes:
         fields: The changed fields of its document.
         audit: Entries for the audit log.
-        notifications: What its user is notified of.
-        removal: The removal that begins.
-        marks: Which accounts, of any connection of the user, are duplicates afterwards.
+        notifications: Notifications for its user.
+        removal: The removal to begin, if any.
+        marks: Accounts, of any connection of the user, that become duplicates or stop being ones.
         institution_id: The institution that the connection has moved to; None if it has not.
     """
 
@@ -67,17 +67,17 @@ class ConnectionChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange(ConnectionChange):
-    """What an event writes about a connection, and the connection as it is afterwards."""
+    """The changes that an event makes to a connection, and the connection after them."""
 
     connection: BankConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusEvents:
-    """Turns events into changes of a connection, so that one commit holds everything an event writes.
+    """Turns events into changes of a connection, so that one commit contains everything that an event writes.
 
-    The connection is read here. The caller commits the writes with a compare-and-set on the sync state that it read
-    before: every commit that touches a status is ordered by that one version.
+    This class reads the connection. The caller commits the writes with a compare-and-set on the sync state, which it
+    read before: that one version orders all commits that change a status.
     """
 
     connections: Connections
@@ -101,7 +101,7 @@ class StatusEvents:
             event: What happened.
             actor: Who caused it, for the audit log.
             error: Plaid's error, if the event is one.
-            learnt: Other facts that Plaid reported about the item: fields of the connection.
+            learnt: Other facts that Plaid reported about the item, as fields of the connection.
             renewal: Whether to warn of a consent that ends soon although the login works: a repair elsewhere does not
                 renew the consent.
         """
@@ -134,7 +134,7 @@ class StatusEvents:
         )
 
     def update_facts(self, before: BankConnection, facts: Mapping[str, Any]) -> StatusChange:
-        """Applies facts that Plaid reported about an item and that are no event: fields of the connection."""
+        """Applies facts about an item that are no status event, as fields of the connection."""
         after = before.model_copy(update=dict(facts))
         if after == before:
             return StatusChange(connection=before)
@@ -144,7 +144,7 @@ class StatusEvents:
     def remind(self, connection: BankConnection) -> Notification | None:
         """Reminds the user of a broken login; None if the login works, or if no reminder is due or it was sent already.
 
-        Days are rounded, since daily checks are never exactly a day apart; a check makes up for a missed one before it.
+        Days are rounded, since daily checks are never exactly a day apart. If a check is missed, the next one reminds.
         """
         days = reminders.days_broken(connection.updated_at, now=self.clock.now())
         due = reminders.reminder_due(days)
@@ -169,7 +169,7 @@ class StatusEvents:
     def report_lost_note(
         self, connection_id: str, *, transaction_id: str, label: str, note: dict[str, Any]
     ) -> Notification | None:
-        """Sends the user what they had written on a removed transaction; None if the note has no text."""
+        """Notifies the user of the note on a removed transaction; None if the note has no text."""
         connection = self.connections.find(connection_id)
         return note_kept(
             connection_id=connection_id,
@@ -225,7 +225,7 @@ class StatusEvents:
     def _notifications(
         self, after: BankConnection, kind: NotificationKind | None, *, moved: bool
     ) -> tuple[Notification, ...]:
-        """One notification per event: a change's is named by its moment, a warning's by what it warns of."""
+        """One notification per event. The id of a change contains its time; the id of a warning, what it warns of."""
         now = self.clock.now()
         match kind:
             case None:
@@ -260,7 +260,7 @@ class StatusEvents:
         return usable_language(self.profiles.find(app_user_id).language)
 
     def _revocation(self, after: BankConnection) -> Removal:
-        """Removes the data; the connection's document stays, to say why."""
+        """The removal of the data; the connection's document stays, to show the reason."""
         token = self.connections.credentials(after.connection_id)
         return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now(), trace=trace.carried())
 

@@ -1,4 +1,4 @@
-"""Who may use a connection: its owner alone."""
+"""Access to a connection: only its owner may use it."""
 
 from shared.domain.connection import BankConnection
 from shared.domain.errors import NotFound
@@ -8,7 +8,7 @@ def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection
     """The connection, if it is the caller's.
 
     Raises:
-        NotFound: It does not exist, or belongs to another user: the answer is the same.
+        NotFound: It does not exist, or belongs to another user; the answer does not tell which.
     """
     if connection is None or connection.app_user_id != app_user_id:
         raise no_connection()
@@ -16,5 +16,5 @@ def owned(connection: BankConnection | None, app_user_id: str) -> BankConnection
 
 
 def no_connection() -> NotFound:
-    """The answer for a connection that does not exist, and for one of another user."""
+    """The error for a connection that does not exist, or that belongs to another user."""
     return NotFound("no such connection", code="connection_not_found")

@@ -1,7 +1,7 @@
-"""One owner per device: a message for a user never goes to a device that another user has taken over.
+"""Ensures one owner per device: a user's message never goes to a device that another user has taken over.
 
-Apps write their devices' tokens into `users/{uid}`, and no rule can tell whose device a token is of. The user who
-stored a token last owns its device: that is who uses the app there now. See docs/decisions/0008.
+Apps write their devices' tokens into `users/{uid}`, and no security rule can verify whose device that is. The user who
+stored a token last owns its device, because that user is signed in there now. See docs/decisions/0008.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from shared.ports import Clock, Pushes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOwnership:
-    """Says which devices belong to a user."""
+    """Finds the devices that belong to a user."""
 
     pushes: Pushes
     clock: Clock
 
     def keep_owned(self, tokens: tuple[str, ...], *, app_user_id: str) -> tuple[str, ...]:
-        """The tokens whose devices belong to the user, of those that the user stores.
+        """Filters the tokens that the user stores: keeps those whose devices belong to the user.
 
         Each token is removed from the documents of all users but its owner.
 

@@ -1,4 +1,4 @@
-"""Reads what is due, so that what a sweep cannot settle never stands in the way of what is younger."""
+"""Reads due items page by page, so that items which a sweep cannot settle never block later ones."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -10,16 +10,16 @@ MAX_PAGES = 1000
 def due_pages(
     due: Callable[[int], Sequence[T]], key: Callable[[T], str], *, size: int, max_pages: int = MAX_PAGES
 ) -> Iterator[list[T]]:
-    """Yields what is due, page by page, each item once.
+    """Yields due items, page by page, each item once.
 
-    The caller moves each item's due time. An item that it could not move is read again and skipped, and the next page
-    is that much longer.
+    The caller postpones each item. An item that it could not postpone is read again and skipped; the next page is read
+    with a higher limit to make up for it.
 
     Args:
-        due: Reads so many of the items that have been due longest. All calls ask for the same moment.
+        due: Reads up to so many items, longest due first. All calls must use the same moment.
         key: Names an item.
         size: Items per page.
-        max_pages: The most pages of one scheduler run.
+        max_pages: The maximum number of pages in one scheduler run.
     """
     seen: set[str] = set()
     limit = size

@@ -1,4 +1,4 @@
-"""Adds work to the queues; what a queue does not take, the schedule finds due."""
+"""Adds tasks to the queues. If a queue does not accept a task, the scheduler finds the work due later."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from shared.ports import SyncQueue, TaskFunction, Tasks
 
 
 def enqueue(queue: SyncQueue, connection_id: str, *, name: str, welcome: bool = False) -> bool:
-    """Adds a run; False if the queue did not take it, which is recorded and no failure of the caller's."""
+    """Enqueues a sync run; False if the queue did not accept it, which is logged and is no error for the caller."""
     try:
         queue.enqueue(connection_id, name=name, welcome=welcome)
     except Unavailable:
@@ -20,7 +20,7 @@ def enqueue(queue: SyncQueue, connection_id: str, *, name: str, welcome: bool = 
 
 
 def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:
-    """Adds the next step of a removal; its due time names the turn. False as above."""
+    """Enqueues the next step of a removal, named by its due time; False if the queue did not accept it."""
     name = f"{removal.connection_id}-r{int(removal.due_at.timestamp() * 1000)}"
     try:
         with trace.resumed(removal.trace):
@@ -32,8 +32,8 @@ def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:
 
 
 def enqueue_erasure(tasks: Tasks, app_user_id: str, *, turn: str) -> bool:
-    """Adds the next step of an erasure; `turn` tells it from the steps before. False as above."""
-    name = f"e{hashlib.sha256(app_user_id.encode()).hexdigest()[:32]}-{turn}"  # an uid may be no name for a task
+    """Enqueues the next step of an erasure, which `turn` names uniquely; False if the queue did not accept it."""
+    name = f"e{hashlib.sha256(app_user_id.encode()).hexdigest()[:32]}-{turn}"  # a uid may be no valid task name
     try:
         tasks.add(TaskFunction.ERASE_DATA, {"app_user_id": app_user_id}, name=name)
     except Unavailable:

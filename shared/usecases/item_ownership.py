@@ -1,9 +1,9 @@
-"""One item, one connection: the only place that removes an item at Plaid, or says that its token may be replaced.
+"""Ensures that an item has one connection; only this module removes items at Plaid, or permits a token rotation.
 
     the item's first stored token -> the exchange holds the item -> its connection does -> its removal does -> released
 
-An item is held from the commit that stores its token until it is gone at Plaid. Connections that were made before
-holders were stored have none: they are found by their item.
+An item has a holder from the commit that stores its token until it is removed at Plaid. Connections that were created
+before holders were stored have none; they are found by their item.
 """
 
 from contextlib import suppress
@@ -19,7 +19,7 @@ from shared.ports import Clock, Connections, Items, Plaid, Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemOwnership:
-    """Says whose an item is, and removes items at Plaid."""
+    """Claims items for connections, and removes items at Plaid."""
 
     items: Items
     connections: Connections
@@ -27,17 +27,17 @@ class ItemOwnership:
     clock: Clock
 
     def claim(self, wanted: ItemHolder, *, held: Version | None = None) -> Version:
-        """Makes sure that an item belongs to this connection, and that no other connection uses it.
+        """Ensures that an item belongs to this connection, and that no other connection uses it.
 
         Args:
-            wanted: Who is to hold it.
-            held: The version of the holder, if the caller has just written it.
+            wanted: The holder that the item should have.
+            held: The holder's version, if the caller has just written the holder.
 
         Returns:
             The holder's version.
 
         Raises:
-            ItemHeld: Another connection uses it; nothing is changed for that one.
+            ItemHeld: Another connection uses the item; that connection is unchanged.
             Unavailable: The store did not answer.
         """
         if held is None:
@@ -57,15 +57,15 @@ class ItemOwnership:
             False if Plaid does not know the item (any more).
 
         Raises:
-            ItemHeld: Another connection uses it: it stays.
+            ItemHeld: Another connection uses the item, so the item stays.
             ProviderError: Plaid refused.
-            Unavailable: The store did not answer: whether another connection uses it is unknown, so it stays.
+            Unavailable: The store did not answer. Another connection may use the item, so the item stays.
         """
         self.claim(wanted)
         return self.plaid.remove(token)
 
     def release(self, holder: ItemHolder) -> None:
-        """The item is gone at Plaid, and never became a connection.
+        """Releases an item that was removed at Plaid and never became a connection.
 
         Raises:
             Unavailable: The store did not answer.
@@ -73,12 +73,12 @@ class ItemOwnership:
         self.items.release(holder)
 
     def release_if_possible(self, holder: ItemHolder) -> None:
-        """Releases an item that is gone; if the store does not answer, its holder stays until it expires."""
+        """Releases an item that was removed; if the store does not answer, its holder stays until it expires."""
         with suppress(Unavailable):
             self.release(holder)
 
     def _another_connection(self, wanted: ItemHolder) -> ItemHolder | None:
-        """Another connection to the item, made before holders were stored; rather one of the same user."""
+        """Another connection to the item, created before holders were stored; preferably one of the same user."""
         others = [
             one
             for one in self.connections.of_item(wanted.item_id)

@@ -1,8 +1,8 @@
 """Keeps `duplicate_of` of a user's accounts correct: every account counts once, however often it is connected.
 
-What changes which copy is counted (a new connection, accounts that come or go, a connection that is removed, breaks for
-good or works again) commits the marks with it. Two such commits at the same moment do not see each other: so a commit
-that brings accounts or duplicates is followed by `settle_after_commit`, which reads again.
+Every commit that can change which copy counts (a new connection, added or deleted accounts, a connection that is
+removed, becomes unusable, or works again) writes the marks, too. Two such commits at the same moment do not see each
+other, so a commit that adds accounts or duplicates is followed by `settle_after_commit`, which reads them again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,8 +25,8 @@ class OwnedAccounts:
     """A user's connections with their accounts as they were read, or as they will be after a change.
 
     Attributes:
-        holdings: By connection.
-        versions: Of the accounts that are stored.
+        holdings: The connections with their accounts, by connection id.
+        versions: The versions of stored accounts.
     """
 
     holdings: Mapping[str, Holding] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class OwnedAccounts:
 
     @classmethod
     def read(cls, app_user_id: str, *, connections: Connections, beside: str | None = None) -> Self:
-        """Two queries; only the first if there is no connection but `beside`."""
+        """Reads a user's connections, and their accounts unless `beside` is the only connection: one or two queries."""
         holdings = {c.connection_id: Holding.of(c) for c in connections.owned_by(app_user_id)}
         if not holdings.keys() - {beside}:
             return cls(holdings)
@@ -52,14 +52,14 @@ class OwnedAccounts:
     def with_accounts(
         self, connection_id: str, accounts: Iterable[Account], *, status: ItemStatus | None = None
     ) -> Self:
-        """The accounts after a connection gets these accounts, and perhaps another status."""
+        """The accounts after a connection gets these accounts, and optionally another status."""
         after = self.holdings[connection_id].with_accounts(accounts)
         if status is not None:
             after = replace(after, usable=status is not ItemStatus.ERROR)
         return replace(self, holdings={**self.holdings, connection_id: after})
 
     def with_connection(self, connection: BankConnection, accounts: Iterable[Account] | None = None) -> Self:
-        """The accounts after a connection changes, with the accounts that it has or with these."""
+        """The accounts after a connection changes; it keeps its accounts unless `accounts` replaces them."""
         known = self.holdings.get(connection.connection_id)
         after = Holding.of(connection, known.accounts if known else ())
         if accounts is not None:
@@ -67,13 +67,13 @@ class OwnedAccounts:
         return replace(self, holdings={**self.holdings, connection.connection_id: after})
 
     def accounts_of(self, connection_id: str) -> tuple[Account, ...]:
-        """A connection's accounts, each with what it is a duplicate of."""
+        """A connection's accounts, each with its `duplicate_of`."""
         found = duplicates_in(self.holdings.values())
         accounts = self.holdings[connection_id].accounts
         return tuple(marked(one, found.get((connection_id, one["account_id"]))) for one in accounts)
 
     def marks(self, *, beside: str | None = None) -> tuple[Mark, ...]:
-        """What changes for stored accounts, but for those of the connection `beside`, which are written anyway."""
+        """The marks that change for stored accounts, except those of `beside`, which are written anyway."""
         found = duplicates_in(self.holdings.values())
         return tuple(
             Mark(connection_id, one["account_id"], found.get(key), self.versions[key])
@@ -93,17 +93,17 @@ def accounts_to_write(
     status: ItemStatus | None,
     connections: Connections,
 ) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
-    """A connection's accounts as they are to be stored.
+    """Computes a connection's accounts as they must be stored.
 
     Args:
-        connection_id: Whose accounts.
-        app_user_id: Whose connection.
-        accounts: All accounts that it has from now on.
-        status: The connection's status from now on; None leaves it.
+        connection_id: The connection.
+        app_user_id: Its owner.
+        accounts: All accounts that it has now.
+        status: The connection's new status; None keeps it.
         connections: Where the user's other accounts are read.
 
     Returns:
-        The accounts, each with what it is a duplicate of; and the marks of other accounts that change with them.
+        The accounts, each with its `duplicate_of`; and the marks of other accounts that change with them.
     """
     owned = OwnedAccounts.read(app_user_id, connections=connections, beside=connection_id)
     if connection_id not in owned.holdings:  # it is being removed: the commit will be refused
@@ -113,15 +113,15 @@ def accounts_to_write(
 
 
 def settle_duplicates(app_user_id: str, *, connections: Connections) -> bool:
-    """Marks every account of a user by what is stored now, until nothing changes any more.
+    """Marks every account of a user according to the stored accounts, until nothing changes any more.
 
     Returns:
         False if the accounts kept changing: try again.
 
     Raises:
-        Unavailable: The store is out of reach: try again.
+        Unavailable: The store did not answer: try again.
     """
-    # Not `retry_on_conflict`: a try that succeeds may leave marks for the next one, or find new accounts.
+    # Not `retry_on_conflict`: a successful try may leave marks for the next one, or new accounts may have been added.
     for _ in range(MAX_TRIES):
         marks = OwnedAccounts.read(app_user_id, connections=connections).marks()
         if not marks:
@@ -135,9 +135,9 @@ def settle_duplicates(app_user_id: str, *, connections: Connections) -> bool:
 
 
 def settle_after_commit(app_user_id: str, *, connections: Connections) -> None:
-    """Settles a user's duplicates after a commit that stands whatever happens here.
+    """Settles a user's duplicates after a commit, which stays valid even if this fails.
 
-    A failure is logged, and the next sync that writes accounts makes up for it.
+    A failure is logged; the next sync that writes accounts marks the duplicates.
     """
     code = "connection_busy"
     try:

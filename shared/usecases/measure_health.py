@@ -9,13 +9,13 @@ from shared.ports import Clock, HealthFigures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureHealth:
-    """Measures how many connections are in which state."""
+    """Measures how many connections are in each state of health."""
 
     figures: HealthFigures
     clock: Clock
 
     def __call__(self) -> Health:
-        """Counts and logs; costs some ten counting queries, whatever the number of connections.
+        """Counts the connections and logs the figures: about ten counting queries, for any number of connections.
 
         Raises:
             Unavailable: The store did not answer.

@@ -1,4 +1,4 @@
-"""A new notification is pushed to its user's devices, once."""
+"""Pushes a new notification to its user's devices, at most once."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from shared.log import log
 from shared.ports import Clock, Messaging, Pushes
 from shared.usecases.device_ownership import DeviceOwnership
 
-WAITS = (1.0, 5.0, 20.0)  # seconds before the second try and the next ones
-LONGEST_WAIT_SECONDS = 60  # what the service asks for, at the most: its windows are minutes
+WAITS = (1.0, 5.0, 20.0)  # seconds before the second and later tries
+LONGEST_WAIT_SECONDS = 60  # the longest requested delay that is waited for: the service's quotas are per minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class SendPush:
     sleep: Callable[[float], None]
 
     def __call__(self, message: PushMessage, *, app_user_id: str) -> None:
-        """Sends the message to all devices of its user, in the user's language, unless that was done before.
+        """Sends the message to all devices of its user, in the user's language, unless it was sent before.
 
         Each message is claimed before it is sent, so it is sent at most once: a lost push is acceptable, since the
         notification can be read in the app; a repeated one is a nuisance. Tokens of devices that are gone are removed
@@ -53,7 +53,7 @@ class SendPush:
             self._drop(gone, app_user_id)
 
     def _delivered(self, message: PushMessage, tokens: tuple[str, ...]) -> dict[str, Receipt]:
-        """The receipt of each token, after as many tries as may help within a minute or two."""
+        """Sends the message, retries within a minute or two, and returns the receipt of each token."""
         receipts: dict[str, Receipt] = {}
         waiting = tokens
         for wait in (*WAITS, None):
@@ -68,5 +68,5 @@ class SendPush:
     def _drop(self, tokens: list[str], app_user_id: str) -> None:
         try:
             self.pushes.drop_tokens(app_user_id, tokens)
-        except Unavailable:  # the next message finds them gone again
+        except Unavailable:  # the next message removes them
             log.warning("push.tokens_stay", count=len(tokens))

@@ -1,4 +1,4 @@
-"""An operator checks whether a user's audit log is as it was written."""
+"""Lets an operator check that a user's audit log is unchanged since it was written."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ MAX_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class AuditSnapshot:
-    """A whole log at one moment; `version` is the one of its end."""
+    """A whole log at one moment; `version` is the version of its end."""
 
     head: AuditHead
     version: Version | None
@@ -22,17 +22,17 @@ class AuditSnapshot:
 
     @classmethod
     def read(cls, app_user_id: str, *, audit: AuditLog) -> "AuditSnapshot":
-        """Reads the whole log, again if it grows meanwhile.
+        """Reads the whole log, and reads it again if it grows meanwhile.
 
         Raises:
-            Unavailable: It grew each time.
+            Unavailable: The log grew during each try.
         """
         for _ in range(MAX_TRIES):
             head, version = audit.head(app_user_id)
             entries, checkpoints = dict(audit.entries(app_user_id)), audit.checkpoints(app_user_id)
             if audit.head(app_user_id)[1] == version:
                 return cls(head, version, entries, checkpoints)
-        raise Unavailable("the log grows all the time", code="store_busy", retry_after_seconds=1)
+        raise Unavailable("the log keeps growing", code="store_busy", retry_after_seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class CheckAudit:
         """Checks the log of a user.
 
         Returns:
-            How many entries there are, and everything that is wrong with them.
+            The number of entries, and all damages found.
 
         Raises:
             Unavailable: The log grew during each try to read it.

@@ -1,7 +1,7 @@
 """Deletes audit logs whose every entry has outlived the retention, with their ends and checkpoints.
 
-A TTL deletes the entries. The end of the chain and its checkpoints vouch for the missing entries, so they stay while
-the log may still have entries. Of an erased user, nothing is left once the last entry has expired.
+A TTL deletes the entries. The end of the chain and its checkpoints prove that only expired entries are missing, so they
+stay while the log may still have entries. Of an erased user, nothing is left once the last entry has expired.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ class DropAudit:
         """Deletes the logs that have expired; a log that grows meanwhile stays. Returns how many were deleted.
 
         Raises:
-            Unavailable: The store did not answer; the next day continues.
+            Unavailable: The store did not answer; the next daily run continues.
         """
         now, dropped = self.clock.now(), 0
 

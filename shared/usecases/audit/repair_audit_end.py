@@ -1,7 +1,7 @@
-"""An operator repairs an audit log that cannot grow, because its stored end is before its entries.
+"""Lets an operator repair an audit log that cannot grow, because its stored end is before its last entry.
 
-That is the state after a restore over existing documents: each new entry meets an existing one, and with the entry
-everything of the user is refused that is to be recorded.
+A restore over existing documents leaves this state: each new entry conflicts with an existing one, so every commit of
+the user that writes an audit entry is refused.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.usecases.audit.check_audit import AuditSnapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairAuditEnd:
-    """Moves the stored end of a log to its last entry. Damages stay, and every check names them."""
+    """Moves the stored end of a log to its last entry. Damages stay, and every check reports them."""
 
     audit: AuditLog
 
@@ -21,11 +21,11 @@ class RepairAuditEnd:
         """Repairs the log of a user.
 
         Returns:
-            The number of the entry after which the log continues; None where it can grow as it is.
+            The number of the entry after which the log continues; None if no repair is needed.
 
         Raises:
             Unavailable: The log grew during each try to read it.
-            Conflict: It has grown since it was read.
+            Conflict: The log has grown since it was read.
         """
         snapshot = AuditSnapshot.read(app_user_id, audit=self.audit)
         last = max(snapshot.entries, default=0)

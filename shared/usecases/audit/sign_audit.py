@@ -25,8 +25,8 @@ class SignAudit:
     def __call__(self) -> int:
         """Signs the end of each log that is due. Returns how many were signed.
 
-        A log that grows meanwhile is left for the next call. Each checkpoint is logged, too: a writer of the store
-        cannot change the platform's log.
+        A log that grows meanwhile is signed by the next call. Each checkpoint is also logged, because a writer of the
+        store cannot change the platform's log.
 
         Raises:
             BankError: The store or the signer does not answer.

@@ -1,4 +1,4 @@
-"""Once a day, every connection is checked: for what no webhook, task or trigger has reported."""
+"""The daily check of every connection: finds what no webhook, task or trigger has reported."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyChecks:
-    """Enqueues a check of every connection, page by page; each page is a task of its own.
+    """Enqueues a check of every connection, page by page; each page is a separate task.
 
-    `erase_missing_owners` gets the owners in each page, and erases those whom Firebase Auth does not know any more.
+    `erase_missing_owners` receives the owners of each page, and erases those that Firebase Auth does not know any more.
     """
 
     connections: Connections
@@ -25,11 +25,11 @@ class DailyChecks:
     def start(self, at: datetime) -> None:
         """Starts a daily check.
 
-        A queue does not accept a task's name twice: a schedule that fires twice for the same time starts one check, and
-        a run by hand starts another.
+        A queue does not accept a task's name twice. So a schedule that fires twice for the same time starts one check;
+        a manual run starts another.
 
         Args:
-            at: The time that the schedule has fired for.
+            at: The scheduled time.
 
         Raises:
             Unavailable: The queue did not accept the task.
@@ -40,18 +40,18 @@ class DailyChecks:
         """Enqueues a check of each connection of a page, and the next page. Idempotent.
 
         Args:
-            run_id: The daily check's name, a part of its tasks' names.
-            after: The last connection of the page before.
+            run_id: The id of the daily check, a part of its tasks' names.
+            after: The last connection of the previous page.
 
         Returns:
-            How many connections there are in it.
+            The number of connections in the page.
 
         Raises:
             Unavailable: A queue or the store did not answer: deliver the page again.
         """
         found = self.connections.page(after=after, limit=PAGE)
         if len(found) == PAGE:
-            # First, so that nothing that fails here keeps the later connections from their daily check.
+            # The next page first, so that a failure in this page does not stop the checks of later connections.
             self._enqueue_page(run_id, found[-1][0])
         failed = [error for connection_id, _ in found if (error := self._enqueue_check(connection_id, run_id))]
         self.erase_missing_owners({owner for _, owner in found})

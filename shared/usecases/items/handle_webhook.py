@@ -13,7 +13,7 @@ from shared.usecases.sync.request_sync import SyncRequests
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """How many deliveries were handled, and how many skipped."""
+    """The numbers of deliveries that a replay handled and skipped."""
 
     handled: int
     skipped: int
@@ -21,7 +21,7 @@ class ReplayResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookHandler:
-    """Handles deliveries; `item_status` reads the item at Plaid where that can tell more than the webhook."""
+    """Handles deliveries; `item_status` reads the item at Plaid where the webhook alone is not reliable."""
 
     parse: ParseWebhook
     inbox: Inbox
@@ -31,7 +31,7 @@ class WebhookHandler:
     clock: Clock
 
     def __call__(self, delivery_id: str) -> None:
-        """Handles a delivery, and before it every unhandled one of its connection that arrived earlier.
+        """Handles a delivery, after all unhandled deliveries of its connection that arrived earlier.
 
         Raises:
             ServiceError, Unavailable: Not possible now: deliver again.
@@ -44,7 +44,7 @@ class WebhookHandler:
                 self.handle(waiting)
 
     def handle(self, delivery: Delivery) -> None:
-        """Handles one delivery, also one that was handled before.
+        """Handles one delivery, even if it was handled before.
 
         Raises:
             ServiceError, Unavailable: Not possible now.
@@ -55,7 +55,7 @@ class WebhookHandler:
         match webhook.meaning:
             case Meaning.REVOKED:
                 if webhook.error is None:
-                    raise ValueError("a revocation without its error")  # parse_webhook gives each one
+                    raise ValueError("a revocation without its error")  # parse_webhook always sets it
                 self.item_status.revoke(connection_id, webhook.error, delivery_id=delivery.delivery_id)
             case Meaning.ACCOUNT_REVOKED:
                 if webhook.account_id is not None:
@@ -74,13 +74,13 @@ class WebhookHandler:
     def replay(
         self, since: datetime, *, connection_id: str | None = None, include_handled: bool = False
     ) -> ReplayResult:
-        """An operator replays the webhooks that were not handled, in their order of arrival.
+        """Replays unhandled webhooks for an operator, in their order of arrival.
 
         Args:
             since: Only webhooks that arrived at this time or later.
             connection_id: Only webhooks of this connection.
-            include_handled: Also webhooks that were handled: they take effect again, on the data of today. Revocations
-                of accounts are skipped: that account's data is deleted, and what is stored was shared since.
+            include_handled: Also replays handled webhooks: they take effect again, on current data. Revocations of
+                accounts are skipped: their data is already deleted, and what is stored now was shared again since.
 
         Raises:
             ServiceError, Unavailable: The replay was interrupted; replay again.

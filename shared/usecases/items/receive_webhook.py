@@ -1,4 +1,4 @@
-"""Plaid delivered a webhook, and its signature was verified: records it, and enqueues what it asks for."""
+"""Records a verified webhook from Plaid, and enqueues its handling."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from shared.usecases.sync.request_sync import SyncRequests
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A webhook of our own environment, as it was delivered."""
+    """A delivered webhook of this backend's environment."""
 
     webhook: Webhook
     body: dict[str, Any]
@@ -30,14 +30,13 @@ class _Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveWebhook:
-    """Records each verified webhook once, and acts on it or enqueues its handling.
+    """Records each verified webhook once, and handles it or enqueues its handling.
 
     Attributes:
         parse: Translates the body.
-        inbox, connections, tasks, clock: The outside.
-        sync_requests: Requests the sync that a webhook about new data asks for.
-        environment: Our own Plaid environment; webhooks of other environments are ignored.
-        receive_link_webhook: Takes what users linked on a page of Plaid's out of a webhook.
+        sync_requests: Requests a sync after a webhook about new data.
+        environment: This backend's Plaid environment; webhooks of other environments are ignored.
+        receive_link_webhook: Handles the webhook of a Hosted Link session.
     """
 
     parse: ParseWebhook
@@ -50,17 +49,17 @@ class ReceiveWebhook:
     receive_link_webhook: Callable[[Webhook], None]
 
     def __call__(self, body: dict[str, Any], *, delivery_id: str, signed_at: datetime | None = None) -> None:
-        """Receives one delivery. Unknown codes are recorded, and ask for nothing.
+        """Receives one delivery. Webhooks with unknown codes are only recorded.
 
-        A signed body that is no webhook is only logged: a second delivery would be the same.
+        A signed body that is no webhook is only logged, since a second delivery would be the same.
 
         Args:
             body: The parsed body.
-            delivery_id: Names the delivery: the same one is recorded once.
+            delivery_id: Identifies the delivery; each id is recorded once.
             signed_at: When Plaid signed this delivery.
 
         Raises:
-            Unavailable: It could not be stored or enqueued: Plaid is to send it again.
+            Unavailable: The webhook could not be stored or enqueued: Plaid must send it again.
         """
         arrival = self._parse(body, delivery_id, signed_at)
         if arrival is None:
@@ -73,15 +72,16 @@ class ReceiveWebhook:
             return
         connections = self.connections.of_item(webhook.item_id)
         if not connections:
-            # Removed, or not stored yet: then its first sync is still to come. Nothing is stored without an owner.
+            # The connection was removed, or is not stored yet: then its first sync is still to come. Without an owner,
+            # nothing is recorded.
             log.info("webhook.unknown_item", item_id=webhook.item_id, code=webhook.webhook_code)
-        # An item has one connection, but for some that were made before that was enforced: each of those is notified.
+        # An item has one connection, except for items linked before that was enforced: each of them is notified.
         for connection in connections:
             several = len(connections) > 1
             self._deliver(arrival, connection, _id_for(arrival, connection) if several else arrival.delivery_id)
 
     def _parse(self, body: dict[str, Any], delivery_id: str, signed_at: datetime | None) -> _Arrival | None:
-        """The webhook in a body; None if it is malformed, or another environment's."""
+        """The webhook in a body; None if it is malformed, or belongs to another environment."""
         storable, lost = make_storable(body)
         body = storable or {}
         if lost:
@@ -101,7 +101,7 @@ class ReceiveWebhook:
         return _Arrival(webhook, body, delivery_id, now, lag)
 
     def _deliver(self, arrival: _Arrival, connection: BankConnection, delivery_id: str) -> None:
-        """Records a webhook for a connection, and starts what it asks for."""
+        """Records a webhook for a connection, and starts its handling."""
         webhook, connection_id = arrival.webhook, connection.connection_id
         needs_task = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and webhook.meaning not in AT_ONCE
         due_at = arrival.received_at + grace_periods.TASK if needs_task else None
@@ -109,7 +109,7 @@ class ReceiveWebhook:
         if is_revoked(connection):
             return
         if self.connections.find(connection_id) is None:
-            # It was removed in this moment: the removal may have missed what was recorded after it.
+            # The connection was removed at this moment: the removal may have missed the delivery recorded after it.
             self.inbox.forget(delivery_id)
         elif needs_task:
             self.tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery_id}, name=delivery_id)
@@ -142,5 +142,5 @@ class ReceiveWebhook:
 
 
 def _id_for(arrival: _Arrival, connection: BankConnection) -> str:
-    """Names a delivery for one of several connections."""
+    """The delivery id for one of several connections."""
     return hashlib.sha256(f"{arrival.delivery_id}:{connection.connection_id}".encode()).hexdigest()

@@ -1,8 +1,7 @@
-"""The store was restored to an earlier moment: each connection is reconciled with what Plaid says now.
+"""Reconciles each connection with Plaid after the store was restored to an earlier moment.
 
-Everything that Plaid holds can be read again. What Plaid cannot give back is what happened to items and access tokens
-since that moment: items that were removed are in the store again, and of tokens that were replaced the store has only
-the old ones, which do not work any more.
+All data that Plaid holds can be read again. Changes to items and access tokens since that moment cannot: the store
+again has items that were removed since, and the old tokens, which no longer work, of those that were rotated since.
 """
 
 from collections import Counter
@@ -27,22 +26,22 @@ from shared.usecases.tokens.rotate_token import LOST
 
 PAGE = 200
 MAX_TRIES = 20  # of a compare-and-set against runs that commit a few times a second
-ENOUGH_TO_DOUBT = 10  # connections; if Plaid does not know most of them, our keys or the environment are wrong
+ENOUGH_TO_DOUBT = 10  # connections; if Plaid does not know most of them, our API keys or the environment are wrong
 
 
 class RestoreAction(StrEnum):
-    """What the reconciliation does with a connection."""
+    """The action of the reconciliation for a connection."""
 
-    READ_AGAIN = "read again"  # Plaid knows it: its status is refreshed, and everything is read and compared
-    REMOVED = "removed"  # its item was removed at Plaid since, so the connection is removed, too
-    TOKEN_LOST = "token lost"  # replaced since: its user must link the bank again  # noqa: S105 (no secret)
-    LEFT_ALONE = "left alone"  # revoked already, or removed in this moment
-    LATER = "later"  # Plaid did not answer, or a run is working: call again
+    READ_AGAIN = "read again"  # Plaid knows the item: refresh its status, and read and compare everything
+    REMOVED = "removed"  # the item was removed at Plaid since: remove the connection, too
+    TOKEN_LOST = "token lost"  # it was rotated since: the user must link the bank again  # noqa: S105 (no secret)
+    LEFT_ALONE = "left alone"  # revoked before, or removed at this moment
+    LATER = "later"  # Plaid did not answer, or a sync is running: call again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreReconciliation:
-    """Plans what a restore requires for each connection, and applies it. Idempotent."""
+    """Plans the action that each connection needs after a restore, and applies it. Idempotent."""
 
     connections: Connections
     syncs: Syncs
@@ -55,17 +54,17 @@ class RestoreReconciliation:
     clock: Clock
 
     def connection_ids(self) -> Iterator[str]:
-        """The ids of all connections; reads them page by page."""
+        """The ids of all connections, read page by page."""
         after: str | None = None
         while found := self.connections.page(after=after, limit=PAGE):
             yield from (connection_id for connection_id, _ in found)
             after = found[-1][0]
 
     def plan(self, connection_ids: Iterable[str]) -> dict[str, RestoreAction]:
-        """The action for each connection; changes nothing.
+        """Plans the action for each connection; changes nothing.
 
         Raises:
-            FailedPrecondition: Plaid does not know most of them: a restore cannot be the reason.
+            FailedPrecondition: Plaid does not know most of the connections; a restore cannot be the reason.
         """
         actions = {connection_id: self._action(connection_id) for connection_id in connection_ids}
         counts = Counter(actions.values())
@@ -79,7 +78,7 @@ class RestoreReconciliation:
         return actions
 
     def apply(self, connection_id: str, action: RestoreAction) -> RestoreAction:
-        """Does what was planned; returns what was done."""
+        """Applies a planned action; returns the action that was possible."""
         connection = self.connections.find(connection_id)
         if connection is None:
             return RestoreAction.LEFT_ALONE
@@ -117,7 +116,7 @@ class RestoreReconciliation:
 
     def _read_again(self, connection_id: str) -> None:
         self.item_status.daily_check(connection_id)
-        # Plaid also says which accounts are shared: one that was revoked then may have been shared again since.
+        # Plaid also reports which accounts are shared: a revoked one may have been shared again since.
         self.sync_requests.reconcile(connection_id, forgets_revocations=True)
 
     def _stop_syncing(self, connection_id: str) -> None:

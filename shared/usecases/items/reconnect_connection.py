@@ -1,4 +1,4 @@
-"""The user completed Link's update mode: the connection gets the status that Plaid reports now."""
+"""Refreshes a connection's status after its user completed Link's update mode."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectConnection:
-    """Takes the status from Plaid's item and, where it had a problem, from its data; syncs if the login works."""
+    """Refreshes the status from the item at Plaid and, after a problem, from its data; syncs if the login works."""
 
     connections: Connections
     item_status: ItemStatusRefresh
@@ -23,8 +23,8 @@ class ReconnectConnection:
             The connection with its new status, and with the action that is still needed, if any.
 
         Raises:
-            NotFound: No such connection, or another user's.
-            FailedPrecondition: It cannot be repaired: the user has to link the bank again.
+            NotFound: The connection does not exist, or belongs to another user.
+            FailedPrecondition: The connection cannot be repaired: the user has to link the bank again.
             ServiceError: Plaid or the vault did not answer: nothing was changed.
         """
         connection = owned(self.connections.find(connection_id), app_user_id)

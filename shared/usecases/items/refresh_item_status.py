@@ -1,4 +1,4 @@
-"""Reads an item at Plaid, and commits what it means for its connection; see status_decisions.py."""
+"""Reads an item at Plaid, and commits the resulting status of its connection; see status_decisions.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,10 +37,10 @@ MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemStatusRefresh:
-    """Reads an item at Plaid, and commits what follows from it, under the sync state's one lock.
+    """Reads an item at Plaid, and commits the decision with a compare-and-set on the sync state.
 
-    The item is read after the state, and the decision is committed only if the state has not changed since: of two
-    checks at once, the one with the older answer starts again.
+    The item is read after the state, and the decision is committed only if the state has not changed since. So of two
+    concurrent checks, the one with the older answer starts again.
     """
 
     connections: Connections
@@ -69,7 +69,7 @@ class ItemStatusRefresh:
         """Checks a connection after the app reported that Link's update mode succeeded.
 
         Returns:
-            The connection with the status that Plaid's answer gives it; None if it is gone.
+            The connection with the status that follows from Plaid's answer; None if it was removed.
 
         Raises:
             ProviderError, VaultError: Plaid or the vault did not answer: nothing was changed.
@@ -78,10 +78,10 @@ class ItemStatusRefresh:
         return self._check(connection.connection_id, lambda _, facts: from_update_mode(facts), actor=Actor.USER)
 
     def daily_check(self, connection_id: str) -> BankConnection | None:
-        """Checks for whatever no webhook reported.
+        """Checks a connection for changes that no webhook reported.
 
         Returns:
-            The connection afterwards; None if it is gone.
+            The connection after the check; None if it was removed.
 
         Raises:
             ProviderError, VaultError: Plaid or the vault did not answer: nothing was changed.
@@ -96,12 +96,12 @@ class ItemStatusRefresh:
         return self._check(connection_id, decide, actor=Actor.BACKEND)
 
     def revoke(self, connection_id: str, error: ProviderError, *, delivery_id: str) -> None:
-        """Records that the user took the permission away, which is final; Plaid is not asked.
+        """Records that the user revoked the consent, which is final; makes no call to Plaid.
 
         Args:
-            connection_id: Whose.
-            error: Plaid's report of it.
-            delivery_id: The delivery that is settled in the same commit.
+            connection_id: The connection.
+            error: Plaid's report of the revocation.
+            delivery_id: The webhook delivery to settle in the same commit.
 
         Raises:
             Unavailable: The connection is busy: try again.
@@ -167,7 +167,7 @@ class ItemStatusRefresh:
         before: SyncState,
         state: SyncState,
     ) -> None:
-        """Logs and enqueues what a commit has made necessary."""
+        """Logs and enqueues what follows from a commit."""
         report(change.writes())
         report_change(connection, decision.moved)
         if decision.moved:  # accounts are compared within an institution
@@ -179,10 +179,10 @@ class ItemStatusRefresh:
             enqueue(self.queue, connection.connection_id, name=name, welcome=not state.is_set_up)
 
     def _read_item(self, connection: BankConnection) -> ItemFacts | None:
-        """What Plaid says about the item, be it that the item is gone. None without credentials: it is being removed.
+        """What Plaid reports about the item, even that it is gone. None without credentials: it is being removed.
 
         Raises:
-            ProviderError: Plaid did not answer; or our keys may be wrong.
+            ProviderError: Plaid did not answer, or our API keys may be wrong.
             VaultError: The access token cannot be opened.
             Unavailable: The access token is being replaced.
         """
@@ -202,7 +202,7 @@ class ItemStatusRefresh:
             )
 
     def _confirmed(self, connection: BankConnection, decision: StatusDecision) -> StatusDecision:
-        """The decision; that a problem is resolved is confirmed by the calls that a sync makes.
+        """Confirms a decision that a problem is resolved, with the calls that a sync makes.
 
         An item does not show every problem of its data: https://plaid.com/docs/api/items/#item-get-response-item-error.
         Trusting it alone would report the same problem again after each repair that did not help.
@@ -234,7 +234,7 @@ class ItemStatusRefresh:
         self.plaid.check_transactions(token)
 
     def _effect(self, connection: BankConnection, decision: StatusDecision, *, actor: Actor) -> StatusChange:
-        """The connection after a decision, and what is to be written."""
+        """The connection after a decision, and the writes for it."""
         learnt, institution_id = decision.learnt | decision.moved, decision.moved.get("institution_id")
         if decision.event is None:
             change = self.status_events.update_facts(connection, learnt)
@@ -261,6 +261,6 @@ class ItemStatusRefresh:
         changed = state.checked(needs_user=after.error_code is not None) if after != before else state
         if decision.moved:
             changed = changed.moved_to(decision.moved["institution_id"], now=now)
-        if decision.accounts_anew:
+        if decision.reselects_accounts:
             changed = changed.reselect_accounts()
         return changed.request(now=now, trace=trace.carried()) if decision.sync else changed

@@ -1,6 +1,6 @@
-"""What Plaid says about an item decides the status of its connection; a webhook or the daily check only asks.
+"""Decides the status of a connection from what Plaid reports about its item; a webhook only triggers that.
 
-Pure decisions: refresh_item_status.py reads the item and commits them.
+Pure decisions: refresh_item_status.py reads the item, and commits the decision.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,22 +14,22 @@ from shared.domain.status import PENDING, StatusEvent
 from shared.domain.webhook import Meaning, Webhook
 from shared.ports import ItemFacts
 
-WEBHOOK_TAKES = timedelta(hours=1)  # at most: Plaid's news should have come by webhook within it
+WEBHOOK_TAKES = timedelta(hours=1)  # at most, until Plaid's webhook about an update arrives
 
 
 @dataclass(frozen=True, slots=True)
 class StatusDecision:
-    """What the facts of an item mean for its connection.
+    """The consequences of an item's facts for its connection.
 
     Attributes:
         event: The event, if any.
-        error: Plaid's error, where the event is one; with a repair, consent that is still missing.
-        renewal: Whether the consent's end counts all the same, see StatusEvents.apply.
-        learnt: Fields of the connection that Plaid reported besides.
+        error: Plaid's error, if the event is one; with a repair, the consent that is still missing.
+        renewal: Whether to warn of the consent's end although the login works, see StatusEvents.apply.
+        learnt: Other fields of the connection that Plaid reported.
         sync: Whether the transactions must be synced.
-        accounts_anew: Whether the accounts must be read again.
-        reminds: Whether the user is reminded of a login that stays broken for long.
-        moved: The fields of a connection whose item moved to another institution, see institution_change.
+        reselects_accounts: Whether the next run must read the accounts again, including revoked ones.
+        reminds: Whether to remind the user of a login that has been broken for long.
+        moved: The changed fields if the item moved to another institution, see institution_change.
     """
 
     event: StatusEvent | None = None
@@ -37,44 +37,44 @@ class StatusDecision:
     renewal: bool = False
     learnt: dict[str, Any] = field(default_factory=dict)
     sync: bool = False
-    accounts_anew: bool = False
+    reselects_accounts: bool = False
     reminds: bool = False
     moved: dict[str, Any] = field(default_factory=dict)
 
     @property
     def claims_repair(self) -> bool:
-        """Whether the connection's problem would be resolved."""
+        """Whether the decision would resolve the connection's problem."""
         return self.event in (StatusEvent.REPAIRED, StatusEvent.WORKING)
 
 
-UNCLEAR = StatusDecision(sync=True, accounts_anew=True)
-"""The item reports an error that is an outage's, or unknown to us. Neither blames the user, and neither shows that the
-login works: the status stays, and the data decides."""
+UNCLEAR = StatusDecision(sync=True, reselects_accounts=True)
+"""The item reports an outage, or an error unknown to this backend. Neither is the user's fault, and neither proves that
+the login works: the status stays, and a sync decides."""
 
 
 def from_error(facts: ItemFacts) -> StatusDecision | None:
-    """The decision for the error that an item reports; None if there is none that is an event."""
+    """The decision for the error that an item reports; None without an error that is a status event."""
     event = status.event_of(facts.error) if facts.error is not None else None
     return StatusDecision(event=event, error=facts.error) if event is not None else None
 
 
 def from_update_mode(facts: ItemFacts) -> StatusDecision:
-    """The decision after update mode succeeded. The sync that follows reads the accounts that were added or removed."""
+    """The decision after update mode succeeded. The sync that follows reads added and removed accounts."""
     if facts.error is not None:
         return from_error(facts) or UNCLEAR
     learnt = {"consent_expiration_time": facts.consent_expiration_time}
-    return StatusDecision(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, accounts_anew=True)
+    return StatusDecision(event=StatusEvent.REPAIRED, learnt=learnt, sync=True, reselects_accounts=True)
 
 
 def from_webhook(connection: BankConnection, facts: ItemFacts, webhook: Webhook, *, now: datetime) -> StatusDecision:
-    """The decision for a webhook, which counts only as far as the item agrees.
+    """The decision for a webhook, which counts only if the item confirms it.
 
-    Webhooks come late, twice, and out of order.
+    Webhooks arrive late, twice, and out of order.
     """
     if (decision := from_error(facts)) is not None:
         return decision
     if facts.error is not None and webhook.meaning in (Meaning.LOGIN_ERROR, Meaning.LOGIN_REPAIRED):
-        return replace(UNCLEAR, accounts_anew=webhook.meaning is Meaning.LOGIN_REPAIRED)
+        return replace(UNCLEAR, reselects_accounts=webhook.meaning is Meaning.LOGIN_REPAIRED)
     ends = facts.consent_expiration_time
     learnt = {"consent_expiration_time": ends} if ends is not None else {}
     match webhook.meaning:
@@ -93,18 +93,18 @@ def from_webhook(connection: BankConnection, facts: ItemFacts, webhook: Webhook,
 
 
 def from_daily_check(connection: BankConnection, facts: ItemFacts, *, now: datetime) -> StatusDecision:
-    """The decision of a daily check: a consent that ends soon, an error, a repair, or webhooks that never came."""
+    """The decision of a daily check: a consent that ends soon, an error, a repair, or missed webhooks."""
     if (decision := from_error(facts)) is not None:
         return replace(decision, reminds=True)
     learnt = {"consent_expiration_time": facts.consent_expiration_time} if facts.consent_expiration_time else {}
-    # Only the data shows whether a login works again: an item may report no error, and still not deliver.
+    # Only a sync proves that a login works again: an item may report no error, and still deliver no data.
     is_broken = connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
     decision = _from_announcement(connection, facts, now=now)
     return replace(decision, learnt=learnt | decision.learnt, sync=is_broken or missed_webhook(connection, facts))
 
 
 def missed_webhook(connection: BankConnection, facts: ItemFacts) -> bool:
-    """Whether Plaid has had news for longer than a webhook takes, and there was no sync since."""
+    """Whether Plaid has had new data for longer than a webhook takes, and no sync ran since."""
     if connection.last_sync is None:
         return False  # the scheduler retries first syncs
     news = [moment for moment in (facts.last_update, facts.last_webhook) if moment is not None]
@@ -115,7 +115,7 @@ def _from_expiration(
     connection: BankConnection, ends: datetime | None, *, announced: datetime | None, now: datetime
 ) -> StatusDecision:
     if status.is_later(ends, than=announced):  # the consent was renewed since
-        disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # to which the webhook does not refer
+        disconnects = connection.status is ItemStatus.PENDING_DISCONNECT  # which this webhook is not about
         event = None if disconnects else StatusEvent.EXPIRATION_MOVED
         return StatusDecision(event=event, learnt={"consent_expiration_time": ends})
     learnt = {
@@ -137,13 +137,13 @@ def _from_disconnect(
 
 
 def _from_announcement(connection: BankConnection, facts: ItemFacts, *, now: datetime) -> StatusDecision:
-    """The decision about a pending announcement, and about a consent that ends soon."""
+    """The decision about an open announcement, and about a consent that ends soon."""
     ends, announced = facts.consent_expiration_time, connection.announced
     is_pending, disconnects = connection.status in PENDING, connection.status is ItemStatus.PENDING_DISCONNECT
     if is_pending and announced is None and (disconnects or ends is None):
-        # Stored before announcements were recorded: it counts from today.
+        # Stored before announcements were recorded: the announcement counts from today.
         return StatusDecision(learnt={"announced": status.announcement(None, consent=ends, now=now)})
-    # Without a record the connection is pending because of its consent's end alone.
+    # Without a recorded announcement, the connection is pending only because its consent ends.
     is_over = announced is None or status.is_over(announced, consent=ends, works=facts.error is None, now=now)
     if disconnects and is_over:
         return StatusDecision(event=StatusEvent.EXPIRATION_MOVED, renewal=True)

@@ -1,4 +1,4 @@
-"""Webhooks that were not handled: their tasks were lost, or failed too often."""
+"""Enqueues unhandled webhooks again, whose tasks were lost or failed too often."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ MAX_PAGES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepInbox:
-    """Enqueues deliveries again."""
+    """Enqueues unhandled deliveries again."""
 
     inbox: Inbox
     tasks: Tasks
     clock: Clock
 
     def __call__(self) -> int:
-        """Enqueues the deliveries that are due again, and postpones each with growing delays. Returns how many."""
+        """Enqueues the deliveries that are due, and postpones each with growing delays. Returns how many."""
         now, enqueued = self.clock.now(), 0
 
         def due(limit: int) -> list[tuple[Delivery, Version]]:

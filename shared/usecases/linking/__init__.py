@@ -1,1 +1,1 @@
-"""From a link token to a connection that is set up."""
+"""Linking a bank: from the link token to a connection that is set up."""

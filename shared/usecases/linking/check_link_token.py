@@ -1,6 +1,6 @@
-"""Whether what came of Link may be exchanged by this caller: the link token must have been issued to them.
+"""Checks that a link token was issued to the caller who exchanges its public token.
 
-Without that, one user's app could be handed the public token of another user's session.
+Without this check, an attacker could give one user's app the public token of another user's session.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class CheckLinkToken:
     clock: Clock
 
     def __call__(self, link_token: str | None, public_token: str, *, app_user_id: str) -> None:
-        """Accepts the caller's own link token, and a call without one, since the link token is optional.
+        """Accepts the caller's own link token. The link token is optional, so a call without one is accepted, too.
 
-        A retry of an exchange that this user began before the link token expired is accepted after its expiry, too.
+        After the link token has expired, only retries of an exchange that this user began before are accepted.
 
         Raises:
             InvalidArgument: The link token is unknown, expired, or another user's.

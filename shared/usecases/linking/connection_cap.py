@@ -1,4 +1,4 @@
-"""How many connections a user may have: the owner pays Plaid for every item for as long as it exists.
+"""Limits the number of connections per user: the operator pays Plaid for every item for as long as it exists.
 
 Connections in `error` do not count: their items are unusable, and the user has to link the bank again.
 """
@@ -13,7 +13,7 @@ from shared.ports import Clock, Connections, Links
 
 
 def too_many_connections() -> ResourceExhausted:
-    """The refusal of one connection more than a user may have."""
+    """The error for a user who already has the maximum number of connections."""
     return ResourceExhausted(
         "the user has as many bank connections as allowed: remove one before linking another",
         code="too_many_connections",
@@ -22,7 +22,7 @@ def too_many_connections() -> ResourceExhausted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCap:
-    """Refuses what would give a user more connections than `most`."""
+    """Refuses calls that would give a user more than `most` connections."""
 
     most: int
     connections: Connections
@@ -40,14 +40,15 @@ class ConnectionCap:
             raise too_many_connections()
 
     def refuse_exchange(self, app_user_id: str, *, known: Iterable[Holding] | None = None) -> None:
-        """Refuses an exchange that would make a connection, before Plaid is called.
+        """Refuses an exchange that would create a connection, before Plaid is called.
 
-        A public token does not say whether its item is new. After Link's update mode it is not; so while the user has
-        an unexpired link token for update mode, the exchange passes, and the commit decides (`Connections.create`).
+        A public token does not reveal whether its item is new; after Link's update mode it is not. So while the user
+        has an unexpired link token for update mode, the exchange is allowed, and the last commit decides
+        (`CreateConnection`).
 
         Args:
-            app_user_id: The user who exchanges.
-            known: The user's connections, where they have been read already.
+            app_user_id: The user who exchanges the token.
+            known: The user's connections, if they were read already.
 
         Raises:
             ResourceExhausted: The user has as many connections as allowed.

@@ -1,4 +1,4 @@
-"""The last step of an exchange: the access token is stored, and the connection is created with one commit."""
+"""The last step of an exchange: creates the connection in one commit, after the access token was stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ TRY_AGAIN_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateConnection:
-    """Creates connections, or removes the items that must not become one."""
+    """Creates connections, or removes items that must not become connections."""
 
     connections: Connections
     institutions: Institutions
@@ -44,18 +44,18 @@ class CreateConnection:
         *,
         allow_duplicate: bool,
     ) -> dict[str, Any]:
-        """Creates the connection of a token that is stored, with everything that belongs to it in one commit.
+        """Creates the connection for a stored token, with everything that belongs to it, in one commit.
 
-        The commit is refused if another connection to the institution was made since `siblings` were read; then they
+        If another connection to the institution was created since `siblings` were read, the commit is refused, and they
         are read again.
 
         Returns:
             The answer to the exchange.
 
         Raises:
-            AlreadyExists: The user has some of these accounts connected already; the item is removed.
+            AlreadyExists: Some of these accounts are connected already; the item is removed.
             ResourceExhausted: The user has as many connections as allowed; the item is removed.
-            Unavailable: Other calls of the user were faster each time, or the store did not answer.
+            Unavailable: Another call of the user was faster each time, or the store did not answer.
         """
         for tried in range(MAX_TRIES):
             siblings = self._current_siblings(siblings, claimed.intent.app_user_id, facts.institution_id)
@@ -69,16 +69,16 @@ class CreateConnection:
                 return self._commit(claimed, facts, siblings)
             except Conflict:
                 siblings = None
-                if (
-                    answer := claimed.reread().answer
-                ) is not None:  # it was written, and only the store's answer was lost
+                answer = claimed.reread().answer
+                if answer is not None:  # the commit succeeded, and only the store's answer was lost
                     return answer
             self.sleep(TRY_AGAIN_SECONDS * (tried + 1))
         raise in_progress()
 
     def _current_siblings(self, known: Siblings | None, app_user_id: str, institution_id: str | None) -> Siblings:
-        """The user's connections as they are now; read again unless the commit itself checks what is known."""
-        # Where there were none, the guard of the commit says whether there still are none. Existing ones may be gone.
+        """The user's current connections, read again unless the commit itself verifies the known ones."""
+        # If there were none, the commit's guard verifies that there still are none. Existing ones may have been
+        # removed.
         if known is not None and not known.owned.holdings and known.institution_id == institution_id:
             return known
         return Siblings.read(app_user_id, institution_id, connections=self.connections)
@@ -107,7 +107,7 @@ class CreateConnection:
             updated_at=now,
         )
         answer = connection.answer()
-        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller has stored it)
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller stored it)
         owned = siblings.owned.with_connection(connection, facts.accounts)
         accounts = owned.accounts_of(connection.connection_id)
         self.connections.create(
@@ -145,7 +145,7 @@ class CreateConnection:
         return known.name if known else None
 
     def remove_item(self, claimed: ClaimedIntent, token: Secret) -> None:
-        """Removes a new item that is not to be connected; until then its token stays with the intent for the sweep."""
+        """Removes a new item that must not be connected; if that fails, its token stays in the intent for the sweep."""
         try:
             self.ownership.remove(token, claimed.holder())
         except ProviderError as error:

@@ -1,4 +1,4 @@
-"""Starts Link: for a new bank, or in update mode for one that is connected already."""
+"""Creates link tokens: for a new bank, or in update mode for an existing connection."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.tokens.call_with_token import AccessTokens
 
-LINK_TOKEN_LIVES = timedelta(hours=4)  # where Plaid does not say: https://plaid.com/docs/api/link/#linktokencreate
+LINK_TOKEN_LIVES = timedelta(hours=4)  # if Plaid names no expiration: https://plaid.com/docs/api/link/#linktokencreate
 
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
-    """What the app asked for; None is the user's own setting, then the default."""
+    """The options that the app chose; None means the user's own setting, else the default."""
 
     connection_id: str | None = None
     account_selection: bool = False
@@ -42,12 +42,12 @@ class LinkOptions:
 
     @property
     def chooses(self) -> bool:
-        """Whether the app chose anything that Plaid could refuse."""
+        """Whether the app chose any option that Plaid could refuse."""
         chosen = (self.redirect_uri, self.android_package_name, self.language, self.country_codes, self.products)
         return self.account_selection or any(chosen)
 
     def check(self, *, plain_http: bool, allowed_products: Collection[str]) -> None:
-        """Raises InvalidArgument for what the operator does not allow, and for what Plaid would refuse anyway."""
+        """Raises InvalidArgument for options that the operator does not allow, or that Plaid would refuse."""
         if self.language is not None:
             check_language(self.language)
         if self.country_codes is not None:
@@ -59,11 +59,11 @@ class LinkOptions:
 
 @dataclass(frozen=True, slots=True)
 class LinkDefaults:
-    """What the operator set.
+    """The operator's settings.
 
-    `plain_http`: redirect URIs may be http, as in the Sandbox. `hosted`: Plaid shows Link on a page of its own.
-    `allowed_products`: what an app may ask for, each of which Plaid can bill; what the backend itself needs is not
-    bound by it.
+    `plain_http`: redirect URIs may use http, as in the Sandbox. `hosted`: Plaid shows Link on its own page.
+    `allowed_products`: the products that an app may request, since Plaid can bill each of them; products that the
+    backend itself needs are always allowed.
     """
 
     language: str
@@ -78,7 +78,7 @@ class LinkDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLinkToken:
-    """Creates link tokens, with `defaults` for what the app does not choose."""
+    """Creates link tokens, with `defaults` for options that the app does not choose."""
 
     defaults: LinkDefaults
     plaid: Plaid
@@ -93,15 +93,15 @@ class CreateLinkToken:
     def __call__(self, options: LinkOptions, *, app_user_id: str) -> LinkToken:
         """Creates a link token, in update mode if the options name a connection.
 
-        The link token is stored with the user it was issued to: no other user can exchange its public token, and
-        what the user links with Hosted Link is assigned to them.
+        The link token is stored with its user: no other user can exchange its public token, and items linked with
+        Hosted Link are assigned to this user.
 
         Raises:
             NotFound: The connection does not exist or belongs to another user.
-            FailedPrecondition: The connection will never work again: link the bank again, without naming it.
-            InvalidArgument: What the app chose is not allowed or cannot be asked for, or Plaid does not take it.
-            ResourceExhausted: The user has as many connections as allowed, and asks for another.
-            ProviderError, VaultError: Plaid refused otherwise, or the connection's access token cannot be opened.
+            FailedPrecondition: The connection can never work again: link the bank again, without `connection_id`.
+            InvalidArgument: An option is not allowed, does not apply, or was refused by Plaid.
+            ResourceExhausted: The user has as many connections as allowed, and wants to link another bank.
+            ProviderError, VaultError: Plaid refused for another reason, or the access token cannot be opened.
             Unavailable: The connection's access token is being replaced: try again.
         """
         options.check(plain_http=self.defaults.plain_http, allowed_products=self.defaults.allowed_products)
@@ -120,7 +120,7 @@ class CreateLinkToken:
         return made
 
     def _request(self, options: LinkOptions, app_user_id: str) -> LinkRequest:
-        """Everything that Plaid is asked for, except the access token of update mode."""
+        """The request to Plaid, except the access token of update mode."""
         defaults = self.defaults
         if options.connection_id is None:
             self.cap.refuse_new_bank(app_user_id)
@@ -128,7 +128,7 @@ class CreateLinkToken:
         country_codes = _unique(options.country_codes) or usable_countries(profile.country_codes)
         request = LinkRequest(
             app_user_id=app_user_id,
-            # Users write their settings themselves: a language or country that Link does not know counts as not set.
+            # Users write their settings themselves: a language or country that Link does not support counts as not set.
             language=options.language or usable_language(profile.language) or defaults.language,
             country_codes=country_codes or defaults.country_codes,
             redirect_uri=options.redirect_uri,
@@ -141,7 +141,7 @@ class CreateLinkToken:
         return _for_update(request, options, owned(self.connections.find(options.connection_id), app_user_id))
 
     def _made(self, request: LinkRequest, connection_id: str | None) -> LinkToken:
-        """Plaid's answer; for a connection, asked with its current access token."""
+        """Calls Plaid; for a connection, with its current access token."""
         if connection_id is None:
             return self.plaid.create_link_token(request)
 
@@ -174,7 +174,7 @@ def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefa
 
 
 def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConnection) -> LinkRequest:
-    """What the app asked for, and what the connection's problem needs.
+    """Combines the app's options with those that the connection's problem requires.
 
     In update mode Plaid ignores the webhook, and accepts products only as additional consent.
     """
@@ -185,7 +185,7 @@ def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConn
     # In other countries users choose accounts at their bank, in plain update mode.
     if options.account_selection and not can_select and not needed.account_selection:
         raise InvalidArgument(
-            f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank anew",
+            f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank again",
             code="invalid_input",
             connection_id=connection.connection_id,
         )
@@ -200,11 +200,11 @@ def _explained(error: ProviderError, options: LinkOptions) -> BankError | None:
     """The error that tells the app what to do about Plaid's refusal; None to pass the refusal on as it is."""
     if options.connection_id is not None:
         if may_be_our_keys(error):
-            return unless_our_keys(error)  # if the token is the reason, the next syncs find out
+            return unless_our_keys(error)  # if the token is the reason, the next syncs detect it
         if error.error_class is ErrorClass.TERMINAL:
             return _relink(options.connection_id)
     if error.error_class is ErrorClass.CONFIGURATION and options.chooses and error.kind is not ErrorKind.PLAID_ACCOUNT:
-        return InvalidArgument("Plaid refused what was asked for", code="link_request_refused")
+        return InvalidArgument("Plaid refused an option of this request", code="link_request_refused")
     return None
 
 

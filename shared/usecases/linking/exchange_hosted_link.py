@@ -1,4 +1,4 @@
-"""What Hosted Link linked becomes a connection, as if the app had asked for the exchange."""
+"""Exchanges the public tokens of Hosted Link, as if the app had requested the exchange."""
 
 from dataclasses import dataclass
 
@@ -19,17 +19,17 @@ from shared.usecases.linking.exchange_public_token import ExchangePublicToken, L
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeHostedLink:
-    """Exchanges public tokens that came by webhook."""
+    """Exchanges public tokens that webhooks delivered."""
 
     links: Links
     vault: Vault
     exchange: ExchangePublicToken
 
     def __call__(self, result_id: str) -> bool:
-        """Exchanges one public token; the exchange itself makes sure that this happens once.
+        """Exchanges one public token. Idempotent, since the exchange itself is.
 
         Returns:
-            Whether it is settled; if not, the task is to be delivered again.
+            Whether the result is settled; if not, the queue must deliver the task again.
         """
         result = self.links.result(result_id)
         if result is None or result.public_token is None:

@@ -1,8 +1,8 @@
-"""Which call owns the exchange of a public token: one at a time, and never a call whose exchange was taken over.
+"""Ownership of the exchange of a public token: one call at a time, and never a call whose intent was taken over.
 
 A call claims the intent: a new one, or one that an earlier call released or left behind when it died. While another
-call owns it, this call waits a little. Every write compares the version that was read, so that a call whose intent was
-taken over fails with its next write.
+call owns the intent, this call waits a little. Every write compares the version that was read, so the next write of a
+call that lost its intent fails.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0)  # seconds: how long a second call w
 
 
 def intent_id_of(public_token: str) -> str:
-    """Names the exchange of a public token, without naming the token."""
+    """The id of the exchange of a public token, from which the token cannot be derived."""
     return hashlib.sha256(public_token.encode()).hexdigest()
 
 
 def unknown_token() -> InvalidArgument:
-    """The refusal of a public token that can never become a connection."""
+    """The error for a public token that can never become a connection."""
     return InvalidArgument("this public token is unknown, used or expired", code="public_token_invalid")
 
 
 def in_progress() -> Unavailable:
-    """The refusal while another call owns the exchange of the token."""
+    """The error while another call owns the exchange of the token."""
     return Unavailable("this token is being exchanged", code="exchange_in_progress", retry_after_seconds=2)
 
 
@@ -45,11 +45,11 @@ class ClaimIntent:
     sleep: Callable[[float], None]
 
     def __call__(self, public_token: str, *, app_user_id: str) -> "ClaimedIntent":
-        """The intent of a public token: either this call owns it, or it is answered.
+        """Claims the intent of a public token: it is either owned by this call, or answered already.
 
         Raises:
-            InvalidArgument: It is another user's.
-            Unavailable: Another call owns it, and did not end while this one waited.
+            InvalidArgument: The intent belongs to another user.
+            Unavailable: Another call owns the intent, and did not end while this one waited.
         """
         fresh = Intent.new(
             intent_id=intent_id_of(public_token),
@@ -77,7 +77,7 @@ class ClaimIntent:
             if found is not None:
                 intent, version = found
                 continue
-            # The other call came to nothing and removed its intent: this call is the first again.
+            # The other call failed and deleted its intent: this call is the first again.
             intent, version, new = self.intents.begin(fresh)
             if new:
                 return ClaimedIntent(self.intents, self.clock, intent, version, fresh.attempt, first=True)
@@ -86,11 +86,11 @@ class ClaimIntent:
 
 @dataclass(slots=True)
 class ClaimedIntent:
-    """An intent as this call read or wrote it last.
+    """An intent as this call last read or wrote it.
 
     Attributes:
-        first: No call before this one has begun the exchange.
-        holder_version: Of the item's holder, if this call has made the intent the holder.
+        first: Whether no earlier call began the exchange.
+        holder_version: The version of the item's holder, if this call made the intent the holder.
     """
 
     intents: Intents
@@ -102,10 +102,10 @@ class ClaimedIntent:
     holder_version: Version | None = None
 
     def write(self, changed: Intent) -> None:
-        """Stores the next state.
+        """Stores the next state of the intent.
 
         Raises:
-            Unavailable: Another call has taken it over.
+            Unavailable: Another call has taken the intent over.
         """
         try:
             self.version = self.intents.update(changed, expected=self.version)
@@ -114,14 +114,14 @@ class ClaimedIntent:
         self.intent = changed
 
     def store_new_token(self, token: SealedToken, *, item_id: str) -> bool:
-        """Stores what Plaid answered. A lost answer of the store is no failure, if it did store.
+        """Stores the token that Plaid returned. If only the store's answer is lost, that is no failure.
 
         Returns:
-            Whether this call may continue; if not, it is stored all the same, and another call continues with it.
+            Whether this call may continue; if not, the token is stored, and another call continues with it.
 
         Raises:
-            Unavailable: It was not stored, or that is unknown.
-            Conflict: It cannot be stored here any more, or its item belongs to another connection.
+            Unavailable: The token was not stored, or that is unknown.
+            Conflict: The token cannot be stored in this intent any more, or its item belongs to another connection.
         """
         try:
             self._store(self.intent, self.version, token, item_id)
@@ -131,13 +131,13 @@ class ClaimedIntent:
                 raise
             current, version = found
             if isinstance(failure, Conflict) and version == self.version:
-                raise  # the intent is unchanged, so it is the item that has another holder
+                raise  # the intent is unchanged, so the item has another holder
             if current.item_id == item_id:
                 self.intent, self.version = found
                 return current.attempt == self.attempt and current.answer is None
             if current.answer is not None or current.connection_id != self.intent.connection_id:
                 raise
-            # The call that took over cannot use the public token any more: it was exchanged for this access token.
+            # The call that took over cannot use the public token: it was exchanged for this access token already.
             self._store(replace(current, attempt=self.attempt), version, token, item_id)
         return True
 
@@ -149,14 +149,14 @@ class ClaimedIntent:
         self.intent = stored
 
     def holder(self, item_id: str | None = None) -> ItemHolder:
-        """This exchange as the holder of the item whose token it has received."""
+        """This exchange as the holder of the item whose token it received."""
         return self.intent.holder(item_id)
 
     def reread(self) -> Intent:
-        """The intent as it is stored now.
+        """Reads the intent again.
 
         Raises:
-            Unavailable: Another call has taken it over.
+            Unavailable: Another call has taken the intent over.
         """
         found = self.intents.find(self.intent.intent_id)
         if found is None or found[0].attempt != self.attempt:
@@ -165,32 +165,32 @@ class ClaimedIntent:
         return self.intent
 
     def release(self) -> None:
-        """Gives the intent up: the next call may continue at once."""
+        """Releases the intent, so that the next call can continue at once."""
         try:
             self.write(self.intent.released())
-        except Exception as error:  # noqa: BLE001 (it must not hide why the exchange failed)
+        except Exception as error:  # noqa: BLE001 (it must not mask the reason why the exchange failed)
             code = error.code if isinstance(error, BankError) else "internal"
             log.warning("exchange.not_released", connection_id=self.intent.connection_id, code=code)
 
     def drop(self) -> None:
-        """Plaid was not asked, or refused. If an earlier attempt may have used the token, its trace stays."""
+        """Gives up an exchange that Plaid did not do; the intent stays if an earlier call may have used the token."""
         if self.first:
             self.forget()
         else:
             self.release()
 
     def used_up(self) -> None:
-        """Plaid does not take the public token. If an earlier attempt may have used it, the sweep need not wait."""
+        """Handles a public token that Plaid refuses. If an earlier attempt may have used it, the sweep acts at once."""
         if self.first:
             self.forget()
         else:
             self.write(self.intent.used_up(now=self.clock.now()))
 
     def forget(self) -> None:
-        """Deletes the intent: there is no item at Plaid that would have to be removed.
+        """Deletes the intent, because there is no item to remove at Plaid.
 
         Raises:
-            Unavailable: Another call has taken it over.
+            Unavailable: Another call has taken the intent over.
         """
         try:
             self.intents.forget(self.intent.intent_id, expected=self.version)
@@ -198,6 +198,6 @@ class ClaimedIntent:
             raise in_progress() from None
 
     def forget_if_possible(self) -> None:
-        """Deletes the intent; a failure is ignored, and the sweep handles the intent."""
+        """Deletes the intent; after a failure the sweep handles it."""
         with suppress(BankError):
             self.forget()

@@ -1,4 +1,4 @@
-"""What an app hands over after Link, one item or several, is checked and exchanged."""
+"""Checks and exchanges the items, one or several, that an app sends after Link."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ BEGIN_WITHIN = timedelta(seconds=30)  # of several items: Hosting waits 60 secon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeItems:
-    """Exchanges the items that an app hands over.
+    """Exchanges the items that an app sends.
 
     Attributes:
-        allow_duplicates: Whether an app may ask for accounts to be connected twice.
+        allow_duplicates: Whether an app may request to connect accounts twice.
     """
 
     exchange: ExchangePublicToken
@@ -37,10 +37,10 @@ class ExchangeItems:
             linked: What Link returned.
             app_user_id: The user who calls.
             caller: What the ID token says about the user.
-            count: Counts the exchange against the user's limit; raises ResourceExhausted when that is reached.
+            count: Counts the exchange against the user's rate limit; raises ResourceExhausted when it is reached.
 
         Raises:
-            BankError: As `CheckLinkToken` and `ExchangePublicToken` raise it.
+            BankError: Any error of `CheckLinkToken` and `ExchangePublicToken`.
         """
         refused = self.may_connect.refusal_of(caller)
         return self._exchanged(linked, app_user_id=app_user_id, refused=refused, count=count)
@@ -60,7 +60,7 @@ class ExchangeItems:
             items: What Link returned.
             app_user_id: The user who calls.
             caller: What the ID token says about the user.
-            count: As for one item.
+            count: Counts each exchange against the user's rate limit.
             unexpected: Logs the exception that is being handled, and returns the error to answer with.
         """
         refused = self.may_connect.refusal_of(caller)
@@ -68,11 +68,15 @@ class ExchangeItems:
         for linked in items:
             try:
                 if self.clock.now() > until:
-                    raise Unavailable("the items before took long", code="exchange_not_started", retry_after_seconds=1)
+                    raise Unavailable(
+                        "the previous items took too long: send this one again",
+                        code="exchange_not_started",
+                        retry_after_seconds=1,
+                    )
                 yield self._exchanged(linked, app_user_id=app_user_id, refused=refused, count=count)
             except BankError as error:
                 yield error
-            except Exception:  # noqa: BLE001 (the items before are connected: their answers must not be lost)
+            except Exception:  # noqa: BLE001 (earlier items are connected: their answers must not be lost)
                 yield unexpected()
 
     def _exchanged(

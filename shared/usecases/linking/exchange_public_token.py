@@ -1,11 +1,11 @@
-"""Link succeeded: its public token becomes a connection, exactly once, and no access token is ever lost.
+"""Exchanges a public token for a connection, exactly once, without ever losing an access token.
 
     intent stored -> exchange at Plaid -> sealed token stored in the intent -> everything else -> one commit
 
-Only between Plaid's answer and the first store does a token exist that could be lost: one outside call. If that call
-fails and the process survives, the token is stored after all, or the item is removed again (`store_new_token`); if the
-process dies, the intent remains, and the sweep finds it. A retried request finds the intent: answered (the first
-answer), owned by another call (it waits a little), or interrupted (it resumes with the sealed token).
+A token can be lost only between Plaid's answer and the first store, which is one outside call. If that call fails and
+the process survives, the token is stored by a retry, or the item is removed (`store_new_token`). If the process dies,
+the intent remains, and the sweep finds it. A retried request finds the intent: answered (it gets the first answer),
+owned by another call (it waits a little), or interrupted (it resumes with the sealed token).
 """
 
 import re
@@ -28,13 +28,13 @@ from shared.usecases.linking.find_duplicate import Siblings, already_connected
 from shared.usecases.linking.may_connect import MayConnect
 from shared.usecases.linking.store_new_token import StoreNewToken
 
-# Anything else could be refused by a server in front of Plaid, and would look like a token that may have been used.
+# A server in front of Plaid could refuse any other text, which would look like a token that may have been used.
 PUBLIC_TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedItem:
-    """What the app hands over after Link."""
+    """An item as the app sends it after Link."""
 
     public_token: str = field(repr=False)
     institution_id: str | None = None
@@ -45,7 +45,7 @@ class LinkedItem:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """The answer; `first` is False where it was given before."""
+    """The answer to an exchange; `first` is False if the connection existed before."""
 
     answer: dict[str, Any]
     first: bool
@@ -68,19 +68,19 @@ class ExchangePublicToken:
     clock: Clock
 
     def __call__(self, linked: LinkedItem, *, app_user_id: str, refused: PermissionDenied | None = None) -> Exchanged:
-        """Creates the connection, or finds the one that this public token created, or that has the item already.
+        """Creates the connection, or returns the existing one that this public token created, or that has the item.
 
         Args:
             linked: What Link returned.
             app_user_id: The user who linked it.
-            refused: Why this user may not make connections; None if they may.
+            refused: Why this user may not create connections; None if the user may.
 
         Raises:
             AlreadyExists: The same accounts are connected already; nothing was added.
             ResourceExhausted: The user has as many connections as allowed; nothing was added.
-            InvalidArgument: Plaid does not know the token (any more), or the token or its item is another user's.
+            InvalidArgument: Plaid does not know the token (any more), or the token or its item belongs to another user.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
-            PermissionDenied: This user may not make connections, and has none to this item.
+            PermissionDenied: This user may not create connections, and has none to this item.
             Unavailable: The same token is being exchanged right now, or an outside service is down: try again.
             ServiceError: Plaid refused, or the vault did not answer.
         """
@@ -109,7 +109,7 @@ class ExchangePublicToken:
             )
         except (ItemHeld, PermissionDenied):
             raise
-        except Exception:  # whatever fails from the stored token on, the same call can be sent again at once
+        except Exception:  # the token is stored: release the intent, so that the client can retry at once
             if claimed.intent.answer is None:
                 claimed.release()
             raise
@@ -118,15 +118,15 @@ class ExchangePublicToken:
     def _siblings(self, claimed: ClaimedIntent, linked: LinkedItem) -> Siblings | None:
         """The user's other connections, if Link's metadata names the institution and the accounts.
 
-        Everything that can be refused without a call to Plaid is refused here.
+        Refuses every exchange that can be refused without a call to Plaid.
 
         Raises:
-            AlreadyExists: One of them has some of these accounts.
-            ResourceExhausted: The user has as many as allowed, and nothing says that the item is one of theirs.
+            AlreadyExists: One of these connections has some of the accounts.
+            ResourceExhausted: The user has as many connections as allowed, and the item is probably new.
         """
         siblings, app_user_id = None, claimed.intent.app_user_id
         try:
-            # A token that may be used already: only Plaid can tell what came of it.
+            # If an earlier call may have used the token, only Plaid can tell which item it was for.
             if claimed.first and linked.accounts and linked.institution_id is not None:
                 siblings = self._siblings_at(linked.institution_id, app_user_id)
             if siblings is not None:
@@ -136,28 +136,28 @@ class ExchangePublicToken:
                     siblings.refuse_overlap(linked.accounts)
             known = siblings.owned.holdings.values() if siblings else None
             self.cap.refuse_exchange(app_user_id, known=known)
-        except Exception:  # Plaid has not been called: nothing may be left that looks like a lost token
+        except Exception:  # Plaid was not called: the intent must not look like a lost token
             claimed.drop()
             raise
         return siblings
 
     def _may_be_update_mode(self, linked: LinkedItem, app_user_id: str) -> bool:
-        """Whether hints without account ids may be of an item that the user has: then the exchange decides."""
+        """Whether metadata without account ids may describe an existing item of the user: then the exchange decides."""
         return any(one.account_id is None for one in linked.accounts) and self.cap.may_be_updating(app_user_id)
 
     def _siblings_at(self, institution_id: str, app_user_id: str) -> Siblings | None:
-        """None where the store refuses the hint: then the accounts are compared after the exchange."""
+        """The connections at an institution; None if the store refuses the id: the exchange then compares accounts."""
         try:
             return Siblings.read(app_user_id, institution_id, connections=self.connections)
         except NotStorable:
             return None
 
     def _exchanged(self, claimed: ClaimedIntent, linked: LinkedItem) -> Secret:
-        """The one window in which a token can be lost: from Plaid's answer to the first store."""
+        """Exchanges the token at Plaid. A token can only be lost here: between Plaid's answer and the first store."""
         try:
             # Prepared before the exchange, so that no outside call comes between the exchange and the store.
             seal = self.vault.sealer(app_user_id=claimed.intent.app_user_id, connection_id=claimed.intent.connection_id)
-        except Exception:  # Plaid has not been called
+        except Exception:  # Plaid was not called
             claimed.drop()
             raise
         try:
@@ -179,17 +179,17 @@ class ExchangePublicToken:
 
     def _opened(self, claimed: ClaimedIntent) -> Secret:
         sealed = claimed.intent.access_token
-        assert sealed is not None  # noqa: S101 (for the type checker: callers have looked)
+        assert sealed is not None  # noqa: S101 (for the type checker: callers checked it)
         return self.vault.open(
             sealed, app_user_id=claimed.intent.app_user_id, connection_id=claimed.intent.connection_id
         )
 
     def _facts(self, token: Secret, claimed: ClaimedIntent, *, resumed: bool) -> ItemFacts:
-        """What Plaid says about the new item; if it does not answer, the set-up fills in what is missing.
+        """What Plaid reports about the new item; if Plaid does not answer, the set-up adds the missing facts.
 
         Raises:
             InvalidArgument: The item is gone.
-            ProviderError: The item may be gone (an earlier attempt may have removed it), and Plaid does not say.
+            ProviderError: An earlier attempt may have removed the item, and Plaid did not answer.
         """
         for ask in (self.plaid.accounts, self.plaid.item):
             try:
@@ -210,7 +210,7 @@ class ExchangePublicToken:
         )
 
     def _answered_before(self, claimed: ClaimedIntent) -> Exchanged:
-        """The answer that was given before."""
+        """Repeats the answer to an exchange that was answered before."""
         intent = claimed.intent
         if intent.is_surplus and self.clock.now() - intent.created_at < ANSWER_KEPT:
             raise too_many_connections()
@@ -226,5 +226,5 @@ class ExchangePublicToken:
 
 
 def _refused(error: ProviderError) -> bool:
-    """Whether Plaid has certainly not used the public token: it answered, and not with a breakdown of its own."""
+    """Whether Plaid certainly did not use the public token: it answered, and not with an internal error."""
     return error.request_id is not None and not error.may_have_happened

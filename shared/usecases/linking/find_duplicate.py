@@ -1,4 +1,4 @@
-"""Whether accounts of a new link are connected already."""
+"""Finds accounts of a new link that are connected already."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from shared.usecases.mark_duplicates import OwnedAccounts
 class Siblings:
     """A user's connections and accounts, as they were while the guards had these versions.
 
-    A commit that expects these versions is refused if another connection of the user was made meanwhile.
+    A commit that expects these versions is refused if another connection of the user was created meanwhile.
     """
 
     institution_id: str | None
@@ -23,7 +23,7 @@ class Siblings:
 
     @classmethod
     def read(cls, app_user_id: str, institution_id: str | None, *, connections: Connections) -> "Siblings":
-        """Reads them, the guards first."""
+        """Reads the guards, then the connections and accounts."""
         guards = connections.guards(app_user_id, institution_id=institution_id)
         return cls(institution_id, guards, OwnedAccounts.read(app_user_id, connections=connections))
 
@@ -31,23 +31,23 @@ class Siblings:
         """Refuses accounts that a usable connection of the user has.
 
         Raises:
-            AlreadyExists: With that connection, and its accounts that are among these.
+            AlreadyExists: The error names that connection, and its accounts that are among these.
         """
         found = overlap_of(self.institution_id, accounts, self.owned.holdings.values())
         if found is not None:
             raise already_connected(found.connection_id, map(_name, found.accounts))
 
     def have_item_of(self, accounts: Iterable[LinkedAccount]) -> bool:
-        """Whether Link's metadata names account ids of the user's connections.
+        """Whether Link's metadata contains account ids of the user's connections.
 
-        Ids belong to one item, so Link ran in update mode, for an item that is connected: not a duplicate.
+        Account ids are unique to an item, so Link ran in update mode for a connected item: this is no duplicate.
         """
         ids = {one.account_id for one in accounts if one.account_id is not None}
         return any(known["account_id"] in ids for one in self.owned.holdings.values() for known in one.accounts)
 
 
 def already_connected(connection_id: str, accounts: Iterable[AccountName]) -> AlreadyExists:
-    """The refusal of accounts that are connected already."""
+    """The error for accounts that are connected already."""
     return AlreadyExists(
         "some of these accounts are connected already",
         code="duplicate_connection",

@@ -1,7 +1,7 @@
-"""An institution's name, logo and colour: from the shared cache, and from Plaid once for all concurrent callers.
+"""Finds an institution's name, logo and colour in the shared cache, or at Plaid: once for all concurrent callers.
 
-The first caller that finds no fresh entry claims the fetch. Other callers get the stale entry; where there is none,
-they wait for the cache, a bounded time, and then ask Plaid themselves: a claim only saves calls.
+The first caller that finds no fresh entry claims the fetch. Other callers get the stale entry; if there is none,
+they wait for the cache for a bounded time, and then call Plaid themselves, because a claim only saves calls.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from shared.domain.link import COUNTRIES
 from shared.log import log
 from shared.ports import Clock, Institutions, Plaid, Version
 
-CLAIM_FOR = timedelta(seconds=75)  # longer than a fetch may take, with its second call
+CLAIM_FOR = timedelta(seconds=75)  # longer than a fetch can take, including its second call
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.5)  # seconds: how long other callers wait
 
 
@@ -24,7 +24,7 @@ class FindInstitution:
     """Finds institutions in the shared cache, and fills the cache from Plaid.
 
     Attributes:
-        country_codes: The countries that Plaid is asked for first.
+        country_codes: The countries to query at Plaid first.
     """
 
     country_codes: tuple[str, ...]
@@ -37,7 +37,7 @@ class FindInstitution:
         """The institution from the shared cache, or from Plaid; a stale entry is better than none.
 
         Raises:
-            ProviderError: It is not in the cache, and Plaid did not answer.
+            ProviderError: The institution is not in the cache, and Plaid did not answer.
         """
         cached = self.institutions.find(institution_id)
         if cached is not None and cached.is_fresh(self.clock.now()):
@@ -66,7 +66,8 @@ class FindInstitution:
                 raise
             log.warning("institution.stale", institution_id=institution_id, error_code=error.error_code)
             return cached
-        # The claim is left to expire: a caller that read the cache a moment too early finds it taken, and reads again.
+        # The claim is not released but expires: a caller that read the cache just too early finds it taken, and reads
+        # again.
         self.institutions.put(fetched)
         log.info("institution.fetched", institution_id=institution_id)
         return fetched
@@ -77,10 +78,10 @@ class FindInstitution:
 
 
 def fetch_institution(institution_id: str, *, country_codes: tuple[str, ...], plaid: Plaid) -> InstitutionInfo:
-    """From Plaid, which knows an institution only by one of its own countries: the user's may be another than ours.
+    """Fetches an institution from Plaid: first in the given countries, then in all, since Plaid needs one of its own.
 
     Raises:
-        ProviderError: Plaid did not answer, or does not know it.
+        ProviderError: Plaid did not answer, or does not know the institution.
     """
     try:
         return plaid.institution(institution_id, country_codes=country_codes)

@@ -1,9 +1,8 @@
-"""An item can change its institution, as when a bank is migrated or merged: its connection follows.
+"""Moves a connection when its item changes its institution, as after a bank's migration or merger.
 
-The new id and name are stored with one commit, as soon as anything reads the item. Name and logo of the old bank go in
-the same commit, and what depends on the institution follows: the guard against duplicates, the group that pauses and
-statistics use. The logo is fetched afterwards, by the set-up that this commit asks for; if that fails, the scheduler
-repeats it.
+As soon as any use case reads the item, one commit stores the new id and name, deletes the old name and logo, and
+updates what depends on the institution: the guard against duplicates, and the group for pauses and statistics. The
+set-up that this commit requests then fetches the new logo; if the set-up fails, the scheduler repeats it.
 """
 
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a 
 
 
 def institution_change(connection: BankConnection, facts: ItemFacts) -> dict[str, Any]:
-    """The fields of a connection that change because its item is at another institution now; empty if it is not."""
+    """The fields of a connection that change because its item has another institution now; empty if it has not."""
     if facts.institution_id in (None, connection.institution_id):
         return {}
     return {"institution_id": facts.institution_id, "institution_name": facts.institution_name, "institution": None}
 
 
 def report_change(connection: BankConnection, change: dict[str, Any]) -> None:
-    """Logs a change that is committed."""
+    """Logs a committed change of institution."""
     if change:
         log.info(
             "connection.institution_changed",
@@ -47,7 +46,7 @@ class FollowInstitution:
         """Commits the change, if there is one.
 
         Returns:
-            The connection as it is afterwards; None if it is gone.
+            The connection after the change; None if it was removed.
 
         Raises:
             Unavailable: The connection is busy: try again.

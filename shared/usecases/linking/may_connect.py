@@ -1,8 +1,8 @@
-"""Who may make new connections. Every user keeps what they have: they can sync, repair, remove and erase it.
+"""Decides who may create connections. All users may sync, repair, remove and erase the connections that they have.
 
-Which item a public token stands for is known only after its exchange, and exchanging the token of an item that the
-user has already is allowed. So a user who may not make connections, and has none, is refused before the exchange; one
-who has some is refused after it, and the new item is removed at Plaid.
+The item of a public token is known only after the exchange, and every user may exchange the token of an item that they
+have already. So a user who may not create connections is refused before the exchange if they have none, and otherwise
+after it, when the new item is removed at Plaid.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from shared.usecases.linking.store_new_token import plaid_details
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MayConnect:
-    """Refuses users who may not make new connections.
+    """Refuses users who may not create connections.
 
     Attributes:
-        allow_anonymous: Whether anonymous users may.
+        allow_anonymous: Whether anonymous users may create connections.
         require_verified_email: Whether users with an e-mail address must have verified it.
     """
 
@@ -33,10 +33,10 @@ class MayConnect:
     ownership: ItemOwnership
 
     def refusal_of(self, caller: Caller | None) -> PermissionDenied | None:
-        """Why a caller may not make a connection.
+        """Tells why a caller may not create a connection.
 
         Args:
-            caller: None where the backend acts by itself: the user was checked when the link token was created.
+            caller: None if the backend acts by itself; it checked the user when it created the link token.
 
         Returns:
             The error to answer with; None if the caller may.
@@ -58,13 +58,13 @@ class MayConnect:
         """Refuses a caller who wants to link another bank.
 
         Raises:
-            PermissionDenied: The caller may not make connections.
+            PermissionDenied: The caller may not create connections.
         """
         if (refused := self.refusal_of(caller)) is not None:
             raise refused
 
     def refuse_before_exchange(self, refused: PermissionDenied | None, claimed: ClaimedIntent) -> None:
-        """Refuses a user without connections: whatever item the public token stands for, it is a new one.
+        """Refuses a user without connections, for whom every item is new.
 
         Raises:
             PermissionDenied: The public token was not used.
@@ -73,7 +73,7 @@ class MayConnect:
             return
         try:
             owned = self.connections.owned_by(claimed.intent.app_user_id)
-        except Exception:  # Plaid has not been called: nothing may be left that looks like a lost token
+        except Exception:  # Plaid was not called: the intent must not look like a lost token
             claimed.drop()
             raise
         if not owned:
@@ -84,7 +84,7 @@ class MayConnect:
         """Refuses an item that no connection has, and removes it at Plaid; if that fails, the sweep removes it.
 
         Raises:
-            PermissionDenied: The exchange has come to nothing.
+            PermissionDenied: The exchange was rolled back.
             Unavailable: Another call has taken the exchange over.
         """
         if refused is None:

@@ -1,4 +1,4 @@
-"""A session of Hosted Link ended: what it linked is kept sealed, and exchanged by a task."""
+"""Stores the public tokens of a finished Hosted Link session, sealed, and enqueues their exchange."""
 
 from dataclasses import dataclass, replace
 
@@ -19,14 +19,14 @@ class ReceiveLinkWebhook:
     clock: Clock
 
     def __call__(self, webhook: Webhook) -> None:
-        """Takes the public tokens out of a verified LINK webhook. Idempotent; a webhook of no known session is ignored.
+        """Stores the public tokens of a verified LINK webhook. Idempotent; webhooks of unknown sessions are ignored.
 
-        Both webhooks of a session carry the token, and Plaid may deliver each several times: a token is named by its
-        hash, so it is stored and enqueued once. It expires after half an hour, and Plaid delivers a webhook again
-        within seconds: the best answer to every failure here is to ask for that.
+        Both webhooks of a session contain the token, and Plaid may deliver each several times. A token's hash is its
+        id, so it is stored and enqueued once. The token expires after half an hour, and Plaid delivers a webhook again
+        within seconds; so on every failure, this raises, and Plaid retries.
 
         Raises:
-            Unavailable, VaultError: It could not be sealed, stored or enqueued: Plaid is to deliver it again.
+            Unavailable, VaultError: A token could not be sealed, stored or enqueued: Plaid must deliver again.
         """
         found = public_tokens(webhook.body)
         if not found:

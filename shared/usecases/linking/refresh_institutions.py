@@ -1,8 +1,8 @@
-"""The cache of institutions is refreshed in bulk, so that users rarely wait for Plaid. The next run does what is left.
+"""Refreshes the cache of institutions in bulk, so that users rarely wait for Plaid. The next run does the rest.
 
 Plaid lists institutions in pages of 500, in an order it does not promise, and allows 10 (Sandbox) to 50 such calls a
-minute: https://plaid.com/docs/errors/rate-limit-exceeded/. It allows 400 single ones. So a page is asked for only
-while more are missing than the pages that are left, and what no page held is asked for by its id.
+minute: https://plaid.com/docs/errors/rate-limit-exceeded/. It allows 400 calls for single institutions. So a page is
+requested only while more institutions are missing than pages are left; the others are requested by their ids.
 """
 
 import math
@@ -18,13 +18,13 @@ from shared.usecases.linking.find_institution import fetch_institution
 PAGE = 500  # Plaid's maximum
 MAX_PAGES = 40  # Plaid lists some 17,000 institutions
 MAX_STALE = 300  # per run; also the most single calls, below Plaid's 400 a minute
-MAX_FAILURES = 3  # in a row, before Plaid is taken for down; each is put off, so that the next run asks for others
+MAX_FAILURES = 3  # in a row, until Plaid counts as down; each is postponed, so that the next run tries others
 TIME = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a run did; what is `left` stays stale until the next one."""
+    """How many institutions a run refreshed, and how many are `left` for the next run."""
 
     refreshed: int
     left: int
@@ -35,7 +35,7 @@ class RefreshInstitutions:
     """Refreshes stale entries of the cache.
 
     Attributes:
-        country_codes: The countries to ask for where the cache does not say in which an institution is.
+        country_codes: The countries to query if the cache does not know an institution's countries.
     """
 
     country_codes: tuple[str, ...]
@@ -44,7 +44,7 @@ class RefreshInstitutions:
     clock: Clock
 
     def __call__(self) -> Refreshed:
-        """Fetches stale entries from Plaid. A run that is interrupted is harmless: the next one does the rest."""
+        """Fetches stale entries from Plaid. After an interruption, the next run continues."""
         started = self.clock.now()
         stale = self.institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
         run = _Run(
@@ -72,7 +72,7 @@ class _Run:
     missing: dict[str, InstitutionInfo]
 
     def in_bulk(self) -> None:
-        """The pages of Plaid's list, as long as they are worth it."""
+        """Fetches pages of Plaid's list, as long as they save calls."""
         theirs = {code for one in self.missing.values() for code in one.country_codes}
         countries = tuple(sorted(theirs)) or self.country_codes
         offset, total = 0, PAGE
@@ -93,7 +93,7 @@ class _Run:
             offset, total = offset + page.size, page.total
 
     def one_by_one(self) -> None:
-        """What no page held."""
+        """Fetches the institutions that were in no page."""
         failures = 0
         for cached in list(self.missing.values()):
             if failures == MAX_FAILURES or self._late():
@@ -103,10 +103,11 @@ class _Run:
                 info = fetch_institution(cached.institution_id, country_codes=countries, plaid=self.plaid)
             except ProviderError as error:
                 if error.kind is ErrorKind.INSTITUTION_UNKNOWN:
-                    # Plaid knows it no more. It stays for those who are connected to it, and is asked for seldom.
+                    # Plaid does not know it any more. It stays in the cache for existing connections, and is rarely
+                    # retried.
                     self._put(cached.model_copy(update={"fetched_at": self.clock.now()}))
                     continue
-                # An institution that is down says nothing about Plaid.
+                # An institution that is down does not mean that Plaid is.
                 is_down = error.kind is ErrorKind.INSTITUTION_DOWN
                 failures += error.error_class is ErrorClass.TRANSIENT and not is_down
                 now = self.clock.now()

@@ -1,4 +1,4 @@
-"""A new connection is set up: what an app shows about its bank is fetched, and Plaid gets our webhook address."""
+"""Sets up a new connection: fetches what apps show about its bank, and registers the webhook URL at Plaid."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class SetUpConnection:
     """Sets connections up.
 
     Attributes:
-        webhook_url: Where Plaid is to send webhooks; None leaves the item's webhook as it is.
+        webhook_url: Where Plaid must send webhooks; None leaves the item's webhook unchanged.
     """
 
     webhook_url: str | None
@@ -34,10 +34,10 @@ class SetUpConnection:
     clock: Clock
 
     def __call__(self, connection_id: str) -> None:
-        """Stores what Plaid says about the institution, and sets the item's webhook. Idempotent.
+        """Stores what Plaid reports about the institution, and sets the item's webhook. Idempotent.
 
-        Only fields that change are written. A connection whose set-up failed is set up by the daily check; so an
-        institution that Plaid refuses to describe is no reason to try again within minutes.
+        Writes only fields that change. The daily check repeats every set-up, so an institution that Plaid refuses to
+        describe need not be retried within minutes.
 
         Raises:
             ServiceError: Plaid or the vault did not answer; the scheduler repeats the set-up.
@@ -63,7 +63,7 @@ class SetUpConnection:
         self._mark_set_up(followed)
 
     def _learnt(self, connection: BankConnection, facts: ItemFacts) -> tuple[dict[str, object], ProviderError | None]:
-        """The fields that Plaid filled in, and the error if the institution is to be asked for again."""
+        """The fields that Plaid reported, and the error if the institution should be fetched again soon."""
         learnt: dict[str, object] = {
             "institution_name": connection.institution_name or facts.institution_name,
             "consent_expiration_time": facts.consent_expiration_time,
@@ -89,7 +89,7 @@ class SetUpConnection:
         self.connections.describe(before.connection_id, changes)
 
     def _mark_set_up(self, connection: BankConnection) -> None:
-        """Marks it as set up, unless it moved to another institution since that was looked up."""
+        """Marks the connection as set up, unless it moved to another institution meanwhile."""
 
         def mark() -> None:
             loaded, now = self.syncs.load(connection.connection_id), self.connections.find(connection.connection_id)
@@ -100,12 +100,12 @@ class SetUpConnection:
             if after != loaded.state:
                 self.syncs.save(after, expected=loaded.version)
 
-        with suppress(Unavailable):  # everything else is done; the scheduler repeats a set-up that is not marked
+        with suppress(Unavailable):  # everything else is done; the scheduler repeats an unmarked set-up
             retry_on_conflict(mark, tries=MAX_TRIES)
 
 
 def _may_be_had_later(error: ProviderError) -> bool:
-    """Whether asking for an institution again in minutes may help: an outage ends, and an operator repairs our keys."""
+    """Whether a retry within minutes may succeed: after an outage, or once an operator fixed the API keys."""
     if error.kind in (ErrorKind.INSTITUTION_UNKNOWN, ErrorKind.INSTITUTION_NOT_ENABLED):
-        return False  # all countries were named already; and Plaid enables an institution in days
+        return False  # all countries were tried already; and Plaid takes days to enable an institution
     return error.error_class in (ErrorClass.CONFIGURATION, ErrorClass.TRANSIENT)

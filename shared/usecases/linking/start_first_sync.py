@@ -1,4 +1,4 @@
-"""A connection is new: its first sync starts."""
+"""Starts the first sync of a new connection."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from shared.usecases.enqueue import enqueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFirstSync:
-    """Enqueues the sync that a connection is created with."""
+    """Enqueues the first sync of a connection."""
 
     syncs: Syncs
     queue: SyncQueue
@@ -18,7 +18,7 @@ class StartFirstSync:
         """Enqueues the run that the connection was created with (its state is `pending` already).
 
         Returns:
-            The trace of the call that created the connection, if that is known.
+            The trace of the call that created the connection, if it is known.
         """
         loaded = self.syncs.load(connection_id)
         if loaded is None:

@@ -1,7 +1,7 @@
-"""Plaid has handed out an access token: it is stored, or its item is removed, whatever else fails.
+"""Stores the access token that Plaid returned, or removes its item, whatever else fails.
 
-An item whose token is lost can never be removed, and is billed for as long as it lives. But an item that
-another connection uses is never removed: Link's update mode hands out the token of an item that is connected already.
+An item whose token is lost can never be removed, and is billed for as long as it exists. But an item that another
+connection uses is never removed: after Link's update mode, the token belongs to an item that is connected already.
 """
 
 from collections.abc import Callable
@@ -15,30 +15,30 @@ from shared.ports import NewItem
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.linking.exchange_intent import ClaimedIntent, in_progress
 
-WAITS = (0.3, 1.0, 3.0)  # seconds, between rounds: within them one of the two sides may be back
+WAITS = (0.3, 1.0, 3.0)  # seconds between tries: meanwhile the store or Plaid may recover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreNewToken:
-    """Stores the tokens of new items, or removes the items."""
+    """Stores the access tokens of new items, or removes the items."""
 
     ownership: ItemOwnership
     sleep: Callable[[float], None]
 
     def __call__(self, item: NewItem, *, claimed: ClaimedIntent, seal: Callable[[Secret], SealedToken]) -> None:
-        """Stores the token of a new item in the intent; where that fails, removes the item; and so on, in turns.
+        """Stores the token of a new item in the intent, or removes the item; retries both, alternately.
 
         Raises:
             ItemHeld: The item belongs to another connection: the token was not stored, and the item stays.
-            Unavailable: Another call continues with the token; or it could not be stored, and the item is gone again
-                (or, if neither side could be reached, reported).
+            Unavailable: Another call continues with the token; or the token could not be stored, and the item was
+                removed (or, if neither the store nor Plaid answered, logged as an orphan).
         """
         for wait in (*WAITS, None):
             try:
                 if claimed.store_new_token(seal(item.access_token), item_id=item.item_id):
                     log.info("token.exchanged", connection_id=claimed.intent.connection_id, item_id=item.item_id)
                     return
-            except Exception as error:  # noqa: BLE001 (whatever it was, the item must not stay without a token)
+            except Exception as error:  # noqa: BLE001 (after any error, the item must not stay without a token)
                 failure = error
             else:
                 raise in_progress()
@@ -52,10 +52,10 @@ class StoreNewToken:
         raise in_progress() if isinstance(failure, Conflict) else failure
 
     def _removed(self, item: NewItem, claimed: ClaimedIntent) -> bool:
-        """Whether the item is gone at Plaid. While the store does not say whose it is, it stays.
+        """Removes the item at Plaid; False if that failed, or if the store does not tell who holds the item.
 
         Raises:
-            ItemHeld: It belongs to another connection.
+            ItemHeld: The item belongs to another connection.
         """
         holder = claimed.holder(item.item_id)
         try:
@@ -70,7 +70,7 @@ class StoreNewToken:
 
 
 def plaid_details(error: Exception) -> dict[str, str | None]:
-    """What the log says about a refusal of Plaid; empty for other errors."""
+    """The log fields of a Plaid error; empty for other errors."""
     if not isinstance(error, ProviderError):
         return {}
     return {"error_code": error.error_code, "request_id": error.request_id}

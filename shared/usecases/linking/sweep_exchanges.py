@@ -1,8 +1,8 @@
-"""Interrupted exchanges that no client retried are completed or rolled back.
+"""Rolls back or reports interrupted exchanges that no client retried.
 
-One that holds a token: its item is removed at Plaid. One without: a process may have died in the one window where a
-token can be lost; that is reported, and the user asked to link again. And second items of accounts that were
-connected already, which Plaid could not remove when it was asked first.
+If the exchange has a token, its item is removed at Plaid. If it has none, a process may have died in the one window in
+which a token can be lost: that is logged, and the user is asked to link again. The sweep also removes items of refused
+exchanges that Plaid could not remove at once.
 """
 
 from contextlib import suppress
@@ -20,13 +20,13 @@ from shared.log import log
 from shared.ports import Clock, Intents, Profiles, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
 
-MAX_INTENTS = 200  # per run; the rest is due at the next
-TIME = timedelta(minutes=2)  # of a run: when Plaid does not answer, each call takes half a minute to say so
+MAX_INTENTS = 200  # per run; the next run handles the rest
+TIME = timedelta(minutes=2)  # of a run: while Plaid does not answer, each call takes half a minute to time out
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a run did."""
+    """The number of exchanges by outcome of a run."""
 
     removed: int = 0
     lost: int = 0
@@ -35,7 +35,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepExchanges:
-    """Completes or reports interrupted exchanges."""
+    """Rolls back or reports interrupted exchanges."""
 
     intents: Intents
     ownership: ItemOwnership
@@ -44,9 +44,9 @@ class SweepExchanges:
     clock: Clock
 
     def __call__(self) -> Swept:
-        """Handles every exchange that is due, and reads only those. Idempotent.
+        """Handles the exchanges that are due, and reads only those. Idempotent.
 
-        An exchange that its own caller changes meanwhile is left to that caller.
+        An exchange that its client resumes meanwhile is left to the client's call.
         """
         until = self.clock.now() + TIME
         ends = []
@@ -59,13 +59,13 @@ class SweepExchanges:
         return swept
 
     def _end(self, intent: Intent, version: Version) -> str:
-        """Brings one exchange to its end, and returns which."""
+        """Ends one exchange, and returns the outcome."""
         try:
             if intent.access_token is None:
                 return self._report(intent, version)
             return self._undo(intent, version)
         except Conflict:
-            self._postpone(intent)  # not if its caller moved it; a commit can be refused again and again, too
+            self._postpone(intent)  # no-op if the client resumed it; otherwise the commit may fail again and again
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
@@ -73,13 +73,13 @@ class SweepExchanges:
             )
             report = log.warning if passes else log.error  # an operator must handle an item that cannot be removed
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
-        except Exception:  # noqa: BLE001 (one exchange's trouble must not stop all others)
+        except Exception:  # noqa: BLE001 (one failing exchange must not stop the others)
             log.exception("intent.skipped", intent_id=intent.intent_id)
         self._postpone(intent)
         return "postponed"
 
     def _report(self, intent: Intent, version: Version) -> str:
-        """The one window: if there was a token, it is lost. Reported before it is settled: rather twice than never."""
+        """Reports an exchange whose token may be lost. Logs first, then settles: better twice than never."""
         log.error("exchange.lost", intent_id=intent.intent_id, app_user_id=intent.app_user_id)
         message = notification(
             NotificationKind.LINK_AGAIN,
@@ -93,7 +93,7 @@ class SweepExchanges:
         return "lost"
 
     def _undo(self, intent: Intent, version: Version) -> str:
-        """Removes the item; one that belongs to another connection stays, and only the token here goes."""
+        """Removes the item and deletes the intent's token. An item that belongs to another connection stays."""
         try:
             return self._remove(intent, version)
         except ItemHeld as held:
@@ -107,7 +107,7 @@ class SweepExchanges:
         return "left to its connection"
 
     def _remove(self, intent: Intent, version: Version) -> str:
-        """After the first commit no call resumes the exchange, so that no connection is made of a removed item."""
+        """Removes the item. After the first commit, no call can resume the exchange and connect a removed item."""
         now = self.clock.now()
         self.ownership.claim(intent.holder())
         if intent.answer is None:
@@ -116,7 +116,7 @@ class SweepExchanges:
         else:
             claimed = intent.postponed(now=now)
             version = self.intents.update(claimed, expected=version)
-        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller has looked)
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller checked it)
         token = self.vault.open(intent.access_token, app_user_id=intent.app_user_id, connection_id=intent.connection_id)
         lost = False
         try:
@@ -142,7 +142,7 @@ class SweepExchanges:
 
     def _postpone(self, intent: Intent) -> None:
         """Postpones an intent that is still due, so that it does not block later ones."""
-        with suppress(Exception):  # then it stays as it is
+        with suppress(Exception):  # then the intent stays due
             found = self.intents.find(intent.intent_id)
             now = self.clock.now()
             if found is not None and found[0].due_at is not None and found[0].due_at <= now:

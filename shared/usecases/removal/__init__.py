@@ -1,1 +1,1 @@
-"""Removal of accounts, connections, and all of a user's data."""
+"""Removal of accounts, of connections, and of all data of a user."""

@@ -1,4 +1,4 @@
-"""Erases the bank data of users whom Firebase Auth does not know any more, unless Auth's answer is implausible."""
+"""Erases the bank data of users that Firebase Auth does not know any more, unless Auth's answer is implausible."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ MAX_MISSING_SHARE = 0.5
 class EraseMissingOwners:
     """Finds owners who do not exist any more, and erases their data.
 
-    If Firebase Auth does not know more than `max_missing_share` of more than MANY_OWNERS users, none of them is erased:
-    most likely another project's Auth answered.
+    If more than `max_missing_share` of more than MANY_OWNERS users are unknown to Firebase Auth, none of them is
+    erased: most likely, the Auth of another project answered.
     """
 
     owners: Owners
@@ -26,10 +26,10 @@ class EraseMissingOwners:
     max_missing_share: float = MAX_MISSING_SHARE
 
     def __call__(self, app_user_ids: Iterable[str]) -> None:
-        """Erases those of these users whom Firebase Auth does not know any more; none while it does not answer.
+        """Erases the users that Firebase Auth does not know any more; none while Auth does not answer.
 
         Raises:
-            Unavailable: The store did not answer: ask again.
+            Unavailable: The store did not answer: call again.
         """
         asked = sorted(set(app_user_ids))
         try:

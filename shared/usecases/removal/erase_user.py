@@ -1,9 +1,9 @@
-"""All bank data of a user is erased: the user or an operator requests it, or the user does not exist any more.
+"""Erases all bank data of a user: at the request of the user or an operator, or because the user was deleted.
 
     erasure stored -> every connection and every unfinished exchange becomes a removal -> the rest is deleted -> done
 
-From the first commit on the erasure completes: the scheduler resumes it, wherever it was interrupted. Data that was
-created after the request stays: its user has linked again.
+Once the first commit is stored, the erasure will complete: the scheduler resumes it wherever it was interrupted. Data
+that was created after the request stays, because the user has linked again.
 """
 
 from dataclasses import dataclass
@@ -52,21 +52,21 @@ class Eraser:
     clock: Clock
 
     def begin(self, app_user_id: str, *, reason: RemovalReason, before: datetime | None = None) -> None:
-        """Stores the erasure, removes the connections, and leaves the rest to the queue.
+        """Stores the erasure, removes the connections, and enqueues the rest.
 
-        For a user without bank data nothing is stored, neither an erasure nor an audit entry.
+        For a user without bank data, neither an erasure nor an audit entry is stored.
 
         Args:
-            app_user_id: Whose data.
+            app_user_id: The user.
             reason: ERASURE, OPERATOR or OWNER_GONE.
-            before: Data that existed at this moment is erased; now, if not given.
+            before: Data that existed at this moment is erased; defaults to now.
 
         Raises:
-            Unavailable: It could not be stored: nothing has begun.
+            Unavailable: The erasure could not be stored, and has not begun.
         """
         before = before or self.clock.now()
         if not self._has_bank_data(app_user_id):
-            # Link sessions and notifications at most, which need no record of their removal.
+            # At most Link sessions and notifications exist, whose deletion needs no record.
             self.connection_data.purge_user(app_user_id, before=before)
             log.info("erasure.nothing_to_erase", reason=reason)
             return
@@ -76,22 +76,22 @@ class Eraser:
             self._end_exchanges(erasure)
             self._remove_connections(erasure, limit=REMOVED_AT_ONCE)
         except (Conflict, Unavailable):
-            log.warning("erasure.postponed")  # it is stored already, so it completes
+            log.warning("erasure.postponed")  # it is stored, so it will complete
         enqueue_erasure(self.tasks, app_user_id, turn=due_step(erasure))
 
     def user_deleted(self, app_user_id: str, *, at: datetime) -> None:
-        """Erases a deleted user's data, once the store itself says that the user's document is gone.
+        """Erases a deleted user's data, after checking in the store that the user's document does not exist.
 
-        An event says only that the document was deleted once: it may be late, forged by a caller with the right to
-        deliver events, or about a document that an app replaced. Erasing cannot be undone, so the document is read
+        An event only tells that the document was deleted once: it may be late, forged by a caller that may deliver
+        events, or about a document that an app created again. An erasure cannot be undone, so the document is read
         first.
 
         Args:
-            app_user_id: Whose document the event names.
-            at: When it was deleted.
+            app_user_id: The user whose document the event names.
+            at: The time of the deletion.
 
         Raises:
-            Unavailable: The store did not answer: nothing has begun. The daily check finds users that Auth has lost.
+            Unavailable: The store did not answer, and nothing has begun. The daily check finds users deleted in Auth.
         """
         if self.profiles.exists(app_user_id):
             log.warning("owner.exists", app_user_id=app_user_id)
@@ -102,7 +102,7 @@ class Eraser:
         """Resumes an erasure, wherever it was interrupted; completes it if nothing is left.
 
         Raises:
-            Unavailable: The store did not answer, or another caller is processing it: deliver again.
+            Unavailable: The store did not answer, or another caller is processing the erasure: deliver again.
         """
         retry_on_conflict(lambda: self._advance(app_user_id), tries=MAX_TRIES, busy=_busy())
 
@@ -114,7 +114,7 @@ class Eraser:
         self._end_exchanges(erasure)
         self._remove_connections(erasure)
         self.connection_data.purge_user(app_user_id, before=erasure.before)
-        if not settle_duplicates(app_user_id, connections=self.connections):  # of connections that were made since
+        if not settle_duplicates(app_user_id, connections=self.connections):  # of connections created since
             raise Conflict
         now = self.clock.now()
         if self._old_connections(erasure) or self.removals.of_user(app_user_id):
@@ -124,7 +124,7 @@ class Eraser:
         log.info("erasure.done", reason=erasure.reason)
 
     def _has_bank_data(self, app_user_id: str) -> bool:
-        """Whether there is anything that an erasure must follow up: also an erasure that is in progress already."""
+        """Whether the user has data that needs an erasure, or an erasure is in progress already."""
         has = (self.connections.owned_by, self.intents.of_user, self.removals.of_user, self.erasures.find)
         return any(find(app_user_id) for find in has)
 
@@ -143,16 +143,16 @@ class Eraser:
             self.connection_remover.begin(connection, reason=erasure.reason, by=erasure.by)
 
     def _end_exchanges(self, erasure: Erasure) -> None:
-        """Ends unfinished exchanges: one that is in progress finds that its intent is gone, and rolls back."""
+        """Ends unfinished exchanges. A call that is still in progress finds its intent deleted, and rolls back."""
         for intent, version in self.intents.of_user(erasure.app_user_id):
             if intent.created_at <= erasure.before:
                 self._end_exchange(intent, version, trace=erasure.trace)
 
     def _end_exchange(self, intent: Intent, version: Version, *, trace: str | None) -> None:
-        """Deletes the intent; a token in it is moved into a tombstone.
+        """Deletes the intent, and moves its token, if any, into a tombstone.
 
         Raises:
-            Conflict: The exchange is being processed: try again.
+            Conflict: Another call is processing the exchange: try again.
         """
         if intent.access_token is None:
             self.intents.forget(intent.intent_id, expected=version)
@@ -163,7 +163,7 @@ class Eraser:
 
 
 def due_step(erasure: Erasure) -> str:
-    """Names the step of an erasure that is due next, as a part of its task's name."""
+    """The name of the next due step of an erasure, as a part of its task's name."""
     return str(int(erasure.due_at.timestamp() * 1000))
 
 

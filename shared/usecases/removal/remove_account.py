@@ -1,4 +1,4 @@
-"""A user took the permission for one account away: the account is removed, with all its transactions."""
+"""Removes an account, with all its transactions, after its user revoked the consent for it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveAccount:
-    """Removes single accounts of connections."""
+    """Removes single accounts from connections."""
 
     connections: Connections
     syncs: Syncs
@@ -26,11 +26,11 @@ class RemoveAccount:
     clock: Clock
 
     def __call__(self, connection_id: str, account_id: str) -> None:
-        """Removes an account: first its revocation is stored, which keeps late rows out, then rows, then the account.
+        """Removes an account and its rows, after storing its revocation, which keeps late rows out.
 
-        An interrupted call is repeated: until the last commit the account's document exists, or the revocation is not
-        stored. A sync may have found the account gone before the webhook came: it is recorded and announced all the
-        same.
+        An interrupted call can be repeated: until the last commit, the account's document exists, or the revocation is
+        not stored. If a sync deleted the account before the webhook arrived, the revocation is still recorded, and its
+        user notified.
 
         Raises:
             Unavailable: The connection is busy: try again.
@@ -59,7 +59,7 @@ class RemoveAccount:
         writes: Callable[[], Sequence[Write]],
         step: Callable[[SyncState], SyncState] = lambda state: state,
     ) -> None:
-        """Commits writes with a step of the state, both made again for each try."""
+        """Commits writes together with a step of the state; each try makes both again."""
 
         def save() -> None:
             loaded = self.syncs.load(connection_id)
@@ -73,9 +73,9 @@ class RemoveAccount:
         return [DeleteTransactions({transaction_id: row.version for transaction_id, row in stored.items()})]
 
     def _account_removal(self, connection: BankConnection, account_id: str, announced: ConnectionChange) -> list[Write]:
-        """The last commit: the account itself, what the connection says of it, and duplicates that count now."""
+        """The last commit: deletes the account, updates the connection, and marks duplicates that count now."""
         connection_id = connection.connection_id
-        current = self.connections.find(connection_id) or connection  # a sync may have brought other accounts
+        current = self.connections.find(connection_id) or connection  # a sync may have changed the accounts
         left = tuple(i for i in current.account_ids if i != account_id)
         changes = {"account_ids": left, "updated_at": moment_of(current, current.status, now=self.clock.now())}
         aside = [row for row in self.syncs.set_aside(connection_id) if row.account_id == account_id]

@@ -1,4 +1,4 @@
-"""A connection is removed: one commit hides it from every client, and the queue deletes what it leaves behind."""
+"""Removes a connection: one commit hides it from every client, and a task deletes its data and its item."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ MAX_TRIES = 20  # of the first commit, against a rotation of the token and other
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRemover:
-    """Takes connections away, and enqueues the removal of their data and items."""
+    """Begins removals of connections, and enqueues the deletion of their data and items."""
 
     connections: Connections
     removals: Removals
@@ -30,7 +30,7 @@ class ConnectionRemover:
         """Removes a connection for its user.
 
         Raises:
-            NotFound: No such connection (any more), or another user's.
+            NotFound: The connection does not exist (any more), or belongs to another user.
             Unavailable: The connection is busy: try again.
         """
         connection = owned(self.connections.find(connection_id), app_user_id)
@@ -38,7 +38,7 @@ class ConnectionRemover:
             raise no_connection()
 
     def begin(self, connection: BankConnection, *, reason: RemovalReason, by: Actor) -> bool:
-        """Takes the connection away and enqueues the rest; False if another caller did so first.
+        """Commits the removal and enqueues the rest; False if another caller did so first.
 
         Raises:
             Unavailable: The connection is busy: try again.
@@ -52,10 +52,10 @@ class ConnectionRemover:
         return True
 
     def _commit(self, removal: Removal, *, by: Actor) -> bool:
-        """Commits the removal; False if another one has taken the connection away.
+        """Commits the removal; False if another removal came first.
 
         Raises:
-            Conflict: The connection is still there.
+            Conflict: The connection still exists.
         """
         try:
             self.removals.begin(removal, audit=removal.started(by=by), marks=self._marks_without(removal))
@@ -63,12 +63,12 @@ class ConnectionRemover:
             if self.connections.find(removal.connection_id) is not None:
                 raise
             found = self.removals.find(removal.connection_id)
-            # The same moment: it is this removal, and only the answer was lost.
+            # Created at the same moment: this is our own removal, and only the store's answer was lost.
             return found is not None and found[0].created_at == removal.created_at
         return True
 
     def _marks_without(self, removal: Removal) -> tuple[Mark, ...]:
-        """Other connections' accounts that count from now on. An erasure marks what remains when it completes."""
+        """Marks of other connections' accounts that count from now on. An erasure sets them when it completes."""
         if removal.is_of_all:
             return ()
         before = OwnedAccounts.read(removal.app_user_id, connections=self.connections, beside=removal.connection_id)

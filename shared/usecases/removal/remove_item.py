@@ -1,7 +1,7 @@
-"""Removes what a connection left behind: our data, then its item at Plaid, then the tombstone.
+"""Completes the removal of a connection: deletes its data, then its item at Plaid, then the tombstone.
 
-The process may die after every step, and every step may run twice: the next delivery of the task, or the scheduler,
-finds the tombstone and resumes the removal.
+Every step is idempotent. If the process dies after any of them, the next delivery of the task, or the scheduler, finds
+the tombstone and resumes the removal.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class ItemRemover:
         """Resumes one removal, and completes it if Plaid answers.
 
         Raises:
-            ServiceError: Plaid or the vault did not answer, a first time: deliver again in seconds. Later the scheduler
-                retries.
+            ServiceError: Plaid or the vault did not answer, and few tries have failed: deliver again in seconds. Later,
+                the scheduler retries.
             Unavailable: The store did not answer, or the removal is busy: deliver again.
         """
         outcomes: dict[str, RemovalOutcome] = {}
@@ -46,7 +46,7 @@ class ItemRemover:
             retry_on_conflict(lambda: self._advance(connection_id, outcomes), tries=MAX_TRIES, busy=busy)
 
     def _advance(self, connection_id: str, outcomes: dict[str, RemovalOutcome]) -> None:
-        """All that is left to do; `outcomes` remembers with which sealed tokens an item was removed already.
+        """Runs all steps that are left. `outcomes` holds, by sealed token, the removals that succeeded already.
 
         Raises:
             Conflict: Another writer was faster.
@@ -70,10 +70,11 @@ class ItemRemover:
         self.removals.finish(removal, expected=version, audit=entry)
         log.info("removal.done", reason=removal.reason, item=outcomes[key])
         if self.erasures.find(removal.app_user_id) is not None:
-            enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)  # it may be the last one
+            # This may have been the last removal that the erasure waits for.
+            enqueue_erasure(self.tasks, removal.app_user_id, turn=removal.connection_id)
 
     def _try_to_remove(self, removal: Removal, version: Version) -> RemovalOutcome | None:
-        """Removes the item at Plaid; None if that, or whether it is removed, is decided later."""
+        """Removes the item at Plaid; None if the removal was postponed, or its outcome is not known yet."""
         now = self.clock.now()
         try:
             outcome = self._remove(removal)
@@ -84,7 +85,7 @@ class ItemRemover:
             if not may_be_our_keys(error):
                 self._postpone(removal, version, error)
                 return None
-            # If this counted as removed at once, wrong keys would leave each item behind without any token.
+            # If this counted as removed at once, wrong API keys would leave every item at Plaid, without a token.
             removal, outcome = removal.doubted(now=now), RemovalOutcome.UNKNOWN
             if not removal.is_lost(now):
                 self._postpone(removal, version, unless_our_keys(error))
@@ -104,9 +105,9 @@ class ItemRemover:
         """Removes the item at Plaid.
 
         Raises:
-            ProviderError: The item still exists, as far as is known.
+            ProviderError: The item may still exist.
             VaultError: The token cannot be opened now.
-            Unavailable: Whether another connection uses the item is unknown now.
+            Unavailable: It is unknown now whether another connection uses the item.
         """
         if removal.access_token is None:
             return RemovalOutcome.NO_TOKEN
@@ -116,13 +117,13 @@ class ItemRemover:
         try:
             return RemovalOutcome.REMOVED if self.ownership.remove(token, removal.holder()) else RemovalOutcome.UNKNOWN
         except ItemHeld as elsewhere:
-            if elsewhere.holder.intent_id is not None:  # an exchange, which removes it or becomes a connection
+            if elsewhere.holder.intent_id is not None:  # an exchange, which will remove the item or become a connection
                 raise Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1) from None
             log.warning("removal.item_in_use", item_id=removal.item_id)
             return RemovalOutcome.IN_USE
 
     def _postpone(self, removal: Removal, version: Version, error: ServiceError) -> None:
-        """The item stays for now: retried in seconds the first times, then with growing delays, and never given up."""
+        """Postpones the item's removal: a few retries within seconds, then with growing delays, without an end."""
         report = log.error if error.error_class is ErrorClass.CONFIGURATION else log.warning
         report("removal.postponed", error_code=error.error_code, request_id=error.request_id, attempts=removal.attempts)
         at_least = timedelta(seconds=error.retry_after_seconds or 0)

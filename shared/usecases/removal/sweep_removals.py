@@ -1,4 +1,4 @@
-"""Removals and erasures that were not completed: Plaid was down, a task was lost, a process died."""
+"""Enqueues unfinished removals and erasures again: Plaid was down, a task was lost, or a process died."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ MAX_PAGES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRemovals:
-    """Enqueues removals and erasures again."""
+    """Enqueues unfinished removals and erasures again."""
 
     removals: Removals
     erasures: Erasures
@@ -27,7 +27,7 @@ class SweepRemovals:
     clock: Clock
 
     def __call__(self) -> int:
-        """Enqueues what is due. Returns how many tasks."""
+        """Enqueues due removals and erasures. Returns the number of tasks."""
         started = self.clock.now()
         enqueued = self._removals(started) + self._erasures(started)
         if enqueued:

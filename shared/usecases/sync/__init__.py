@@ -1,1 +1,1 @@
-"""Syncs of transactions: requested, scheduled, run."""
+"""Syncs of transactions: requests, the scheduler, and runs."""

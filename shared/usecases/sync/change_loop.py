@@ -1,4 +1,4 @@
-"""What one loop over a change log has read so far, and has not written yet."""
+"""The state of one loop over a change log: what it has read so far, and not written yet."""
 
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -14,16 +14,16 @@ from shared.usecases.sync.set_aside_rows import SetAsideRows
 
 @dataclass
 class ChangeLoop:
-    """One loop, from its first cursor or from where the run before handed over; each restart begins a new one.
+    """One loop, from its first cursor or the cursor of a handover; each restart begins a new loop.
 
     Attributes:
         trail: The cursors that the loop has seen.
-        aside: Its rows that cannot be stored.
-        counts: What it has read, for the progress that clients see.
-        changes: What it has read and not written.
-        successors: Which posted row replaces which pending one.
+        aside: Rows that cannot be stored.
+        counts: Counts of what it has read, for the progress that clients see.
+        changes: Changes that it has read and not written.
+        successors: Ids of posted rows, by id of the pending row that each replaces.
         streamed: Ids of rows that this run wrote ahead of the cursor, and marked.
-        delivered: Ids of all rows that came; None unless everything is read again and compared with the store.
+        delivered: Ids of all rows received; None unless everything is read again and compared with the store.
     """
 
     trail: PageTrail
@@ -36,9 +36,9 @@ class ChangeLoop:
 
     @classmethod
     def begin(cls, state: SyncState, *, syncs: Syncs) -> Self:
-        """A loop that starts where the state says.
+        """Begins a loop at the cursor or the handover of the state.
 
-        Most runs read nothing for it; a continuation reads its handover and the ids of the rows streamed so far.
+        Most runs need no read for that; a continuation reads its handover and the ids of the rows streamed so far.
         """
         loop = cls(
             trail=PageTrail(state.cursor),
@@ -76,7 +76,7 @@ class ChangeLoop:
         self._count(page)
 
     def refuse_heir(self, transaction_id: str) -> None:
-        """A row that the store refuses inherits no notes."""
+        """Excludes a row that the store refuses from inheriting notes."""
         self.successors = {old: new for old, new in self.successors.items() if new != transaction_id}
 
     def _count(self, page: Page) -> None:

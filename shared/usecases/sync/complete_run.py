@@ -1,4 +1,4 @@
-"""The end of a loop: what is left of its rows, the removals, the accounts, the connection, and only now the cursor."""
+"""Completes a run: writes the remaining rows, the removals, the accounts and the connection, and last the cursor."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
 
 
 class AccountsReturned(Exception):
-    """Accounts are shared again whose rows were removed or left out here, without Plaid naming them as removed."""
+    """Accounts are shared again whose rows this backend removed or ignored, though Plaid did not remove them."""
 
     def __init__(self, account_ids: frozenset[str]) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class RunCompletion:
         token: The item's access token.
         plaid: Plaid.
         syncs: The stored rows.
-        status_events: What the end of the run means for the connection.
+        status_events: Applies the outcome of the run to the connection.
         writer: Writes rows.
-        moved: Whether the item is at another institution than before.
+        moved: Whether the item's institution has changed.
     """
 
     run: FencedCommits
@@ -68,11 +68,11 @@ class RunCompletion:
         Args:
             loop: The loop, read to its end.
             page: Its last page.
-            cursor: Where the next loop begins.
+            cursor: The first cursor of the next loop.
 
         Raises:
-            AccountsReturned: Everything has to be read again; the cursor was not written.
-            ProviderError: Plaid refused to name the accounts.
+            AccountsReturned: Everything must be read again; the cursor was not written.
+            ProviderError: Plaid refused the call for the accounts.
             LeaseLost: Another run took over.
         """
         before = self.run.state
@@ -110,7 +110,7 @@ class RunCompletion:
             log.info("sync.reconciled", rows=len(loop.delivered), repaired=repaired, surplus=surplus)
 
     def _complete_at_once(self, loop: ChangeLoop, last: "_LastCommit", removed: Sequence[str]) -> bool:
-        """Whether everything fitted one commit, so that a listener never sees only a part of it."""
+        """Writes everything in one commit, so that a listener never sees only a part; False if it does not fit."""
         if not fit_one_commit(len(loop.changes.upserts) + len(removed)):
             return False
         rows = self.writer.changed_rows(loop)
@@ -122,7 +122,7 @@ class RunCompletion:
         return True
 
     def _accounts(self, loop: ChangeLoop, page: Page) -> tuple[list[Account], str]:
-        """All accounts if anything changed, else none: a page names only those that have transactions in it."""
+        """All accounts if anything changed, else none. Calls Plaid: a page names only accounts with transactions."""
         state = self.run.state
         digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
         if digest == state.accounts_digest and not (loop.counts.added or loop.counts.modified):
@@ -140,7 +140,7 @@ class RunCompletion:
 
 @dataclass(kw_only=True)
 class _LastCommit:
-    """The commit that stores the cursor. Its writes are made again for each try, since requests may come in between."""
+    """The commit that stores the cursor. Each try makes the writes again, since requests may arrive in between."""
 
     run: FencedCommits
     loop: ChangeLoop
@@ -149,12 +149,12 @@ class _LastCommit:
     before: SyncState
     accounts: list[Account]  # none if they are unchanged
     accounts_digest: str
-    roster: tuple[str, ...]  # ids of the accounts that the item has
+    roster: tuple[str, ...]  # ids of the item's accounts
     cursor: str | None
     history_complete: bool
     delay: HistoryDelay
     moved: bool
-    may_be_doubled: bool = field(default=False, init=False)  # whether to look for duplicates again after the commit
+    may_be_doubled: bool = field(default=False, init=False)  # whether to settle duplicates after the commit
 
     @property
     def _clock(self) -> Clock:
@@ -174,7 +174,7 @@ class _LastCommit:
         )
 
     def writes(self, rows: Sequence[Transaction], removed: Sequence[str]) -> list[Write]:
-        """Everything that is stored together with the cursor."""
+        """All writes of the commit that stores the cursor."""
         state, now = self.run.state, self._clock.now()
         removals, lost_notes = self.writer.removals(self.loop, removed)
         ids = self._account_ids(state)
@@ -188,7 +188,7 @@ class _LastCommit:
             fields={**change.fields, "last_sync": now, "updated_at": now},
             notifications=(*lost_notes, *change.notifications),
         )
-        # An account that is revoked meanwhile is removed by its own commit, which also notifies its user.
+        # If an account was revoked meanwhile, its own commit removes it and notifies the user.
         gone = set(self.before.account_ids) - set(ids) - set(state.revoked_accounts)
         return [
             *removals.writes(self.writer.upserts(self.loop, rows, mark=False)),
@@ -202,10 +202,10 @@ class _LastCommit:
         return tuple(i for i in self.roster if i not in state.revoked_accounts)
 
     def _change(self, account_ids: Sequence[str]) -> ConnectionChange:
-        """What the end of this run means for the connection.
+        """The change of the connection at the end of this run.
 
-        It works again, the user has chosen more accounts (whether or not the app reported it), or its history is
-        complete, or late.
+        It works again, the user selected more accounts (whether or not the app reported that), or its history is
+        complete or late.
         """
         state, change = self.run.state, ConnectionChange()
         if state.clears_error_on_success:
@@ -229,7 +229,7 @@ class _LastCommit:
     def _with_duplicates(
         self, account_ids: Sequence[str], *, status: ItemStatus | None
     ) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
-        """The accounts as they are to be stored, and the marks of other connections' accounts."""
+        """The accounts as they must be stored, and the marks of other connections' accounts."""
         state = self.run.state
         accounts, marks = accounts_to_write(
             state.connection_id,

@@ -1,4 +1,4 @@
-"""Ends a run that failed: retried in seconds while that may help, else recorded with its reason."""
+"""Ends a failed run: pauses it for a retry in seconds while that may help, else records the failure."""
 
 import random
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ class RunFailure:
 
     Attributes:
         run: The run.
-        error: Why it failed.
-        requested_before: How many requests had come when this delivery began.
-        status_events: What the error means for the connection.
-        tasks: Takes the removal that a revoked consent begins.
+        error: The error that it failed with.
+        requested_before: The state's count of requests when this delivery began.
+        status_events: Applies the error to the connection.
+        tasks: The queue for the removal that a revoked consent begins.
         clock: The time.
     """
 
@@ -44,7 +44,7 @@ class RunFailure:
     _jitter: float = field(default_factory=random.random, init=False)
 
     def __post_init__(self) -> None:
-        """Classifies the error: no user is blamed for what may be our own configuration."""
+        """Classifies the error: a user must not be blamed for what may be a configuration error."""
         if isinstance(self.error, ProviderError):
             self.error = unless_our_keys(self.error, is_certain=self.run.state.failures >= DOUBTED_ATTEMPTS)
 
@@ -60,7 +60,7 @@ class RunFailure:
         )
 
     def pause_for_retry(self) -> bool:
-        """Pauses the run if a retry in seconds may help; False if it may not.
+        """Pauses the run if a retry in seconds may help; else returns False.
 
         Raises:
             LeaseLost: Another run took over.
@@ -89,7 +89,7 @@ class RunFailure:
         return event_of(self.error)
 
     def _is_outdated(self, state: SyncState) -> bool:
-        """Whether a request came since: the user who sent it may just have repaired the login."""
+        """Whether a request arrived since the run began: the user who sent it may just have repaired the login."""
         lasting = (
             self.error.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and self._event is not StatusEvent.REVOKED
         )

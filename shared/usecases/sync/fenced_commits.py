@@ -1,4 +1,4 @@
-"""The commits of one run of a sync: each proves that the run still owns the lease, and renews it."""
+"""The commits of one sync run: each proves that the run still owns the lease, and renews it."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,14 +12,14 @@ MAX_TRIES = 20
 
 
 class LeaseLost(Exception):
-    """Another run owns the lease, or the connection is gone: stop, and write nothing more."""
+    """Another run owns the lease, or the connection was removed: stop, and write nothing more."""
 
 
 class FencedCommits:
     """Commits the steps of one claimed run by compare-and-set on its state.
 
-    A refused commit has three causes, and reading the state again shows which: a request came in meanwhile (retry on
-    top of it), this run's own commit succeeded and only its answer was lost (continue), or the lease is lost (stop).
+    A refused commit has three possible causes, and reading the state again tells which: a request arrived (retry on the
+    new state), this run's own commit succeeded and only its answer was lost (continue), or the lease is lost (stop).
     That is why `commit` has its own loop instead of `retry_on_conflict`, which would also read before the first try.
     """
 
@@ -29,7 +29,7 @@ class FencedCommits:
 
     @property
     def state(self) -> SyncState:
-        """The state as this run last wrote or read it."""
+        """The state as this run last read or wrote it."""
         return self._loaded.state
 
     def commit(self, step: Callable[[SyncState], SyncState], writes: Callable[[], Sequence[Write]] = tuple) -> None:
@@ -37,11 +37,11 @@ class FencedCommits:
 
         Args:
             step: The transition, applied to the newest state.
-            writes: Makes the writes; called again for each try, since they may depend on what was read.
+            writes: Makes the writes; called again for each try, since they may depend on the state.
 
         Raises:
-            LeaseLost: Nothing was written, and nothing more may be.
-            Unavailable: Other writers were faster each time, or the store is out of reach: the queue delivers again.
+            LeaseLost: Nothing was written, and the run must stop.
+            Unavailable: Other writers were faster each time, or the store did not answer: the queue delivers again.
             CommitTooLarge: Nothing was written.
         """
         owner, run = self.state.lease_owner, self.state.run

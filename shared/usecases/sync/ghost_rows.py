@@ -1,6 +1,6 @@
-"""Finds ghost rows: rows that are stored, that Plaid does not hold, and that it does not name as removed either.
+"""Finds ghost rows: rows in the store that Plaid does not have, and never reports as removed.
 
-A row that Plaid added and took back before a run read again is never named: docs/decisions/0011 weighs how to find it.
+Plaid never reports a row that it added and removed between two reads: see docs/decisions/0011 on how to find those.
 """
 
 from shared.domain.sync_state import SyncState
@@ -9,10 +9,10 @@ from shared.usecases.sync.change_loop import ChangeLoop
 
 
 def ghost_rows(loop: ChangeLoop, state: SyncState, *, syncs: Syncs) -> set[str]:
-    """Ids of the rows that the commit which completes a loop has to remove, beside those that Plaid named.
+    """Ids of the rows that the commit of a completed loop must remove, in addition to those that Plaid reported.
 
     An ordinary loop costs no read. After a run that died, one query finds the rows that still bear its mark; a loop
-    that reads everything again reads the names of all rows.
+    that reads everything again queries the ids of all rows.
 
     Args:
         loop: The loop, read to its end.

@@ -1,4 +1,4 @@
-"""Leaves the rest of a loop to a continuation when a run's time is up, with what the continuation must know."""
+"""Hands the rest of a loop over to a continuation when a run's time is up."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,21 +8,21 @@ from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.write_changes import ChangeWriter
 
-MAX_HANDOVER_IDS = 8_000  # of some 40 bytes, twice each: a document holds 1 MiB
-MAX_HANDOVER_BYTES = 320_000  # of these ids, where they are longer: each may be as long as a document's name
+MAX_HANDOVER_IDS = 8_000  # of about 40 bytes, twice each: a document can hold 1 MiB
+MAX_HANDOVER_BYTES = 320_000  # the limit for longer ids: each may be as long as a document's name
 
 
 class RebuildTooLong(Exception):
-    """A rebuild cannot be handed over: the ids of the rows that came are known to this process alone."""
+    """A rebuild cannot be handed over: only this process knows the ids of the received rows."""
 
 
 def hand_over(
     cursor: str, *, loop: ChangeLoop, run: FencedCommits, writer: ChangeWriter, syncs: Syncs, clock: Clock
 ) -> None:
-    """Writes what was read, and a handover that begins at `cursor`.
+    """Writes the changes read so far, and a handover that begins at `cursor`.
 
     Raises:
-        RebuildTooLong: The loop compares the store with what came; nothing was written.
+        RebuildTooLong: The loop compares the store with all received rows; nothing was written.
         LeaseLost: Another run took over.
     """
     if loop.delivered is not None:
@@ -30,7 +30,7 @@ def hand_over(
     writer.stream(loop)
     replaced = _replaced_rows(loop, run.state, syncs)
     if not _fits([*loop.changes.removed, *replaced]):
-        # More than a document holds. Removing rows before their successors have come is the lesser evil.
+        # More than a document can hold. Removing rows before their successors arrive is the lesser evil.
         writer.remove(loop, sorted(loop.changes.removed))
         _forget_removed(loop)
         replaced = {i: row for i, row in _replaced_rows(loop, run.state, syncs).items() if row.note}
@@ -45,7 +45,7 @@ def hand_over(
 
 
 def _replaced_rows(loop: ChangeLoop, state: SyncState, syncs: Syncs) -> Mapping[str, StoredRow]:
-    """The stored rows that another row replaces, as far as the loop was read."""
+    """The stored rows that other rows replace, as far as the loop has read."""
     return syncs.stored_rows(state.connection_id, loop.successors)
 
 

@@ -1,7 +1,7 @@
-"""An operator pauses syncs, say while a bank or Plaid delivers wrong data, and resumes them.
+"""Lets an operator pause and resume syncs, for example while a bank or Plaid delivers wrong data.
 
-What is requested meanwhile is recorded as usual: webhooks are stored, users' calls answered, connections made. No run
-begins; the scheduler defers each connection that is due, and finds it after the end of the pause.
+During a pause, requests are recorded as usual: webhooks are stored, users' calls answered, connections created. No run
+begins; the scheduler defers each connection that is due, and starts its sync after the pause.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MAX_TRIES = 20  # of a compare-and-set against other operators
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPauses:
-    """Pauses and resumes the syncs of an institution, or of everything."""
+    """Pauses and resumes the syncs of an institution, or all syncs."""
 
     paused: PausedSyncs
     clock: Clock
@@ -26,9 +26,9 @@ class SyncPauses:
         """Pauses syncs.
 
         Args:
-            institution_id: Whose syncs; None pauses everything.
+            institution_id: The institution; None pauses all syncs.
             by: The operator.
-            reason: Shown to operators.
+            reason: The reason, shown to operators.
 
         Returns:
             Whether the syncs were not paused before.

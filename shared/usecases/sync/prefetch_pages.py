@@ -15,9 +15,9 @@ from shared.domain.transaction import Page
 from shared.log import log
 from shared.ports import Clock, Plaid
 
-PATIENCE = 4  # retries of one page in mid-loop, where a failure would waste all pages before it
+PATIENCE = 4  # retries of a page in mid-loop, where a failure would waste all earlier pages
 HEARTBEAT_SECONDS = 5.0
-SOON_SECONDS = 2  # the queue would deliver again no sooner
+SOON_SECONDS = 2  # the queue does not redeliver sooner
 MAX_WAIT_SECONDS = 60.0  # Plaid's limits are per minute
 _MINUTE = timedelta(minutes=1)
 
@@ -29,11 +29,11 @@ class PagePrefetcher:
         plaid: Plaid.
         token: The item's access token.
         clock: The time.
-        sleep: Waits some seconds, in the fetching thread.
+        sleep: Waits the given seconds, in the fetching thread.
         heartbeat: Called every few seconds during the wait for a page, in the caller's thread.
         deadline: No request is retried after this time.
-        ready: Prepares a page for the writing, in the fetching thread.
-        calls: When the item's pages were requested in the last minute; the caller keeps it from loop to loop.
+        ready: Prepares a page for writing, in the fetching thread.
+        calls: The times of page requests in the last minute; the caller passes it from loop to loop.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class PagePrefetcher:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, cursor: str | None, *, first: bool = False) -> None:
-        """Starts fetching the page after a cursor; the `first` page of a loop is retried only if Plaid says when."""
+        """Starts fetching the page after a cursor; a loop's `first` page is retried only if Plaid names a delay."""
         context = contextvars.copy_context()  # for the log's fields
         self._next = self._thread.submit(context.run, self._fetch_patiently, cursor, 0 if first else PATIENCE)
 
     def page(self) -> Page:
-        """Waits for the page whose fetching was started last.
+        """Waits for the page whose fetch was started last.
 
         Raises:
             ProviderError: Plaid refused, or did not answer within the retries.
@@ -77,7 +77,7 @@ class PagePrefetcher:
             try:
                 return self._next.result(timeout=HEARTBEAT_SECONDS)
             except TimeoutError:
-                if self._next.done():  # it came at this moment, or the call itself timed out
+                if self._next.done():  # it arrived at this moment, or the call itself timed out
                     return self._next.result()
                 self._heartbeat()
 

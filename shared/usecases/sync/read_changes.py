@@ -1,12 +1,12 @@
-"""Reads a connection's change log from its cursor to its end, and writes what it finds.
+"""Reads a connection's change log from its cursor to its end, and writes the changes.
 
-The rules (https://plaid.com/docs/api/products/transactions/#transactionssync): the stored cursor stays the one of
-the loop's first page until `has_more` is false; data that changes between two pages restarts the loop from there.
+Plaid's rules (https://plaid.com/docs/api/products/transactions/#transactionssync): the stored cursor stays that of
+the loop's first page until `has_more` is false; if data changes between two pages, the loop restarts from there.
 
 A change set that fits one commit is written at once, with the cursor, so that a listener never sees a pending row and
-its posted one together, or neither. A larger one is streamed while the next page is fetched: upserts as they come,
-each row that came as `added` marked with the run's number; then the removals; the cursor last (write_changes.py,
-complete_run.py). A run that dies in between leaves its number on record as dirty, and the run that completes the loop
+its posted one together, or neither. A larger one is streamed while the next page is fetched: first the upserts, page by
+page, where each `added` row is marked with the run's number; then the removals; last the cursor (write_changes.py,
+complete_run.py). If a run dies in between, its number stays on record as dirty, and the run that completes the loop
 removes the rows that still bear a dirty mark (ghost_rows.py).
 """
 
@@ -33,14 +33,14 @@ from shared.usecases.sync.prefetch_pages import HEARTBEAT_SECONDS, PagePrefetche
 from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
 
 MAX_RESTARTS = 5
-QUIET = timedelta(seconds=HEARTBEAT_SECONDS)  # the longest that a working run shows no sign of life
+QUIET = timedelta(seconds=HEARTBEAT_SECONDS)  # the maximum time without a heartbeat of a working run
 
 
 class Reading(StrEnum):
     """How a reading ended."""
 
     COMPLETED = "completed"
-    NOT_READY = "not_ready"  # Plaid has fetched nothing yet; nothing was written, the run is still open
+    NOT_READY = "not_ready"  # Plaid has no data yet; nothing was written, and the run is still open
     HANDED_OVER = "handed_over"  # the run's time was up; a continuation reads the rest
 
 
@@ -56,12 +56,12 @@ class ChangeReader:
     sleep: Callable[[float], None]
     status_events: StatusEvents
     deadline: datetime
-    _calls: deque[datetime] = field(default_factory=deque, init=False)  # of the last minute, over all restarts
+    _calls: deque[datetime] = field(default_factory=deque, init=False)  # times in the last minute, over all restarts
     _writer: ChangeWriter = field(init=False)
     _completion: RunCompletion = field(init=False)
 
     def __post_init__(self) -> None:
-        """Makes what lasts over all restarts."""
+        """Creates the objects that all restarts share."""
         self._writer = ChangeWriter(run=self.run, syncs=self.syncs, status_events=self.status_events, clock=self.clock)
         self._completion = RunCompletion(
             run=self.run,
@@ -79,15 +79,15 @@ class ChangeReader:
             ProviderError: Plaid refused; the run is still open.
             LeaseLost: Another run took over.
         """
-        # The loop ends: interruptions and rejected pages are counted, and each other reason to restart occurs once in a
-        # run (a rebuild is refused while rebuilding, marking stays on, returned accounts are no former ones any more).
+        # The loop ends: interruptions and rejected pages are counted, and every other reason to restart occurs once in
+        # a run (rebuilding cannot start twice, marking stays on, returned accounts are not former ones any more).
         while True:
             try:
                 return self._read_once()
             except PagingInterrupted as error:
                 self._restart_or_give_up(error)
             except EndlessPages as error:
-                self._restart(error)  # the next attempt begins with the loop's first cursor, not within the circle
+                self._restart(error)  # the next attempt begins at the loop's first cursor, outside the cycle
                 raise
             except CursorRejected as error:
                 self._restart_without_cursor(error)
@@ -103,10 +103,10 @@ class ChangeReader:
         self.run.commit(lambda s: s.restart(now=self.clock.now()))
 
     def _restart_or_give_up(self, error: ProviderError) -> None:
-        """Restarts the loop, a few times.
+        """Restarts the loop, up to MAX_RESTARTS times.
 
         Raises:
-            ProviderError: The data kept changing: the attempt is over.
+            ProviderError: The data kept changing; the attempt failed.
         """
         self._restart(error)
         if self.run.state.restarts > MAX_RESTARTS:
@@ -118,7 +118,7 @@ class ChangeReader:
             )
 
     def _restart_without_cursor(self, error: CursorRejected) -> None:
-        if self.run.state.handover is not None:  # a page's cursor in mid-loop: the loop's own may still be accepted
+        if self.run.state.handover is not None:  # mid-loop: the loop's first cursor may still be valid
             self._restart_or_give_up(error)
             return
         if self.run.state.rebuilding:
@@ -127,7 +127,7 @@ class ChangeReader:
         self.run.commit(lambda s: s.rebuild(now=self.clock.now()))
 
     def _read_once(self) -> Reading:
-        """One loop, from the first page to the last, or until time is up."""
+        """Reads one loop, from the first page to the last, or until time is up."""
         state = self.run.state
         loop = ChangeLoop.begin(state, syncs=self.syncs)
         cursor = state.cursor if state.handover is None else state.handover
@@ -150,7 +150,7 @@ class ChangeReader:
                     self._hand_over(loop, cursor)
                     return Reading.HANDED_OVER
                 fits = fit_one_commit(len(loop.changes), size=loop.changes.size)
-                if not fits or self.run.state.streaming:  # what clients see page by page stays so to the end
+                if not fits or self.run.state.streaming:  # a run that streams keeps streaming
                     self._writer.stream(loop)
         self._completion.complete(loop, page, cursor)
         return Reading.COMPLETED
@@ -168,7 +168,7 @@ class ChangeReader:
         )
 
     def _ready(self, page: Page) -> Page:
-        """A page with its new rows encoded for the store: by the fetching thread, while another commit is under way."""
+        """Encodes a page's new rows for the store, in the fetching thread, while another commit is in progress."""
         state = self.run.state
         return replace(page, ready=self.syncs.ready(state.connection_id, state.app_user_id, page.added))
 

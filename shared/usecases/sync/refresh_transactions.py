@@ -1,7 +1,7 @@
-"""Asks a bank for new transactions, within the ceilings: Plaid charges for each `/transactions/refresh`.
+"""Requests a refresh from the bank, within ceilings, since Plaid charges for each `/transactions/refresh`.
 
-The call is counted where it is made, in the run that holds the connection's lease, and before it is made. So a crash
-can waste a call of the budget, but never exceeds it. A call that Plaid refuses was made, and stays counted.
+The run that holds the connection's lease counts the call before it makes it. So a crash can waste a call of the budget,
+but never exceed it. A call that Plaid refuses was made, and stays counted.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.usecases.sync.fenced_commits import FencedCommits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionsRefresh:
-    """Refreshes connections within the ceilings."""
+    """Refreshes the transactions of connections, within the ceilings."""
 
     plaid: Plaid
     budgets: Budgets
@@ -26,12 +26,12 @@ class TransactionsRefresh:
     clock: Clock
 
     def __call__(self, run: FencedCommits, token: Secret) -> None:
-        """Asks the bank if a ceiling does not forbid it; otherwise the run reads what Plaid holds already.
+        """Requests a refresh unless a ceiling is reached; then the run only reads the data that Plaid already has.
 
         Raises:
             ProviderError: The item itself cannot be used.
-            LeaseLost: Another run took over; the bank was not asked.
-            Unavailable: The state could not be written; the bank was not asked.
+            LeaseLost: Another run took over; no refresh was requested.
+            Unavailable: The state could not be written; no refresh was requested.
         """
         if (ceiling := self._reached(run.state)) is not None:
             log.info("sync.refresh_spared", ceiling=ceiling)
@@ -47,7 +47,7 @@ class TransactionsRefresh:
         run.commit(lambda s: s.refreshed(now=self.clock.now()))
 
     def _reached(self, state: SyncState) -> str | None:
-        """The ceiling that forbids the call. None: there is none, and the call is counted."""
+        """The ceiling that is reached; None if the call is allowed and was counted."""
         now = self.clock.now()
         if not state.may_refresh(now=now, spacing=self.ceilings.spacing):
             return "connection"

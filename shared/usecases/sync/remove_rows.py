@@ -1,4 +1,4 @@
-"""Plans the removal of rows: what users wrote on them goes to the rows that replace them, or back to the user."""
+"""Plans the removal of rows: their notes move to the rows that replace them, or are sent to the user."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class RowRemovals:
 
     Attributes:
         rows: The rows, as they are stored, by id.
-        heirs: Which row inherits the note of a removed one, by id of the removed one.
-        stored_heirs: Those heirs that are stored already, by id.
+        heirs: Ids of the rows that inherit notes, by id of the removed row.
+        stored_heirs: The heirs that are stored already, by id.
     """
 
     rows: Mapping[str, StoredRow]
@@ -24,7 +24,7 @@ class RowRemovals:
 
     @classmethod
     def plan(cls, connection_id: str, ids: Iterable[str], *, successors: Mapping[str, str], syncs: Syncs) -> Self:
-        """Reads each of the rows, and the successor of each row with a note."""
+        """Reads the rows, and the successor of each row with a note."""
         rows = syncs.stored_rows(connection_id, ids)
         noted = [i for i, row in rows.items() if row.note]
         stored_heirs = syncs.stored_rows(connection_id, {successors[i] for i in noted if i in successors})
@@ -36,10 +36,10 @@ class RowRemovals:
         return ((i, row) for i, row in self.rows.items() if row.note and i not in self.heirs)
 
     def writes(self, upserts: UpsertTransactions | None = None) -> list[Write]:
-        """The removals and what must surround the upserts of the same commit.
+        """The removals, the upserts of the same commit, and the notes, in the required order.
 
-        A stored heir gets its note before its upsert changes its version, a new one after its upsert creates it. A
-        row that is neither stored nor written is not wanted any more, nor is the note that it would inherit.
+        A stored heir gets its note before its upsert changes its version; a new heir, after its upsert creates it. A
+        row that is neither stored nor written is obsolete, and so is the note that it would inherit.
         """
         written = {row["transaction_id"] for row in upserts.rows} if upserts is not None else set()
         to_stored: list[Write] = []

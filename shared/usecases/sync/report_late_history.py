@@ -1,4 +1,4 @@
-"""Whether the history that a run waits for is late: how soon it is polled again, and what its user is notified of."""
+"""Decides whether the history that a run waits for is late. Late histories are polled less often."""
 
 from dataclasses import dataclass, field
 
@@ -11,11 +11,11 @@ from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 
 @dataclass(frozen=True, slots=True)
 class HistoryDelay:
-    """Whether what a run waits for is late.
+    """Whether the data that a run waits for is late.
 
     Attributes:
-        late: Whether it is.
-        change: What the commit that ends the run writes about that.
+        late: Whether it is late.
+        change: The change of the connection that the run's last commit writes.
     """
 
     late: bool = False
@@ -23,10 +23,10 @@ class HistoryDelay:
 
 
 def history_delay(state: SyncState, *, status_events: StatusEvents) -> HistoryDelay:
-    """The delay of a run that ends without what it waits for.
+    """The delay of a run that ends without the data it waits for.
 
-    A history counts from the exchange, and its user is notified once. A connection that has its history can find Plaid
-    not ready, too: that counts from the request, and is no news for the user.
+    The history is late some time after the exchange, and its user is notified once. Plaid may also not be ready for a
+    connection that has its history: that delay counts from the request, and the user is not notified.
     """
     now = status_events.clock.now()
     if state.history_complete:

@@ -1,4 +1,4 @@
-"""Requests for a sync: by a user, a webhook, an operator."""
+"""Requests syncs: for a user, a webhook, or an operator."""
 
 import math
 from collections.abc import Callable
@@ -22,9 +22,9 @@ MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRequests:
-    """Records that a sync is wanted, and enqueues it; a run that is working already is followed by one more.
+    """Records that a sync is requested, and enqueues it; if a run is working already, another run follows it.
 
-    `manual_spacing` is the least time between two requests of a user for one connection.
+    `manual_spacing` is the minimum time between two requests of a user for one connection.
     """
 
     connections: Connections
@@ -34,20 +34,20 @@ class SyncRequests:
     manual_spacing: timedelta
 
     def by_user(self, connection_id: str, *, app_user_id: str, count: Callable[[], None]) -> SyncProgress:
-        """A user requests a sync of one of their connections.
+        """Requests a sync for a user.
 
         Args:
-            connection_id: Which connection.
+            connection_id: The connection.
             app_user_id: The caller.
-            count: Counts the request against the user's limit, once, where nothing else refuses it.
+            count: Counts the request against the user's rate limit, once, if nothing else refuses the request.
 
         Returns:
-            The progress after the request: `pending`, or `in_progress` if a run is working (one more will follow).
+            The progress after the request: `pending`, or `in_progress` if a run is working (another run will follow).
 
         Raises:
-            NotFound: No such connection, or another user's.
-            FailedPrecondition: The connection will never work again; the user has to link the bank again.
-            ResourceExhausted: The last request is less than `manual_spacing` ago, or what `count` raises.
+            NotFound: The connection does not exist, or belongs to another user.
+            FailedPrecondition: The connection can never work again; the user has to link the bank again.
+            ResourceExhausted: The last request is less than `manual_spacing` ago, or `count` raised it.
         """
         _usable(owned(self.connections.find(connection_id), app_user_id))
         counted = False
@@ -58,7 +58,7 @@ class SyncRequests:
             if state.last_manual_sync_at is not None and now - state.last_manual_sync_at < self.manual_spacing:
                 wait = self.manual_spacing - (now - state.last_manual_sync_at)
                 raise ResourceExhausted(
-                    "this connection was asked to sync a moment ago",
+                    "a sync of this connection was requested a moment ago",
                     code="sync_too_soon",
                     retry_after_seconds=max(1, math.ceil(wait.total_seconds())),
                     connection_id=connection_id,
@@ -73,21 +73,21 @@ class SyncRequests:
         return self._request(connection_id, request).progress()
 
     def by_webhook(self, webhook: Webhook, connection_id: str) -> None:
-        """A webhook says that there is new data; one of a connection that is gone is only logged."""
+        """Requests a sync after a webhook about new data; if the connection was removed, that is only logged."""
         try:
             self.by_event(connection_id, only_if_incomplete=webhook.meaning is Meaning.SYNC_IF_INCOMPLETE)
         except NotFound:
             log.info("webhook.late", connection_id=connection_id)
 
     def by_event(self, connection_id: str, *, only_if_incomplete: bool = False) -> None:
-        """An event says that there is new data.
+        """Requests a sync after an event about new data.
 
         Args:
-            connection_id: The connection it is about.
-            only_if_incomplete: The event matters only while the history is still coming in.
+            connection_id: The connection.
+            only_if_incomplete: Whether to ignore the event once the history is complete.
 
         Raises:
-            NotFound: No such connection.
+            NotFound: The connection does not exist.
         """
 
         def request(state: SyncState) -> SyncState:
@@ -97,15 +97,15 @@ class SyncRequests:
         self._request(connection_id, request)
 
     def by_operator(self, connection_id: str, *, refresh: bool) -> SyncProgress:
-        """An operator requests a run, now.
+        """Requests a run for an operator, now.
 
         Args:
-            connection_id: Of which connection.
-            refresh: The bank itself is to be asked first: slow, and Plaid may charge for it.
+            connection_id: The connection.
+            refresh: Whether the bank itself is asked first, which is slow, and may be charged by Plaid.
 
         Raises:
-            NotFound: No such connection.
-            FailedPrecondition: It will never work again; its user has to link the bank again.
+            NotFound: The connection does not exist.
+            FailedPrecondition: The connection can never work again; its user has to link the bank again.
         """
         connection = self.connections.find(connection_id)
         if connection is None:
@@ -118,14 +118,14 @@ class SyncRequests:
         return self._request(connection_id, request).progress()
 
     def reconcile(self, connection_id: str, *, forgets_revocations: bool = False) -> None:
-        """An operator wants the store proven: the next run reads everything again and repairs what differs.
+        """Requests a reconciliation for an operator: the next run reads everything again and repairs differences.
 
         Args:
-            connection_id: Of which connection.
-            forgets_revocations: Accounts that were revoked come back, if Plaid lists them.
+            connection_id: The connection.
+            forgets_revocations: Whether revoked accounts return, if Plaid lists them.
 
         Raises:
-            NotFound: No such connection.
+            NotFound: The connection does not exist.
             Unavailable: A run is working: try again when it has ended.
         """
 
@@ -139,7 +139,7 @@ class SyncRequests:
         self._request(connection_id, request)
 
     def _request(self, connection_id: str, change: Callable[[SyncState], SyncState]) -> SyncState:
-        """The state after the request; where the request changes it, the state is saved, logged and enqueued."""
+        """The state after the request. If the request changes the state, saves and logs it, and enqueues a run."""
         attempted: tuple[SyncState, SyncState] | None = None  # before and after, of the last save
 
         def step() -> tuple[SyncState, bool]:
@@ -174,9 +174,9 @@ class SyncRequests:
 
 
 def _is_written(state: SyncState, *, before: SyncState, found: SyncState) -> bool:
-    """Whether what is found is a user's own write, or another writer's on top of it: the moment of the request tells.
+    """Whether the stored state contains this user's request already, as the time of the request shows.
 
-    For events nothing tells: two at once make the same of one state. Counting one of them twice does no harm.
+    For events, nothing shows it: two concurrent ones produce the same state. Counting one of them twice is harmless.
     """
     return (
         state.last_manual_sync_at != before.last_manual_sync_at

@@ -1,4 +1,4 @@
-"""One run of one connection's sync: acquires the lease, reads the change log to its end, and records the outcome.
+"""Runs one sync of one connection: acquires the lease, reads the change log to its end, and records the outcome.
 
 Plaid's rules for the loop: https://plaid.com/docs/transactions/sync-migration/ and /docs/api/products/transactions/.
 """
@@ -39,16 +39,16 @@ from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from shared.usecases.sync.report_late_history import history_delay
 from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
-TIME_FOR_A_RUN = timedelta(minutes=6)  # of the 9 that the function has: the wait for one page may exceed it
-QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; later waits are not worth more calls
+TIME_FOR_A_RUN = timedelta(minutes=6)  # of the function's 9: the wait for one page may exceed this
+QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; more calls later are not worth it
 MAX_CLAIMS = 5
 
 
 class Outcome(StrEnum):
-    """What the task handler does with a delivery."""
+    """What the task handler must do with a delivery."""
 
     DONE = "done"  # acknowledge
-    RETRY = "again"  # deliver again in seconds
+    RETRY = "again"  # let the queue deliver again in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +69,11 @@ class RunSync:
     sleep: Callable[[float], None]
 
     def __call__(self, connection_id: str, *, delivery: str) -> Outcome:
-        """One delivery of a task.
+        """Processes one delivery of a task.
 
         Args:
-            connection_id: Whose transactions.
-            delivery: Names this delivery, as `<task>#<unique suffix>`: so two deliveries of one task are distinct, and
+            connection_id: The connection.
+            delivery: The id of this delivery, as `<task>#<unique suffix>`: two deliveries of one task are distinct, but
                 known to be of the same task.
 
         Returns:
@@ -100,7 +100,7 @@ class RunSync:
 
     def _claim(self, connection_id: str, delivery: str) -> Loaded | Outcome:
         """Acquires the lease, or returns the outcome of the delivery."""
-        # Not `retry_on_conflict`: after the last try the queue delivers again, and that is no error.
+        # Not `retry_on_conflict`: after the last try the queue delivers again, which is no error.
         for _ in range(MAX_CLAIMS):
             loaded = self.syncs.load(connection_id)
             if loaded is None:
@@ -111,12 +111,12 @@ class RunSync:
             try:
                 state = loaded.state.claim(now=now, owner=delivery)
             except IllegalTransition:
-                # Another delivery of the same task holds the lease: it died, or is still working. A different task's
-                # request was counted, and the run that works now makes one more for it.
+                # If another delivery of the same task holds the lease, it died or is still working: retry later. The
+                # request of a different task was counted, and the working run starts another run for it.
                 same_task = _task(loaded.state.lease_owner) == _task(delivery)
                 return Outcome.RETRY if loaded.state.is_leased(now) and same_task else Outcome.DONE
             if pause := self.paused.load()[0].of(loaded.state.source):
-                return self._defer(loaded, pause)  # only now: a sync that would not run anyway is left alone
+                return self._defer(loaded, pause)  # checked last: a sync that would not run anyway is not deferred
             try:
                 return Loaded(state=state, version=self.syncs.save(state, expected=loaded.version))
             except Conflict:
@@ -131,7 +131,7 @@ class RunSync:
         return Outcome.DONE
 
     def _run(self, run: FencedCommits) -> Outcome:
-        """Reads the change log and ends the run, with success or failure."""
+        """Reads the change log and ends the run, as a success or a failure."""
         state = run.state
         sealed: SealedToken | None = None
         try:
@@ -168,9 +168,9 @@ class RunSync:
         return Outcome.DONE
 
     def _not_ready(self, run: FencedCommits) -> Outcome:
-        """Plaid has no data yet: retries in seconds, a few times; then a webhook or the scheduler starts a new run.
+        """Handles that Plaid has no data yet: a few retries in seconds; then a webhook or the scheduler starts a run.
 
-        After an hour, each run makes one call only; once the data is late, there is one run every few hours.
+        After an hour, each run makes only one call; once the data is late, one run starts every few hours.
         """
         delay = history_delay(run.state, status_events=self.status_events)
         since = run.state.wanted_since
@@ -203,7 +203,7 @@ class RunSync:
         return Outcome.DONE
 
     def _failed(self, run: FencedCommits, error: ServiceError, *, requested_before: int) -> Outcome:
-        """Retries in seconds while that may help; else the run ends with its reason."""
+        """Retries in seconds while that may help; else ends the run with its error."""
         failure = RunFailure(
             run=run,
             error=error,
@@ -221,7 +221,7 @@ class RunSync:
         return Outcome.DONE
 
     def _requeue(self, connection_id: str) -> None:
-        """Starts one more run for requests that came during this one. If it dies here, the scheduler finds it due."""
+        """Starts another run for requests that arrived during this one. If this fails, the scheduler starts it."""
         loaded = self.syncs.load(connection_id)
         if loaded is None or loaded.state.status is not SyncStatus.COMPLETED or not loaded.state.wanted:
             return
@@ -239,7 +239,7 @@ class RunSync:
 
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
 _BUG = ProviderError(
-    "an error of the backend; it has been recorded",
+    "internal error; it has been logged",
     kind=ErrorKind.CONFIGURATION,
     error_type="BACKEND",
     error_code="INTERNAL",

@@ -1,4 +1,4 @@
-"""The scheduler: starts again whatever a lost trigger, task, webhook or process has left behind."""
+"""The scheduler: starts syncs that are due, and resumes those whose trigger, task, webhook or process was lost."""
 
 import contextvars
 from collections import Counter
@@ -22,19 +22,19 @@ MAX_PAGES = 1000
 
 
 class _Result(Enum):
-    """What became of a state that was due."""
+    """The result for a state that was due."""
 
-    SKIPPED = auto()  # another caller has moved it, or it cannot be requeued now
+    SKIPPED = auto()  # another caller changed it, or it cannot be requeued now
     DEFERRED = auto()  # its syncs are paused
-    REQUEUED = auto()  # pending, but the queue did not take its task
+    REQUEUED = auto()  # pending, but the queue did not accept its task
     ENQUEUED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduler:
-    """Makes everything that is due `pending` and enqueues it: retries, dead runs, lost tasks, overdue polls.
+    """Makes every due state `pending` and enqueues its sync: retries, dead runs, lost tasks, overdue polls.
 
-    `at_once` states are handled at the same time: each is a commit and a task, which are waited for.
+    Handles `at_once` states concurrently, since each needs a commit and a task.
     """
 
     syncs: Syncs
@@ -44,10 +44,10 @@ class Scheduler:
     at_once: int = 1
 
     def run(self) -> int:
-        """One scheduler run. Reads only what is due; while everything is paused, nothing is changed.
+        """Performs one scheduler run. Reads only due states; while all syncs are paused, changes nothing.
 
         Returns:
-            How many syncs were enqueued.
+            The number of enqueued syncs.
         """
         started, pauses = self.clock.now(), self.paused.load()[0]
         if pauses.everything is not None:
@@ -72,7 +72,7 @@ class Scheduler:
             yield from (future.result() for future in futures)
 
     def _requeue(self, loaded: Loaded, pauses: Pauses) -> _Result:
-        """Moves one state; a state that another caller moves meanwhile is left to that caller."""
+        """Requeues one state, unless another caller changes it meanwhile."""
         state = loaded.state
         try:
             if pauses.of(state.source) is not None:
@@ -86,16 +86,16 @@ class Scheduler:
             return self._postpone(loaded)
         except Exception as error:  # noqa: BLE001 (a failure of one connection must not stop the others)
             log.exception("schedule.skipped", connection_id=state.connection_id)
-            # While the store does not answer, another write only takes longer.
+            # While the store does not answer, another write would only waste time.
             return _Result.SKIPPED if isinstance(error, Unavailable) else self._postpone(loaded)
-        # The run and the time make the name new in every scheduler run: a name is blocked for a while once used.
+        # The run and the time make the name unique to this scheduler run, since a queue blocks used names for a while.
         name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
         with trace.resumed(queued.trace):
             is_new = enqueue(self.queue, state.connection_id, name=name, welcome=not state.is_set_up)
         return _Result.ENQUEUED if is_new else _Result.REQUEUED
 
     def _postpone(self, loaded: Loaded) -> _Result:
-        """Moves the due time of a state that cannot be requeued now."""
-        with suppress(Exception):  # then this scheduler run steps over it
+        """Postpones a state that cannot be requeued now."""
+        with suppress(Exception):  # then `due_pages` skips it
             self.syncs.save(loaded.state.backed_off(now=self.clock.now()), expected=loaded.version)
         return _Result.SKIPPED

@@ -1,4 +1,4 @@
-"""Rows of the change log that cannot be stored: kept on record for operators, and removed once they are repaired."""
+"""Records rows of the change log that cannot be stored, for operators; deletes records of repaired rows."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,26 +12,26 @@ from shared.ports import DeleteSetAside, PutSetAside, Syncs, Write
 
 T = TypeVar("T")
 
-ROWS_AT_ONCE = 100  # of one commit: some kilobytes each
+ROWS_AT_ONCE = 100  # in one commit: a few kilobytes each
 
 
 @dataclass
 class SetAsideRows:
-    """What one reading sets aside, on top of what is on record of the connection.
+    """The rows that one reading sets aside, added to those on record for the connection.
 
-    For a connection without such rows, a page costs nothing but the test of two empty collections.
+    For a connection without such rows, a page costs only a check of two empty collections.
     """
 
     _known: dict[str, SetAsideRow] = field(default_factory=dict)  # on record, by key
     _new: dict[str, SetAsideRow] = field(default_factory=dict)  # not written yet
-    _gone: set[str] = field(default_factory=set)  # keys whose records are to go
-    _delivered: set[str] = field(default_factory=set)  # keys that this process has seen in this reading
-    _ids: set[str] = field(default_factory=set)  # transaction ids, usable ones, of everything above
-    _uncounted: int = 0  # beyond what is kept
+    _gone: set[str] = field(default_factory=set)  # keys of records to delete
+    _delivered: set[str] = field(default_factory=set)  # keys that this process received in this reading
+    _ids: set[str] = field(default_factory=set)  # usable transaction ids of all rows above
+    _uncounted: int = 0  # rows beyond MAX_KEPT
 
     @classmethod
     def of(cls, state: SyncState, *, syncs: Syncs) -> "SetAsideRows":
-        """What is on record: one query, and none for a connection without such rows."""
+        """Reads the rows on record: one query, and none for a connection without such rows."""
         known = syncs.set_aside(state.connection_id) if state.set_aside else []
         made = cls(_known={one.key: one for one in known})
         made._ids = {one.transaction_id for one in known if one.transaction_id is not None}
@@ -39,11 +39,11 @@ class SetAsideRows:
 
     @property
     def count(self) -> int:
-        """How many are on record once everything is written."""
+        """The number of rows on record once everything is written."""
         return len((self._known.keys() | self._new.keys()) - self._gone)
 
     def take(self, page: Page, *, revoked: Collection[str]) -> None:
-        """Adds a page: its unusable rows, and those of earlier pages that it repairs or removes."""
+        """Adds a page: sets its unusable rows aside, and drops earlier ones that it repairs or removes."""
         if not (page.set_aside or self._known or self._new):
             return
         usable = {row["transaction_id"] for row in (*page.added, *page.modified)} | {*page.removed}
@@ -54,24 +54,24 @@ class SetAsideRows:
                 self._keep(row)
 
     def refuse(self, row: Transaction) -> None:
-        """Sets a row aside that the store refuses although it looks usable."""
+        """Sets aside a row that the store refuses although it looks usable."""
         self._keep(SetAsideRow.of(row, field="row"))
 
     def current_ids(self, *, run: int) -> set[str]:
-        """Ids of rows that this reading has set aside: their last usable version stays stored."""
+        """Ids of rows that this reading set aside: their last usable version stays stored."""
         kept = (self._known | self._new).items()
         current = (row for key, row in kept if key not in self._gone and (key in self._delivered or row.run == run))
         return {row.transaction_id for row in current if row.transaction_id is not None}
 
     def end(self, state: SyncState) -> None:
-        """Ends a reading: rows on record that should have been delivered again, but were not, are removed."""
+        """Ends a reading: deletes records of rows that should have been delivered again, but were not."""
         for key, row in self._known.items():
             again = key in self._delivered or row.run == state.run
             if not again and (state.rebuilding or row.run in state.dirty_runs):
                 self._gone.add(key)
 
     def writes(self, *, revoked: Collection[str]) -> Iterator[list[Write]]:
-        """What is to be written now, in portions of one commit each."""
+        """The pending writes, in portions of one commit each."""
         wanted = [row for row in self._new.values() if row.account_id not in revoked]
         self._report(wanted)
         going = sorted(self._gone & self._known.keys())
@@ -101,7 +101,7 @@ class SetAsideRows:
             self._gone.add(key)
 
     def _report(self, wanted: Iterable[SetAsideRow]) -> None:
-        """Each row once: those that are on record already were reported when they came first."""
+        """Logs each row once: rows on record were logged when they first arrived."""
         new = [row for row in wanted if row.key not in self._known]
         if new or self._uncounted:
             fields = sorted({row.field for row in new})

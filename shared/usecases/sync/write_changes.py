@@ -1,4 +1,4 @@
-"""Writes what a loop has read ahead of the cursor: rows as they come, and removals once every row has come."""
+"""Writes the changes of a loop ahead of the cursor: rows as they arrive, removals once all rows have arrived."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.remove_rows import RowRemovals
 
 MAX_ATOMIC_ROWS = 800
-MAX_ATOMIC_BYTES = 2_500_000  # of JSON: an estimate; the store refuses what is too large after all
+MAX_ATOMIC_BYTES = 2_500_000  # of JSON: an estimate; the store refuses commits that are too large nevertheless
 STREAM_ROWS = 500
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class ChangeWriter:
         syncs: The stored rows.
         status_events: Notifies users of lost notes.
         clock: The time.
-        written_rows: How many rows differed from the store.
+        written_rows: The number of rows that differed from the store.
     """
 
     run: FencedCommits
@@ -58,8 +58,8 @@ class ChangeWriter:
             self._commit(loop, some, partial(self._removal_writes, loop))
 
     def put_aside(self, loop: ChangeLoop) -> None:
-        """Puts the rows that cannot be stored on record."""
-        # `streaming`: if this run dies, the next one must check whether what is written here is still to be there.
+        """Records the rows that cannot be stored."""
+        # `streaming`: if this run dies, the next one must check whether these records are still valid.
         counts = replace(loop.counts, set_aside=loop.aside.count)
         for some in loop.aside.writes(revoked=self.run.state.revoked_accounts):
             self.run.commit(
@@ -68,7 +68,7 @@ class ChangeWriter:
             )
 
     def changed_rows(self, loop: ChangeLoop) -> tuple[Transaction, ...]:
-        """The rows read so far that differ from the store: Plaid sends many unchanged ones as modified."""
+        """The rows read so far that differ from the store, since Plaid sends many unchanged rows as modified."""
         rows, state = tuple(loop.changes.upserts.values()), self.run.state
         if state.marking:
             return rows
@@ -78,23 +78,23 @@ class ChangeWriter:
         return tuple(row for row in rows if row["transaction_id"] not in same)
 
     def upserts(self, loop: ChangeLoop, rows: Sequence[Transaction], *, mark: bool) -> UpsertTransactions:
-        """Rows as one write, without those of accounts that were revoked, perhaps since they were read.
+        """The upsert of rows, without rows of accounts that were revoked, even since the rows were read.
 
         Args:
-            loop: The loop that read them.
+            loop: The loop that read the rows.
             rows: The rows.
-            mark: Whether to mark those that came as added. The commit that stores the cursor marks none.
+            mark: Whether to mark rows that Plaid sent as added. The commit that stores the cursor marks none.
         """
         state, gone = self.run.state, self.run.state.revoked_accounts
         wanted = tuple(row for row in rows if row["account_id"] not in gone) if gone else tuple(rows)
         ids = frozenset(row["transaction_id"] for row in wanted)
-        # A row that came as added is new, unless an interrupted run has written it before.
+        # A row that Plaid sent as added is new, unless an interrupted run wrote it before.
         new = frozenset() if state.dirty_runs or state.rebuilding else ids & loop.changes.new
         marked = ids & loop.streamed if mark else frozenset()
         return UpsertTransactions(wanted, marked=marked, new=new, ready=loop.changes.ready)
 
     def removals(self, loop: ChangeLoop, ids: Sequence[str]) -> tuple[RowRemovals, list[Notification]]:
-        """Plans removals, with the notifications of users whose notes no other row inherits."""
+        """Plans removals, with notifications about notes that no other row inherits."""
         connection_id, removed = self.run.state.connection_id, loop.changes.removed
         found = {i: successor_of(i, successors=loop.successors, removed=removed) for i in ids}
         successors = {i: successor for i, successor in found.items() if successor is not None}
@@ -115,12 +115,12 @@ class ChangeWriter:
         return [*removals.writes(), *(PutNotification(one) for one in notifications)]
 
     def _refuse(self, loop: ChangeLoop, row: Transaction) -> None:
-        """Sets a row aside that the store refuses; it inherits no notes."""
+        """Sets aside a row that the store refuses, and excludes it from inheriting notes."""
         loop.aside.refuse(row)
         loop.refuse_heir(row["transaction_id"])
 
     def _without_revoked(self, some: Sequence[Write]) -> list[Write]:
-        gone = self.run.state.revoked_accounts  # perhaps since the portion was made
+        gone = self.run.state.revoked_accounts  # maybe since the portion was made
         return [one for one in some if not (isinstance(one, PutSetAside) and one.row.account_id in gone)]
 
     def _commit(
@@ -131,13 +131,13 @@ class ChangeWriter:
         *,
         refuse: Callable[[T], None] | None = None,
     ) -> None:
-        """One commit ahead of the cursor, or two of half the size if it is too large.
+        """Commits values ahead of the cursor; halves a commit that is too large.
 
         Args:
             loop: The loop.
-            some: What to write.
+            some: The values to write.
             writes: Makes the writes.
-            refuse: Handles a single value that the store refuses although it looks usable.
+            refuse: Handles a single value that the store refuses.
         """
         try:
             self.run.commit(
@@ -155,7 +155,7 @@ class ChangeWriter:
 
 
 def fit_one_commit(rows: int, *, size: int = 0) -> bool:
-    """Whether so many rows and removals fit one commit; `size` is that of Plaid's answers, in bytes."""
+    """Whether so many rows and removals fit one commit; `size` is the size of Plaid's answers in bytes."""
     return rows <= MAX_ATOMIC_ROWS and size <= MAX_ATOMIC_BYTES
 
 

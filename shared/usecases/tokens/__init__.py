@@ -1,1 +1,1 @@
-"""Calls with access tokens, and their replacement."""
+"""Access tokens: calls of Plaid, rotation, re-encryption."""

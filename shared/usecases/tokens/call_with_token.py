@@ -1,7 +1,7 @@
-"""Plaid is called with a connection's access token, which may be replaced by a new one at any moment.
+"""Calls Plaid with a connection's access token, which a rotation may replace at any moment.
 
-Plaid refuses a call that still uses the old token as if the token had never existed. That is no error of the connection
-or of its user: the token that is stored now tells why the call was refused.
+Calls that still use the old token fail as if it had never existed. That is no error of the connection or of its user;
+a comparison with the stored token tells why Plaid refused the call.
 """
 
 from collections.abc import Callable
@@ -21,33 +21,33 @@ MAX_TRIES = 3
 class TokenRefusal(Enum):
     """Why Plaid does not know a token."""
 
-    CURRENT = auto()  # it is the token that is stored: Plaid means it, or our keys are wrong
-    REPLACED = auto()  # it was replaced meanwhile
-    ROTATING = auto()  # it is being replaced: the new one is not stored yet
+    CURRENT = auto()  # it is the stored token: Plaid really does not know it, or our API keys are wrong
+    REPLACED = auto()  # a rotation replaced it meanwhile
+    ROTATING = auto()  # a rotation is replacing it: the new token is not stored yet
     REMOVED = auto()  # the connection is being removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessTokens:
-    """Connections' access tokens, for calls of Plaid."""
+    """Calls Plaid with the access tokens of connections."""
 
     credentials: Credentials
     vault: Vault
 
     def call(self, connection_id: str, call: Callable[[Secret], Answer]) -> Answer | None:
-        """Calls Plaid with the connection's access token; with the new one, if it was replaced meanwhile.
+        """Calls Plaid with the connection's access token; with the new one, if it was rotated meanwhile.
 
         Args:
-            connection_id: Whose token.
-            call: The call of Plaid. It runs again with the new token after Plaid refused the old one.
+            connection_id: The connection.
+            call: The call of Plaid. It runs again with the new token if Plaid refused the old one.
 
         Returns:
-            Its answer; None if the connection has no token: it is being removed.
+            The answer of the call; None if the connection has no token, because it is being removed.
 
         Raises:
-            ProviderError: What the call raised.
+            ProviderError: The call raised it.
             VaultError: The access token cannot be opened.
-            Unavailable: The token is being replaced at this moment: try again.
+            Unavailable: The token is being rotated at this moment: try again.
         """
         for _ in range(MAX_TRIES):
             found = self.credentials.load(connection_id)
@@ -77,7 +77,7 @@ class AccessTokens:
         )
 
     def refusal_reason(self, used: SealedToken, connection_id: str) -> TokenRefusal:
-        """Compares a token that Plaid refused with the one that is stored now.
+        """Compares a token that Plaid refused with the stored one.
 
         Raises:
             Unavailable: The store did not answer.

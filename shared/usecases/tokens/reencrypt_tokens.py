@@ -1,8 +1,8 @@
-"""Every sealed token is moved to the newest version of the key, so that older versions can be retired.
+"""Re-encrypts every sealed token with the newest version of the key, so that older versions can be retired.
 
-Each step reads some tokens that another version has sealed, and seals each again by compare-and-set. A moved token is
-not read again, so the steps may be interrupted anywhere, repeated, and run beside each other and everything else. A
-token that does not open is reported and skipped, so that it does not block the others.
+Each step reads some tokens that another version sealed, and seals each again by compare-and-set. A moved token is not
+read again, so steps can be interrupted, repeated, and run concurrently with anything else. A token that does not open
+is logged and skipped, so that it does not block the others.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from shared.log import log
 from shared.ports import Seals, StoredSeal, Vault
 
 STEP = 100
-MAX_UNOPENED = 10_000  # in one call of the daily check: they are skipped, and do not count against the limit
-DAILY_LIMIT = 1000  # tokens at most in one call of the daily check, which has minutes; the next day continues
+MAX_UNOPENED = 10_000  # in one call of the daily check: they are skipped, and not counted against the limit
+DAILY_LIMIT = 1000  # tokens in one call of the daily check, which has only minutes; the next day continues
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class ReencryptionResult:
     Attributes:
         key_id: The newest key version.
         moved: How many tokens were moved to it.
-        unopened: How many do not open; the log says which, and why.
-        busy: How many another writer changed in that moment: the next call tries them again.
+        unopened: How many could not be opened; the log names them, with the reason.
+        busy: How many another writer changed meanwhile: the next call retries them.
         done: Whether all tokens were read.
     """
 
@@ -37,16 +37,16 @@ class ReencryptionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reencryption:
-    """Moves tokens to the newest key."""
+    """Re-encrypts tokens with the newest key."""
 
     seals: Seals
     vault: Vault
 
     def __call__(self, *, limit: int | None = DAILY_LIMIT) -> ReencryptionResult:
-        """Moves at most so many tokens; None moves all.
+        """Moves up to `limit` tokens to the newest key; None moves all.
 
         Raises:
-            VaultError: The key service does not answer, or refuses to seal. Tokens that were moved stay moved.
+            VaultError: The key service does not answer, or refuses to seal. Tokens that were moved before stay moved.
             Unavailable: The store does not answer.
         """
         key_id = self.vault.newest_key()

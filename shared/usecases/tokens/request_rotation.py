@@ -1,4 +1,4 @@
-"""Requests to replace access tokens: by an operator, or by the setting that limits their age."""
+"""Requests rotations of access tokens: for an operator, or by the setting that limits their age."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from shared.usecases.due_pages import due_pages
 
 PAGE = 300
 MAX_PAGES = 100
-DAILY_LIMIT = 5000  # tokens at most in one daily check, and for at most DAILY_TIME; the next day continues
+DAILY_LIMIT = 5000  # the maximum of tokens in one daily check, which takes at most DAILY_TIME; the next day continues
 DAILY_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationRequests:
-    """Records that a token is to be replaced, and enqueues the task that does it."""
+    """Records that a token must be rotated, and enqueues the task."""
 
     connections: Connections
     credentials: Credentials
@@ -30,13 +30,13 @@ class RotationRequests:
     clock: Clock
 
     def request(self, connection_id: str, *, by: Actor) -> bool:
-        """Requests a new token for a connection, now. An earlier request that is due as soon stays as it is.
+        """Requests a new token for a connection, now. An earlier request that is due as soon stays unchanged.
 
         Returns:
             Whether the request is new.
 
         Raises:
-            NotFound: No such connection.
+            NotFound: The connection does not exist.
             Unavailable: The store did not answer, or the connection is busy.
         """
 
@@ -68,12 +68,12 @@ class RotationRequests:
     def request_all_older_than(
         self, age: timedelta | None, *, by: Actor = Actor.BACKEND, limit: int | None = DAILY_LIMIT
     ) -> int:
-        """Requests new tokens for those that are older, the oldest first; none without an age.
+        """Requests new tokens for tokens older than `age`, oldest first; for none if `age` is None.
 
         Args:
-            age: The time since Plaid handed them out.
-            by: Who requests it.
-            limit: For how many at most, within a minute, earlier requests not counted; None: for all, however long it
+            age: The maximum time since Plaid issued a token.
+            by: Who requests the rotations.
+            limit: The maximum number of new requests, made within a minute; None: for all tokens, however long that
                 takes.
 
         Returns:
@@ -83,7 +83,7 @@ class RotationRequests:
             return 0
         began = self.clock.now()
         old = self.credentials.issued_before(began - age)
-        # Tokens that cannot be replaced stay the oldest: they must not use up the limit of each day.
+        # Tokens that cannot be rotated stay the oldest: they must not exhaust the limit every day.
         limited = islice((stored for stored in old if limit is None or stored.wanted_by is None), limit)
         in_time = takewhile(lambda _: limit is None or self.clock.now() - began < DAILY_TIME, limited)
         requested = self._request_each(in_time, by=by)
@@ -91,7 +91,7 @@ class RotationRequests:
         return requested
 
     def sweep(self) -> int:
-        """Enqueues what is due: interrupted and deferred rotations, and lost tasks. Returns how many."""
+        """Enqueues rotations that are due: interrupted, deferred, or with a lost task. Returns how many."""
         enqueued, now = 0, self.clock.now()
 
         def due(limit: int) -> list[tuple[StoredAccessToken, Version]]:
@@ -107,7 +107,7 @@ class RotationRequests:
         return enqueued
 
     def _request_each(self, tokens: Iterable[StoredAccessToken], *, by: Actor) -> int:
-        """Requests one after the other: a failure of one connection must not stop the others."""
+        """Requests rotations one by one; a failure of one connection does not stop the others."""
         requested = 0
         for stored in tokens:
             try:

@@ -1,10 +1,11 @@
-"""An access token is replaced by a new one, in two phases, so that a crash anywhere leaves one that works.
+"""Rotates an access token in two phases, so that an interrupted rotation is detected and resumed, or reported.
 
     token marked as rotating -> Plaid called -> the new token stored, the mark removed (store_rotated_token.py)
 
-Only between Plaid's answer and the second store is there a token that the store does not have: one outside call. If the
-process dies there, the mark stays, and the next delivery asks Plaid whether the stored token still works. If it does,
-the rotation never happened, and begins again; if not, the token is lost, and the user has to link the bank again.
+Only between Plaid's answer and the second store, which is one outside call, does a token exist that is not stored. If
+the process dies there, the mark stays, and the next delivery checks at Plaid whether the stored token still works. If
+it does, the rotation never happened, and starts again; if not, the token is lost, and the user has to link the bank
+again.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a 
 
 @dataclass(frozen=True, slots=True)
 class _Rotation:
-    """A rotation whose mark is stored. `resumed`: an earlier one was interrupted."""
+    """A rotation whose mark is stored. `resumed`: an earlier delivery was interrupted."""
 
     begun: StoredAccessToken
     version: Version
@@ -38,7 +39,7 @@ class _Rotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRotation:
-    """Replaces access tokens."""
+    """Rotates access tokens."""
 
     credentials: Credentials
     syncs: Syncs
@@ -50,11 +51,11 @@ class TokenRotation:
     clock: Clock
 
     def __call__(self, connection_id: str) -> None:
-        """One delivery of a task: replaces the token, if that is wanted; resumes an interrupted rotation.
+        """Processes one delivery of a task: rotates the token if that is due, or resumes an interrupted rotation.
 
         Raises:
             ProviderError, VaultError: Plaid or the vault did not answer: deliver again.
-            Unavailable: Another delivery is processing it, or the store or the connection is busy: deliver again.
+            Unavailable: Another delivery is rotating the token, or the store or the connection is busy: deliver again.
         """
         with log.bound(connection_id=connection_id):
             rotation = retry_on_conflict(lambda: self._begin(connection_id), tries=MAX_TRIES, busy=rotation_busy())
@@ -68,7 +69,7 @@ class TokenRotation:
                 self.rotated_tokens.store(rotation.begun, new, expected=rotation.version)
 
     def _begin(self, connection_id: str) -> _Rotation | None:
-        """The first phase; None if nothing is to be done.
+        """The first phase: marks the token as rotating; None if no rotation is due.
 
         Raises:
             Conflict: The credentials changed since they were read.
@@ -87,11 +88,11 @@ class TokenRotation:
         try:
             self.ownership.claim(stored.holder())
         except ItemHeld:
-            # The new token would be this connection's alone, and the other connection's would be dead.
+            # Only this connection would get the new token, and the other connection's token would stop working.
             log.warning("rotation.item_in_use", item_id=stored.item_id)
             self.credentials.save(stored.deferred(now=self.clock.now()), expected=version)
             return None
-        self.rotated_tokens.seal(stored, token)  # a vault that cannot seal must fail while the old token works
+        self.rotated_tokens.seal(stored, token)  # if the vault cannot seal, fail while the old token still works
         begun = stored.begun(now=self.clock.now())
         return _Rotation(begun, self.credentials.save(begun, expected=version), token, resumed=interrupted)
 
@@ -109,7 +110,7 @@ class TokenRotation:
         return True
 
     def _refused(self, rotation: _Rotation, error: ProviderError) -> None:
-        """Plaid handed out no token. Where the old one may be dead all the same, the mark stays until that is clear.
+        """Handles a refused rotation. If the old token may be invalid nevertheless, the mark stays until that is known.
 
         Raises:
             ProviderError: The mark stayed.
@@ -122,18 +123,18 @@ class TokenRotation:
             log.warning("rotation.given_up", **about)
             after = rotation.begun.given_up()
         else:
-            # The sync decides about a token that is unknown at the first try: wrong keys of ours look the same.
+            # If Plaid does not know the token at the first try, the next sync decides: wrong API keys look the same.
             (log.warning if error.error_class is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
             after = rotation.begun.refused(now=self.clock.now())
         try:
             self.credentials.save(after, expected=rotation.version)
         except Conflict:
-            log.info("rotation.not_released")  # being removed; or the mark is found when its grace period is over
+            log.info("rotation.not_released")  # being removed; or the sweep finds the mark after its grace period
 
     def _lose(self, stored: StoredAccessToken, version: Version) -> None:
-        """The stored token is dead, and the new one was lost with the process that had it.
+        """Records that the stored token is invalid, and that the new one was lost with the process that received it.
 
-        The stored token stays: should Plaid accept it again after all, the next sync repairs the connection.
+        The stored token is kept: should Plaid accept it again, the next sync repairs the connection.
 
         Raises:
             Conflict: Another writer was faster: decide again.

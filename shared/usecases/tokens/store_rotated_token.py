@@ -1,6 +1,6 @@
-"""The second phase of a rotation: Plaid has handed out a new access token, and only this process knows it.
+"""The second phase of a rotation: stores the new access token, which only this process knows yet.
 
-As long as this process lives, the new token is stored, or its item is removed at Plaid: no item is left whose token is
+As long as this process lives, it stores the new token, or removes the item at Plaid: no item is left whose token is
 lost.
 """
 
@@ -20,8 +20,8 @@ from shared.log import log
 from shared.ports import Clock, Credentials, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
 
-MIN_STORES = 3  # tries, of a process that was suspended for long
-FIRST_WAIT, LONGEST_WAIT = 0.2, 20.0  # seconds, between two tries of storing the new token
+MIN_STORES = 3  # tries at least, even if the process was suspended for long
+FIRST_WAIT, LONGEST_WAIT = 0.2, 20.0  # seconds between tries to store the new token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +48,16 @@ class RotatedTokenStore:
         )
 
     def store(self, begun: StoredAccessToken, new: Secret, *, expected: Version) -> None:
-        """Stores the new token, and tries again while that fails.
+        """Stores the new token, and retries until that succeeds or its time is up.
 
         Args:
             begun: The token that was replaced, as it was stored before Plaid was called.
-            new: The token that Plaid handed out.
+            new: The new token from Plaid.
             expected: The version of `begun`.
 
         Raises:
-            Unavailable: The token could not be stored. Its item was removed at Plaid, so that no item is left that
-                cannot be removed; if the removal failed, too, that was logged as an error.
+            Unavailable: The token could not be stored. Its item was removed at Plaid, since it could not be removed
+                later; if that failed, too, it was logged as an error.
         """
         sealed: SealedToken | None = None
         version: Version | None = expected
@@ -70,7 +70,7 @@ class RotatedTokenStore:
                 pass
             except BankError as error:
                 log.warning("rotation.not_stored", code=error.code)
-            except Exception:  # noqa: BLE001 (whatever it is: only this process has the token)
+            except Exception:  # noqa: BLE001 (retry after any error: only this process has the token)
                 log.exception("rotation.not_stored")
             else:
                 log.info("rotation.done")
@@ -83,7 +83,7 @@ class RotatedTokenStore:
             wait = min(wait * 2, LONGEST_WAIT)
 
     def _save(self, begun: StoredAccessToken, sealed: SealedToken, new: Secret, *, expected: Version | None) -> None:
-        """Saves the new token; without an expected version, wherever it belongs by now.
+        """Saves the new token; without an expected version, in the credentials or the tombstone that exists now.
 
         Raises:
             Conflict: The credentials changed.
@@ -94,13 +94,13 @@ class RotatedTokenStore:
                 self._bury(begun, sealed, new)
                 return
             if found[0].token == sealed:
-                return  # it was stored, and only the answer was lost
+                return  # an earlier try stored it, and only the answer was lost
             expected = found[1]
         entry = rotation_entry(begun, AuditAction.TOKEN_ROTATED, by=begun.wanted_by, now=self.clock.now())
         self.credentials.save(begun.replaced(sealed, now=self.clock.now()), expected=expected, audit=[entry])
 
     def _bury(self, begun: StoredAccessToken, sealed: SealedToken, new: Secret) -> None:
-        """The connection is removed or being removed: only the new token can remove its item, the old one is dead."""
+        """Puts the token into the tombstone of a removed connection: only the new token can remove the item."""
         try:
             self.credentials.bury(begun.connection_id, sealed, now=self.clock.now())
         except Conflict:
@@ -109,7 +109,7 @@ class RotatedTokenStore:
             log.warning("rotation.buried")
 
     def _remove_item(self, begun: StoredAccessToken, new: Secret) -> None:
-        """The last resort. An item stays unless the store says that no other connection uses it."""
+        """The last resort: removes the item, but only if the store confirms that no other connection uses it."""
         try:
             self.ownership.remove(new, begun.holder())
         except ItemHeld:
@@ -147,5 +147,5 @@ def rotation_entry(
 
 
 def rotation_busy() -> Unavailable:
-    """The answer while a rotation is under way, or cannot be completed now."""
+    """The error while a rotation is in progress, or cannot be completed now."""
     return Unavailable("the access token is being replaced", code="connection_busy", retry_after_seconds=30)
