@@ -48,7 +48,7 @@ def rotations(_: argparse.Namespace) -> str:
     due = container.credentials().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
     lines = [
         f"{kept.connection_id}  requested by {kept.wanted_by}  {kept.attempts} attempts  "
-        f"{'in progress since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
+        f"{'rotating since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for kept, _ in due
     ]
     return "\n".join([*map(printable, lines), f"{len(lines)} pending"])
@@ -194,14 +194,10 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--handled", action="store_true", help=again_too)
     checked = command("check-audit", check_audit)
     checked.add_argument("--user", required=True, metavar="UID")
-    checked.add_argument(
-        "--go-on", action="store_true", help="repair a log whose recorded end is before its last entry"
-    )
+    checked.add_argument("--go-on", action="store_true", help="repair a log that ends before its last entry")
     command("reencrypt", reencrypt)
     again = command("resync", resync)
-    again.add_argument(
-        "--refresh", action="store_true", help="ask the banks for new data first: slow, and Plaid may charge for it"
-    )
+    again.add_argument("--refresh", action="store_true", help="ask the banks first: slow, and Plaid may charge for it")
     which = again.add_mutually_exclusive_group(required=True)
     which.add_argument("--connection", metavar="ID")
     which.add_argument("--user", metavar="UID")

@@ -19,7 +19,8 @@ Happened = tuple[datetime, str]
 def history(given: argparse.Namespace) -> str:
     """Show the history of a connection, or of all connections of a user.
 
-    It lists sync runs, webhooks, status changes and commands."""
+    It lists sync runs, webhooks, status changes and commands.
+    """
     happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
     lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {printable(what)}" for at, what in sorted(happened)[-given.last :]]
     head = _standing(given.connection) if given.connection is not None else f"{given.user}"

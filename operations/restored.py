@@ -17,7 +17,7 @@ def after_restore(given: argparse.Namespace) -> str:
         wanted = iter([one.connection_id for one in container.connections().owned_by(given.user)])
     actions = reconciliation.plan(wanted)
     if not given.yes:
-        raise FailedPrecondition(f"{_counted(actions)}: use --yes to confirm", code="not_confirmed")
+        raise FailedPrecondition(f"{_counted(actions)}: confirm with --yes", code="not_confirmed")
     write_down(given)
     done = {connection_id: reconciliation.apply(connection_id, action) for connection_id, action in actions.items()}
     lost = [connection_id for connection_id, action in done.items() if action is RestoreAction.TOKEN_LOST]

@@ -115,7 +115,7 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     assert main(["rotations"]) == 0
     said = capsys.readouterr().out
     assert [line.split("  ")[0] for line in said.splitlines()[:-1]] == ["rotations: 3", "1"]
-    assert "in progress since" in said
+    assert "rotating since" in said
     assert said.endswith("2 pending\n")
     assert "token-" not in said
     assert world.store.audit[ALICE][-1].action is AuditAction.TOKEN_ROTATED
@@ -242,7 +242,7 @@ def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.Cap
 
 def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["erase", "--user", ALICE]) == 1
-    assert capsys.readouterr().err == "erase: 2 connections would be erased: use --yes to confirm (not_confirmed)\n"
+    assert capsys.readouterr().err == "erase: 2 connections would be erased: confirm with --yes (not_confirmed)\n"
     assert set(world.store.connections) == {"1", "2", "3"}
     assert "operation" not in world.audited()
     assert main(["erase", "--user", ALICE, "--yes"]) == 0

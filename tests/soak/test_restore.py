@@ -104,7 +104,7 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
         look = operate(bank, "after-restore", "--user", turns.user.uid)
         assert (look.returncode, look.stderr) == (
             1,
-            "after-restore: 1 token lost: use --yes to confirm (not_confirmed)\n",
+            "after-restore: 1 token lost: confirm with --yes (not_confirmed)\n",
         )
         began = datetime.now(UTC)
         settled = [done(bank, "after-restore", "--user", one.user.uid, "--yes") for one in (stays, goes, turns)]
