@@ -68,13 +68,13 @@ soak: setup-tests ## run the long test campaigns in full
 bench: setup ## compare the cost with simpler implementations; BENCH="--quick" or "--rows a,b"
 	@$(PYTHON) -m benchmarks $(BENCH)
 
-deploy: setup-web ## deploy: make deploy PROJECT=<id>; DRY_RUN=1 prints every command and runs none
+deploy: setup-web ## deploy to a project: make deploy PROJECT=<id>; DRY_RUN=1 only prints the commands
 	@$(PYTHON) -m deploy up --project "$(PROJECT)"$(if $(APP), --app "$(APP)")
 
 destroy: setup ## remove the backend from PROJECT=<id>; asks for confirmation
 	@$(PYTHON) -m deploy destroy --project "$(PROJECT)"
 
-status: setup ## show the health of all connections of PROJECT=<id>, or of the local stack with LOCAL=1
+status: setup ## show the health of all connections: of PROJECT=<id>, or locally with LOCAL=1
 	@$(if $(LOCAL),,GOOGLE_CLOUD_PROJECT="$(PROJECT)") $(PYTHON) -m operations $(if $(LOCAL),--local )status
 
 ops: setup ## run an operator command: make ops ARGS="--local rotate --all"; ARGS=--help lists them
@@ -85,10 +85,10 @@ docs: setup ## generate the error, event and API reference in docs/
 	@$(PYTHON) -m docs.events
 	@$(PYTHON) -m docs.openapi
 
-adopt: setup ## add this backend to an app: make adopt APP=<folder>; PROJECT=<id> adds its settings; see docs/adopt.md
+adopt: setup ## add this backend to an app: make adopt APP=<folder>; PROJECT=<id> adds its settings
 	@$(PYTHON) -m deploy.adopt --app "$(APP)"$(if $(PROJECT), --project "$(PROJECT)")
 
-trace: setup ## show all log lines of a call: make trace ID=<X-Request-Id or other id>; with PROJECT=<id> from Cloud Logging
+trace: setup ## show the log of a call: make trace ID=<X-Request-Id or other id>; PROJECT=<id> reads Cloud Logging
 	@$(if $(PROJECT),GOOGLE_CLOUD_PROJECT="$(PROJECT)" )$(PYTHON) -m operations.trace $(if $(PROJECT),,--local) "$(ID)"
 
 types: setup ## generate the web app's types from the models

@@ -71,9 +71,7 @@ def erase(given: argparse.Namespace) -> str:
     if not owned and known is None:
         raise NotFound("this user has no records", code="user_unknown")
     if not given.yes:
-        raise FailedPrecondition(
-            f"{len(owned)} connections would be erased: use --yes to confirm", code="not_confirmed"
-        )
+        raise FailedPrecondition(f"{len(owned)} connections would be erased: confirm with --yes", code="not_confirmed")
     write_down(given)
     removal_container.eraser().begin(given.user, reason=RemovalReason.OPERATOR)
     return f"{len(owned)} connections erased; remaining data is deleted within minutes, items once Plaid confirms"

@@ -174,7 +174,7 @@ def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy,
         deploy(ready(interactive=False))
     for why in (
         "set PLAID_CLIENT_ID",
-        "take PLAID_SECRET out",
+        "remove PLAID_SECRET",
         "CLIENT_NAM",
         "PLAID_ENV",
         "correct LANGUAGE",
