@@ -22,15 +22,15 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 setup:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
 	@$(SYSTEM_PYTHON) emulators/setup.py
 
 setup-web:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
 	@$(SYSTEM_PYTHON) emulators/setup.py --web
 
 setup-tests:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "set-up: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
+	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
 	@$(SYSTEM_PYTHON) emulators/setup.py --tests
 
 demo: setup ## connect a bank on the local stack and show its data

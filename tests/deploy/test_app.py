@@ -103,6 +103,6 @@ def test_what_is_missing_in_the_settings_is_said_before_anything_is_changed(
     with pytest.raises(DeployError, match="to write TASKS_CALLER"):
         deploy(ready(app=app))
     settings(app).write_text(whole.replace(KEY, KEY.replace(PROJECT, "a-test-project")), encoding="utf-8")
-    with pytest.raises(DeployError, match="of another project"):
+    with pytest.raises(DeployError, match="to another project"):
         deploy(ready(app=app))
     assert cloud.changes == 0
