@@ -122,7 +122,7 @@ def _iso(ordinal: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _fixed(ordinal: int) -> tuple[int, Merchant] | None:
-    """The account and the merchant of what comes every month on this day."""
+    """The account and merchant of the monthly booking on this day."""
     day = date.fromordinal(ordinal)
     if day.day in {1, 15}:
         return _CHECKING, SALARY
