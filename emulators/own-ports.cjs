@@ -1,6 +1,6 @@
 // Preloaded into firebase-tools, which picks a free port for each worker a second or two before the worker binds it. Two
 // workers that start at the same time, in one stack or two, could get the same port. The second one would fail to start,
-// and its requests would reach the first one, which runs another function. So this patch reserves each port for the life
+// and its requests would reach the first one, which runs another function. So this patch reserves each port for the lifetime
 // of this process by binding the UDP port of the same number, which nothing else here uses.
 "use strict";
 

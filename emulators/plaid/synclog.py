@@ -70,9 +70,9 @@ class Page:
 class SyncLog:
     """All changes of one Item's transactions.
 
-    Two switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in `removed`
-    that was added and removed between two reads; `repeat_rows` sends every version of a row instead of only the latest,
-    so that one change set can contain a transaction more than once.
+    Two switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in
+    `removed` that was added and removed between two reads; `repeat_rows` sends every version of a row instead of only
+    the latest, so that one change set can contain a transaction more than once.
 
     One fault: with `cursor_cycle`, a loop never ends. Every page has more, and after that many pages cursors repeat.
     """

@@ -229,7 +229,7 @@ class World:
             self.webhooks.send(item, announcements.item_error(code, reason))
 
     def heal_item(self, item: Item, *, announce: bool = False) -> None:
-        """Repairs the Item, as update mode does. Sends LOGIN_REPAIRED, which is for repairs elsewhere, only on request."""
+        """Repairs the Item, as update mode does. LOGIN_REPAIRED, for repairs elsewhere, is sent only on request."""
         item.check_alive()
         item.error = item.error_reason = None
         self._start_login(item)
