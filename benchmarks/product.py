@@ -148,7 +148,7 @@ class CountingQueue:
     """The port `SyncQueue` without deliveries, because only the reads are measured."""
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
-        """Nothing."""
+        """Discards the request."""
 
 
 def _no_sleep(_seconds: float) -> None:

@@ -99,6 +99,6 @@ class Queue:
                 self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
-                """Nothing."""
+                """Logs nothing."""
 
         return Handler

@@ -1,4 +1,4 @@
-"""Adds this backend to a Firebase project that exists: `make adopt APP=<folder>`, with `PROJECT=<id>` its settings too.
+"""Adds this backend to an existing Firebase app: `make adopt APP=<folder>`; `PROJECT=<id>` also writes its settings.
 
 It adds entries to that folder's firebase.json, rules and indexes and keeps all existing ones; run again, it updates its
 own entries. It recognizes them by name: the codebase `bank`, the paths below `/api/v1/bank`, the collections `bank_…`,

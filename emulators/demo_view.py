@@ -157,7 +157,7 @@ class View:
     def summary(
         self, institution: str, connection: Document, accounts: Sequence[Document], transactions: Sequence[Document]
     ) -> None:
-        """Institution, accounts, newest transactions, spending."""
+        """Prints the institution, accounts, newest transactions and spending."""
         self.console.print()
         status = plain(f" · {connection.get('status', '?')}")
         self.console.rule(Text.assemble(plain(institution, "bold"), status), align="left")

@@ -8,7 +8,7 @@ from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 
 WIDTH = 40
-SHOWN = 15  # unhealthy connections: what fits a screen
+SHOWN = 15  # unhealthy connections that fit on a screen
 WORDS = {
     ItemStatus.GOOD: "good",
     ItemStatus.PENDING_EXPIRATION: "expires soon",

@@ -1,4 +1,4 @@
-"""Identifiers and tokens in Plaid's shapes.
+"""Identifiers and tokens in Plaid's formats.
 
 Sources: plaid.com/docs/api (tokens are `<kind>-<environment>-<uuid>`), plaid.com/docs/quickstart/glossary
 (identifiers are case-sensitive, opaque, about 37 characters).

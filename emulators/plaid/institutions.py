@@ -68,7 +68,7 @@ BY_ID = {institution.institution_id: institution for institution in _ALL}
 
 
 def find(institution_id: str) -> Institution:
-    """Raises INVALID_INSTITUTION."""
+    """The institution of an id. Raises INVALID_INSTITUTION."""
     if institution_id not in BY_ID:
         raise PlaidError("INVALID_INSTITUTION")
     return BY_ID[institution_id]

@@ -94,7 +94,7 @@ class Item:
             raise item_error(self.error, self.error_reason)
 
     def account(self, account_id: str) -> Account:
-        """Raises INVALID_ACCOUNT_ID."""
+        """The account of an id. Raises INVALID_ACCOUNT_ID."""
         for account in self.accounts:
             if account.account_id == account_id:
                 return account

@@ -197,7 +197,7 @@ class SyncLog:
         return None if unseen and not self.name_unseen_removals else entry
 
     def _present(self, transaction_id: str, place: int, start: int) -> bool:
-        """Whether a reader who began at `start` knows this transaction when it comes to `place`."""
+        """Whether a reader who began at `start` knows this transaction when it reaches `place`."""
         places = self._places.get(transaction_id)
         if places is None or len(places) == 1:
             return place < start

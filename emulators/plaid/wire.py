@@ -23,7 +23,7 @@ class Raw(bytes):
 
 
 def loads(text: str | bytes) -> Any:
-    """Read JSON; numbers with a point or an exponent become `Decimal`. Raises ValueError."""
+    """Reads JSON; numbers with a point or an exponent become `Decimal`. Raises ValueError."""
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
     except (RecursionError, InvalidOperation) as error:
@@ -35,7 +35,7 @@ def _no_constant(name: str) -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """Write JSON without spaces, ASCII only."""
+    """Writes JSON without spaces, ASCII only."""
     return _text(value).encode("ascii")
 
 
