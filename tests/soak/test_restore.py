@@ -130,4 +130,4 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
         bank.synced(user, again)
         assert bank.differences(user, again) == []
     for user in (stays.user, goes.user):
-        assert "as they were written" in done(bank, "check-audit", "--user", user.uid)
+        assert "all intact" in done(bank, "check-audit", "--user", user.uid)
