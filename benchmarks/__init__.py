@@ -1,1 +1,1 @@
-"""What the backend costs, measured beside what people would write instead: `make bench`."""
+"""Benchmarks of the backend beside simpler implementations: `make bench`."""

@@ -1,4 +1,4 @@
-"""`make bench`: everything in the table, or some rows of it."""
+"""`make bench`: measures all rows of the table, or some of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emulators.ports import StackError
 
 ROUNDS = 5
 EMULATORS = ("auth", "firestore")
-LOAD = "load"  # no row of the table: asked for by --rows load
+LOAD = "load"  # not a row of the table: run with --rows load
 Measure = Callable[..., list[Result]]
 
 
@@ -54,31 +54,31 @@ GROUPS = (
 
 
 def wanted(rows: Sequence[str]) -> list[Group]:
-    """The groups that measure these rows; all if none is named."""
+    """The groups that measure these rows; all groups by default."""
     if unknown := set(rows) - BY_ROW.keys():
-        sys.exit(f"no such row: {', '.join(sorted(unknown))}. There are: {', '.join(BY_ROW)}")
+        sys.exit(f"no such row: {', '.join(sorted(unknown))}. The rows are: {', '.join(BY_ROW)}")
     return [group for group in GROUPS if not rows or set(rows) & set(group.rows)]
 
 
 def main() -> int:
-    """Measures, prints the table, keeps it."""
+    """Measures, prints and saves the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", default="", help="some rows only, separated by commas")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each contestant ({ROUNDS})")
-    parser.add_argument("--no-load", action="store_true", help="without the load test, which comes with all rows")
+    parser.add_argument("--rows", default="", help="only these rows, separated by commas")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds per contestant ({ROUNDS})")
+    parser.add_argument("--no-load", action="store_true", help="skip the load test, which otherwise runs with all rows")
     parser.add_argument(
-        "--quick", action="store_true", help="small amounts; what it says is not kept, as with fewer turns"
+        "--quick", action="store_true", help="small data sets; the results are not saved, as with fewer rounds"
     )
     given = parser.parse_args()
     groups = wanted([row for row in given.rows.split(",") if row]) if given.rows != LOAD else []
     began = time.monotonic()
     results: list[Result] = []
     failed: list[str] = []
-    told = None
+    summary = None
     for group in groups:
         print(f"{time.monotonic() - began:5.0f} s  {', '.join(group.rows)}", flush=True)
         try:
-            with ground(*EMULATORS) as on:  # new ones each time: they keep what was deleted
+            with ground(*EMULATORS) as on:  # new emulators for each group, because they keep deleted documents
                 results += group.measure(on, rounds=given.rounds, quick=given.quick)
         except (Failed, AssertionError, StackError, httpx.HTTPError, TimeoutError) as error:
             failed.append(f"{', '.join(group.rows)}: {type(error).__name__}: {error}")
@@ -87,13 +87,13 @@ def main() -> int:
         print(f"{time.monotonic() - began:5.0f} s  {LOAD}", flush=True)
         try:
             with ground(*EMULATORS) as on:
-                told = load(on, quick=given.quick)
+                summary = load(on, quick=given.quick)
         except (Failed, AssertionError, StackError, httpx.HTTPError, TimeoutError) as error:
             failed.append(f"{LOAD}: {type(error).__name__}: {error}")
     met = show(results)
-    if told is not None:
-        print(f"\n{LOAD}: {told}")
-        met = met and not told.refused
+    if summary is not None:
+        print(f"\n{LOAD}: {summary}")
+        met = met and not summary.refused
     if not given.quick and given.rounds >= ROUNDS:
         keep(results)
     print(*(f"\nnot measured: {one}" for one in failed), sep="")

@@ -1,4 +1,4 @@
-"""Clients, in a process of their own: each keeps its connection, and asks again when it is answered."""
+"""HTTP clients in a separate process: each keeps its connection and sends the next request after each response."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchmarks.process import Json, serve
 
 
 def call(port: int, method: str, path: str, requests: list[Json], clients: int) -> Json:
-    """Sends requests of `headers` and a `body`, as many at a time as there are clients.
+    """Sends requests with `headers` and a `body`, one per client at a time.
 
     Returns:
-        The latencies in seconds, the statuses that are no success, and how long it took in all.
+        The latencies in seconds, the unsuccessful statuses, and the total time.
     """
     left, latencies, refused = deque(requests), deque[float](), deque[Any]()
 

@@ -1,8 +1,8 @@
-"""The rows about cold starts: what a new instance of each function imports.
+"""The rows about cold starts: the imports of a new instance of each function.
 
-Importing a function is only half of it: clients are loaded on first use. So what the first request would import is
-imported, too (what is there once the function has all it asks the container for), told beside the row, and what the
-row about memory counts.
+Importing a function is only half of a cold start, because clients are loaded on first use. So the modules that the
+first request loads (everything that the function gets from the containers) are imported too. They are reported beside
+the row, and the row about memory includes them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmarks.ground import Ground
 from benchmarks.table import Result, median
 from emulators.setup import ROOT
 
-# The interpreter's own start is in both; what is measured is the process's CPU time, which neighbours do not change.
+# Both include the interpreter's start. The measure is the process's CPU time, which other processes do not affect.
 SDK_ALONE = "from firebase_functions import https_fn\nfrom google.cloud import firestore"
 FUNCTION = """
 import importlib
@@ -48,7 +48,7 @@ print(json.dumps([time.process_time(), globals().get("imported"), memory, len(sy
 
 
 def factories(function: str) -> list[tuple[str, str]]:
-    """What a function asks the containers for, and its guard."""
+    """The factories that a function calls in the containers, and its guard."""
     source = (ROOT / "functions" / f"{function}.py").read_text(encoding="utf-8")
     found = dict.fromkeys(re.findall(r"\b(\w*container)\.(\w+)\(", source))
     if "@authenticated_endpoint" in source:
@@ -59,13 +59,13 @@ def factories(function: str) -> list[tuple[str, str]]:
 
 
 def first_request(name: str, environment: Mapping[str, str]) -> str:
-    """The code that imports what a function's first request does."""
+    """The code that imports everything that a function's first request imports."""
     modules = _run(ASKED_FOR.format(name=name, factories=factories(name)), environment)
     return FUNCTION.format(name=name, modules=modules)
 
 
 def start(code: str, environment: Mapping[str, str]) -> tuple[float, float, float, int]:
-    """Runs code in a new process: CPU seconds in all and for the function's module alone, MB, modules."""
+    """Runs code in a new process; returns total CPU seconds, those of the function's module, MB and module count."""
     seconds, imported, memory, modules = _run(MEASURED.format(code=code), environment)
     return seconds, imported or seconds, memory / 1024, modules
 
@@ -79,7 +79,7 @@ def _run(code: str, environment: Mapping[str, str]) -> Any:
 
 
 def starts(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """Each function beside the SDK with Firestore; the worst of the functions counts."""
+    """Compares each function with the SDK plus Firestore; the slowest function counts."""
     names = main.FUNCTIONS[:3] if quick else main.FUNCTIONS
     seconds: dict[str, list[float]] = defaultdict(list)
     importing: dict[str, list[float]] = defaultdict(list)
@@ -91,7 +91,7 @@ def starts(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
     codes = {name: first_request(name, environment) for name in names}
     for number in range(rounds):
         for name in names:
-            # The baseline before each: both see the same moment of the machine.
+            # The baseline runs before each function, so that both see the same load on the machine.
             base, _, base_size, alone = start(SDK_ALONE, environment)
             took, imported, size, modules[name] = start(codes[name], environment)
             seconds[name].append(took / base)
@@ -107,7 +107,7 @@ def starts(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
         Result(
             "cold_import_worst",
             median(importing[slowest]),
-            f"{slowest}; {median(times):.2f} s of CPU alone; with all that the first request imports "
+            f"{slowest}; {median(times):.2f} s of CPU alone; with all imports of the first request "
             f"{median(seconds[last]):.2f} x ({last}: {modules[last]} modules, {alone} alone)",
         ),
         Result("cold_memory_worst", median(megabytes[largest]), f"{largest}; {median(sizes):.0f} MB alone"),

@@ -1,4 +1,4 @@
-"""What is measured on: the emulators and the Plaid simulator, without latency, and emptied before each turn."""
+"""The test environment: the emulators and the Plaid simulator, without latency, emptied before each round."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 180.0
 
 @dataclass(frozen=True)
 class Item:
-    """An item at the simulated Plaid whose whole history is there."""
+    """An item at the Plaid simulator with its complete history."""
 
     item_id: str
     public_token: str
@@ -38,30 +38,30 @@ class Ground:
     http: httpx.Client
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What a process of the backend gets, with its log shut: a terminal is no part of production."""
+        """The environment of a backend process, without log output, because production has no terminal."""
         given = {name: value for name, value in os.environ.items() if name not in UNWANTED}
-        # No webhooks: what they set going would be measured with the rest.
+        # No webhooks: the work they trigger would be measured too.
         ours = operator_environment(self.stack.ports, self.stack.plaid) | {"WEBHOOK_URL": "", "BANK_LOG_LEVEL": "ERROR"}
         return given | ours | more
 
     def empty(self) -> None:
-        """Forgets all documents."""
+        """Deletes all documents."""
         url = f"{self.stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
         self.http.delete(url, timeout=PATIENCE).raise_for_status()
 
     def item(self, rows: int, *, exchanged: bool = False, seed: int = 1) -> Item:
-        """A new item with a generated history."""
+        """Creates an item with a generated history."""
         login = {"username": "user_generated", "password": json.dumps({"transactions": rows, "seed": seed})}
         made = self.plaid("POST", "items", **login, exchange=exchanged)
         until = time.monotonic() + PATIENCE
         while self.plaid("GET", f"items/{made['item_id']}")["readiness"] != "HISTORICAL_UPDATE_COMPLETE":
             if time.monotonic() > until:
-                raise TimeoutError("the simulated history did not come in")
+                raise TimeoutError("the simulated history did not become ready")
             time.sleep(0.02)
         return Item(made["item_id"], made["public_token"], made["access_token"], rows)
 
     def calls(self, item_id: str) -> int:
-        """How often Plaid was called about an item."""
+        """The number of Plaid calls for an item."""
         return sum(self.plaid("GET", f"items/{item_id}")["calls"].values())
 
     def plaid(self, method: str, path: str, **body: Any) -> Json:
@@ -75,8 +75,8 @@ class Ground:
 
 @contextmanager
 def ground(*services: str) -> Iterator[Ground]:
-    """The stack with some of the emulators, or all."""
-    os.environ.setdefault(HEAP, "6g")  # with less, the rows that are many would measure Java's garbage collection
+    """Runs the stack with some or all of the emulators."""
+    os.environ.setdefault(HEAP, "6g")  # with less, rows with much data would measure Java's garbage collection
     emulators = Stack(services=services, say=print) if services else Stack(say=print)
     with emulators as stack, httpx.Client(trust_env=False, timeout=PATIENCE) as http:
         on = Ground(stack, http)

@@ -1,6 +1,6 @@
-"""Load on the whole: many users link a bank and wait for its history at once.
+"""Load test: many users link a bank at once and wait for its history.
 
-Functions run under gunicorn with as many threads as in production, one instance each; the emulators hold the data.
+Functions run under gunicorn with as many threads as in production, one instance each; the emulators store the data.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from emulators.setup import ROOT
 from shared.domain.progress import SyncStatus
 
 USERS, ROWS = 50, 1_000
-AT_ONCE = 8  # tasks that are out: two instances of production, on the machine that all the emulators share
+AT_ONCE = 8  # concurrent tasks: two production instances, on the machine that also runs the emulators
 PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """How it went: the waits in seconds, and what was no success."""
+    """The result: waiting times in seconds, and errors."""
 
     users: int
     rows: int
@@ -42,7 +42,7 @@ class Load:
     def __str__(self) -> str:
         linked, synced = sorted(self.linked), sorted(self.synced)
         return (
-            f"{self.users} users with {self.rows:,} rows each: all in after {self.seconds:.0f} s, "
+            f"{self.users} users with {self.rows:,} rows each: all stored after {self.seconds:.0f} s, "
             f"{self.users * self.rows / self.seconds:,.0f} rows/s; linked after {linked[len(linked) // 2]:.1f} s "
             f"({linked[-1]:.1f} s the slowest), history complete after {synced[len(synced) // 2]:.1f} s "
             f"({synced[-1]:.1f} s the slowest); errors: {len(self.refused)}"
@@ -50,10 +50,10 @@ class Load:
 
 
 def load(on: Ground, *, quick: bool) -> Load:
-    """Everybody begins at the same moment.
+    """All users start at the same moment.
 
     Raises:
-        AssertionError: Somebody's history did not come in whole.
+        AssertionError: A user's history is incomplete.
     """
     users, rows = (8, 200) if quick else (USERS, ROWS)
     port = FIRST_PORT + on.stack.ports.offset + 10
@@ -103,9 +103,9 @@ def load(on: Ground, *, quick: bool) -> Load:
                 if status == SyncStatus.COMPLETED:
                     synced[connection_id] = time.monotonic() - began
                     if added != rows:
-                        raise AssertionError(f"{added} rows of {rows} came in")
+                        raise AssertionError(f"{added} of {rows} rows were stored")
             time.sleep(0.2)
         refused += queue.failed
         if len(synced) < users:
-            raise AssertionError(f"{users - len(synced)} of {users} did not come in; {refused[:3]}")
+            raise AssertionError(f"{users - len(synced)} of {users} did not finish; {refused[:3]}")
     return Load(users, rows, max(synced.values()), list(linked.values()), list(synced.values()), refused)

@@ -1,4 +1,4 @@
-"""Counts what Firestore is asked for, where it is handed to the transport."""
+"""Counts Firestore operations, where the library passes them to the transport."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _send = commit.send
 
 @dataclass
 class Spent:
-    """What production would count: documents read (a query that finds nothing counts one), and written.
+    """What production would bill: documents read (an empty query counts one) and written.
 
-    `rows` are the transactions among those that were written. `calls` are the round trips.
+    `rows` counts the transactions among the written documents. `calls` counts round trips.
     """
 
     reads: int = 0
@@ -34,7 +34,7 @@ class Spent:
 
 
 class Metered:
-    """The library's `_firestore_api` with a meter on it."""
+    """Wraps the library's `_firestore_api` to count operations."""
 
     def __init__(self, api: Any) -> None:
         self._api = api
@@ -50,7 +50,7 @@ class Metered:
         return answer
 
     def send(self, client: Any, request: bytes) -> Any:
-        """The backend's own commits, which pass the library's."""
+        """Counts the backend's own commits, which bypass the library's."""
         answer = _send(client, request)
         self._count(CommitRequest.pb().FromString(request))
         return answer
@@ -78,8 +78,8 @@ class Metered:
 
 
 def metered(client: Any) -> Metered:
-    """Puts a meter on a client of google-cloud-firestore."""
-    meter = Metered(client._firestore_api)  # noqa: SLF001 (what is measured is what passes there)
+    """Installs a meter on a google-cloud-firestore client."""
+    meter = Metered(client._firestore_api)  # noqa: SLF001 (all operations pass there)
     client._firestore_api_internal = meter  # noqa: SLF001
     commit.send = meter.send
     return meter

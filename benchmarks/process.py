@@ -1,4 +1,4 @@
-"""Processes that are measured: each contestant has its own, is asked by lines of JSON, and answers so."""
+"""The measured processes: each contestant has its own, and exchanges requests and answers as lines of JSON."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Json = dict[str, Any]
 
 
 class Failed(Exception):
-    """A contestant could not do what it was asked for; the text is the last line of its trace."""
+    """A contestant could not handle a request; the message is the last line of its traceback."""
 
 
 class Contestant:
-    """A process that does what it is asked for, one thing at a time.
+    """A process that handles one request at a time.
 
     Args:
-        module: What it runs, as `python -m` does.
-        environment: Its whole environment.
+        module: The module to run with `python -m`.
+        environment: The complete environment.
     """
 
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class Contestant:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None  # noqa: S101 (for the type checker: they are pipes)
+        assert self._process.stdin is not None  # noqa: S101 (for the type checker: these are pipes)
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.close()
         try:
@@ -58,7 +58,7 @@ class Contestant:
         """The answer to one request.
 
         Raises:
-            Failed: It raised, or is gone.
+            Failed: The request raised an error, or the process ended.
         """
         assert self._process.stdin is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
@@ -73,22 +73,22 @@ class Contestant:
         raise Failed(f"{do}: the process ended")
 
 
-_ANSWER = "answer: "  # what else is printed, by a library say, is none
+_ANSWER = "answer: "  # other output, such as that of a library, is not an answer
 
 
 def serve(actions: Mapping[str, Callable[..., Json]]) -> None:
-    """Answers requests until there are no more."""
+    """Answers requests until standard input ends."""
     for line in sys.stdin:
         asked = json.loads(line)
         try:
             answer = actions[asked["do"]](**asked["with"])
-        except Exception as error:  # noqa: BLE001 (told to the asker)
+        except Exception as error:  # noqa: BLE001 (sent to the parent)
             answer = {"failed": f"{type(error).__name__}: {error}"}
         print(_ANSWER + json.dumps(answer), flush=True)
 
 
 class Timed:
-    """How long a block took: `seconds` of wall time, and `cpu` seconds of this process."""
+    """Times a block: `seconds` of wall time, and `cpu` seconds of this process."""
 
     seconds: float = 0.0
     cpu: float = 0.0
@@ -104,7 +104,7 @@ class Timed:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held so far, in kB."""
+    """The peak memory of this process so far, in kB."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])

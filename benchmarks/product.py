@@ -1,4 +1,4 @@
-"""The backend, in a process of its own: what the functions do, asked for by the benchmarks."""
+"""The backend in a process of its own; the benchmarks request what the functions do."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _meters: list[Metered] = []
 
 
 def meter() -> Metered:
-    """The meter on this process's Firestore, put there on first use: runs that are timed have none."""
+    """The meter of this process's Firestore client, installed on first use, so that timed runs have none."""
     if not _meters:
         _meters.append(metered(container.firestore_client()))
     return _meters[0]
 
 
 def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
-    """A connection, as `exchange_public_token` makes it; duplicates are looked for if Link named accounts."""
+    """Creates a connection as `exchange_public_token` does; if Link named accounts, it checks for duplicates."""
     linked = LinkedItem(
         public_token=public_token,
         institution_id="ins_109508",
@@ -41,7 +41,7 @@ def connect(public_token: str, *, user: str = USER, accounts: int = 0) -> Json:
 
 
 def counted(action: str, **arguments: Any) -> Json:
-    """Another action, and what it asked of Firestore."""
+    """Runs an action and returns its Firestore counts."""
     spent = meter().spent
     before = spent.copy()
     answer = ACTIONS[action](**arguments)
@@ -49,14 +49,14 @@ def counted(action: str, **arguments: Any) -> Json:
 
 
 def link_token(user: str) -> Json:
-    """A link token for a new bank, and what counts the call, as `create_link_token` has it."""
+    """Creates a link token for a new bank, including the rate limit, as `create_link_token` does."""
     container.limits().spend(user, "link_token", per_minute=60, now=container.clock().now())
     made = linking_container.create_link_token()(LinkOptions(), app_user_id=user)
     return {"link_token": made.link_token}
 
 
 def sync(connection_id: str, *, counted: bool = False) -> Json:
-    """One run, as `synctransactions` makes it."""
+    """Runs a sync, as `synctransactions` does."""
     spent = meter().spent if counted else None
     before = spent.copy() if spent else None
     run = RunSync(
@@ -75,7 +75,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
     )
     with Timed() as took:
         run(connection_id, delivery=f"benchmark#{uuid.uuid4().hex}")
-    counts = asdict(spent.since(before)) if spent and before else {}  # the look below is not the run's
+    counts = asdict(spent.since(before)) if spent and before else {}  # the read below is not part of the run
     loaded = container.syncs().load(connection_id)
     if loaded is None or loaded.state.status is not SyncStatus.COMPLETED:
         raise AssertionError(f"the sync ended {loaded and loaded.state.status}: {loaded and loaded.state.error}")
@@ -91,13 +91,13 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
 
 
 def created(connection_id: str) -> Json:
-    """What the trigger on a new connection does first."""
+    """Does the first step of the trigger on a new connection."""
     linking_container.start_first_sync()(connection_id)
     return {}
 
 
 def state(connection_ids: list[str]) -> Json:
-    """How the syncs of some connections stand."""
+    """The sync status of some connections."""
     found = {}
     for connection_id in connection_ids:
         loaded = container.syncs().load(connection_id)
@@ -107,7 +107,7 @@ def state(connection_ids: list[str]) -> Json:
 
 
 def ask(connection_id: str) -> Json:
-    """Makes a sync wanted, as a webhook does."""
+    """Requests a sync, as a webhook does."""
     loaded = container.syncs().load(connection_id)
     assert loaded is not None  # noqa: S101
     container.syncs().save(loaded.state.request(now=container.clock().now()), expected=loaded.version)
@@ -115,7 +115,7 @@ def ask(connection_id: str) -> Json:
 
 
 def purge(connection_id: str) -> Json:
-    """All documents of a connection, as `removeitem` deletes them."""
+    """Deletes all documents of a connection, as `removeitem` does."""
     now = datetime.now(UTC)
     removal = Removal(
         connection_id=connection_id,
@@ -131,7 +131,7 @@ def purge(connection_id: str) -> Json:
 
 
 def sweep() -> Json:
-    """One tick of `schedule_syncs`, with a queue that only counts."""
+    """Runs `schedule_syncs` once, with a queue that only counts."""
     from shared.usecases.sync.schedule_syncs import Scheduler
 
     spent = meter().spent
@@ -145,14 +145,14 @@ def sweep() -> Json:
 
 
 class CountingQueue:
-    """The port `SyncQueue`: what is measured is the reading."""
+    """The port `SyncQueue` without deliveries, because only the reads are measured."""
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
-        """Nothing."""
+        """Discards the request."""
 
 
 def _no_sleep(_seconds: float) -> None:
-    """The simulator has no limits that a pace would have to keep."""
+    """A rate limit without effect, because the simulator has no limits."""
 
 
 ACTIONS: dict[str, Callable[..., Any]] = {

@@ -1,10 +1,10 @@
-"""What the backend is measured against: the same work as people write it, and as little of it as there can be.
+"""What the backend is compared with: typical implementations of the same work, and the minimum amount of work.
 
-`naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show it.
-`prepare`, `floor`: no logic at all. The pages are fetched as bytes and thrown away, and the very commits that the
-backend made for them are sent again as ready-made protobufs, without their preconditions: one page, then its rows, in
-one thread. `floor(as_bytes=True)` sends the protobufs' bytes, as the backend itself does.
-`delete_floor`: the documents of a connection, found by one query for their names, in commits of raw deletes.
+`naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show.
+`prepare`, `floor`: no logic. Pages are fetched as bytes and discarded, and the backend's commits for them are sent
+again as prebuilt protobufs without preconditions: one page, then its rows, in one thread. `floor(as_bytes=True)` sends
+the protobufs' bytes, as the backend does.
+`delete_floor`: finds the documents of a connection with one query for their names, and deletes them in raw commits.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from shared.settings import settings
 
 COUNT = 500
 DELETES = 400  # as many as the backend's
-ROWS_OF_A_COMMIT = 100  # commits with fewer writes are the state's, not rows'
+ROWS_OF_A_COMMIT = 100  # commits with fewer writes belong to the state, not to rows
 HEADERS = {"Content-Type": "application/json"}
 
-_prepared: list[tuple[bytes | None, Any]] = []  # a page's request, if this is its first commit, and the commit
+_prepared: list[tuple[bytes | None, Any]] = []  # the request of a page, for its first commit only, and the commit
 
 
 def typed_pages(access_token: str) -> Iterator[list[Any]]:
-    """Every page of a history, as plaid-python gives it."""
+    """Every page of a history, as plaid-python returns it."""
     given = settings()
     key = {"clientId": given.plaid_client_id, "secret": given.plaid_secret.get_secret_value()}
     configuration = plaid.Configuration(host=given.plaid_base_url, api_key=key)
@@ -49,7 +49,7 @@ def typed_pages(access_token: str) -> Iterator[list[Any]]:
 
 
 def storable(value: Any) -> Any:
-    """Firestore knows times, but no days."""
+    """Converts dates, because Firestore has timestamps but no dates."""
     if isinstance(value, dict):
         return {name: storable(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -58,7 +58,7 @@ def storable(value: Any) -> Any:
 
 
 def naive(access_token: str) -> Json:
-    """One `set` a transaction."""
+    """Writes each transaction with one `set`."""
     client = firestore.Client(project=settings().project)
     rows = client.collection("bank_connections", "naive", "bank_transactions")
     count = 0
@@ -71,7 +71,7 @@ def naive(access_token: str) -> Json:
 
 
 def batch(access_token: str) -> Json:
-    """One WriteBatch a page."""
+    """Writes each page with one WriteBatch."""
     client = firestore.Client(project=settings().project)
     rows = client.collection("bank_connections", "batch", "bank_transactions")
     count = 0
@@ -86,7 +86,7 @@ def batch(access_token: str) -> Json:
 
 
 def prepare(public_token: str) -> Json:
-    """Lets the backend sync once, and keeps what it asked for and what it wrote."""
+    """Runs one sync of the backend and records its requests and writes."""
     bank = container.plaid()
     requests: list[bytes] = []
     bodies: list[dict[str, Any]] = []
@@ -112,18 +112,18 @@ def prepare(public_token: str) -> Json:
     large = [request for request in parsed if len(request.writes) >= ROWS_OF_A_COMMIT]
     for request in large:
         for write in request.writes:
-            # The store is emptied in between: what is new stays new, what was there is not.
+            # The database is emptied in between, so rows stay new, and no previous rows exist.
             if write.current_document.HasField("update_time") or write.current_document.exists:
                 write.ClearField("current_document")
     asked = [json.dumps(body).encode() for body in bodies]
     rows = max(len(asked), len(large))
-    # A page and a commit are one step of the floor; where there are more of one kind, they come alone.
+    # A page and a commit form one step of the floor; surplus pages or commits are steps of their own.
     _prepared[:] = [(asked[i] if i < len(asked) else None, large[i] if i < len(large) else None) for i in range(rows)]
     return {"pages": len(asked), "commits": len(large), "writes": sum(len(one.writes) for one in large)}
 
 
 def floor(*, as_bytes: bool = False) -> Json:
-    """The same pages, the same commits."""
+    """Repeats the recorded pages and commits."""
     given, client = settings(), container.firestore_client()
     key = {"PLAID-CLIENT-ID": given.plaid_client_id, "PLAID-SECRET": given.plaid_secret.get_secret_value()}
     pool = urllib3.PoolManager()
@@ -143,12 +143,12 @@ def floor(*, as_bytes: bool = False) -> Json:
                     timeout=60.0,
                 )
     if size < 1000 * len(_prepared):
-        raise AssertionError("the pages of the floor are no pages")
+        raise AssertionError("the recorded requests are not pages")
     return {"seconds": took.seconds, "cpu": took.cpu, "bytes": size}
 
 
 def delete_floor(connection_id: str) -> Json:
-    """Deletes a connection's transactions: one query for the names, then commit after commit."""
+    """Deletes a connection's transactions: one query for the names, then the commits one by one."""
     client = container.firestore_client()
     rows = client.collection("bank_connections", connection_id, "bank_transactions")
     request = {"parent": rows.parent._document_path, "structured_query": rows.select(["__name__"])._to_protobuf()}  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Fills the store, as fast as it takes documents: what is found there by the sweep and by the purge."""
+"""Fills the database as fast as possible with the documents for the sweep and the purge."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _chunks(documents: Iterable[Written]) -> Iterator[list[Written]]:
 
 
 def states(count: int, due: int) -> Json:
-    """Connections that have been synced, evenly spread over their next polls, and some of them due."""
+    """Creates synced connections with evenly spread polls, some of which are due."""
     now = datetime.now(UTC)
 
     def documents() -> Iterator[Written]:
@@ -74,7 +74,7 @@ def states(count: int, due: int) -> Json:
 
 
 def rows(connection_id: str, count: int, access_token: str) -> Json:
-    """A connection's transactions: those of a page of an item, again and again under other names."""
+    """Creates a connection's transactions: copies of one page of an item under different ids."""
     page = container.plaid().changes(Secret(access_token), cursor=None).added
     owner = {"connection_id": connection_id, "app_user_id": "benchmark"}
     root = f"bank_connections/{connection_id}/bank_transactions"

@@ -1,4 +1,4 @@
-"""The rows about what goes through many documents: the schedule's sweep, and the purge of a connection."""
+"""The rows about work on many documents: the scheduler's sweep, and the purge of a connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.table import Result, median
 
 
 def sweep(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG001 (counts do not vary)
-    """One tick over many connections of which few are due; then over as many as are due, for its memory."""
+    """One scheduler run over many connections of which few are due, then, for memory, over only as many as are due."""
     connections, due = (5_000, 400) if quick else (100_000, 1_000)
     reads = 0
     memory: dict[int, float] = {}
@@ -24,16 +24,16 @@ def sweep(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG
             if swept["enqueued"] != due:
                 raise AssertionError(f"the sweep found {swept['enqueued']} of {due}")
             reads, memory[count] = swept["reads"], swept["memory"] / 1024
-    told = (
+    summary = (
         f"{reads:,} : {due:,}; memory {memory[connections]:.0f} MB among {connections:,}, "
         f"{memory[due]:.0f} MB among {due:,}"
     )
     grew = memory[connections] > 1.1 * memory[due]
-    return [Result("sweep_reads", reads / due, told, flaw="its memory grows with the connections" if grew else None)]
+    return [Result("sweep_reads", reads / due, summary, flaw="its memory grows with the connections" if grew else None)]
 
 
 def purge(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """The purge beside a query for all names and raw deletes. The first round warms both up."""
+    """Compares the purge with a query for all names and raw deletes. The first round is a warm-up for both."""
     count = 2_000 if quick else 50_000
     ours: list[float] = []
     floor: list[float] = []

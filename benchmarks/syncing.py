@@ -1,4 +1,4 @@
-"""The rows about syncs: how fast, with how much memory, and at what cost."""
+"""The rows about syncs: speed, memory and cost."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from benchmarks.table import Result, median
 
 
 def speed(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """First syncs beside what people would write, and beside the floor. The first round warms everything up.
+    """Compares first syncs with typical implementations and with the floor. The first round is a warm-up.
 
-    What was deleted weighs on the emulator, so ours and the floors take turns in being first.
+    Deleted documents slow the emulator down, so the backend and the floors alternate in running first.
     """
     rows, few = (2_000, 200) if quick else (10_000, 1_000)
     ours: list[float] = []
     naive: list[float] = []
     batch: list[float] = []
     floor: list[float] = []
-    ready: list[float] = []  # the floor, of bytes
+    ready: list[float] = []  # the floor that sends bytes
     with ExitStack() as stack:
         product = stack.enter_context(Contestant("benchmarks.product", on.environment()))
         rival = stack.enter_context(Contestant("benchmarks.rivals", on.environment()))
@@ -60,7 +60,7 @@ def speed(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
 
 
 def memory(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """Each sync in a process of its own, since a peak does not go down again."""
+    """Runs each sync in a process of its own, because a process's peak memory never decreases."""
     few, many = (1_000, 10_000) if quick else (5_000, 50_000)
     peaks: dict[int, list[float]] = {few: [], many: []}
     for number in range(rounds):
@@ -75,7 +75,7 @@ def memory(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
 
 
 def costs(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG001 (counts do not vary)
-    """What a sync costs, counted where the library hands it to its transport; Plaid's calls at Plaid."""
+    """The cost of a sync, counted at the Firestore library's transport; Plaid calls are counted at the simulator."""
     rows, touched = (2_000, 100) if quick else (10_000, 300)
     on.empty()
     item = on.item(rows)
@@ -92,7 +92,7 @@ def costs(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG
         product.ask("ask", connection_id=connection_id)
         touch = product.ask("sync", connection_id=connection_id, counted=True)
     if first["added"] != rows or touch["modified"] != touched:
-        raise AssertionError(f"not what was to be measured: {first}, {touch}")
+        raise AssertionError(f"unexpected work was measured: {first}, {touch}")
     return [
         Result(
             "writes_per_row", first["writes"] / rows, f"{first['writes']:,} : {rows:,} in {first['commits']} commits"

@@ -1,4 +1,4 @@
-"""The rows of the table: what each must reach, how it went, and the file that keeps it."""
+"""The rows of the table: their goals and results, and the file that stores them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATEST = Path(__file__).with_name("latest.json")
 
 @dataclass(frozen=True)
 class Goal:
-    """What a row must reach."""
+    """The goal of a row."""
 
     row: str
     what: str
@@ -31,9 +31,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured for a row.
+    """The result of a row.
 
-    `detail` says it in absolute terms, which mean little elsewhere. `flaw` is why it is not good though its value is.
+    `detail` holds absolute values, which mean little on other machines. `flaw` says why the row fails although its
+    value meets the goal.
     """
 
     row: str
@@ -74,7 +75,7 @@ def show(results: Sequence[Result]) -> bool:
         Whether every goal is met.
     """
     met = True
-    print(f"\n{'row':<20} {'value':>8} {'goal':>9}      what, and how it came about")
+    print(f"\n{'row':<20} {'value':>8} {'goal':>9}      what it compares, and details")
     for result in results:
         goal = BY_ROW[result.row]
         good = goal.is_met(result.value) and result.flaw is None
@@ -87,7 +88,7 @@ def show(results: Sequence[Result]) -> bool:
 
 
 def keep(results: Sequence[Result]) -> None:
-    """Writes the file: rows that were not measured this time stay as they were."""
+    """Writes the file; rows that were not measured this time keep their values."""
     before = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.is_file() else []
     kept = {one["row"]: one for one in before if one["row"] in BY_ROW}
     for result in results:

@@ -1,7 +1,7 @@
-"""Cloud Tasks, played for a load test: takes tasks, hands out so many at a time, and again those that did not go well.
+"""A simulated Cloud Tasks for the load test: it delivers a limited number of tasks at a time and retries failed ones.
 
-The Tasks emulator hands them to the Functions emulator, which boots a process for each call at once: a laptop with
-fifty of them measures its own memory. Here the functions run under gunicorn, as in production.
+The Tasks emulator delivers to the Functions emulator, which starts a process for each concurrent call: with fifty
+processes a laptop would measure its own memory. Here the functions run under gunicorn, as in production.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any, Self
 
 from emulators.ports import HOST
 
-MOST_TRIES = 8  # as the queue of syncs has
+MOST_TRIES = 8  # as in the sync queue
 BACK_OFF_SECONDS = 2.0
 PATIENCE = 300.0
 
 
 class Queue:
-    """The API's `create_task`, and the handing out.
+    """The API's `create_task`, and the delivery of tasks.
 
     Args:
         port: Where it listens.
-        functions: The port of each function that it may call.
-        at_once: How many tasks are out at a time.
+        functions: The port of each function that it calls.
+        at_once: The number of concurrent deliveries.
     """
 
     def __init__(self, port: int, functions: dict[str, int], *, at_once: int) -> None:
@@ -53,7 +53,7 @@ class Queue:
         self._pool.shutdown(cancel_futures=True)
 
     def _take(self, task: dict[str, Any]) -> bool:
-        """Takes a task, unless one of its name was there."""
+        """Accepts a task, unless its name was used before."""
         name = task["name"]
         with self._lock:
             if name in self._names:
@@ -65,7 +65,7 @@ class Queue:
     def _hand_out(self, name: str, asked: dict[str, Any]) -> None:
         function = asked["url"].rsplit("/", 1)[1]
         if function not in self._functions:
-            return  # nothing of a sync
+            return  # not part of a sync
         headers = {**asked.get("headers", {}), "X-Cloudtasks-Taskname": name.rsplit("/", 1)[1]}
         request = urllib.request.Request(
             f"http://{HOST}:{self._functions[function]}/", base64.b64decode(asked["body"]), headers, method="POST"
@@ -99,6 +99,6 @@ class Queue:
                 self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
-                """Nothing."""
+                """Logs nothing."""
 
         return Handler

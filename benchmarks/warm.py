@@ -1,4 +1,4 @@
-"""The rows about warm functions: under gunicorn as in production, beside a function that does next to nothing."""
+"""The rows about warm functions, under gunicorn as in production, compared with a minimal function."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from emulators.client import User, sign_up
 from emulators.ports import HOST
 from emulators.setup import ROOT
 
-CLIENTS = {1: 60, 8: 64, 32: 128}  # how many at once, and how many requests of theirs a round
+CLIENTS = {1: 60, 8: 64, 32: 128}  # concurrent clients, and their requests per round
 WARM_UP = 12
-THREADS = 4  # what functions-framework gives an instance of one vCPU
+THREADS = 4  # the threads that functions-framework starts on one vCPU
 MOST_SPREAD = 5.0  # of p99 over p50
 FIRST_PORT = 7300  # plus the stack's offset
 BOOT = 60.0
-# Each user asks once or a few times; with the defaults nobody would be refused, but nothing here may depend on that.
+# Each user sends one or a few requests. The default limits would allow them, but the benchmark must not depend on it.
 UNLIMITED = {"LINK_TOKENS_PER_MINUTE": "100000", "EXCHANGES_PER_MINUTE": "100000"}
 LINKED = {
     "institution": {"institution_id": "ins_109508", "name": "First Platypus Bank"},
-    "accounts": [{"id": "1", "name": "Checking of somebody", "mask": "1234", "type": "depository"}],
+    "accounts": [{"id": "1", "name": "Sample checking", "mask": "1234", "type": "depository"}],
 }
 
 
 @dataclass
 class Served:
-    """A function under gunicorn, and what was measured of it: by clients, a list of latencies for each round."""
+    """A function under gunicorn and its measured latencies: for each number of clients, one list per round."""
 
     name: str
     method: str
@@ -50,14 +50,14 @@ class Served:
         return [median(latencies) for latencies in self.rounds[clients]]
 
     def spread(self, clients: int) -> float:
-        """p99 over p50, of all rounds together."""
+        """The ratio of p99 to p50 over all rounds."""
         pooled = sorted(latency for latencies in self.rounds[clients] for latency in latencies)
         return pooled[min(len(pooled) - 1, int(len(pooled) * 0.99))] / median(pooled)
 
 
 @contextmanager
 def served(function: Served, source: Path, on: Ground, **more: str) -> Iterator[Served]:
-    """Runs a function as its container does in production, with `more` in its environment."""
+    """Runs a function as its container does in production, with `more` added to its environment."""
     environment = on.environment(
         FUNCTION_TARGET=function.name,
         FUNCTION_SIGNATURE_TYPE="http",
@@ -93,11 +93,11 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise AssertionError(f"the function on port {port} did not come up")
+    raise AssertionError(f"the function on port {port} did not start")
 
 
 def requests_for(function: Served, users: list[User], on: Ground) -> list[Json]:
-    """One request for each user; a public token can be used once only."""
+    """One request for each user, because a public token can be used only once."""
     if function.method == "GET":
         return [{"headers": user.headers} for user in users]
     made = []
@@ -109,7 +109,7 @@ def requests_for(function: Served, users: list[User], on: Ground) -> list[Json]:
 
 
 def latencies(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """Link tokens and exchanges beside the baseline, at each number of clients; the worst of them counts."""
+    """Compares link tokens and exchanges with the baseline, for each number of clients; the worst ratio counts."""
     amounts = {clients: count // 4 or 1 for clients, count in CLIENTS.items()} if quick else CLIENTS
     port = FIRST_PORT + on.stack.ports.offset
     base = Served("verify_and_read", "GET", "/", port)
@@ -158,7 +158,7 @@ def _result(row: str, mine: Served, base: Served) -> Result:
         for clients in mine.rounds
     }
     spreads = {clients: mine.spread(clients) for clients in mine.rounds}
-    told = ", ".join(f"{ratios[n]:.2f} at {n} (p99 {spreads[n]:.1f} x p50)" for n in ratios)
+    summary = ", ".join(f"{ratios[n]:.2f} at {n} (p99 {spreads[n]:.1f} x p50)" for n in ratios)
     wide = [n for n, spread in spreads.items() if spread > MOST_SPREAD]
     flaw = f"p99 above {MOST_SPREAD:g} x p50 at {', '.join(map(str, wide))} clients" if wide else None
-    return Result(row, max(ratios.values()), f"{told}; no error", flaw=flaw)
+    return Result(row, max(ratios.values()), f"{summary}; no error", flaw=flaw)

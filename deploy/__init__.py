@@ -1,5 +1,5 @@
-"""Puts the backend into a Firebase project: `python -m deploy --help`. Not deployed itself.
+"""Deploys the backend to a Firebase project: `python -m deploy --help`. Not deployed itself.
 
-It drives Google's own tools, `gcloud` and `firebase`. Every step looks at what is there and adds what is missing, so it
-can be repeated, and broken off anywhere. What is made bears names that begin with `bank`.
+It runs Google's own tools, `gcloud` and `firebase`. Every step is idempotent: it checks what exists and adds what is
+missing, so a deploy can be interrupted anywhere and run again. The names of all resources it creates begin with `bank`.
 """

@@ -1,6 +1,6 @@
-"""`python -m deploy up --project ID`, `… destroy --project ID`; with `--dry-run` it shows all, and calls nothing.
+"""`python -m deploy up --project ID`, `… destroy --project ID`; with `--dry-run` it prints every command and runs none.
 
-Exit codes: 0 done, 1 something is to be seen to, 2 called wrongly, 130 broken off.
+Exit codes: 0 success, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from deploy.steps import deploy
 from deploy.tools import DeployError, Tools
 from emulators.terminal import printable
 
-_NAME = re.compile(r"[A-Za-z0-9-]+")  # what a dry run takes: it becomes a part of file names
+_NAME = re.compile(r"[A-Za-z0-9-]+")  # allowed in a dry run: the id becomes part of file names
 
 
 def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
-    """Runs one command, and returns its exit code."""
+    """Runs one command and returns its exit code."""
     parser = _parser()
     given = parser.parse_args(arguments)
     tools = tools or Tools(say=_say)
@@ -41,14 +41,14 @@ def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
         elif interactive or given.dry_run:
             destroy(context, confirm=input)
         else:
-            raise DeployError("this asks before it does anything: run it at a terminal")
+            raise DeployError("destroy asks for confirmation: run it at a terminal")
     except DeployError as error:
         print(printable(error, lines=True), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, EOFError):
-        print("broken off; run the same command again to go on", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
-    print("dry run: nothing was called" if given.dry_run else f"{given.command}: done")
+    print("dry run: no command was run" if given.dry_run else f"{given.command}: done")
     return 0
 
 
@@ -64,21 +64,21 @@ def _parser() -> argparse.ArgumentParser:
         "--app",
         type=Path,
         metavar="FOLDER",
-        help="an app that this was added to: it is deployed with its firebase.json",
+        help="an app that has adopted this backend: deploy with its firebase.json",
     )
     dry = os.environ.get("DRY_RUN", "") not in ("", "0")
     parser.add_argument(
-        "--dry-run", action="store_true", default=dry, help="or DRY_RUN=1: print everything, call nothing"
+        "--dry-run", action="store_true", default=dry, help="or DRY_RUN=1: print every command, run none"
     )
     return parser
 
 
 def _refused(project_id: str) -> str | None:
-    """Why nothing can be deployed there, if so. A dry run says it, and goes on: it can be tried without a project."""
+    """Why a project id is refused, if it is. A dry run prints the reason and continues, so it needs no project."""
     if not project.ID.fullmatch(project_id):
-        return f"not the id of a project: {project_id!r} (make deploy PROJECT=<id>)"
+        return f"not a project id: {project_id!r} (make deploy PROJECT=<id>)"
     if project_id.startswith("demo-"):
-        return f"{project_id} is the emulators' own: nothing real begins with demo-"
+        return f"{project_id} is an emulator project: real project ids do not begin with demo-"
     return None
 
 

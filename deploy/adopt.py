@@ -1,8 +1,8 @@
-"""Adds this backend to a Firebase project that exists: `make adopt APP=<folder>`, with `PROJECT=<id>` its settings too.
+"""Adds this backend to an existing Firebase app: `make adopt APP=<folder>`; `PROJECT=<id>` also writes its settings.
 
-It writes into that folder's firebase.json, rules and indexes, beside what is there and never over it; a second time it
-brings what it wrote up to date. Everything of ours is told by its name: the codebase `bank`, the paths below
-`/api/v1/bank`, the collections `bank_…`, and the rules between `bank: begin` and `bank: end`. See docs/adopt.md.
+It adds entries to that folder's firebase.json, rules and indexes and keeps all existing ones; run again, it updates its
+own entries. It recognizes them by name: the codebase `bank`, the paths below `/api/v1/bank`, the collections `bank_…`,
+and the rules between `bank: begin` and `bank: end`. See docs/adopt.md.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """It cannot be added like that; the text says what to do."""
+    """The backend cannot be added to this app; the message says what to do."""
 
 
 def functions(theirs: Any, *, source: str) -> list[Json]:
-    """Their codebases and ours.
+    """The app's codebases and this backend's.
 
     Raises:
-        Refused: Another codebase has our name.
+        Refused: Another codebase is named `bank`.
     """
     [ours] = _ours()["functions"]
     listed = [dict(one) for one in (theirs if isinstance(theirs, list) else [theirs] if theirs else [])]
     for one in listed:
         if one.get("codebase", "default") == CODEBASE and one.get("source") != source:
-            raise Refused(f"a codebase named {CODEBASE} is there already, of {one.get('source')}: rename it")
+            raise Refused(f"another codebase is named {CODEBASE} (source {one.get('source')}): rename it")
     settings = next(
         (one["configDir"] for one in listed if one.get("codebase") == CODEBASE and one.get("configDir")), None
     )
@@ -53,40 +53,40 @@ def functions(theirs: Any, *, source: str) -> list[Json]:
 
 
 def hosting(theirs: Any, *, target: str | None) -> Any:
-    """Their Hosting with our routes first: the first rule that fits is taken, and theirs may fit everything.
+    """The app's Hosting with the backend's routes first: the first match wins, and an app's route may match everything.
 
     Raises:
-        Refused: There are several sites, and it was not said which.
+        Refused: The app has several sites, and none was chosen.
     """
     if isinstance(theirs, list):
         names = [site.get("target") or site.get("site") or "" for site in theirs]
         if len(theirs) > 1 and target not in names:
-            raise Refused(f"there are several sites: say --site, one of {', '.join(names)}")
+            raise Refused(f"there are several sites: choose one with --site: {', '.join(names)}")
         chosen = names.index(target) if target in names else 0
         return [_routed(site) if number == chosen else site for number, site in enumerate(theirs)]
     if not theirs:
-        raise Refused("firebase.json has no hosting: REST calls and Plaid's webhooks come through it")
+        raise Refused("firebase.json has no hosting: REST calls and Plaid's webhooks need it")
     return _routed(theirs)
 
 
 def rules(theirs: str) -> str:
-    """Their rules with our block in them, before their own matches.
+    """The app's rules with the backend's block before the app's own matches.
 
     Raises:
-        Refused: There is no place for it.
+        Refused: The rules have no place for the block.
     """
     block = _block((ROOT / "firestore.rules").read_text(encoding="utf-8"))
-    assert block is not None  # noqa: S101 (a test holds our own rules to it)
+    assert block is not None  # noqa: S101 (a test checks the rules of this repository)
     if (old := _block(theirs)) is not None:
         return theirs.replace(old, block)
     found = DOCUMENTS.search(theirs)
     if found is None:
-        raise Refused("the rules have no `match /databases/{database}/documents {` that the block could go into")
+        raise Refused("the rules have no `match /databases/{database}/documents {` to hold the block")
     return f"{theirs[: found.end()]}    {block}\n\n{theirs[found.end() :]}"
 
 
 def indexes(theirs: Json) -> Json:
-    """Their indexes and ours; ours are those of collections named `bank_…`."""
+    """The app's indexes and the backend's, which are those of collections named `bank_…`."""
     ours = json.loads((ROOT / "firestore.indexes.json").read_text(encoding="utf-8"))
     kept = {
         kind: [one for one in theirs.get(kind, []) if not str(one["collectionGroup"]).startswith("bank_")]
@@ -96,22 +96,22 @@ def indexes(theirs: Json) -> Json:
 
 
 def adopt(app: Path, *, source: str, target: str | None = None) -> list[str]:
-    """Writes all of it, or nothing.
+    """Writes all files, or none.
 
     Args:
         app: The project's folder, where its firebase.json is.
-        source: Where in it this repository is.
-        target: Which of several Hosting sites.
+        source: The path of this repository in that folder.
+        target: The Hosting site, if there are several.
 
     Returns:
-        The files that were changed.
+        The changed files.
 
     Raises:
-        Refused: Nothing was written.
+        Refused: The backend cannot be added; no file was written.
     """
     config = _read_json(app / "firebase.json", missing="there is no firebase.json: run `firebase init` first")
     if not (app / source / "main.py").is_file():
-        raise Refused(f"{app / source} is not this repository: name the folder that it is in with --source")
+        raise Refused(f"{app / source} is not this repository: give its folder with --source")
     store = config.get("firestore", {})
     if isinstance(store, list):
         raise Refused("several Firestore databases are not supported: add the block and the indexes by hand")
@@ -172,22 +172,22 @@ def _dumped(content: Json) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Adds it, and says what changed; 1 if it cannot be added, 2 if called wrongly."""
+    """Adds the backend and prints the changed files. Exits with 1 if that is impossible, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="deploy.adopt", description=__doc__)
     parser.add_argument(
-        "--app", required=True, type=Path, metavar="FOLDER", help="where the project's firebase.json is"
+        "--app", required=True, type=Path, metavar="FOLDER", help="the folder with the app's firebase.json"
     )
-    parser.add_argument("--source", metavar="FOLDER", help="where in it this repository is; found by itself if it is")
-    parser.add_argument("--site", metavar="NAME", help="which Hosting site or target, if there are several")
-    parser.add_argument("--project", metavar="ID", help="also write the settings of this project's functions")
+    parser.add_argument("--source", metavar="FOLDER", help="the path of this repository in it (default: detected)")
+    parser.add_argument("--site", metavar="NAME", help="the Hosting site or target, if there are several")
+    parser.add_argument("--project", metavar="ID", help="also write this project's settings for the functions")
     given = parser.parse_args(arguments)
     if given.project and not project.ID.fullmatch(given.project):
-        parser.error(f"not the id of a project: {given.project!r}")
+        parser.error(f"not a project id: {given.project!r}")
     app = given.app.resolve()
     source = given.source or os.path.relpath(ROOT, app)
     try:
         if source.startswith(".."):
-            raise Refused(f"this repository must be within {app}, say as a submodule in {app / 'bank'}")
+            raise Refused(f"this repository must be within {app}, for example as a submodule in {app / 'bank'}")
         changed = adopt(app, source=source, target=given.site)
         blank = project.complete(app, given.project) if given.project else []
     except (Refused, DeployError) as refused:
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = settings_file(app, given.project).relative_to(app)
         print(f"adopt: the functions' settings are in {settings}" + (f": fill in {', '.join(blank)}" if blank else ""))
     else:
-        print("adopt: for the functions' settings run it once more for each project, with PROJECT=<id>")
+        print("adopt: to write the functions' settings, run it again for each project with PROJECT=<id>")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The services of Google Cloud that the backend uses."""
+"""The Google Cloud services that the backend uses."""
 
 from deploy.context import Context
 
@@ -29,7 +29,7 @@ AT_ONCE = 20  # https://cloud.google.com/service-usage/docs/reference/rest/v1/se
 
 
 def apis(context: Context) -> None:
-    """Switches on what is off.
+    """Enables every service that is not enabled yet.
 
     Raises:
         DeployError: A command failed.
@@ -42,7 +42,7 @@ def apis(context: Context) -> None:
 
 
 def firebase(context: Context) -> None:
-    """Makes the project a Firebase project, and registers the web app, if that was not done.
+    """Adds Firebase to the project and registers the web app, where missing.
 
     Raises:
         DeployError: A command failed.

@@ -1,7 +1,7 @@
-"""The app that this backend was added to, if it was (docs/adopt.md): its firebase.json, and where our settings are.
+"""The app that has adopted this backend, if any (docs/adopt.md): its firebase.json and its settings for the backend.
 
-The settings are a folder of the app's own, beside this repository rather than in it, so that the app can commit them.
-The app's firebase.json names it, which the Firebase CLI goes by: whoever deploys the app deploys them, too.
+The settings are in a folder of the app, beside this repository rather than in it, so that the app can commit them. The
+app's firebase.json names that folder, so the Firebase CLI deploys the settings with the app.
 """
 
 import json
@@ -12,38 +12,38 @@ from deploy.tools import ROOT, DeployError
 
 CODEBASE = "bank"
 SETTINGS = "bank-settings"
-COMPUTED = ("VAULT_KEY", "WEBHOOK_URL", "TASKS_CALLER")  # what a deploy of this repository alone puts in by itself
+COMPUTED = ("VAULT_KEY", "WEBHOOK_URL", "TASKS_CALLER")  # computed by a deploy of this repository alone
 HEADER = """\
-# The settings of the functions of `bank`, which `firebase deploy` reads here. No secrets: those are in Secret Manager.
-# `make adopt` adds what is missing, and changes nothing. README.md there, Settings, lists what can be set.
+# Settings for the functions of the codebase `bank`; `firebase deploy` reads this file. Keep secrets in Secret Manager.
+# `make adopt` adds missing values and keeps existing ones. See Settings in the backend's README.md for all of them.
 """
 
 
 def codebase(app: Path) -> dict[str, Any]:
-    """Our part of the app's firebase.json.
+    """The backend's entry in the app's firebase.json.
 
     Raises:
-        DeployError: It has none: the backend was not added.
+        DeployError: The app has not adopted the backend.
     """
     path = app / "firebase.json"
     listed = json.loads(path.read_text(encoding="utf-8")).get("functions", []) if path.is_file() else []
     for one in listed if isinstance(listed, list) else [listed]:
         if one.get("codebase") == CODEBASE and one.get("configDir"):
             return dict(one)
-    raise DeployError(f"{path} does not have this backend yet: make adopt APP={app}")
+    raise DeployError(f"{path} does not include this backend yet: run make adopt APP={app}")
 
 
 def settings_file(app: Path, project: str) -> Path:
-    """Where the app keeps the settings of a project.
+    """The app's file with the settings of a project.
 
     Raises:
-        DeployError: The backend was not added.
+        DeployError: The app has not adopted the backend.
     """
     return app / str(codebase(app)["configDir"]) / f".env.{project}"
 
 
 def host(app: Path) -> str | None:
-    """Where the app's Hosting serves our routes, if its firebase.json says so; else it is the project's own site."""
+    """The address of the site with the backend's routes, if firebase.json names it; None for the default site."""
     sites = json.loads((app / "firebase.json").read_text(encoding="utf-8")).get("hosting", [])
     for site in sites if isinstance(sites, list) else [sites]:
         if site.get("site") and any("/api/v1/bank" in str(rule.get("source")) for rule in site.get("rewrites", [])):
@@ -52,6 +52,6 @@ def host(app: Path) -> str | None:
 
 
 def blank() -> str:
-    """The settings before anybody filled them in."""
+    """An empty settings file."""
     example = (ROOT / "deploy" / "env" / "example.env").read_text(encoding="utf-8")
     return HEADER + "\n" + example.partition("\n\n")[2]

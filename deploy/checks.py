@@ -1,4 +1,4 @@
-"""What must be there before anything is changed: all of it is looked at, and all that is missing is said at once."""
+"""Preconditions of a deploy. All are checked before anything changes, and all failures are reported together."""
 
 import json
 import shutil
@@ -21,10 +21,10 @@ Check = Callable[[Context], Iterator[str]]
 
 
 def check(context: Context) -> None:
-    """Looks at everything.
+    """Checks all preconditions.
 
     Raises:
-        DeployError: Something is missing; the text is the whole list.
+        DeployError: Some are not met; the message lists them all.
     """
     missing: list[str] = []
     for one in (files, settings, tools):
@@ -39,16 +39,16 @@ def check(context: Context) -> None:
 
 
 def files(context: Context) -> Iterator[str]:
-    """The clone: nothing in it that would change what is deployed."""
+    """The clone: no file in it that would change the deploy."""
     for name in (".env", "functions.yaml", "package.json"):
         if (ROOT / name).exists():
-            yield f"remove {name} from the root of the clone: the Firebase CLI would take it for part of the functions"
+            yield f"remove {name} from the root of the clone: the Firebase CLI would deploy it with the functions"
     if context.project.app is None and not (hosted() / "index.html").is_file():
-        yield "the web app is not built: make setup-web"
+        yield "the web app is not built: run make setup-web"
 
 
 def hosted() -> Path:
-    """What Hosting serves."""
+    """The folder that Hosting serves."""
     return ROOT / str(json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))["hosting"]["public"])
 
 
@@ -57,58 +57,58 @@ def settings(context: Context) -> Iterator[str]:
     project = context.project
     name = FOLDER / project.file.name if project.app is None else project.file
     if not (ROOT / name).is_file():
-        how = f"copy {FOLDER}/example.env to {name}" if project.app is None else f"{ADOPT} to have {name} written"
-        yield f"{how}, and fill it in"
+        how = f"copy {FOLDER}/example.env to {name}" if project.app is None else f"{ADOPT} to write {name}"
+        yield f"{how} and fill it in"
         return
     for one in (_app_settings, _names, _values, _deploy_settings, _function_settings):
         yield from one(project, str(name))
 
 
 def _app_settings(project: Project, name: str) -> Iterator[str]:
-    """An app's own file: the Firebase CLI reads it by itself, so that the deploy cannot add what is computed."""
+    """An app's own file must hold the computed values too, because the Firebase CLI reads it directly."""
     given = project.variables
     if project.app is None:
         return
     if absent := [one for one in COMPUTED if not given.get(one)]:
-        yield f"{ADOPT} to have {', '.join(absent)} written into {name}"
+        yield f"{ADOPT} to write {', '.join(absent)} into {name}"
     if any(given.get(one) and project.id not in given[one] for one in ("VAULT_KEY", "TASKS_CALLER")):
-        yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they are of another project"
+        yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they belong to another project"
 
 
 def _names(project: Project, name: str) -> Iterator[str]:
     """No secrets, no unknown names, no required name missing."""
     given = project.variables
     for secret in sorted(NEVER & given.keys()):
-        yield f"take {secret} out of {name}: secrets are asked for at the terminal, and kept in Secret Manager"
+        yield f"remove {secret} from {name}: secrets are entered at the terminal and stored in Secret Manager"
     known = {field.upper() for field in Settings.model_fields} - RUNTIME
     if unknown := sorted(given.keys() - known - NEVER - OWN):
-        yield f"take out of {name}, or correct: {', '.join(unknown)} (README.md, Settings, lists what there is)"
+        yield f"correct in {name}, or remove: {', '.join(unknown)} (README.md, Settings, lists all names)"
     for required in ("PLAID_ENV", "PLAID_CLIENT_ID"):
         if not given.get(required):
             yield f"set {required} in {name}"
 
 
 def _values(project: Project, name: str) -> Iterator[str]:
-    """Values that the settings themselves accept, and a deployed backend must not have."""
+    """Values that are valid settings, but not for a deployed backend."""
     given = project.variables
     if given.get("LANGUAGE") and usable_language(given["LANGUAGE"]) is None:
-        yield f"correct LANGUAGE in {name}: Link does not speak it"
+        yield f"correct LANGUAGE in {name}: Link does not support it"
     if given.get("PLAID_BASE_URL"):
-        yield f"take PLAID_BASE_URL out of {name}: a deployed backend talks to Plaid itself"
+        yield f"remove PLAID_BASE_URL from {name}: a deployed backend calls Plaid directly"
 
 
 def _deploy_settings(project: Project, name: str) -> Iterator[str]:
-    """What only the deploy needs, and the webhooks' address."""
+    """The settings for the deploy alone, and the webhook address."""
     if "@" not in project.alert_email:
-        yield f"set DEPLOY_ALERT_EMAIL in {name}: who is told of alerts"
+        yield f"set DEPLOY_ALERT_EMAIL in {name}: alerts are sent there"
     if not 1 <= project.backup_days <= LONGEST_BACKUP_DAYS:
-        yield f"set DEPLOY_BACKUP_DAYS in {name} to 1 to {LONGEST_BACKUP_DAYS}"
+        yield f"set DEPLOY_BACKUP_DAYS in {name} to a number from 1 to {LONGEST_BACKUP_DAYS}"
     if not project.webhook_url.startswith("https://"):
         yield f"WEBHOOK_URL in {name} must be an https address"
 
 
 def _function_settings(project: Project, name: str) -> Iterator[str]:
-    """The variables as the functions will read them."""
+    """The variables, validated as the functions will read them."""
     try:
         Settings.read(project.deployed_variables() | {"GCLOUD_PROJECT": project.id})
     except ValidationError as error:
@@ -118,7 +118,7 @@ def _function_settings(project: Project, name: str) -> Iterator[str]:
 
 
 def tools(context: Context) -> Iterator[str]:
-    """The tools: gcloud, firebase and Node, and that somebody is logged in with both."""
+    """The tools: gcloud, firebase and Node are installed, and the first two are logged in."""
     if not context.tools.dry and shutil.which("node") is None:
         yield "install Node 20 or newer: https://nodejs.org"
     done = context.tools.look("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
@@ -128,17 +128,17 @@ def tools(context: Context) -> Iterator[str]:
         yield "log in: gcloud auth login"
     done = context.tools.look("firebase", "projects:list", "--json")
     if done.code == 127:
-        yield "firebase-tools is not installed: make setup"
+        yield "firebase-tools is not installed: run make setup"
     elif done.code:
         yield "log in: emulators/node_modules/.bin/firebase login"
 
 
 def cloud(context: Context) -> Iterator[str]:
-    """The project: it exists, is paid for, and its secrets are there or can be asked for."""
+    """The project: it exists, has billing, and its secrets exist or can be entered."""
     project, tools_ = context.project, context.tools
     done = tools_.look("gcloud", "projects", "describe", project.id, "--format=value(projectNumber)")
     if done.code:
-        yield f"project {project.id}: it does not exist, or your account may not see it (gcloud projects create …)"
+        yield f"project {project.id}: it does not exist, or your account has no access (gcloud projects create …)"
         return
     done = tools_.look("gcloud", "billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
     if not tools_.dry and (done.code or done.out.strip().lower() != "true"):
@@ -150,7 +150,7 @@ def cloud(context: Context) -> Iterator[str]:
                 "--format=value(name)",
             )  # fmt: skip
             if listed.code or not listed.out.strip():
-                yield f"{name} is not in Secret Manager yet: run this at a terminal, where it can be asked for"
+                yield f"{name} is not in Secret Manager yet: run this at a terminal, to enter it"
 
 
 assert set(ASKED) <= set(SECRETS)  # noqa: S101 (two tables that belong together)

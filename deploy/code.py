@@ -1,4 +1,4 @@
-"""What `firebase deploy` puts in place: rules, indexes, TTL policies; functions, queues, schedules; Hosting."""
+"""The parts that `firebase deploy` creates: rules, indexes, TTL policies; functions, queues, schedules; Hosting."""
 
 from deploy.app import CODEBASE
 from deploy.context import Context
@@ -11,7 +11,7 @@ NO_CLEANUP = "could not set up cleanup policy"
 
 
 def rules(context: Context) -> None:
-    """Rules, indexes and TTL policies. Indexes of others in the project stay.
+    """Deploys rules, indexes and TTL policies. Other indexes in the project stay.
 
     Raises:
         DeployError: The command failed.
@@ -20,13 +20,13 @@ def rules(context: Context) -> None:
 
 
 def functions(context: Context) -> None:
-    """Functions, queues and schedules. Functions of others in the project stay.
+    """Deploys functions, queues and schedules. Other functions in the project stay.
 
-    Without `--force`, since with it the CLI would also delete functions that are not in this source. So the first
-    deploy of a project, which asks for a policy about old container images, is told that in a step of its own.
+    It does not use `--force`, with which the CLI would also delete functions that are not in this source. The first
+    deploy of a project needs a cleanup policy for old container images, which a separate command sets.
 
-    The CLI skips a function that did not change, even if the deploy that made it broke off before its queue or schedule
-    was there; one that is named it does not skip.
+    The CLI skips a function that did not change, even if an interrupted deploy created it without its queue or
+    schedule; it does not skip a function that is given by name.
 
     Raises:
         DeployError: A command failed.
@@ -45,7 +45,7 @@ def functions(context: Context) -> None:
 
 
 def hosting(context: Context) -> None:
-    """The web app, and the addresses of the API.
+    """Deploys the web app and the routes of the API.
 
     Raises:
         DeployError: The command failed.
@@ -55,6 +55,6 @@ def hosting(context: Context) -> None:
 
 def _deploy(context: Context, what: str) -> None:
     project = context.project
-    dry = context.tools.dry and project.app is None  # an app's firebase.json is there, and is not written
+    dry = context.tools.dry and project.app is None  # an app's firebase.json exists and is never written
     config = f"firebase.{project.id}.local.json" if dry else str(project.write_config())
     context.tools.firebase("deploy", "--only", what, "--project", project.id, "--config", config, "--non-interactive")

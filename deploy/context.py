@@ -1,4 +1,4 @@
-"""What the steps share."""
+"""The context that all steps share."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from deploy.tools import Tools
 
 @dataclass
 class Context:
-    """A deploy under way.
+    """A running deploy.
 
     Attributes:
-        ask: Asks for a secret at the terminal, without showing it.
+        ask: Asks for a secret at the terminal, without echo.
         interactive: Whether there is a terminal to ask at.
         request: Sends an HTTP request: method and address, as `httpx.request`.
         now: The time, in seconds.
@@ -32,12 +32,12 @@ class Context:
     now: Callable[[], float] = time.time
 
     def say(self, line: str) -> None:
-        """Tells the person at the terminal."""
+        """Prints a line at the terminal."""
         self.tools.say(line)
 
     @cached_property
     def endpoints(self) -> dict[str, dict[str, Any]]:
-        """The functions, as the Firebase CLI reads them from main.py."""
+        """The functions, as the Firebase CLI discovers them in main.py."""
         return manifest()
 
     def of_kind(self, trigger: str) -> dict[str, dict[str, Any]]:
@@ -46,7 +46,7 @@ class Context:
 
 
 def manifest() -> dict[str, dict[str, Any]]:
-    """Every function with its trigger, account, secrets and rates."""
+    """Every function with its trigger, service account, secrets and rate limits."""
     from firebase_functions.private import serving
 
     import main

@@ -1,4 +1,4 @@
-"""Takes everything out of a project that the deploy put there. The data is a matter of its own, asked about apart."""
+"""Removes everything from a project that the deploy created. The data needs a second confirmation."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,27 +11,27 @@ from deploy.tools import DeployError
 from shared.service_accounts import tasks_caller
 
 WARNING = """\
-This takes the backend out of {id}: functions, queues, schedules, alerts, secrets, service accounts.
-Connections stay at Plaid, and are paid for, until they are removed there: have every user's data deleted first
+This removes the backend from {id}: functions, queues, schedules, alerts, secrets, service accounts.
+Connections stay at Plaid, and are billed, until they are removed there: delete every user's data first
 (docs/operations.md, "Taking it down")."""
 DATA_WARNING = """\
-The database and its keys are still there. Without them nobody can ever read an access token again, or check an audit
-log, and the items at Plaid that are left can only be removed through Plaid's support. This deletes every document of
-the database, those of other apps in the project too."""
+The database and its keys still exist. Without them, access tokens can never be read again, audit logs can never be
+verified, and remaining items can only be removed by Plaid's support. This deletes every document in the database, also
+those of other apps in the project."""
 
 
 def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
-    """Undoes a deploy. What is gone already is passed over, so it can be repeated.
+    """Undoes a deploy. It skips what is already deleted, so it can be repeated.
 
     Args:
         context: The project.
         confirm: Asks a question at the terminal.
 
     Raises:
-        DeployError: It was not confirmed, or a command failed.
+        DeployError: The operator did not confirm, or a command failed.
     """
     project = context.project
-    _confirmed(context, WARNING.format(id=project.id), f"Type {project.id} to go on: ", confirm, project.id)
+    _confirmed(context, WARNING.format(id=project.id), f"Type {project.id} to continue: ", confirm, project.id)
     _functions(context)
     _hosting(context, confirm)
     _monitoring(context)
@@ -64,8 +64,8 @@ def _functions(context: Context) -> None:
 
 
 def _hosting(context: Context, confirm: Callable[[str], str]) -> None:
-    """Asked about apart: another app may be served there."""
-    question = "Type `hosting` to take the project's site down, or Enter to leave it as it is: "
+    """Asks separately, because Hosting may serve another app."""
+    question = "Type `hosting` to take the project's site down, or Enter to keep it: "
     if context.tools.dry:
         context.say(f"  ask: {question}")
     elif confirm(question).strip() != "hosting":
@@ -99,7 +99,7 @@ def _secrets(context: Context, names: Iterable[str]) -> None:
 
 
 def _accounts(context: Context) -> None:
-    """Roles first: of an account that is gone, they would stay behind under a name that nobody knows."""
+    """Removes roles first: the roles of a deleted account would remain under an unreadable name."""
     project, tools = context.project, context.tools
     held = bindings(tools.json("projects", "get-iam-policy", project.id))
     for account, rights in RIGHTS.items():
@@ -116,7 +116,10 @@ def _accounts(context: Context) -> None:
 
 
 def _key_rights(context: Context) -> None:
-    """The key stays. An account of the same name, made later, is another one, which would seem to have them."""
+    """Removes the rights on the key, because the key stays.
+
+    A later account of the same name is a different account, and would only seem to have these rights.
+    """
     project, tools = context.project, context.tools
     if kms.find(context)[1] is None:
         return

@@ -1,4 +1,4 @@
-"""Service accounts and what they may do. Rights are only added where they are missing, and never taken from others."""
+"""Service accounts and their roles. A deploy adds missing roles and never removes roles of other accounts."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Binding = tuple[str, str]  # role, member
 
 
 def accounts(context: Context) -> None:
-    """Makes the accounts, and gives them their roles in the project.
+    """Creates the service accounts and grants their roles in the project.
 
     Raises:
         DeployError: A command failed.
@@ -40,7 +40,7 @@ def accounts(context: Context) -> None:
 
 
 def key_rights(context: Context) -> None:
-    """Lets the accounts that seal or open access tokens use the key, and nobody else.
+    """Grants the use of the key to the accounts that encrypt or decrypt access tokens, and to no others.
 
     Raises:
         DeployError: A command failed.
@@ -56,12 +56,12 @@ def key_rights(context: Context) -> None:
 
 
 def callers(context: Context) -> None:
-    """Lets Cloud Tasks, Eventarc and Cloud Scheduler call the functions that are theirs, and everybody those of HTTP.
+    """Lets Cloud Tasks, Eventarc and Cloud Scheduler call their functions, and everyone call the HTTP functions.
 
-    The Python SDK leaves the option `invoker` of a task queue out of what it tells the Firebase CLI, and the CLI grants
-    nothing for documents' events where an account of one's own is used. Functions of HTTP it opens when it makes them,
-    and only then: one whose first deploy broke off in between would refuse everybody for ever. Likewise those of
-    schedules, when they change.
+    The Python SDK does not pass the option `invoker` of a task queue to the Firebase CLI, and the CLI grants nothing
+    for Firestore triggers that use their own service account. The CLI opens an HTTP function only when it creates it:
+    after an interrupted first deploy the function would refuse every call. The same holds for scheduled functions when
+    they change.
 
     Raises:
         DeployError: A command failed.
@@ -72,7 +72,7 @@ def callers(context: Context) -> None:
         name: f"serviceAccount:{project.address(one['serviceAccountEmail'])}"
         for name, one in (context.of_kind("eventTrigger") | context.of_kind("scheduleTrigger")).items()
     }
-    calls = dict.fromkeys(context.of_kind("httpsTrigger"), "allUsers")  # who may do what, they find out themselves
+    calls = dict.fromkeys(context.of_kind("httpsTrigger"), "allUsers")  # the functions authenticate callers themselves
     for function, member in (tasks | events | calls).items():
         service = (service_of(function), f"--region={REGION}", project.flag)
         if (INVOKE, member) not in bindings(tools.json("run", "services", "get-iam-policy", *service)):
@@ -81,11 +81,11 @@ def callers(context: Context) -> None:
 
 
 def service_of(function: str) -> str:
-    """The Cloud Run service behind a function of the second generation: its name as a service may be called."""
+    """The name of the Cloud Run service behind a second-generation function."""
     return function.lower().replace("_", "-")
 
 
 def bindings(policy: Any) -> set[Binding]:
-    """The pairs in an IAM policy that hold without a condition."""
+    """The unconditional (role, member) pairs of an IAM policy."""
     found = (policy or {}).get("bindings", [])
     return {(one["role"], member) for one in found if "condition" not in one for member in one.get("members", [])}

@@ -1,4 +1,4 @@
-"""The key that seals access tokens. It never leaves Cloud KMS, and gets a new version every 90 days."""
+"""The key that encrypts access tokens. It never leaves Cloud KMS and gets a new version every 90 days."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from deploy.context import Context
 from deploy.project import KEY, KEYRING, REGION
 
 ROTATION_DAYS = 90
-SEALS = {"ENABLED", "PENDING_GENERATION"}  # states of a primary version that does, or will in a moment
+SEALS = {"ENABLED", "PENDING_GENERATION"}  # states of a primary version that can encrypt, or will soon
 
 
 def find(context: Context) -> tuple[bool, dict[str, Any] | None]:
-    """Whether the key ring is there, and the key as Cloud KMS describes it; a dry run finds neither.
+    """Whether the key ring exists, and the key as Cloud KMS describes it; a dry run finds neither.
 
     Raises:
         DeployError: A command failed.
@@ -25,10 +25,10 @@ def find(context: Context) -> tuple[bool, dict[str, Any] | None]:
 
 
 def key(context: Context) -> None:
-    """Makes the key ring and the key, and has it rotated.
+    """Creates the key ring and the key with its rotation.
 
-    Keys cannot be deleted, only their versions. One that was taken down before is here again without a version that
-    seals, and gets a new one.
+    Keys cannot be deleted, only their versions. After a `destroy` the key still exists without a usable version, and
+    gets a new one.
 
     Raises:
         DeployError: A command failed.
@@ -44,16 +44,14 @@ def key(context: Context) -> None:
         return
     state = (found.get("primary") or {}).get("state", "MISSING")
     if state not in SEALS:
-        context.say(
-            f"  note: the key's primary version is {state.lower()} and seals nothing, a new one takes its place"
-        )
+        context.say(f"  note: the key's primary version is {state.lower()} and cannot encrypt; creating a new one")
         tools.gcloud("kms", "keys", "versions", "create", f"--key={KEY}", *where, "--primary")
     if not found.get("rotationPeriod"):
         tools.gcloud("kms", "keys", "update", KEY, *where, *turns)
 
 
 def unmake(context: Context) -> None:
-    """Destroys the key's versions, and makes no new ones. Nothing sealed with it can be opened any more.
+    """Destroys all versions of the key and stops its rotation. Nothing encrypted with it can be decrypted again.
 
     Raises:
         DeployError: A command failed.
@@ -68,4 +66,4 @@ def unmake(context: Context) -> None:
         if one.get("state") in ("ENABLED", "DISABLED"):
             number = one["name"].rsplit("/", 1)[-1]
             tools.gcloud("kms", "keys", "versions", "destroy", number, f"--key={KEY}", *place)
-    context.say("The key's versions are destroyed after Cloud KMS's waiting time (30 days unless set otherwise).")
+    context.say("Cloud KMS destroys the key's versions after its waiting period (30 days by default).")

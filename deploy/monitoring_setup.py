@@ -1,6 +1,6 @@
-"""Log-based metrics, alert policies and the dashboard: the files in deploy/monitoring, put into the project.
+"""Deploys the log-based metrics, alert policies and dashboard that are defined in deploy/monitoring.
 
-Each thing that is made bears the version of the file it was made from, so a second deploy changes what differs only.
+Each resource carries a version computed from its definition, so a later deploy changes only the ones that differ.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ def metrics() -> dict[str, dict[str, Any]]:
 
 
 def policies() -> dict[str, dict[str, Any]]:
-    """The alert policies, by their files' names."""
+    """The alert policies, by file name."""
     files = sorted((FOLDER / "policies").glob("*.json"))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def version(definition: Any) -> str:
-    """Changes with what is defined."""
+    """A short hash of a definition."""
     return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def monitoring(context: Context) -> None:
-    """Puts alerts and the dashboard in place, where they are missing or differ.
+    """Creates or updates alert policies and the dashboard, where they are missing or differ.
 
     Raises:
         DeployError: A command failed.
@@ -45,7 +45,7 @@ def monitoring(context: Context) -> None:
 
 
 def log_metrics(context: Context) -> None:
-    """Makes the metrics that are missing or differ. Long before the alerts: Monitoring takes minutes to know of them.
+    """Creates or updates metrics. Runs long before the alerts, because Monitoring needs minutes to find a new metric.
 
     Raises:
         DeployError: A command failed.
@@ -63,7 +63,7 @@ def log_metrics(context: Context) -> None:
 
 
 def _channel(context: Context) -> str:
-    """The full name of the channel that reaches whoever is told of alerts."""
+    """The full name of the channel that sends alerts to the alert address."""
     project, tools = context.project, context.tools
     make = (
         "beta", "monitoring", "channels", "create", project.flag, f"--display-name={CHANNEL}", "--type=email",
@@ -75,7 +75,7 @@ def _channel(context: Context) -> str:
                 return str(one["name"])
         if not last:
             tools.gcloud(*make)
-    return "CHANNEL"  # of a dry run, which finds nothing
+    return "CHANNEL"  # in a dry run, which finds none
 
 
 def _policies(context: Context, channel: str) -> None:
@@ -99,7 +99,7 @@ def _policies(context: Context, channel: str) -> None:
 
 
 def _dashboard(context: Context) -> None:
-    """A changed dashboard is a new one, whose name tells its version; then the old one goes."""
+    """Creates a new dashboard for each version, whose name contains the version, then deletes the old one."""
     project, tools = context.project, context.tools
     dashboard = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
     name = f"{DASHBOARD}{version(dashboard)}"

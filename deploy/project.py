@@ -1,9 +1,9 @@
-"""Where to deploy: the project, and what its environment file says.
+"""The project to deploy to, read from its environment file.
 
-`deploy/env/.env.<project>` holds the functions' variables (README.md, Settings), and beside them what only the deploy
-needs: DEPLOY_ALERT_EMAIL, who is told of alerts; DEPLOY_FIRESTORE_LOCATION, where a new database is made;
-DEPLOY_BACKUP_DAYS, how long daily backups are kept. It may be committed: secrets are refused in it. In an app that this
-backend was added to, the app's own file takes its place (deploy/app.py).
+`deploy/env/.env.<project>` holds the functions' variables (README.md, Settings) and the settings of the deploy itself:
+DEPLOY_ALERT_EMAIL, the address for alerts; DEPLOY_FIRESTORE_LOCATION, the location of a new database;
+DEPLOY_BACKUP_DAYS, how long daily backups are kept. It can be committed, because secrets in it are refused. An app that
+has adopted this backend uses its own file instead (deploy/app.py).
 """
 
 import json
@@ -22,9 +22,9 @@ ID = re.compile(
 REGION = str(Settings.model_fields["region"].default)
 FOLDER = Path("deploy") / "env"
 OWN = {"DEPLOY_ALERT_EMAIL", "DEPLOY_FIRESTORE_LOCATION", "DEPLOY_BACKUP_DAYS"}
-RUNTIME = {"PROJECT", "REGION", "FUNCTION"}  # the functions' runtime says these itself
+RUNTIME = {"PROJECT", "REGION", "FUNCTION"}  # set by the functions' runtime
 SECRETS = ("PLAID_SECRET", "AUDIT_KEYSET")
-OF_DATA = ("AUDIT_KEYSET",)  # of these: what is stored can be checked with them alone, so they stay as long as it does
+OF_DATA = ("AUDIT_KEYSET",)  # needed to verify stored data, so kept as long as the data
 NEVER = {*SECRETS, "VAULT_KEYSET"}
 KEYRING, KEY = "bank", "access-tokens"
 DATABASE = "(default)"
@@ -34,7 +34,7 @@ _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project, with the variables of its functions."""
+    """A project and the variables of its functions."""
 
     id: str
     variables: dict[str, str]
@@ -45,52 +45,52 @@ class Project:
 
     @property
     def file(self) -> Path:
-        """What says all this."""
+        """The environment file."""
         return apps.settings_file(self.app, self.id) if self.app is not None else environment_file(self.id)
 
     @property
     def flag(self) -> str:
-        """What every `gcloud` command is told."""
+        """The project option of every `gcloud` command."""
         return f"--project={self.id}"
 
     @property
     def key(self) -> str:
-        """The full name of the key that seals access tokens."""
+        """The full name of the key that encrypts access tokens."""
         return f"projects/{self.id}/locations/{REGION}/keyRings/{KEYRING}/cryptoKeys/{KEY}"
 
     @property
     def host(self) -> str:
-        """Where Hosting serves it, unless the variables name another webhook address."""
+        """The Hosting origin: that of WEBHOOK_URL if set, else of the site."""
         given = self.variables.get("WEBHOOK_URL", "").partition("/api/")[0]
         return given or (apps.host(self.app) if self.app is not None else None) or f"https://{self.id}.web.app"
 
     @property
     def webhook_url(self) -> str:
-        """Where Plaid sends webhooks."""
+        """The address to which Plaid sends webhooks."""
         return self.variables.get("WEBHOOK_URL") or f"{self.host}/api/v1/bank/webhook"
 
     @property
     def work(self) -> Path:
-        """Where files for the tools are written: inside the clone, out of git, and with nothing secret in them."""
+        """The folder for the tools' files: inside the clone, ignored by git, without secrets."""
         return ROOT / ".local" / "deploy" / self.id
 
     def address(self, account: str) -> str:
-        """A service account of ours, by its address with the project left open."""
+        """The email address of a service account, whose name has a placeholder for the project."""
         return account.replace("{{ params.PROJECT_ID }}", self.id)
 
     def deployed_variables(self) -> dict[str, str]:
-        """The functions' variables, with those that follow from the project."""
+        """The functions' variables, including those computed from the project."""
         found = {"VAULT_KEY": self.key, "WEBHOOK_URL": self.webhook_url, "TASKS_CALLER": tasks_caller(self.id)}
         return found | {name: value for name, value in self.variables.items() if value}
 
     def dotenv(self) -> str:
-        """The functions' variables, as the Firebase CLI reads them."""
+        """The functions' variables in the format of the Firebase CLI."""
         return "".join(line(name, value) for name, value in sorted(self.deployed_variables().items()))
 
     def write_config(self) -> Path:
-        """firebase.json for this project, beside the original: firebase-tools takes its folder for the project's.
+        """Writes firebase.json for this project, beside the original: firebase-tools resolves paths from its folder.
 
-        An app that this was added to is deployed with its own, as it is.
+        An app that has adopted this backend is deployed with its own firebase.json, unchanged.
         """
         if self.app is not None:
             return self.app / "firebase.json"
@@ -110,9 +110,9 @@ class Project:
 
 
 def deployed_policy(policy: str, project: str) -> str:
-    """The Content-Security-Policy of a project: with its own functions and sign-in pages, which only it can name.
+    """The Content-Security-Policy of a project, with the origins of its functions and sign-in pages.
 
-    And one under which Plaid's Link can set its styles: https://plaid.com/docs/link/web/#csp-directives
+    It also allows the inline styles that Plaid's Link sets: https://plaid.com/docs/link/web/#csp-directives
     """
     functions, sign_in = f"https://{REGION}-{project}.cloudfunctions.net", f"https://{project}.firebaseapp.com"
     for before, after in (
@@ -125,19 +125,19 @@ def deployed_policy(policy: str, project: str) -> str:
 
 
 def line(name: str, value: str) -> str:
-    """A variable for the Firebase CLI. JSON is not what it reads, which would write é as an escape."""
+    """A variable in the format of the Firebase CLI. JSON would not work: it escapes characters such as é."""
     escaped = value.replace("\\", r"\\").replace('"', r"\"")
     return f'{name}="{escaped}"\n'
 
 
 def complete(app: Path, project: str) -> list[str]:
-    """Writes the app's settings of a project, or what is missing in them; what is there stays as it is.
+    """Creates the app's settings file for a project, or adds missing values; existing values stay.
 
     Returns:
-        What is still to be filled in.
+        The names of the values that are still empty.
 
     Raises:
-        DeployError: The backend was not added to it, or the file cannot be read.
+        DeployError: The app has not adopted the backend, or the file cannot be parsed.
     """
     path = apps.settings_file(app, project)
     if not path.is_file():
@@ -149,22 +149,23 @@ def complete(app: Path, project: str) -> list[str]:
     if missing:
         text = path.read_text(encoding="utf-8").rstrip("\n")
         path.write_text(
-            f"{text}\n\n# Of this project; WEBHOOK_URL is where Plaid reaches the app\n{missing}", encoding="utf-8"
+            f"{text}\n\n# For this project; Plaid sends webhooks to WEBHOOK_URL\n{missing}",
+            encoding="utf-8",
         )
     blanks = {"PLAID_CLIENT_ID": found.variables.get("PLAID_CLIENT_ID"), "DEPLOY_ALERT_EMAIL": found.alert_email}
     return [name for name, value in blanks.items() if not value]
 
 
 def environment_file(project: str) -> Path:
-    """Where a project's variables are."""
+    """The environment file of a project."""
     return ROOT / FOLDER / f".env.{project}"
 
 
 def read(project: str, *, app: Path | None = None) -> Project:
-    """The project, as its environment file says; with defaults where there is none, which the checks report.
+    """Reads the project from its environment file. A missing file gives defaults, which the checks report.
 
     Raises:
-        DeployError: The file cannot be read as one.
+        DeployError: The file cannot be parsed.
     """
     path = apps.settings_file(app, project) if app is not None else environment_file(project)
     given: dict[str, str] = {}

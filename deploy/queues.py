@@ -1,6 +1,6 @@
-"""Queues and schedules as `firebase deploy` made them, held against what the functions declare.
+"""Compares the queues and schedules that `firebase deploy` created with the declarations of the functions.
 
-The CLI makes them; but it leaves a queue that was paused paused, which is right, and should be known.
+The CLI leaves a paused queue paused, which is right; the deploy reports it.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from deploy.tools import DeployError
 
 
 def unfinished(context: Context) -> list[str]:
-    """Functions whose queue or schedule is not there, as after a deploy that broke off; none in a dry run.
+    """Functions whose queue or schedule is missing, as after an interrupted deploy; none in a dry run.
 
     Raises:
         DeployError: A command failed.
@@ -26,10 +26,10 @@ def unfinished(context: Context) -> list[str]:
 
 
 def queues(context: Context) -> None:
-    """Corrects the rates of queues that differ: those towards Plaid keep below its limits.
+    """Corrects the rate limits of queues that differ; those of Plaid calls stay below Plaid's limits.
 
     Raises:
-        DeployError: A queue or a schedule is missing: the functions' deploy was not complete.
+        DeployError: A queue is missing, because the deploy of the functions was incomplete.
     """
     project, tools = context.project, context.tools
     place = (f"--location={REGION}", project.flag)
@@ -38,7 +38,7 @@ def queues(context: Context) -> None:
         wanted = endpoint["taskQueueTrigger"]["rateLimits"]
         found = there.get(name)
         if found is None and not tools.dry:
-            raise DeployError(f"the queue {name} is missing: the functions are not deployed completely, run this again")
+            raise DeployError(f"the queue {name} is missing: the functions' deploy was incomplete, run this again")
         if found is None or not _same(found.get("rateLimits", {}), wanted):
             rates = (
                 f"--max-dispatches-per-second={wanted['maxDispatchesPerSecond']}",
@@ -46,14 +46,14 @@ def queues(context: Context) -> None:
             )
             tools.gcloud("tasks", "queues", "update", name, *place, *rates)
         if found is not None and found.get("state", "RUNNING") != "RUNNING":
-            context.say(f"  note: the queue {name} is {found['state'].lower()}, and stays so")
+            context.say(f"  note: the queue {name} is {found['state'].lower()}, and stays that way")
 
 
 def schedules(context: Context) -> None:
-    """Holds the jobs of Cloud Scheduler against the schedules of the functions.
+    """Checks that every scheduled function has its Cloud Scheduler job.
 
     Raises:
-        DeployError: One is missing.
+        DeployError: A job is missing.
     """
     there = _listed(context, "scheduler", "jobs")
     for name in context.of_kind("scheduleTrigger"):
@@ -61,11 +61,11 @@ def schedules(context: Context) -> None:
         if found is None and not context.tools.dry:
             raise DeployError(f"the schedule of {name} is missing: run this again")
         if found is not None and found.get("state", "ENABLED") != "ENABLED":
-            context.say(f"  note: the schedule of {name} is {found['state'].lower()}, and stays so")
+            context.say(f"  note: the schedule of {name} is {found['state'].lower()}, and stays that way")
 
 
 def job_of(function: str) -> str:
-    """What the Firebase CLI calls the job of a schedule."""
+    """The Firebase CLI's name for the Cloud Scheduler job of a function."""
     return f"firebase-schedule-{function}-{REGION}"
 
 

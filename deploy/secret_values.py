@@ -1,4 +1,4 @@
-"""Secrets: asked for at the terminal or made here, handed to `gcloud` through standard input, and kept nowhere else."""
+"""Secrets: entered at the terminal or generated here, and passed to `gcloud` through standard input only."""
 
 from deploy.context import Context
 from deploy.project import SECRETS
@@ -8,7 +8,7 @@ ASKED = {"PLAID_SECRET": "Plaid's secret for this environment (https://dashboard
 
 
 def secrets(context: Context) -> None:
-    """Makes each secret that is missing, and gives it a value if it has none.
+    """Creates each missing secret, and adds a value if it has none.
 
     Raises:
         DeployError: Nothing was entered, or a command failed.
@@ -33,5 +33,5 @@ def _value(context: Context, name: str) -> str:
         return new_keyset()
     value = context.ask(f"{ASKED[name]}: ").strip()
     if not value:
-        raise DeployError(f"{name} was not entered; nothing is lost, run this again")
+        raise DeployError(f"{name} was not entered; nothing is lost: run this again")
     return value

@@ -1,4 +1,4 @@
-"""A smoke test of the live system: addresses refuse what they have to, a schedule runs, and a task comes through."""
+"""A smoke test of the live system: routes refuse bad requests, a schedule runs, and a task is delivered."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from deploy.project import REGION
 from deploy.queues import job_of
 from deploy.tools import DeployError
 
-OPEN_SECONDS = 120.0  # until who may call is known: https://cloud.google.com/iam/docs/access-change-propagation
+OPEN_SECONDS = 120.0  # until IAM changes take effect: https://cloud.google.com/iam/docs/access-change-propagation
 WAIT_SECONDS = 180.0
 PAUSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request that must be refused in just one way."""
+    """A request that must be refused with one given status and code."""
 
     method: str
     path: str
@@ -35,16 +35,16 @@ PROBES = (
     Probe("GET", "/api/v1/bank/nowhere", 404, "path_not_found"),
 )
 RUNS = {
-    "schedule_syncs": ("connections.health", "the schedule runs, and reads the database"),
-    "monitor_connections": ("task.ended", "a task comes through its queue into a function"),
+    "schedule_syncs": ("connections.health", "the schedule runs and reads the database"),
+    "monitor_connections": ("task.ended", "a task is delivered to a function through its queue"),
 }
 
 
 def smoke(context: Context) -> None:
-    """Tries the live system.
+    """Runs the smoke test.
 
     Raises:
-        DeployError: Something does not work; the text says what, and where to look.
+        DeployError: A probe failed; the message says which one, and where to look.
     """
     looks = [*(partial(_refused, context, probe) for probe in PROBES), partial(_page, context)]
     until = context.now() + OPEN_SECONDS
@@ -55,15 +55,15 @@ def smoke(context: Context) -> None:
         context.tools.gcloud("scheduler", "jobs", "run", job_of(function), *place)
     for function, (event, what) in RUNS.items():
         if not _logged(context, event, began):
-            failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; look into the functions' log)")
+            failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; check the function's log)")
     if failed:
         raise DeployError("\n".join(["It is deployed, but does not work yet:", *(f"  - {why}" for why in failed)]))
 
 
 def _in_time(context: Context, look: Callable[[], str | None], until: float) -> str | None:
-    """What is wrong with an address, when there was time enough for it to open."""
+    """Repeats a check until it passes or time is up; returns the last problem."""
     while (why := look()) is not None and context.now() < until:
-        context.say(f"  … {why}: again in {PAUSE_SECONDS:.0f} s")
+        context.say(f"  … {why}: retrying in {PAUSE_SECONDS:.0f} s")
         context.tools.sleep(PAUSE_SECONDS)
     return why
 
@@ -77,7 +77,7 @@ def _refused(context: Context, probe: Probe) -> str | None:
         answer = context.request(probe.method, url, timeout=60)
         code = answer.json()["error"]["details"]["code"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        return f"{probe.method} {url}: no answer of ours ({type(error).__name__})"
+        return f"{probe.method} {url}: no answer from this backend ({type(error).__name__})"
     found, wanted = (answer.status_code, code), (probe.status, probe.code)
     return (
         None if found == wanted else f"{probe.method} {url}: {found[0]} {found[1]} instead of {wanted[0]} {wanted[1]}"
@@ -96,7 +96,7 @@ def _page(context: Context) -> str | None:
 
 
 def _logged(context: Context, event: str, began: str) -> bool:
-    """Whether an event is in the log since then."""
+    """Whether an event was logged since `began`."""
     wanted = f'resource.type="cloud_run_revision" AND jsonPayload.message="{event}" AND timestamp>="{began}"'
     command = ("logging", "read", wanted, context.project.flag, "--freshness=1d", "--limit=1")
     deadline = context.now() + WAIT_SECONDS
@@ -110,18 +110,18 @@ def _logged(context: Context, event: str, began: str) -> bool:
 
 
 def for_plaid(context: Context) -> str:
-    """What is left to do by hand, with the addresses that Plaid's dashboard asks for."""
+    """The remaining manual steps, with the addresses for Plaid's dashboard."""
     project = context.project
     production = project.variables.get("PLAID_ENV") == "production"
     lines = [
-        "Give to Plaid (https://dashboard.plaid.com/developers/api):",
+        "Enter at Plaid (https://dashboard.plaid.com/developers/api):",
         f"  webhook               {project.webhook_url}",
-        f"  allowed redirect URI  {project.host}/link-return   (for banks with pages of their own to log in)",
-        "And by hand, once:",
-        f"  a way to sign in      https://console.firebase.google.com/project/{project.id}/authentication/providers",
-        f"  the web app           link it to the site, where {project.host}/__/firebase/init.json shows no apiKey:",
+        f"  allowed redirect URI  {project.host}/link-return   (for OAuth banks)",
+        "Set up once by hand:",
+        f"  sign-in method        https://console.firebase.google.com/project/{project.id}/authentication/providers",
+        f"  the web app           link it to the site if {project.host}/__/firebase/init.json has no apiKey:",
         f"                        https://console.firebase.google.com/project/{project.id}/settings/general",
-        f"  alerts                confirm the mail address {project.alert_email}",
+        f"  alerts                confirm the email address {project.alert_email}",
         f"  the dashboard         https://console.cloud.google.com/monitoring/dashboards?project={project.id}",
     ]
     if not production:

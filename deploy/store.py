@@ -1,4 +1,4 @@
-"""Firestore: the database, that it can be taken back to any minute of the last seven days, and its backups."""
+"""Firestore: the database, its point-in-time recovery to any minute of the last seven days, and its backups."""
 
 from deploy.context import Context
 from deploy.project import DATABASE
@@ -7,7 +7,7 @@ WEEKLY_KEPT = "14w"
 
 
 def database(context: Context) -> None:
-    """Makes the database if there is none; switches on point-in-time recovery and protection against deletion.
+    """Creates the database if it is missing, and enables point-in-time recovery and deletion protection.
 
     Raises:
         DeployError: A command failed.
@@ -27,7 +27,7 @@ def database(context: Context) -> None:
 
 
 def backups(context: Context) -> None:
-    """A backup each day, and one each week that is kept for longer.
+    """Schedules daily backups, and weekly ones that are kept longer.
 
     Raises:
         DeployError: A command failed.

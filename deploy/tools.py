@@ -1,6 +1,6 @@
-"""Runs `gcloud` and `firebase`. A dry run prints what it would run, calls nothing, and finds nothing.
+"""Runs `gcloud` and `firebase`. A dry run prints each command, runs none, and finds no resources.
 
-A command line is visible to every process of the machine, so secrets go through standard input only.
+Command lines are visible to every process on the machine, so secrets go through standard input only.
 """
 
 import json
@@ -19,34 +19,34 @@ FIREBASE = ROOT / "emulators" / "node_modules" / ".bin" / "firebase"
 PROGRAMS = {"gcloud": "gcloud", "firebase": str(FIREBASE)}
 
 MOMENTS = (5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between tries
-MINUTES = (30.0,) * 24  # where Google itself speaks of up to ten minutes
+MINUTES = (30.0,) * 24  # for changes that Google says can take ten minutes
 
-# What is true for a while after something was made: the rest of the cloud has not heard of it yet.
+# Errors that are temporary after a resource was created, until the change reaches all of Google Cloud.
 NOT_YET = {
     "SERVICE_DISABLED": MOMENTS,
     "has not been used in": MOMENTS,
     "does not exist": MOMENTS,
     "concurrent policy changes": MOMENTS,
     "ABORTED": MOMENTS,
-    # The Firebase CLI has just let the functions' accounts read their secrets.
+    # The Firebase CLI has just granted the functions' accounts access to their secrets.
     "Permission denied on secret": MOMENTS,
     # An alert policy on a new metric: https://github.com/hashicorp/terraform-provider-google/issues/11102 and 10325
     "Cannot find metric": MINUTES,
     "metric referenced by the provided filter is unknown": MINUTES,
-    # The first trigger of a project: Eventarc's own account has its rights minutes after the service is switched on.
+    # The first trigger of a project: Eventarc's own account gets its rights minutes after the service is enabled.
     "recently started to use Eventarc": MINUTES,
-    # A database's name, for some minutes after one of that name was deleted.
+    # A database's name is reserved for some minutes after the database was deleted.
     "Please retry in": MINUTES,
 }
 
 
 class DeployError(Exception):
-    """Something that the person at the terminal has to see to; the text says what."""
+    """A problem that the operator has to fix; the message says which one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -57,7 +57,7 @@ Runner = Callable[[Sequence[str], str | None], Done]
 
 
 def run(command: Sequence[str], stdin: str | None) -> Done:
-    """Runs a command to its end; one that is not installed ends with 127."""
+    """Runs a command; the exit code is 127 if it is not installed."""
     environment = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "NO_UPDATE_NOTIFIER": "1"}
     try:
         done = subprocess.run(
@@ -70,12 +70,12 @@ def run(command: Sequence[str], stdin: str | None) -> Done:
 
 @dataclass(kw_only=True)
 class Tools:
-    """The two programs.
+    """Runs the two programs.
 
     Attributes:
-        say: Takes lines for the terminal.
-        dry: Print, and call nothing.
-        programs: Where they are.
+        say: Prints a line at the terminal.
+        dry: Print commands instead of running them.
+        programs: The paths of the programs.
     """
 
     say: Callable[[str], None]
@@ -85,7 +85,7 @@ class Tools:
     sleep: Callable[[float], None] = time.sleep
 
     def look(self, program: str, *arguments: str) -> Done:
-        """Runs a command that changes nothing, and takes any end of it."""
+        """Runs a read-only command and accepts any exit code."""
         if self.dry:
             self.say(f"  look: {shlex.join([program, *arguments])}")
             return Done(0, "", "")
@@ -101,7 +101,7 @@ class Tools:
         return [line.strip() for line in done.out.splitlines() if line.strip()]
 
     def json(self, *arguments: str) -> Any:
-        """What a `gcloud` command prints as JSON; None in a dry run, or for nothing.
+        """The JSON output of a `gcloud` command; None in a dry run, or if it prints nothing.
 
         Raises:
             DeployError: It failed.
@@ -126,7 +126,7 @@ class Tools:
         return self.change("firebase", *arguments)
 
     def change(self, program: str, *arguments: str, stdin: str | None = None) -> Done:
-        """Runs a command that changes something; what it says on failure is shown.
+        """Runs a command that changes something; its output is shown if it fails.
 
         Raises:
             DeployError: It failed.
@@ -136,18 +136,18 @@ class Tools:
         return Done(0, "", "") if self.dry else self._patiently(program, arguments, stdin)
 
     def _patiently(self, program: str, arguments: Sequence[str], stdin: str | None) -> Done:
-        tried: Counter[tuple[float, ...]] = Counter()  # each kind of waiting has its own patience
+        tried: Counter[tuple[float, ...]] = Counter()  # each kind of error has its own number of retries
         while True:
             done = self.runner([self.programs[program], *arguments], stdin)
             if done.code == 0:
                 return done
-            texts = (done.err, done.out)  # the Firebase CLI warns on the one, and fails on the other
+            texts = (done.err, done.out)  # the Firebase CLI writes warnings to one and errors to the other
             waits = max((NOT_YET[word] for word in NOT_YET for text in texts if word in text), key=sum, default=())
             if tried[waits] >= len(waits):
                 break
             wait = waits[tried[waits]]
             tried[waits] += 1
-            self.say(f"  … not there yet, which can take {sum(waits) / 60:.0f} minutes: again in {wait:.0f} s")
+            self.say(f"  … not ready yet, which can take {sum(waits) / 60:.0f} minutes: retrying in {wait:.0f} s")
             self.sleep(wait)
-        said = [line for text in texts for line in text.strip().splitlines()[-15:]] or ["it said nothing"]
-        raise DeployError("\n".join([f"`{shlex.join([program, *arguments])}` ended with {done.code}:", *said]))
+        said = [line for text in texts for line in text.strip().splitlines()[-15:]] or ["(no output)"]
+        raise DeployError("\n".join([f"`{shlex.join([program, *arguments])}` exited with {done.code}:", *said]))

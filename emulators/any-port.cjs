@@ -1,7 +1,6 @@
-// Loaded into firebase-tools before anything else. It talks to its own emulators with fetch(), which refuses a
-// few "bad ports" (WHATWG Fetch, "port blocking"). ports.py keeps what browsers need off them, and nothing else:
-// PORT_OFFSET=5680 puts the hub on one, 10080.
-// On this machine those ports are as good as any, so there such a request goes through node:http instead.
+// Preloaded into firebase-tools, which calls its own emulators with fetch(). fetch() refuses a few "bad ports" (WHATWG
+// Fetch, "port blocking"). ports.py keeps only the services for browsers off them; PORT_OFFSET=5680, for example, puts
+// the hub on 10080. The ports work locally, so this patch sends requests to them through node:http.
 "use strict";
 
 const http = require("node:http");

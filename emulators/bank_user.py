@@ -1,4 +1,4 @@
-"""Who logs in at the bank, in `make demo` and `make dev`: what DEMO_USER and DEMO_TRANSACTIONS say."""
+"""The bank login of `make demo` and `make dev`, chosen by DEMO_USER and DEMO_TRANSACTIONS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class BankUser:
-    """A login, and for how many seconds its history may be waited for."""
+    """A login, and the seconds to wait for its history."""
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -25,7 +25,7 @@ class BankUser:
         """DEMO_USER's file, DEMO_TRANSACTIONS' generated history, or Plaid's `user_good`."""
         path, amount = given.get("DEMO_USER", ""), given.get("DEMO_TRANSACTIONS", "")
         if path and amount:
-            raise StackError("DEMO_USER and DEMO_TRANSACTIONS exclude each other.")
+            raise StackError("Set only one of DEMO_USER and DEMO_TRANSACTIONS.")
         if amount:
             if not (amount.isascii() and amount.isdecimal()):
                 raise StackError(f"DEMO_TRANSACTIONS must be a whole number, not {amount!r}.")
@@ -37,7 +37,7 @@ class BankUser:
 
 
 def custom_user(path: Path) -> str:
-    """A custom user's file, as it is: Plaid judges what is in it."""
+    """The unchanged content of a custom user's file, which Plaid validates."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ import httpx
 from emulators.ports import PROJECT, Ports, StackError
 
 Document = dict[str, Any]
-PAGE = 500  # the longest list of transactions that the rules allow
+PAGE = 500  # the longest list of transactions that the security rules allow
 
 
 class RefusedError(StackError):
@@ -36,7 +36,7 @@ class RefusedError(StackError):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody signed in."""
+    """A signed-in user."""
 
     uid: str
     token: str
@@ -85,7 +85,7 @@ class Api:
 
 
 class Firestore:
-    """Firestore over REST with somebody's headers, so that the rules apply as they do to an app."""
+    """Firestore over REST with a user's headers, so that the security rules apply as they do to an app."""
 
     def __init__(self, client: httpx.Client, ports: Ports, headers: dict[str, str]) -> None:
         self._client, self._headers = client, headers
@@ -104,14 +104,14 @@ class Firestore:
     def owned(
         self, uid: str, collection: str, *, parent: str = "", newest: str | None = None, fields: Sequence[str] = ()
     ) -> Iterator[Document]:
-        """A user's documents of a collection (below a document or, without one, wherever it is), page by page.
+        """A user's documents in a collection below a document, or in the collection group, page by page.
 
         Args:
-            uid: whose.
-            collection: its last name.
-            parent: the path of the document that it lies below.
+            uid: the id of the user.
+            collection: the collection id.
+            parent: the path of the parent document; None queries the collection group.
             newest: the field to sort by, descending.
-            fields: which to fetch; all if none is named.
+            fields: the fields to fetch; all by default.
         """
         query: Document = {
             "from": [{"collectionId": collection, "allDescendants": not parent}],
@@ -169,7 +169,7 @@ def decode(value: Document) -> Any:
 
 
 class PlaidSandbox:
-    """Plaid's public Sandbox endpoint that stands for a user going through Link."""
+    """Calls Plaid's Sandbox endpoint that replaces a user in Link, and returns the public token."""
 
     def __init__(self, client: httpx.Client, base_url: str, client_id: str, secret: str) -> None:
         self._client, self._base = client, base_url
@@ -184,7 +184,7 @@ class PlaidSandbox:
         webhook: str | None = None,
         days: int = 730,
     ) -> str:
-        """What Link hands to the app after a login at the bank."""
+        """Link's result for the app after a login at the bank."""
         options: Document = {"transactions": {"days_requested": days}}
         if webhook:
             options["webhook"] = webhook

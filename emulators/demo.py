@@ -1,4 +1,4 @@
-"""`make demo`: a user connects a bank and sees it arrive. Speaks public interfaces only, as an app does."""
+"""`make demo`: a user connects a bank and watches its data arrive. It uses only public interfaces, as an app does."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from emulators.stack import Stack
 from emulators.terminal import printable
 
 INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
-STILL = 10.0  # after so long without news a sync is asked for
-LIMIT = 30.0  # the backend's: one manual sync of a connection in so many seconds
+STILL = 10.0  # without progress for so long, it requests a sync
+LIMIT = 30.0  # the backend allows one manual sync per connection in this time
 
 
 def demo() -> int:
-    """The stack for the time of one connection."""
+    """Runs the stack while one bank is connected."""
     bank_user = BankUser.choose(os.environ)
     view = View()
     stack = Stack(say=view.step)
     if stack.plaid.base_url == REAL_PLAID["production"]:
-        raise StackError("The demo logs in through Plaid's Sandbox, which production lacks: use `make dev` instead.")
+        raise StackError("The demo needs Plaid's Sandbox, which production does not have: use `make dev` instead.")
     view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
     with stack:
         line = connect(stack, bank_user, view)
@@ -36,9 +36,9 @@ def demo() -> int:
 
 
 def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
-    """Connects, watches, shows; gives what the closing line says."""
+    """Connects a bank, follows the sync and shows the data; returns the closing line."""
     plaid = stack.plaid
-    # A proxy that the environment names is for the real Plaid only.
+    # A proxy from the environment is for the real Plaid only.
     with httpx.Client(trust_env=False, timeout=60) as local, httpx.Client(timeout=60) as remote:
         user = sign_up(local, stack.ports)
         view.step(f"Signed in as {user.email}")
@@ -66,9 +66,9 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
 
 
 def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: View, patience: float) -> None:
-    """Follows the progress document until the whole history is there; asks for a sync where nothing moves.
+    """Follows the progress document until the history is complete, and requests a sync when progress stops.
 
-    Plaid's webhooks start the runs after the first. Where none can arrive, only asking does.
+    Plaid's webhooks start the runs after the first one. Where webhooks cannot arrive, only requests do.
     """
     seen: Document | None = None
     now = started = moved = time.monotonic()
@@ -85,7 +85,7 @@ def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: Vi
                 show_progress(progress)
                 error = progress.get("error") or {}
                 if progress["status"] == "failed" and not error.get("retryable", True):
-                    raise StackError(f"The sync failed for good: {describe(progress)}.")
+                    raise StackError(f"The sync failed permanently: {describe(progress)}.")
             elif now - moved > STILL and now > may_ask and (seen or {}).get("status") != "in_progress":
                 may_ask = now + LIMIT
                 try:
@@ -99,20 +99,20 @@ def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: Vi
 
 
 def describe(progress: Document | None) -> str:
-    """A progress document in one line."""
+    """Describes a progress document in one line."""
     if progress is None:
-        return "no progress was ever recorded"
+        return "no progress was recorded"
     error = progress.get("error") or {}
     reason = f", {error.get('code')}: {error.get('message')}" if error else ""
     return f"{progress['status']} at {progress.get('stage')}, {progress.get('added', 0)} added{reason}"
 
 
 def show(store: Firestore, user: User, connection_id: str, view: View) -> str:
-    """What has arrived, read as the user; gives the closing line's middle."""
+    """Shows the data, read with the user's token; returns its summary for the closing line."""
     connection = store.get(f"bank_connections/{connection_id}") or {}
     deadline = time.monotonic() + 15
     while not connection.get("institution_name") and time.monotonic() < deadline:
-        time.sleep(0.2)  # a trigger of its own fetches it
+        time.sleep(0.2)  # a Firestore trigger fetches it
         connection = store.get(f"bank_connections/{connection_id}") or {}
     accounts = list(store.owned(user.uid, "bank_accounts", parent=f"bank_connections/{connection_id}"))
     view.step("Reading everything back with the user's own token …")

@@ -1,4 +1,4 @@
-"""How the demo looks: steps, a live progress bar, tables. Plain lines where there is no terminal."""
+"""The output of the demo: steps, a live progress bar and tables, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def currency_of(document: Document) -> str:
 
 
 def money(text: str | None, currency: str) -> str:
-    """An amount with every digit it came with, grouped, and at least the currency's usual places."""
+    """An amount with all its digits, digit grouping, and at least the usual decimals of its currency."""
     if text is None:
         return "-"
     amount = Decimal(text)
@@ -61,10 +61,10 @@ def money(text: str | None, currency: str) -> str:
 
 
 def spending(transactions: Sequence[Document]) -> dict[str, list[tuple[str, Decimal, int]]]:
-    """What was spent by category, per currency, the largest first: (category, sum, count).
+    """Spending by category for each currency, the largest first: (category, sum, count).
 
-    The definition is the web app's (web/src/bank/spending.ts): transfers, loan payments and income are not spending,
-    a refund lowers what its category has cost, the user's own category comes before the bank's.
+    It is defined as in the web app (web/src/bank/spending.ts): transfers, loan payments and income are not spending,
+    a refund reduces its category, and the user's own category overrides the bank's.
     """
     rules = json.loads(SPENDING.read_text(encoding="utf-8"))
     sums: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
@@ -92,7 +92,7 @@ def words(constant: str) -> str:
 
 
 def plain(text: object, style: str = "") -> Text:
-    """Text of a bank or a user for the console: no markup, no emoji code and no control character in it counts."""
+    """Text from a bank or a user for the console: markup, emoji codes and control characters are shown literally."""
     return Text(printable(text), style=style)
 
 
@@ -105,12 +105,12 @@ class View:
             self.console = Console(file=self.console.file, highlight=False, width=110)
 
     def step(self, text: str) -> None:
-        """One thing that was done."""
+        """Prints one completed step."""
         self.console.print(Text.assemble(("• ", "dim"), plain(text)))
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Document], None]]:
-        """Shows progress documents as they come: a bar, or a line for each."""
+        """Shows progress documents as they arrive: as a bar, or one line each."""
         if not self.console.is_terminal:
             said = ""
 
@@ -135,7 +135,7 @@ class View:
 
     @staticmethod
     def _percent(document: Document) -> float | None:
-        """How far the run is; nothing while there is more to come of which nobody knows how much."""
+        """The progress in percent; None while the size of the history is unknown."""
         if document["status"] == "completed":
             return 100.0 if document["history_complete"] else None
         return document.get("percent") if document["status"] == "in_progress" else None
@@ -147,9 +147,9 @@ class View:
             parts.append(str(document["stage"]))
         parts += [f"{document.get('added', 0):,} transactions", f"page {document.get('pages', 0)}"]
         if (percent := cls._percent(document)) is not None:
-            parts.append(f"{percent:.0f} %")
+            parts.append(f"{percent:.0f}%")
         if document["status"] == "completed" and not document["history_complete"]:
-            parts.append("history still coming")
+            parts.append("history incomplete")
         if error := document.get("error"):
             parts.append(f"{error.get('code')}: {error.get('message')}")
         return " · ".join(parts)
@@ -157,7 +157,7 @@ class View:
     def summary(
         self, institution: str, connection: Document, accounts: Sequence[Document], transactions: Sequence[Document]
     ) -> None:
-        """Institution, accounts, newest transactions, spending."""
+        """Prints the institution, accounts, newest transactions and spending."""
         self.console.print()
         status = plain(f" · {connection.get('status', '?')}")
         self.console.rule(Text.assemble(plain(institution, "bold"), status), align="left")
@@ -217,7 +217,7 @@ class View:
         table.add_column("Transactions", justify="right")
         table.add_column("Spent", justify="right", no_wrap=True)
         for category, spent, count in rows:
-            # A category that only gave money back has no share of what was paid.
+            # A category with refunds only has no share of the payments.
             bar = "█" * max(1, round(24 * spent / rows[0][1])) if spent > 0 else ""
             share = f"{spent / paid:.1%}" if spent > 0 else ""
             amount = money(str(spent), currency)

@@ -1,4 +1,4 @@
-"""`make dev`: the stack until Ctrl-C, with Cloud Scheduler played. `make plaid`: the simulator alone."""
+"""`make dev`: the stack with a simulated Cloud Scheduler, until Ctrl-C. `make plaid`: the simulator alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulators.terminal import printable
 
 
 def addresses(stack: Stack) -> list[str]:
-    """What a developer opens or points an app at."""
+    """The addresses of the stack for a developer."""
     url = stack.ports.url
     plaid = "simulator" if stack.plaid.simulated else stack.plaid.environment
     return [
@@ -25,23 +25,23 @@ def addresses(stack: Stack) -> list[str]:
         f"Auth            {url('auth')}",
         f"Tasks           {url('tasks')}",
         f"Plaid           {stack.plaid.base_url}  ({plaid})",
-        f"webhooks        {stack.plaid.webhook_url or 'none: syncs run on request and by the schedule'}",
+        f"webhooks        {stack.plaid.webhook_url or 'none: syncs run on request and on schedule'}",
         f"logs            {stack.logs}",
         f"web app, REST   {url('hosting')}",
     ]
 
 
 def expect(bank_user: BankUser, stack: Stack, client: httpx.Client) -> str:
-    """Has the simulated Link filled in for somebody; gives what is to be said of it."""
+    """Fills in the login of the simulated Link; returns a line about it."""
     if not stack.plaid.simulated:
-        return "DEMO_USER and DEMO_TRANSACTIONS count at the simulator: log in by hand"
+        return "DEMO_USER and DEMO_TRANSACTIONS apply only to the simulator: log in by hand"
     login = {"username": bank_user.username, "password": bank_user.password}
     client.post(f"{stack.plaid.base_url}/_sim/settings", json=login).raise_for_status()
-    return f"Link expects    {bank_user.username}"
+    return f"Link login      {bank_user.username}"
 
 
 def dev() -> int:
-    """The stack, kept up."""
+    """Runs the stack until Ctrl-C."""
     bank_user = BankUser.choose(os.environ)
     print("Starting the emulators and the Plaid simulator …", flush=True)
     with Stack(say=lambda line: print(printable(line), flush=True)) as stack, httpx.Client(trust_env=False) as client:
@@ -57,7 +57,7 @@ def dev() -> int:
 
 
 def plaid() -> int:
-    """The Plaid simulator, kept up."""
+    """Runs the Plaid simulator until Ctrl-C."""
     with Stack(only_simulator=True) as stack:
         print(printable(f"Plaid           {stack.plaid.base_url}"), "ready", sep="\n", flush=True)
         while True:

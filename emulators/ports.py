@@ -1,4 +1,4 @@
-"""Where the local stack listens. One offset moves every port, so that two checkouts can run side by side."""
+"""The ports of the local stack. One offset moves all of them, so that two checkouts can run side by side."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 HOST = "127.0.0.1"
-PROJECT = "demo-bank"  # `demo-`: the emulators then look nothing up on the network
+PROJECT = "demo-bank"  # with the prefix `demo-` the emulators make no network calls
 REGION = "us-central1"
 
-# Smaller offsets would move one service's port onto another's, or into the 8081-9080 of the Functions workers.
+# With smaller offsets a port would collide with another service or with the 8081-9080 of the Functions workers.
 SMALLEST_OFFSET = 1100
 LARGEST_OFFSET = 65535 - 9499
 
 FOR_BROWSERS = ("hosting", "functions", "firestore", "auth", "plaid")
-"""What the web app, an app's SDKs, and the simulator's Link page are reached at."""
+"""The services that browsers connect to: the web app, an app's SDKs and the simulator's Link page."""
 # fmt: off
 BAD_PORTS = frozenset({
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
@@ -31,7 +31,7 @@ BAD_PORTS = frozenset({
 
 
 class StackError(Exception):
-    """The stack cannot run; the text is for the person at the terminal."""
+    """The stack cannot run; the message is for the user at the terminal."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Ports:
 
     @property
     def offset(self) -> int:
-        """What was added to each."""
+        """The offset of all ports."""
         return self.hosting - Ports().hosting
 
     def items(self) -> Iterator[tuple[str, int]]:
@@ -86,7 +86,7 @@ class Ports:
 
 
 def offset_from_environment() -> int:
-    """PORT_OFFSET, checked."""
+    """The validated PORT_OFFSET."""
     text = os.environ.get("PORT_OFFSET", "").strip() or "0"
     if not text.isdecimal():
         raise StackError(f"PORT_OFFSET must be a whole number, not {text!r}.")
@@ -94,7 +94,7 @@ def offset_from_environment() -> int:
 
 
 def taken(port: int) -> bool:
-    """Whether somebody listens there already."""
+    """Whether a process listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -105,7 +105,7 @@ def taken(port: int) -> bool:
 
 
 def listener(port: int) -> str | None:
-    """Who listens on a port, as far as /proc tells: `pid 12 (java …)`."""
+    """The process that listens on a port, if /proc shows it: `pid 12 (java …)`."""
     try:
         inodes = {
             f"socket:[{row[9]}]"
@@ -126,9 +126,12 @@ def listener(port: int) -> str | None:
 
 
 def check_free(ports: Ports, services: set[str], *, patience: float = 2.0) -> None:
-    """Raises with every port that is taken, and by whom.
+    """Checks that the ports of some services are free.
 
-    A process that was just killed may hold its port for a moment more: hence the patience, in seconds.
+    A killed process can hold its port for a moment, so the check waits up to `patience` seconds.
+
+    Raises:
+        StackError: Ports are in use; the message lists each with its process.
     """
     wanted = [(name, port) for name, port in ports.items() if name in services]
     deadline = time.monotonic() + patience
@@ -141,4 +144,4 @@ def check_free(ports: Ports, services: set[str], *, patience: float = 2.0) -> No
     ]
     if busy:
         free = "another PORT_OFFSET (1100 or more)"
-        raise StackError(f"Port in use: {', '.join(busy)}. Stop what holds it, or run with {free}.")
+        raise StackError(f"Port in use: {', '.join(busy)}. Stop that process, or run with {free}.")

@@ -1,6 +1,6 @@
-// Loaded into firebase-tools before anything else. Its task queues look for work once a second while they are idle, and
-// without a pause while they are not, also if all there is waits for its next attempt. Cloud Tasks delivers at once; so
-// do these now, and leave the processor to the functions.
+// Preloaded into firebase-tools, whose task queues poll once a second while idle, and continuously while they have tasks,
+// even if all of them wait for a retry. With this patch they deliver at once, as Cloud Tasks does, and leave the
+// processor to the functions.
 "use strict";
 
 const { TaskQueueController } = require("./node_modules/firebase-tools/lib/emulator/tasksEmulator.js");

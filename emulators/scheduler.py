@@ -1,4 +1,4 @@
-"""Runs the scheduled functions of the local stack: the emulators never do so by time."""
+"""Runs the scheduled functions of the local stack, because the emulators never run them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from emulators.ports import Ports
 from emulators.terminal import printable
 
 SCHEDULED = {"schedule_syncs": 1, "monitor_connections": 96}
-"""Every how many quarters of an hour a function is due."""
-MINUTE = 60.0  # stands for the schedule's 15 minutes
+"""The number of 15-minute ticks between two runs of a function."""
+MINUTE = 60.0  # instead of the schedule's 15 minutes
 
 
 def tick(ports: Ports, client: httpx.Client, *, number: int = 0) -> None:
@@ -19,4 +19,4 @@ def tick(ports: Ports, client: httpx.Client, *, number: int = 0) -> None:
         try:
             client.post(scheduled_url(ports, name), timeout=30)
         except httpx.HTTPError as error:
-            print(printable(f"{name} could not be run: {type(error).__name__}"), flush=True)
+            print(printable(f"{name} failed: {type(error).__name__}"), flush=True)

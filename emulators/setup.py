@@ -1,8 +1,8 @@
-"""Puts everything that the project runs on inside the clone. Every `make` target calls it first.
+"""Installs everything that the project needs inside the clone. Every `make` target runs it first.
 
-Needs the standard library only and runs under any Python 3.9+, because it is what makes the real one.
-What a step has made is stamped with the hash of what it was made from, and the stamp is written last:
-a step without its stamp was broken off half-way and is made again from nothing.
+It uses only the standard library and runs under any Python 3.9+, because it creates the Python 3.11 environment.
+Each step writes a stamp with the hash of its inputs when it completes. A step without a stamp was interrupted, and
+starts from scratch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from types import FrameType
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
-VENV = ROOT / "venv"  # the name that the Functions emulator insists on
+VENV = ROOT / "venv"  # the name that the Functions emulator requires
 JARS = LOCAL / "emulators"
 BROWSERS = LOCAL / "browsers"
 PYTHON = (3, 11)
@@ -37,18 +37,18 @@ CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 class SetupError(Exception):
-    """Something that cannot be had; the text says what and how to get it."""
+    """Something is missing; the message says what it is and how to get it."""
 
 
 class Task:
-    """One long step: its output goes to a log, the terminal hears how it is getting on."""
+    """One long step: its output goes to a log, its progress to the terminal."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.log = LOCAL / "logs" / f"setup-{name}.log"
 
     def say(self, text: str) -> None:
-        print(f"set-up: {self.name}: {text}", flush=True)
+        print(f"setup: {self.name}: {text}", flush=True)
 
     @contextlib.contextmanager
     def announced(self, text: str) -> Iterator[None]:
@@ -89,11 +89,11 @@ class Task:
         if code:
             tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
             command_line = " ".join(Path(part).name if i == 0 else part for i, part in enumerate(command))
-            raise SetupError("\n".join([*tail, f"set-up: {self.name} failed: `{command_line}`. {hint}".rstrip()]))
+            raise SetupError("\n".join([*tail, f"setup: {self.name} failed: `{command_line}`. {hint}".rstrip()]))
 
 
 def tool_environment() -> Environment:
-    """The user's environment (it may hold mirrors and proxies), with every cache and setting moved into the clone."""
+    """The user's environment (for mirrors and proxies), with all caches and settings redirected into the clone."""
     return {
         **os.environ,
         "PIP_CACHE_DIR": str(LOCAL / "cache" / "pip"),
@@ -103,7 +103,7 @@ def tool_environment() -> Environment:
         "npm_config_update_notifier": "false",
         "XDG_CONFIG_HOME": str(LOCAL / "config"),
         "XDG_CACHE_HOME": str(LOCAL / "cache"),
-        # pip asks an installed rustc for its version, to which rustup may answer by writing into the home folder.
+        # pip asks an installed rustc for its version, which makes rustup write to the home folder.
         "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(LOCAL / "cache" / "rustup")),
         "CLOUDSDK_CONFIG": str(LOCAL / "config" / "gcloud"),
         "FIREBASE_EMULATORS_PATH": str(JARS),
@@ -113,7 +113,7 @@ def tool_environment() -> Environment:
 
 
 def output_of(command: Sequence[str], timeout: float = 60) -> str | None:
-    """What a command prints, or nothing if it is missing, fails or hangs."""
+    """The output of a command, or nothing if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
             command,
@@ -130,7 +130,7 @@ def output_of(command: Sequence[str], timeout: float = 60) -> str | None:
 
 
 def digest(*parts: object) -> str:
-    """A hash of texts and of files' contents."""
+    """A hash of texts and file contents."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(part.read_bytes() if isinstance(part, Path) else str(part).encode())
@@ -143,21 +143,21 @@ def stamped(stamp: Path, value: str) -> bool:
 
 
 def base_python() -> str:
-    """A Python 3.11 that can make virtual environments."""
+    """A Python 3.11 that can create virtual environments."""
     probe = "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, 11); print(sys.executable)"
     candidates = [sys.executable, "python3.11", "/usr/local/bin/python3.11", "/usr/bin/python3.11", "python3", "python"]
     for candidate in candidates:
         found = output_of([candidate, "-c", probe])
         if found:
             return found
-    raise SetupError("set-up: no Python 3.11 with venv found. Install it (on Debian: python3.11 and python3.11-venv).")
+    raise SetupError("setup: no Python 3.11 with venv found. Install it (on Debian: python3.11 and python3.11-venv).")
 
 
 def make_venv() -> None:
-    """The virtual environment, from the two hashed lists."""
+    """Creates the virtual environment from the two hashed requirement files."""
     lists = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
     stamp = VENV / ".made-from"
-    # Where it lies is part of it: the scripts of a virtual environment stop working when the clone is moved.
+    # The path is part of the hash, because the scripts of a virtual environment break when the clone is moved.
     wanted = f"{VENV}\n{digest(PYTHON, *lists)}"
     if stamped(stamp, wanted) and (VENV / "bin" / "python").exists():
         return
@@ -172,13 +172,13 @@ def make_venv() -> None:
         task.run(
             [str(VENV / "bin" / "python"), "-m", "pip", "install", *options, *(f"-r{path}" for path in lists)],
             tool_environment(),
-            hint="Is the package index reachable? `make` again once it is.",
+            hint="Is the package index reachable? Run `make` again once it is.",
         )
         stamp.write_text(wanted, encoding="utf-8")
 
 
 def make_node_modules(folder: Path, name: str) -> None:
-    """What a folder's package-lock.json asks for; `npm ci` removes what a broken run has left."""
+    """Installs the packages of a folder's package-lock.json; `npm ci` removes the remains of an interrupted run."""
     stamp = folder / "node_modules" / ".made-from"
     wanted = digest(folder / "package.json", folder / "package-lock.json")
     if stamped(stamp, wanted):
@@ -190,13 +190,13 @@ def make_node_modules(folder: Path, name: str) -> None:
             ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
             tool_environment(),
             cwd=folder,
-            hint="Is the npm registry reachable? `make` again once it is.",
+            hint="Is the npm registry reachable? Run `make` again once it is.",
         )
         stamp.write_text(wanted, encoding="utf-8")
 
 
 def make_web() -> None:
-    """The web app that Hosting serves, in web/dist: built again when anything that it is made from has changed."""
+    """Builds the web app for Hosting in web/dist, again whenever its sources have changed."""
     web = ROOT / "web"
     make_node_modules(web, "web")
     sources = (path for top in ("src", "public") for path in sorted((web / top).rglob("*")) if path.is_file())
@@ -208,7 +208,7 @@ def make_web() -> None:
     stamp.unlink(missing_ok=True)
     task = Task("web-build")
     with task.announced("building the web app"):
-        task.run(["npm", "run", "build"], tool_environment(), cwd=web, hint="`cd web && npm run build` shows more.")
+        task.run(["npm", "run", "build"], tool_environment(), cwd=web, hint="`cd web && npm run build` shows details.")
     stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -217,20 +217,20 @@ def check_node() -> None:
     major = version.lstrip("v").split(".")[0]
     if not major.isdigit() or int(major) < NODE:
         found = f"found {version}" if version else "found none"
-        raise SetupError(f"set-up: Node {NODE} or newer is needed ({found}). Install it from https://nodejs.org.")
+        raise SetupError(f"setup: Node {NODE} or newer is needed ({found}). Install it from https://nodejs.org.")
     if output_of(["npm", "--version"]) is None:
-        raise SetupError("set-up: npm, which comes with Node, is missing (on Debian: the package npm).")
+        raise SetupError("setup: npm, which comes with Node, is missing (on Debian: the package npm).")
 
 
 def installed_browser() -> str | None:
-    """A Chromium or Chrome of this machine, or the one that an earlier set-up has fetched."""
+    """A Chromium or Chrome on this machine, or the one that an earlier setup downloaded."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     fetched = (str(path) for path in sorted(BROWSERS.glob("chromium-*/chrome-*/chrome"), reverse=True))
     return next((found for found in map(shutil.which, (*names, *fetched)) if found), None)
 
 
 def make_browser() -> None:
-    """For the browser tests: an installed one, else Playwright's own, else Debian's where that may be installed."""
+    """Provides a browser for the tests: an installed one, else Playwright's, else Debian's if running as root."""
     if installed_browser():
         return
     task = Task("browser")
@@ -246,13 +246,13 @@ def make_browser() -> None:
                     task.run(command, env, timeout=600)
             if installed_browser():
                 return
-    raise SetupError("set-up: the browser tests need Chromium or Chrome (on Debian: the package chromium).")
+    raise SetupError("setup: the browser tests need Chromium or Chrome (on Debian: the package chromium).")
 
 
 def make_firestore_jar() -> None:
-    """The Firestore emulator: cached, else downloaded by firebase-tools, else the one of an installed Cloud SDK.
+    """Provides the Firestore emulator: cached, else downloaded by firebase-tools, else from an installed Cloud SDK.
 
-    `firestore.json`, written last, says which version the stack must ask firebase-tools for.
+    `firestore.json`, written last, holds the version that the stack must request from firebase-tools.
     """
     stamp = JARS / "firestore.json"
     if stamp.is_file() and Path(json.loads(stamp.read_text(encoding="utf-8"))["jar"]).is_file():
@@ -271,12 +271,12 @@ def make_firestore_jar() -> None:
     sdk_jar = cloud_sdk_jar()
     if sdk_jar is None:
         raise SetupError(
-            "set-up: the Firestore emulator could be neither downloaded (is storage.googleapis.com reachable?) "
+            "setup: the Firestore emulator could be neither downloaded (is storage.googleapis.com reachable?) "
             "nor found in a Google Cloud SDK (`gcloud components install cloud-firestore-emulator`)."
         )
     wrap_jar(sdk_jar, JARS / "cloud-firestore-emulator-vsdk.jar")
     stamp.write_text(json.dumps({"jar": str(sdk_jar), "version": "sdk"}), encoding="utf-8")
-    task.say("could not be downloaded: using the one of the installed Google Cloud SDK")
+    task.say("download failed: using the emulator of the installed Google Cloud SDK")
 
 
 def cloud_sdk_jar() -> Path | None:
@@ -296,14 +296,14 @@ def cloud_sdk_jar() -> Path | None:
 
 
 def wrap_jar(jar: Path, wrapper: Path) -> None:
-    """A jar that `java -jar` can start: the Cloud SDK's own names no main class."""
+    """Writes a jar that `java -jar` can start, because the Cloud SDK's jar names no main class."""
     lines = [
         "Manifest-Version: 1.0",
         "Main-Class: com.google.cloud.datastore.emulator.firestore.CloudFirestore",
         f"Class-Path: {jar.as_uri()}",
     ]
     wrapped = []
-    for line in lines:  # a manifest's lines hold 72 bytes at most; a space continues one
+    for line in lines:  # a manifest line has at most 72 bytes; a leading space continues it
         wrapped.append(line[:70])
         rest = line[70:]
         wrapped.extend(" " + rest[i : i + 69] for i in range(0, len(rest), 69))
@@ -312,7 +312,7 @@ def wrap_jar(jar: Path, wrapper: Path) -> None:
 
 
 def set_up(*, with_web: bool, with_tests: bool) -> None:
-    """Every step that is not done yet; the slow, independent ones beside each other."""
+    """Runs every step that is not done yet; the slow, independent ones run in parallel."""
     steps: list[Callable[[], None]] = [
         make_venv,
         lambda: make_node_modules(ROOT / "emulators", "firebase-tools"),
@@ -336,9 +336,9 @@ def set_up(*, with_web: bool, with_tests: bool) -> None:
 
 
 def main() -> int:
-    """Sets up what is missing; two set-ups of one clone wait for each other.
+    """Installs what is missing; only one setup of a clone runs at a time.
 
-    The installers inherit the lock: should this process be killed, the next run waits for those it left behind.
+    The installers inherit the lock, so if this process is killed, the next run waits for the remaining installers.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -351,7 +351,7 @@ def main() -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("set-up: waiting for another one of this clone to end ...", flush=True)
+            print("setup: waiting for another setup of this clone ...", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             tests = "--tests" in sys.argv[1:]
@@ -360,7 +360,7 @@ def main() -> int:
             print(error, file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("set-up: broken off; the next run repairs it", file=sys.stderr)
+            print("setup: interrupted; the next run completes it", file=sys.stderr)
             return 130
     return 0
 

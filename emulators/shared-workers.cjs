@@ -1,14 +1,14 @@
-// Loaded into firebase-tools before anything else. It gives each worker one request at a time, and starts a worker for
-// every request that finds none idle, also while others are starting: a burst of calls starts dozens of processes, and
-// starting one costs a second of a core. In production an instance serves several requests at once
-// (https://cloud.google.com/run/docs/about-concurrency), and so do workers here.
+// Preloaded into firebase-tools, which gives each worker one request at a time and starts a worker for every request that
+// finds none idle, even while others are starting. A burst of calls then starts dozens of processes, each of which costs
+// a second of CPU. With this patch a worker serves several requests at once, as an instance in production does:
+// https://cloud.google.com/run/docs/about-concurrency
 "use strict";
 
 const tools = "./node_modules/firebase-tools/lib/emulator";
 const { RuntimeWorker, RuntimeWorkerPool, RuntimeWorkerState } = require(`${tools}/functionsRuntimeWorker.js`);
 const { FunctionsEmulator } = require(`${tools}/functionsEmulator.js`);
 
-const AT_ONCE = 4; // as `concurrency` in main.py; the functions framework has as many threads or more
+const AT_ONCE = 4; // as `concurrency` in main.py; the functions framework has at least as many threads
 
 const request = RuntimeWorker.prototype.request;
 RuntimeWorker.prototype.request = async function sharedRequest(...given) {

@@ -1,4 +1,4 @@
-"""The local stack as a context manager: on entry everything answers, on exit no process is left."""
+"""The local stack as a context manager: after entry all services respond, after exit no process remains."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SIMULATOR = "simulator"
 class Stack:
     """The emulators and the Plaid simulator.
 
-    `nowhere` is a path below which Hosting leads to api_not_found.
+    `nowhere` is a path that Hosting routes to api_not_found.
 
     Args:
         offset: added to every port; PORT_OFFSET if not given.
-        only_simulator: leave the emulators out.
-        services: which emulators.
-        say: told about long waits, a line at a time.
+        only_simulator: start no emulators.
+        services: the emulators to start.
+        say: receives a line for each long wait.
     """
 
     nowhere = "/api/"
@@ -79,7 +79,7 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        """Kills everything; harmless when nothing runs."""
+        """Kills all processes of the stack; idempotent."""
         if self._supervisor is not None and self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
             try:
@@ -88,15 +88,15 @@ class Stack:
                 self._supervisor.kill()
                 self._supervisor.wait()
         if self._supervisor is not None:
-            kill_members(self._id)  # should the supervisor itself have been killed
+            kill_members(self._id)  # in case the supervisor itself was killed
             if self._listener is not None:
                 self._listener.join(5)
             self._supervisor = None
 
     def check(self) -> None:
-        """Raises if a process of the stack has ended by itself."""
+        """Raises a StackError if a process of the stack exited unexpectedly."""
         if self._ended is not None:
-            raise StackError(self._failure(self._ended.split()[0], f"ended by itself ({self._ended})"))
+            raise StackError(self._failure(self._ended.split()[0], f"exited unexpectedly ({self._ended})"))
 
     def _commands(self) -> list[dict[str, object]]:
         commands: list[tuple[str, list[str], Path]] = []
@@ -107,7 +107,7 @@ class Stack:
             config = str(self._config())
             only = ["--only", ",".join(self._services)]
             options = ["--config", config, "--project", PROJECT, *only, "--non-interactive"]
-            # firebase-tools writes its debug logs into the working folder.
+            # firebase-tools writes its debug logs to the working folder.
             preloaded = [f"--require={path}" for path in PRELOADED]
             commands.append((EMULATORS, ["node", *preloaded, str(FIREBASE), "emulators:start", *options], self.logs))
         return [
@@ -137,7 +137,7 @@ class Stack:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C at the terminal is for the starter alone
+            start_new_session=True,  # Ctrl-C at the terminal must reach only the parent
         )
         assert self._supervisor.stdin is not None  # noqa: S101
         self._supervisor.stdin.write(json.dumps(self._commands()) + "\n")
@@ -146,7 +146,7 @@ class Stack:
         self._listener.start()
 
     def _listen(self, supervisor: subprocess.Popen[str]) -> None:
-        """Notes the first process that ends by itself; the supervisor's own end counts too."""
+        """Records the first process that exits unexpectedly, the supervisor included."""
         assert supervisor.stdout is not None  # noqa: S101
         with supervisor.stdout as lines:
             for line in lines:
@@ -154,13 +154,13 @@ class Stack:
         self._ended = self._ended or "supervisor"
 
     def log(self, name: str) -> Path:
-        """Where a process writes."""
+        """The log file of a process."""
         return self.logs / f"{name}.log"
 
     def _failure(self, name: str, what: str) -> str:
         log = self.log(name)
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-        return "\n".join([*lines[-20:], f"The {name} {what}. The whole log: {log.relative_to(ROOT)}"])
+        return "\n".join([*lines[-20:], f"The {name} {what}. Full log: {log.relative_to(ROOT)}"])
 
     def _wait_until_ready(self, within: float = 300.0) -> None:
         waiting: dict[str, Callable[[httpx.Client], bool]] = {}
@@ -173,21 +173,21 @@ class Stack:
                 "firestore": lambda client: client.get(url("firestore")).is_success,
                 "tasks": lambda client: client.get(f"{url('tasks')}/queueStats").status_code > 0,
                 "functions": self._functions_loaded,
-                # The way from Hosting into a Python worker, which answers in the contract's form.
+                # Tests the route from Hosting to a Python worker, which responds as the API contract says.
                 "hosting": lambda client: (
                     client.get(url("hosting") + self.nowhere).status_code == httpx.codes.NOT_FOUND
                 ),
             }
             waiting |= {name: answers for name, answers in emulators.items() if name in self._services}
         started = time.monotonic()
-        told = started
+        reported = started
         with httpx.Client(trust_env=False, timeout=30.0) as client:
             while waiting:
                 self.check()
                 for name, answers in list(waiting.items()):
                     try:
                         if not answers(client):
-                            break  # the rest comes up after it
+                            break  # the later services depend on it
                     except httpx.HTTPError:
                         break
                     del waiting[name]
@@ -195,19 +195,17 @@ class Stack:
                 if now - started > within:
                     names = ", ".join(waiting)
                     blame = SIMULATOR if SIMULATOR in waiting else EMULATORS
-                    raise StackError(
-                        self._failure(blame, f"did not come up in {within:.0f} s (no answer from: {names})")
-                    )
-                if now - told > 10:
-                    told = now
+                    raise StackError(self._failure(blame, f"did not start in {within:.0f} s (no answer from: {names})"))
+                if now - reported > 10:
+                    reported = now
                     self._say(f"… {now - started:.0f} s, waiting for {', '.join(waiting)}")
                 time.sleep(0.1 if waiting else 0)
 
     def _functions_loaded(self, client: httpx.Client) -> bool:
-        """Whether every function that Hosting leads to is there: the suite says ready even when main.py fails."""
+        """Whether all functions behind Hosting are loaded; the suite reports ready even when main.py fails."""
         config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
         wanted = {rule["function"]["functionId"] for rule in config["hosting"]["rewrites"] if "function" in rule}
-        log = self.log(EMULATORS).read_text(errors="replace")  # before the question: what it answers may be half of it
+        log = self.log(EMULATORS).read_text(errors="replace")  # read before the request, whose answer may be incomplete
         backends = client.get(f"{self.ports.url('functions')}/backends").json()["backends"]
         loaded = {trigger["entryPoint"] for backend in backends for trigger in backend["functionTriggers"]}
         if "Failed to load function" in log:

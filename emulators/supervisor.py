@@ -1,12 +1,12 @@
-"""The process that owns the stack's processes and outlives nobody.
+"""The process that owns the stack's processes and ends with its parent.
 
-Its starter holds the other end of its standard input: the first line says what to run, and its end says
-that the starter is gone, however it went (Ctrl-C, SIGTERM, SIGKILL). Everything is then killed at once: emulators
-keep nothing worth a slow goodbye, and on a polite one firebase-tools kills only the shells of its Python
-workers and leaves their gunicorns behind.
+The parent holds the other end of its standard input. The first line lists the commands to run; end of file means that
+the parent has ended, for any reason (Ctrl-C, SIGTERM, SIGKILL). The supervisor then kills all processes at once:
+emulators have no state worth a clean shutdown, and on SIGTERM firebase-tools kills only the shells of its Python
+workers and leaves their gunicorn processes running.
 
-Process groups do not hold the stack together (firebase-tools gives some children sessions of their own), so
-membership is written where every descendant inherits it: in the environment.
+Process groups cannot identify the stack's processes, because firebase-tools starts some children in sessions of their
+own. So an environment variable, which every descendant inherits, marks them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux' process controls; nothing elsewhere."""
+    """Calls Linux's prctl; does nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def members(stack_id: str) -> set[int]:
-    """The processes of a stack, but for this one."""
+    """The processes of a stack, except this one."""
     mark = f"{MEMBERSHIP}={stack_id}"
     if sys.platform != "linux":
         table = subprocess.run(["ps", "-AEo", "pid=,command="], capture_output=True, text=True, check=False).stdout
@@ -42,7 +42,7 @@ def members(stack_id: str) -> set[int]:
         return found - {os.getpid()}
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
-        # A process may end between the two looks; one of another user cannot be ours. A zombie's is empty.
+        # Skips processes that just ended and those of other users; a zombie's environment is empty.
         with contextlib.suppress(OSError):
             if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                 found.add(int(process.name))
@@ -50,7 +50,7 @@ def members(stack_id: str) -> set[int]:
 
 
 def kill_members(stack_id: str, within: float = 10.0) -> None:
-    """Kills until two looks in a row find nobody: between two looks a dying process may have made another."""
+    """Kills processes until two checks in a row find none, because a dying process may have started another."""
     deadline = time.monotonic() + within
     quiet = 0
     while quiet < 2 and time.monotonic() < deadline:
@@ -65,14 +65,14 @@ def kill_members(stack_id: str, within: float = 10.0) -> None:
 
 
 def reap() -> None:
-    """Takes leave of ended children, the adopted ones too, so that they do not stay as zombies."""
+    """Waits for ended children, including adopted ones, so that no zombies remain."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def main() -> None:
-    """Runs what the starter asks for until the starter goes or a process ends by itself."""
+    """Runs the commands of the parent until the parent ends."""
     stack_id = os.environ[MEMBERSHIP]
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     over = threading.Event()
@@ -96,7 +96,7 @@ def main() -> None:
             started[process.pid] = command["name"]
 
         def listen() -> None:
-            while os.read(0, 1024):  # not sys.stdin: its lock would be in the way at exit
+            while os.read(0, 1024):  # not sys.stdin, whose lock would block the exit
                 pass
             over.set()
 
@@ -104,7 +104,7 @@ def main() -> None:
         while not over.wait(0.2):
             with contextlib.suppress(ChildProcessError):
                 while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                    if ended[0] in started:  # the starter reads who it was
+                    if ended[0] in started:  # the parent reads which process it was
                         print(started[ended[0]], os.waitstatus_to_exitcode(ended[1]), flush=True)
     finally:
         kill_members(stack_id)

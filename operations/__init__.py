@@ -1,1 +1,1 @@
-"""What an operator does by hand: `python -m operations --help`. Not deployed."""
+"""Operator commands: `python -m operations --help`. Not deployed."""

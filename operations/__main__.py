@@ -1,4 +1,4 @@
-"""The entry: `python -m operations <command>`."""
+"""Entry point: `python -m operations <command>`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The commands: parse, one call, say what came of it. Nothing secret is ever printed.
+"""Operator commands. Each one makes a single call and prints its result; secrets are never printed.
 
-Exit codes: 0 done, 1 refused or not possible now, 2 called wrongly.
+Exit codes: 0 success, 1 refused or failed, 2 wrong usage.
 """
 
 import argparse
@@ -28,7 +28,7 @@ EVERYTHING_DUE = timedelta(days=3650)
 
 
 def rotate(given: argparse.Namespace) -> str:
-    """Asks for new access tokens; the queue `rotatetoken` replaces them, and the schedule sees that it does."""
+    """Request new access tokens; the queue `rotatetoken` replaces them, and the schedule retries what fails."""
     connection_id = existing(given.connection) if given.connection is not None else None
     requests, by = tokens_container.rotation_requests(), Actor.OPERATOR
     write_down(given)
@@ -40,51 +40,51 @@ def rotate(given: argparse.Namespace) -> str:
         requested = requests.request_all_of_user(given.user, by=by)
     else:
         requested = requests.request_all_older_than(timedelta(0), by=by, limit=None)
-    return f"{requested} asked for; `rotations` lists what is not done yet"
+    return f"{requested} requested; `rotations` lists the pending ones"
 
 
 def rotations(_: argparse.Namespace) -> str:
-    """Lists the access tokens that are to be replaced, and what is under way."""
+    """List the access tokens that are due for rotation or are being rotated."""
     due = container.credentials().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
     lines = [
-        f"{kept.connection_id}  wanted by {kept.wanted_by}  tried {kept.attempts} times  "
-        f"{'under way since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
+        f"{kept.connection_id}  requested by {kept.wanted_by}  {kept.attempts} attempts  "
+        f"{'rotating since' if kept.rotating_since else 'due'} {kept.rotating_since or kept.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for kept, _ in due
     ]
-    return "\n".join([*map(printable, lines), f"{len(lines)} to be done"])
+    return "\n".join([*map(printable, lines), f"{len(lines)} pending"])
 
 
 def intents(_: argparse.Namespace) -> str:
-    """Lists the exchanges that broke off or are not done with; the schedule brings each to an end when it is due."""
+    """List unfinished exchanges; the schedule resumes or rolls back each one when it is due."""
     due = container.intents().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
     lines = [
         f"{intent.connection_id}  of {intent.app_user_id}  item {intent.item_id or 'unknown'}  "
-        f"{'unanswered' if intent.answer is None else 'its item is to be removed'}, "
-        f"{'holds a token' if intent.access_token else 'without a token'}  due {intent.due_at:%Y-%m-%dT%H:%M:%SZ}"
+        f"{'unanswered' if intent.answer is None else 'item to be removed'}, "
+        f"{'has a token' if intent.access_token else 'no token'}  due {intent.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for intent, _ in due
     ]
-    return "\n".join([*map(printable, lines), f"{len(lines)} to be done"])
+    return "\n".join([*map(printable, lines), f"{len(lines)} pending"])
 
 
 def replay_webhooks(given: argparse.Namespace) -> str:
-    """Handles what came into the inbox and was not handled, in its order."""
+    """Process the webhooks in the inbox that were not processed, in arrival order."""
     connection_id = None if given.connection is None else existing(given.connection)
     write_down(given)
     result = items_container.webhook_handler().replay(
         given.since, connection_id=connection_id, include_handled=given.handled
     )
     if not result.skipped:
-        return f"{result.handled} handled"
+        return f"{result.handled} processed"
     why = (
-        "accounts that were taken away then; what is there now was shared since"
+        "they removed accounts; the accounts that exist now were shared later"
         if given.handled
-        else "handled before; --handled has them do again what they did then"
+        else "already processed; --handled processes them again"
     )
-    return f"{result.handled} handled, {result.skipped} left out: {why}"
+    return f"{result.handled} processed, {result.skipped} skipped: {why}"
 
 
 def reconcile(given: argparse.Namespace) -> str:
-    """Has a connection's next sync read everything again, and repair what differs."""
+    """Make a connection's next sync read its whole history and repair every difference."""
     connection_id = existing(given.connection)
     write_down(given)
     sync_container.sync_requests().reconcile(connection_id)
@@ -92,23 +92,23 @@ def reconcile(given: argparse.Namespace) -> str:
 
 
 def reencrypt(given: argparse.Namespace) -> str:
-    """Moves every sealed token to the newest version of the key; after that, older versions can be retired.
+    """Re-encrypt every access token with the newest version of the key, so that older versions can be retired.
 
-    It may be broken off and begun again. The daily round does the same, some at a time.
+    It can be interrupted and run again. The daily check does the same work in small batches.
     """
     write_down(given)
     result = tokens_container.reencryption()(limit=None)
     if result.unopened or result.busy:
         raise FailedPrecondition(
-            f"{result.moved} moved to {result.key_id}; {result.unopened} do not open, see above; {result.busy} were "
-            "being written: run it again, and retire no key version before nothing is left",
+            f"{result.moved} re-encrypted with {result.key_id}; {result.unopened} cannot be decrypted, see above; "
+            f"{result.busy} were being written: run this again, and keep all key versions until no token is left",
             code="tokens_left",
         )
-    return f"{result.moved} moved; every token is sealed with {result.key_id}"
+    return f"{result.moved} re-encrypted; every token uses {result.key_id}"
 
 
 def status(_: argparse.Namespace) -> str:
-    """Shows how all connections are, on one screen."""
+    """Show the health of all connections on one screen."""
     figures, now = container.health_figures(), container.clock().now()
     unhealthy = [_with_bank(one) for one in figures.unhealthy(limit=SHOWN + 1)]
     return screen(figures.count(now), unhealthy, now=now)
@@ -121,18 +121,18 @@ def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:
 
 
 def check_audit(given: argparse.Namespace) -> str:
-    """Says whether a user's audit log is as it was written, and names what is not."""
+    """Verify a user's audit log, and list the entries that were changed or are missing."""
     if given.go_on and (last := audit_container.repair_audit_end()(given.user)) is not None:
-        write_down(given)  # afterwards, unlike all others: until then the log takes nothing
-        return f"it goes on after entry {last}; check it again to see what is wrong before"
+        write_down(given)  # after the repair: until then the log accepts no entry
+        return f"it continues after entry {last}; check it again to see what is damaged before that"
     count, damages = audit_container.check_audit()(given.user)
     if damages:
         raise FailedPrecondition("; ".join(map(str, damages)), code="audit_damaged")
-    return f"{count} entries, as they were written"
+    return f"{count} entries, all intact"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command, and returns its exit code."""
+    """Run one command and return its exit code."""
     given = _parser().parse_args(arguments)
     _log_to_stderr()
     if given.local:
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
         container.settings()
     except ValidationError as error:
         fields = ", ".join(sorted({str(e["loc"][0]).upper() for e in error.errors()}))
-        hint = "set GOOGLE_CLOUD_PROJECT, or say --local" if fields == "PROJECT" else f"cannot be used: {fields}"
+        hint = "set GOOGLE_CLOUD_PROJECT, or use --local" if fields == "PROJECT" else f"invalid settings: {fields}"
         return _failed(given, hint, code=2)
     try:
         with trace.within(trace.Trace.new()):
@@ -157,9 +157,9 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(given, f"{error.message} ({error.error_code}{request})")
     except BankError as error:
         return _failed(given, f"{error.message} ({error.code})")
-    except Exception:  # noqa: BLE001 (a vendor's text may hold anything: it goes through the log, which strikes out)
+    except Exception:  # noqa: BLE001 (a vendor's text may contain secrets: only the log, which redacts them, prints it)
         log.exception("operation.failed", command=given.command)
-        return _failed(given, "an error of ours or of the set-up: see above")
+        return _failed(given, "internal error or wrong configuration: see above")
     return 0
 
 
@@ -170,7 +170,7 @@ def _failed(given: argparse.Namespace, why: str, *, code: int = 1) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="operations", description=__doc__)
-    where = "work on the local stack (at PORT_OFFSET) instead of GOOGLE_CLOUD_PROJECT"
+    where = "use the local stack (at PORT_OFFSET) instead of GOOGLE_CLOUD_PROJECT"
     parser.add_argument("--local", action="store_true", help=where)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -188,13 +188,13 @@ def _parser() -> argparse.ArgumentParser:
     command("intents", intents)
     command("status", status)
     replayed = command("replay-webhooks", replay_webhooks)
-    replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC where no zone is given")
+    replayed.add_argument("--since", required=True, type=_moment, metavar="ISO", help="UTC unless a time zone is given")
     replayed.add_argument("--connection", metavar="ID")
-    again_too = "and what was handled, too: an announcement that is outdated by now may come back, with its message"
+    again_too = "include processed webhooks: an outdated status and its notification may reappear"
     replayed.add_argument("--handled", action="store_true", help=again_too)
     checked = command("check-audit", check_audit)
     checked.add_argument("--user", required=True, metavar="UID")
-    checked.add_argument("--go-on", action="store_true", help="let a log grow again whose end is before its entries")
+    checked.add_argument("--go-on", action="store_true", help="repair a log that ends before its last entry")
     command("reencrypt", reencrypt)
     again = command("resync", resync)
     again.add_argument("--refresh", action="store_true", help="ask the banks first: slow, and Plaid may charge for it")
@@ -204,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--institution", metavar="ID")
     command("reconcile", reconcile).add_argument("--connection", required=True, metavar="ID")
     shown = command("history", history)
-    shown.add_argument("--last", type=_count, default=100, metavar="N", help="how many lines, the newest (100)")
+    shown.add_argument("--last", type=_count, default=100, metavar="N", help="show the newest N lines (100)")
     which = shown.add_mutually_exclusive_group(required=True)
     which.add_argument("--connection", metavar="ID")
     which.add_argument("--user", metavar="UID")
@@ -214,20 +214,20 @@ def _parser() -> argparse.ArgumentParser:
         which.add_argument("--institution", metavar="ID")
         which.add_argument("--all", action="store_true")
         if run is pause:
-            stopped.add_argument("--reason", default="", help="for whoever asks later")
+            stopped.add_argument("--reason", default="", help="shown by `pauses`")
     command("pauses", pauses)
     restored = command("after-restore", after_restore)
-    restored.add_argument("--user", metavar="UID", help="only those of one user")
-    restored.add_argument("--yes", action="store_true", help="really")
+    restored.add_argument("--user", metavar="UID", help="only the connections of one user")
+    restored.add_argument("--yes", action="store_true", help="confirm")
     erased = command("erase", erase)
     erased.add_argument("--user", required=True, metavar="UID")
-    erased.add_argument("--yes", action="store_true", help="really")
+    erased.add_argument("--yes", action="store_true", help="confirm")
     return parser
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a number of lines: {text!r}")
+        raise argparse.ArgumentTypeError(f"not a positive number of lines: {text!r}")
     return int(text)
 
 
@@ -240,7 +240,7 @@ def _moment(text: str) -> datetime:
 
 
 def _log_to_stderr() -> None:
-    """What the stories log is for this command's user, too, from warnings on; stdout is for the result."""
+    """Send warnings and errors to stderr, so that the operator sees them; stdout carries the result."""
     strike_out()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())

@@ -1,4 +1,4 @@
-"""What is on record of a connection, or of a user: in the order of time, and with nothing secret in it."""
+"""The recorded history of a connection or a user, oldest first, without secrets."""
 
 import argparse
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,10 @@ Happened = tuple[datetime, str]
 
 
 def history(given: argparse.Namespace) -> str:
-    """Shows what happened to a connection, or to all of a user: sync runs, webhooks, status changes, commands."""
+    """Show the history of a connection, or of all connections of a user.
+
+    It lists sync runs, webhooks, status changes and commands.
+    """
     happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
     lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {printable(what)}" for at, what in sorted(happened)[-given.last :]]
     head = _standing(given.connection) if given.connection is not None else f"{given.user}"
@@ -35,7 +38,7 @@ def _of_connection(connection_id: str) -> Iterator[Happened]:
 
 
 def _set_aside(connection_id: str) -> Iterator[str]:
-    """The rows that cannot be stored: which, and what is wrong with them; what they hold is in the store."""
+    """The rows that could not be stored: their ids and their unusable fields; Firestore keeps the rows themselves."""
     for row in container.syncs().set_aside(connection_id):
         named = f"{row.transaction_id!a}" if row.transaction_id else "no usable id"
         account = f"{row.account_id!a}" if row.account_id else "unknown"
@@ -43,10 +46,10 @@ def _set_aside(connection_id: str) -> Iterator[str]:
 
 
 def _of_user(app_user_id: str) -> Iterator[Happened]:
-    """Also of connections that are gone: what was done stays on record."""
+    """Includes removed connections, because their audit entries are kept."""
     entries = _entries(app_user_id)
     if not entries:
-        raise NotFound("nothing is on record of this user", code="user_unknown")
+        raise NotFound("this user has no records", code="user_unknown")
     yield from _audited(entries, None)
 
 
@@ -64,19 +67,19 @@ def _audited(entries: Iterable[ChainedEntry], connection_id: str | None) -> Iter
 
 def _run(kept: RunRecord) -> Happened:
     took = f" in {(kept.updated_at - kept.started_at).total_seconds():.1f} s" if kept.started_at else ""
-    why = f"  {kept.error.code}, Plaid's request {kept.error.request_id}" if kept.error else ""
-    story = trace.Trace.parse(kept.trace)
-    told = f"  trace {story.trace_id}" if story else ""
+    why = f"  {kept.error.code}, Plaid request {kept.error.request_id}" if kept.error else ""
+    begun_by = trace.Trace.parse(kept.trace)
+    traced = f"  trace {begun_by.trace_id}" if begun_by else ""
     counts = f"+{kept.added} ~{kept.modified} -{kept.removed} on {kept.pages} pages"
-    return kept.updated_at, f"sync     run {kept.run} {kept.status}{took}: {counts}{why}{told}"
+    return kept.updated_at, f"sync     run {kept.run} {kept.status}{took}: {counts}{why}{traced}"
 
 
 def _webhook(delivery: Delivery) -> Happened:
     webhook = container.parse_webhook()(delivery.body)
-    done = "" if delivery.due_at is None else "  not handled yet"
-    story = trace.Trace.parse(delivery.trace)
-    told = f"  trace {story.trace_id}" if story else ""
-    return delivery.received_at, f"webhook  {webhook.webhook_type} {webhook.webhook_code}{done}{told}"
+    done = "" if delivery.due_at is None else "  pending"
+    begun_by = trace.Trace.parse(delivery.trace)
+    traced = f"  trace {begun_by.trace_id}" if begun_by else ""
+    return delivery.received_at, f"webhook  {webhook.webhook_type} {webhook.webhook_code}{done}{traced}"
 
 
 def _standing(connection_id: str) -> str:

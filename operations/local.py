@@ -1,4 +1,4 @@
-"""The running local stack, as a process beside it sees it."""
+"""Points operator commands at the running local stack."""
 
 import os
 
@@ -7,10 +7,10 @@ from emulators.ports import Ports, StackError, offset_from_environment, taken
 
 
 def point_at_stack() -> None:
-    """Sets this process's environment to the stack at PORT_OFFSET.
+    """Set this process's environment to that of the stack at PORT_OFFSET.
 
     Raises:
-        StackError: There is none.
+        StackError: No stack runs there.
     """
     ports = Ports.at(offset_from_environment())
     if not taken(ports.firestore):

@@ -1,4 +1,4 @@
-"""After the store was put back to an earlier moment: every connection is brought in line with Plaid."""
+"""Reconciles every connection with Plaid after the database was restored to an earlier point in time."""
 
 import argparse
 from collections import Counter
@@ -10,18 +10,18 @@ from shared.usecases.items.reconcile_after_restore import RestoreAction
 
 
 def after_restore(given: argparse.Namespace) -> str:
-    """Brings connections in line with Plaid after a restore. Without --yes it says what would become of them."""
+    """Reconcile connections with Plaid after a restore. Without --yes it only prints the plan."""
     reconciliation = items_container.restore_reconciliation()
     wanted = reconciliation.connection_ids()
     if given.user is not None:
         wanted = iter([one.connection_id for one in container.connections().owned_by(given.user)])
     actions = reconciliation.plan(wanted)
     if not given.yes:
-        raise FailedPrecondition(f"{_counted(actions)}: say --yes", code="not_confirmed")
+        raise FailedPrecondition(f"{_counted(actions)}: confirm with --yes", code="not_confirmed")
     write_down(given)
     done = {connection_id: reconciliation.apply(connection_id, action) for connection_id, action in actions.items()}
     lost = [connection_id for connection_id, action in done.items() if action is RestoreAction.TOKEN_LOST]
-    lines = [f"{connection_id}  its token is lost: ask Plaid to remove the item" for connection_id in lost]
+    lines = [f"{connection_id}  access token lost: ask Plaid support to remove the item" for connection_id in lost]
     return "\n".join([*lines, _counted(done)])
 
 

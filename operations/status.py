@@ -1,4 +1,4 @@
-"""How all connections are, on one screen."""
+"""The health of all connections, on one screen."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,34 +8,34 @@ from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 
 WIDTH = 40
-SHOWN = 15  # unhealthy connections: what fits a screen
+SHOWN = 15  # unhealthy connections that fit on a screen
 WORDS = {
     ItemStatus.GOOD: "good",
     ItemStatus.PENDING_EXPIRATION: "expires soon",
     ItemStatus.PENDING_DISCONNECT: "disconnects soon",
-    ItemStatus.BAD: "to be repaired",
+    ItemStatus.BAD: "needs its user",
     ItemStatus.ERROR: "unusable",
 }
 
 
 def screen(health: Health, unhealthy: Sequence[UnhealthyConnection], *, now: datetime) -> str:
-    """The screen: counts, what is not as it should be, and the first of the connections that ail."""
+    """Counts, problems, and the first unhealthy connections."""
     lines = [f"{health.total} connections, {verdict(health)}", ""]
     for status, words in WORDS.items():
         count = health.statuses.get(status, 0)
         lines.append(f"  {words:<18} {count:>7}  {_bar(count, health.total)}".rstrip())
     hours, minutes = STALE_AFTER // timedelta(hours=1), OVERDUE_AFTER // timedelta(minutes=1)
-    longest = f", the first for {_ago(health.longest_overdue)}" if health.longest_overdue else ""
+    longest = f", the oldest for {_ago(health.longest_overdue)}" if health.longest_overdue else ""
     lines += [
         "",
-        f"  stale              {health.stale:>7}  their login works, and they were not synced for {hours} hours",
-        f"  failing            {health.failing:>7}  their latest sync failed; most are retried by themselves",
+        f"  stale              {health.stale:>7}  login works, but not synced for {hours} hours",
+        f"  failing            {health.failing:>7}  latest sync failed; most are retried automatically",
         f"  overdue syncs      {health.overdue_syncs:>7}  due for more than {minutes} minutes{longest}",
         f"  overdue webhooks   {health.overdue_webhooks:>7}",
         f"  overdue removals   {health.overdue_removals:>7}",
     ]
     if unhealthy:
-        lines += ["", f"  {'connection':<32} {'bank':<18} {'trouble':<32} since"]
+        lines += ["", f"  {'connection':<32} {'bank':<18} {'problem':<32} since"]
         lines += [_row(one, now) for one in unhealthy[:SHOWN]]
     if len(unhealthy) > SHOWN:
         lines.append("  … and more")
@@ -43,7 +43,7 @@ def screen(health: Health, unhealthy: Sequence[UnhealthyConnection], *, now: dat
 
 
 def verdict(health: Health) -> str:
-    """What an operator has to know first."""
+    """The one-line summary for an operator."""
     trouble = [
         f"{count} {what}"
         for count, what in (
@@ -54,24 +54,24 @@ def verdict(health: Health) -> str:
         )
         if count
     ]
-    return f"look: {', '.join(trouble)} (docs/operations.md)" if trouble else "nothing for an operator to do"
+    return f"needs attention: {', '.join(trouble)} (docs/operations.md)" if trouble else "no action needed"
 
 
 def _row(one: UnhealthyConnection, now: datetime) -> str:
     trouble = " → ".join(filter(None, (one.error_code or one.status, one.action)))
-    retry = f", again in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
+    retry = f", retry in {_ago(one.next_retry_at - now)}" if one.next_retry_at and one.next_retry_at > now else ""
     since = f"{_ago(now - one.since)}{retry}" if one.since else ""
     bank = printable(one.institution or "")
     return f"  {one.connection_id:<32} {bank:<18.18} {printable(trouble):<32.32} {since}".rstrip()
 
 
 def _bar(count: int, total: int) -> str:
-    filled = -(-count * WIDTH // total) if total else 0  # the smallest number shows
+    filled = -(-count * WIDTH // total) if total else 0  # rounded up, so that a count of 1 is visible
     return "█" * filled
 
 
 def _ago(span: timedelta | None) -> str:
-    """A span in its largest unit."""
+    """A time span in its largest unit, such as `3 h`."""
     seconds = int((span or timedelta()).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:

@@ -1,8 +1,8 @@
-"""The whole story of a call: `python -m operations.trace [--local] ID`, which is what `make trace` runs.
+"""Prints all log lines of a call: `python -m operations.trace [--local] ID`, which `make trace` runs.
 
-ID is whatever somebody has: the `X-Request-Id` of an answer, a request id of Plaid's, a connection's or an item's id, a
-task's name. Every trace in which a line names it is told, in the order of time. The lines are those of the local
-stack's log, or of Cloud Logging, which the `gcloud` command reads.
+ID can be the `X-Request-Id` of a response, a Plaid request id, the id of a connection or an item, or the name of a
+task. Every trace with a line that contains it is printed, oldest line first. The lines come from the local stack's
+log, or from Cloud Logging through the `gcloud` command.
 """
 
 import argparse
@@ -28,11 +28,11 @@ MOST_TRACES = 50
 
 
 class NoLines(Exception):
-    """The log cannot be read; the text says why."""
+    """The log cannot be read; the message says why."""
 
 
 def traces_that_name(wanted: str, lines: Iterable[Line]) -> set[str]:
-    """The traces in which a line names what is wanted, or which are it themselves."""
+    """The ids of the traces with a line that contains the wanted id, or that have it as their own id."""
     named = {trace_of(line) for line in lines if wanted == trace_of(line) or wanted in _words(line)}
     return named - {""}
 
@@ -43,7 +43,7 @@ def trace_of(line: Line) -> str:
 
 
 def told(lines: Iterable[Line]) -> Iterator[str]:
-    """The story, line by line: when, in which function, what, and all that was said about it."""
+    """The log lines of one trace as text: time, function, event and fields."""
     began: datetime | None = None
     for line in sorted(lines, key=lambda line: str(line.get("time", ""))):
         at = datetime.fromisoformat(line["time"])
@@ -58,7 +58,7 @@ def told(lines: Iterable[Line]) -> Iterator[str]:
 
 
 def story(wanted: str, lines: Sequence[Line]) -> list[str]:
-    """All traces that name what is wanted, one after the other."""
+    """All traces that contain the wanted id, one after the other."""
     by_trace: dict[str, list[Line]] = {}
     named = traces_that_name(wanted, lines)
     for line in lines:
@@ -71,10 +71,10 @@ def story(wanted: str, lines: Sequence[Line]) -> list[str]:
 
 
 def local_lines() -> list[Line]:
-    """What the functions of the local stack at PORT_OFFSET have logged since it was started.
+    """The log lines of the local stack at PORT_OFFSET since it was started.
 
     Raises:
-        NoLines: None was ever started there, or none can be.
+        NoLines: No stack was started there, or PORT_OFFSET is invalid.
     """
     from emulators.ports import StackError, offset_from_environment
     from emulators.setup import LOCAL
@@ -90,7 +90,7 @@ def local_lines() -> list[Line]:
 
 
 def parsed(text: Iterable[str]) -> Iterator[Line]:
-    """The lines of ours in the log of the emulators, which has others, too."""
+    """The JSON log lines of this backend among all lines of the emulators' log."""
     for one in text:
         begins = one.find('{"severity"')
         if begins < 0:
@@ -98,18 +98,18 @@ def parsed(text: Iterable[str]) -> Iterator[Line]:
         try:
             line = json.loads(one[begins:])
         except ValueError:
-            continue  # two workers have written at once
+            continue  # two workers wrote at the same time
         if isinstance(line, dict) and "time" in line and "message" in line:
             yield line
 
 
 def log_filter(project: str, wanted: str) -> str:
-    """The filter that finds the lines which name it: https://cloud.google.com/logging/docs/view/logging-query-language"""
+    """The filter for lines that contain the id: https://cloud.google.com/logging/docs/view/logging-query-language"""
     return f'trace="projects/{project}/traces/{wanted}" OR (jsonPayload.logger="bank" AND SEARCH("{wanted}"))'
 
 
 def cloud_lines(project: str, wanted: str, *, since: str) -> list[Line]:
-    """The same from Cloud Logging, in two questions: which traces name it, and all lines of those.
+    """Log lines from Cloud Logging, read with two queries: one for the traces that contain the id, one for their lines.
 
     Raises:
         NoLines: There is no gcloud command, or it failed.
@@ -134,7 +134,7 @@ def _read(project: str, condition: str, since: str) -> list[Line]:
 
 
 def _from_cloud(entry: dict[str, Any]) -> Line:
-    """An entry of Cloud Logging, which takes some fields out of what was printed, as it was printed."""
+    """A Cloud Logging entry as the line that was printed: Cloud Logging moves some fields out of the payload."""
     about = {"severity": entry.get("severity"), "time": entry.get("timestamp"), TRACE: entry.get("trace", "")}
     return {**entry["jsonPayload"], **about}
 
@@ -148,7 +148,7 @@ def _fields(line: Line) -> Line:
 
 
 def _words(value: object) -> set[str]:
-    """Every text in a line, however deep; of a task's name also the connection that it is named after."""
+    """Every string in a line, at any depth; for a task's name also the connection id that it starts with."""
     match value:
         case dict():
             return set().union(*map(_words, value.values())) if value else set()
@@ -168,17 +168,17 @@ def _short(value: object) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints the story; 1 if nothing names it, or the log cannot be read, 2 if it cannot be an id."""
+    """Print the traces; exit with 1 if no line contains the id or the log cannot be read, 2 if the id is malformed."""
     parser = argparse.ArgumentParser(prog="operations.trace", description=__doc__)
-    parser.add_argument("--local", action="store_true", help="the local stack (at PORT_OFFSET)")
+    parser.add_argument("--local", action="store_true", help="read the log of the local stack (at PORT_OFFSET)")
     parser.add_argument("--since", default="30d", help="how far back to look in Cloud Logging (30d)")
-    parser.add_argument("id", metavar="ID", help="a request's, a connection's, an item's, a task's")
+    parser.add_argument("id", metavar="ID", help="of a request, a connection, an item or a task")
     given = parser.parse_args(arguments)
     if not PLAIN.fullmatch(given.id):
-        parser.error("that is no id")
+        parser.error("not a valid id")
     project = os.environ.get("GOOGLE_CLOUD_PROJECT", "")
     if not given.local and not project:
-        parser.error("set GOOGLE_CLOUD_PROJECT, or say --local")
+        parser.error("set GOOGLE_CLOUD_PROJECT, or use --local")
     try:
         lines = local_lines() if given.local else cloud_lines(project, given.id, since=given.since)
     except NoLines as error:
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     said = story(given.id, lines)
     if not said:
-        print(printable(f"trace: nothing names {given.id}"), file=sys.stderr)
+        print(printable(f"trace: no log line contains {given.id}"), file=sys.stderr)
         return 1
     print(printable("\n".join(said[:-1]), lines=True))
     return 0

@@ -1,4 +1,4 @@
-"""What an operator does to connections and users: sync again, pause, resume, erase."""
+"""Operator commands for connections and users: resync, pause, resume, erase."""
 
 import argparse
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from shared.usecases.connection_access import no_connection
 
 
 def resync(given: argparse.Namespace) -> str:
-    """Has connections sync now; --refresh asks the banks themselves first."""
+    """Sync connections now; --refresh asks the banks for new data first."""
     wanted = [existing(given.connection)] if given.connection is not None else list(_many(given))
     write_down(given)
     queued = 0
@@ -41,23 +41,23 @@ def _many(given: argparse.Namespace) -> Iterator[str]:
 
 
 def pause(given: argparse.Namespace) -> str:
-    """No sync of an institution, or none at all, begins any more; webhooks and users' calls are kept for later."""
+    """Start no new syncs of one institution or of all; webhooks and users' sync requests are kept for later."""
     write_down(given)
     new = sync_container.sync_pauses().pause(given.institution, by=operator(), reason=given.reason)
     what = given.institution or "everything"
-    return f"{what} is paused" if new else f"{what} was paused already"
+    return f"{what} is paused" if new else f"{what} is already paused"
 
 
 def resume(given: argparse.Namespace) -> str:
-    """Ends a pause. The schedule takes up what is due, within a quarter of an hour."""
+    """End a pause. The schedule starts the syncs that are due within 15 minutes."""
     write_down(given)
     ended = sync_container.sync_pauses().resume(given.institution)
     what = given.institution or "everything"
-    return f"{what} goes on" if ended else f"{what} was not paused"
+    return f"{what} is resumed" if ended else f"{what} was not paused"
 
 
 def pauses(_: argparse.Namespace) -> str:
-    """Lists what is paused."""
+    """List the pauses."""
     now, _version = container.paused().load()
     found = ([("everything", now.everything)] if now.everything else []) + sorted(now.institutions.items())
     lines = [f"{what}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  by {p.by}  {p.reason}".rstrip() for what, p in found]
@@ -65,23 +65,23 @@ def pauses(_: argparse.Namespace) -> str:
 
 
 def erase(given: argparse.Namespace) -> str:
-    """Erases all bank data of a user, here and at Plaid. There is no way back: it wants --yes."""
+    """Erase all bank data of a user, here and at Plaid. This is final, and needs --yes."""
     owned = container.connections().owned_by(given.user)
     _, known = container.audit_log().head(given.user)
     if not owned and known is None:
-        raise NotFound("nothing is on record of this user", code="user_unknown")
+        raise NotFound("this user has no records", code="user_unknown")
     if not given.yes:
-        raise FailedPrecondition(f"{len(owned)} connections would go: say --yes", code="not_confirmed")
+        raise FailedPrecondition(f"{len(owned)} connections would be erased: confirm with --yes", code="not_confirmed")
     write_down(given)
     removal_container.eraser().begin(given.user, reason=RemovalReason.OPERATOR)
-    return f"{len(owned)} connections are gone; the rest goes within minutes, their items when Plaid answers"
+    return f"{len(owned)} connections erased; remaining data is deleted within minutes, items once Plaid confirms"
 
 
 def existing(connection_id: str) -> str:
-    """The id of a connection that exists.
+    """The id, if the connection exists.
 
     Raises:
-        NotFound: It does not.
+        NotFound: It does not exist.
     """
     if container.connections().find(connection_id) is None:
         raise no_connection()

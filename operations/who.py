@@ -1,4 +1,4 @@
-"""Which operator works here, and the entry that says what they are about to do."""
+"""The operator's name, and the audit entry for each command."""
 
 import argparse
 import getpass
@@ -11,20 +11,20 @@ _SAID_ELSEWHERE = {"command", "run", "local", "connection", "user"}
 
 
 def operator() -> str:
-    """OPERATOR of the environment, or the name of whoever is logged in at this machine."""
+    """The environment variable OPERATOR, or the login name on this machine."""
     try:
         return os.environ.get("OPERATOR") or getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
+    except (KeyError, OSError):  # in a container the user may have no name
         return f"uid {os.getuid()}"
 
 
 def write_down(given: argparse.Namespace) -> None:
-    """Writes a command to the audit log before it acts: to that of the user whom it is about, else the operators' own.
+    """Write a command to the audit log before it takes effect: to the log of its user, else to the operators' log.
 
-    Each command calls this itself, between its checks and its effect.
+    Each command calls this between its checks and its effect.
 
     Raises:
-        Unavailable: It could not be written, and so is not to be done.
+        Unavailable: The entry could not be written, so the command must not run.
     """
     connection_id = getattr(given, "connection", None)
     owner = getattr(given, "user", None)

@@ -1,4 +1,4 @@
-"""What the warm functions are measured against: who calls is verified just as ours are, and one document is read."""
+"""The baseline for warm functions: it verifies the caller as the backend does and reads one document."""
 
 import functools
 import json
@@ -12,19 +12,19 @@ from google.cloud import firestore
 
 @functools.cache
 def app() -> firebase_admin.App:
-    """The one connection to Firebase Auth."""
+    """The shared Firebase Auth client."""
     return firebase_admin.initialize_app()
 
 
 @functools.cache
 def client() -> firestore.Client:
-    """The one connection to Firestore."""
+    """The shared Firestore client."""
     return firestore.Client()
 
 
 @https_fn.on_request()
 def verify_and_read(request: Request) -> Response:
-    """The caller's own document; 401 without a good token."""
+    """Returns the caller's document; 401 without a valid token."""
     try:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         uid = auth.verify_id_token(token, app=app(), check_revoked=True)["uid"]

@@ -1,1 +1,1 @@
-"""A stateful stand-in for Plaid's HTTP API that runs on a laptop, without keys. See README.md."""
+"""A stateful simulator of Plaid's HTTP API that runs locally, without keys. See README.md."""

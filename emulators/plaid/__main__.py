@@ -1,4 +1,4 @@
-"""`python -m emulators.plaid`: serve until SIGINT or SIGTERM."""
+"""`python -m emulators.plaid`: serves until SIGINT or SIGTERM."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ PORT = 8099
 
 
 class Server(uvicorn.Server):
-    """Says when it listens."""
+    """Prints a line when it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -27,16 +27,16 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     offset = int(os.environ.get("PORT_OFFSET") or 0)
-    parser = argparse.ArgumentParser(prog="python -m emulators.plaid", description="A Plaid that runs on a laptop.")
+    parser = argparse.ArgumentParser(prog="python -m emulators.plaid", description="A local Plaid simulator.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT + offset, help=f"default: {PORT} + PORT_OFFSET")
-    parser.add_argument("--state", metavar="FILE", type=Path, help="load the state from this file, and keep it there")
-    parser.add_argument("--initial-after", type=float, default=1.0, help="seconds until 30 days of history are there")
-    parser.add_argument("--history-after", type=float, default=3.0, help="seconds until all history is there")
-    parser.add_argument("--rate-limits", choices=["sandbox", "production"], help="switch Plaid's rate limits on")
+    parser.add_argument("--state", metavar="FILE", type=Path, help="load the state from this file and save it there")
+    parser.add_argument("--initial-after", type=float, default=1.0, help="seconds until 30 days of history are ready")
+    parser.add_argument("--history-after", type=float, default=3.0, help="seconds until the whole history is ready")
+    parser.add_argument("--rate-limits", choices=["sandbox", "production"], help="enable Plaid's rate limits")
     parser.add_argument("--client-id", help="accept only this client id (default: any)")
     parser.add_argument("--secret", help="accept only this secret (default: any)")
-    parser.add_argument("--seed", type=int, help="the same identifiers in every run")
+    parser.add_argument("--seed", type=int, help="generate the same identifiers in every run")
     given = vars(parser.parse_args())
     host, port, state = given.pop("host"), given.pop("port"), given.pop("state")
     simulator = Simulator(Settings(**given), state)

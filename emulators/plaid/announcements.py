@@ -1,4 +1,4 @@
-"""The bodies of webhooks, without item_id and environment, which the sender adds.
+"""Webhook bodies, without item_id and environment, which the sender adds.
 
 Source: plaid.com/docs/api/products/transactions/#webhooks, plaid.com/docs/api/items/#webhooks and the webhook sections
 of the other products' pages.

@@ -1,4 +1,4 @@
-"""The server: Plaid's endpoints in front of the world, and the simulator's own under /_sim/.
+"""The server: Plaid's endpoints, and the simulator's control API under /_sim/.
 
 Source for the transport rules: plaid.com/docs/api (JSON over POST, credentials in the body or in headers) and
 plaid.com/docs/errors.
@@ -33,7 +33,7 @@ JSON_TYPE = "application/json; charset=utf-8"
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came in, before it is judged. `body` is None when it is not a JSON object."""
+    """A request before validation. `body` is None when it is not a JSON object."""
 
     path: str
     method: str
@@ -53,7 +53,7 @@ class Received:
 
 
 class Plaid:
-    """Answers Plaid's endpoints."""
+    """Serves Plaid's endpoints."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -75,7 +75,7 @@ class Plaid:
         return spoiled(answer, fault) if fault else answer
 
     def _faulty(self, received: Received, item_id: str | None, request_id: str, fault: ErrorClass) -> Response | None:
-        """The error a fault orders instead of the answer; the call takes effect first if the fault says `after`."""
+        """Raises the error that a fault injects; with `after` the call takes effect first."""
         if fault.kind not in {"error", "rate_limit"}:
             return None if fault.after or fault.kind == "latency" else Response()
         if fault.after:
@@ -94,7 +94,7 @@ class Plaid:
         return Response(wire.dumps(answer), media_type=JSON_TYPE)
 
     def _judge(self, received: Received, item_id: str | None) -> dict[str, Any]:
-        """The request's fields, found valid; else raise what is wrong with it."""
+        """Returns the request's validated fields, or raises the validation error."""
         if received.content_type is None:
             raise PlaidError("INVALID_HEADERS")
         if received.content_type != "application/json" or received.body is None:
@@ -108,7 +108,7 @@ class Plaid:
         return received.body
 
     def _check_credentials(self, given: dict[str, Any]) -> None:
-        """Any non-empty pair passes, unless the settings name the one that does."""
+        """Accepts any non-empty client id and secret, unless the settings require a given pair."""
         if missing := [name for name in CREDENTIALS if given[name] is None]:
             raise PlaidError("MISSING_FIELDS", f"the following required fields are missing: {', '.join(missing)}")
         for name in CREDENTIALS:

@@ -1,4 +1,4 @@
-"""What a bank shows after a login: accounts, their owners and numbers, and a history of transactions."""
+"""The data of a bank login: accounts, their owners and numbers, and a transaction history."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ INITIAL_DAYS = 30
 
 @dataclass
 class Account:
-    """One account; the parts of other products are already in Plaid's shape, without the account_id."""
+    """One account. Data of other products is already in Plaid's format, without the account_id."""
 
     account_id: str
     name: str
@@ -67,7 +67,7 @@ class Account:
 
 @dataclass
 class WrittenHistory:
-    """A history that is held row by row, newest first."""
+    """A history stored as a list of rows, newest first."""
 
     rows: Sequence[Row]
 
@@ -89,7 +89,7 @@ class WrittenHistory:
 
 @dataclass
 class PartOfHistory:
-    """The rows of a history that belong to some accounts."""
+    """The rows of a history for a subset of its accounts."""
 
     whole: History
     indexes: Sequence[int]
@@ -112,9 +112,9 @@ class PartOfHistory:
 
 @dataclass
 class Portfolio:
-    """All that one login shows. The first `recent` rows of the history are its last 30 days.
+    """The data of one login. The first `recent` rows of the history are its last 30 days.
 
-    `dynamic`: every refresh changes its transactions. `pending`: the ids that a refresh posts when their day has come.
+    `dynamic`: every refresh changes its transactions. `pending`: the ids that a refresh posts on their date.
     """
 
     accounts: list[Account]
@@ -125,7 +125,7 @@ class Portfolio:
 
 
 def select_accounts(whole: Portfolio, account_ids: Iterable[str]) -> Portfolio:
-    """The part of a portfolio that its owner chose to share."""
+    """The part of a portfolio that the user shares."""
     wanted = set(account_ids)
     indexes = [index for index in range(len(whole.history)) if whole.history.account_id(index) in wanted]
     return Portfolio(
@@ -138,7 +138,7 @@ def select_accounts(whole: Portfolio, account_ids: Iterable[str]) -> Portfolio:
 
 
 def portfolio(accounts: list[Account], bookings: Iterable[Booking], today: date) -> Portfolio:
-    """Put bookings, in any order, into a history."""
+    """Builds a history from bookings in any order."""
     ordered = sorted(bookings, key=lambda booking: str(booking.day), reverse=True)
     border = str(today - timedelta(days=INITIAL_DAYS))
     recent = sum(str(booking.day) >= border for booking in ordered)

@@ -1,7 +1,7 @@
-"""Time, as the simulator sees it: it runs with the wall clock, and tests may move it forward.
+"""The simulator's clock: it follows the wall clock, and tests can move it forward.
 
-Everything with a lifetime (tokens, consent, webhook retries, rate limits) and every ordered latency asks this clock.
-Only a webhook's `iat` is wall time, because its receiver compares it with its own.
+All lifetimes (tokens, consent, webhook retries, rate limits) and injected latencies use this clock. Only a webhook's
+`iat` is wall time, because the receiver compares it with its own clock.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Settle = Callable[[], Awaitable[None]]
 
 
 class Clock:
-    """Now, and timers that follow it. Used from one event loop only."""
+    """The current time, and timers that follow it. Used from one event loop only."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
@@ -30,7 +30,7 @@ class Clock:
         return self.now().date()
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something later, on this clock."""
+        """Schedules a call on this clock."""
         self.at(self.now() + timedelta(seconds=seconds), action)
 
     def at(self, when: datetime, action: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class Clock:
         self._schedule()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on this clock: `advance` and `clear` end the wait early."""
+        """Sleeps on this clock; `advance` and `clear` end the sleep early."""
         over = asyncio.Event()
         self.after(seconds, over.set)
         self._sleepers.add(over)
@@ -48,9 +48,9 @@ class Clock:
             self._sleepers.discard(over)
 
     async def advance(self, seconds: float, settle: Settle) -> None:
-        """Move forward. Timers on the way run in their order, each at its own time; `settle` waits for their work.
+        """Moves the clock forward. Due timers run in order, each at its own time; `settle` waits for their work.
 
-        It waits first for what is under way already: what follows from that belongs to the time before the move.
+        It first waits for work that is already running, whose effects belong to the time before the move.
         """
         await settle()
         target = self.now() + timedelta(seconds=seconds)
@@ -62,7 +62,7 @@ class Clock:
         self._schedule()
 
     def clear(self) -> None:
-        """Forget all timers, wake all sleepers and return to wall time."""
+        """Cancels all timers, wakes all sleepers and returns to wall time."""
         self._timers.clear()
         for over in self._sleepers:
             over.set()
@@ -91,11 +91,11 @@ class Clock:
 
 
 def iso(when: datetime) -> str:
-    """A date-time in Plaid's form: ISO 8601 with Z."""
+    """A date-time in Plaid's format: ISO 8601 with Z."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_iso(text: str) -> datetime:
-    """Raises ValueError; a time without a zone is taken as UTC."""
+    """Parses an ISO 8601 time, as UTC if it has no zone. Raises ValueError."""
     when = datetime.fromisoformat(text)
     return when if when.tzinfo else when.replace(tzinfo=UTC)

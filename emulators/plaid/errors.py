@@ -179,7 +179,7 @@ CATALOGUE["plaid-internal-error"] = CATALOGUE["INTERNAL_SERVER_ERROR"]
 
 
 class PlaidError(Exception):
-    """An error as Plaid answers it. What is not given comes from the catalogue."""
+    """An error response of Plaid. Defaults come from the catalogue."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class PlaidError(Exception):
         }
 
     def inside(self) -> dict[str, Any]:
-        """The form inside webhooks and in `item.error`: a status, no request id."""
+        """The form in webhooks and in `item.error`: with a status, without a request id."""
         return {
             "display_message": self.display,
             "error_code": self.code,
@@ -225,6 +225,6 @@ class PlaidError(Exception):
 
 
 def item_error(code: str, reason: str | None = None) -> PlaidError:
-    """An error that an Item carries: these are always of type ITEM_ERROR."""
+    """The error of an Item, always of type ITEM_ERROR."""
     error_type = "ITEM_ERROR" if code == "USER_PERMISSION_REVOKED" else None
     return PlaidError(code, error_type=error_type, reason=reason)

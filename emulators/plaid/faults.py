@@ -1,7 +1,7 @@
-"""Faults on order: what shall go wrong, where, and how often.
+"""Fault injection: what goes wrong, where and how often.
 
-A rule names an endpoint (or `*`), perhaps an Item, and how often it applies: `times` (default 1, null for ever) and
-`rate` (0 to 1, default 1). The first rule that applies is used.
+A rule names an endpoint (or `*`), optionally an Item, and how often it applies: `times` (default 1, null for no limit)
+and `rate` (0 to 1, default 1). The first rule that applies is used.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Rule:
     seconds: float = 0.0
 
     def take(self, chance: Chance) -> bool:
-        """Whether the rule applies this time; uses up one of its times."""
+        """Whether the rule applies to this call; if so, it uses up one of `times`."""
         if self.times == 0 or not chance(self.rate):
             return False
         if self.times is not None:
@@ -42,7 +42,7 @@ class Rule:
 
 @dataclass(kw_only=True)
 class ErrorClass(Rule):
-    """`after`: the call takes effect, and only its answer is spoiled."""
+    """A fault of an answer. With `after` the call takes effect, and only its answer is spoiled."""
 
     kind: str
     endpoint: str = "*"

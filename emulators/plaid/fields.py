@@ -1,6 +1,6 @@
-"""The field table: what each endpoint's request may hold. Validation has no other source.
+"""The field table: the fields of each endpoint's request, and the only source of validation.
 
-Source: plaid.com/docs/api, one page per product. Objects of products that the simulator does not play are `Free`.
+Source: plaid.com/docs/api, one page per product. Objects of products that the simulator does not implement are `Free`.
 """
 
 from emulators.plaid.validation import Day, Fields, Flag, Free, Kind, ListOf, Moment, Number, OneOf, Text, Url, Whole

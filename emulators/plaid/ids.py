@@ -1,4 +1,4 @@
-"""Identifiers and tokens in Plaid's shapes.
+"""Identifiers and tokens in Plaid's formats.
 
 Sources: plaid.com/docs/api (tokens are `<kind>-<environment>-<uuid>`), plaid.com/docs/quickstart/glossary
 (identifiers are case-sensitive, opaque, about 37 characters).
@@ -17,7 +17,7 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 class IdSource:
-    """Makes identifiers; with a seed, the same ones in every run."""
+    """Generates identifiers; with a seed, the same ones in every run."""
 
     def __init__(self, seed: int | None = None) -> None:
         self._random = random.Random(seed) if seed is not None else random.SystemRandom()
@@ -41,13 +41,13 @@ class IdSource:
 
 
 def derive(*parts: str | int | bytes) -> str:
-    """The identifier that belongs to these parts (say an item and a row number): always the same one."""
+    """The identifier derived from some parts, such as an item and a row number; always the same one."""
     data = b"\0".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
     return letters(blake2b(data, digest_size=ID_SIZE).digest()).decode()
 
 
 def letters(digest: bytes) -> bytes:
-    """Any bytes as letters and digits of the alphabet, one for one."""
+    """Maps each byte to a letter or digit of the alphabet."""
     return digest.translate(_LETTERS)
 
 

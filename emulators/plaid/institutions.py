@@ -68,7 +68,7 @@ BY_ID = {institution.institution_id: institution for institution in _ALL}
 
 
 def find(institution_id: str) -> Institution:
-    """Raises INVALID_INSTITUTION."""
+    """The institution of an id. Raises INVALID_INSTITUTION."""
     if institution_id not in BY_ID:
         raise PlaidError("INVALID_INSTITUTION")
     return BY_ID[institution_id]
@@ -82,7 +82,7 @@ def select(
     oauth: bool | None = None,
     routing_numbers: list[str] | None = None,
 ) -> list[Institution]:
-    """The institutions that match everything given, in a fixed order."""
+    """The institutions that match all filters, in a fixed order."""
     words = query.lower().split()
     return [
         institution
@@ -96,7 +96,7 @@ def select(
 
 
 def describe(institution: Institution, options: dict[str, Any], since: str) -> dict[str, Any]:
-    """The institution as its endpoints answer it; `since` is when its health last changed."""
+    """The institution object of the endpoints; `since` is the time of the last health change."""
     answer: dict[str, Any] = {
         "institution_id": institution.institution_id,
         "name": institution.name,

@@ -1,7 +1,7 @@
-"""An Item: one login at one bank, as Plaid keeps it, and what it answers in each of its states.
+"""An Item: one login at one bank as Plaid stores it, and its behaviour in each state.
 
-Source: plaid.com/docs/api/items. States: healthy; in error (`login_required` and its like: data endpoints answer the
-error, the endpoints that repair or end the Item still work); revoked by its user; removed.
+Source: plaid.com/docs/api/items. States: healthy; in error (such as `login_required`: data endpoints return the
+error, endpoints that repair or remove the Item still work); revoked by its user; removed.
 """
 
 from collections.abc import Iterable
@@ -32,8 +32,8 @@ class Readiness(StrEnum):
 class Item:
     """The state of one Item.
 
-    `shared`: the accounts its owner chose in Link, None for all of them. `logins` counts the repairs.
-    `missing_consents`: the products to whose data its owner has not agreed; only their endpoints say so.
+    `shared`: the accounts that the user chose in Link, None for all of them. `logins` counts the repairs.
+    `missing_consents`: the products without the user's consent; only their endpoints return the error.
     `history_stops_at`: the bank delivers no more history than that.
     """
 
@@ -73,7 +73,7 @@ class Item:
 
     @property
     def state(self) -> str:
-        """The Item's state in one word, for people who look at the simulator."""
+        """The Item's state in one word, for the control API."""
         if self.removed:
             return "removed"
         if self.revoked:
@@ -81,40 +81,40 @@ class Item:
         return (self.error or "healthy").removeprefix("ITEM_").lower()
 
     def check_alive(self) -> None:
-        """Raise the error of an Item that is gone."""
+        """Raises the error of a removed or revoked Item."""
         if self.removed:
             raise PlaidError("ITEM_NOT_FOUND")
         if self.revoked:
             raise PlaidError("USER_PERMISSION_REVOKED")
 
     def check_healthy(self) -> None:
-        """Raise the error with which data endpoints answer, if any."""
+        """Raises the error that data endpoints return, if any."""
         self.check_alive()
         if self.error:
             raise item_error(self.error, self.error_reason)
 
     def account(self, account_id: str) -> Account:
-        """Raises INVALID_ACCOUNT_ID."""
+        """The account of an id. Raises INVALID_ACCOUNT_ID."""
         for account in self.accounts:
             if account.account_id == account_id:
                 return account
         raise PlaidError("INVALID_ACCOUNT_ID")
 
     def chosen_accounts(self, options: Json | None) -> list[Account]:
-        """The accounts a request asks for: all, or those of `options.account_ids`, in that order."""
+        """The requested accounts: all, or those of `options.account_ids` in that order."""
         wanted = (options or {}).get("account_ids")
         if not self.accounts:
             raise PlaidError("NO_ACCOUNTS")
         return self.accounts if wanted is None else [self.account(account_id) for account_id in dict.fromkeys(wanted)]
 
     def add_account(self, account: Account, rows: Iterable[Row]) -> None:
-        """Show a new account, and its transactions."""
+        """Adds a new account and its transactions."""
         self.accounts.append(account)
         for row in rows:
             self.log.put(row)
 
     def drop_account(self, account: Account) -> list[str]:
-        """Take an account away, and its transactions; returns their ids."""
+        """Removes an account and its transactions; returns their ids."""
         self.accounts.remove(account)
         dropped = [row.transaction_id for row in self.log.current() if row.account_id == account.account_id]
         for transaction_id in dropped:
@@ -122,7 +122,7 @@ class Item:
         return dropped
 
     def unshare_account(self, account: Account) -> list[str]:
-        """Take an account away that its owner can share again in update mode; returns the ids of its transactions."""
+        """Removes an account that the user can share again in update mode; returns the ids of its transactions."""
         rows = [row for row in self.log.current() if row.account_id == account.account_id]
         dropped = self.drop_account(account)
         self.hidden_accounts.append(account)
@@ -130,14 +130,14 @@ class Item:
         return dropped
 
     def share_account(self, account: Account) -> None:
-        """Show an account that waited for its owner's choice, with its transactions."""
+        """Adds an account that was waiting for the user's choice, with its transactions."""
         rows = [row for row in self.hidden_rows if row.account_id == account.account_id]
         self.hidden_rows = [row for row in self.hidden_rows if row.account_id != account.account_id]
         self.hidden_accounts.remove(account)
         self.add_account(account, rows)
 
     def as_object(self) -> Json:
-        """The item object that most answers carry."""
+        """The item object of most answers."""
         return {
             "item_id": self.item_id,
             "institution_id": self.institution.institution_id,
@@ -153,7 +153,7 @@ class Item:
         }
 
     def with_consent(self) -> Json:
-        """The item object of /item/get, which says more."""
+        """The item object of /item/get, which has more fields."""
         return {
             **self.as_object(),
             "created_at": iso(self.created_at),

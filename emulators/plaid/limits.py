@@ -1,4 +1,4 @@
-"""Plaid's rate limits, for when they are switched on (they are off by default).
+"""Plaid's rate limits, which are off by default.
 
 Source: plaid.com/docs/errors/rate-limit-exceeded: calls per minute, per Item and per client. Calls that are refused or
 fail count too.
@@ -52,7 +52,7 @@ class Limits:
         self._calls.clear()
 
     def count(self, environment: str | None, path: str, client_id: str, item_id: str | None, now: datetime) -> None:
-        """Count a call; raise when it is one too many in this environment (None: no limits)."""
+        """Counts a call, and raises if it exceeds the limits of this environment (None: no limits)."""
         limit = LIMITS.get(path)
         if environment is None or limit is None:
             return

@@ -1,4 +1,4 @@
-"""What happens behind Link: a user logs in at a bank, chooses accounts, and a public token comes out.
+"""The server side of Link: a user logs in at a bank and chooses accounts, and gets a public token.
 
 Sources: plaid.com/docs/link (onSuccess, onExit and their metadata), plaid.com/docs/link/update-mode and
 plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webhooks are sent for Hosted Link only.
@@ -21,7 +21,7 @@ _FILTERED = ("depository", "credit", "loan", "investment", "other")
 
 
 def usable_token(world: World, link_token: str) -> LinkToken:
-    """Raises INVALID_LINK_TOKEN for one that is unknown or expired. In the Sandbox it may be used again."""
+    """Finds a link token, used before or not, as the Sandbox does. Raises INVALID_LINK_TOKEN if unknown or expired."""
     token = world.link_tokens.get(link_token)
     if token is None or token.expires <= world.clock.now():
         raise PlaidError("INVALID_LINK_TOKEN")
@@ -35,7 +35,7 @@ def begin(world: World, link_token: str) -> Session:
 
 
 def log_in(world: World, session: Session, institution_id: str, username: str, password: str) -> list[Account]:
-    """The accounts that this login could share. In update mode: of the Item that is there."""
+    """The accounts that this login can share; in update mode those of the existing Item."""
     _event(world, session, "SUBMIT_CREDENTIALS", institution_id=institution_id)
     request = session.token.request
     try:
@@ -62,13 +62,13 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
 
 
 def found_accounts(session: Session) -> list[Account]:
-    """The accounts that the login could share."""
+    """The accounts that the login can share."""
     filters = session.token.request.get("account_filters")
     return [account for account in _offered(session) if _passes(account, filters)]
 
 
 def oauth_redirect(session: Session) -> str | None:
-    """Where an OAuth bank sends the browser after the login: the app's redirect_uri, with the state to go on with."""
+    """The address to which an OAuth bank redirects after login: the app's redirect_uri with the state to resume."""
     uri = session.token.request.get("redirect_uri")
     if not uri or session.found is None or not session.found.institution.oauth:
         return None
@@ -76,7 +76,7 @@ def oauth_redirect(session: Session) -> str | None:
 
 
 def _products(request: Json, institution: Institution) -> list[str]:
-    """What the Item is made for: the products, and those of the wishes that the bank can fulfil."""
+    """The products of the Item: the required ones, and the optional ones that the bank supports."""
     wishes = [*(request.get("required_if_supported_products") or []), *(request.get("optional_products") or [])]
     return [*(request.get("products") or []), *filter(institution.supports, wishes)]
 
@@ -106,7 +106,7 @@ def _passes(account: Account, filters: Json | None) -> bool:
 
 
 def finish(world: World, session: Session, account_ids: list[str] | None = None) -> Json:
-    """The user agreed: what onSuccess is called with, {public_token, metadata}. `account_ids` None: all accounts."""
+    """Completes Link with some accounts, or all (None); returns onSuccess's arguments, {public_token, metadata}."""
     item, token = session.found, session.token
     if item is None:
         raise PlaidError("INVALID_CREDENTIALS")
@@ -139,7 +139,7 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
 def leave(
     world: World, session: Session, error: PlaidError | None = None, status: str = "requires_credentials"
 ) -> Json:
-    """The user went away: what onExit is called with, {error, metadata}."""
+    """Ends Link without success; returns the arguments of onExit, {error, metadata}."""
     _event(world, session, "EXIT", exit_status=status)
     institution = session.found.institution if session.found else None
     named = {"institution_id": institution.institution_id, "name": institution.name} if institution else None
@@ -151,9 +151,9 @@ def leave(
 
 
 def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> None:
-    """Update mode: the Item is well again; with account selection, its accounts are those chosen now.
+    """Completes update mode: repairs the Item; with account selection, replaces its accounts by the chosen ones.
 
-    The user agrees to the products of `additional_consented_products`, and to no others.
+    The user consents only to the products of `additional_consented_products`.
     """
     agreed = session.token.request.get("additional_consented_products") or []
     item.missing_consents = [product for product in item.missing_consents if product not in agreed]

@@ -1,4 +1,4 @@
-"""Link tokens and the sessions in which users meet them. Source: plaid.com/docs/api/link."""
+"""Link tokens and their sessions. Source: plaid.com/docs/api/link."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass
 class LinkToken:
-    """A link token, what it was made for, and the sessions of Link that used it."""
+    """A link token, its options, and the Link sessions that used it."""
 
     link_token: str
     created_at: datetime
@@ -23,7 +23,7 @@ class LinkToken:
 
 @dataclass
 class Session:
-    """One user in front of Link."""
+    """One session of a user in Link."""
 
     token: LinkToken
     link_session_id: str

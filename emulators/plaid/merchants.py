@@ -1,4 +1,4 @@
-"""The merchants of invented histories: how their bookings look, and how Plaid enriches them.
+"""The merchants of generated histories: their bookings, and how Plaid enriches them.
 
 Source for the enrichment's fields and the category names: plaid.com/docs/api/products/transactions and the
 personal finance category taxonomy linked there.
@@ -16,7 +16,7 @@ LOGOS = "https://plaid-merchant-logos.plaid.com"
 
 @dataclass(frozen=True)
 class Merchant:
-    """One counterparty. `low` and `high` bound its amounts, in cents; negative is money in."""
+    """A counterparty. `low` and `high` bound its amounts in cents; negative amounts are income."""
 
     booking: str
     name: str | None
@@ -33,7 +33,7 @@ class Merchant:
         return next(primary for primary in PRIMARIES if self.category.startswith(primary))
 
     def enrichment(self, confidence: str = "VERY_HIGH") -> dict[str, Any]:
-        """The fields of a transaction that say who was paid, and for what."""
+        """The fields of a transaction for the counterparty and the category."""
         logo = f"{LOGOS}/{derive(self.name)[:8].lower()}_1000.png" if self.website and self.name else None
         entity = derive("merchant", self.name) if self.website and self.name else None
         counterparty = {
@@ -145,7 +145,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 
 def recognise(description: str) -> Merchant | None:
-    """The merchant that a free description names, as far as a few well-known words tell; else None."""
+    """The merchant that a description names by one of a few known words; else None."""
     text = f" {description.lower()} "
     for word, (name, category) in _WORDS.items():
         if f" {word}" in text:

@@ -1,7 +1,7 @@
-"""Recurring streams: transactions that come again and again.
+"""Recurring streams: transactions that repeat at regular intervals.
 
-Source: plaid.com/docs/api/products/transactions/#transactionsrecurringget. Plaid does not publish how it finds them;
-here a stream is three or more bookings of one account with the same name and direction at even distances.
+Source: plaid.com/docs/api/products/transactions/#transactionsrecurringget. Plaid does not publish how it detects
+them; here a stream is three or more bookings of one account with the same name, direction and interval.
 """
 
 from collections import defaultdict

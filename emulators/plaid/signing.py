@@ -28,7 +28,7 @@ class Key:
 
 
 class KeyRing:
-    """All keys that were ever used; the last one signs."""
+    """All signing keys so far; the last one signs."""
 
     def __init__(self, ids: IdSource) -> None:
         self._ids = ids
@@ -40,13 +40,13 @@ class KeyRing:
         return self._current.kid
 
     def rotate(self) -> str:
-        """Retire the current key and sign with a new one."""
+        """Retires the current key and creates a new one."""
         self._current.expired_at = int(time.time())
         self._current = self._new()
         return self._current.kid
 
     def jwk(self, kid: str) -> dict[str, Any]:
-        """The public key as /webhook_verification_key/get answers it."""
+        """The public key as /webhook_verification_key/get returns it."""
         key = self._keys.get(kid)
         if key is None:
             raise PlaidError("INVALID_WEBHOOK_VERIFICATION_KEY_ID")
@@ -64,7 +64,7 @@ class KeyRing:
         }
 
     def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
-        """The JWT for a body. The options spoil it: an old `iat`, a foreign `kid`, another key's signature."""
+        """The JWT for a body. Options make it invalid: an old `iat`, an unknown `kid`, or another key's signature."""
         header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
         claims = {"iat": int(time.time()) - age, "request_body_sha256": sha256(body).hexdigest()}
         signed = f"{_segment(header)}.{_segment(claims)}"
@@ -85,7 +85,7 @@ class KeyRing:
         ]
 
     def load(self, exported: list[dict[str, Any]]) -> None:
-        """Replace the keys by exported ones."""
+        """Replaces the keys by exported ones."""
         self._keys = {
             key["kid"]: Key(
                 key["kid"],

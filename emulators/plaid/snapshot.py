@@ -1,7 +1,7 @@
-"""The state in a file: written beside the old one and put in its place, so that it is always whole.
+"""Saves the state to a file, which is written completely and then replaces the old one, so it is never partial.
 
-Kept: Items with their tokens and change logs, public and link tokens, the signing keys, the clock. Not kept: orders of
-faults, counters, webhooks that wait for a retry, and link sessions that are still open.
+Kept: Items with their tokens and change logs, public and link tokens, the signing keys, the clock. Not kept: injected
+faults, counters, webhooks that wait for a retry, and open link sessions.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ def load(world: World, file: Path) -> None:
 
 
 async def keep(world: World, file: Path) -> None:
-    """Save whenever something was called since the last time; for ever."""
+    """Saves repeatedly, whenever there were calls since the last save."""
     seen = world.changes
     while True:
         await asyncio.sleep(EVERY)
@@ -107,7 +107,7 @@ def _saved(item: Item) -> Json:
 
 
 def _item(saved: Json) -> Item:
-    """The bank is opened again, as on the first day: everything in it follows from the login."""
+    """Generates the bank data again, all of which follows from the login."""
     login = Login(**{**saved["login"], "today": date.fromisoformat(saved["login"]["today"])})
     portfolio = open_bank(login)
     if saved["shared"] is not None:
@@ -138,7 +138,7 @@ def _accounts(saved: list[Json]) -> Iterator[Account]:
 
 
 def _resume(world: World, item: Item) -> None:
-    """Set the timers that the old process had running."""
+    """Restarts the timers of the old process."""
     world.arm(item)
     if item.extraction_began and item.readiness is not Readiness.HISTORICAL:
         item.extraction_began = False

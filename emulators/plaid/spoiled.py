@@ -1,4 +1,4 @@
-"""Answers that are broken on the wire: reset connections, half a body, a proxy's HTML."""
+"""Answers that fail on the wire: reset connections, partial bodies, a proxy's HTML."""
 
 # ruff: noqa: E501 - a page of HTML
 
@@ -18,11 +18,11 @@ _HTML = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center
 
 
 class Broken(Exception):
-    """Raised to in-process clients, who have no connection that could break."""
+    """Raised to in-process clients, which have no connection to reset."""
 
 
 class BrokenResponse(Response):
-    """Sends `sent` of what it promised, then cuts the connection."""
+    """Sends only `sent` of the announced body, then closes the connection."""
 
     def __init__(self, whole: Response, sent: bytes, *, begin: bool) -> None:
         super().__init__(whole.body, whole.status_code, media_type=whole.media_type)
@@ -45,12 +45,12 @@ class BrokenResponse(Response):
 
 
 def delay(fault: ErrorClass) -> float:
-    """How long the answer takes under this fault."""
+    """The delay of the answer under this fault."""
     return fault.seconds or (_HANG if fault.kind == "hang" else 0)
 
 
 def spoiled(answer: Response, fault: ErrorClass) -> Response:
-    """The answer as the fault lets it through."""
+    """The answer as changed by the fault."""
     match fault.kind:
         case "html_502":
             return Response(_HTML, 502, media_type="text/html")

@@ -1,9 +1,9 @@
 """The change log of one Item, and the cursors that read it.
 
-Source: plaid.com/docs/api/products/transactions/#transactionssync. The log only grows. A cursor names the change its
-loop started from, the change to go on with, and the length of the log when the loop began: a log that grew since
-means a mutation during pagination, and only the loop's first cursor leads out of it. Reading a page costs as much as
-the page is long, whatever the length of the history.
+Source: plaid.com/docs/api/products/transactions/#transactionssync. The log is append-only. A cursor holds the change
+where its pagination loop started, the next change, and the length of the log at the start of the loop: if the log has
+grown since, that is a mutation during pagination, and the client must restart from the loop's first cursor. The cost of
+a page depends on its own length only, not on that of the history.
 """
 
 import base64
@@ -21,7 +21,7 @@ MUTATION = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
 
 
 class Row(NamedTuple):
-    """One version of a transaction: its JSON text, and apart from it the JSON text of `original_description`."""
+    """One version of a transaction: its JSON text, and separately the JSON text of `original_description`."""
 
     transaction_id: str
     account_id: str
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 class History(Protocol):
-    """The transactions an Item has from its beginning, newest first; rows are made when they are asked for."""
+    """The initial transactions of an Item, newest first; rows are created when they are read."""
 
     def __len__(self) -> int: ...
     def row(self, index: int) -> Row: ...
@@ -40,7 +40,7 @@ class History(Protocol):
 
 
 class Change(NamedTuple):
-    """A row put in (new, or a new version), or taken out (`row` is None)."""
+    """A change: a row that was added or modified, or removed (`row` is None)."""
 
     transaction_id: str
     account_id: str
@@ -48,7 +48,7 @@ class Change(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """Where a reader stands. `start == position` begins a loop."""
+    """The position of a reader. `start == position` begins a loop."""
 
     start: int
     position: int
@@ -57,7 +57,7 @@ class Cursor(NamedTuple):
 
 @dataclass
 class Page:
-    """What one call to /transactions/sync returns."""
+    """The result of one call to /transactions/sync."""
 
     added: list[Row] = field(default_factory=list)
     modified: list[Row] = field(default_factory=list)
@@ -70,11 +70,11 @@ class Page:
 class SyncLog:
     """All changes of one Item's transactions.
 
-    Two switches for what Plaid leaves open: `name_unseen_removals` also names a transaction in `removed` that came
-    and went between two reads; `repeat_rows` sends every version of a row instead of the latest alone, so that one
-    change set can name a transaction more than once.
+    Two switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in
+    `removed` that was added and removed between two reads; `repeat_rows` sends every version of a row instead of only
+    the latest, so that one change set can contain a transaction more than once.
 
-    And one fault: with `cursor_cycle`, no loop ends. Every page has more, and after so many pages the cursors repeat.
+    One fault: with `cursor_cycle`, a loop never ends. Every page has more, and after that many pages cursors repeat.
     """
 
     history: History
@@ -91,12 +91,12 @@ class SyncLog:
         return len(self._entries)
 
     def reveal(self, first: int, last: int) -> None:
-        """Append the rows [first, last) of the history."""
+        """Appends the rows [first, last) of the history."""
         self._entries.extend(range(first, last))
         self._account_ids |= self.history.account_ids(first, last)
 
     def put(self, row: Row) -> None:
-        """Append a new transaction, or a new version of one."""
+        """Appends a new transaction, or a new version of one."""
         self._append(Change(row.transaction_id, row.account_id, row))
 
     def remove(self, transaction_id: str) -> None:
@@ -112,7 +112,7 @@ class SyncLog:
         return self._row(places[-1]) if places else None
 
     def current(self) -> Iterator[Row]:
-        """Every transaction there is now, in the order of the log."""
+        """All current transactions, in log order."""
         for place in range(len(self._entries)):
             if place not in self._superseded and (row := self._row(place)) is not None:
                 yield row
@@ -132,7 +132,7 @@ class SyncLog:
         ]
 
     def load(self, exported: list[Any]) -> None:
-        """Append exported entries to an empty log."""
+        """Appends exported entries to an empty log."""
         for entry in exported:
             if isinstance(entry, int):
                 self.reveal(entry, entry + 1)
@@ -146,7 +146,7 @@ class SyncLog:
         return self._account_ids
 
     def page(self, cursor: Cursor, count: int, account_id: str | None = None) -> Page:
-        """The next changes of a reader. Raises the mutation error when the log grew within its loop."""
+        """The next changes of a reader. Raises the mutation error if the log grew during its loop."""
         head = len(self._entries)
         if cursor.position > cursor.start and cursor.head != head:
             raise PlaidError(MUTATION)
@@ -166,7 +166,7 @@ class SyncLog:
         return page
 
     def _page_of_cycle(self, cursor: Cursor, account_id: str | None) -> Page:
-        """One change a page, while there are any, from the loop's start on; then the same cursors again."""
+        """One change per page from the start of the loop; after the last one the cursors repeat."""
         step, page = cursor.position - cursor.start, Page(has_more=True)
         if cursor.position < len(self._entries):
             change = self._change_for(cursor.position, cursor.start, account_id)
@@ -184,7 +184,7 @@ class SyncLog:
             page.added.append(change.row)
 
     def _change_for(self, place: int, start: int, account_id: str | None) -> Change | None:
-        """The change at this place if a reader who began at `start` is told of it."""
+        """The change at this place, if a reader who started at `start` must receive it."""
         if place in self._superseded and not self.repeat_rows:
             return None
         if account_id is not None and self._account_id(place) != account_id:
@@ -197,7 +197,7 @@ class SyncLog:
         return None if unseen and not self.name_unseen_removals else entry
 
     def _present(self, transaction_id: str, place: int, start: int) -> bool:
-        """Whether a reader who began at `start` knows this transaction when it comes to `place`."""
+        """Whether a reader who began at `start` knows this transaction when it reaches `place`."""
         places = self._places.get(transaction_id)
         if places is None or len(places) == 1:
             return place < start
@@ -215,7 +215,7 @@ class SyncLog:
         self._indexed = len(self._entries)
 
     def _index(self) -> None:
-        """Learn the ids of what was revealed; put off until a change needs it, because most Items never change."""
+        """Indexes the ids of the revealed rows. Deferred until the first change, because most Items never change."""
         for place in range(self._indexed, len(self._entries)):
             entry = self._entries[place]
             name = self.history.transaction_id(entry) if isinstance(entry, int) else entry.transaction_id

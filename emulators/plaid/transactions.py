@@ -1,7 +1,7 @@
-"""A transaction as Plaid sends it, from the few things a bank knows about it.
+"""Builds a transaction in Plaid's format from the data of a bank.
 
 Source: plaid.com/docs/api/products/transactions/#transactionssync (the transaction object). Every key is always
-there; what is not known is null.
+present; unknown values are null.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _NO_ENRICHMENT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Booking:
-    """What a bank knows. `changes` overrides any field of the finished object."""
+    """The bank's data. `changes` overrides any field of the finished object."""
 
     transaction_id: str
     account_id: str

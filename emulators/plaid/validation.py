@@ -1,4 +1,4 @@
-"""The kinds of value a request field may have, and how a request is held against its field table.
+"""The types of request fields, and the validation of a request with its field table.
 
 Sources: plaid.com/docs/errors/invalid-request (MISSING_FIELDS, UNKNOWN_FIELDS, INVALID_FIELD). Missing fields are
 reported first, then unknown ones, then the first invalid one.
@@ -21,7 +21,7 @@ def invalid(message: str) -> PlaidError:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """Any value. `required`: it must be there; `nullable`: it may be null."""
+    """Any value. `required`: it must be present; `nullable`: it may be null."""
 
     required: bool = False
     nullable: bool = False
@@ -34,7 +34,7 @@ class Kind:
         self.check_value(name, value)
 
     def check_value(self, name: str, value: Any) -> None:
-        """Raise INVALID_FIELD when the value (never null) is not of this kind."""
+        """Raises INVALID_FIELD if the value (never null) is not of this type."""
 
     def children(self, name: str, value: Any) -> Iterator[tuple[str, "Fields", Any]]:  # noqa: ARG002 - none here
         """The objects inside this value, with their own field tables."""
@@ -152,7 +152,7 @@ class ListOf(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Fields(Kind):
-    """An object with its table of fields."""
+    """An object with a field table."""
 
     table: Mapping[str, Kind]
 
@@ -172,7 +172,7 @@ class Fields(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Free(Kind):
-    """An object of a product that the simulator does not play: accepted as it is."""
+    """An object of a product that the simulator does not implement: accepted without validation."""
 
     def check_value(self, name: str, value: Any) -> None:
         if not isinstance(value, dict):
@@ -180,7 +180,7 @@ class Free(Kind):
 
 
 def hold_against(fields: Fields, body: dict[str, Any]) -> None:
-    """Raise the error Plaid would answer to this request body, if any."""
+    """Raises the error that Plaid would return for this request body, if any."""
     missing: list[str] = []
     unknown: list[str] = []
     for name, inner, value in fields.children("", body):

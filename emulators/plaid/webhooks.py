@@ -1,8 +1,8 @@
-"""Webhooks: signed, delivered, retried; and the ways in which a delivery can go wrong on purpose.
+"""Webhooks: signing, delivery, retries and injected faults.
 
 Sources: plaid.com/docs/api/webhooks (10 s to answer 200, retries after 30 s, then four times as long each time, for
 24 h) and plaid.com/docs/api/webhooks/webhook-verification (ES256 JWT over the SHA-256 of the 2-space JSON body).
-Deliveries run beside the calls that cause them: a receiver that fails, or hangs, never blocks the API.
+Deliveries run concurrently with the calls that cause them, so a receiver that fails or hangs never blocks the API.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _OLD = 600
 
 @dataclass
 class Delivery:
-    """One webhook on its way. `outcomes` has one entry per attempt: an HTTP status, or what went wrong."""
+    """One webhook delivery. `outcomes` has one entry per attempt: an HTTP status or an error."""
 
     delivery_id: str
     item_id: str | None
@@ -54,7 +54,7 @@ class Delivery:
 
 
 class Webhooks:
-    """Sends webhooks from the event loop, and remembers what became of them."""
+    """Sends webhooks from the event loop and records their outcomes."""
 
     def __init__(self, clock: Clock, ids: IdSource, keys: KeyRing, faults: WebhookFaults) -> None:
         self.log: deque[Delivery] = deque(maxlen=_REMEMBERED)
@@ -64,7 +64,7 @@ class Webhooks:
         self._client: httpx.AsyncClient | None = None
 
     def send(self, item: Item, body: Json) -> bool:
-        """Send to the Item's webhook, if it has one."""
+        """Sends to the Item's webhook, if it has one."""
         if not item.webhook:
             return False
         item.last_webhook = (self._clock.now(), body["webhook_code"])
@@ -79,7 +79,7 @@ class Webhooks:
         return True
 
     def post(self, url: str, body: Json, item_id: str | None = None) -> None:
-        """Send a body to a URL, under the fault that is due for it."""
+        """Sends a body to a URL, with the next fault that applies."""
         delivery = Delivery(self._ids.uuid(), item_id, url, {**body, "environment": "sandbox"})
         self.log.append(delivery)
         fault = self._faults.take(item_id, body["webhook_code"])
@@ -98,7 +98,7 @@ class Webhooks:
                 self._start(delivery, then_held=True)
 
     async def settle(self) -> None:
-        """Wait until no delivery is on the wire."""
+        """Waits until no delivery is in progress."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -154,7 +154,7 @@ class Webhooks:
             return type(error).__name__
 
     def _sign(self, delivery: Delivery) -> tuple[bytes, str]:
-        """The bytes and the JWT, spoiled as the delivery's fault demands."""
+        """The bytes and the JWT, as changed by the delivery's fault."""
         raw = json.dumps(delivery.body, indent=2).encode()
         mode = delivery.mode
         token = self._keys.sign(

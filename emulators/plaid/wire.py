@@ -1,7 +1,7 @@
-"""JSON as it goes over the wire: numbers keep the text they came with.
+"""JSON on the wire: numbers keep their original digits.
 
 Plaid's amounts may have any number of decimals. They are read as `Decimal` and written as the same digits, which
-`json.dumps` cannot do. A `Raw` value is JSON text that is already written (a page of transactions, for example).
+`json.dumps` cannot do. A `Raw` value is serialized JSON, such as a page of transactions.
 """
 
 import json
@@ -14,16 +14,16 @@ _CANNOT = "cannot be written as JSON"
 
 
 def words(text: str, separator: str | None = None) -> tuple[str, ...]:
-    """The words of a list that is easier to read as text."""
+    """Splits a list that is easier to read as text."""
     return tuple(text.split(separator))
 
 
 class Raw(bytes):
-    """JSON text, written as it stands."""
+    """JSON text that is written unchanged."""
 
 
 def loads(text: str | bytes) -> Any:
-    """Read JSON; numbers with a point or an exponent become `Decimal`. Raises ValueError."""
+    """Reads JSON; numbers with a point or an exponent become `Decimal`. Raises ValueError."""
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
     except (RecursionError, InvalidOperation) as error:
@@ -35,7 +35,7 @@ def _no_constant(name: str) -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """Write JSON without spaces, ASCII only."""
+    """Writes JSON without spaces, ASCII only."""
     return _text(value).encode("ascii")
 
 
@@ -73,12 +73,12 @@ def number(value: Decimal) -> str:
 
 
 def array(parts: Iterable[bytes]) -> Raw:
-    """A JSON array of values that are already written."""
+    """A JSON array of serialized values."""
     return Raw(b"[" + b",".join(parts) + b"]")
 
 
 def decimal(value: Any) -> Decimal | None:
-    """A number however a hand-written file spells it (12, 12.0, "12.50"), or None."""
+    """A number in any hand-written form (12, 12.0, "12.50"), or None."""
     if value is None or isinstance(value, bool):
         return None
     try:

@@ -1,7 +1,7 @@
-"""All that the simulator knows, and the changes that happen to it.
+"""The simulator's state and its changes.
 
-The world is touched from the server's event loop only, and no change waits for anything half-way: that makes every
-call atomic without a lock.
+Only the server's event loop accesses the state, and no change awaits anything half-way, so every call is atomic without
+a lock.
 """
 
 import secrets
@@ -31,14 +31,14 @@ WARNING_BEFORE_EXPIRY = timedelta(days=7)
 
 @dataclass
 class Settings:
-    """What can be set when the simulator starts, and changed by POST /_sim/settings."""
+    """Settings, given at start and changed by POST /_sim/settings."""
 
     initial_after: float = 1.0
     history_after: float = 3.0
     rate_limits: str | None = None
     client_id: str | None = None
     secret: str | None = None
-    username: str | None = None  # who is about to log in through Link; none: the page does not know
+    username: str | None = None  # the login that the Link page fills in, if any
     password: str | None = field(default=None, repr=False)
     seed: int | None = None
 
@@ -73,7 +73,7 @@ class World:
         self.errors: Counter[str] = Counter()
 
     def reset(self) -> None:
-        """Forget everything but the settings and the signing keys."""
+        """Resets everything except the settings and the signing keys."""
         self.webhooks.forget()
         self.clock.clear()
         self.faults.rules.clear()
@@ -87,7 +87,7 @@ class World:
     # -- Items --------------------------------------------------------------------------------------------------
 
     def create_item(self, institution_id: str, products: list[str], **login: Any) -> Item:
-        """Log in at a bank and keep the Item. Raises the error of a bank or a login that fails."""
+        """Logs in at a bank and stores the Item. Raises the error of a failed bank or login."""
         item = self.log_in(institution_id, products, **login)
         self.keep_item(item)
         return item
@@ -104,7 +104,7 @@ class World:
         user_id: str | None = None,
         client_user_id: str | None = None,
     ) -> Item:
-        """What a login finds; the world does not know the Item yet."""
+        """The Item of a login, not stored yet."""
         institution = institutions.find(institution_id)
         if not institution.products:
             raise PlaidError("ITEM_NOT_SUPPORTED")
@@ -145,7 +145,7 @@ class World:
         return self.items[item_id]
 
     def new_access_token(self, item: Item) -> str:
-        """Give the Item an access token; the one it had stops working at once."""
+        """Gives the Item a new access token; the old one stops working at once."""
         if item.access_token:
             del self.access_tokens[item.access_token]
         item.access_token = self.ids.token("access")
@@ -158,7 +158,7 @@ class World:
         return token
 
     def redeem_public_token(self, token: str) -> Item:
-        """Once, within 30 minutes. Raises INVALID_PUBLIC_TOKEN."""
+        """Exchanges a public token, once and within 30 minutes. Raises INVALID_PUBLIC_TOKEN."""
         found = self.public_tokens.get(token)
         if found is None:
             if not well_formed("public", token):
@@ -177,7 +177,7 @@ class World:
     # -- What happens to an Item --------------------------------------------------------------------------------
 
     def begin_extraction(self, item: Item) -> None:
-        """Start loading the history: 30 days first, then all of it."""
+        """Starts loading the history: 30 days first, then all of it."""
         if not item.extraction_began:
             item.extraction_began = True
             self.clock.after(self.settings.initial_after, lambda: self._initial_update(item))
@@ -200,19 +200,19 @@ class World:
             self.announce_sync(item)
 
     def _can_extract(self, item: Item) -> bool:
-        """An Item that cannot log in, or whose bank delivers no more, loads nothing; what ends that begins again."""
+        """Whether the Item can load history: its login works and its bank delivers. If not, loading restarts later."""
         if item.error or item.revoked or item.removed or item.readiness is item.history_stops_at:
             item.extraction_began = False
             return False
         return True
 
     def announce_sync(self, item: Item) -> None:
-        """SYNC_UPDATES_AVAILABLE, which is never sent before /transactions/sync was called once."""
+        """Sends SYNC_UPDATES_AVAILABLE, but only after the first call of /transactions/sync."""
         if item.sync_called:
             self.webhooks.send(item, announcements.sync_updates_available(item.readiness))
 
     def announce_changes(self, item: Item, before: int, removed: list[str]) -> None:
-        """The webhooks of a change to the log since it was `before` long; none when nothing changed."""
+        """Sends the webhooks for changes to the log since its length was `before`; none if nothing changed."""
         if len(item.log) == before:
             return
         item.last_update = self.clock.now()
@@ -223,13 +223,13 @@ class World:
             self.webhooks.send(item, announcements.transactions_removed(removed))
 
     def fail_item(self, item: Item, code: str, *, reason: str | None = None, announce: bool = True) -> None:
-        """Put the Item into an error that its user must repair."""
+        """Puts the Item into an error that its user must repair."""
         item.error, item.error_reason, item.last_failed_update = code, reason, self.clock.now()
         if announce:
             self.webhooks.send(item, announcements.item_error(code, reason))
 
     def heal_item(self, item: Item, *, announce: bool = False) -> None:
-        """A successful update mode. LOGIN_REPAIRED is for repairs made elsewhere, so it is sent only when asked for."""
+        """Repairs the Item, as update mode does. LOGIN_REPAIRED, for repairs elsewhere, is sent only on request."""
         item.check_alive()
         item.error = item.error_reason = None
         self._start_login(item)
@@ -239,7 +239,7 @@ class World:
             self.webhooks.send(item, announcements.login_repaired())
 
     def revoke_item(self, item: Item, *, announce: bool = True) -> None:
-        """Its user withdrew the permission at my.plaid.com."""
+        """Revokes the Item, as a user does at my.plaid.com."""
         item.revoked = True
         if announce:
             self.webhooks.send(item, announcements.user_permission_revoked())
@@ -249,12 +249,12 @@ class World:
         item.webhook = None
 
     def expire_consent(self, item: Item, when: datetime) -> None:
-        """The Item's consent ends then; its webhook warns seven days ahead."""
+        """Sets the end of the Item's consent; a webhook warns seven days before."""
         item.consent_expires = when
         self._arm_consent(item, when)
 
     def arm(self, item: Item) -> None:
-        """Set the timers of the Item's login and consent."""
+        """Sets the timers of the Item's login and consent."""
         login = item.logins
         if item.login_expires:
             self.clock.at(item.login_expires, lambda: self._expire(item, login, None, None))
@@ -267,7 +267,7 @@ class World:
         self.clock.at(when, lambda: self._expire(item, login, when, "OAUTH_CONSENT_EXPIRED"))
 
     def _start_login(self, item: Item) -> None:
-        """Count the login's life: 30 days in the Sandbox, and the bank's own term for consent."""
+        """Starts the login's lifetime: 30 days in the Sandbox, and the bank's own consent period."""
         item.logins += 1
         item.login_expires = self.clock.now() + SANDBOX_LOGIN_LIVES
         if item.institution.consent_days:

@@ -139,7 +139,7 @@ def _not_there(app: Path) -> None:
         (_broken_config, "not JSON"),
         (_our_name_taken, "rename it"),
         (_no_hosting, "no hosting"),
-        (_strange_rules, "the block could go into"),
+        (_strange_rules, "to hold the block"),
         (_not_there, "is not this repository"),
     ],
 )

@@ -94,15 +94,15 @@ def test_what_is_missing_in_the_settings_is_said_before_anything_is_changed(
     with pytest.raises(DeployError, match="make adopt"):
         ready(app=app)
     adopt(app, source="bank")
-    with pytest.raises(DeployError, match=r"to have .*bank-settings.* written"):
+    with pytest.raises(DeployError, match=r"to write .*bank-settings"):
         deploy(ready(app=app))
     main(["--app", str(app), *GIVEN])
     fill_in(app)
     whole = settings(app).read_text(encoding="utf-8")
     settings(app).write_text(whole.replace("TASKS_CALLER", "TASKS_CALLED"), encoding="utf-8")
-    with pytest.raises(DeployError, match="to have TASKS_CALLER written"):
+    with pytest.raises(DeployError, match="to write TASKS_CALLER"):
         deploy(ready(app=app))
     settings(app).write_text(whole.replace(KEY, KEY.replace(PROJECT, "a-test-project")), encoding="utf-8")
-    with pytest.raises(DeployError, match="of another project"):
+    with pytest.raises(DeployError, match="to another project"):
         deploy(ready(app=app))
     assert cloud.changes == 0

@@ -174,7 +174,7 @@ def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy,
         deploy(ready(interactive=False))
     for why in (
         "set PLAID_CLIENT_ID",
-        "take PLAID_SECRET out",
+        "remove PLAID_SECRET",
         "CLIENT_NAM",
         "PLAID_ENV",
         "correct LANGUAGE",
@@ -199,7 +199,7 @@ def test_without_the_tools_a_login_or_the_project_each_is_said(cloud: Cloud, rea
         deploy(ready())
     cloud.state["users"]["gcloud"] = ["op@example.com"]
     cloud.state["projects"].clear()
-    with pytest.raises(DeployError, match="it does not exist, or your account may not see it"):
+    with pytest.raises(DeployError, match="it does not exist, or your account has no access"):
         deploy(ready())
 
 
@@ -250,6 +250,6 @@ def test_a_live_system_that_does_not_answer_as_it_should_fails_the_deploy(
     with pytest.raises(DeployError, match="deployed, but does not work yet") as refused:
         deploy(context)
     said = str(refused.value)
-    assert said.count("no answer of ours") == len(PROBES)
+    assert said.count("no answer from this backend") == len(PROBES)
     assert ".web.app/: 404" in said
     assert said.count("not seen within") == 2

@@ -84,4 +84,4 @@ def test_addresses_that_are_not_open_yet_are_tried_again(ready: Deploy, said: li
     context.request = opening
     deploy(context)
     assert not closed
-    assert any("again in 10 s" in line for line in said)
+    assert any("retrying in 10 s" in line for line in said)

@@ -115,7 +115,7 @@ def test_a_replaced_token_is_dead_at_plaid_and_the_next_sync_reads_on(bank: Bank
     bank.synced(user, mine.connection_id)
     old, cursor, runs = mine.token(), mine.state()["cursor"], mine.state()["run"]
     said = done(bank, "rotate", "--connection", mine.connection_id)
-    assert "1 asked for" in said
+    assert "1 requested" in said
     new = mine.rotated(old)
     assert mine.answers(old) == "INVALID_ACCESS_TOKEN"
     assert mine.answers(new) is None
@@ -152,7 +152,7 @@ def test_a_request_that_plaid_never_got_is_sent_again(bank: Bank, user: User, fa
     wait_until("the mark", lambda: mine.kept()["rotating_since"])
     wait_until("the fault", lambda: mine.kept()["attempts"] == 1)
     assert mine.answers(old) is None
-    assert f"{mine.connection_id}  wanted by operator" in done(bank, "rotations")
+    assert f"{mine.connection_id}  requested by operator" in done(bank, "rotations")
     mine.break_off()
     bank.run_schedule()
     mine.rotated(old)
@@ -194,11 +194,11 @@ def test_webhooks_are_replayed_and_a_connection_is_reconciled_by_hand(bank: Bank
     bank.follows(user, mine.connection_id)
     since = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
     replay = ("replay-webhooks", "--since", since, "--connection", mine.connection_id)
-    assert done(bank, *replay).startswith("replay-webhooks: 0 handled, "), "all of them were handled as they came"
+    assert done(bank, *replay).startswith("replay-webhooks: 0 processed, "), "all of them were handled as they came"
     said = done(bank, *replay, "--handled")
-    assert "handled" in said
+    assert "processed" in said
     assert not said.startswith("replay-webhooks: 0 ")
-    assert done(bank, "intents").endswith("to be done\n")
+    assert done(bank, "intents").endswith("pending\n")
     refused = operate(bank, "reconcile", "--connection", "unknown")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "no such connection" in refused.stderr

@@ -95,9 +95,9 @@ def test_rotate_asks_for_new_tokens(
     assert main(["rotate", *which]) == 0
     assert asked(world) == wanted
     assert {kept.wanted_by for kept, _ in world.store.kept.values()} - {None} <= {Actor.OPERATOR}
-    assert capsys.readouterr().out.startswith(f"rotate: {len(wanted)} asked for")
+    assert capsys.readouterr().out.startswith(f"rotate: {len(wanted)} requested")
     assert main(["rotate", *which]) == 0
-    assert capsys.readouterr().out.startswith("rotate: 0 asked for"), "they are wanted already"
+    assert capsys.readouterr().out.startswith("rotate: 0 requested"), "they are wanted already"
 
 
 def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
@@ -115,8 +115,8 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     assert main(["rotations"]) == 0
     said = capsys.readouterr().out
     assert [line.split("  ")[0] for line in said.splitlines()[:-1]] == ["rotations: 3", "1"]
-    assert "under way since" in said
-    assert said.endswith("2 to be done\n")
+    assert "rotating since" in said
+    assert said.endswith("2 pending\n")
     assert "token-" not in said
     assert world.store.audit[ALICE][-1].action is AuditAction.TOKEN_ROTATED
     assert world.store.audit[ALICE][-1].actor is Actor.OPERATOR
@@ -137,10 +137,10 @@ def test_intents_lists_what_exchanges_left_behind(world: World, capsys: pytest.C
     world.intents.update(done.connected({"connection_id": "c-done"}), expected=version)
     assert main(["intents"]) == 0
     said = capsys.readouterr().out
-    assert "c-open  of alice  item unknown  unanswered, without a token  due 2026-" in said
-    assert "c-stored  of alice  item item-9  unanswered, holds a token  due 2026-" in said
+    assert "c-open  of alice  item unknown  unanswered, no token  due 2026-" in said
+    assert "c-stored  of alice  item item-9  unanswered, has a token  due 2026-" in said
     assert "c-done" not in said
-    assert said.endswith("2 to be done\n")
+    assert said.endswith("2 pending\n")
     assert "sealed-token" not in said
 
 
@@ -151,15 +151,15 @@ def test_replay_handles_what_came_since(world: World, capsys: pytest.CaptureFixt
         world.inbox.record(Delivery(f"d{number}", body, world.clock.at, connection, due_at=world.clock.at))
     since = (world.clock.at - timedelta(minutes=90)).isoformat()
     assert main(["replay-webhooks", "--since", since]) == 0
-    assert capsys.readouterr().out == "replay-webhooks: 2 handled\n"
+    assert capsys.readouterr().out == "replay-webhooks: 2 processed\n"
     assert world.state("1").wanted
     assert world.state("2").wanted
     everything_of_1 = ["replay-webhooks", "--since", "2020-01-01", "--connection", "1"]
     assert main(everything_of_1) == 0
-    left_out = "1 left out: handled before; --handled has them do again what they did then"
-    assert capsys.readouterr().out == f"replay-webhooks: 1 handled, {left_out}\n"
+    skipped = "1 skipped: already processed; --handled processes them again"
+    assert capsys.readouterr().out == f"replay-webhooks: 1 processed, {skipped}\n"
     assert main([*everything_of_1, "--handled"]) == 0
-    assert capsys.readouterr().out == "replay-webhooks: 2 handled\n"
+    assert capsys.readouterr().out == "replay-webhooks: 2 processed\n"
 
 
 def test_an_account_that_was_revoked_is_never_revoked_by_a_replay_of_what_was_handled(
@@ -168,7 +168,7 @@ def test_an_account_that_was_revoked_is_never_revoked_by_a_replay_of_what_was_ha
     body = {"webhook_type": "ITEM", "webhook_code": "USER_ACCOUNT_REVOKED", "item_id": "x", "account_id": "checking"}
     world.inbox.record(Delivery("d", body, world.clock.at, "1"))
     assert main(["replay-webhooks", "--since", "2020-01-01", "--handled"]) == 0
-    said = "0 handled, 1 left out: accounts that were taken away then; what is there now was shared since"
+    said = "0 processed, 1 skipped: they removed accounts; the accounts that exist now were shared later"
     assert capsys.readouterr().out == f"replay-webhooks: {said}\n"
     assert set(world.store.account_rows["1"]) == {"checking"}
 
@@ -222,7 +222,7 @@ def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.Cap
     assert main(["pause", "--all"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "pause: ins_1 is paused",
-        "pause: ins_1 was paused already",
+        "pause: ins_1 is already paused",
         "pause: everything is paused",
     ]
     assert main(["pauses"]) == 0
@@ -234,19 +234,19 @@ def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.Cap
     for which in (["--all"], ["--all"], ["--institution", "ins_1"]):
         assert main(["resume", *which]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "resume: everything goes on",
+        "resume: everything is resumed",
         "resume: everything was not paused",
-        "resume: ins_1 goes on",
+        "resume: ins_1 is resumed",
     ]
 
 
 def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["erase", "--user", ALICE]) == 1
-    assert capsys.readouterr().err == "erase: 2 connections would go: say --yes (not_confirmed)\n"
+    assert capsys.readouterr().err == "erase: 2 connections would be erased: confirm with --yes (not_confirmed)\n"
     assert set(world.store.connections) == {"1", "2", "3"}
     assert "operation" not in world.audited()
     assert main(["erase", "--user", ALICE, "--yes"]) == 0
-    assert capsys.readouterr().out.startswith("erase: 2 connections are gone")
+    assert capsys.readouterr().out.startswith("erase: 2 connections erased")
     world.clean_up()
     assert set(world.store.connections) == {"3"}
     assert world.left_of("1") == world.left_of("2") == []
@@ -256,7 +256,7 @@ def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys:
 
 def test_nobody_is_erased_by_a_slip_of_the_keyboard(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["erase", "--user", "alcie", "--yes"]) == 1
-    assert capsys.readouterr().err == "erase: nothing is on record of this user (user_unknown)\n"
+    assert capsys.readouterr().err == "erase: this user has no records (user_unknown)\n"
     assert world.erasures.kept == {}
 
 
@@ -279,7 +279,7 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     assert said[2] == "webhook TRANSACTIONS SYNC_UPDATES_AVAILABLE trace"
     assert said[3] == "audit operation by operator"
     assert "audit status_changed by provider" in said[4:]
-    assert any("ITEM_LOGIN_REQUIRED, Plaid's request r1" in line for line in lines)
+    assert any("ITEM_LOGIN_REQUIRED, Plaid request r1" in line for line in lines)
     assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)
     assert main(["history", "--connection", "1", "--last", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
@@ -415,7 +415,7 @@ def test_without_a_project_it_says_what_to_set(
         monkeypatch.delenv(name, raising=False)
     settings.cache_clear()
     assert main(["rotations"]) == 2
-    assert capsys.readouterr().err == "rotations: set GOOGLE_CLOUD_PROJECT, or say --local\n"
+    assert capsys.readouterr().err == "rotations: set GOOGLE_CLOUD_PROJECT, or use --local\n"
 
 
 def test_without_a_local_stack_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,7 +458,7 @@ def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check-audit", "--user", ALICE]) == 0
-    assert capsys.readouterr().out == "check-audit: 2 entries, as they were written\n"
+    assert capsys.readouterr().out == "check-audit: 2 entries, all intact\n"
     chain = world.store.audit[ALICE]
     chain[0] = chain[0].model_copy(update={"connection_id": "another"})
     assert main(["check-audit", "--user", ALICE]) == 1
@@ -471,17 +471,17 @@ def test_a_log_that_takes_nothing_goes_on_when_an_operator_says_so_and_that_is_i
     chain = world.store.audit[ALICE]
     world.store.audit_ends[ALICE] = AuditHead()
     assert main(["check-audit", "--user", ALICE, "--go-on"]) == 0
-    assert "goes on after entry 2" in capsys.readouterr().out
+    assert "continues after entry 2" in capsys.readouterr().out
     assert (chain[2].action, chain[2].details["go_on"]) == (AuditAction.OPERATION, "True")
     assert main(["check-audit", "--user", ALICE, "--go-on"]) == 0
-    assert capsys.readouterr().out == "check-audit: 3 entries, as they were written\n"
+    assert capsys.readouterr().out == "check-audit: 3 entries, all intact\n"
 
 
 @pytest.mark.parametrize(
     ("came", "code", "says"),
     [
-        (ReencryptionResult("k2", moved=3, unopened=0, busy=0, done=True), 0, "3 moved; every token is sealed with k2"),
-        (ReencryptionResult("k2", moved=3, unopened=1, busy=0, done=True), 1, "1 do not open"),
+        (ReencryptionResult("k2", moved=3, unopened=0, busy=0, done=True), 0, "3 re-encrypted; every token uses k2"),
+        (ReencryptionResult("k2", moved=3, unopened=1, busy=0, done=True), 1, "1 cannot be decrypted"),
         (ReencryptionResult("k2", moved=3, unopened=0, busy=2, done=True), 1, "2 were being written"),
     ],
 )

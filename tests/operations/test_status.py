@@ -41,23 +41,23 @@ FAILING = UnhealthyConnection(
 
 def test_where_all_is_well_the_first_line_says_so() -> None:
     shown = screen(WELL, [], now=NOW).splitlines()
-    assert shown[0] == "1000 connections, nothing for an operator to do"
+    assert shown[0] == "1000 connections, no action needed"
     assert any(line.split()[:2] == ["good", "997"] for line in shown)
-    assert any(line.startswith("  to be repaired           3  █") for line in shown)
+    assert any(line.startswith("  needs its user           3  █") for line in shown)
 
 
 def test_where_something_is_overdue_the_first_line_says_what() -> None:
     ill = WELL.model_copy(update={"stale": 2, "overdue_syncs": 5, "longest_overdue": timedelta(hours=3)})
     shown = screen(ill, [], now=NOW)
-    assert shown.startswith("1000 connections, look: 2 stale, 5 syncs overdue (docs/operations.md)")
-    assert "the first for 3 h" in shown
+    assert shown.startswith("1000 connections, needs attention: 2 stale, 5 syncs overdue (docs/operations.md)")
+    assert "the oldest for 3 h" in shown
 
 
 def test_connections_that_ail_are_named_with_their_trouble_and_the_way_out() -> None:
     rows = screen(WELL, [BROKEN, FAILING], now=NOW).splitlines()[-2:]
     assert f"{BROKEN.connection_id} A Bank with a Name ITEM_LOGIN_REQUIRED → reconnect" in rows[0]
     assert rows[0].endswith(" 3 d")
-    assert rows[1].split() == ["d", "INSTITUTION_DOWN", "9", "min,", "again", "in", "2", "h"]
+    assert rows[1].split() == ["d", "INSTITUTION_DOWN", "9", "min,", "retry", "in", "2", "h"]
 
 
 def test_it_fits_a_screen_whatever_there_is() -> None:

@@ -114,7 +114,7 @@ def test_what_gcloud_refuses_is_said(gcloud: Path, capsys: pytest.CaptureFixture
 
 def test_nothing_found_is_said(gcloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["f" * 32]) == 1
-    assert capsys.readouterr().err == f"trace: nothing names {'f' * 32}\n"
+    assert capsys.readouterr().err == f"trace: no log line contains {'f' * 32}\n"
 
 
 @pytest.mark.parametrize("wrong", ["", 'x" OR severity>"', "short"])

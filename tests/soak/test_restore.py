@@ -102,7 +102,10 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
 
     with _syncs_paused(bank):
         look = operate(bank, "after-restore", "--user", turns.user.uid)
-        assert (look.returncode, look.stderr) == (1, "after-restore: 1 token lost: say --yes (not_confirmed)\n")
+        assert (look.returncode, look.stderr) == (
+            1,
+            "after-restore: 1 token lost: confirm with --yes (not_confirmed)\n",
+        )
         began = datetime.now(UTC)
         settled = [done(bank, "after-restore", "--user", one.user.uid, "--yes") for one in (stays, goes, turns)]
     assert [said.splitlines()[-1].removeprefix("after-restore: ") for said in settled] == [
@@ -127,4 +130,4 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
         bank.synced(user, again)
         assert bank.differences(user, again) == []
     for user in (stays.user, goes.user):
-        assert "as they were written" in done(bank, "check-audit", "--user", user.uid)
+        assert "all intact" in done(bank, "check-audit", "--user", user.uid)

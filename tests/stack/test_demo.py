@@ -119,7 +119,7 @@ def test_what_plaid_refuses_is_said_in_one_line(stack: Stack) -> None:
         ({"DEMO_USER": str(ROOT / "Makefile")}, "not JSON"),
         ({"DEMO_TRANSACTIONS": "many"}, "DEMO_TRANSACTIONS"),
         ({"DEMO_TRANSACTIONS": "-5"}, "DEMO_TRANSACTIONS"),
-        ({"DEMO_TRANSACTIONS": "5", "DEMO_USER": "x"}, "exclude"),
+        ({"DEMO_TRANSACTIONS": "5", "DEMO_USER": "x"}, "Set only one"),
     ],
 )
 def test_a_wrong_variable_is_said_in_one_line(given: dict[str, str], said: str) -> None:

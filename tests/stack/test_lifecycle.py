@@ -147,7 +147,7 @@ def command() -> Iterator[type[Command]]:
 def test_ctrl_c_ends_the_whole_stack(command: type[Command], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_TRANSACTIONS", "7")
     dev = command("dev")
-    assert "Link expects    user_generated\n" in dev.wait_until_ready()
+    assert "Link login      user_generated\n" in dev.wait_until_ready()
     assert any("gunicorn" in line or "functions-framework" in line for line in dev.members().values())
     os.killpg(dev.process.pid, signal.SIGINT)
     dev.assert_gone()
@@ -212,7 +212,7 @@ def test_a_stack_that_loses_a_process_ends_with_a_word(command: type[Command], p
     plaid.assert_gone()
     assert plaid.process.returncode != 0
     assert plaid.process.stdout
-    assert "ended by itself" in plaid.process.stdout.read()
+    assert "exited unexpectedly" in plaid.process.stdout.read()
 
 
 def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[Command]) -> None:
@@ -234,5 +234,5 @@ def test_what_does_not_come_up_shows_the_end_of_its_log() -> None:
             (command,) = super()._commands()
             return [command | {"arguments": [sys.executable, "-c", "print('no luck today'); raise SystemExit(3)"]}]
 
-    with pytest.raises(StackError, match=r"(?s)no luck today.*simulator ended by itself \(simulator 3\).*log"):
+    with pytest.raises(StackError, match=r"(?s)no luck today.*simulator exited unexpectedly \(simulator 3\).*log"):
         Broken(offset=aside(), only_simulator=True).__enter__()

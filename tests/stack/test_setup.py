@@ -187,7 +187,7 @@ def test_else_the_cloud_sdks_jar_is_wrapped(clone: Path, installer: Installer, m
 def test_else_one_line_says_what_is_missing(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
     installer.breaks = True
     monkeypatch.setattr(setup, "cloud_sdk_jar", lambda: None)
-    with pytest.raises(SetupError, match=r"^set-up: the Firestore emulator .*gcloud components install") as raised:
+    with pytest.raises(SetupError, match=r"^setup: the Firestore emulator .*gcloud components install") as raised:
         setup.make_firestore_jar()
     assert "\n" not in str(raised.value)
 

@@ -1,6 +1,6 @@
-"""The simulator's own API under /_sim/: look inside, change what banks say, move time, order faults.
+"""The simulator's control API under /_sim/: inspect state, change bank data, move time, inject faults.
 
-Nothing here exists at Plaid. README.md shows each call with an example.
+Plaid has none of these routes. README.md shows each call with an example.
 """
 
 from starlette.routing import Route

@@ -1,4 +1,4 @@
-"""What all control calls share: how they are routed, refused and answered."""
+"""Routing, validation and responses of the control API."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,7 +19,7 @@ JSON_TYPE = "application/json"
 
 
 class Refused(Exception):
-    """A control call that makes no sense; says why."""
+    """An invalid control call; the message says why."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         self.message, self.status = message, status
@@ -62,7 +62,7 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 def only(body: Json, *known: str) -> None:
-    """Refuse fields that are not known: a misspelt one would silently do nothing."""
+    """Rejects unknown fields, because a misspelt field would silently do nothing."""
     if unknown := sorted(set(body) - set(known)):
         raise Refused(f"unknown fields: {', '.join(unknown)}; known: {', '.join(known) or 'none'}")
 

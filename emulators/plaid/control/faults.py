@@ -1,4 +1,4 @@
-"""/_sim/faults and /_sim/webhooks: order faults, and see what was sent."""
+"""/_sim/faults and /_sim/webhooks: inject faults and list deliveries."""
 
 from collections.abc import Collection
 from dataclasses import fields

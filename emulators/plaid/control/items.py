@@ -1,4 +1,4 @@
-"""/_sim/items: create Items, look inside them, and change what their banks say."""
+"""/_sim/items: create and inspect Items, and change their bank data."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -47,7 +47,7 @@ async def list_items(world: World, _: Request, __: Json) -> Json:
 
 
 async def create_item(world: World, _: Request, body: Json) -> Json:
-    """An Item without Link: the fields of /sandbox/public_token/create in short, and an access token at once."""
+    """Creates an Item without Link, from the main fields of /sandbox/public_token/create; returns its access token."""
     known = ("institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange")
     only(body, *known, "history_stops_at")
     exchange, stops_at = body.pop("exchange", True), body.pop("history_stops_at", None)
@@ -69,9 +69,9 @@ async def truth(world: World, request: Request, _: Json) -> Response:
 
 
 async def change_transactions(world: World, request: Request, body: Json) -> Json:
-    """Add, modify, touch (modified without a change), post and remove transactions, in this order.
+    """Adds, modifies, touches (modified without a change), posts and removes transactions, in this order.
 
-    `odd` in what is added or modified holds fields that are sent as they are, whatever they are.
+    `odd` in an added or modified row holds fields that are sent unchanged, valid or not.
     """
     only(body, "add", "modify", "touch", "post", "remove", "notify")
     item = item_of(world, request)
@@ -130,12 +130,12 @@ def _modify(item: Item, change: Json) -> None:
 
 
 def _spoiled(row: Row, odd: Json) -> Row:
-    """The row as a bank that makes mistakes sends it: any fields of any kind, ids too. The log knows its true ids."""
+    """The row as a faulty bank sends it, with fields of any type, ids included. The log keeps its real ids."""
     return row._replace(body=wire.dumps({**wire.loads(row.body), **odd})) if odd else row
 
 
 async def change_accounts(world: World, request: Request, body: Json) -> Json:
-    """Offer a new account (it waits for account selection in update mode), add one, change one, or revoke one."""
+    """Offers a new account (for account selection in update mode), or adds, changes or revokes one."""
     only(body, "offer", "add", "change", "revoke", "announce")
     item, announce = item_of(world, request), body.get("announce", True)
     today = world.clock.today()
@@ -166,7 +166,7 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
 
 
 async def change_state(world: World, request: Request, body: Json) -> Json:
-    """Put the Item into a state: healthy, login_required, error, consent_missing, expiring, revoked, removed."""
+    """Sets the Item's state: healthy, login_required, error, consent_missing, expiring, revoked, removed."""
     only(body, "state", "code", "reason", "in_seconds", "announce", "products")
     item, announce = item_of(world, request), body.get("announce")
     match body.get("state"):
@@ -193,7 +193,7 @@ async def change_state(world: World, request: Request, body: Json) -> Json:
 
 
 async def change_sync(world: World, request: Request, body: Json) -> Json:
-    """The switches of the Item's change log: name_unseen_removals, repeat_rows, cursor_cycle, history_stops_at."""
+    """Sets the switches of the Item's change log: name_unseen_removals, repeat_rows, cursor_cycle, history_stops_at."""
     only(body, "name_unseen_removals", "repeat_rows", "cursor_cycle", "history_stops_at")
     item = item_of(world, request)
     if "history_stops_at" in body:
@@ -211,7 +211,7 @@ async def change_sync(world: World, request: Request, body: Json) -> Json:
 
 
 def _stop_history(world: World, item: Item, until: object) -> None:
-    """The bank delivers nothing (NOT_READY), or only the last 30 days, until this is null again."""
+    """Limits the bank's history to nothing (NOT_READY) or the last 30 days, until it is null again."""
     if until not in (None, Readiness.NOT_READY, Readiness.INITIAL):
         raise Refused(f"history_stops_at must be {Readiness.NOT_READY}, {Readiness.INITIAL} or null")
     stops_at = Readiness(str(until)) if until else None
@@ -231,7 +231,7 @@ def _whole_number(value: object) -> int:
 
 
 async def change_institution(world: World, request: Request, body: Json) -> Json:
-    """The Item is at another institution from now on, as after a merger; accounts, history and tokens stay."""
+    """Moves the Item to another institution, as after a merger; accounts, history and tokens stay."""
     only(body, "institution_id")
     item = item_of(world, request)
     item.institution = institutions.find(str(body.get("institution_id")))
@@ -239,14 +239,14 @@ async def change_institution(world: World, request: Request, body: Json) -> Json
 
 
 async def send_webhook(world: World, request: Request, body: Json) -> Json:
-    """Any webhook, in the Item's name: {"webhook_type": ..., "webhook_code": ..., ...}."""
+    """Sends any webhook for the Item: {"webhook_type": ..., "webhook_code": ..., ...}."""
     if not {"webhook_type", "webhook_code"} <= set(body):
         raise Refused("webhook_type and webhook_code are needed")
     return {"sent": world.webhooks.send(item_of(world, request), body)}
 
 
 def _truth(item: Item) -> Response:
-    """All current transactions and accounts, exactly as Plaid would send them; streamed, because there may be many."""
+    """All current transactions and accounts, exactly as Plaid would send them; streamed because of their number."""
 
     async def chunks() -> AsyncIterator[bytes]:
         accounts = wire.dumps([account.as_object() for account in item.accounts])

@@ -1,4 +1,4 @@
-"""/_sim/link: be the user in front of Link, without a browser. The Link page uses the same routes."""
+"""/_sim/link: act as the user in Link, without a browser. The Link page uses the same routes."""
 
 from starlette.requests import Request
 
@@ -23,7 +23,7 @@ def _session(world: World, body: Json) -> Session:
 
 
 def _expected(world: World, body: Json) -> Login:
-    """Who logs in, and with what, where the call does not say it."""
+    """The default username and password of a login."""
     known = world.settings
     if known.username is None or "username" in body:
         return Login()
@@ -35,7 +35,7 @@ def _described(accounts: list[Account]) -> list[Json]:
 
 
 async def begin(world: World, request: Request, body: Json) -> Json:
-    """Open Link, or come back to it from an OAuth bank: what the page needs to show."""
+    """Opens Link, or returns to it from an OAuth bank; returns the data for the page."""
     only(body, "oauth_state_id")
     if "oauth_state_id" in body:
         session = _session(world, {"link_session_id": body["oauth_state_id"]})
@@ -75,7 +75,7 @@ async def log_in(world: World, _: Request, body: Json) -> Json:
 
 
 async def agree(world: World, _: Request, body: Json) -> Json:
-    """Share the accounts: what onSuccess is called with."""
+    """Shares the accounts; returns the arguments of onSuccess."""
     only(body, "link_session_id", "account_ids")
     session = _session(world, body)
     done = linking.finish(world, session, body.get("account_ids"))
@@ -84,7 +84,7 @@ async def agree(world: World, _: Request, body: Json) -> Json:
 
 
 async def leave(world: World, _: Request, body: Json) -> Json:
-    """Close Link: what onExit is called with."""
+    """Closes Link; returns the arguments of onExit."""
     only(body, "link_session_id", "error_code", "status")
     session = _session(world, body)
     error = PlaidError(body["error_code"]) if body.get("error_code") else None
@@ -93,7 +93,7 @@ async def leave(world: World, _: Request, body: Json) -> Json:
 
 
 async def finish(world: World, request: Request, body: Json) -> Json:
-    """All of it in one call: log in, share, and get {public_token, metadata}."""
+    """Logs in and shares accounts in one call; returns {public_token, metadata}."""
     only(body, "institution_id", "username", "password", "account_ids")
     session = linking.begin(world, _token(request))
     update = session.token.update_item

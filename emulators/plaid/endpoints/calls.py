@@ -1,4 +1,4 @@
-"""What a handler is given, and the table of handlers."""
+"""The arguments of handlers, and the table of handlers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A request that was found valid. `base_url` is how its sender reached the simulator."""
+    """A validated request. `base_url` is the address that the sender used."""
 
     world: World
     fields: Json
@@ -24,13 +24,13 @@ class Call:
         return self.fields.get("options") or {}
 
     def item(self) -> Item:
-        """The Item of the access token, in any state but removed or revoked."""
+        """The Item of the access token, in any state except removed or revoked."""
         item = self.world.item_by_token(self.fields["access_token"])
         item.check_alive()
         return item
 
     def healthy_item(self, product: str | None = None) -> Item:
-        """The Item, able to answer for its data. A product it did not have yet is added to it, as Plaid does."""
+        """The Item, if its data is available. Like Plaid, it adds a product that the Item does not have yet."""
         item = self.world.item_by_token(self.fields["access_token"])
         item.check_healthy()
         if product in item.missing_consents:
@@ -47,7 +47,7 @@ HANDLERS: dict[str, Handler] = {}
 
 
 def endpoint(path: str) -> Callable[[Handler], Handler]:
-    """Register the handler of an endpoint. Its answer gets the request_id later."""
+    """Registers the handler of an endpoint. The server adds the request_id to its answer."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[path] = handler

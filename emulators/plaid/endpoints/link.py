@@ -55,7 +55,7 @@ def _check_user(fields: Json) -> None:
 
 
 def _users_update(fields: Json) -> bool:
-    """Update mode by user instead of by access token."""
+    """Update mode for a user instead of an access token."""
     update = fields.get("update", {})
     return bool(update.get("user") or update.get("item_ids"))
 
@@ -113,6 +113,6 @@ def get(call: Call) -> Json:
 
 
 def _recent(token: LinkToken, call: Call) -> bool:
-    """A finished session can be read for six hours."""
+    """A finished session is readable for six hours."""
     border = iso(call.world.clock.now() - SESSION_KEPT)
     return any((session.get("finished_at") or "") > border for session in token.sessions)

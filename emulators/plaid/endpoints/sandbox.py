@@ -69,7 +69,7 @@ def reset_user_login(call: Call) -> Json:
 
 @endpoint("/sandbox/item/fire_webhook")
 def fire_webhook(call: Call) -> Json:
-    """Sends the message alone: the Item's state does not change."""
+    """Sends the webhook without changing the Item's state."""
     item, code = call.healthy_item(), call.fields["webhook_code"]
     body = _fireable(item, code, call.fields.get("webhook_type"))
     if not call.world.webhooks.send(item, body):

@@ -47,7 +47,7 @@ def _read_cursor(call: Call, item: Item, account_id: str | None) -> Cursor:
 
 
 def _nothing(readiness: Readiness) -> Json:
-    """Too early (NOT_READY), or an Item without an account that Transactions covers: an empty cursor, no error."""
+    """The answer without data (NOT_READY, or no account that Transactions covers): an empty cursor, no error."""
     return {
         "transactions_update_status": readiness,
         "accounts": [],
@@ -60,7 +60,7 @@ def _nothing(readiness: Readiness) -> Json:
 
 
 def _accounts_in_scope(item: Item, account_id: str | None) -> list[Json]:
-    """Only accounts with transactions: this list is not a roster."""
+    """Lists only accounts with transactions, so it is not a complete list."""
     seen = item.log.account_ids()
     return [
         account.as_object()

@@ -1,5 +1,5 @@
 /**
- * A stand-in for Plaid's link-initialize.js with the same surface:
+ * A replacement for Plaid's link-initialize.js with the same interface:
  * Plaid.create({token, onSuccess, onExit, onEvent, onLoad, receivedRedirectUri}) -> {open, exit, destroy}.
  * Source: plaid.com/docs/link/web. Link itself is a page of the simulator in an iframe.
  */

@@ -1,6 +1,6 @@
 /**
- * The page of the simulated Link. It runs in the iframe that link-initialize.js makes, or alone as Hosted Link, and
- * does what a user does through the simulator's own API (/_sim/link/...).
+ * The page of the simulated Link. It runs in the iframe of link-initialize.js, or alone as Hosted Link, and passes the
+ * user's actions to the simulator's control API (/_sim/link/...).
  */
 (() => {
   "use strict";

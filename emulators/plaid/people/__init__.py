@@ -1,4 +1,4 @@
-"""The people of the Sandbox: which username and password open which bank data.
+"""The test users of the Sandbox: which username and password give which bank data.
 
 Source: plaid.com/docs/sandbox/test-credentials.
 """
@@ -14,7 +14,7 @@ from emulators.plaid.people import custom, defaults, dynamic, generated, good
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in, for which Item, and when."""
+    """A login: the user, the Item and the time."""
 
     username: str = "user_good"
     password: str = "pass_good"  # noqa: S105 - Plaid's published test login
@@ -29,7 +29,7 @@ _GOOD_PASSWORDS = ("pass_good", "mfa_device", "mfa_selections", "microdeposits_g
 
 
 def open_bank(login: Login) -> Portfolio:
-    """What the bank shows to this login. Raises the Item error of a login that fails."""
+    """The bank data of this login. Raises the Item error of a failed login."""
     password = login.password
     if password.startswith("error_"):
         code = password.removeprefix("error_")

@@ -1,8 +1,8 @@
 """`user_custom`: a login whose password is the JSON of a Sandbox custom user.
 
-Source: plaid.com/docs/sandbox/user-custom. The file is taken as it is, and read liberally: keys may be missing, null,
-unknown or oddly typed. What the file says is returned value for value; what it leaves out is made up, the same way
-every time for the same seed. Transactions: `description` becomes `name`, `date_posted` `date`, `date_transacted`
+Source: plaid.com/docs/sandbox/user-custom. The file is read leniently: keys may be missing, null,
+unknown or of the wrong type. Given values are returned unchanged; missing ones are generated, always the same for the
+same seed. Transactions: `description` becomes `name`, `date_posted` `date`, `date_transacted`
 `authorized_date`, `currency` `iso_currency_code`; a `date_posted` in the future makes a pending transaction.
 """
 
@@ -45,7 +45,7 @@ _INFLOW_MONTHS = 3
 
 
 def open_bank(password: str, item_id: str, today: date) -> Portfolio:
-    """Raises INVALID_CREDENTIALS for a password that is not a JSON object, and the error the file itself asks for."""
+    """Raises INVALID_CREDENTIALS for a password that is not a JSON object, and any error that the file requests."""
     try:
         config = wire.loads(password)
     except ValueError:
@@ -107,7 +107,7 @@ def _account(override: Json, place: int, item_id: str, seed: str) -> Account:
 
 
 def _subtype(override: Json, kind: str) -> str | None:
-    """The subtype in Plaid's spelling; null when it is one that Plaid does not have."""
+    """The subtype in Plaid's spelling; null if Plaid does not have it."""
     written = text(override.get("subtype"))
     if written is None:
         return _DEFAULT_SUBTYPE.get(kind)
@@ -144,7 +144,7 @@ def _transactions(override: Json, account: Account, item_id: str, today: date) -
 
 
 def _inflow(override: Json, account: Account, item_id: str, today: date) -> Iterator[Booking]:
-    """The regular income or payments of `inflow_model`, beside the written transactions."""
+    """The regular income or payments of `inflow_model`, in addition to the listed transactions."""
     model = mapping(override.get("inflow_model"))
     amount = _inflow_amount(model, override, account)
     if amount is None:

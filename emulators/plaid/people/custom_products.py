@@ -1,4 +1,4 @@
-"""The parts of a custom user that belong to other products: owners, account numbers, liabilities, investments.
+"""The data of a custom user for other products: owners, account numbers, liabilities, investments.
 
 Sources: plaid.com/docs/sandbox/user-custom, and the answer shapes of plaid.com/docs/api/products/identity, auth,
 liabilities and investments.
@@ -54,7 +54,7 @@ _INVESTMENT_SUBTYPE = {"cancel": "adjustment", "cash": "deposit", "fee": "accoun
 
 
 def attach(account: Account, override: Json, item_id: str) -> None:
-    """Add what the file says of this account, in Plaid's answer shapes."""
+    """Adds the file's data for this account in Plaid's response format."""
     account.owners = _owners(override.get("identity"))
     if account.type == "depository" or override.get("numbers"):
         account.numbers = _numbers(mapping(override.get("numbers")), account.mask or "0000")
@@ -128,7 +128,7 @@ def _numbers(written: Json, mask: str) -> Json:
 
 
 def liability(written: Json, account: Account) -> Json:
-    """The liability of a credit or loan account, each key there; what the file leaves out is null."""
+    """The liability of a credit or loan account with all keys; missing values are null."""
     if account.type == "credit":
         return _credit(written, account)
     return _mortgage(written) if account.subtype in {"mortgage", "home equity"} else _student(written)

@@ -1,4 +1,4 @@
-"""What the Sandbox says about accounts that nobody described: owner, account numbers, stable ids."""
+"""Defaults for accounts: owner, account numbers, stable ids."""
 
 from typing import Any
 
@@ -31,10 +31,10 @@ def default_owner() -> dict[str, Any]:
 
 
 def default_numbers(mask: str) -> dict[str, Any]:
-    """Account numbers as Sandbox gives them. Source: plaid.com/docs/api/products/auth."""
+    """Account numbers of the Sandbox. Source: plaid.com/docs/api/products/auth."""
     return {"ach": {"account": f"111122223333{mask}", "routing": "011401533", "wire_routing": "021000021"}}
 
 
 def persistent_id(username: str, account: Account) -> str:
-    """An id that stays when the same account is linked again."""
+    """An id that stays the same when the account is linked again."""
     return derive("persistent", username, account.mask or "", account.name)

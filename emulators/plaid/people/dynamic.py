@@ -1,7 +1,7 @@
 """`user_transactions_dynamic`: a checking account and a credit card whose transactions change at every refresh.
 
-Source: plaid.com/docs/sandbox/test-credentials: a refresh makes new pending transactions, posts all that were pending,
-and adds 1.00 to the amount of one that was there.
+Source: plaid.com/docs/sandbox/test-credentials: a refresh makes new pending transactions, posts all pending ones,
+and adds 1.00 to the amount of an existing one.
 """
 
 from datetime import date, timedelta
@@ -49,7 +49,7 @@ def open_bank(username: str, item_id: str, today: date) -> Portfolio:
 
 
 def refresh(log: SyncLog, item_id: str, account_ids: list[str], today: date) -> list[str]:
-    """Change the transactions as a refresh of this user does; returns the ids that were removed."""
+    """Changes the transactions as a refresh of this user does; returns the removed ids."""
     rows = list(log.current())
     pending = [row for row in rows if b'"pending":true' in row.body]
     posted = [row for row in rows if b'"pending":false' in row.body]
@@ -64,7 +64,7 @@ def refresh(log: SyncLog, item_id: str, account_ids: list[str], today: date) -> 
 
 
 def post_due(log: SyncLog, pending: list[str], today: date) -> list[str]:
-    """Post those of a static user's pending transactions whose day has come; returns the ids that were removed."""
+    """Posts a static user's pending transactions whose date is reached; returns the removed ids."""
     posted = []
     for transaction_id in pending:
         row = log.get(transaction_id)
@@ -75,7 +75,7 @@ def post_due(log: SyncLog, pending: list[str], today: date) -> list[str]:
 
 
 def post(log: SyncLog, row: Row, day: date | None = None, *, linked: bool = True) -> str:
-    """Turn a pending transaction into a posted one, which has a new id; returns that id."""
+    """Replaces a pending transaction by a posted one with a new id; returns that id."""
     transaction = wire.loads(row.body)
     transaction["pending_transaction_id"] = row.transaction_id if linked else None
     transaction["transaction_id"] = derive(row.transaction_id, "posted")

@@ -27,7 +27,7 @@ _CHECKING, _SAVINGS, _CARD, _TRAVEL, _POINTS = range(5)
 
 
 class Plan(NamedTuple):
-    """One row before it is written."""
+    """One row before it is serialized."""
 
     account: int
     merchant: Merchant
@@ -80,7 +80,7 @@ class GeneratedHistory:
         return Row(identifier, self._accounts[account].account_id, body, name)
 
     def recent(self) -> int:
-        """How many rows lie in the last 30 days."""
+        """The number of rows in the last 30 days."""
         low, high = 0, self._count
         while low < high:
             middle = (low + high) // 2
@@ -109,7 +109,7 @@ class GeneratedHistory:
 
 
 def _amount(cents: int, number: int) -> bytes:
-    """Two decimals, but one amount in fifty has six."""
+    """An amount with two decimals; one in fifty has six."""
     whole, rest = divmod(abs(cents), 100)
     sign, more = b"-" if cents < 0 else b"", b"%04d" % number if number % 50 == 7 else b""
     return b"%s%d.%02d%s" % (sign, whole, rest, more)
@@ -122,7 +122,7 @@ def _iso(ordinal: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _fixed(ordinal: int) -> tuple[int, Merchant] | None:
-    """The account and the merchant of what comes every month on this day."""
+    """The account and merchant of the monthly booking on this day."""
     day = date.fromordinal(ordinal)
     if day.day in {1, 15}:
         return _CHECKING, SALARY
@@ -135,7 +135,7 @@ def _fixed(ordinal: int) -> tuple[int, Merchant] | None:
 
 
 def _template(merchant: Merchant, account: Account) -> tuple[bytes, bytes]:
-    """The JSON of a row with a `%b` for each slot, in their order; and the JSON of its name."""
+    """The JSON of a row with a `%b` for each slot, in order, and the JSON of its name."""
     transaction = Booking(
         _SLOT,
         account.account_id,

@@ -1,6 +1,6 @@
 """`user_good`: Plaid's standard accounts, with the same transactions every month.
 
-Source: plaid.com/docs/sandbox/test-credentials. Balances of accounts that Plaid added later are ours.
+Source: plaid.com/docs/sandbox/test-credentials. The balances of accounts that Plaid added later are invented here.
 """
 
 # ruff: noqa: E501 - tables whose rows are long
@@ -61,7 +61,7 @@ _MONTHLY: list[tuple[str, int, str, str, Merchant]] = [
 
 
 _MORE: dict[str, dict[str, Any]] = {
-    # account's mask: what other products say of it, in the form of a custom user
+    # account's mask: its data for other products, in the format of a custom user
     "3333": {
         "liability": {
             "purchase_apr": D("12.5"),

@@ -1,4 +1,4 @@
-"""Reading hand-written JSON without complaint: what has the wrong type counts as not there."""
+"""Reads hand-written JSON leniently: a value of the wrong type counts as missing."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,13 +14,13 @@ def mapping(value: Any) -> Json:
 
 
 def list_of(value: Any) -> list[Json]:
-    """The objects of a list; a single object stands for a list of one."""
+    """The objects of a list; a single object counts as a list of one."""
     found = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
     return [element for element in found if isinstance(element, dict)]
 
 
 def text(value: Any) -> str | None:
-    """A string, or the digits of a number; an empty string counts as not there."""
+    """A string, or the digits of a number; an empty string counts as missing."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value else None
