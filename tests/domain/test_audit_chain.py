@@ -90,7 +90,7 @@ def test_an_entry_that_was_removed_is_named(seq: int) -> None:
 def test_two_entries_that_were_swapped_are_named() -> None:
     entries = log()
     entries[200], entries[201] = entries[201], entries[200]
-    named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+    named = {damage.seq for damage in check(entries) if "was moved" in damage.what}
     assert named == {200, 201}
 
 
@@ -169,5 +169,5 @@ def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() ->
         assert check(entries) == [Damage(one, "is missing")]
         entries = log()
         entries[one], entries[other] = entries[other], entries[one]
-        named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+        named = {damage.seq for damage in check(entries) if "was moved" in damage.what}
         assert named == {one, other}

@@ -1,10 +1,10 @@
 """Push messages and devices.
 
-bank_pushes/{hash}          which messages were sent
-bank_device_tokens/{hash}   whom a device belongs to
-users/{uid}                 the devices' tokens, written by the user's app
+bank_pushes/{hash}          the messages that were sent
+bank_device_tokens/{hash}   the owner of a device
+users/{uid}                 the device tokens, written by the user's app
 
-The private documents hold nothing of the user: hashes alone say whose they are. So they need no erasure, and expire.
+The private documents contain no user data, only hashes. So they need no erasure; they expire.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 PUSHES = "bank_pushes"
-CLAIM_KEPT = timedelta(days=7)  # by a TTL policy on `expires_at`; triggers are delivered again for a day
+CLAIM_KEPT = timedelta(days=7)  # by a TTL policy on `expires_at`; triggers are retried for a day
 OWNERS = "bank_device_tokens"
-# FCM gives up tokens that no device has used for so long: https://firebase.google.com/docs/cloud-messaging/manage-tokens
+# FCM expires tokens of devices that are inactive this long: https://firebase.google.com/docs/cloud-messaging/manage-tokens
 OWNER_KEPT = timedelta(days=270)
 TOKENS = "notification_tokens"
-MAX_HOLDERS = 50  # of one user's tokens: one each is usual
+MAX_HOLDERS = 50  # of a user's tokens; usually each token has one
 
 
 @translates_outages
@@ -46,7 +46,7 @@ class FirestorePushes:
         return Devices(found.get(TOKENS), found.get("language"))
 
     def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
-        """Finds who stores each token: one query, which reads a document per such user, and one read per token."""
+        """Finds the users who store each token: one query, which reads a document per user, and one read per token."""
         from google.cloud.firestore_v1.base_query import FieldFilter
 
         storing = FieldFilter(TOKENS, "array_contains_any", list(tokens))
@@ -63,7 +63,7 @@ class FirestorePushes:
         return holders
 
     def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
-        """Makes a user the only one who stores a token: one write per other user, and one more.
+        """Makes a user the only one who stores a token: one write per other user, and one for the owner.
 
         The order matters: after an interruption the new owner stores the token, and the previous one does not.
         """
@@ -84,7 +84,7 @@ class FirestorePushes:
         return True
 
     def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
-        """Removes these tokens of a user, in one write; tokens that were added meanwhile stay."""
+        """Removes tokens of a user, in one write; tokens that were added meanwhile are kept."""
         try:
             self._client.document("users", app_user_id).update({TOKENS: ArrayRemove(list(tokens))})
         except NotFound:
@@ -92,7 +92,7 @@ class FirestorePushes:
 
 
 def _owner(app_user_id: str, token: str) -> str:
-    """Names a user as the owner of a token, to those who know both."""
+    """A hash of user and token: it identifies the owner only to callers who know both."""
     return _hash(f"{len(app_user_id)}:{app_user_id}:{token}")
 
 
