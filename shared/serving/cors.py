@@ -17,7 +17,7 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?: ?, ?[A-Za-z0-9-]+){0,30}")
 
 
 def add_cors_headers(request: Request, response: Response) -> Response:
-    """Lets browser apps of allowed origins read the response; answers preflights with the allowed methods and headers."""
+    """Lets browser apps of allowed origins read the response; answers preflights with what they may send."""
     origin = request.headers.get("Origin")
     allowed = container.settings().cors_origins
     response.headers.add("Vary", "Origin")

@@ -1,7 +1,7 @@
 """Counts the refused calls of each user; above a ceiling, further calls are refused before any read.
 
 The limits in Firestore count only accepted calls, and each refused call costs reads in Firestore and a call of Firebase
-Auth. This count is in the instance's memory, so that a refusal costs nothing; the ceiling is therefore per instance, and
+Auth. This count is in the instance's memory, so that a refusal costs nothing. So the ceiling is per instance, and
 the count ends with the instance. https://cloud.google.com/functions/docs/configuring/max-instances bounds their number.
 """
 
@@ -41,7 +41,7 @@ class RefusedCalls:
         """The seconds until calls of a user are accepted again; None if they are accepted now.
 
         Args:
-            id_token: The ID token of the call. Without `app_user_id`, its user is known only if verified in this minute.
+            id_token: The ID token of the call. Without `app_user_id`, its user is known only if verified this minute.
             app_user_id: The token's user, once it is verified.
             now: The current time.
         """
