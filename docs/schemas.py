@@ -9,8 +9,8 @@ Json = dict[str, Any]
 
 def parameter(field: str, schema: Json, whole: Json, *, place: str) -> Json:
     """A query or path parameter."""
-    said = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
-    return said | {"schema": without_null(schema)}
+    described = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
+    return described | {"schema": without_null(schema)}
 
 
 def without_null(schema: Json) -> Json:

@@ -99,14 +99,14 @@ class _Record(logging.LogRecord):
 
     def __init__(self, name: str, level: int, pathname: str, *rest: Any, **more: Any) -> None:
         super().__init__(name, level, pathname, *rest, **more)
-        said = str(self.msg)
+        text = str(self.msg)
         if "firebase_functions" in pathname or (name.startswith("plaid") and level <= logging.DEBUG):
-            said = said.partition(":")[0].partition("%")[0].strip()
+            text = text.partition(":")[0].partition("%")[0].strip()
         elif self.args:
             # If the arguments do not fit the message, logging would print them to stderr, bypassing all handlers.
             with suppress(TypeError, ValueError, KeyError):
-                said = said % self.args
-        self.msg, self.args = redact(said), ()
+                text = text % self.args
+        self.msg, self.args = redact(text), ()
         if self.exc_info and self.exc_info[0] is not None:
             self.exc_text = redact(logging.Formatter().formatException(self.exc_info))
         if self.stack_info:

@@ -153,7 +153,7 @@ OTHER_EVENTS: dict[str, Event] = {
         "Duplicate accounts could not be marked; the next sync that reads accounts marks them.", ("code",)
     ),
     "exchange.item_stays": Event(
-        "The item of a rejected exchange could not be removed yet; the removal is retried.", ("item_id",)
+        "The item of an exchange that creates no connection could not be removed yet.", ("item_id",)
     ),
     "exchange.facts_unavailable": Event(
         "The details of a new item could not be fetched; they are added later.", ("error_code",)
@@ -184,7 +184,7 @@ OTHER_EVENTS: dict[str, Event] = {
     ),
     "link.settled": Event("A public token of Hosted Link was processed.", ("result_id", "outcome", "connection_id")),
     "link.settled_before": Event("A public token of Hosted Link had been processed before.", ("result_id",)),
-    "link.unknown_session": Event("A webhook names a Link session that the backend did not create.", ("code",)),
+    "link.unknown_session": Event("A webhook names an unknown Link session.", ("code",)),
     # -- institutions and the set-up of connections --
     "institution.refused": Event(
         "Plaid does not return an institution; the daily check tries again.", ("institution_id", "error_code")
@@ -208,7 +208,8 @@ OTHER_EVENTS: dict[str, Event] = {
         ("ceiling",),
     ),
     "sync.not_refreshed": Event(
-        "Plaid did not accept the request to refresh the data from the bank.", ("error_code", "request_id")
+        "The request to refresh the data at the bank failed; the run reads what Plaid has.",
+        ("error_code", "request_id"),
     ),
     "sync.page_retried": Event("A page could not be read; the request is retried.", ("error_code", "request_id")),
     "sync.accounts_returned": Event(
@@ -286,7 +287,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "rotation.item_in_use": Event("A token is not rotated, because another connection uses its item.", ("item_id",)),
     "rotation.item_removed": Event("A rotated token could not be stored, so its item was removed.", ("item_id",)),
     "rotation.not_asked": Event("The rotation of a token could not be requested.", ("connection_id", "code")),
-    "rotation.not_released": Event("A rotation could not be released; another process continues it."),
+    "rotation.not_released": Event(
+        "A rotation could not be released: the connection is being removed, or the scheduler resumes the rotation."
+    ),
     "rotation.not_stored": Event("A rotated token could not be stored yet."),
     "rotation.refused": Event("Plaid refused to rotate a token; the rotation is retried."),
     "rotation.token_unknown": Event("Plaid does not know the stored token.", ("error_code", "request_id")),

@@ -111,7 +111,7 @@ class StoredAccessToken(BaseModel):
         return self._with(rotating_since=now, attempts=self.attempts + 1, due_at=now + grace_periods.ROTATION)
 
     def replaced(self, token: SealedToken, *, now: datetime) -> Self:
-        """Stores the new token and ends the rotation."""
+        """Stores the new token and ends the rotation, even if its mark was cleared meanwhile."""
         return self._with(token=token, issued_at=now).given_up()
 
     def refused(self, *, now: datetime) -> Self:

@@ -51,8 +51,8 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
         "es": ("{bank} necesita tu atención", "Vuelve a conectar {bank} para seguir recibiendo tus movimientos."),
     },
     NotificationKind.NEEDS_RELINK: {
-        "en": ("{bank} is disconnected", "This connection no longer works. Link {bank} again to continue."),
-        "es": ("{bank} está desconectado", "Esta conexión ya no funciona. Vincula {bank} otra vez para continuar."),
+        "en": ("{bank} is disconnected", "This connection no longer works. Connect {bank} again to continue."),
+        "es": ("{bank} está desconectado", "Esta conexión ya no funciona. Vuelve a conectar {bank} para continuar."),
     },
     NotificationKind.REPAIRED: {
         "en": ("{bank} is working again", "{bank} is reconnected. New transactions are on their way."),
