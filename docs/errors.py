@@ -1,6 +1,6 @@
-"""Writes docs/errors.md, the errors that each HTTP function may answer: `make docs`.
+"""Writes docs/errors.md, the errors that each HTTP function may return: `make docs`.
 
-Each function declares its errors beside its route (shared/serving/http.py); shared/contract/errors.py describes them.
+Each function declares its errors next to its route (shared/serving/http.py); shared/contract/errors.py describes them.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ TABLE = Path(__file__).parent / "errors.md"
 INTRODUCTION = """\
 # Errors
 
-Every refusal of every HTTP function. Written by `make docs` from the code; do not edit.
+All errors of all HTTP functions. Generated from the code by `make docs`; do not edit.
 
-REST and callable protocol answer in one form, with the HTTP status of the table:
+REST and callable calls return errors in the same form, with the HTTP status of the table:
 
 ```json
 {"error": {"status": "NOT_FOUND", "message": "…", "details": {"code": "connection_not_found"}}}
 ```
 
-Decide by `details.code`; `message` is for developers and may change. `details` may also hold `retry_after_seconds` (and
-the header `Retry-After`), `connection_id`, `display_message` (Plaid's words for the user) and `plaid` (`error_type`,
-`error_code`, `request_id`: support asks for it). In the `results` of an exchange of several `items`, an `error` has the
-same form.
+Handle errors by `details.code`; `message` is for developers and may change. `details` may also contain
+`retry_after_seconds` (also sent as the `Retry-After` header), `connection_id`, `display_message` (Plaid's message for
+the user) and `plaid` (`error_type`, `error_code`, and the `request_id` that Plaid's support asks for). When an exchange
+has several `items`, each `error` in its `results` has the same form.
 
-| code | HTTP | status | when | what the app should do |
+| code | HTTP | status | when it happens | what the app should do |
 |---|---|---|---|---|"""
 
 
@@ -42,7 +42,7 @@ def routes() -> dict[str, Route]:
 
 
 def refusals() -> dict[str, list[Refusal]]:
-    """For each HTTP function the errors that it declares, in the catalogue's order."""
+    """The errors that each HTTP function declares, in the catalogue's order."""
     return {
         name: [refusal for code, refusal in CATALOGUE.items() if code in route.declared_errors]
         for name, route in routes().items()
@@ -53,7 +53,7 @@ def rendered() -> str:
     """The text of docs/errors.md."""
     lines = [INTRODUCTION]
     lines += [f"| `{r.code}` | {r.http} | `{r.status}` | {r.when} | {r.app} |" for r in CATALOGUE.values()]
-    lines += ["", "## By function", "", "Every function for signed-in users may answer with:", ""]
+    lines += ["", "## By function", "", "Every function for signed-in users may return:", ""]
     lines += [_listed(AUTHENTICATED_ERRORS), "", "| function | also |", "|---|---|"]
     for name, route in routes().items():
         codes = f"only: {_listed(route.declared_errors)}" if route.public else _listed(route.errors)

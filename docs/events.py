@@ -1,4 +1,4 @@
-"""Writes docs/events.md, the list of what the log says: `make docs`."""
+"""Writes docs/events.md, the list of log events: `make docs`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def rendered() -> str:
         [
             "# Events",
             "",
-            "What the log says, by the names in `message`. Written by `make docs` from the code; do not edit.",
+            "All log events by name (`message`). Generated from the code by `make docs`; do not edit.",
             "",
-            "Every line also has `severity`, `time`, `function` and the trace that it belongs to; lines of a task have",
-            "`task`, lines of a sync `connection_id` and `run`. The fields below are always there; others may be.",
+            "Every line also has `severity`, `time`, `function` and its trace; lines of a task have `task`, lines of a",
+            "sync have `connection_id` and `run`. A line always has the fields listed here and may have more.",
             "",
             "## Key events",
             "",
             *_table(KEY_EVENTS),
             "",
-            "## The rest",
+            "## Other events",
             "",
             *_table(OTHER_EVENTS),
             "",
@@ -34,7 +34,7 @@ def rendered() -> str:
 
 def _table(events: dict[str, Event]) -> list[str]:
     rows = [f"| `{name}` | {event.means} | {_listed(event.fields)} |" for name, event in events.items()]
-    return ["| event | means | fields |", "|---|---|---|", *rows]
+    return ["| event | meaning | fields |", "|---|---|---|", *rows]
 
 
 def _listed(fields: tuple[str, ...]) -> str:

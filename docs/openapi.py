@@ -1,7 +1,7 @@
-"""The description of the HTTP API, made from the code: `make docs` writes docs/api/openapi.json, and a page of it.
+"""Generates the API reference from the code: `make docs` writes docs/api/openapi.json and an HTML page.
 
-Routes, inputs and errors are those that the functions' modules declare, answers those of shared/contract/responses.py.
-Tests hold it against the running functions, both ways.
+Routes, inputs and errors come from the functions' modules, responses from shared/contract/responses.py. Tests compare
+the description with the running functions, both ways.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from docs.errors import refusals
+from docs.examples import REQUESTS, RESPONSES
 from docs.page import written
 from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
 from shared.contract.errors import CATALOGUE, Refusal
@@ -31,7 +32,7 @@ DESCRIPTION = Path(__file__).parent / "api" / "openapi.json"
 WEBHOOK = "plaid_webhook"
 CALLABLE_SERVER = "https://{region}-{project}.cloudfunctions.net"
 SCHEMA = "#/components/schemas/{model}"
-REQUEST_ID = "The id of this call: with it an operator finds its whole story."
+REQUEST_ID = "The id of this request. Report it with problems: operators use it to find the log lines of the request."
 
 ANSWERS: dict[str, dict[int, type[BaseModel]]] = {
     "create_link_token": {200: LinkTokenAnswer},
@@ -42,23 +43,23 @@ ANSWERS: dict[str, dict[int, type[BaseModel]]] = {
     "delete_bank_data": {202: NothingMore},
 }
 MEANS = {
-    "create_link_token": {200: "The token."},
+    "create_link_token": {200: "The new Link token."},
     "exchange_public_token": {
         201: "The new connection.",
-        200: "The connection that this token made before, or that has its item already (after update mode); for "
-        "`items`, one result for each, in their order.",
+        200: "The existing connection: this public token was exchanged before, or its item already has a connection "
+        "(after update mode). With `items`: one result per item, in the same order.",
     },
-    "sync_connection": {202: "Asked for: listen to the progress document."},
-    "reconnect_connection": {200: "Looked at."},
-    "remove_connection": {202: "It is gone. What it leaves behind goes within a minute."},
-    "delete_bank_data": {202: "The connections are gone. The rest goes within minutes."},
+    "sync_connection": {202: "The sync was requested. Listen to the progress document to follow it."},
+    "reconnect_connection": {200: "The connection's current status at Plaid."},
+    "remove_connection": {202: "The connection was removed. Its remaining data is deleted within a minute."},
+    "delete_bank_data": {202: "The connections were removed. All other bank data is deleted within minutes."},
 }
 
-RESULTS_ONLY = {"exchange_not_started"}  # answered for single items, in `results`
+RESULTS_ONLY = {"exchange_not_started"}  # returned for single items only, in `results`
 
 
 def described() -> Json:
-    """The whole description."""
+    """The OpenAPI description of all HTTP functions."""
     functions = {name: importlib.import_module(f"functions.{name}") for name in ANSWERS}
     paths: Json = {}
     for name, module in functions.items():
@@ -73,15 +74,15 @@ def described() -> Json:
         "info": {
             "title": "OmniButler bank backend",
             "version": "1",
-            "summary": "Bank connections for a Firebase app.",
+            "summary": "Bank connections for Firebase apps.",
             "description": _introduction(),
         },
         "servers": [{"url": "https://{host}", "variables": {"host": {"default": "app.example.com"}}}],
         "security": [{"firebase": []}],
         "tags": [
-            {"name": "REST", "description": "Through Hosting."},
-            {"name": "callable", "description": "The protocol of the Firebase SDKs: `httpsCallable(functions, name)`."},
-            {"name": "Plaid", "description": "For Plaid alone."},
+            {"name": "REST", "description": "The REST API, served through Firebase Hosting."},
+            {"name": "callable", "description": "For the Firebase SDKs: `httpsCallable(functions, name)`."},
+            {"name": "Plaid", "description": "Only Plaid calls these."},
         ],
         "paths": paths,
         "components": {
@@ -95,7 +96,7 @@ def described() -> Json:
 
 
 def answered(name: str, *, method: str) -> list[Refusal]:
-    """The refusals of a function when it is called so; `callable` is a method, too."""
+    """The errors that a function returns to calls with a method; `callable` counts as a method."""
     not_answered = RESULTS_ONLY | {"path_not_found"}
     if method != "POST":
         not_answered |= {"unexpected_query"}
@@ -111,10 +112,10 @@ def rendered() -> str:
 
 def _introduction() -> str:
     return (
-        "Every function answers as REST, and by the callable protocol of the Firebase SDKs. Who calls is taken from "
-        "the Firebase ID token alone. Where the backend enforces App Check, calls also need the header "
-        "`X-Firebase-AppCheck`. Unknown fields are refused; null is the same as absent. Decide by `details.code` of "
-        "a refusal, never by its message."
+        "Call every function as REST or with the callable protocol of the Firebase SDKs. Authenticate with the user's "
+        "Firebase ID token; it alone identifies the user. If the backend enforces App Check, also send the header "
+        "`X-Firebase-AppCheck`. Unknown fields are rejected; null means the same as an absent field. Handle errors by "
+        "`details.code`; `message` is for developers and may change."
     )
 
 
@@ -128,8 +129,11 @@ def _rest(name: str, route: Route, takes: type[BaseModel]) -> Json:
         if field in in_path or route.method != "POST"
     ]
     if route.method == "POST" and set(schema.get("properties", {})) - set(in_path):
-        operation["requestBody"] = json_of({"$ref": SCHEMA.format(model=_input_name(name))}, required=True)
-    answers = {str(http): _answer(name, http, _body(name, http)) for http in ANSWERS[name]}
+        body = json_of({"$ref": SCHEMA.format(model=_input_name(name))}, example=REQUESTS.get(name))
+        operation["requestBody"] = body | {"required": True}
+    answers = {
+        str(http): _answer(name, http, _body(name, http), example=RESPONSES[name][http]) for http in ANSWERS[name]
+    }
     operation["responses"] = answers | _refused(answered(name, method=route.method))
     return operation
 
@@ -141,14 +145,16 @@ def _callable(name: str) -> Json:
     operation["requestBody"] = json_of(object_of({"data": data}), required=True)
     bodies = [_body(name, http) for http in ANSWERS[name]]
     result = bodies[0] if len(bodies) == 1 else {"anyOf": distinct(bodies)}
-    means = {"description": " ".join(MEANS[name].values())}
-    answer = _answer(name, next(iter(ANSWERS[name])), object_of({"result": result})) | means
+    http = next(iter(ANSWERS[name]))
+    means = " ".join(MEANS[name].values())
+    example = {"result": RESPONSES[name][http]}
+    answer = _answer(name, http, object_of({"result": result}), means=means, example=example)
     operation["responses"] = {"200": answer} | _refused(answered(name, method="callable"))
     return operation
 
 
 def _webhook(module: Any) -> Json:
-    kept = _answer(WEBHOOK, 200, {"$ref": SCHEMA.format(model="NothingMore")}, means="Kept.")
+    kept = _answer(WEBHOOK, 200, {"$ref": SCHEMA.format(model="NothingMore")}, means="The webhook was recorded.")
     return _operation(WEBHOOK, "Plaid", doc=inspect.getdoc(module)) | {
         "security": [],
         "parameters": [
@@ -195,13 +201,13 @@ def _body(name: str, http: int) -> Json:
     return ref
 
 
-def _answer(name: str, http: int, schema: Json, *, means: str | None = None) -> Json:
+def _answer(name: str, http: int, schema: Json, *, means: str | None = None, example: Json | None = None) -> Json:
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-    return {"description": means or MEANS[name][http], "headers": headers, **json_of(schema)}
+    return {"description": means or MEANS[name][http], "headers": headers, **json_of(schema, example=example)}
 
 
 def _refused(found: Iterable[Refusal]) -> Json:
-    """One answer for each HTTP status, with the codes that it may have there."""
+    """One response per HTTP status, with the error codes that it may have."""
     by_status = groupby(sorted(found, key=lambda r: r.http), key=lambda r: r.http)
     return {str(http): _refusal(list(group)) for http, group in by_status}
 
@@ -239,7 +245,7 @@ def _schemas(modules: Iterable[Any]) -> Json:
 def _refusal_schema() -> Json:
     text = {"type": "string"}
     plaid = object_of({"error_type": text, "error_code": text, "request_id": text})
-    plaid["description"] = "What Plaid said; its support asks for the request id."
+    plaid["description"] = "Plaid's error. Plaid's support asks for the `request_id`."
     details = object_of({"code": {"enum": sorted(CATALOGUE)}})
     details["properties"] |= {
         "retry_after_seconds": {"type": "integer", "minimum": 0},
@@ -247,9 +253,9 @@ def _refusal_schema() -> Json:
         "accounts": {
             "type": "array",
             "items": object_of({"account_id": text, "name": text, "mask": {"type": ["string", "null"]}}),
-            "description": "With `duplicate_connection`: the accounts of that connection which are connected already.",
+            "description": "With `duplicate_connection`: the accounts of that connection that are already connected.",
         },
-        "display_message": text | {"description": "Plaid's words for the user."},
+        "display_message": text | {"description": "Plaid's message for the user."},
         "plaid": plaid,
     }
     status = {"enum": sorted({refusal.status for refusal in CATALOGUE.values()})}
@@ -259,8 +265,8 @@ def _refusal_schema() -> Json:
 def _headers() -> Json:
     return {
         "X-Request-Id": {"description": REQUEST_ID, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
-        "Retry-After": {"description": "In how many seconds, if that is known.", "schema": {"type": "integer"}},
-        "Allow": {"description": "The method that is answered here.", "schema": {"type": "string"}},
+        "Retry-After": {"description": "Seconds to wait before a retry, if known.", "schema": {"type": "integer"}},
+        "Allow": {"description": "The method that this path accepts.", "schema": {"type": "string"}},
     }
 
 

@@ -1,4 +1,4 @@
-"""The API's description as a page that needs nothing: no script, no other host. Served by Hosting at /reference/."""
+"""Renders the API reference as a self-contained page: no script, no other host. Hosting serves it at /reference/."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ td:first-child { overflow-wrap: anywhere; }
 
 
 def written(description: Json) -> dict[Path, str]:
-    """The page's files."""
+    """The files of the page, with their text."""
     return {
         FOLDER / "index.html": rendered(description),
         FOLDER / "style.css": STYLE,
@@ -47,7 +47,7 @@ def written(description: Json) -> dict[Path, str]:
 
 
 def rendered(description: Json) -> str:
-    """The page."""
+    """The HTML of the page."""
     info = description["info"]
     parts = [
         "<!doctype html>",
@@ -59,7 +59,7 @@ def rendered(description: Json) -> str:
         '<link rel="stylesheet" href="style.css">',
         f"<h1>{escape(info['title'])}: API</h1>",
         f"<p>{_text(info['description'])}</p>",
-        '<p>The same for machines: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
+        '<p>Machine-readable: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
         '<nav aria-label="Functions"><ul>',
     ]
     listed = list(_operations(description))
@@ -101,11 +101,11 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
             yield f"<tr><td><code>{name}</code>{must}<td>{one['in']}<td><code>{_schema(one['schema'])}</code></tr>"
         yield "</table>"
     if (body := operation.get("requestBody")) is not None:
-        yield f"<p>Body:</p><pre>{_schema(_of(body))}</pre>"
-    yield "<table><tr><th>HTTP<th>means</tr>"
+        yield f"<p>Body:</p><pre>{_schema(_of(body))}</pre>{_example(body)}"
+    yield "<table><tr><th>HTTP<th>meaning</tr>"
     for http, answer in operation["responses"].items():
         lines = "<br>".join(_text(line.removeprefix("- ")) for line in answer["description"].splitlines())
-        shown = f"<br>{_schema(_of(answer))}" if int(http) < 400 else ""
+        shown = f"<br>{_schema(_of(answer))}{_example(answer)}" if int(http) < 400 else ""
         yield f"<tr><td>{http}<td>{lines}{shown}</tr>"
     yield "</table>"
 
@@ -115,12 +115,17 @@ def _of(content: Json) -> Json:
     return schema
 
 
+def _example(content: Json) -> str:
+    example = content["content"]["application/json"].get("example")
+    return f"<pre>{escape(json.dumps(example, indent=2))}</pre>" if example else ""
+
+
 def _described(schema: Json) -> str:
     return f"<p>{_text(schema['description'].split('Attributes:')[0].strip())}</p>" if "description" in schema else ""
 
 
 def _schema(schema: Any) -> str:
-    """A schema in short: names of objects link to them."""
+    """A schema in short form; names of objects link to their section."""
     match schema:
         case {"$ref": str(ref)}:
             name = escape(ref.rpartition("/")[2])
@@ -141,7 +146,7 @@ def _schema(schema: Any) -> str:
             bounds = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
             return escape(" ".join([schema.get("format", kind), *([f"({', '.join(bounds)})"] if bounds else [])]))
         case _:
-            return "anything"
+            return "any JSON value"
 
 
 _BOUNDS = {"minLength": "at least", "maxLength": "at most", "pattern": "like", "minimum": "from", "maximum": "to"}
@@ -152,6 +157,6 @@ def _indented(line: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Plain words with `code` and addresses in them."""
+    """HTML of plain text that may contain `code` and links."""
     marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"https://[^\s<)]+[^\s<).,;]", lambda found: f'<a href="{found[0]}">{found[0]}</a>', marked)

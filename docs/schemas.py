@@ -1,4 +1,4 @@
-"""Pieces of an OpenAPI description, as they are needed again and again."""
+"""Helpers that build parts of an OpenAPI description."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ Json = dict[str, Any]
 
 
 def parameter(field: str, schema: Json, whole: Json, *, place: str) -> Json:
-    """A field of a query or a path."""
-    said = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
-    return said | {"schema": without_null(schema)}
+    """A query or path parameter."""
+    described = {"name": field, "in": place, "required": place == "path" or field in whole.get("required", ())}
+    return described | {"schema": without_null(schema)}
 
 
 def without_null(schema: Json) -> Json:
-    """In a query nothing is null."""
+    """The schema without `null`, which a query cannot express."""
     plain = {name: value for name, value in schema.items() if name not in ("title", "default")}
     others = [inner for inner in plain.pop("anyOf", []) if inner.get("type") != "null"]
     return plain | others[0] if others else plain
 
 
 def closed(schema: Json) -> Json:
-    """A field of an answer that is not described is a mistake."""
+    """The schema without additional properties: every field of a response must be described."""
     if schema.get("type") != "object" or "properties" not in schema:
         return schema
     return schema | {"additionalProperties": False}
 
 
 def object_of(properties: Json) -> Json:
-    """An object with just these fields, all of them required."""
+    """An object with exactly these fields, all required."""
     return {
         "type": "object",
         "properties": properties,
@@ -38,16 +38,17 @@ def object_of(properties: Json) -> Json:
 
 
 def narrow(properties: Json) -> Json:
-    """An object of which these fields are known."""
+    """An object with at least the schema of these fields."""
     return {"type": "object", "properties": properties}
 
 
-def json_of(schema: Json, **more: Any) -> Json:
-    """A body, or an answer, of JSON."""
-    return {"content": {"application/json": {"schema": schema}}, **more}
+def json_of(schema: Json, *, example: Json | None = None, **more: Any) -> Json:
+    """A JSON request or response body."""
+    shown = {"example": example} if example is not None else {}
+    return {"content": {"application/json": {"schema": schema, **shown}}, **more}
 
 
 def distinct(schemas: list[Json]) -> list[Json]:
-    """The schemas without repetitions."""
+    """The schemas without duplicates."""
     flat = [inner for schema in schemas for inner in schema.get("anyOf", [schema])]
     return [schema for number, schema in enumerate(flat) if schema not in flat[:number]]

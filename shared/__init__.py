@@ -1,1 +1,1 @@
-"""Rules, use cases and adapters of the backend."""
+"""The backend: domain rules, ports, use cases, adapters and the serving layer."""

@@ -1,7 +1,7 @@
-"""The emulators' environment variables are accepted on the emulators only.
+"""Rejects the emulators' environment variables outside the emulators.
 
-With FIREBASE_AUTH_EMULATOR_HOST the Admin SDK accepts unsigned ID tokens, and the other variables redirect data, tasks
-or messages: in a real project any of them is a mistake that lets everyone in, or an attack.
+With FIREBASE_AUTH_EMULATOR_HOST the Admin SDK accepts unsigned ID tokens; the other variables redirect data, tasks or
+messages. In a real project, such a variable is an attack or a mistake that admits any caller.
 https://firebase.google.com/docs/emulator-suite/connect_auth#admin_sdks
 """
 
@@ -15,11 +15,11 @@ def check_emulators(environ: Mapping[str, str]) -> None:
     """Refuses an environment that mixes emulators and real services.
 
     Args:
-        environ: The process's environment; without a project nothing is refused.
+        environ: The process's environment; any environment without a project is accepted.
 
     Raises:
-        ValueError: A real project has an emulator's variable; or a project of the emulators calls Plaid's production
-            without the Firestore emulator, so that the data would go to an unknown place.
+        ValueError: A real project has an emulator's variable; or an emulator project calls Plaid's production
+            without the Firestore emulator, so that production data would end up in an unknown place.
     """
     project = environ.get("GCLOUD_PROJECT") or environ.get("GOOGLE_CLOUD_PROJECT") or ""
     if not project:
@@ -31,4 +31,4 @@ def check_emulators(environ: Mapping[str, str]) -> None:
                 f"{', '.join(switches)}: only for projects that begin with {LOCAL_PROJECT_PREFIX}; unset it"
             )
     elif environ.get("PLAID_ENV") == "production" and not environ.get(FIRESTORE):
-        raise ValueError(f"PLAID_ENV=production in a project of the emulators needs {FIRESTORE}, or another project")
+        raise ValueError(f"PLAID_ENV=production in an emulator project: set {FIRESTORE}, or use a real project")

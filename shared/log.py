@@ -1,8 +1,8 @@
-"""Structured logs: a constant event name, fields as keywords, ids and never objects.
+"""Structured logs: a constant event name, and fields as keywords that contain ids, never objects.
 
-One JSON object per line, in the form that Cloud Logging understands
-(https://cloud.google.com/logging/docs/structured-logging). What looks like a token is struck out whoever logs it.
-The names of the events are declared in shared/contract/log_events.py.
+Each line is one JSON object in the form that Cloud Logging understands
+(https://cloud.google.com/logging/docs/structured-logging). Everything that looks like a token is redacted, in the lines
+of all loggers. shared/contract/log_events.py declares the event names.
 """
 
 import contextvars
@@ -22,7 +22,7 @@ from shared import trace
 _bound: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("bound", default=None)
 
 SECRETS = ("PLAID_SECRET", "VAULT_KEYSET", "AUDIT_KEYSET")
-"""Variables that hold a secret: their values are struck out, whatever they look like."""
+"""Environment variables that hold secrets: their values are always redacted."""
 
 _REDACTED = "[redacted]"
 _SHAPES = re.compile(
@@ -34,20 +34,20 @@ _SHAPES = re.compile(
     re.DOTALL,
 )
 _NAMES = r"secret|client_secret|access_token|public_token|link_token|id_token|refresh_token|private_key|password"
-# `"access_token": "…"`, `'PLAID-SECRET': '…'`, `secret=…`, in JSON, in a repr, in a query, escaped or not.
+# Matches `"access_token": "…"`, `'PLAID-SECRET': '…'` and `secret=…`: in JSON, a repr or a query, escaped or not.
 _NAMED = re.compile(rf"(?i)\b((?:plaid-)?(?:{_NAMES})\\*[\"']?\s*[:=]\s*b?\\*[\"']?)([^\s\"'\\,;&}}\]]{{4,}})")
 _SENSITIVE = re.compile(rf"(?i)(?:plaid-)?(?:{_NAMES}|authorization)")
 _known: re.Pattern[str] | None = None
 
 
 def redact(text: str) -> str:
-    """The text without anything that looks like a token or a key, is called one, or is a secret of this process."""
+    """Redacts what looks like a token or key, has the name of one, or is a secret of this process."""
     text = _NAMED.sub(rf"\1{_REDACTED}", _SHAPES.sub(_REDACTED, text))
     return _known.sub(_REDACTED, text) if _known is not None else text
 
 
 def _clean(value: Any) -> Any:
-    """The same for whatever a line holds."""
+    """Redacts any value of a log line."""
     match value:
         case None | bool() | int() | float():
             return value
@@ -68,7 +68,7 @@ class JsonFormatter(logging.Formatter):
     """A log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, redacted."""
+        """Formats a record as redacted JSON."""
         level = record.levelname if record.levelname in _SEVERITIES else "DEFAULT"
         entry: dict[str, Any] = {"severity": level, "message": record.getMessage(), "logger": record.name}
         entry["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
@@ -85,28 +85,28 @@ class JsonFormatter(logging.Formatter):
 
 
 LABELS = ("function",)
-"""What every line is found by, whatever it says: labels are indexed."""
+"""Fields that are also written as labels, because Cloud Logging indexes labels."""
 
 _SEVERITIES = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 
 
 class _Record(logging.LogRecord):
-    """A record of any logger, struck out before any handler sees it, whoever has set that handler up.
+    """A log record of any logger, redacted before any handler sees it.
 
-    Two speak of what is not theirs to tell: firebase-functions of the bodies of requests that it refuses, plaid-python
-    of the bodies of answers, which hold people's accounts. Of those only that they spoke is kept.
+    Two libraries log bodies that may contain users' data: firebase-functions logs the request bodies that it refuses,
+    plaid-python logs the response bodies, which contain accounts. Only the first words of their messages are kept.
     """
 
     def __init__(self, name: str, level: int, pathname: str, *rest: Any, **more: Any) -> None:
         super().__init__(name, level, pathname, *rest, **more)
-        said = str(self.msg)
+        text = str(self.msg)
         if "firebase_functions" in pathname or (name.startswith("plaid") and level <= logging.DEBUG):
-            said = said.partition(":")[0].partition("%")[0].strip()
+            text = text.partition(":")[0].partition("%")[0].strip()
         elif self.args:
-            # A mistake of whoever logs would have the library print the arguments past all handlers.
+            # If the arguments do not fit the message, logging would print them to stderr, bypassing all handlers.
             with suppress(TypeError, ValueError, KeyError):
-                said = said % self.args
-        self.msg, self.args = redact(said), ()
+                text = text % self.args
+        self.msg, self.args = redact(text), ()
         if self.exc_info and self.exc_info[0] is not None:
             self.exc_text = redact(logging.Formatter().formatException(self.exc_info))
         if self.stack_info:
@@ -120,28 +120,28 @@ class Log:
         self._logger = logging.getLogger("bank")
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Something that helps to understand what happened."""
+        """Logs a detail for debugging."""
         self._logger.debug(event, extra={"fields": fields})
 
     def info(self, event: str, **fields: Any) -> None:
-        """Something happened that is worth knowing."""
+        """Logs a normal event."""
         self._logger.info(event, extra={"fields": fields})
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Something went wrong that the backend copes with."""
+        """Logs a problem that the backend handles itself."""
         self._logger.warning(event, extra={"fields": fields})
 
     def error(self, event: str, **fields: Any) -> None:
-        """Something that a person should look at."""
+        """Logs a problem that an operator must check."""
         self._logger.error(event, extra={"fields": fields})
 
     def exception(self, event: str, **fields: Any) -> None:
-        """A bug: with the stack, which stays in the log."""
+        """Logs a bug with its stack trace."""
         self._logger.error(event, exc_info=sys.exc_info(), extra={"fields": fields})
 
     @contextmanager
     def bound(self, **fields: Any) -> Iterator[None]:
-        """Fields that every line within carries."""
+        """Adds fields to every line that is logged within the context."""
         token = _bound.set((_bound.get() or {}) | fields)
         try:
             yield
@@ -153,7 +153,7 @@ log = Log()
 
 
 def configure() -> bool:
-    """Sends all loggers through the JSON formatter, and strikes out what any of them says. True the first time.
+    """Makes all loggers write redacted JSON. Returns True on the first call.
 
     Called when the framework loads a function, and by the triggers' guard.
     """
@@ -171,7 +171,7 @@ def configure() -> bool:
 
 
 def strike_out() -> None:
-    """From now on no record of any logger holds a secret."""
+    """Redacts secrets in all records of all loggers from now on."""
     global _known  # a process has one environment
     values = [os.environ.get(name, "") for name in SECRETS]
     keys = [key for value in values for key in re.findall(r'"value":\s*"([^"]{8,})"', value)]
@@ -180,11 +180,11 @@ def strike_out() -> None:
     logging.setLogRecordFactory(_Record)
 
 
-_SHORTEST = 8  # a shorter value would strike out words
+_SHORTEST = 8  # a shorter value could match ordinary words
 
 
 def age() -> float | None:
-    """How long the server has been there, where the system tells: the parent, which loads the function and forks."""
+    """Seconds since the server started; None if unknown. The server is the parent process, which forks this one."""
     try:
         ticks = int(Path(f"/proc/{os.getppid()}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])

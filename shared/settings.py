@@ -1,4 +1,4 @@
-"""Every setting, read from the environment on first use. Secrets come through Secret Manager as variables too."""
+"""All settings, read from the environment on first use. Secret Manager provides secrets as variables, too."""
 
 import os
 from datetime import timedelta
@@ -14,7 +14,7 @@ from shared.emulators_only import check_emulators
 
 
 class Settings(BaseModel):
-    """What can be set. The variable's name is the field's, in capitals."""
+    """The settings. Each environment variable has the field's name in capitals."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,26 +25,26 @@ class Settings(BaseModel):
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
     plaid_client_id: str = ""
     plaid_secret: SecretStr = SecretStr("")
-    tasks_caller: str | None = None  # as whom Cloud Tasks calls the functions; none: the account that the deploy makes
-    webhook_url: str | None = None  # where Plaid sends webhooks; without one the schedule does all the syncing
+    tasks_caller: str | None = None  # the account of Cloud Tasks; unset: the one that the deploy creates
+    webhook_url: str | None = None  # where Plaid sends webhooks; unset: only the scheduler syncs
     vault_key: str | None = Field(
         default=None, pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
     )
     vault_keyset: SecretStr | None = None  # local development only
-    audit_keyset: SecretStr | None = None  # signs the audit logs' checkpoints
+    audit_keyset: SecretStr | None = None  # signs the checkpoints of the audit logs
     audit_retention_days: int = Field(default=400, ge=1)
     client_name: str = Field(default="OmniButler", min_length=1, max_length=30)
     products: tuple[str, ...] = ("transactions",)
-    allowed_products: tuple[str, ...] | None = None  # what an app may link a bank for; unset: the products above
-    allow_duplicates: bool = True  # with 0, an app's `allow_duplicate` has no effect
+    allowed_products: tuple[str, ...] | None = None  # products that apps may request; unset: `products`
+    allow_duplicates: bool = True  # 0: an app's `allow_duplicate` has no effect
     max_connections_per_user: int = Field(default=50, ge=0)
     country_codes: tuple[str, ...] = ("US",)
     language: str = "en"
     days_requested: int = Field(default=730, ge=1, le=730)
-    hosted_link: bool = False  # Plaid shows Link on a page of its own, and tells us by webhook how it ended
-    hosted_link_completion_redirect_uri: str | None = None  # where that page sends the browser afterwards
-    app_check: bool = False  # only apps that Firebase App Check vouches for may call
-    # Who may make new connections; what users have, they keep.
+    hosted_link: bool = False  # Plaid hosts Link, and reports the result by webhook
+    hosted_link_completion_redirect_uri: str | None = None  # where Plaid redirects the browser afterwards
+    app_check: bool = False  # require Firebase App Check
+    # Who may create connections; existing connections are not affected.
     allow_anonymous: bool = True  # off by default with PLAID_ENV=production
     require_verified_email: bool = False  # of users who have an e-mail address
     cors_origins: tuple[str, ...] = ("*",)
@@ -55,9 +55,9 @@ class Settings(BaseModel):
     removals_per_minute: int = Field(default=60, ge=0)
     manual_sync_spacing_seconds: int = Field(default=30, ge=0)
     refresh_spacing_seconds: int = Field(default=3600, ge=0)  # between two calls of /transactions/refresh
-    refreshes_per_user_and_day: int = Field(default=20, ge=0, le=10_000)  # each is a timestamp in one document
+    refreshes_per_user_and_day: int = Field(default=20, ge=0, le=10_000)  # all are stored in one document
     refreshes_per_minute: int = Field(default=60, ge=0, le=10_000)  # of all users together
-    rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: access tokens are replaced on demand only
+    rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: rotated on demand only
 
     @model_validator(mode="before")
     @classmethod
@@ -75,24 +75,24 @@ class Settings(BaseModel):
     @classmethod
     def _can_be_linked_for(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if unknown := sorted({*(value or ())} - PRODUCTS):
-            raise ValueError(f"{', '.join(unknown)}: a bank cannot be linked for it")
+            raise ValueError(f"{', '.join(unknown)}: not a product that a bank can be linked for")
         return value
 
     @field_validator("language", mode="after")
     @classmethod
     def _spoken(cls, value: str) -> str:
-        """Shells have a variable of this name, too: what Link does not speak is none of ours."""
+        """Shells set LANGUAGE, too, so a value that Link does not support falls back to English."""
         return usable_language(value) or "en"
 
     @model_validator(mode="after")
     def _hosted_link_is_heard_of(self) -> Self:
         if self.hosted_link and self.webhook_url is None:
-            raise ValueError("HOSTED_LINK needs WEBHOOK_URL: what users link there is told by webhook alone")
+            raise ValueError("HOSTED_LINK needs WEBHOOK_URL: Plaid reports what users link there by webhook only")
         return self
 
     @property
     def is_local(self) -> bool:
-        """Whether this runs on the emulators, where nothing is real."""
+        """Whether the process runs on the emulators."""
         return self.project.startswith(LOCAL_PROJECT_PREFIX)
 
     @property
@@ -102,17 +102,17 @@ class Settings(BaseModel):
 
     @property
     def manual_sync_spacing(self) -> timedelta:
-        """How long a user waits between two syncs of one connection by hand."""
+        """The minimum time between two manual syncs of one connection."""
         return timedelta(seconds=self.manual_sync_spacing_seconds)
 
     @property
     def client_products(self) -> frozenset[str]:
-        """What an app may ask a bank to be linked for: each product can cost the owner money."""
+        """The products that apps may request. They are limited, because Plaid bills by product."""
         return frozenset(self.products if self.allowed_products is None else self.allowed_products)
 
     @property
     def refresh_ceilings(self) -> RefreshCeilings:
-        """How often banks are asked for what is new, which Plaid charges for."""
+        """The limits of refreshes at the bank, which Plaid charges for."""
         return RefreshCeilings(
             spacing=timedelta(seconds=self.refresh_spacing_seconds),
             per_user_and_day=self.refreshes_per_user_and_day,
@@ -121,7 +121,7 @@ class Settings(BaseModel):
 
     @property
     def rotate_tokens_after(self) -> timedelta | None:
-        """How old an access token may get."""
+        """The age at which access tokens are rotated; None: only on demand."""
         days = self.rotate_tokens_after_days
         return timedelta(days=days) if days is not None else None
 

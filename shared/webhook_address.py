@@ -1,8 +1,7 @@
 """Where Plaid sends webhooks: WEBHOOK_URL, with a secret in its query that only Plaid and the backend know.
 
-The secret proves nothing about a webhook: its signature does. It shows that the sender got the address from the
-backend, so that a flood of forged webhooks cannot use up the look-ups of new keys that real ones need. It is never
-required.
+The signature proves that a webhook is authentic; the secret only shows that the sender got the address from the
+backend. So a flood of forged webhooks cannot use up the key look-ups that real webhooks need. The secret is optional.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ _LENGTH = 32  # hexadecimal digits
 
 
 def webhook_address(settings: Settings) -> str | None:
-    """WEBHOOK_URL with the secret, which changes with PLAID_SECRET; None without a WEBHOOK_URL. Never to be logged."""
+    """WEBHOOK_URL with the secret, which changes with PLAID_SECRET; None without a WEBHOOK_URL. Never log it."""
     if settings.webhook_url is None or (secret := _secret(settings)) is None:
         return settings.webhook_url
     parts = urlsplit(settings.webhook_url)
@@ -25,13 +24,13 @@ def webhook_address(settings: Settings) -> str | None:
 
 
 def has_secret(given: str | None, settings: Settings) -> bool:
-    """Whether a request's query field holds the secret."""
+    """Whether a request's query field has the secret."""
     secret = _secret(settings)
     return secret is not None and hmac.compare_digest((given or "").encode(errors="replace"), secret.encode())
 
 
 def _secret(settings: Settings) -> str | None:
-    """Derived, so that it need not be stored, and cannot be turned back into PLAID_SECRET."""
+    """The secret, derived one-way from PLAID_SECRET, so that it is never stored and does not reveal PLAID_SECRET."""
     key = settings.plaid_secret.get_secret_value()
     if not key:
         return None

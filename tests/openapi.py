@@ -62,6 +62,19 @@ class Described:
         other = next(name for name in item if name in ("get", "post", "delete"))
         return _pointer(known, other), item[other]
 
+    def wrong_examples(self) -> Iterator[str]:
+        """Where the example of a body does not match the body's schema."""
+        for path, method, operation in self.operations():
+            bodies = {f"responses/{http}": answer for http, answer in operation["responses"].items()}
+            if "requestBody" in operation:
+                bodies["requestBody"] = operation["requestBody"]
+            for place, body in bodies.items():
+                content = body["content"]["application/json"]
+                if "example" in content:
+                    schema = {"$ref": f"urn:api#{_pointer(path, method)}/{place}/content/application~1json/schema"}
+                    found = OAS31Validator(schema, registry=self._registry).iter_errors(content["example"])
+                    yield from (f"{method} {path} {place}: {error.json_path}: {error.message}" for error in found)
+
     def complaints(self, method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
         """Where an answer is not what is described; empty if it is."""
         path = unquote(urlsplit(url).path)  # as the functions see it: an encoded slash is one

@@ -1,1 +1,1 @@
-"""The outside world: one module per vendor and concern, the only places that import vendors' packages."""
+"""Adapters to external services: one module per vendor and concern. Only they import vendors' packages."""

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The machine's time, in UTC."""
+    """The system clock, in UTC."""
 
     def now(self) -> datetime:
-        """The present."""
+        """The current time."""
         return datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""Every refusal by its code: when it comes, and what an app should do about it.
+"""The error catalogue: for each error code, when it occurs and what the app should do.
 
-Each HTTP function declares its errors beside its route; docs/errors.py writes docs/errors.md from both. Not imported at
-run time: it is for people, tests, and the description of the API.
+Each HTTP function declares its errors next to its route; docs/errors.py generates docs/errors.md from both. The
+functions never import this module: only developers, tests and the API description read it.
 """
 
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ from shared.domain.errors import (
     Unavailable,
 )
 
-MEND = "Mend the call: sending it again unchanged cannot help."
-LATER = "Try again after `retry_after_seconds`, or after a few seconds where it is absent."
-SIGN_IN = "Have the user sign in again."
-REPORT = "Tell the user that it does not work right now, and report it: an operator has to act."
+FIX = "Fix the request; retrying it unchanged will not succeed."
+LATER = "Retry after `retry_after_seconds`, or after a few seconds if the field is absent."
+SIGN_IN = "Ask the user to sign in again."
+REPORT = "Show a generic error and report it to the operators: only they can fix it."
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One way to refuse a call.
+    """One entry of the error catalogue.
 
     Attributes:
-        code: Our own stable code, in `details.code`.
+        code: The backend's own stable code, in `details.code`.
         status: The canonical status.
-        http: The HTTP status that belongs to it.
-        when: When it comes.
+        http: The HTTP status that belongs to the canonical status.
+        when: When the error occurs.
         app: What the app should do.
-        operators_only: Only operators' commands report it: no HTTP function answers it.
+        operators_only: Only operators' commands report the error; no HTTP function returns it.
     """
 
     code: str
@@ -59,211 +59,248 @@ def _plaids(kind: ErrorKind, when: str, app: str) -> Refusal:
 
 
 _ALL = (
-    # -- the call itself --
-    _ours(InvalidArgument, "body_not_json", "The body is not JSON, or its type is not `application/json`.", MEND),
-    _ours(InvalidArgument, "body_not_an_object", "The body is JSON, but not an object.", MEND),
-    _ours(PayloadTooLarge, "body_too_large", "The body is longer than 256 KiB.", MEND),
-    _ours(InvalidArgument, "not_storable", "A value of the call is one that the database refuses.", MEND),
+    # -- the request --
+    _ours(
+        InvalidArgument,
+        "body_not_json",
+        "The body is not valid JSON, or its content type is not `application/json`.",
+        FIX,
+    ),
+    _ours(InvalidArgument, "body_not_an_object", "The body is valid JSON, but not an object.", FIX),
+    _ours(PayloadTooLarge, "body_too_large", "The body exceeds 256 KiB.", FIX),
+    _ours(InvalidArgument, "not_storable", "The request contains a value that Firestore cannot store.", FIX),
     _ours(
         InvalidArgument,
         "invalid_input",
-        "A field is unknown, missing, of the wrong type, too long or contradicts another; the message names it.",
-        MEND,
+        "A field is unknown, missing, of the wrong type, too long, or contradicts another field; `message` names it.",
+        FIX,
     ),
-    _ours(InvalidArgument, "unexpected_query", "A call with a body has fields in its query, too.", MEND),
-    _ours(MethodNotAllowed, "method_not_allowed", "The path is right and the method is not; see `Allow`.", MEND),
-    _ours(NotFound, "path_not_found", "No function has this path.", MEND),
-    # -- who calls --
+    _ours(
+        InvalidArgument,
+        "unexpected_query",
+        "The request has fields in its query; `POST` requests take them in the body only.",
+        FIX,
+    ),
+    _ours(
+        MethodNotAllowed,
+        "method_not_allowed",
+        "The path exists, but not with this method; the `Allow` header names the right one.",
+        FIX,
+    ),
+    _ours(NotFound, "path_not_found", "No function serves this path.", FIX),
+    # -- authentication --
     _ours(
         Unauthenticated,
         "id_token_missing",
-        "No `Authorization: Bearer <Firebase ID token>` was sent.",
-        "Have the user sign in, and send their ID token.",
+        "The request has no `Authorization: Bearer <Firebase ID token>` header.",
+        "Ask the user to sign in, then send their ID token.",
     ),
     _ours(
         Unauthenticated,
         "id_token_invalid",
-        "The ID token is not one of this project's, its signature does not hold, or its user is gone.",
+        "The ID token belongs to another project, its signature is invalid, or its user was deleted.",
         SIGN_IN,
     ),
     _ours(
         Unauthenticated,
         "id_token_expired",
-        "The ID token is older than an hour.",
-        "Refresh it (`getIdToken(true)`), and send the call again. The Firebase SDKs do so by themselves.",
+        "The ID token has expired (after one hour).",
+        "Refresh the token (`getIdToken(true)`) and retry. The Firebase SDKs do this automatically.",
     ),
-    _ours(Unauthenticated, "id_token_revoked", "The user's sessions were ended since the token was made.", SIGN_IN),
-    _ours(Unauthenticated, "user_disabled", "An administrator has disabled the user.", "Tell the user."),
-    _ours(Unauthenticated, "uid_unusable", "The user's id cannot name a document (`/`, `..`, `__x__`).", REPORT),
+    _ours(
+        Unauthenticated, "id_token_revoked", "The user's sessions were revoked after the ID token was issued.", SIGN_IN
+    ),
+    _ours(
+        Unauthenticated,
+        "user_disabled",
+        "An administrator has disabled the user.",
+        "Tell the user that their account is disabled.",
+    ),
+    _ours(
+        Unauthenticated,
+        "uid_unusable",
+        "The user's id is not a valid Firestore document id (`/`, `..`, `__x__`).",
+        REPORT,
+    ),
     _ours(
         Unauthenticated,
         "app_check_missing",
-        "The backend wants to know which app calls, and no `X-Firebase-AppCheck` was sent.",
-        "Set App Check up in the app; the Firebase SDKs send its token by themselves, REST calls have to.",
+        "The backend enforces App Check, and the request has no `X-Firebase-AppCheck` header.",
+        "Set up App Check in the app. The Firebase SDKs send its token automatically; REST calls must add the header.",
     ),
     _ours(
         Unauthenticated,
         "app_check_invalid",
-        "The App Check token is not one of this project's, has expired, or its signature does not hold.",
-        "Get a new one (`getToken(appCheck, true)`), and send the call again once.",
+        "The App Check token belongs to another project, has expired, or its signature is invalid.",
+        "Get a new token (`getToken(appCheck, true)`) and retry once.",
     ),
-    _ours(Unavailable, "app_check_unavailable", "The keys of App Check could not be fetched.", LATER),
-    _ours(Unavailable, "auth_unavailable", "Firebase could not be asked about the ID token.", LATER),
-    # -- who may connect a bank --
+    _ours(
+        Unavailable,
+        "app_check_unavailable",
+        "App Check's public keys could not be fetched, so the token could not be verified.",
+        LATER,
+    ),
+    _ours(
+        Unavailable, "auth_unavailable", "Firebase Auth did not respond, so the ID token could not be verified.", LATER
+    ),
+    # -- permission to connect a bank --
     _ours(
         PermissionDenied,
         "anonymous_not_allowed",
-        "An anonymous user wants to make a connection, and `ALLOW_ANONYMOUS` is off.",
-        "Have the user sign in, or link a credential to their account, and send the call again.",
+        "An anonymous user tried to connect a bank, and `ALLOW_ANONYMOUS` is off.",
+        "Ask the user to sign in or to link a credential to their account, then retry.",
     ),
     _ours(
         PermissionDenied,
         "email_not_verified",
-        "A user whose e-mail address is not verified wants to make a connection, and `REQUIRE_VERIFIED_EMAIL` is on.",
-        "Offer to send the verification e-mail again; once the user has followed its link, refresh the ID token "
-        "(`getIdToken(true)`), and send the call again.",
+        "A user with an unverified e-mail address tried to connect a bank, and `REQUIRE_VERIFIED_EMAIL` is on.",
+        "Offer to resend the verification e-mail. After the user has verified the address, refresh the ID token "
+        "(`getIdToken(true)`) and retry.",
     ),
     # -- limits --
     _ours(
         ResourceExhausted,
         "rate_limited",
-        "The user has made as many such calls in a minute as the settings allow; this one was not counted.",
-        "Try again after `retry_after_seconds`.",
+        "The user reached the limit of such calls per minute. This call did not count towards the limit.",
+        "Retry after `retry_after_seconds`.",
     ),
     _ours(
         ResourceExhausted,
         "sync_too_soon",
-        "This connection was asked to sync a moment ago.",
-        "Listen to its progress document; offer the button again after `retry_after_seconds`.",
+        "A sync of this connection was requested a moment ago.",
+        "Listen to the progress document; enable the sync button again after `retry_after_seconds`.",
     ),
     _ours(
         ResourceExhausted,
         "too_many_connections",
-        "The user has as many connections as the settings allow, and asked for another. Those in `error` do not count.",
-        "Ask the user to remove a connection first; waiting does not help.",
+        "The user reached the maximum number of connections. Connections in `error` do not count.",
+        "Ask the user to remove a connection first; waiting will not help.",
     ),
-    _ours(Unavailable, "limits_busy", "Too many calls of one user at the same moment; nothing was done.", LATER),
+    _ours(
+        Unavailable, "limits_busy", "The user sent too many calls at the same moment; this call had no effect.", LATER
+    ),
     # -- connections --
     _ours(
         NotFound,
         "connection_not_found",
-        "The connection does not exist (any more), or is somebody else's.",
-        "Take it off the screen.",
+        "The connection does not exist, was removed, or belongs to another user.",
+        "Remove the connection from the screen.",
     ),
     _ours(
         FailedPrecondition,
         "relink_required",
-        "The connection is in `error`: it will never work again.",
-        "Offer to link the bank anew, without naming the connection.",
+        "The connection is in `error` and cannot be repaired.",
+        "Offer to link the bank again as a new connection: create a link token without `connection_id`.",
     ),
     _ours(
         Unavailable,
         "connection_busy",
-        "Something else is writing to the connection, or its access token is being replaced.",
+        "Another process is writing to the connection, or its access token is being rotated.",
         LATER,
     ),
-    _ours(Unavailable, "erasure_busy", "Something else is writing to what is to be erased.", LATER),
+    _ours(Unavailable, "erasure_busy", "Another process is writing to the data that the call should erase.", LATER),
     _ours(
         Unavailable,
         "store_busy",
-        "Something else is writing to the same document (operators' commands only).",
+        "Another process is writing to the same document (operators' commands only).",
         LATER,
         operators_only=True,
     ),
     _ours(
         FailedPrecondition,
         "restore_implausible",
-        "After a restore Plaid knows few of the connections: other keys, most likely (operators' commands only).",
-        REPORT,
+        "After a restore, Plaid knows only few of the connections (operators' commands only).",
+        "Check that the Plaid keys belong to the environment of the restored connections.",
         operators_only=True,
     ),
     # -- Link and the exchange --
     _ours(
         InvalidArgument,
         "link_request_refused",
-        "Plaid does not take what the call chose (a redirect URI, a product, …); `plaid` says what.",
-        MEND,
+        "Plaid rejected a value of the request (a redirect URI, a product, …); `plaid` has Plaid's error.",
+        FIX,
     ),
     _ours(
         InvalidArgument,
         "public_token_invalid",
-        "The public token is unknown, used, expired (after 30 minutes) or another user's.",
-        "Open Link again.",
+        "The public token is unknown, already used, expired (after 30 minutes) or belongs to another user.",
+        "Create a new link token and open Link again.",
     ),
     _ours(
         InvalidArgument,
         "public_token_not_yours",
-        "The public token is of an item that another user has connected. Nothing was changed.",
-        "Open Link again, with a link token of this user.",
+        "The public token belongs to an item that another user has connected. Nothing was changed.",
+        "Create a link token for this user and open Link again.",
     ),
     _ours(
         InvalidArgument,
         "link_token_not_yours",
-        "The `link_token` of an exchange is unknown, expired, or was issued to another user. Plaid was not called.",
-        "Open Link again, with a link token of this user.",
+        "The `link_token` is unknown, expired, or was issued to another user. Plaid was not called.",
+        "Create a link token for this user and open Link again.",
     ),
     _ours(
         AlreadyExists,
         "duplicate_connection",
-        "Accounts are connected already: `accounts` of the connection `connection_id`. Nothing was added.",
-        "Offer update mode of that connection to add accounts; send `allow_duplicate` only if the user insists.",
+        "The user has already connected some of these accounts: `accounts` of connection `connection_id`. "
+        "Nothing was added.",
+        "Offer update mode for that connection to add accounts; send `allow_duplicate` only if the user insists.",
     ),
     _ours(
         Unavailable,
         "exchange_in_progress",
         "Another call is exchanging the same public token.",
-        "Send the same call again after `retry_after_seconds`: it answers what the other one made.",
+        "Retry the same call after `retry_after_seconds`; it returns the connection that the other call created.",
     ),
     _ours(
         Unavailable,
         "exchange_not_started",
-        "The items before it took so long that this one was not begun (only in `results`).",
-        "Send this item again.",
+        "The previous items of the call took too long, so this item was not started (only in `results`).",
+        "Send this item in a new call.",
     ),
     # -- webhooks --
     _ours(
         Unauthenticated,
         "webhook_not_verified",
-        "Not signed by Plaid, for another body, or older than five minutes.",
-        "Nothing: only Plaid calls this.",
+        "The signature is not from Plaid, does not match the body, or is older than five minutes.",
+        "Nothing: only Plaid calls this function.",
     ),
     _ours(
         Unavailable,
         "webhook_key_unavailable",
-        "Plaid could not be asked for its key.",
-        "Nothing: Plaid sends it again.",
+        "Plaid's verification key could not be fetched.",
+        "Nothing: Plaid retries the webhook.",
     ),
     _ours(
         Unavailable,
         "webhook_keys_busy",
-        "Too many unknown keys were named within a minute, in the whole project.",
-        "Nothing: Plaid sends it again.",
+        "Webhooks of this project named too many unknown verification keys within a minute.",
+        "Nothing: Plaid retries the webhook.",
     ),
-    # -- what is outside --
+    # -- external services --
     _plaids(
         ErrorKind.TRY_LATER,
-        "Plaid or the bank cannot answer right now.",
-        "Try again after `retry_after_seconds`, or after a minute where it is absent.",
+        "Plaid or the bank is temporarily unavailable.",
+        "Retry after `retry_after_seconds`, or after a minute if the field is absent.",
     ),
     _plaids(
         ErrorKind.LOGIN_REQUIRED,
-        "Only the user can help, in Link; `display_message` may say how.",
-        "Open Link: in update mode if there is a connection.",
+        "The user must act in Link; `display_message` may say how.",
+        "Open Link, in update mode if the connection exists.",
     ),
     _plaids(
         ErrorKind.UNUSABLE,
-        "Plaid says that this login will never work again, or cannot be used at all.",
-        "Offer to link the bank anew.",
+        "Plaid reports that this login will never work again, or is not supported.",
+        "Offer to link the bank again as a new connection.",
     ),
     _plaids(
         ErrorKind.CONFIGURATION,
-        "The backend's keys or settings are wrong: no fault of the caller or the user.",
+        "The backend's keys or settings are wrong; neither the app nor the user caused the error.",
         REPORT,
     ),
-    _ours(Unavailable, "store_unavailable", "Firestore did not answer.", LATER),
-    _ours(Unavailable, "queue_unavailable", "Cloud Tasks did not take a task.", LATER),
-    _ours(BankError, "internal", "A bug of ours; it has been recorded.", REPORT),
+    _ours(Unavailable, "store_unavailable", "Firestore did not respond.", LATER),
+    _ours(Unavailable, "queue_unavailable", "Cloud Tasks did not accept a task.", LATER),
+    _ours(BankError, "internal", "The backend has a bug. The error has been logged.", REPORT),
 )
 
 CATALOGUE: dict[str, Refusal] = {refusal.code: refusal for refusal in _ALL}
-"""By code."""
+"""All entries by their code."""

@@ -1,10 +1,10 @@
-"""The events of the log by their names, which are stable: metrics, alerts and documents stand on them.
+"""The log events by name. Names are stable: metrics, alerts and documents depend on them.
 
-A test holds this against the code, both ways: nothing is logged under another name, everything here is logged, and the
-fields that are promised are given. Nothing of it is imported at run time.
+A test compares this list with the code, both ways: every logged name is listed here, every name listed here is logged,
+and every line has the fields listed here. The functions never import this module.
 
-Every line also has `severity`, `time`, `function`, and the trace it belongs to; lines of a task have `task`, lines of a
-sync `connection_id` and `run`.
+Every line also has `severity`, `time`, `function` and its trace; lines of a task have `task`, lines of a sync have
+`connection_id` and `run`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a line of the log means, and which fields it always has."""
+    """What a log line means, and the fields that it always has."""
 
     means: str
     fields: tuple[str, ...] = ()
@@ -21,168 +21,219 @@ class Event:
 KEY_EVENTS: dict[str, Event] = {
     # -- calls, triggers, tasks --
     "call.answered": Event(
-        "An HTTP function has answered; `caller_trace` is the trace id that its caller sent.",
+        "An HTTP function sent its response; `caller_trace` is the trace id that the caller sent.",
         ("http", "ms", "caller_trace"),
     ),
-    "call.refused": Event("It refused, with this code of docs/errors.md.", ("status", "code")),
-    "call.failed": Event("A bug: the caller was told `internal`."),
-    "event.done": Event("A trigger or a schedule has ended.", ("ms",)),
-    "event.failed": Event("A bug in a trigger or a schedule."),
-    "task.enqueued": Event("A task was added to the queue of a function.", ("queue", "task")),
+    "call.refused": Event("An HTTP function returned an error with this code of docs/errors.md.", ("status", "code")),
+    "call.failed": Event("A bug in an HTTP function: it returned `internal`."),
+    "event.done": Event("A trigger or a scheduled function has ended.", ("ms",)),
+    "event.failed": Event("A bug in a trigger or a scheduled function."),
+    "task.enqueued": Event("A task was added to a function's queue.", ("queue", "task")),
     "task.ended": Event(
-        "A delivery of a task has ended: `done`, `again` or `failed`.", ("outcome", "ms", "retries", "waited_seconds")
+        "A task delivery has ended: `done`, `again` or `failed`.", ("outcome", "ms", "retries", "waited_seconds")
     ),
-    "task.failed": Event("A bug in a task, which is delivered again."),
-    "queue.not_taken": Event("Cloud Tasks did not take a task; the schedule sees to it."),
-    "instance.started": Event("A worker serves its first request, so long after it was started.", ("seconds",)),
-    # -- a connection's beginning --
-    "token.exchanged": Event("A public token became an access token, which is stored.", ("connection_id", "item_id")),
-    "connection.created": Event("A connection was made.", ("connection_id", "institution_id")),
+    "task.failed": Event("A bug in a task; Cloud Tasks delivers the task again."),
+    "queue.not_taken": Event("Cloud Tasks did not accept a task; the scheduler enqueues it again."),
+    "instance.started": Event(
+        "A worker instance serves its first request, this many seconds after it was started.", ("seconds",)
+    ),
+    # -- linking --
+    "token.exchanged": Event(
+        "A public token was exchanged for an access token, and the access token was stored.",
+        ("connection_id", "item_id"),
+    ),
+    "connection.created": Event("A connection was created.", ("connection_id", "institution_id")),
     "institution.fetched": Event("An institution was fetched from Plaid into the cache.", ("institution_id",)),
     # -- syncs --
     "sync.requested": Event(
-        "Somebody wants a run; it will be told in that trace, whose request came first.",
+        "A sync was requested; it runs in the trace of its first request, `served_in`.",
         ("connection_id", "status", "served_in"),
     ),
-    "sync.started": Event("A run has begun.", ("attempt",)),
-    "sync.page": Event("A page of changes was read.", ("page", "added", "modified", "removed", "history")),
+    "sync.started": Event("A sync run has started.", ("attempt",)),
+    "sync.page": Event("A sync run read a page of changes.", ("page", "added", "modified", "removed", "history")),
     "sync.ended": Event(
-        "A run has ended: `completed`, `failed`, or to be gone on with (`pending`, `in_progress`).",
+        "A sync run has ended: `completed`, `failed`, or to be resumed (`pending`, `in_progress`).",
         (
             *("status", "stage", "source", "first", "history_complete", "error_code", "retryable"),
             *("seconds", "lag_seconds", "pages", "added", "modified", "removed"),
         ),
     ),
     "sync.provider_error": Event(
-        "Plaid or the bank refused a run.", ("fault", "error_type", "error_code", "request_id")
+        "Plaid or the bank returned an error to a sync run.", ("fault", "error_type", "error_code", "request_id")
     ),
-    "sync.lease_lost": Event("A run found that another one works, or that the connection is gone.", ("reason",)),
-    "sync.bug": Event("A bug in a run."),
-    "schedule.done": Event("The orchestrator has looked at all that is due.", ("enqueued", "held")),
-    "schedule.paused": Event("An operator has paused all syncs: the orchestrator touches nothing.", ("since",)),
-    "sync.held": Event("A run was not begun: an operator has paused it.", ("connection_id", "since")),
+    "sync.lease_lost": Event(
+        "A sync run stopped: another run has the lease, or the connection was removed.", ("reason",)
+    ),
+    "sync.bug": Event("A bug in a sync run."),
+    "schedule.done": Event("The scheduler has processed all due connections.", ("enqueued", "held")),
+    "schedule.paused": Event("The scheduler did nothing, because an operator has paused all syncs.", ("since",)),
+    "sync.held": Event("A sync run was deferred, because an operator has paused it.", ("connection_id", "since")),
     # -- webhooks and status --
     "webhook.received": Event(
-        "A verified webhook was recorded, so long after Plaid signed it.",
+        "A verified webhook was recorded, this many seconds after Plaid signed it.",
         ("type", "code", "item_id", "connection_id", "new", "lag_seconds"),
     ),
     "webhook.handled": Event(
-        "What a webhook asked for is done, so long after it came.", ("code", "connection_id", "lag_seconds")
+        "A webhook was processed, this many seconds after it arrived.", ("code", "connection_id", "lag_seconds")
     ),
-    "webhook.missing": Event("Plaid had news for an hour, and no webhook came.", ("connection_id",)),
+    "webhook.missing": Event("Plaid had new data for an hour, and no webhook arrived.", ("connection_id",)),
     "connection.status_changed": Event(
-        "A connection's status, action or error changed.",
+        "A connection's status, action or error has changed.",
         ("connection_id", "before", "after", "cause", "error_code", "request_id"),
     ),
-    # -- the end --
-    "removal.started": Event("A connection is gone for its user.", ("connection_id", "reason")),
-    "removal.done": Event("Nothing of a connection is left, here or at Plaid.", ("reason", "item")),
-    "removal.postponed": Event(
-        "Plaid could not remove an item; it is tried again.", ("error_code", "request_id", "attempts")
+    # -- removal --
+    "removal.started": Event(
+        "A connection was removed for its user; the cleanup follows.", ("connection_id", "reason")
     ),
-    "erasure.started": Event("All bank data of a user is to go.", ("reason",)),
-    "erasure.done": Event("It is gone.", ("reason",)),
-    # -- tokens that may be lost: a person must look --
-    "exchange.lost": Event("An exchange died in its one window: an item may be left at Plaid.", ("intent_id",)),
+    "removal.done": Event(
+        "A removal has completed: no data of the connection is left in Firestore or at Plaid.", ("reason", "item")
+    ),
+    "removal.postponed": Event(
+        "Plaid could not remove an item; the removal is retried.", ("error_code", "request_id", "attempts")
+    ),
+    "erasure.started": Event("The erasure of all bank data of a user has started.", ("reason",)),
+    "erasure.done": Event("The erasure of all bank data of a user has completed.", ("reason",)),
+    # -- tokens that may be lost: an operator must check --
+    "exchange.lost": Event(
+        "An exchange was interrupted between Plaid's answer and the stored token: Plaid may keep an orphaned item.",
+        ("intent_id",),
+    ),
     "exchange.orphan": Event(
-        "An item whose token could be neither stored nor removed, or was unknown to Plaid for days.",
+        "Plaid may keep an orphaned item: its token could be neither stored nor removed, or Plaid did not know it "
+        "for days.",
         ("item_id", "intent_id"),
     ),
-    "rotation.done": Event("An access token was replaced."),
+    "rotation.done": Event("An access token was rotated."),
     "rotation.token_lost": Event(
-        "A replacement died in its one window; the user is asked to link again.", ("item_id",)
+        "A rotation was interrupted between Plaid's answer and the stored token; the user is asked to link again.",
+        ("item_id",),
     ),
-    "rotation.orphan": Event("A new token could be neither stored nor its item removed.", ("item_id",)),
+    "rotation.orphan": Event(
+        "Plaid may keep an orphaned item: a rotated token could not be stored, and its item could not be removed.",
+        ("item_id",),
+    ),
     "removal.token_lost": Event(
-        "An item may be left at Plaid: its token was lost before its removal, or unknown there for days.", ("item_id",)
+        "Plaid may keep an orphaned item: its token was lost before the removal, or Plaid did not know it for days.",
+        ("item_id",),
     ),
-    # -- the vault: an operator must look --
-    "vault.closed": Event(
-        "No access token can be sealed, or one does not open: `hint` says why.", ("error_code", "hint")
-    ),
-    "vault.unavailable": Event("Cloud KMS does not answer; what needed it is tried again.", ("error_code",)),
-    # -- how things stand --
-    "connections.health": Event("Every quarter of an hour: how many connections are well, stale, broken, and so on."),
-    # -- what is outside --
+    # -- the vault: an operator must check --
+    "vault.closed": Event("An access token could not be sealed or opened; `hint` says why.", ("error_code", "hint")),
+    "vault.unavailable": Event("Cloud KMS did not respond; the operation is retried.", ("error_code",)),
+    # -- health --
+    "connections.health": Event("Every 15 minutes: how many connections are healthy, stale, broken, and so on."),
+    # -- external services --
     "plaid.called": Event(
-        "Plaid has answered, or refused, or not answered (`outcome`).",
+        "Plaid responded, refused or did not respond (`outcome`).",
         ("endpoint", "seconds", "outcome", "error_code", "request_id"),
     ),
     "commit.done": Event(
-        "Firestore has taken a commit: how many writes of which collection.", ("writes", "ms", "bytes")
+        "Firestore accepted a commit: `writes` counts the writes by collection.", ("writes", "ms", "bytes")
     ),
-    "commit.not_storable": Event("Firestore refused a commit for what is in it; it is tried in parts.", ("writes",)),
-    "commit.refused": Event("Somebody else wrote first: it is read and decided again.", ("writes",)),
+    "commit.not_storable": Event(
+        "Firestore refused a commit because of a value in it; the commit is retried in parts.", ("writes",)
+    ),
+    "commit.refused": Event(
+        "Another writer changed a document first: the documents are read again and the change is decided again.",
+        ("writes",),
+    ),
 }
-"""The story of a connection, and what an operator is called for."""
+"""The life of a connection, and the events that need an operator."""
 
 OTHER_EVENTS: dict[str, Event] = {
-    "owner.exists": Event("A user's document was said to be deleted, and exists: nothing is erased.", ("app_user_id",)),
-    "task.refused": Event("Another account than that of Cloud Tasks called a task function: nothing was done."),
-    "step.failed": Event("A bug in one step of a schedule; the others were taken.", ("step",)),
-    "operation.skipped": Event("An operator's command left one connection out.", ("connection_id", "code")),
+    "owner.exists": Event(
+        "A trigger reported a user's document as deleted, but the document exists: nothing is erased.", ("app_user_id",)
+    ),
+    "task.refused": Event("An account other than that of Cloud Tasks called a task function: nothing was done."),
+    "step.failed": Event("A bug in one step of a scheduled function; the other steps ran.", ("step",)),
+    "operation.skipped": Event("An operator's command skipped a connection.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),
     # -- exchanges and Link --
-    "duplicates.marked": Event("Accounts became duplicates of others, or ceased to be.", ("accounts",)),
-    "duplicates.unsettled": Event("Duplicates could not be marked; the next sync with accounts does it.", ("code",)),
-    "exchange.item_stays": Event("An item that is not to be connected could not be removed yet.", ("item_id",)),
-    "exchange.facts_unavailable": Event("A new item could not be looked at; what is missing follows.", ("error_code",)),
+    "duplicates.marked": Event("Accounts were marked as duplicates, or are no longer duplicates.", ("accounts",)),
+    "duplicates.unsettled": Event(
+        "Duplicate accounts could not be marked; the next sync that reads accounts marks them.", ("code",)
+    ),
+    "exchange.item_stays": Event(
+        "The item of an exchange that creates no connection could not be removed yet.", ("item_id",)
+    ),
+    "exchange.facts_unavailable": Event(
+        "The details of a new item could not be fetched; they are added later.", ("error_code",)
+    ),
     "exchange.item_in_use": Event(
-        "An exchanged item belongs to a connection already, as after update mode; the token was dropped.",
+        "The exchanged item already has a connection, as after update mode; the new token was discarded.",
         ("connection_id", "item_id"),
     ),
-    "exchange.item_removed": Event("A token could not be stored, and its item was removed.", ("item_id",)),
-    "exchange.not_released": Event("Another call has taken an exchange over.", ("connection_id", "code")),
-    "exchange_intent.unreadable": Event("A stored exchange cannot be read.", ("intent_id",)),
-    "intent.item_in_use": Event("The item of an abandoned exchange belongs to a connection, and stays.", ("item_id",)),
-    "intent.item_removed": Event("The item of an exchange that nobody came back for was removed.", ("item_id",)),
-    "intent.postponed": Event("It could not be removed now.", ("intent_id", "item_id", "code")),
-    "intent.skipped": Event("A bug while an exchange was swept.", ("intent_id",)),
-    "intents.swept": Event("Exchanges that broke off were looked at.", ("removed", "lost", "postponed")),
-    "link.ended": Event("Hosted Link brought a public token.", ("result_id", "code", "new")),
-    "link.ended_without_a_bank": Event("Hosted Link ended, and nothing was linked.", ("code", "status")),
-    "link.postponed": Event("A token of Hosted Link could not be exchanged now.", ("result_id", "code")),
-    "link.settled": Event("A token of Hosted Link is done with.", ("result_id", "outcome", "connection_id")),
-    "link.settled_before": Event("It was done with before.", ("result_id",)),
-    "link.unknown_session": Event("A webhook of a Link session that is not ours.", ("code",)),
-    # -- institutions and the welcome --
-    "institution.refused": Event(
-        "Plaid will not tell of an institution; the daily round asks again.", ("institution_id", "error_code")
+    "exchange.item_removed": Event("A token could not be stored, so its item was removed.", ("item_id",)),
+    "exchange.not_released": Event(
+        "An exchange could not be released; another call may have taken it over.", ("connection_id", "code")
     ),
-    "institution.stale": Event("An institution could not be fetched anew; the old one stays.", ("institution_id",)),
+    "exchange_intent.unreadable": Event("A stored exchange cannot be read.", ("intent_id",)),
+    "intent.item_in_use": Event(
+        "The item of an abandoned exchange belongs to a connection, so it is not removed.", ("item_id",)
+    ),
+    "intent.item_removed": Event("The item of an abandoned exchange was removed.", ("item_id",)),
+    "intent.postponed": Event(
+        "The item of an abandoned exchange could not be removed; the removal is retried.",
+        ("intent_id", "item_id", "code"),
+    ),
+    "intent.skipped": Event("A bug while an abandoned exchange was swept.", ("intent_id",)),
+    "intents.swept": Event("Abandoned exchanges were swept.", ("removed", "lost", "postponed")),
+    "link.ended": Event("Hosted Link returned a public token.", ("result_id", "code", "new")),
+    "link.ended_without_a_bank": Event("A Hosted Link session ended without a linked bank.", ("code", "status")),
+    "link.postponed": Event(
+        "A public token of Hosted Link could not be exchanged; the exchange is retried.", ("result_id", "code")
+    ),
+    "link.settled": Event("A public token of Hosted Link was processed.", ("result_id", "outcome", "connection_id")),
+    "link.settled_before": Event("A public token of Hosted Link had been processed before.", ("result_id",)),
+    "link.unknown_session": Event("A webhook names an unknown Link session.", ("code",)),
+    # -- institutions and the set-up of connections --
+    "institution.refused": Event(
+        "Plaid does not return an institution; the daily check tries again.", ("institution_id", "error_code")
+    ),
+    "institution.stale": Event(
+        "An institution could not be refreshed; its cached version is kept.", ("institution_id",)
+    ),
     "institutions.no_page": Event("A page of institutions could not be fetched.", ("error_code", "request_id")),
-    "institutions.refreshed": Event("Old institutions were fetched anew.", ("refreshed", "left")),
-    "welcome.postponed": Event("A connection's bank could not be looked at yet."),
+    "institutions.refreshed": Event("Old institutions in the cache were refreshed.", ("refreshed", "left")),
+    "welcome.postponed": Event("The set-up of a connection failed; it is retried."),
     # -- syncs --
     "institution.unreadable": Event("A cached institution cannot be read.", ("institution_id",)),
-    "audit.unsigned": Event("A bug while an audit log was signed; the next day tries again.", ("user",)),
-    "schedule.skipped": Event("A bug of one connection in the orchestrator.", ("connection_id",)),
-    "sync.accounts_unavailable": Event("Accounts could not be read; the old ones stay.", ("error_code", "request_id")),
+    "audit.unsigned": Event("A bug while an audit log was signed; the next daily run tries again.", ("user",)),
+    "schedule.skipped": Event("A bug in the scheduler's processing of one connection.", ("connection_id",)),
+    "sync.accounts_unavailable": Event(
+        "Accounts could not be read; the stored accounts are kept.", ("error_code", "request_id")
+    ),
     "sync.refresh_spared": Event(
-        "The bank was not asked for what is new, because a ceiling was reached (of the connection, user or project); "
-        "the run reads what Plaid holds.",
+        "The bank was not asked for new data, because the ceiling of the connection, the user or the project was "
+        "reached; the run reads what Plaid already has.",
         ("ceiling",),
     ),
-    "sync.not_refreshed": Event("The bank could not be asked for what is new.", ("error_code", "request_id")),
-    "sync.page_retried": Event("A page could not be read and is asked for again.", ("error_code", "request_id")),
-    "sync.accounts_returned": Event(
-        "Accounts that were here once are shared again: everything is read again.", ("accounts",)
-    ),
-    "sync.rows_set_aside": Event(
-        "Rows without something that they cannot do without, new ones: put on record, as far as there is room.",
-        ("rows", "kept", "fields"),
-    ),
-    "sync.rebuilding": Event("Plaid rejected the cursor: everything is read again.", ("request_id",)),
-    "sync.marking": Event("Reading everything again takes longer than one run: it will be handed over."),
-    "sync.reconciled": Event("Everything was read again and held against the store.", ("rows", "repaired", "surplus")),
-    "sync.restarted": Event(
-        "The loop starts again from its first cursor: data changed between two pages, or the pages have no end.",
+    "sync.not_refreshed": Event(
+        "The request to refresh the data at the bank failed; the run reads what Plaid has.",
         ("error_code", "request_id"),
     ),
-    "sync.streamed": Event("A change set was too large for one commit.", ("reason",)),
-    "sync.token_rotated": Event("The access token was replaced meanwhile."),
-    "sync_state.unreadable": Event("A stored state cannot be read.", ("connection_id",)),
-    # -- webhooks and the daily round --
+    "sync.page_retried": Event("A page could not be read; the request is retried.", ("error_code", "request_id")),
+    "sync.accounts_returned": Event(
+        "The user shares accounts again that were shared before: all transactions are read again.", ("accounts",)
+    ),
+    "sync.rows_set_aside": Event(
+        "New transactions without a required value were set aside, as far as there is room.",
+        ("rows", "kept", "fields"),
+    ),
+    "sync.rebuilding": Event("Plaid rejected the cursor: all transactions are read again.", ("request_id",)),
+    "sync.marking": Event(
+        "Reading all transactions again takes longer than one run: the run will hand over to a continuation."
+    ),
+    "sync.reconciled": Event(
+        "All transactions were read again and compared with the stored ones.", ("rows", "repaired", "surplus")
+    ),
+    "sync.restarted": Event(
+        "The sync loop restarts from its first cursor: data changed between two pages, or the pages are endless.",
+        ("error_code", "request_id"),
+    ),
+    "sync.streamed": Event("A change set was too large for one commit, so it was written in parts.", ("reason",)),
+    "sync.token_rotated": Event("The access token was rotated during a sync run."),
+    "sync_state.unreadable": Event("A stored sync state cannot be read.", ("connection_id",)),
+    # -- webhooks and the daily check --
     "connection.institution_changed": Event(
         "An item belongs to another institution than before.", ("connection_id", "before", "after")
     ),
@@ -190,68 +241,80 @@ OTHER_EVENTS: dict[str, Event] = {
         "A day after the exchange, the bank has not delivered the whole history.", ("connection_id",)
     ),
     "connection.long_broken": Event("A login has been broken for days.", ("connection_id", "days")),
-    "monitor.page": Event("A page of connections was looked at.", ("connections",)),
-    "webhook.key_not_kept": Event("The id of a key of Plaid's could not be stored."),
-    "webhook.late": Event("A webhook of a connection that is gone.", ("connection_id",)),
-    "webhook.malformed": Event("Plaid has signed what is no webhook; it was answered, and left.", ("delivery_id",)),
-    "webhook.other_environment": Event("A webhook of another environment of Plaid's.", ("environment",)),
-    "webhook.values_left_out": Event(
-        "Values of a webhook that cannot be stored; the rest of it counts.", ("delivery_id", "values")
+    "monitor.page": Event("The daily check has processed a page of connections.", ("connections",)),
+    "webhook.key_not_kept": Event("The id of a Plaid verification key could not be stored."),
+    "webhook.late": Event("A webhook arrived for a removed connection.", ("connection_id",)),
+    "webhook.malformed": Event(
+        "Plaid signed a body that is not a webhook; it was acknowledged and ignored.", ("delivery_id",)
     ),
-    "webhook.unknown": Event("A webhook that nobody here knows.", ("type", "code")),
-    "webhook.unknown_item": Event("A webhook of an item that is not here.", ("item_id", "code")),
+    "webhook.other_environment": Event("A webhook arrived from another Plaid environment.", ("environment",)),
+    "webhook.values_left_out": Event(
+        "Values of a webhook that cannot be stored were left out; the other values are used.", ("delivery_id", "values")
+    ),
+    "webhook.unknown": Event("A webhook has an unknown type or code.", ("type", "code")),
+    "webhook.unknown_item": Event("A webhook names an item that has no connection here.", ("item_id", "code")),
     # -- removals and erasures --
-    "erasure.nothing_to_erase": Event("A user without bank data was to be erased.", ("reason",)),
-    "erasure.postponed": Event("An erasure goes on later."),
+    "erasure.nothing_to_erase": Event("An erasure was requested for a user who has no bank data.", ("reason",)),
+    "erasure.postponed": Event("An erasure was interrupted; it is resumed later."),
     "erasure.unreadable": Event("A stored erasure cannot be read."),
-    "item.unknown": Event("Plaid does not know the item (any more).", ("error_code", "request_id")),
-    "owners.implausible": Event("Most users seem to be gone: nobody was erased.", ("asked", "gone")),
-    "owners.unknown": Event("Firebase Auth could not be asked who is there still.", ("asked",)),
+    "item.unknown": Event("Plaid does not know the item.", ("error_code", "request_id")),
+    "owners.implausible": Event(
+        "Most users seem to be deleted, so none was erased; an operator must check.", ("asked", "gone")
+    ),
+    "owners.unknown": Event("Firebase Auth did not say which users still exist.", ("asked",)),
     "item.shared": Event(
-        "An item has another connection, which was made before that was impossible; it stays at Plaid for that one.",
+        "An older connection uses the same item (new ones cannot), so the item is kept at Plaid for it.",
         ("item_id", "connection_id"),
     ),
-    "removal.item_in_use": Event("A connection was removed; its item stays for another connection.", ("item_id",)),
-    "removal.purged": Event("The data of a connection is gone here.", ("reason",)),
+    "removal.item_in_use": Event(
+        "A connection was removed; its item is kept, because another connection uses it.", ("item_id",)
+    ),
+    "removal.purged": Event("The stored data of a connection was deleted.", ("reason",)),
     "removal.unreadable": Event("A stored removal cannot be read.", ("connection_id",)),
     "restore.postponed": Event(
-        "A connection could not be settled after a restore; call again.", ("connection_id", "code")
+        "A connection could not be reconciled after a restore; run the command again.", ("connection_id", "code")
     ),
-    "restore.settled": Event("A connection was brought in line with Plaid after a restore.", ("connection_id", "fate")),
-    "removals.swept": Event("Removals and erasures that are due were enqueued.", ("enqueued",)),
+    "restore.settled": Event("A connection was reconciled with Plaid after a restore.", ("connection_id", "fate")),
+    "removals.swept": Event("Due removals and erasures were enqueued.", ("enqueued",)),
     # -- access tokens --
     "credentials.unreadable": Event("Stored credentials cannot be read."),
-    "reencryption.stepped": Event("Sealed tokens were moved to the newest key version.", ("key_id",)),
-    "reencryption.unopened": Event("A sealed token does not open, and was stepped over.", ("place", "error_code")),
-    "rotation.again": Event("A replacement that broke off begins again."),
-    "rotation.aged": Event("Old tokens are to be replaced.", ("asked",)),
-    "rotation.buried": Event("A connection was removed while its token was replaced."),
-    "rotation.given_up": Event("Plaid will not replace this token."),
-    "rotation.item_in_use": Event("A token is not replaced: another connection uses its item.", ("item_id",)),
-    "rotation.item_removed": Event("A new token could not be stored, and its item was removed.", ("item_id",)),
-    "rotation.not_asked": Event("A token could not be marked for replacement.", ("connection_id", "code")),
-    "rotation.not_released": Event("Somebody else goes on with a replacement."),
-    "rotation.not_stored": Event("A new token could not be stored yet."),
-    "rotation.refused": Event("Plaid refused to replace a token; it is tried again."),
-    "rotation.token_unknown": Event("Plaid does not know the token that is stored.", ("error_code", "request_id")),
-    "rotation.unanswered": Event("Plaid did not say whether a token was replaced."),
+    "reencryption.stepped": Event("Sealed tokens were re-encrypted with the newest key version.", ("key_id",)),
+    "reencryption.unopened": Event("A sealed token could not be opened and was skipped.", ("place", "error_code")),
+    "rotation.again": Event("An interrupted rotation starts again."),
+    "rotation.aged": Event("Rotations of old access tokens were requested.", ("asked",)),
+    "rotation.buried": Event("A connection was removed during the rotation of its token."),
+    "rotation.given_up": Event("Plaid permanently refuses to rotate this token."),
+    "rotation.item_in_use": Event("A token is not rotated, because another connection uses its item.", ("item_id",)),
+    "rotation.item_removed": Event("A rotated token could not be stored, so its item was removed.", ("item_id",)),
+    "rotation.not_asked": Event("The rotation of a token could not be requested.", ("connection_id", "code")),
+    "rotation.not_released": Event(
+        "A rotation could not be released: the connection is being removed, or the scheduler resumes the rotation."
+    ),
+    "rotation.not_stored": Event("A rotated token could not be stored yet."),
+    "rotation.refused": Event("Plaid refused to rotate a token; the rotation is retried."),
+    "rotation.token_unknown": Event("Plaid does not know the stored token.", ("error_code", "request_id")),
+    "rotation.unanswered": Event("Plaid did not say whether it rotated a token."),
     # -- notifications --
-    "messaging.no_answer": Event("Firebase Cloud Messaging did not answer.", ("kind",)),
-    "messaging.not_sent_locally": Event("A push message that the local stack sends to nobody.", ("devices",)),
+    "messaging.no_answer": Event("Firebase Cloud Messaging did not respond.", ("kind",)),
+    "messaging.not_sent_locally": Event(
+        "The local stack does not send push messages; this one was skipped.", ("devices",)
+    ),
     "push.device_moved": Event(
-        "Another user has stored a device's token since: it was taken from the others.", ("users",)
+        "Another user has since stored a device's token: it was removed from the previous users.", ("users",)
     ),
     "push.done": Event("A push message was sent."),
-    "push.no_devices": Event("Nobody is to be told by push."),
-    "push.not_a_notification": Event("A document that is no notification.", ("notification_id",)),
+    "push.no_devices": Event("The user has no devices that receive push messages."),
+    "push.not_a_notification": Event("A document is not a valid notification.", ("notification_id",)),
     "push.not_delivered": Event("A push message did not reach a device.", ("error_codes",)),
-    "push.sent_before": Event("It was sent before."),
-    "push.tokens_stay": Event("Tokens of devices that are gone could not be dropped.", ("count",)),
-    # -- the rest --
-    "audit.dropped": Event("Audit logs, all of whose entries have outlived the retention, were dropped.", ("logs",)),
-    "audit.checkpoint": Event("An audit log was signed.", ("user", "seq", "signature")),
-    "plaid.values_left_out": Event("Optional values that cannot be stored, by field.", ("of", "fields")),
-    "plaid.no_answer": Event("No answer came from Plaid at all.", ("kind",)),
-    "queue.adding": Event("At DEBUG: a task with its payload.", ("function", "task", "payload")),
+    "push.sent_before": Event("A push message had been sent before."),
+    "push.tokens_stay": Event("The tokens of unregistered devices could not be deleted.", ("count",)),
+    # -- other --
+    "audit.dropped": Event("Audit logs whose entries are all older than the retention were deleted.", ("logs",)),
+    "audit.checkpoint": Event("A checkpoint of an audit log was signed.", ("user", "seq", "signature")),
+    "plaid.values_left_out": Event(
+        "Optional values that cannot be stored were left out; `fields` counts them by field.", ("of", "fields")
+    ),
+    "plaid.no_answer": Event("Plaid did not respond at all.", ("kind",)),
+    "queue.adding": Event("A task with its payload (at level DEBUG only).", ("function", "task", "payload")),
 }
-"""The rest, for whoever reads the log."""
+"""All other events, for debugging."""

@@ -1,4 +1,4 @@
-"""What the HTTP functions answer when they do not refuse: for descriptions and tests. Not imported at run time."""
+"""The success responses of the HTTP functions, for the API reference and tests. Functions never import this module."""
 
 from typing import Literal
 
@@ -9,19 +9,19 @@ from shared.domain.progress import SyncProgress
 
 
 class Answer(BaseModel):
-    """A body; what is described is all there is."""
+    """A response body; it has no other fields than those described."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class LinkTokenAnswer(Answer):
-    """A token that opens Link.
+    """A Link token.
 
     Attributes:
-        link_token: For Link's `token`.
-        expiration: Until when, ISO 8601.
-        mode: `update` repairs the connection that was named.
-        hosted_link_url: With Hosted Link alone: a page of Plaid's that shows Link.
+        link_token: Pass it to Link as `token`.
+        expiration: When the token expires, ISO 8601.
+        mode: `connect` links a new bank; `update` repairs the given connection.
+        hosted_link_url: The page at Plaid that shows Link; only with Hosted Link.
     """
 
     link_token: str
@@ -31,13 +31,13 @@ class LinkTokenAnswer(Answer):
 
 
 class ConnectionAnswer(Answer):
-    """A connection that was made.
+    """A connection.
 
     Attributes:
-        connection_id: The name of its documents.
-        institution_id, institution_name: Null where Plaid did not say at once; the document has them soon.
-        status: Of the login at the bank.
-        account_ids: Empty where Plaid did not say at once.
+        connection_id: The id of the connection and of its Firestore documents.
+        institution_id, institution_name: Null if Plaid has not sent them yet; the connection's document gets them soon.
+        status: The status of the login at the bank.
+        account_ids: Empty if Plaid has not sent the accounts yet.
     """
 
     connection_id: str
@@ -48,17 +48,17 @@ class ConnectionAnswer(Answer):
 
 
 class SyncAnswer(Answer):
-    """A sync that was asked for: the progress document as it is now."""
+    """The progress document of the requested sync, as it is now."""
 
     sync_progress: SyncProgress
 
 
 class ReconnectedAnswer(Answer):
-    """A login that the user has repaired: what Plaid says of it now.
+    """The status of a connection after update mode.
 
     Attributes:
-        status: Of the login at the bank.
-        action: What the connection still needs from its user; absent if nothing.
+        status: The status of the login at the bank.
+        action: What the user still has to do; absent if nothing.
     """
 
     status: ItemStatus
@@ -66,4 +66,4 @@ class ReconnectedAnswer(Answer):
 
 
 class NothingMore(Answer):
-    """Accepted: there is nothing more to say."""
+    """An empty object: the request was accepted."""

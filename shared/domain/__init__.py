@@ -1,1 +1,1 @@
-"""The rules: pydantic and the standard library only; nothing here reads, writes or waits."""
+"""Domain rules: pure code without I/O, on pydantic and the standard library only."""

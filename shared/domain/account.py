@@ -1,10 +1,10 @@
-"""An account at a bank, as clients see it."""
+"""A bank account, as clients see it."""
 
 from typing import TypedDict
 
 
 class Balances(TypedDict):
-    """Decimal strings, exact as the bank sent them; None where the bank says nothing."""
+    """Balances as decimal strings, exactly as the bank sent them; None if the bank sent none."""
 
     current: str | None
     available: str | None
@@ -14,7 +14,7 @@ class Balances(TypedDict):
 
 
 class AccountName(TypedDict):
-    """An account as a refusal names it."""
+    """An account as an error names it."""
 
     account_id: str
     name: str
@@ -22,16 +22,16 @@ class AccountName(TypedDict):
 
 
 class DuplicateOf(TypedDict):
-    """The account that is counted in place of a duplicate: the same account in another connection of the user."""
+    """The account that counts instead of a duplicate: the same account in another connection of the user."""
 
     connection_id: str
     account_id: str
 
 
 class Account(TypedDict):
-    """One account. `persistent_account_id` survives a new link at the few banks that have it.
+    """One account. `persistent_account_id` stays the same when the bank is linked again; only a few banks have it.
 
-    `duplicate_of` is set while another connection of the same user has this account, too: leave it out of every sum.
+    `duplicate_of` is set while another connection of the same user has the same account: exclude it from all sums.
     """
 
     account_id: str

@@ -1,4 +1,4 @@
-"""What happened, to whom, through what: entries that are only ever added, each chained to the one before."""
+"""Audit entries: append-only, each chained to the previous one by its hash."""
 
 import hashlib
 import json
@@ -10,20 +10,20 @@ from pydantic import BaseModel, ConfigDict
 
 GENESIS = "0" * 64
 OPERATORS = "bank-operators"
-"""In a uid's place: whose log holds what operators do that is about no single user."""
+"""The pseudo-uid whose log contains operators' actions that concern no single user."""
 
 
 class Actor(StrEnum):
-    """Who did it."""
+    """Who performed an action."""
 
     USER = "user"
     PROVIDER = "provider"  # Plaid, by a webhook or an answer
-    BACKEND = "backend"  # a schedule or a task of ours
+    BACKEND = "backend"  # a scheduled function or a task
     OPERATOR = "operator"
 
 
 class AuditAction(StrEnum):
-    """What was done."""
+    """An audited action."""
 
     CONNECTION_CREATED = "connection_created"
     STATUS_CHANGED = "status_changed"
@@ -35,11 +35,11 @@ class AuditAction(StrEnum):
     ERASURE_STARTED = "erasure_started"
     ERASURE_DONE = "erasure_done"
     LINK_LOST = "link_lost"
-    OPERATION = "operation"  # an operator's command, written before it acts
+    OPERATION = "operation"  # an operator's command, recorded before it runs
 
 
 class AuditEntry(BaseModel):
-    """One thing that was done. No personal data beyond the uid; details are ids, codes and states."""
+    """An audited event. It has no personal data except the uid; `details` has only ids, codes and states."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -53,7 +53,7 @@ class AuditEntry(BaseModel):
 
 
 class AuditHead(BaseModel):
-    """Where a user's chain ends; the default is before its first entry."""
+    """The end of a user's chain; the default is the empty chain."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -62,25 +62,25 @@ class AuditHead(BaseModel):
 
 
 class ChainedEntry(AuditEntry):
-    """An entry in its place: its hash covers everything in it, and the hash of the entry before."""
+    """An entry at its position in the chain. Its hash covers all its fields and the hash of the previous entry."""
 
     seq: int
     function: str
-    app: str | None = None  # which App Check vouched for, if it was asked
+    app: str | None = None  # the app that App Check verified, if it is enforced
     previous: str
     hash: str = ""
 
     @classmethod
     def after(cls, head: AuditHead, entry: AuditEntry, *, function: str, app: str | None = None) -> Self:
-        """The entry that follows the head of a chain."""
+        """Appends an entry to the chain that ends with `head`."""
         placed = cls(**entry.model_dump(), seq=head.seq + 1, function=function, app=app, previous=head.hash)
         return placed.model_copy(update={"hash": placed.digest()})
 
     def digest(self) -> str:
-        """SHA-256 over the canonical JSON of all fields but the hash itself."""
+        """SHA-256 of the canonical JSON of all fields except the hash itself."""
         fields = self.model_dump(mode="json", exclude={"hash"})
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def head(self) -> AuditHead:
-        """The chain's end, once this is in it."""
+        """The end of the chain once it contains this entry."""
         return AuditHead(seq=self.seq, hash=self.hash)

@@ -1,9 +1,9 @@
-"""Is an audit log as it was written? What was changed, removed or moved is named.
+"""Verifies an audit log: finds changed, missing and moved entries.
 
-An entry names the hash of the one before it, so the log hangs together from its first entry to its head. Now and then a
-checkpoint signs where the chain stood: whoever can write to the store can forge entries, but not those. Retention drops
-old entries, in whatever order (Firestore deletes what has expired within days), so up to the newest checkpoint that is
-older than the retention entries may be missing; from there on none may.
+Each entry has the hash of the previous one, so the log is a chain from its first entry to its head. Checkpoints sign
+the head from time to time: an attacker who can write to the store can forge entries, but not checkpoints. Retention
+deletes old entries in any order (Firestore deletes expired documents within days). So entries may be missing before the
+newest checkpoint that is older than the retention, but none after it.
 """
 
 import json
@@ -17,7 +17,7 @@ from shared.domain.audit import GENESIS, AuditHead, ChainedEntry
 
 
 class Checkpoint(BaseModel):
-    """Where a user's chain stood, signed."""
+    """A signed head of a user's chain."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -29,14 +29,14 @@ class Checkpoint(BaseModel):
     signature: str = ""
 
     def message(self) -> bytes:
-        """What is signed: everything but the signature and its key."""
+        """The signed bytes: all fields except the signature and its key."""
         fields = self.model_dump(mode="json", exclude={"signature", "key_id"})
         return b"bank-audit-checkpoint:1:" + json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something is wrong with the log: where, and what."""
+    """A problem of the log: the entry and what is wrong with it."""
 
     seq: int
     what: str
@@ -54,23 +54,23 @@ def damages(
     now: datetime,
     retention: timedelta,
 ) -> list[Damage]:
-    """Everything that is wrong with a user's log; empty if it is whole.
+    """All problems of a user's log; empty if the log is intact.
 
     Args:
-        entries: What is in the store, by the number that it is stored under; None for what is no entry any more.
+        entries: The stored entries by their number; None for a document that cannot be read as an entry.
         checkpoints: The user's checkpoints.
-        head: Where the store says that the chain ends.
-        is_signed: Whether a checkpoint bears a signature of ours.
+        head: The stored end of the chain.
+        is_signed: Whether a checkpoint has a valid signature of the backend.
         now: The present.
-        retention: How long entries are kept at least.
+        retention: The minimum time that entries are kept.
     """
-    found = [Damage(c.seq, "the checkpoint here is not signed by us") for c in checkpoints if not is_signed(c)]
+    found = [Damage(c.seq, "has a checkpoint with an invalid signature") for c in checkpoints if not is_signed(c)]
     signed = {c.seq: c for c in checkpoints if is_signed(c)}
     kept_from = max((c.seq for c in signed.values() if now - c.at >= retention), default=0)
     for seq, entry in sorted(entries.items()):
         found += [Damage(seq, "cannot be read")] if entry is None else _itself(seq, entry)
         if seq > head.seq:
-            found.append(Damage(seq, "comes after the end of the chain"))
+            found.append(Damage(seq, "is beyond the end of the chain"))
     previous = signed[kept_from].hash if kept_from else GENESIS
     last = max([head.seq, kept_from, *entries, *signed])
     for seq in range(kept_from + 1, last + 1):
@@ -85,13 +85,13 @@ def damages(
         previous = here.hash
     for seq, checkpoint in signed.items():
         if (here := entries.get(seq)) is not None and here.hash != checkpoint.hash:
-            found.append(Damage(seq, "is not the entry that was signed"))
+            found.append(Damage(seq, "differs from its signed checkpoint"))
     if (end := entries.get(head.seq)) is not None and end.hash != head.hash:
-        found.append(Damage(head.seq, "is not where the chain ends"))
+        found.append(Damage(head.seq, "differs from the stored end of the chain"))
     return sorted(set(found), key=lambda damage: damage.seq)
 
 
 def _itself(seq: int, entry: ChainedEntry) -> list[Damage]:
     if entry.seq != seq:
-        return [Damage(seq, f"is in the place of another: it is entry {entry.seq}")]
+        return [Damage(seq, f"was moved: it is entry {entry.seq}")]
     return [] if entry.digest() == entry.hash else [Damage(seq, "was changed")]

@@ -1,4 +1,4 @@
-"""Who calls: what Firebase says of a user in the ID token of a call."""
+"""The caller of a request, from the claims of the Firebase ID token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user of a call.
+    """The user who sent a request.
 
     Attributes:
-        uid: Firebase's id of the user.
-        is_anonymous: Whether the user has signed in without any credential.
-        email_verified: Whether the user controls their e-mail address; None for a user who has none.
+        uid: The user's id in Firebase Auth.
+        is_anonymous: Whether the user signed in anonymously.
+        email_verified: Whether the e-mail address is verified; None if the user has none.
     """
 
     uid: str
@@ -21,10 +21,10 @@ class Caller:
 
     @classmethod
     def of(cls, uid: str, claims: Mapping[str, Any]) -> Self:
-        """The caller that the claims of a verified ID token describe.
+        """Creates the caller from the claims of a verified ID token.
 
-        Claims: https://firebase.google.com/docs/reference/rules/rules.firestore.Request. Those of custom tokens are the
-        app's own, so a claim of another type counts as not given.
+        Claims: https://firebase.google.com/docs/reference/rules/rules.firestore.Request. The app
+        chooses the claims of custom tokens, so a claim of another type is ignored.
         """
         firebase = claims.get("firebase")
         provider = firebase.get("sign_in_provider") if isinstance(firebase, Mapping) else None

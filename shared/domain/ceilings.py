@@ -1,4 +1,4 @@
-"""Ceilings on what the owner pays for."""
+"""Limits on calls that cost the operator money."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,12 +6,12 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most so many calls within a window of time.
+    """A maximum number of calls within a time window.
 
     Attributes:
-        name: Names the counter; calls under the same name share it.
-        most: How many calls pass.
-        within: In any window of this length.
+        name: The name of the counter; budgets with the same name share it.
+        most: The maximum number of calls.
+        within: The length of the sliding window.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshCeilings:
-    """How often banks may be asked for what is new (Plaid's `/transactions/refresh`, billed by the call).
+    """Limits of refreshes at the bank (Plaid's `/transactions/refresh`, billed per call).
 
     Attributes:
-        spacing: Between two calls for one connection.
-        per_user_and_day: Calls for all connections of a user, in 24 hours.
-        per_minute: Calls for all users of the project, in a minute.
+        spacing: The minimum time between two calls for one connection.
+        per_user_and_day: The maximum number of calls for all connections of a user, in 24 hours.
+        per_minute: The maximum number of calls for all users of the project, in a minute.
     """
 
     spacing: timedelta
@@ -44,7 +44,7 @@ class RefreshCeilings:
     per_minute: int
 
     def budgets(self, app_user_id: str) -> tuple[Budget, Budget]:
-        """The budgets that one call for a user's connection draws on."""
+        """The budgets that a call for one of the user's connections uses."""
         return (
             Budget.of_user(app_user_id, "refresh", most=self.per_user_and_day, within=timedelta(days=1)),
             Budget.of_project("refresh", most=self.per_minute, within=timedelta(minutes=1)),

@@ -1,4 +1,4 @@
-"""A user's connection to one bank login, and what its status means."""
+"""A user's connection to one login at a bank, and its status."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,25 +7,25 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 REVOKED_CODE = "USER_PERMISSION_REVOKED"
-"""The stored `error_code` of a connection whose user took the permission away; by it the end of one is recognised.
+"""The stored `error_code` of a connection whose user withdrew the permission.
 
-The only one of Plaid's codes that the domain knows: documents carry Plaid's code, and nothing else in them tells a
-revocation from another final error.
+It is the only Plaid code that the domain knows: documents store Plaid's code, and only this code distinguishes a
+revocation from other final errors.
 """
 
 
 class ItemStatus(StrEnum):
-    """The state of the login at the bank. An outage, at the bank or at Plaid, is not a status."""
+    """The status of the login at the bank. An outage of the bank or of Plaid does not change it."""
 
     GOOD = "good"
     BAD = "bad"  # the user must repair it in Link
-    ERROR = "error"  # unusable: a new link, or support
+    ERROR = "error"  # permanently unusable: the user must link the bank again, or contact support
     PENDING_EXPIRATION = "pending_expiration"
     PENDING_DISCONNECT = "pending_disconnect"
 
 
 class Action(StrEnum):
-    """What a user can do about a connection that needs them."""
+    """What the user can do to repair a connection."""
 
     RECONNECT = "reconnect"
     RELINK = "relink"
@@ -33,12 +33,12 @@ class Action(StrEnum):
 
 
 class SealedToken(BaseModel):
-    """An access token as it is stored: encrypted, bound to its owner and connection. Only the vault opens it.
+    """A stored access token: encrypted, and bound to its owner and connection. Only the vault can open it.
 
     Attributes:
-        ciphertext: Opens for this owner, connection and generation only.
-        key_id: The version of the key that it was sealed with.
-        generation: Counts what was sealed in this place, so that an earlier ciphertext cannot be put back.
+        ciphertext: Can be opened only for this owner, connection and generation.
+        key_id: The key version that sealed it.
+        generation: Incremented with every new token of the connection, so that an old ciphertext cannot be restored.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -49,7 +49,7 @@ class SealedToken(BaseModel):
 
 
 class Branding(BaseModel):
-    """What an app shows beside a connection."""
+    """The bank's logo, website and color, which apps show with a connection."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -59,11 +59,11 @@ class Branding(BaseModel):
 
 
 class Announcement(BaseModel):
-    """What Plaid announced for a pending connection, apart from what Plaid says about its item now.
+    """What Plaid announced for a pending connection, as opposed to the current state of its item.
 
     Attributes:
-        ends_at: When the item stops working, unless its user goes through Link before.
-        consent_expiration_time: The end of its consent at that time; a later one shows that the user renewed it.
+        ends_at: When the item stops working, unless its user completes Link before.
+        consent_expiration_time: The end of the consent at that time; a later end shows that the user renewed it.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -75,9 +75,9 @@ class Announcement(BaseModel):
 class BankConnection(BaseModel):
     """One item of one user.
 
-    `access_token` (always sealed) and `cursor` are stored apart from the rest, where no client can read them;
-    they are None on a connection that was read without them. `updated_at` stays, while it is `bad` or `error`, at the
-    moment when it broke. `announced` is set only while it is pending because Plaid announced something.
+    `access_token` (always sealed) and `cursor` are stored in other documents, which no client can read; they are None
+    if the connection was read without them. While the status is `bad` or `error`, `updated_at` stays at the moment when
+    the login broke. `announced` is set only while the status is pending because of an announcement by Plaid.
     `history_late`: a day after the exchange, the bank still has not delivered the whole history.
     """
 
@@ -105,7 +105,7 @@ class BankConnection(BaseModel):
 
     @property
     def lacks_consent(self) -> bool:
-        """Whether the user has to consent to more data: the only error that is recorded while the login works."""
+        """Whether the user must consent to more data: the only error that is stored while the login works."""
         return self.error_code is not None and self.status not in (ItemStatus.BAD, ItemStatus.ERROR)
 
     def answer(self) -> dict[str, Any]:

@@ -13,13 +13,13 @@ class Demand(StateGroup):
 
     Attributes:
         requested, serving, served: Requests so far, at the claim of the running run, and answered by completed runs.
-        wanted_since: When the oldest of the requests came that the latest claim, or the next, is to serve.
+        wanted_since: When the oldest request came that the latest claim serves, or the next one will serve.
         refresh: The number of the latest request that asked for a refresh at the bank itself.
-        refresh_tried_at: When the bank was last to be asked for a refresh, whatever came of it.
+        refresh_tried_at: When a refresh at the bank was last attempted, whether or not it succeeded.
         last_manual_sync_at: When a user last requested a sync by hand.
-        trace: Of the request that the latest run served, or the next is to serve. Of several requests it is the first
-            one's, so that the log of the request and of the run share one trace.
-        next_trace: Of the first request that came while a run works.
+        trace: Of the request that the latest run served, or the next one will serve. With several requests it is the
+            first one's, so that the log of the request and of the run share one trace.
+        next_trace: Of the first request that came while a run was working.
     """
 
     requested: int = 1
@@ -34,7 +34,7 @@ class Demand(StateGroup):
 
     @property
     def wanted(self) -> bool:
-        """Whether a request is waiting that no run has taken up."""
+        """Whether a request is waiting that no run serves yet."""
         return self.requested > max(self.served, self.serving)
 
     @property
@@ -43,15 +43,15 @@ class Demand(StateGroup):
         return self.requested > self.serving
 
     def may_refresh(self, *, now: datetime, spacing: timedelta) -> bool:
-        """Whether enough time has passed since the bank was last to be asked."""
+        """Whether enough time has passed since the last attempt to refresh."""
         return self.refresh_tried_at is None or now - self.refresh_tried_at >= spacing
 
     def _request_counted(self, *, now: datetime, refresh: bool, trace: str | None, status: SyncStatus) -> Changes:
-        """One more request.
+        """Counts a request.
 
         Args:
             now: The present.
-            refresh: The bank itself is to be asked first.
+            refresh: Whether the run should first refresh the data at the bank.
             trace: Of the caller.
             status: Where the sync stands: decides which run the trace belongs to.
         """
@@ -72,19 +72,19 @@ class Demand(StateGroup):
         }
 
     def _refresh_tried(self, *, now: datetime) -> Changes:
-        """The bank is about to be asked for a refresh."""
+        """Records the attempt to refresh, before the call."""
         return {"refresh_tried_at": now}
 
     def _requests_taken_up(self) -> Changes:
-        """A run begins that serves all requests so far."""
+        """A run starts and serves all requests so far."""
         return {"serving": self.requested, "next_trace": None}
 
     def _requests_returned(self) -> Changes:
-        """The run did not serve what it took up: it is still wanted."""
+        """The run did not serve its requests: they stay waiting."""
         return {"serving": self.served}
 
     def _requests_served(self) -> Changes:
-        """The run has served what it took up; the trace of newer requests comes next."""
+        """The run has served its requests; the trace of newer requests is next."""
         trace = self.next_trace if self.has_newer_request else self.trace
         return {"served": self.serving, "trace": trace, "next_trace": None}
 
@@ -93,5 +93,5 @@ class Demand(StateGroup):
         return {"trace": self.next_trace or self.trace, "next_trace": None}
 
     def _requests_dropped(self) -> Changes:
-        """No run will ever serve them."""
+        """Drops all requests: no run will serve them."""
         return {"served": self.requested, "serving": self.requested}

@@ -1,4 +1,4 @@
-"""Everything that somebody has is to go: remembered from the first commit on, until nothing is left."""
+"""The erasure of all bank data of a user, stored from its first commit until no data is left."""
 
 from datetime import datetime
 from typing import Self
@@ -11,14 +11,15 @@ from shared.domain.removal import RemovalReason
 
 
 class Erasure(BaseModel):
-    """An erasure under way. It is over when all its removals are, so Plaid being down holds it up.
+    """A running erasure. It completes when all its removals have completed, so an outage of Plaid delays it.
 
     Attributes:
-        before: What was there at this moment goes. Whoever links again afterwards keeps that.
-        reason: ERASURE where the user asked for it, OWNER_GONE where the user is gone, OPERATOR where an operator did.
-        attempts: How often it was not over yet.
-        due_at: When the schedule must look.
-        trace: Of the call that it began with: what is logged of both is one story.
+        before: Data created until then is erased; what the user links afterwards is kept.
+        reason: ERASURE if the user requested it, OWNER_GONE if the user was deleted, OPERATOR if an operator requested
+            it.
+        attempts: Checks that found data still left.
+        due_at: When the scheduler must check it.
+        trace: Of the call that started it, so that both log to the same trace.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -34,34 +35,34 @@ class Erasure(BaseModel):
     def of(
         cls, app_user_id: str, *, reason: RemovalReason, before: datetime, now: datetime, trace: str | None = None
     ) -> Self:
-        """An erasure that begins now, and is found by the schedule if its task is lost."""
+        """A new erasure; if its task is lost, the scheduler finds it."""
         return cls(app_user_id=app_user_id, reason=reason, before=before, due_at=now + grace_periods.TASK, trace=trace)
 
     @property
     def by(self) -> Actor:
-        """Who wants it."""
+        """Who requested the erasure."""
         wanted = {RemovalReason.ERASURE: Actor.USER, RemovalReason.OPERATOR: Actor.OPERATOR}
         return wanted.get(self.reason, Actor.BACKEND)
 
     def extended(self, again: Self) -> Self:
-        """Wanted once more, while it is under way: what came since goes, too."""
+        """A repeated request while the erasure runs: data created since is erased, too."""
         return self.model_copy(update={"before": max(self.before, again.before), "due_at": again.due_at})
 
     def queued(self, *, now: datetime) -> Self:
-        """The schedule has seen to it."""
+        """The scheduler has enqueued the erasure again."""
         return self.model_copy(update={"due_at": now + grace_periods.TASK})
 
     def postponed(self, *, now: datetime) -> Self:
-        """Something is left still: again later, with growing delays; the end of each removal asks, too."""
+        """Data is still left: the erasure is checked later, with growing delays, and after each completed removal."""
         delay = retry_delays.ERASURE.after(self.attempts)
         return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + delay})
 
     def started(self, *, now: datetime) -> AuditEntry:
-        """The entry of its first commit."""
+        """The audit entry of the erasure's first commit."""
         return self._entry(AuditAction.ERASURE_STARTED, self.by, now)
 
     def finished(self, *, now: datetime) -> AuditEntry:
-        """The entry of its last commit."""
+        """The audit entry of the erasure's last commit."""
         return self._entry(AuditAction.ERASURE_DONE, Actor.BACKEND, now)
 
     def _entry(self, action: AuditAction, by: Actor, at: datetime) -> AuditEntry:

@@ -1,4 +1,4 @@
-"""What errors of services outside are, and what can be done about them.
+"""The kinds of errors of external services, and what can be done about them.
 
 Plaid's error codes are translated to kinds in shared/adapters/plaid/errors.py; what a kind does to the status of a
 connection is in shared/domain/status.py.
@@ -8,34 +8,34 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What can be done about an error of a service outside."""
+    """What can be done about an error of an external service."""
 
     TRANSIENT = "transient"  # a retry helps, in seconds to hours
     USER = "user"  # only the user can help, in Link or at the bank
     TERMINAL = "terminal"  # this item or token will never work again
-    CONFIGURATION = "configuration"  # our keys, our plan or a bug: an operator must act, no user is blamed
+    CONFIGURATION = "configuration"  # wrong keys or plan, or a bug: an operator must act, not the user
 
 
 class ErrorKind(StrEnum):
-    """What an error is, as far as the backend treats it differently."""
+    """The kinds of errors that the backend handles differently."""
 
     LOGIN_REQUIRED = "login_required"  # the user must log in again, in update mode
     NO_ACCOUNTS = "no_accounts"  # the user must share accounts again, in update mode
     ADDITIONAL_CONSENT = "additional_consent"  # the user must consent to more data; the login works
     LINK_AGAIN = "link_again"  # this session of Link cannot be finished
     PUBLIC_TOKEN_INVALID = "public_token_invalid"  # noqa: S105 (no secret)
-    UNKNOWN_TOKEN = "unknown_token"  # an access token of an item that is gone, or our keys are wrong  # noqa: S105
-    ITEM_GONE = "item_gone"  # Plaid has no such item (any more)
+    UNKNOWN_TOKEN = "unknown_token"  # the item was removed, or our Plaid keys are wrong  # noqa: S105
+    ITEM_GONE = "item_gone"  # Plaid does not have the item
     ITEM_BEING_REMOVED = "item_being_removed"  # it was removed during the call
-    PERMISSION_REVOKED = "permission_revoked"  # the user took the permission away, at Plaid
+    PERMISSION_REVOKED = "permission_revoked"  # the user withdrew the permission at Plaid
     UNUSABLE = "unusable"  # the item will never deliver transactions
     INSTITUTION_DOWN = "institution_down"
-    PLAID_DOWN = "plaid_down"  # no answer, or the answer of a breakdown: what was asked for may have been done
-    TRY_LATER = "try_later"  # rate limits, data that is not ready, trouble of one item that we do not know
-    PLAID_ACCOUNT = "plaid_account"  # our keys, environment or plan at Plaid
-    INSTITUTION_UNKNOWN = "institution_unknown"  # Plaid does not know it, in the countries that were named
-    INSTITUTION_NOT_ENABLED = "institution_not_enabled"  # we are not registered there
-    CONFIGURATION = "configuration"  # any other error of ours
+    PLAID_DOWN = "plaid_down"  # no response, or a server error: the call may have had its effect
+    TRY_LATER = "try_later"  # rate limits, data that is not ready, unknown errors of one item
+    PLAID_ACCOUNT = "plaid_account"  # our keys, environment or plan at Plaid are wrong
+    INSTITUTION_UNKNOWN = "institution_unknown"  # Plaid does not know it in the configured countries
+    INSTITUTION_NOT_ENABLED = "institution_not_enabled"  # our Plaid account is not registered there
+    CONFIGURATION = "configuration"  # any other error of our configuration
 
     @property
     def error_class(self) -> ErrorClass:

@@ -1,24 +1,24 @@
-"""The error tree. Every refusal that leaves the backend is one of these; any other exception is a bug.
+"""The error tree. Every error that leaves the backend is one of these; any other exception is a bug.
 
-    BankError                   canonical status, our stable code, a message that is safe to show a developer
-    ├── InvalidArgument         400  the call itself is wrong
+    BankError                   canonical status, our stable code, a message that developers may see
+    ├── InvalidArgument         400  the request is wrong
     │   ├── MethodNotAllowed    405
     │   └── PayloadTooLarge     413
     ├── Unauthenticated         401
     ├── PermissionDenied        403  the settings do not allow this user to do it
     ├── NotFound                404  it does not exist, or belongs to another user
     ├── AlreadyExists           409
-    ├── FailedPrecondition      400  right call, wrong state: the user must act
+    ├── FailedPrecondition      400  the request is right, the state is not: the user must act
     ├── ResourceExhausted       429  with retry_after_seconds
     ├── Unavailable             503  retry, after retry_after_seconds where known
-    └── ServiceError                 a service outside failed or refused; its kind says what can be done
-        ├── VaultError               a key of ours, or the service that keeps it, cannot be used
-        └── ProviderError            Plaid refused or did not answer; translated once, in its adapter
+    └── ServiceError                 an external service failed or refused; its kind says what can be done
+        ├── VaultError               our key, or the key service, cannot be used
+        └── ProviderError            Plaid refused or did not respond; translated in its adapter
             ├── PagingInterrupted    the data changed while it was being paged
-            ├── EndlessPages         the pages lead in a circle, or there are too many
-            └── CursorRejected       the cursor is not (or no longer) this connection's
+            ├── EndlessPages         the pages form a loop, or there are too many
+            └── CursorRejected       the cursor does not belong to this connection
     Conflict                         a compare-and-set failed; internal, never leaves the backend
-    CommitTooLarge                   the store does not accept that much at once; internal
+    CommitTooLarge                   the commit is larger than the store accepts; internal
       NotStorable                    the store refuses a value of the commit; writing in parts shows which
 
 Status names are Google's canonical codes: https://cloud.google.com/apis/design/errors#handling_errors
@@ -84,7 +84,7 @@ class BankError(Exception):
 
 
 class InvalidArgument(BankError):
-    """The call itself is wrong; retrying it unchanged will not succeed."""
+    """The request is wrong; retrying it unchanged will not succeed."""
 
     status, http = "INVALID_ARGUMENT", 400
 
@@ -95,12 +95,12 @@ class MethodNotAllowed(InvalidArgument):
     http = 405
 
     def __init__(self, *, allowed: str) -> None:
-        super().__init__(f"only {allowed} is answered here", code="method_not_allowed")
+        super().__init__(f"this path accepts {allowed} only", code="method_not_allowed")
         self.allowed = allowed
 
 
 class PayloadTooLarge(InvalidArgument):
-    """The body is larger than any valid call."""
+    """The body is larger than that of any valid request."""
 
     http = 413
 
@@ -112,22 +112,22 @@ class Unauthenticated(BankError):
 
 
 class PermissionDenied(BankError):
-    """The user is signed in, but the settings of the backend do not allow such users this call."""
+    """The user is signed in, but the backend's settings do not allow this user to make the call."""
 
     status, http = "PERMISSION_DENIED", 403
 
 
 class NotFound(BankError):
-    """It does not exist, or belongs to another user; the answer does not tell which."""
+    """The resource does not exist, or belongs to another user; the error does not reveal which."""
 
     status, http = "NOT_FOUND", 404
 
 
 class AlreadyExists(BankError):
-    """Accounts are connected already: `accounts` of the connection `connection_id`.
+    """Accounts are already connected: `accounts` of the connection `connection_id`.
 
     Args:
-        message, code, connection_id: As of every BankError.
+        message, code, connection_id: See BankError.
         accounts: That connection's accounts, under its ids.
     """
 
@@ -140,12 +140,12 @@ class AlreadyExists(BankError):
         self.accounts = tuple(accounts)
 
     def details(self) -> dict[str, object]:
-        """With `accounts`."""
+        """The details of BankError and `accounts`."""
         return super().details() | {"accounts": [{**account} for account in self.accounts]}
 
 
 class FailedPrecondition(BankError):
-    """The call is right, but the state is not; usually the user must act first."""
+    """The request is right, but the state is not; usually the user must act first."""
 
     status, http = "FAILED_PRECONDITION", 400
 
@@ -157,22 +157,21 @@ class ResourceExhausted(BankError):
 
 
 class Unavailable(BankError):
-    """A service outside is down or busy; nothing was changed, so a retry is safe."""
+    """An external service is down or busy; nothing was changed, so a retry is safe."""
 
     status, http = "UNAVAILABLE", 503
 
 
 class ServiceError(BankError):
-    """A service outside failed, refused or did not answer.
+    """An external service failed, refused or did not respond.
 
-    Whatever is decided about it is decided by its kind or its class; type and code are data.
+    All decisions depend on the kind or the class; type and code are only data.
 
     Args:
-        message: As of every BankError.
-        kind: What it is.
+        message, display_message, retry_after_seconds: See BankError.
+        kind: The kind of the error.
         error_type, error_code: The service's own, for programs and support.
         request_id: The service's id of the failed request.
-        display_message, retry_after_seconds: As of every BankError.
     """
 
     status, http = "UNAVAILABLE", 503
@@ -205,22 +204,22 @@ class ServiceError(BankError):
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether the call may have had its effect all the same: no answer came, or that of a breakdown."""
+        """Whether the call may still have had its effect: the service did not respond, or with a server error."""
         return self.kind is ErrorKind.PLAID_DOWN
 
     @property
     def is_about_token(self) -> bool:
-        """Whether Plaid does not know the access token (any more). It says so of a token that was replaced, too."""
+        """Whether Plaid does not know the access token: its item was removed, or the token was rotated."""
         return self.kind in (ErrorKind.UNKNOWN_TOKEN, ErrorKind.ITEM_GONE)
 
 
 class VaultError(ServiceError):
-    """A key of ours, or the service that keeps it, cannot be used: nothing is sealed, opened or signed.
+    """Our key, or the key service, cannot be used: nothing can be sealed, opened or signed.
 
     Args:
-        message, retry_after_seconds: As of every BankError.
-        kind: TRY_LATER if the key service does not answer, else CONFIGURATION.
-        error_code: Why, for operators.
+        message, retry_after_seconds: See BankError.
+        kind: TRY_LATER if the key service does not respond, else CONFIGURATION.
+        error_code: The reason, for operators.
     """
 
     def __init__(
@@ -232,16 +231,16 @@ class VaultError(ServiceError):
 
 
 class ProviderError(ServiceError):
-    """An error answer of Plaid, or no answer.
+    """Plaid returned an error, or did not respond.
 
     `error_type` and `error_code` are Plaid's own (https://plaid.com/docs/errors/), and its support asks for the
     `request_id`.
     """
 
     def as_configuration_error(self) -> "ProviderError":
-        """The same error, taken for one of our own set-up: no status, no action, retried."""
+        """The same error as a configuration error of the backend: it changes no status or action, and is retried."""
         return ProviderError(
-            "the backend is not set up for this; it has been recorded",
+            "the backend is not configured for this; the error has been logged",
             kind=ErrorKind.CONFIGURATION,
             error_type=self.error_type,
             error_code=self.error_code,
@@ -254,11 +253,11 @@ class PagingInterrupted(ProviderError):
 
 
 class EndlessPages(ProviderError):
-    """A loop over the change log cannot end: `error_code` says how that was found."""
+    """A loop over the change log would never end; `error_code` says why."""
 
     def __init__(self, error_code: str, *, request_id: str | None, retry_after_seconds: int) -> None:
         super().__init__(
-            "the bank's data has no end right now; it is read again later",
+            "the bank's data cannot be read completely right now; the backend retries it later",
             kind=ErrorKind.TRY_LATER,
             error_type="BACKEND",
             error_code=error_code,
@@ -272,16 +271,16 @@ class CursorRejected(ProviderError):
 
 
 class Conflict(Exception):
-    """Another writer was faster: read again and decide again."""
+    """Another writer was first: read again and decide again."""
 
 
 class AlreadyThere(Conflict):
-    """The document to be created exists already."""
+    """The document to be created already exists."""
 
 
 class CommitTooLarge(Exception):
-    """More than the store accepts in one commit: write it in parts."""
+    """The commit is larger than the store accepts: write it in parts."""
 
 
 class NotStorable(CommitTooLarge):
-    """The store refuses a value of the commit: written in parts, it accepts all the rest."""
+    """The store refuses a value of the commit: write it in parts, so that all other values are stored."""

@@ -1,4 +1,4 @@
-"""How all connections are, in one look: what statistics, alerts and operators see."""
+"""The health of all connections, for statistics, alerts and operators."""
 
 from datetime import datetime, timedelta
 
@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.connection import Action, ItemStatus
 
-STALE_AFTER = timedelta(hours=36)  # a healthy connection is polled every twelve hours, webhooks or none
-OVERDUE_AFTER = timedelta(minutes=45)  # three ticks of the schedule
+STALE_AFTER = timedelta(hours=36)  # a healthy connection is polled every twelve hours, even without webhooks
+OVERDUE_AFTER = timedelta(minutes=45)  # three scheduler runs
 
 
 class Health(BaseModel):
@@ -15,10 +15,10 @@ class Health(BaseModel):
 
     Attributes:
         statuses: Connections by status.
-        stale: Those whose login works, and that were not synced for STALE_AFTER.
-        failing: Those whose latest sync failed.
-        overdue: Syncs, webhooks and removals that were due OVERDUE_AFTER ago, and that nobody took up.
-        longest_overdue: How long the first of the syncs is due; None if none is.
+        stale: Connections whose login works, but whose last sync is older than STALE_AFTER.
+        failing: Connections whose latest sync failed.
+        overdue_syncs, overdue_webhooks, overdue_removals: Those due more than OVERDUE_AFTER ago and not started.
+        longest_overdue: How long the oldest overdue sync is due; None if none is.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -33,17 +33,17 @@ class Health(BaseModel):
 
     @property
     def total(self) -> int:
-        """All connections."""
+        """The number of all connections."""
         return sum(self.statuses.values())
 
     @property
     def broken_percent(self) -> float:
-        """The share of connections that need their user."""
+        """The percentage of connections that need their user."""
         broken = self.statuses.get(ItemStatus.BAD, 0) + self.statuses.get(ItemStatus.ERROR, 0)
         return round(100 * broken / self.total, 1) if self.total else 0.0
 
     def figures(self) -> dict[str, object]:
-        """The same as fields of the log."""
+        """The counts as fields of a log line."""
         longest = self.longest_overdue
         return {
             **{status.value: count for status, count in self.statuses.items()},
@@ -59,7 +59,7 @@ class Health(BaseModel):
 
 
 class UnhealthyConnection(BaseModel):
-    """A connection that is not as it should be."""
+    """A connection with a problem."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Link's sessions; and Hosted Link: Plaid shows Link on a page of its own, and tells us, not the app, how it ended.
+"""Sessions of Link and Hosted Link. Hosted Link runs on a page at Plaid, and reports its result by webhook.
 
 Source: https://plaid.com/docs/link/hosted-link/ and https://plaid.com/docs/api/link/#link-webhooks
 """
@@ -16,13 +16,13 @@ MAX_PUBLIC_TOKENS = 20  # of one session: a user links a few banks at a time
 
 @dataclass(frozen=True, slots=True)
 class LinkSession:
-    """To whom a link token was issued.
+    """The session of a link token.
 
     Attributes:
-        app_user_id: The user who asked for it.
-        usable_until: When Plaid stops to take it.
-        hosted: Its public tokens come by webhook, and are exchanged by the backend.
-        updates: It is for update mode, of an item that is connected already.
+        app_user_id: The user whom the token was issued to.
+        usable_until: When the token expires at Plaid.
+        hosted: The public tokens arrive by webhook, and the backend exchanges them.
+        updates: The session is in update mode, for an existing connection.
     """
 
     app_user_id: str
@@ -32,17 +32,17 @@ class LinkSession:
 
 
 class LinkOutcome(StrEnum):
-    """What became of a public token that came by webhook."""
+    """The outcome of a public token that arrived by webhook."""
 
     CONNECTED = "connected"
-    DUPLICATE = "duplicate"  # its accounts were connected already
-    TOO_MANY = "too_many"  # its user has as many connections as allowed
-    UNUSABLE = "unusable"  # expired, used before, or Plaid does not want it
+    DUPLICATE = "duplicate"  # its accounts are already connected
+    TOO_MANY = "too_many"  # the user has as many connections as allowed
+    UNUSABLE = "unusable"  # expired, already used, or rejected by Plaid
 
 
 @dataclass(frozen=True, slots=True)
 class LinkResult:
-    """A public token that came by webhook, until it is exchanged; from then on only what became of it."""
+    """A public token that arrived by webhook. After the exchange, only the outcome is kept."""
 
     result_id: str
     app_user_id: str
@@ -53,17 +53,17 @@ class LinkResult:
 
     @property
     def sealed_for(self) -> str:
-        """In place of a connection's id, which there is none of yet: what the token is sealed for, with its owner."""
+        """What the token is sealed for, together with its owner: there is no connection id yet."""
         return f"link-result-{self.result_id}"
 
 
 def digest(token: str) -> str:
-    """Names a token that is too secret to be named."""
+    """The hash that identifies a secret token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def public_tokens(body: dict[str, Any]) -> tuple[str, ...]:
-    """The public tokens in a LINK webhook: one, several, or none where the user went away."""
+    """The public tokens in a LINK webhook: one, several, or none if the user left Link."""
     many = body.get("public_tokens")
     named = [*(many if isinstance(many, list) else ()), body.get("public_token")]
     found = dict.fromkeys(token for token in named if isinstance(token, str) and token)

@@ -11,7 +11,7 @@ LABEL_FIELDS = ("name", "amount", "iso_currency_code", "date")
 
 
 def successor_of(transaction_id: str, *, successors: Mapping[str, str], removed: Collection[str]) -> str | None:
-    """The row that replaces a removed one: the last of the chain, unless that one is removed, too."""
+    """The row that replaces a removed one: the last of the chain, unless it was removed, too."""
     successor, seen = successors.get(transaction_id), {transaction_id}
     while successor is not None and successor in removed and successor not in seen:
         seen.add(successor)
@@ -20,15 +20,15 @@ def successor_of(transaction_id: str, *, successors: Mapping[str, str], removed:
 
 
 def heirs_of(noted: Iterable[str], *, successors: Mapping[str, str], taken: Iterable[str]) -> dict[str, str]:
-    """Which row inherits each note.
+    """Finds the row that inherits each note.
 
     Args:
-        noted: The removed rows that bear a note, in the order in which they inherit.
-        successors: What replaces them.
-        taken: Rows that bear a note of their own, which stays.
+        noted: The removed rows that have a note, in the order in which they inherit.
+        successors: The replacing row, by replaced row.
+        taken: Rows that have a note of their own, which they keep.
 
     Returns:
-        The heir by removed row. A note that is missing here has no heir: each row inherits at most one.
+        The heir by removed row. A note without an entry has no heir: each row inherits at most one.
     """
     heirs: dict[str, str] = {}
     occupied = set(taken)
@@ -41,5 +41,5 @@ def heirs_of(noted: Iterable[str], *, successors: Mapping[str, str], taken: Iter
 
 
 def label_of(row: Mapping[str, Any]) -> str:
-    """Names a transaction to its user, as in a notification about a lost note."""
+    """The text that identifies a transaction to its user, as in a notification about a saved note."""
     return " ".join(str(row.get(field) or "") for field in LABEL_FIELDS)

@@ -1,4 +1,4 @@
-"""Who holds an item of Plaid's: pure. One item belongs to one connection, from its first stored token on."""
+"""The holder of a Plaid item: pure. An item belongs to one connection from its first stored token on."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ class ItemHolder:
 
     Attributes:
         item_id: The item at Plaid.
-        connection_id: The connection; while it is being removed, its tombstone.
+        connection_id: The connection, or its tombstone while it is being removed.
         app_user_id: The connection's owner.
-        intent_id: The exchange that has the item's token, while no connection has been made of it yet.
+        intent_id: The exchange that has the item's token, until its connection is created.
     """
 
     item_id: str
@@ -20,12 +20,12 @@ class ItemHolder:
     intent_id: str | None = None
 
     def is_same(self, other: "ItemHolder") -> bool:
-        """Whether both are the same connection, already made or still being made."""
+        """Whether both are the same connection, whether it exists or is being created."""
         return (self.item_id, self.connection_id) == (other.item_id, other.connection_id)
 
 
 class ItemHeld(Exception):
-    """The item belongs to another connection: nothing may be removed or replaced at Plaid."""
+    """The item belongs to another connection: it must not be removed, nor its token rotated, at Plaid."""
 
     def __init__(self, holder: ItemHolder) -> None:
         super().__init__("the item belongs to another connection")

@@ -1,7 +1,7 @@
-"""When a connection's history is late: its bank still has not delivered all of it a day after the exchange.
+"""When a connection's history is late: a day after the exchange, the bank still has not delivered all of it.
 
-Until then a missing history is asked for at every run of the scheduler; afterwards a few times a day are enough, since
-Plaid also sends a webhook when it arrives.
+Before that, every scheduler run polls for the missing history. Afterwards a few polls per day are enough, because Plaid
+also sends a webhook when the history arrives.
 """
 
 from datetime import datetime, timedelta
@@ -10,5 +10,5 @@ LATE_AFTER = timedelta(hours=24)
 
 
 def is_late(since: datetime, *, now: datetime) -> bool:
-    """Whether what has been awaited since a moment is late."""
+    """Whether a history that has been missing since then is late."""
     return now - since >= LATE_AFTER

@@ -1,7 +1,7 @@
-"""What Link's onSuccess says about a new item, as far as it can be used: pure.
+"""The usable parts of what Link's onSuccess says about a new item: pure.
 
-Apps pass `institution` and `accounts` on as their SDK gives them. They only help to find a duplicate before Plaid is
-called, so whatever is malformed in them is ignored: the user has logged in at the bank already.
+Apps pass `institution` and `accounts` on as their SDK returns them. They only help to find a duplicate before the call
+to Plaid. Malformed parts are ignored, because the user has already logged in at the bank.
 """
 
 import re
@@ -16,7 +16,7 @@ AccountHint = dict[str, str | None]
 
 
 def institution_hint(given: object) -> dict[str, str | None] | None:
-    """`institution_id` and `name`, each None if it is unusable; None if there is no object."""
+    """`institution_id` and `name`, each None if unusable; None if the value is not an object."""
     if not isinstance(given, Mapping):
         return None
     institution_id = _text(given.get("institution_id"))
@@ -25,9 +25,9 @@ def institution_hint(given: object) -> dict[str, str | None] | None:
 
 
 def account_hints(given: object) -> list[AccountHint] | None:
-    """The accounts of Link's metadata, none left out; None if there is no list.
+    """All accounts of Link's metadata; None if the value is not a list.
 
-    An account whose name or mask is unusable has no name: it equals no other account.
+    An account with an unusable name or mask gets no name, so it equals no other account.
     """
     return [_account(one) for one in given] if isinstance(given, list) else None
 
@@ -40,5 +40,5 @@ def _account(given: object) -> AccountHint:
 
 
 def _text(value: object) -> str | None:
-    """A text that Firestore and other systems can hold; None for anything else."""
+    """A text that Firestore and other systems can store; None for anything else."""
     return text(value, limit=MAX_TEXT) or None  # half of a surrogate pair has no bytes

@@ -1,4 +1,4 @@
-"""What a user is told about a connection, once per event, in their language."""
+"""Notifications to the user about a connection, one per event, in the user's language."""
 
 import hashlib
 from datetime import datetime
@@ -11,12 +11,12 @@ DEFAULT_LANGUAGE = "en"
 
 
 class NotificationKind(StrEnum):
-    """The events that users are told of."""
+    """The events that users are notified of."""
 
     NEEDS_REPAIR = "needs_repair"
     NEEDS_RELINK = "needs_relink"
     REPAIRED = "repaired"
-    RENEWED = "renewed"  # what was going to end does not
+    RENEWED = "renewed"  # consent or connection that was about to end
     EXPIRING = "expiring"
     DISCONNECTING = "disconnecting"
     NEW_ACCOUNTS = "new_accounts"
@@ -24,12 +24,12 @@ class NotificationKind(StrEnum):
     ACCOUNT_REVOKED = "account_revoked"
     FIRST_SYNC_DONE = "first_sync_done"
     HISTORY_LATE = "history_late"
-    LINK_AGAIN = "link_again"  # a link was broken off half-way, and nothing of it could be kept
-    NOTE_KEPT = "note_kept"  # a transaction went away that the user had written on
+    LINK_AGAIN = "link_again"  # linking failed half-way, and nothing could be saved
+    NOTE_KEPT = "note_kept"  # the bank removed a transaction that has notes of the user
 
 
 class Notification(BaseModel):
-    """A document under the user; `notification_id` is made from the event, so that telling twice tells once."""
+    """A document under the user. `notification_id` is derived from the event, so writing one twice is idempotent."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -42,79 +42,85 @@ class Notification(BaseModel):
     read_at: datetime | None = None
 
 
-MAX_LABEL = 200  # characters of what names a transaction: a bank's name for one may be as long as a document
+MAX_LABEL = 200  # characters of a transaction's name: a bank may send one as long as a document
 
-# Title and body by language; another language is one more entry in each. `{bank}` is the institution's name.
+# Title and body by language; to add a language, add one entry to each kind. `{bank}` is the institution's name.
 TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
     NotificationKind.NEEDS_REPAIR: {
-        "en": ("{bank} needs you", "{bank} asks you to log in again. Until then nothing new arrives."),
-        "es": (
-            "{bank} te necesita",
-            "{bank} te pide iniciar sesión otra vez. Hasta entonces no llega nada.",
-        ),
+        "en": ("{bank} needs your attention", "Reconnect {bank} to keep receiving new transactions."),
+        "es": ("{bank} necesita tu atención", "Vuelve a conectar {bank} para seguir recibiendo tus movimientos."),
     },
     NotificationKind.NEEDS_RELINK: {
-        "en": ("{bank} is disconnected", "This connection cannot be used any more. Link {bank} again to go on."),
-        "es": ("{bank} está desconectado", "Esta conexión ya no se puede usar. Vuelve a vincular {bank} para seguir."),
+        "en": ("{bank} is disconnected", "This connection no longer works. Connect {bank} again to continue."),
+        "es": ("{bank} está desconectado", "Esta conexión ya no funciona. Vuelve a conectar {bank} para continuar."),
     },
     NotificationKind.REPAIRED: {
-        "en": ("{bank} works again", "The connection to {bank} was repaired. New transactions are on their way."),
-        "es": ("{bank} vuelve a funcionar", "La conexión con {bank} se reparó. Ya llegan los movimientos nuevos."),
+        "en": ("{bank} is working again", "{bank} is reconnected. New transactions are on their way."),
+        "es": ("{bank} vuelve a funcionar", "{bank} está conectado de nuevo. Pronto verás tus movimientos nuevos."),
     },
     NotificationKind.RENEWED: {
-        "en": ("{bank} stays connected", "The connection to {bank} was renewed. There is nothing left for you to do."),
-        "es": ("{bank} sigue conectado", "La conexión con {bank} se renovó. No tienes que hacer nada más."),
+        "en": ("{bank} stays connected", "Your connection to {bank} has been renewed. You're all set."),
+        "es": ("{bank} sigue conectado", "Tu conexión con {bank} se ha renovado. No tienes que hacer nada más."),
     },
     NotificationKind.EXPIRING: {
-        "en": ("Renew your consent for {bank}", "Your consent ends on {day}. Renew it so that {bank} stays connected."),
+        "en": ("Renew your access to {bank}", "Your consent expires on {day}. Renew it to keep {bank} connected."),
         "es": (
-            "Renueva tu permiso para {bank}",
-            "Tu permiso termina el {day}. Renuévalo para que {bank} siga conectado.",
+            "Renueva el acceso a {bank}",
+            "Tu consentimiento caduca el {day}. Renuévalo para mantener {bank} conectado.",
         ),
     },
     NotificationKind.DISCONNECTING: {
         "en": (
-            "{bank} will be disconnected",
-            "{bank} changes how it connects. Log in again to keep it connected.",
+            "{bank} will be disconnected soon",
+            "{bank} is changing how it connects. Log in again to stay connected.",
         ),
         "es": (
-            "{bank} se va a desconectar",
-            "{bank} cambia su forma de conectarse. Vuelve a iniciar sesión para que siga conectado.",
+            "{bank} se desconectará pronto",
+            "{bank} está cambiando su forma de conexión. Inicia sesión otra vez para seguir conectado.",
         ),
     },
     NotificationKind.NEW_ACCOUNTS: {
-        "en": ("New accounts at {bank}", "{bank} has accounts that you have not shared yet. You can add them."),
-        "es": ("Cuentas nuevas en {bank}", "{bank} tiene cuentas que aún no has compartido. Puedes añadirlas."),
+        "en": (
+            "New accounts at {bank}",
+            "You have accounts at {bank} that you don't share yet. Would you like to add them?",
+        ),
+        "es": ("Cuentas nuevas en {bank}", "Tienes cuentas en {bank} que aún no compartes. ¿Quieres añadirlas?"),
     },
     NotificationKind.REVOKED: {
-        "en": ("{bank} was disconnected", "You took the permission away, so the data of {bank} was deleted here."),
-        "es": ("{bank} se desconectó", "Retiraste el permiso, así que los datos de {bank} se borraron aquí."),
+        "en": ("{bank} was disconnected", "You withdrew your permission, so we deleted your data from {bank}."),
+        "es": ("{bank} se ha desconectado", "Retiraste tu permiso, así que hemos eliminado tus datos de {bank}."),
     },
     NotificationKind.ACCOUNT_REVOKED: {
-        "en": ("An account at {bank} was removed", "You took the permission away, so the account's data was deleted."),
-        "es": ("Se quitó una cuenta de {bank}", "Retiraste el permiso, así que los datos de la cuenta se borraron."),
+        "en": ("An account at {bank} was removed", "You withdrew your permission, so we deleted the account's data."),
+        "es": (
+            "Se ha quitado una cuenta de {bank}",
+            "Retiraste tu permiso, así que hemos eliminado los datos de la cuenta.",
+        ),
     },
     NotificationKind.FIRST_SYNC_DONE: {
-        "en": ("{bank} is connected", "All your transactions at {bank} have arrived."),
-        "es": ("{bank} está conectado", "Todos tus movimientos de {bank} han llegado."),
+        "en": ("{bank} is connected", "All your transactions from {bank} are here."),
+        "es": ("{bank} está conectado", "Ya tienes aquí todos tus movimientos de {bank}."),
     },
     NotificationKind.HISTORY_LATE: {
         "en": (
-            "Older transactions are late",
-            "{bank} has not delivered your whole history yet. We check four times a day and tell you when it is here.",
+            "Older transactions are delayed",
+            "{bank} hasn't sent your full history yet. We check four times a day and will tell you when it arrives.",
         ),
         "es": (
-            "Faltan movimientos antiguos",
-            "{bank} aún no ha entregado todo tu historial. Lo comprobamos cuatro veces al día y te avisaremos.",
+            "Tus movimientos antiguos se retrasan",
+            "{bank} aún no ha enviado todo tu historial. Lo comprobamos cuatro veces al día y te avisaremos.",
         ),
     },
     NotificationKind.LINK_AGAIN: {
-        "en": ("Connecting a bank did not work", "It broke off half-way, and nothing was kept. Please link it again."),
-        "es": ("No se pudo conectar un banco", "Se interrumpió a medias y no se guardó nada. Vuelve a vincularlo."),
+        "en": (
+            "We couldn't connect your bank",
+            "Something went wrong, and nothing was saved. Please connect it again.",
+        ),
+        "es": ("No pudimos conectar tu banco", "Algo salió mal y no se guardó nada. Vuelve a conectarlo, por favor."),
     },
     NotificationKind.NOTE_KEPT: {
-        "en": ("A transaction disappeared", "{bank} took back {label}. You had written: {notes}"),
-        "es": ("Desapareció un movimiento", "{bank} retiró {label}. Habías escrito: {notes}"),
+        "en": ("A transaction was removed", "{bank} removed {label}. We saved your notes: {notes}"),
+        "es": ("Se ha eliminado un movimiento", "{bank} eliminó {label}. Hemos guardado tus notas: {notes}"),
     },
 }
 
@@ -131,16 +137,16 @@ def notification(
     now: datetime,
     **words: str,
 ) -> Notification:
-    """What the user is told.
+    """The notification of an event, in the user's language.
 
     Args:
         kind: The event's kind.
-        event_id: Names the event among those of its kind: told twice with the same one, it is told once.
-        connection_id: What it is about.
+        event_id: Identifies the event among those of its kind: a repeated event has the same notification.
+        connection_id: The connection that the event is about.
         bank: The institution's name, if it is known.
-        language: The user's, as two letters; English where there is no text in it.
+        language: The user's, as two letters; English if there are no texts in it.
         now: The present.
-        words: What the text names besides.
+        words: The text's other placeholders.
     """
     spoken = language if language in TEXTS[kind] else DEFAULT_LANGUAGE
     title, body = TEXTS[kind][spoken]
@@ -165,7 +171,7 @@ def note_kept(
     language: str | None = None,
     now: datetime,
 ) -> Notification | None:
-    """The bank took a transaction back: what the user wrote on it is not lost with it. None if that is nothing."""
+    """Saves the user's notes on a transaction that the bank removed; None if there are no notes."""
     written = [str(notes[name]) for name in ("note", "category") if notes.get(name)]
     if isinstance(tags := notes.get("tags"), list):
         written += [f"#{tag}" for tag in tags]
@@ -184,5 +190,5 @@ def note_kept(
 
 
 def _hashed(event_id: str) -> str:
-    """A name for an event whose own is too long: a document's name has at most 1,500 bytes."""
+    """A short id for an event whose own id is too long: a document id has at most 1,500 bytes."""
     return hashlib.sha256(event_id.encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""Which accounts of a user are connected more than once: pure.
+"""Finds accounts that a user has connected more than once: pure.
 
-Two accounts are the same if their persistent ids are equal, or their institution, name and mask are. An account without
-a mask or a name is recognised only where both connections have exactly the same accounts.
+Two accounts are the same if their persistent ids are equal, or if their institution, name and mask are. An account
+without a mask or a name is recognised only if both connections have exactly the same accounts.
 Source: https://plaid.com/docs/link/duplicate-items/
 
-Of the same account in several connections one copy is counted: that of the oldest connection. All others are its
-duplicates. A connection in `error` is never the counted copy, since its data is stale.
+If several connections have the same account, the copy of the oldest connection counts, and all others are its
+duplicates. A copy in a connection in `error` never counts, because its data is stale.
 """
 
 from collections import Counter
@@ -23,13 +23,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class LinkedAccount:
-    """An account as far as it is compared: from Plaid, or from Link's metadata.
+    """The compared fields of an account, from Plaid or from Link's metadata.
 
     Attributes:
-        name: None where Link's metadata has no usable name; such an account equals no other.
-        mask: Usually the last digits of the number.
-        persistent_id: Of the few banks that have one.
-        account_id: Differs from item to item, also for the same account.
+        name: None if Link's metadata has no usable name; such an account equals no other.
+        mask: Usually the last digits of the account number.
+        persistent_id: Only a few banks have one.
+        account_id: Differs between items, even for the same account.
     """
 
     name: str | None
@@ -39,12 +39,12 @@ class LinkedAccount:
 
     @classmethod
     def of(cls, account: Account) -> Self:
-        """An account that Plaid has described."""
+        """Creates it from an account of Plaid."""
         return cls(account["name"], account["mask"], account["persistent_account_id"], account["account_id"])
 
     @property
     def label(self) -> tuple[str | None, str | None]:
-        """Name and mask; an empty mask is none."""
+        """Name and mask; an empty mask counts as None."""
         return self.name, self.mask or None
 
 
@@ -60,7 +60,7 @@ class Holding:
 
     @classmethod
     def of(cls, connection: BankConnection, accounts: Iterable[Account] = ()) -> Self:
-        """A connection with these accounts."""
+        """Creates it from a connection and its accounts."""
         return cls(
             connection.connection_id,
             connection.institution_id,
@@ -70,19 +70,19 @@ class Holding:
         )
 
     def with_accounts(self, accounts: Iterable[Account]) -> Self:
-        """The connection with other accounts. Known accounts keep what they are a duplicate of."""
+        """The connection with new accounts; known accounts keep their `duplicate_of`."""
         known = {account["account_id"]: account["duplicate_of"] for account in self.accounts}
         return replace(self, accounts=tuple(marked(one, known.get(one["account_id"])) for one in accounts))
 
     @property
     def rank(self) -> tuple[bool, datetime, str]:
-        """The order in which connections are counted: usable ones first, then the oldest."""
+        """The sort key that decides which copy counts: usable connections first, then the oldest."""
         return not self.usable, self.created_at, self.connection_id
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The existing connection that has accounts of a new link, and which of its accounts these are."""
+    """An existing connection that has accounts of a new link, and these accounts."""
 
     connection_id: str
     accounts: tuple[Account, ...]
@@ -91,9 +91,9 @@ class Overlap:
 def overlap_of(
     institution_id: str | None, accounts: Sequence[LinkedAccount], holdings: Iterable[Holding]
 ) -> Overlap | None:
-    """Which usable connection has accounts of a new link.
+    """Finds the usable connection that has accounts of a new link.
 
-    If several connections do, it is the one with most of the accounts; of equally many, the oldest.
+    Among several connections, it is the one with the most of these accounts; on a tie, the oldest.
     """
     best: Overlap | None = None
     for one in sorted(holdings, key=lambda holding: holding.rank):
@@ -108,10 +108,10 @@ def overlap_of(
 
 
 def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
-    """What every duplicate account of a user is a duplicate of; exactly one copy of each account is not among them.
+    """Maps every duplicate account of a user to the counted copy; the counted copies themselves are not in the result.
 
-    A pair that is already marked stays one, whatever it is called by now: banks rename accounts, and two connections
-    learn of that at different times.
+    A pair that is already marked stays a pair even if the names differ now: banks rename accounts, and two connections
+    learn of it at different times.
     """
     ranked = sorted(holdings, key=lambda holding: holding.rank)
     same = _same_accounts(ranked)
@@ -128,7 +128,7 @@ def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
 
 
 def marked(account: Account, duplicate_of: DuplicateOf | None) -> Account:
-    """The account as a duplicate, or as none."""
+    """The account with `duplicate_of`; None means that it is no duplicate."""
     return {**account, "duplicate_of": duplicate_of}
 
 
@@ -155,7 +155,7 @@ def _shared(one: Holding, other: Holding) -> list[tuple[Account, Account]]:
 def _pairs(
     ours: Sequence[LinkedAccount], theirs: Sequence[LinkedAccount], *, same_institution: bool
 ) -> list[tuple[int, int]]:
-    """Which of our accounts are which of theirs, as positions. No account is in two pairs."""
+    """Pairs equal accounts, as positions in both lists. No account is in two pairs."""
     found: dict[int, int] = {}
     free = dict.fromkeys(range(len(theirs)))
 
@@ -184,7 +184,7 @@ def _key(holding: Holding, account: Account) -> Key:
 
 @dataclass(slots=True)
 class _Groups:
-    """Accounts that are the same (https://en.wikipedia.org/wiki/Disjoint-set_data_structure)."""
+    """Groups of equal accounts (https://en.wikipedia.org/wiki/Disjoint-set_data_structure)."""
 
     _parents: dict[Key, Key] = field(default_factory=dict)
 

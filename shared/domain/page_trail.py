@@ -1,9 +1,8 @@
-"""The cursors of one loop over a provider's change log: a loop that cannot end fails instead of running for ever.
+"""The cursors of one loop over a provider's change log, so that an endless loop fails instead of running forever.
 
-Each page with `has_more` names the cursor of the next one. A cursor that this loop has seen before leads in a circle,
-whatever its length. Pages that only ever bring new cursors are bounded by their number, and in a row without any
-change by a smaller one. A loop can outlast a run, so the cursors seen are handed over with it: as hashes of 8 bytes,
-at most 40 KB.
+Each page with `has_more` names the cursor of the next page. A cursor that the loop has seen before means that the pages
+repeat. Pages with ever new cursors are limited in number, with a lower limit for consecutive pages without changes. A
+loop can span several runs, so the seen cursors are handed over as hashes of 8 bytes, at most 40 KB.
 """
 
 from hashlib import blake2b
@@ -13,7 +12,7 @@ from shared.domain.transaction import Page
 
 MAX_PAGES = 5_000  # 2.5 million changes at Plaid's 500 a page
 MAX_EMPTY_PAGES = 100  # in a row
-RETRY_AFTER_SECONDS = 30  # no page of such a loop is worth another try at once
+RETRY_AFTER_SECONDS = 30  # an immediate retry of such a loop would fail, too
 _HASH_BYTES = 8
 
 
@@ -21,8 +20,8 @@ class PageTrail:
     """The cursors that one loop has seen.
 
     Args:
-        start: The cursor that the loop, or its continuation, begins with; None is the beginning of the log.
-        seen: What `export` returned to the run before, if this run continues its loop.
+        start: The first cursor of the loop or its continuation; None is the beginning of the log.
+        seen: The `export` of the previous run, if this run continues its loop.
     """
 
     def __init__(self, start: str | None, *, seen: bytes = b"") -> None:
@@ -31,10 +30,10 @@ class PageTrail:
         self._empty = 0
 
     def follow(self, page: Page) -> str:
-        """The cursor of the page after this one, which says that there is more.
+        """The cursor of the next page, after a page with `has_more`.
 
         Raises:
-            EndlessPages: There is no such cursor, it was seen before, or there were too many pages.
+            EndlessPages: The page has no cursor, its cursor was seen before, or there were too many pages.
         """
         if not page.next_cursor:
             raise _endless(page, "CURSOR_STANDS_STILL")
@@ -49,7 +48,7 @@ class PageTrail:
         return page.next_cursor
 
     def export(self) -> bytes:
-        """What a continuation of this loop has to know."""
+        """The seen cursors, for a continuation of the loop."""
         return b"".join(sorted(self._seen))
 
 

@@ -1,4 +1,4 @@
-"""Syncs that an operator has paused: of everything, or of one institution."""
+"""Pauses of syncs by an operator: of all syncs, or of one institution."""
 
 from datetime import datetime
 from typing import Self
@@ -10,9 +10,9 @@ class Pause(BaseModel):
     """One pause.
 
     Attributes:
-        since: When it began.
-        by: Which operator.
-        reason: What they said.
+        since: When the pause started.
+        by: The operator who paused.
+        reason: The operator's reason.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -23,7 +23,7 @@ class Pause(BaseModel):
 
 
 class Pauses(BaseModel):
-    """All pauses at one time. Runs that work go on to their end; none begins."""
+    """All current pauses. Running syncs complete, but no paused sync starts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,17 +31,17 @@ class Pauses(BaseModel):
     institutions: dict[str, Pause] = {}
 
     def of(self, institution_id: str | None) -> Pause | None:
-        """What keeps the syncs of an institution from running, if anything does."""
+        """The pause that applies to an institution, if any."""
         return self.everything or (self.institutions.get(institution_id) if institution_id is not None else None)
 
     def paused(self, institution_id: str | None, pause: Pause) -> Self:
-        """With one more: of an institution, or, with None, of everything. One that is there stays as it is."""
+        """Adds a pause of an institution or, with None, of everything. An existing pause is kept unchanged."""
         if institution_id is None:
             return self.model_copy(update={"everything": self.everything or pause})
         return self.model_copy(update={"institutions": {institution_id: pause} | self.institutions})
 
     def resumed(self, institution_id: str | None) -> Self:
-        """Without one; that of everything is apart from those of institutions."""
+        """Removes the pause of an institution or, with None, of everything; the other pauses are kept."""
         if institution_id is None:
             return self.model_copy(update={"everything": None})
         left = {name: pause for name, pause in self.institutions.items() if name != institution_id}

@@ -1,4 +1,4 @@
-"""What clients see of a sync; nothing bank-specific in it."""
+"""The progress of a sync, as clients see it; it contains nothing specific to banks."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from shared.domain.status import action_for
 
 
 class SyncStatus(StrEnum):
-    """Where a sync stands."""
+    """The status of a sync."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -22,7 +22,7 @@ class SyncStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """What is happening right now, for a progress bar's caption."""
+    """The current step, for the caption of a progress bar."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 
 class ErrorSummary(BaseModel):
-    """Why a sync failed, in words that are safe to show."""
+    """Why a sync failed, in a form that is safe to show."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -80,19 +80,19 @@ class SyncProgress(BaseModel):
     updated_at: datetime
     completed_at: datetime | None = None
     next_retry_at: datetime | None = None
-    refreshed_at: datetime | None = None  # when the bank itself was last asked for what is new
+    refreshed_at: datetime | None = None  # when the bank was last asked to refresh the data
     error: ErrorSummary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncCounts:
-    """What a run has counted so far.
+    """The counts of a run so far.
 
     Attributes:
-        added, modified, removed: Rows by what the provider said of them.
-        pages: Pages read.
-        percent: An estimate of how much is done; None leaves it as it is.
-        set_aside: Rows on record that cannot be stored; None leaves it as it is.
+        added, modified, removed: Rows by the change that the provider reported.
+        pages: The pages read.
+        percent: The estimated progress; None leaves it unchanged.
+        set_aside: The rows set aside because they cannot be stored; None leaves it unchanged.
     """
 
     added: int = 0
@@ -104,11 +104,11 @@ class SyncCounts:
 
     @classmethod
     def of(cls, progress: SyncProgress) -> Self:
-        """The counts that a restarted or continued loop begins with."""
+        """The initial counts of a restarted or continued loop."""
         return cls(added=progress.added, modified=progress.modified, removed=progress.removed, pages=progress.pages)
 
     def with_page(self, *, added: int, modified: int, removed: int) -> Self:
-        """One more page. How many will come is unknown, so the estimate slows down towards 95 percent."""
+        """Counts a page. The number of pages is unknown, so the estimate approaches 95 percent ever more slowly."""
         pages = self.pages + 1
         return replace(
             self,
@@ -120,10 +120,10 @@ class SyncCounts:
         )
 
     def changes(self, *, percent: int) -> dict[str, object]:
-        """The fields of the progress that change.
+        """The changed fields of the progress.
 
         Args:
-            percent: The present value, below which it never falls; only a completed run reaches 100.
+            percent: The current value; it never decreases, and only a completed run reaches 100.
         """
         fields: dict[str, object] = {
             "added": self.added,
@@ -139,7 +139,7 @@ class SyncCounts:
 
 
 class RunRecord(SyncProgress):
-    """A run that has ended, for an operator: how, and in which trace its story is told."""
+    """A completed or failed run with its trace, kept for operators."""
 
     run: int
     trace: str | None = None

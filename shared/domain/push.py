@@ -1,7 +1,7 @@
-"""A push message: it says on the user's devices that there is a notification, and the app says what it is.
+"""A push message: it announces a notification on the user's devices; the app shows the details.
 
-Lock screens are read by other people. So a push message names no bank, merchant, amount, account or note: its text
-depends on the notification's kind and the user's language alone. The details stay in the notification's document.
+Other people can read a lock screen, so a push message contains no bank, merchant, amount, account or note. Its text
+depends only on the notification's kind and the user's language. The details stay in the notification's document.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.domain.notification import DEFAULT_LANGUAGE, NotificationKind
 
-MAX_TOKENS = 20  # as many as the rules let a user write
+MAX_TOKENS = 20  # as many as the Firestore rules let a user write
 MAX_TOKEN_LENGTH = 4096
 
-# Title and body by language; another language is one more entry in each.
+# Title and body by language; to add a language, add one entry to each.
 _ATTENTION = {
-    "en": ("Your bank connection needs attention", "Open the app to see what to do."),
-    "es": ("Tu conexión bancaria necesita atención", "Abre la app para ver qué hacer."),
+    "en": ("Your bank connection needs attention", "Open the app to fix it."),
+    "es": ("Tu conexión bancaria necesita atención", "Abre la app para solucionarlo."),
 }
 _NEWS = {
-    "en": ("There is news about your bank connection", "Open the app to see the details."),
-    "es": ("Hay novedades sobre tu conexión bancaria", "Abre la app para ver los detalles."),
+    "en": ("Your bank connection has an update", "Open the app to see the details."),
+    "es": ("Hay novedades en tu conexión bancaria", "Abre la app para ver los detalles."),
 }
 NEED_THE_USER = frozenset(
     {
@@ -36,7 +36,7 @@ NEED_THE_USER = frozenset(
         NotificationKind.LINK_AGAIN,
     }
 )
-"""The kinds after which the user has to do something."""
+"""The kinds that need an action of the user."""
 
 
 class PushMessage(BaseModel):
@@ -51,7 +51,7 @@ class PushMessage(BaseModel):
 
     @classmethod
     def of(cls, notification_id: str, document: Mapping[str, Any]) -> Self | None:
-        """The message for a notification's document; None if that is not one of ours."""
+        """The message for a notification's document; None if the document is not a valid notification."""
         named = {name: document.get(name) for name in ("kind", "connection_id")}
         try:
             return cls.model_validate({**named, "notification_id": notification_id})
@@ -59,7 +59,7 @@ class PushMessage(BaseModel):
             return None
 
     def in_language(self, language: object) -> Self:
-        """The same message in a language, if there is a text in it."""
+        """The same message in another language; English if there are no texts in it."""
         known = language if isinstance(language, str) and language in _NEWS else DEFAULT_LANGUAGE
         return self.model_copy(update={"language": known})
 
@@ -79,30 +79,30 @@ class PushMessage(BaseModel):
 
     @property
     def data(self) -> dict[str, str]:
-        """What the app gets besides the text: which notification, about what. Ids only."""
+        """The data that the app receives with the text: ids and the kind only."""
         return self.model_dump(include={"notification_id", "kind", "connection_id"})
 
     @property
     def collapse_id(self) -> str:
-        """By this devices know the same message again: should it reach one twice, it is shown once.
+        """Devices show messages with the same id only once, even if a message is delivered twice.
 
-        64 characters, which is as long as Apple allows.
+        It has 64 characters, the longest that Apple allows.
         """
         return hashlib.sha256(self.notification_id.encode()).hexdigest()
 
 
 class PushOutcome(StrEnum):
-    """What became of a message to one device."""
+    """The outcome of sending a message to one device."""
 
     SENT = "sent"
-    GONE = "gone"  # the token is no device's (any more), and never will be again
-    LATER = "later"  # not now: trying again may help
-    REFUSED = "refused"  # neither
+    GONE = "gone"  # the token is permanently invalid
+    LATER = "later"  # a temporary failure: a retry may succeed
+    REFUSED = "refused"  # a permanent failure, although the token may be valid
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer for one device. `error_code` is the service's own, for operators."""
+    """The result for one device. `error_code` is FCM's own, for operators."""
 
     outcome: PushOutcome
     error_code: str | None = None
@@ -111,11 +111,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class TokenHolders:
-    """Who has stored a device's token.
+    """The users who have stored a device's token.
 
     Attributes:
-        owner: The user whom the device belonged to when that was decided last, if they still store the token.
-        listed: The users who store the token by now, with the time of the last write to their document.
+        owner: The device's owner at the last decision, if that user still stores the token.
+        listed: All users who store the token now, with the time of the last write to their document.
     """
 
     owner: str | None
@@ -123,17 +123,18 @@ class TokenHolders:
 
     @property
     def latest(self) -> str | None:
-        """The user whom the device belongs to: the one who stored the token last.
+        """The device's owner: the user who stored the token last.
 
-        When an owner is decided, the token is taken from everybody else. So any other user who stores it has stored it
-        later. Of several, or where no owner was decided yet, it is the one whose document was written last.
+        Each decision about the owner removes the token from all other users, so any other user who has it now stored it
+        later. With several such users, or before the first decision, the owner is the user whose document was written
+        last.
         """
         later = {uid: at for uid, at in self.listed.items() if uid != self.owner}
         return max(later, key=lambda uid: (later[uid], uid), default=self.owner)
 
 
 def usable_tokens(written: object) -> tuple[str, ...]:
-    """The devices' tokens in what a user's app wrote: that may be anything. The newest are last, and the ones kept."""
+    """The valid device tokens in the unchecked list that the user's app wrote; keeps the newest, which are the last."""
     if not isinstance(written, list | tuple):
         return ()
     usable = (token for token in written if isinstance(token, str) and 0 < len(token) <= MAX_TOKEN_LENGTH)

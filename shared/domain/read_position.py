@@ -7,7 +7,7 @@ class ReadPosition(StateGroup):
     """The position in the change log, and the runs that moved it.
 
     Attributes:
-        run: Number of the latest run. It grows with each claim, but for a continuation's, and with each restart.
+        run: Number of the latest run; incremented by each claim except a continuation's, and by each restart.
         cursor: Where the change log was read up to; None before the first complete read.
         streaming: The running run has written rows ahead of the cursor.
         dirty_runs: Runs that ended after streaming rows without moving the cursor: their rows may be ghosts.
@@ -29,31 +29,31 @@ class ReadPosition(StateGroup):
     marking: bool = False
 
     def _run_begun(self) -> Changes:
-        """A new run reads from the cursor; rows of an unfinished run before it become suspect."""
+        """A new run reads from the cursor; rows of an earlier unfinished run become suspect."""
         return {"run": self.run + 1, "streaming": False, "restarts": 0, "dirty_runs": self._suspects()}
 
     def _reading_interrupted(self) -> Changes:
-        """The run stops before it has read everything; a loop that was handed over stays as it is."""
+        """The run stops before it has read everything; a handed-over loop is kept."""
         return {"dirty_runs": self._suspects(), "streaming": self._continues()}
 
     def _reading_abandoned(self) -> Changes:
-        """The loop ends here, also one that was handed over: rows that it streamed become suspect."""
+        """Ends the loop, even a handed-over one: rows that it streamed become suspect."""
         dirty = (*self.dirty_runs, self.run) if self.streaming else self.dirty_runs
         return {"dirty_runs": dirty, "streaming": False, "handover": None}
 
     def _reading_restarted(self) -> Changes:
         """The run reads again from its first cursor, under a new number.
 
-        The number tells rows that are delivered again from those that are not.
+        The number distinguishes rows that are delivered again from those that are not.
         """
         return self._reading_abandoned() | {"run": self.run + 1, "restarts": self.restarts + 1}
 
     def _reading_handed_over(self, cursor: str) -> Changes:
-        """A continuation reads on from this page."""
+        """A continuation resumes at this page."""
         return {"handover": cursor, "streaming": True}
 
     def _reading_completed(self, cursor: str | None) -> Changes:
-        """Everything was read. Without a new cursor the old one stays: an empty one never replaces it."""
+        """Everything was read. An empty cursor never replaces the current one."""
         return {
             "cursor": cursor or self.cursor,
             "streaming": False,
@@ -64,15 +64,15 @@ class ReadPosition(StateGroup):
         }
 
     def _reads_from_beginning(self) -> Changes:
-        """Everything is to be read again and compared with the store."""
+        """Reads everything again and compares it with the store."""
         return {"cursor": None, "rebuilding": True}
 
     def _marks_every_row(self) -> Changes:
-        """Every row that comes is to be marked, so that a rebuild can hand over."""
+        """Marks every delivered row, so that a rebuild can hand over."""
         return {"marking": True}
 
     def _position_forgotten(self) -> Changes:
-        """The rows are deleted, so another run would begin at the beginning."""
+        """The rows are deleted, so another run would start from the beginning."""
         return {"cursor": None, "handover": None}
 
     def _continues(self) -> bool:

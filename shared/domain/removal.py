@@ -1,9 +1,9 @@
-"""What is left of a connection while it is being removed: a tombstone, until nothing is left at all.
+"""The removal of a connection: a tombstone that is kept until the data and the item are removed.
 
-    begun ──purged──> our data is gone ──released──> the item is gone at Plaid ──finished──> no tombstone
+    begun ──purged──> our data is deleted ──released──> the item is removed at Plaid ──finished──> no tombstone
 
-Both halves are taken again from the start whenever they broke off: each finds done what is done. Plaid being down
-holds up the second half only.
+Both halves are idempotent: after an interruption, each is repeated from its start. An outage of Plaid delays only the
+second half.
 """
 
 from datetime import datetime, timedelta
@@ -19,44 +19,44 @@ from shared.domain.credentials import LOST_CODE, is_lost
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 
-TRIES_IN_A_ROW = 3  # seconds apart, before it is left to the schedule
+TRIES_IN_A_ROW = 3  # seconds apart, before the scheduler retries it
 
 
 class RemovalReason(StrEnum):
-    """Why a connection goes."""
+    """Why a connection is removed."""
 
-    USER = "user"  # its user removed it
-    REVOKED = "revoked"  # its user took the permission away at Plaid: the connection's document stays
-    ERASURE = "erasure"  # its user deleted all their data
-    OWNER_GONE = "owner_gone"  # its user was deleted
-    OPERATOR = "operator"  # an operator deleted all data of its user
-    RESTORED = "restored"  # it was removed at Plaid, and a restore of the store brought it back here
-    DUPLICATE = "duplicate"  # a second item of the same accounts, which was never a connection
-    ABANDONED = "abandoned"  # an exchange that nobody came back for, which was never a connection
+    USER = "user"  # the user removed it
+    REVOKED = "revoked"  # the user withdrew the permission at Plaid: the connection's document is kept
+    ERASURE = "erasure"  # the user deleted all their data
+    OWNER_GONE = "owner_gone"  # the user was deleted
+    OPERATOR = "operator"  # an operator deleted all data of the user
+    RESTORED = "restored"  # a restore of the store brought it back, but it was removed at Plaid
+    DUPLICATE = "duplicate"  # a second item with the same accounts, which never became a connection
+    ABANDONED = "abandoned"  # the item of an abandoned exchange, which never became a connection
 
 
 class RemovalOutcome(StrEnum):
-    """How an item left Plaid, for the audit log."""
+    """The outcome of an item's removal at Plaid, for the audit log."""
 
     REMOVED = "removed"
-    UNKNOWN = "unknown"  # Plaid did not know it (any more)
-    LOST = "lost"  # Plaid did not know its token, for days or since a replacement broke off: it may be left there
-    NO_TOKEN = "no_token"  # there was nothing to remove it with  # noqa: S105 (no secret)
-    IN_USE = "in_use"  # another connection uses it, so it stays
+    UNKNOWN = "unknown"  # Plaid did not know it
+    LOST = "lost"  # Plaid did not know its token (for days, or after an interrupted rotation): it may be orphaned
+    NO_TOKEN = "no_token"  # no token was stored to remove it with  # noqa: S105 (no secret)
+    IN_USE = "in_use"  # another connection uses it, so it is kept
 
 
 class Removal(BaseModel):
-    """A removal under way: first our data goes, then the item at Plaid, then this.
+    """A running removal: it deletes our data, then the item at Plaid, then this tombstone.
 
     Attributes:
-        access_token: What the item is removed with.
-        unknown_since: Since when Plaid says that it does not know the token, for which wrong keys of ours may be why.
-        token_settles_at: Until then somebody may be replacing the token at Plaid, so that the one here is unknown
-            there though the item is not. Later, nobody has another.
-        purged: Our data is gone.
-        attempts: How often Plaid was asked in vain.
-        due_at: When the schedule must look.
-        trace: Of the call that it began with: what is logged of both is one story.
+        access_token: The token that removes the item.
+        unknown_since: Since when Plaid does not know the token; wrong Plaid keys may be the cause.
+        token_settles_at: Until then a process may be rotating the token, so Plaid may not know this token although it
+            knows the item. After it, no newer token exists.
+        purged: Our data is deleted.
+        attempts: Failed attempts to remove the item at Plaid.
+        due_at: When the scheduler must check it.
+        trace: Of the call that started it, so that both log to the same trace.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -85,7 +85,7 @@ class Removal(BaseModel):
         now: datetime,
         trace: str | None = None,
     ) -> Self:
-        """The removal of a connection, beginning now, and found by the schedule if its task is lost."""
+        """A new removal of a connection; if its task is lost, the scheduler finds it."""
         return cls(
             connection_id=connection.connection_id,
             app_user_id=connection.app_user_id,
@@ -101,7 +101,7 @@ class Removal(BaseModel):
 
     @classmethod
     def of_exchange(cls, intent: Intent, *, now: datetime, trace: str | None = None) -> Self:
-        """The removal of an item that was exchanged, and never became a connection."""
+        """The removal of an exchanged item that never became a connection."""
         return cls(
             connection_id=intent.connection_id,
             app_user_id=intent.app_user_id,
@@ -115,29 +115,29 @@ class Removal(BaseModel):
 
     @property
     def is_of_all(self) -> bool:
-        """Whether all other connections of its user are removed with it."""
+        """Whether all other connections of the user are removed, too."""
         return self.reason in (RemovalReason.ERASURE, RemovalReason.OWNER_GONE, RemovalReason.OPERATOR)
 
     @property
     def keeps_connection(self) -> bool:
-        """Whether the connection's document stays, to tell its user what happened."""
+        """Whether the connection's document is kept, so that the user sees what happened."""
         return self.reason is RemovalReason.REVOKED
 
     def holder(self) -> ItemHolder:
-        """Whom the item belongs to until it is gone."""
+        """The item's holder until it is removed."""
         return ItemHolder(self.item_id, self.connection_id, self.app_user_id)
 
     def started(self, *, by: Actor) -> AuditEntry:
-        """The entry of its first commit."""
+        """The audit entry of the removal's first commit."""
         return self._entry(AuditAction.REMOVAL_STARTED, by, self.created_at)
 
     def finished(self, parting: RemovalOutcome, *, now: datetime) -> AuditEntry:
-        """The entry of its last commit."""
+        """The audit entry of the removal's last commit."""
         entry = self._entry(AuditAction.REMOVAL_DONE, Actor.BACKEND, now)
         return entry.model_copy(update={"details": entry.details | {"item": parting}})
 
     def instead_of(self, before: Self) -> Self:
-        """Takes the place of a removal that keeps the connection: now that goes, too."""
+        """Replaces a removal that keeps the connection's document: this one deletes it, too."""
         return self.model_copy(
             update={
                 "access_token": self.access_token or before.access_token,
@@ -146,34 +146,34 @@ class Removal(BaseModel):
         )
 
     def with_token(self, token: SealedToken, *, settles_at: datetime | None = None) -> Self:
-        """The newest token: what was asked with another says nothing."""
+        """Sets the newest token; what Plaid said about an older one no longer counts."""
         if self.access_token in (None, token):
             settles_at = settles_at or self.token_settles_at
         changes = {"access_token": token, "token_settles_at": settles_at, "unknown_since": None}
         return self.model_copy(update=changes)
 
     def is_unsettled(self, now: datetime) -> bool:
-        """Whether the token may have been replaced by one that is still to come."""
+        """Whether a running rotation may still store a newer token."""
         return self.token_settles_at is not None and now < self.token_settles_at
 
     def doubted(self, *, now: datetime) -> Self:
-        """Plaid says that it does not know the token."""
+        """Records that Plaid does not know the token."""
         return self.model_copy(update={"unknown_since": self.unknown_since or now})
 
     def is_lost(self, now: datetime) -> bool:
-        """Whether nobody has a token for the item: its replacement broke off, or it has been unknown for days."""
+        """Whether the item's token is lost: its rotation was interrupted, or Plaid has not known it for days."""
         return self.token_settles_at is not None or is_lost(self.unknown_since, now=now)
 
     def emptied(self) -> Self:
-        """Our data is gone."""
+        """Records that our data is deleted."""
         return self.model_copy(update={"purged": True})
 
     def queued(self, *, now: datetime) -> Self:
-        """The schedule has seen to it."""
+        """The scheduler has enqueued the removal again."""
         return self.model_copy(update={"due_at": now + grace_periods.TASK})
 
     def postponed(self, *, now: datetime, at_least: timedelta = timedelta()) -> Self:
-        """Plaid is down: again later, with growing delays."""
+        """Plaid is down: the removal is retried later, with growing delays."""
         return self.model_copy(
             update={
                 "attempts": self.attempts + 1,
@@ -182,7 +182,7 @@ class Removal(BaseModel):
         )
 
     def waiting(self) -> Self:
-        """Not before it is certain which token is the last."""
+        """Waits until no rotation can store a newer token."""
         return self.model_copy(update={"due_at": self.token_settles_at or self.due_at})
 
     def _entry(self, action: AuditAction, by: Actor, at: datetime) -> AuditEntry:

@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again: one table for each thing that is retried."""
+"""Delays before retries: one table per retried operation."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ class RetryDelays:
     """Growing delays.
 
     Attributes:
-        delays: After the first failure, the second, and so on; the last one repeats.
+        delays: The delay after the first failure, the second, and so on; the last one repeats.
     """
 
     delays: tuple[timedelta, ...]
@@ -20,9 +20,9 @@ class RetryDelays:
         """The delay before the next attempt.
 
         Args:
-            failures: How many attempts have failed before the one that failed now, from 0.
-            at_least: The provider's own Retry-After, which may be longer than the delay of the table.
-            jitter: Between 0 and 1. It shortens the delay by up to a quarter, so that many retries spread out.
+            failures: The number of failed attempts before the current failure, from 0.
+            at_least: The provider's Retry-After, which may be longer than the table's delay.
+            jitter: Between 0 and 1; shortens the delay by up to a quarter, to spread out retries.
         """
         delay = self.delays[min(max(failures, 0), len(self.delays) - 1)]
         return max(delay * (1 - jitter / 4), at_least)

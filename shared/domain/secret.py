@@ -1,10 +1,10 @@
-"""What nobody may see."""
+"""A string that must not appear in logs or output."""
 
 from typing import Any
 
 
 class Secret:
-    """A string that shows itself to nobody: not in repr, str, logs, JSON or pickles. `reveal()` where it is used."""
+    """A secret string: hidden in repr, str, logs, JSON and pickles. Only `reveal()` returns the value."""
 
     __slots__ = ("_value",)
 
@@ -12,14 +12,14 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself: only for the call that needs it."""
+        """The value; use it only for the call that needs it."""
         return self._value
 
     def __repr__(self) -> str:
         return "Secret(…)"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled")
+        raise TypeError("a Secret cannot be pickled")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._value == other._value

@@ -1,4 +1,4 @@
-"""Rows of a provider that cannot be stored as what they are: kept apart for operators, so that no other row waits."""
+"""Provider rows that cannot be stored: set aside for operators, so that they do not block other rows."""
 
 import hashlib
 import json
@@ -8,21 +8,21 @@ from typing import Any, Self
 
 from shared.domain.storable import is_document_id
 
-MAX_KEPT = 500  # of one connection; beyond that, rows are only counted
-MAX_ROW_CHARACTERS = 4_000  # of what is kept of a row
+MAX_KEPT = 500  # per connection; further rows are only counted
+MAX_ROW_CHARACTERS = 4_000  # kept of each row
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsideRow:
-    """A row without something that it cannot do without.
+    """A row that lacks a required value.
 
     Attributes:
-        key: Names the row among those of its connection: the same row has the same key whenever it comes.
-        field: The field that cannot be used, `row` where it is the row as a whole.
-        account_id: Of which account, where that can be told.
-        transaction_id: The row's id, where it can name a document.
-        text: The row as it came, cut: for operators only.
-        run: The run that met it last; the store knows.
+        key: Identifies the row within its connection; the same row always has the same key.
+        field: The unusable field, or `row` for the whole row.
+        account_id: The row's account, if known.
+        transaction_id: The row's id, if it is a valid document id.
+        text: The received row, truncated; for operators only.
+        run: The last run that received the row; set by the store.
     """
 
     key: str
@@ -34,11 +34,11 @@ class SetAsideRow:
 
     @classmethod
     def of(cls, row: object, *, field: str) -> Self:
-        """The record of a row as it was parsed.
+        """Creates the record of a parsed row.
 
         Args:
-            row: The row, of any kind.
-            field: What is unusable in it.
+            row: The row, of any type.
+            field: The unusable field.
         """
         fields: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
         written = _written(row)
@@ -53,7 +53,7 @@ class SetAsideRow:
 
 
 def key_of(transaction_id: str) -> str:
-    """The key under which a row with this id, usable or not, is set aside."""
+    """The key of a set-aside row with this id, whether or not the id is usable."""
     return _hashed("id", transaction_id)
 
 

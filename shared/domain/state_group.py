@@ -1,4 +1,4 @@
-"""The base of the groups of fields that one stored document is made of."""
+"""The base class of the field groups that make up one stored document."""
 
 from typing import Self, TypeAlias
 
@@ -10,10 +10,10 @@ Changes: TypeAlias = dict[str, object]  # new values by field name
 class StateGroup(BaseModel):
     """Frozen fields that change together.
 
-    A document inherits from its groups, so it stays flat in Firestore, while a group knows no fields but its own
-    (docs/decisions/0010). A group's part of a larger transition is a protected method that returns `Changes`: the
-    document merges those of all its groups into one copy, and nothing outside can make half a transition. Stored names
-    that differ from ours are aliases.
+    A document inherits from its groups, so it stays flat in Firestore, while a group knows only its own fields
+    (docs/decisions/0010). A group's part of a larger transition is a protected method that returns `Changes`. The
+    document merges the changes of all its groups into one copy, so other code cannot make half a transition. Stored
+    names that differ from the fields' names are aliases.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True, serialize_by_alias=True)

@@ -1,6 +1,6 @@
-"""What happens to a connection's status and action: every error, every event and every status, in two tables.
+"""How errors and events change a connection's status and action, in two tables.
 
-    error of Plaid's -> ERRORS -> event, action;    event x status -> TABLE -> status, action, notification
+    Plaid error -> ERRORS -> event, action;    event x status -> TABLE -> status, action, notification
 
     error > bad > pending_* > good
 
@@ -25,29 +25,29 @@ from shared.domain.notification import NotificationKind
 from shared.domain.reminders import warning_due
 
 ANNOUNCED_AHEAD = timedelta(days=14)
-"""How long an announcement without a date stands: Plaid announces an end 7 days ahead, and webhooks can be late.
+"""How long an announcement without a date is valid: Plaid announces an end 7 days ahead, and webhooks can be late.
 https://plaid.com/docs/api/items/#pending_disconnect"""
 LONGEST_AHEAD = timedelta(days=90)
-"""No announcement stands longer than this, whatever date it names."""
+"""The longest time that any announcement is valid, whatever date it names."""
 DATES_DIFFER = timedelta(days=1)
-"""Two dates that are further apart are two dates: a webhook and the item round the same one differently."""
+"""Dates count as different only if they are further apart: webhooks and items round the same date differently."""
 
 
 class StatusEvent(StrEnum):
     """Something that may change a status."""
 
-    LOGIN_FAILED = "login_failed"  # Plaid or a webhook says that only the user can help, in Link
+    LOGIN_FAILED = "login_failed"  # Plaid or a webhook says that the user must act in Link
     UNUSABLE = "unusable"  # the item will not work again
-    REVOKED = "revoked"  # the user took the permission away, at Plaid
-    CONSENT_MISSING = "consent_missing"  # more consent is needed; what was agreed still works
+    REVOKED = "revoked"  # the user withdrew the permission at Plaid
+    CONSENT_MISSING = "consent_missing"  # more consent is needed; the existing consent still works
     WORKING = "working"  # a call for data worked
     REPAIRED = "repaired"  # the login was repaired, and Plaid reports no error
     EXPIRATION_ANNOUNCED = "expiration_announced"  # Plaid says that the consent ends soon
     EXPIRATION_NEAR = "expiration_near"  # the item says that the consent ends soon
-    EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed, or what was announced did not happen
+    EXPIRATION_MOVED = "expiration_moved"  # the consent was renewed, or the announced end did not happen
     DISCONNECT_ANNOUNCED = "disconnect_announced"
     NEW_ACCOUNTS = "new_accounts"
-    ACCOUNTS_CHOSEN = "accounts_chosen"  # accounts came that were not shared before
+    ACCOUNTS_CHOSEN = "accounts_chosen"  # the user shared additional accounts
 
 
 ERRORS: dict[ErrorKind, tuple[StatusEvent, Action]] = {
@@ -60,19 +60,19 @@ ERRORS: dict[ErrorKind, tuple[StatusEvent, Action]] = {
     ErrorKind.UNUSABLE: (StatusEvent.UNUSABLE, Action.RELINK),
     ErrorKind.PERMISSION_REVOKED: (StatusEvent.REVOKED, Action.RELINK),
 }
-"""What an error is to a connection, and what its user can do about it. Any other error is an outage, or ours."""
+"""The event and the user's action of each error. All other errors are outages or configuration errors."""
 
 
 class NextAction(Enum):
-    """What an event does to a connection's action, and to the error that is recorded beside it."""
+    """How an event changes a connection's action and its stored error."""
 
-    KEEP = auto()  # nothing
-    OF_ERROR = auto()  # the error is recorded, with its action
-    CLEAR = auto()  # the error is resolved; a pending connection still has to be reconnected
-    CLEAR_IF_ERROR = auto()  # the same, if an error is recorded; else nothing, so an offer of accounts stays
+    KEEP = auto()  # no change
+    OF_ERROR = auto()  # store the error and its action
+    CLEAR = auto()  # clear the error; a pending connection must still be reconnected
+    CLEAR_IF_ERROR = auto()  # like CLEAR if an error is stored; else no change, so an offer of accounts is kept
     RECONNECT = auto()
-    END_ANNOUNCEMENT = auto()  # nothing is asked for any more, except consent that is still missing
-    OFFER_ACCOUNTS = auto()  # if nothing more important is asked for
+    END_ANNOUNCEMENT = auto()  # no action, except for consent that is still missing
+    OFFER_ACCOUNTS = auto()  # unless the user must do something more important
     WITHDRAW_OFFER = auto()
 
 
@@ -90,7 +90,7 @@ _X, _D = ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT
 _Do, _Tell = NextAction, NotificationKind
 
 TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
-    # Also from error: Plaid knows the item after all.
+    # Also from `error`: Plaid knows the item after all.
     StatusEvent.LOGIN_FAILED: dict.fromkeys((_G, _X, _D, _E), Step(_B, _Do.OF_ERROR, _Tell.NEEDS_REPAIR))
     | {_B: Step(_B, _Do.OF_ERROR)},
     StatusEvent.UNUSABLE: dict.fromkeys((_G, _X, _D, _B), Step(_E, _Do.OF_ERROR, _Tell.NEEDS_RELINK))
@@ -117,7 +117,7 @@ TABLE: dict[StatusEvent, dict[ItemStatus, Step]] = {
         _B: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
         _E: Step(_G, _Do.CLEAR, _Tell.REPAIRED),
     },
-    # Between the two announcements the later one counts: Plaid's item carries neither as a state.
+    # The later of the two announcements counts, because Plaid's item has no field for either of them.
     StatusEvent.EXPIRATION_ANNOUNCED: {
         _G: Step(_X, _Do.RECONNECT, _Tell.EXPIRING),
         _X: Step(_X, _Do.KEEP, _Tell.EXPIRING),
@@ -174,7 +174,7 @@ class Change:
 
 
 def event_of(error: ServiceError) -> StatusEvent | None:
-    """The event that an error is to its connection; None for an outage, and for an error of ours."""
+    """The event of an error; None for an outage or a configuration error."""
     return ERRORS[error.kind][0] if error.kind in ERRORS else None
 
 
@@ -189,7 +189,7 @@ def breaks_login(error: ServiceError) -> bool:
 
 
 def is_revoked(connection: BankConnection) -> bool:
-    """Whether the user took the permission away, which is final."""
+    """Whether the user withdrew the permission, which is final."""
     return connection.status is ItemStatus.ERROR and connection.error_code == REVOKED_CODE
 
 
@@ -199,10 +199,10 @@ def after(
     """The connection after an event, with its status, error and action.
 
     Args:
-        connection: As it is.
+        connection: The connection before the event.
         event: What happened.
         now: The present.
-        error: Plaid's error, where the event is one; with `REPAIRED` and `WORKING`, a missing consent that remains.
+        error: Plaid's error, if the event is one; with `REPAIRED` and `WORKING`, a consent that is still missing.
     """
     if is_revoked(connection):
         return Change(connection, None)
@@ -221,25 +221,25 @@ def after(
         changed = changed.model_copy(update={"announced": None})
     if changed != connection:
         changed = changed.model_copy(update={"updated_at": moment_of(connection, changed.status, now=now)})
-    # No notification says that all is well while consent is still missing.
+    # While consent is missing, do not notify the user that the connection works.
     return Change(changed, None if do is NextAction.CLEAR and error is not None else step.tells)
 
 
 def moment_of(before: BankConnection, status: ItemStatus, *, now: datetime) -> datetime:
     """The `updated_at` of a connection that changes now.
 
-    While a login is broken it stays at the moment when it broke, whatever else changes meanwhile: reminders, and the
-    figures of operators, count from there.
+    While a login is broken, it stays at the moment when the login broke, because reminders and operators' figures count
+    from there.
     """
     return before.updated_at if before.status is status and status in (ItemStatus.BAD, ItemStatus.ERROR) else now
 
 
 def announcement(said: datetime | None, *, consent: datetime | None, now: datetime) -> Announcement:
-    """What Plaid announces now.
+    """The announcement of a webhook.
 
     Args:
-        said: The date that the announcement names, if any.
-        consent: The end of the item's consent, as Plaid's item says now.
+        said: The date in the announcement, if any.
+        consent: The current end of the consent at Plaid.
         now: The present.
     """
     ends_at = max(now, min(said or now + ANNOUNCED_AHEAD, now + LONGEST_AHEAD))
@@ -247,13 +247,13 @@ def announcement(said: datetime | None, *, consent: datetime | None, now: dateti
 
 
 def is_over(announced: Announcement, *, consent: datetime | None, works: bool, now: datetime) -> bool:
-    """Whether an announcement no longer counts, even if the webhook that says so was lost.
+    """Whether an announcement no longer counts, even if the webhook that revokes it was lost.
 
-    The user has renewed the consent since, or the announced day has passed and the item still works.
+    That is so if the user has since renewed the consent, or if the announced day has passed and the item still works.
 
     Args:
         announced: What Plaid announced.
-        consent: The end of the item's consent, as Plaid's item says now.
+        consent: The current end of the consent at Plaid.
         works: Whether Plaid's item reports no error.
         now: The present.
     """
@@ -262,7 +262,7 @@ def is_over(announced: Announcement, *, consent: datetime | None, works: bool, n
 
 
 def is_later(moment: datetime | None, *, than: datetime | None) -> bool:
-    """Whether a date is a later one, and not the same one rounded differently."""
+    """Whether a date is later, and not the same date rounded differently."""
     return moment is not None and than is not None and moment - than > DATES_DIFFER
 
 

@@ -1,8 +1,8 @@
-"""What the store can hold, whatever a provider sends.
+"""Converts any value of a provider to one that Firestore can store.
 
-Firestore's limits: https://firebase.google.com/docs/firestore/quotas. A value that is out of range, of a kind without
-a counterpart, or too deep becomes None; everything around it stays. The functions here are for values that are not
-ordinary already: the hot path checks that cheaply and comes here only with the others.
+Firestore's limits: https://firebase.google.com/docs/firestore/quotas. A value that is out of range, of an
+unsupported type, or nested too deeply becomes None; the values around it are kept. The hot path checks cheaply for
+ordinary values and calls these functions only for others.
 """
 
 import math
@@ -13,18 +13,18 @@ from decimal import Decimal
 from typing import Any
 
 MAX_ID_BYTES = 1_500
-MAX_NAME_BYTES = 90  # of a field below another: Firestore counts the whole path, which may have 1,500
+MAX_NAME_BYTES = 90  # of a nested field: Firestore limits the whole path to 1,500
 MAX_DEPTH = 15  # of maps and lists below one field; Firestore allows 20 levels in all
 MAX_ELEMENTS = 1_000  # of one list or map
-MAX_BYTES = 900_000  # of a document of 1 MiB: the rest is for field names and for what the user writes
+MAX_BYTES = 900_000  # of a document of 1 MiB; the rest is for field names and the user's notes
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 _INT64 = range(-(2**63), 2**63)
 
 
 def is_document_id(value: object) -> bool:
-    """Whether a value can name a document, and a field: an id that is unique as it is, and refused by nothing.
+    """Whether a value is a valid document id and field name.
 
-    A replacement character stands for bytes that were lost when the text was read: two ids could have become one.
+    An id with a replacement character is refused: it lost bytes when it was decoded, so two ids could have become one.
     """
     if not isinstance(value, str) or not value or value in (".", "..") or _RESERVED.fullmatch(value):
         return False
@@ -43,9 +43,9 @@ def is_day(value: object) -> bool:
 
 
 def moment(value: object) -> datetime | None:
-    """An ISO 8601 time, aware (UTC where it names no zone); None for anything else.
+    """An ISO 8601 time as an aware datetime (UTC if it has no zone); None for anything else.
 
-    Also None outside the years 1 to 9999 once converted to UTC: neither Python nor Firestore can hold it there.
+    Also None if the time in UTC is outside the years 1 to 9999, which neither Python nor Firestore supports.
     """
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -60,17 +60,17 @@ def moment(value: object) -> datetime | None:
 
 
 def text(value: object, *, limit: int = MAX_BYTES) -> str | None:
-    """A string of at most so many bytes; None for anything else."""
+    """A string of at most `limit` bytes; None for anything else."""
     return value if isinstance(value, str) and _bytes(value) <= limit else None
 
 
 def storable(value: Any) -> Any:
-    """The same value as the store can hold it: what cannot be held within it is None, or left out with its name."""
+    """The value in storable form: unstorable values in it are None, or left out if their name is unstorable."""
     return make_storable(value)[0]
 
 
 def make_storable(value: Any) -> tuple[Any, int]:
-    """The value as the store can hold it, None if it exceeds a document; and how many values within it were lost."""
+    """The value in storable form (None if it exceeds a document), and the number of values that were lost."""
     lost: list[None] = []
     held = _make_storable(value, lost, depth=0, in_list=False)
     return (held, len(lost)) if weight(held) <= MAX_BYTES else (None, len(lost) + 1)
@@ -99,7 +99,7 @@ def _make_storable(value: Any, lost: list[None], *, depth: int, in_list: bool) -
 
 
 def weight(value: Any) -> int:
-    """The bytes that a value takes in the store: https://firebase.google.com/docs/firestore/storage-size"""
+    """The size of a value in Firestore in bytes: https://firebase.google.com/docs/firestore/storage-size"""
     match value:
         case None | bool():
             return 1
@@ -126,7 +126,7 @@ def _is_field_name(name: object) -> bool:
 
 
 def _bytes(value: str) -> int:
-    """Its length in UTF-8; more than anything may have if it has none (half a character, alone)."""
+    """The length in UTF-8; above every limit if the text cannot be encoded (a lone surrogate)."""
     try:
         return len(value) if value.isascii() else len(value.encode())
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The accounts that a sync reads, those that the user revoked, and those that may come back."""
+"""The accounts that a sync reads, revoked accounts, and former accounts that may be shared again."""
 
 from collections.abc import Collection, Iterable
 from typing import Self
@@ -11,10 +11,10 @@ class SyncAccounts(StateGroup):
 
     Attributes:
         account_ids: The accounts that the last run found.
-        accounts_digest: Of the accounts as they were last written, so that unchanged ones are not written again.
-        revoked_accounts: Accounts that were removed and must not come back.
-        former_accounts: Accounts that were here once, and whose rows may be missing although the provider never named
-            them as removed. If one of them is shared again, everything is read again.
+        accounts_digest: Digest of the accounts at the last write, so that unchanged accounts are not written again.
+        revoked_accounts: Removed accounts that runs must ignore.
+        former_accounts: Accounts that were shared before. Rows may be missing although the provider never reported
+            them as removed, so if one is shared again, everything is read again.
     """
 
     account_ids: tuple[str, ...] = ()
@@ -23,28 +23,28 @@ class SyncAccounts(StateGroup):
     former_accounts: tuple[str, ...] = ()
 
     def remove_account(self, account_id: str) -> Self:
-        """An account is removed: a run ignores whatever still comes of it."""
+        """Removes an account: runs ignore data that the provider still sends for it."""
         return self._with(
             revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),
             account_ids=tuple(i for i in self.account_ids if i != account_id),
         )
 
     def reselect_accounts(self) -> Self:
-        """The user selected accounts again: the next run reads all of them, also those that were revoked."""
+        """The user selected accounts again: the next run reads all of them, including revoked ones."""
         former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
         return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
 
     def _accounts_returned(self, account_ids: Collection[str]) -> Changes:
-        """These are shared again, and everything is read again because of it."""
+        """Former accounts are shared again, so everything is read again."""
         return {"former_accounts": tuple(i for i in self.former_accounts if i not in account_ids)}
 
     def accounts_read(self, account_ids: Iterable[str], *, digest: str, since: "SyncAccounts") -> Self:
-        """A run has read which accounts there are.
+        """A run has read the list of accounts.
 
         Args:
-            account_ids: What the provider listed.
-            digest: Of how they look. It is dropped if the user selected accounts again meanwhile.
-            since: The accounts when the run read them; they may have changed since.
+            account_ids: The accounts that the provider listed.
+            digest: The digest of these accounts; discarded if the user selected accounts again during the run.
+            since: The accounts at the time of the read; they may have changed since.
         """
         listed = tuple(account_ids)
         selected_again = self.accounts_digest != since.accounts_digest

@@ -1,4 +1,4 @@
-"""What is stored of a sync: one flat, private document, and what clients and operators see of it."""
+"""The stored state of a sync: one flat, private document, and its views for clients and operators."""
 
 from datetime import datetime
 
@@ -14,25 +14,24 @@ _PROGRESS, _RECORD = tuple(SyncProgress.model_fields), tuple(RunRecord.model_fie
 
 
 class IllegalTransition(Exception):
-    """The state machine was asked for a transition that does not exist from its present status."""
+    """The state machine has no such transition from the current status."""
 
 
 class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
-    """The progress, the four groups, and how healthy the sync is.
+    """The progress, the four groups, and the health of the sync.
 
     Attributes:
         failures: Failed attempts in a row.
         tries: Transient failures within the running attempt.
-        needs_user: The source needed its user when it was last checked.
-        clears_error_on_success: It needed its user already when the running run began: a run that works proves that
-            it no longer does.
-        stopped: The source is gone for good: nothing runs again, whoever requests it.
+        needs_user: The source needed its user at the last check.
+        clears_error_on_success: The source already needed its user when the running run started, so a successful run
+            proves that it no longer does.
+        stopped: The source was removed permanently: no run ever starts again, even on request.
         is_set_up: The source's surroundings (name, logo, webhook) are set up.
-        set_up_attempts: How many runs have completed while they were not: each makes the scheduler try again, with a
-            growing delay.
-        source: Where the data comes from, as statistics name it.
-        set_aside: How many rows are on record that cannot be stored.
-        due_at: When the scheduler must check this sync again; None when only an event can change anything.
+        set_up_attempts: Completed runs without a set-up; each makes the scheduler retry it with a growing delay.
+        source: The source of the data, as statistics name it.
+        set_aside: The number of rows set aside because they cannot be stored.
+        due_at: When the scheduler must check this sync; None if only an event can change it.
     """
 
     failures: int = 0
@@ -51,17 +50,17 @@ class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
         return SyncProgress.model_validate({name: getattr(self, name) for name in _PROGRESS})
 
     def record(self) -> RunRecord:
-        """The run that has ended, as it is kept for operators."""
+        """The record of the ended run for operators."""
         return RunRecord.model_validate({name: getattr(self, name) for name in _RECORD})
 
     @property
     def found_anything(self) -> bool:
-        """Whether this run is worth a record: of a run that found nothing new, its time is enough."""
+        """Whether the run is recorded: for a run without changes, its time is enough."""
         return bool(self.added or self.modified or self.removed or self.pages > 1)
 
     @property
     def wants_refresh(self) -> bool:
-        """Whether the running run is to ask the bank itself first; a continuation is not."""
+        """Whether the running run must first refresh the data at the bank; a continuation must not."""
         return self.served < self.refresh <= self.serving and self.handover is None
 
     def _must_run(self) -> None:

@@ -1,25 +1,25 @@
-"""The state machine behind a sync's progress: pure, and with nothing of banks in it.
+"""The state machine behind a sync's progress: pure, and independent of banks.
 
     pending ──claim──> in_progress ──complete──> completed
        ^                  │  │  ^
-       │              fail│  │  └─ claim (the lease of a run that died, or that paused, is free)
+       │              fail│  │  └─ claim (after a run died or paused, its lease is free)
        │                  v  └──── pause: the queue delivers the task again in seconds
        └──requeue────── failed
 
-`SyncProgress` is what clients see. `SyncState` is the whole truth, of which the progress is a projection; both are
-written together in every commit of a run, with a compare-and-set on the state, which makes the state the one lock.
-It is made of groups, each with the transitions of its own fields:
+Clients see `SyncProgress`, a projection of the complete `SyncState`. Every commit of a run writes both, with a
+compare-and-set on the state, which makes the state the only lock. The state consists of groups, each with the
+transitions of its own fields:
 
 * `Lease`: every commit of a run extends it, so every commit is a heartbeat. A run that lost its lease fails the
   compare-and-set, and nothing of its commit is written.
-* `Demand`: each request increments `requested`; a run notes the count at its claim (`serving`) and, when it completes,
-  has served exactly those. Anything above that makes one more run.
-* `ReadPosition`: the cursor, and which runs wrote rows ahead of it.
-* `SyncAccounts`: the accounts that are read, and those that were revoked.
+* `Demand`: each request increments `requested`. A run stores the count at its claim (`serving`); when it completes,
+  it has served exactly those requests. Newer requests start another run.
+* `ReadPosition`: the cursor, and the runs that wrote rows ahead of it.
+* `SyncAccounts`: the accounts that are read, and the revoked ones.
 * `SyncDocument`: all of them, with the progress and the health of the sync. `due_at` is when the scheduler must check
   this sync again, whatever happens to tasks and triggers in between.
 
-`SyncRun` has the transitions that only a running run makes, this module those that everything else makes.
+`SyncRun` has the transitions of a running run, this module all others.
 """
 
 from datetime import datetime
@@ -48,7 +48,7 @@ class SyncState(SyncRun):
         source: str | None = None,
         trace: str | None = None,
     ) -> Self:
-        """The state of a sync that was never run: pending, and found by the scheduler if its task is lost."""
+        """The state of a new sync: pending; if its task is lost, the scheduler finds it."""
         return cls(
             connection_id=connection_id,
             app_user_id=app_user_id,
@@ -61,11 +61,11 @@ class SyncState(SyncRun):
         )
 
     def request(self, *, now: datetime, refresh: bool = False, trace: str | None = None) -> Self:
-        """A run is requested: `pending`, or one more after the run that is working now; none once it is stopped.
+        """Requests a run: the sync becomes `pending`, or runs again after the working run; no effect if stopped.
 
         Args:
             now: The present.
-            refresh: The run is to ask the bank itself first.
+            refresh: Whether the run should first refresh the data at the bank.
             trace: Of the caller.
         """
         if self.stopped:
@@ -75,7 +75,7 @@ class SyncState(SyncRun):
         return counted if continues else counted.queued(now=now)
 
     def queued(self, *, now: datetime) -> Self:
-        """Pending: nothing is left of the previous attempt but the suspects."""
+        """Makes the sync pending; of the previous attempt, only the suspect rows are kept."""
         return self._with(
             status=SyncStatus.PENDING,
             stage=Stage.QUEUED,
@@ -90,17 +90,17 @@ class SyncState(SyncRun):
         )
 
     def requeue(self, *, now: datetime, trace: str | None = None) -> Self:
-        """The scheduler found it due: it becomes `pending` (again).
+        """The scheduler found the sync due: it becomes `pending`.
 
         Args:
             now: The present.
-            trace: Of the scheduler run, where that makes the request; an earlier request keeps its own.
+            trace: Of the scheduler run, if that makes the request; an earlier request keeps its own.
 
         Raises:
-            IllegalTransition: A run that shows life is working, or nothing is to run any more.
+            IllegalTransition: A run with a valid lease is working, or the sync is stopped.
         """
         if self.is_leased(now) or self.stopped:
-            raise IllegalTransition("a run is working, or none is to")
+            raise IllegalTransition("a run is working, or the sync is stopped")
         if self.status is SyncStatus.IN_PROGRESS and self.handover is not None:
             return self._with(updated_at=now, due_at=now + grace_periods.TASK, **self._lease_revoked())
         if self.status is SyncStatus.COMPLETED and not self.wanted:
@@ -108,10 +108,10 @@ class SyncState(SyncRun):
         return self.queued(now=now)
 
     def deferred(self, *, now: datetime) -> Self:
-        """Nothing may run now: it is due again in a while, and what is wanted stays wanted.
+        """Defers a paused sync: it is due again later, and its requests stay waiting.
 
         Raises:
-            IllegalTransition: A run that shows life is working.
+            IllegalTransition: A run with a valid lease is working.
         """
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
@@ -119,7 +119,7 @@ class SyncState(SyncRun):
         return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + poll_intervals.PAUSED})
 
     def backed_off(self, *, now: datetime) -> Self:
-        """The scheduler could not requeue it: due later, with a growing delay; never once it is stopped."""
+        """The scheduler could not requeue the sync: it is due later, with a growing delay; never if stopped."""
         if self.stopped:
             return self._with(due_at=None)
         if self.is_leased(now):
@@ -129,7 +129,7 @@ class SyncState(SyncRun):
         )
 
     def claim(self, *, now: datetime, owner: str) -> Self:
-        """A run begins. What an unfinished run before it streamed becomes suspect.
+        """A run starts. Rows that an earlier unfinished run streamed become suspect.
 
         Raises:
             IllegalTransition: Nothing is pending, or another run holds the lease.
@@ -138,7 +138,7 @@ class SyncState(SyncRun):
             raise IllegalTransition(f"{self.status}, leased: {self.is_leased(now)}")
         resumed = self.status is SyncStatus.IN_PROGRESS
         continues = self.handover is not None
-        # A loop that is read to its end from here on answers every earlier request, but for a refresh.
+        # Reading this loop to its end serves every earlier request, except one for a refresh.
         serves_all = not continues or not (resumed or self.refresh > self.served)
         taken_up = {"clears_error_on_success": self.needs_user, **self._requests_taken_up()} if serves_all else {}
         no_counts = SyncCounts(percent=0).changes(percent=0)
@@ -159,9 +159,9 @@ class SyncState(SyncRun):
         )
 
     def stop(self, *, now: datetime, error: ErrorSummary) -> Self:
-        """The source is gone for good: a working run has lost the lease, and nothing will run again.
+        """The source was removed permanently: a working run loses the lease, and no run starts again.
 
-        Its data goes with it, so the cursor does, too: should it ever run again, it begins at the beginning.
+        Its data is deleted, so the cursor is cleared, too: another run would start from the beginning.
         """
         return self._with(
             status=SyncStatus.FAILED,
@@ -177,7 +177,7 @@ class SyncState(SyncRun):
         )
 
     def halt(self, *, now: datetime, error: ErrorSummary) -> Self:
-        """Found unusable outside a run: a working run has lost the lease, and only an event starts another."""
+        """The source was found unusable outside a run: a working run loses the lease; only an event starts another."""
         return self._with(
             status=SyncStatus.FAILED,
             stage=Stage.FAILED,
@@ -198,16 +198,16 @@ class SyncState(SyncRun):
         return self._with(needs_user=needs_user, clears_error_on_success=clears)
 
     def moved_to(self, institution_id: str, *, now: datetime) -> Self:
-        """The source is at another institution: it is to be set up again, at the next scheduler run if nothing runs."""
+        """The source moved to another institution: it is set up again, at the next scheduler run if none is working."""
         rests = self.status is SyncStatus.COMPLETED and not self.stopped
         due_at = now if rests else self.due_at
         return self._with(source=institution_id, is_set_up=False, set_up_attempts=0, updated_at=now, due_at=due_at)
 
     def reconcile(self, *, now: datetime, trace: str | None = None) -> Self:
-        """The next run reads everything again and compares it with the store; there is none once it is stopped.
+        """The next run reads everything again and compares it with the store; no effect if stopped.
 
         Raises:
-            IllegalTransition: A run is working: it would continue with the cursor that is taken away here.
+            IllegalTransition: A run is working: it would continue with the cursor that this transition clears.
         """
         if self.stopped:
             return self

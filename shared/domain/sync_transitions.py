@@ -1,4 +1,4 @@
-"""What a run does to its sync: each transition here is refused unless a run is working."""
+"""The transitions of a running run; each is refused unless a run is working."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ class SyncRun(SyncDocument):
     def advance(
         self, *, now: datetime, stage: Stage, counts: SyncCounts | None = None, streaming: bool = False
     ) -> Self:
-        """A sign of life, with what was counted so far. The percentage never decreases within a run.
+        """A heartbeat with the counts so far. The percentage never decreases within a run.
 
         Args:
             now: The present.
             stage: What the run is doing.
-            counts: What it has counted; None if that is unchanged.
-            streaming: It writes rows ahead of the cursor.
+            counts: The counts so far; None if unchanged.
+            streaming: Whether it writes rows ahead of the cursor.
 
         Raises:
             IllegalTransition: No run is working.
@@ -43,7 +43,7 @@ class SyncRun(SyncDocument):
         return self._alive(now, **self._refresh_tried(now=now))
 
     def refreshed(self, *, now: datetime) -> Self:
-        """The bank was asked.
+        """The bank was asked for a refresh.
 
         Raises:
             IllegalTransition: No run is working.
@@ -51,7 +51,7 @@ class SyncRun(SyncDocument):
         return self._alive(now, refreshed_at=self.refresh_tried_at)
 
     def restart(self, *, now: datetime) -> Self:
-        """The run reads again from its first cursor; what it streamed becomes suspect.
+        """The run reads again from its first cursor; rows that it streamed become suspect.
 
         Raises:
             IllegalTransition: No run is working.
@@ -62,16 +62,16 @@ class SyncRun(SyncDocument):
         """The provider rejected the cursor: the run reads everything again.
 
         Raises:
-            IllegalTransition: No run is working, or it is reading everything already.
+            IllegalTransition: No run is working, or it is already reading everything.
         """
         if self.rebuilding:
             raise IllegalTransition("already reading everything again")
         return self._restarted(now, **self._reads_from_beginning())
 
     def read_returned(self, accounts: Collection[str], *, now: datetime) -> Self:
-        """Accounts that were here once are shared again: the run reads everything from the beginning.
+        """Former accounts are shared again: the run reads everything from the beginning.
 
-        Also where it does already: their rows may have been left out when it began.
+        It restarts even if it already reads everything, because it may have skipped rows of these accounts.
 
         Raises:
             IllegalTransition: No run is working.
@@ -79,10 +79,10 @@ class SyncRun(SyncDocument):
         return self._restarted(now, **self._reads_from_beginning(), **self._accounts_returned(accounts))
 
     def mark_all(self, *, now: datetime) -> Self:
-        """A rebuild takes longer than a run: from now on every row is marked, so that it can hand over.
+        """A rebuild takes longer than one run: every row is marked from now on, so that the run can hand over.
 
         Raises:
-            IllegalTransition: No run is working, or none that reads everything again.
+            IllegalTransition: No run is working, or it is not reading everything again.
         """
         if not self.rebuilding:
             raise IllegalTransition("not reading everything again")
@@ -97,20 +97,20 @@ class SyncRun(SyncDocument):
         late: bool = False,
         counts: SyncCounts | None = None,
     ) -> Self:
-        """The run has written everything. With history still to come it is due at every scheduler run.
+        """The run has written everything. While history is missing, the sync is due at every scheduler run.
 
         Args:
             now: The present.
-            cursor: Where the change log was read up to.
-            history_complete: The provider has delivered the whole history.
-            late: The history is late: the next poll is hours away.
-            counts: What the run has counted; None if that is unchanged.
+            cursor: The position up to which the change log was read.
+            history_complete: Whether the provider has delivered the whole history.
+            late: Whether the history is late, so that the next poll is hours away.
+            counts: The counts of the run; None if unchanged.
 
         Raises:
             IllegalTransition: No run is working.
         """
         self._must_run()
-        history_complete = history_complete or self.history_complete  # one odd answer takes nothing back
+        history_complete = history_complete or self.history_complete  # one odd response must not undo it
         return self._with(
             status=SyncStatus.COMPLETED,
             stage=Stage.DONE,
@@ -129,7 +129,7 @@ class SyncRun(SyncDocument):
         )
 
     def hand_over(self, *, now: datetime, cursor: str, counts: SyncCounts | None = None) -> Self:
-        """The run's time is up: a continuation reads on from this page, with everything counted so far.
+        """The run's time is up: a continuation resumes at this page, with the counts so far.
 
         Raises:
             IllegalTransition: No run is working.
@@ -162,7 +162,7 @@ class SyncRun(SyncDocument):
         )
 
     def wait_for_bank(self, *, now: datetime, late: bool = False) -> Self:
-        """The provider has nothing yet: pending again, due at the next scheduler run; a webhook is usually quicker.
+        """The provider has no data yet: pending again, due at the next scheduler run; a webhook is usually faster.
 
         Once the data is late, the next poll is hours away, unless a request came during this run.
 
@@ -189,14 +189,14 @@ class SyncRun(SyncDocument):
         jitter: float,
         at_least: timedelta,
     ) -> Self:
-        """The attempt failed. The scheduler retries it while that can help.
+        """The attempt failed. The scheduler retries it if a retry can help.
 
         Args:
             now: The present.
-            error: What to tell the user.
+            error: The error that clients see.
             error_class: Decides whether and when it is retried.
-            jitter: Between 0 and 1: shortens the delay by up to a quarter, so that many retries spread out.
-            at_least: The provider's own Retry-After, respected beyond our delay.
+            jitter: Between 0 and 1; shortens the delay by up to a quarter, to spread out retries.
+            at_least: The provider's Retry-After, which may be longer than our delay.
 
         Raises:
             IllegalTransition: No run is working.
@@ -220,7 +220,7 @@ class SyncRun(SyncDocument):
         )
 
     def run_again(self, *, now: datetime) -> Self:
-        """The attempt failed, but a request came that may have fixed the cause: pending, and no client is notified.
+        """The attempt failed, but a newer request may have fixed the cause: pending, and clients see no error.
 
         Raises:
             IllegalTransition: No run is working.
@@ -248,7 +248,7 @@ class SyncRun(SyncDocument):
         )
 
     def _released(self) -> Changes:
-        """The run ends without having served its requests."""
+        """Changes at the end of a run that did not serve its requests."""
         return self._lease_released() | self._requests_returned() | self._reading_interrupted()
 
     def _counted(self, counts: SyncCounts | None) -> Changes:

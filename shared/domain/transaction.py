@@ -19,10 +19,10 @@ class Category(TypedDict):
 
 
 class Transaction(TypedDict):
-    """One transaction. A plain dictionary with a type, since tens of thousands of them pass in one run.
+    """One transaction. A plain dictionary with a type, because one run may process tens of thousands of them.
 
-    `amount` is a decimal string, exact as the bank sent it; positive is money out of the account.
-    `amount_value` is the same as a double, for sorting only. Days are `YYYY-MM-DD`.
+    `amount` is a decimal string, exactly as the bank sent it; positive means money out of the account.
+    `amount_value` is the amount as a double, for sorting only. Days are `YYYY-MM-DD`.
     """
 
     transaction_id: str
@@ -54,7 +54,7 @@ class Transaction(TypedDict):
 
 
 class History(StrEnum):
-    """How much of an item's past Plaid has fetched so far."""
+    """How much of an item's history Plaid has fetched so far."""
 
     NOT_READY = "not_ready"
     RECENT = "recent"  # about the last 30 days
@@ -63,13 +63,12 @@ class History(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the sync loop.
+    """One response of the sync loop.
 
-    `next_cursor` is None where Plaid sent none worth keeping: "" must never replace a real cursor.
-    `size` is the answer's length in bytes, a cheap measure of what its rows will weigh in the store. `ready` holds
-    rows by id as the store takes them, where they were made ready ahead. `set_aside` are rows that cannot be stored,
-    `removed_aside` the ids of removed ones that could not have been. `oddities`: how many optional values of each
-    field were left out.
+    `next_cursor` is None if Plaid sent none or an empty one: "" must never replace a real cursor. `size` is the
+    response's length in bytes, a cheap estimate of its rows' size in the store. `ready` has the rows by id that were
+    already converted to their stored form. `set_aside` are rows that cannot be stored, `removed_aside` the ids of
+    removed rows that could not have been stored. `oddities` counts the omitted optional values by field.
     """
 
     added: list[Transaction]
@@ -89,7 +88,7 @@ class Page:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """What a run still has to write: rows by id, the last word about each id wins."""
+    """The changes that a run still has to write, by id; the latest change of each id wins."""
 
     upserts: dict[str, Transaction] = field(default_factory=dict)
     new: set[str] = field(default_factory=set)  # ids that came as `added`
@@ -98,7 +97,7 @@ class ChangeSet:
     size: int = 0
 
     def take(self, page: Page) -> None:
-        """Adds a page: a row that is removed later is not written, one that is sent again after a removal is."""
+        """Adds a page: a row that is removed later is not written; a row that is added again after a removal is."""
         for row in (*page.added, *page.modified):
             self.upserts[row["transaction_id"]] = row
             self.ready.pop(row["transaction_id"], None)
@@ -112,7 +111,7 @@ class ChangeSet:
         self.size += page.size
 
     def clear_rows(self) -> None:
-        """The rows are written; what is to be removed waits."""
+        """Clears the written rows; the removals are kept."""
         self.upserts.clear()
         self.new.clear()
         self.ready.clear()

@@ -1,4 +1,4 @@
-"""A webhook of Plaid's, and what it asks of us. Its codes are translated in shared/adapters/plaid/webhook_events.py."""
+"""A Plaid webhook and its meaning. shared/adapters/plaid/webhook_events.py translates its codes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from shared.domain.storable import is_document_id, moment
 
 
 class Meaning(StrEnum):
-    """What a webhook asks of us. Payloads are hints: whatever Plaid can be asked again is asked again."""
+    """The meaning of a webhook. Payloads are only hints: the backend fetches the current state from Plaid if it can."""
 
     SYNC = "sync"
     SYNC_IF_INCOMPLETE = "sync_if_incomplete"
@@ -32,21 +32,21 @@ WITHOUT_CONNECTION = ("webhook_type", "webhook_code", "environment", "link_sessi
 SECRET = ("public_token", "public_tokens", "link_token", "new_webhook_url")  # never stored
 
 AT_ONCE = (Meaning.SYNC, Meaning.SYNC_IF_INCOMPLETE)
-"""Handled while Plaid waits for the answer, at the cost of one small commit."""
+"""Meanings that are handled before the response to Plaid, because they cost only one small commit."""
 
 
 class Webhook(BaseModel):
     """A verified webhook.
 
     Attributes:
-        webhook_type, webhook_code: Plaid's own, as data: for the log and for operators.
-        environment: Plaid's environment that sent it.
-        item_id: The item that it is about, if it is about one.
-        body: All of it.
-        meaning: What it asks of us; unknown codes ask for nothing.
-        is_known: Whether its code is known, even if it asks for nothing.
-        is_of_link: Whether it is about a session of Link, so that it may hold what belongs to no connection.
-        error: What it reports of the item, where the webhook alone decides.
+        webhook_type, webhook_code: Plaid's own values, for the log and for operators.
+        environment: The Plaid environment that sent it.
+        item_id: The item that it concerns, if any.
+        body: The complete body.
+        meaning: What the backend must do; NOTHING for unknown codes.
+        is_known: Whether its code is known, even if its meaning is NOTHING.
+        is_of_link: Whether it concerns a Link session, so that it may contain data of no connection.
+        error: The error that it reports, if the webhook alone decides.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, arbitrary_types_allowed=True)
@@ -63,17 +63,17 @@ class Webhook(BaseModel):
 
     @property
     def consent_expiration_time(self) -> datetime | None:
-        """When the consent ends, according to an announcement of its expiration; None if that cannot be read."""
+        """When the consent ends, according to its announced expiration; None if unreadable."""
         return moment(self.body.get("consent_expiration_time"))
 
     @property
     def disconnect_time(self) -> datetime | None:
-        """When the item stops working, according to an announcement of its disconnect; None if that cannot be read."""
+        """When the item stops working, according to its announced disconnect; None if unreadable."""
         return moment(self.body.get("disconnect_time"))
 
     @property
     def account_id(self) -> str | None:
-        """The account that a revocation names; None if it is no usable id."""
+        """The account that a revocation names; None if it is not a valid id."""
         value = self.body.get("account_id")
         return value if is_document_id(value) else None
 

@@ -1,1 +1,1 @@
-"""What wraps every trigger: HTTP, the guards of events and tasks, and the container that chooses the adapters."""
+"""The serving layer: HTTP, the guards of triggers and tasks, and the container that chooses the adapters."""

@@ -1,4 +1,4 @@
-"""The only place that chooses adapters. Each is made once per process, on first use: importing this opens nothing."""
+"""Chooses the adapters. Each is created once per process, on first use; importing this module opens no connection."""
 
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @once
 def firestore_client() -> "firestore.Client":
-    """The one connection to Firestore."""
+    """The Firestore client."""
     from google.cloud import firestore
 
     client = firestore.Client(project=settings().project)
-    if settings().is_local:  # the emulator answers what production would refuse for want of an index
+    if settings().is_local:  # the emulator accepts queries that production refuses without an index
         from shared.adapters.firestore.queries import with_index_check
 
         return with_index_check(client)
@@ -46,18 +46,18 @@ def _auth() -> "FirebaseCallers":
 
 
 def callers() -> "ports.Callers":
-    """Firebase Auth: who calls."""
+    """Firebase Auth, to verify callers."""
     return _auth()
 
 
 def owners() -> "ports.Owners":
-    """Firebase Auth: who is there still."""
+    """Firebase Auth, to find deleted users."""
     return _auth()
 
 
 @once
 def plaid() -> "PlaidClient":
-    """Plaid."""
+    """The client of Plaid."""
     from shared.adapters.plaid.client import PlaidClient
 
     return PlaidClient(settings=settings())
@@ -135,7 +135,7 @@ def syncs() -> "ports.Syncs":
 
 @once
 def paused() -> "ports.PausedSyncs":
-    """What operators have paused."""
+    """The pauses of syncs by operators."""
     from shared.adapters.firestore.pauses import FirestorePauses
 
     return FirestorePauses(firestore_client())
@@ -143,7 +143,7 @@ def paused() -> "ports.PausedSyncs":
 
 @once
 def recently_paused() -> "ports.PausedSyncs":
-    """The same for runs, of which there are many."""
+    """The pauses of syncs with a short cache, for runs, of which there are many."""
     from shared.adapters.firestore.cached_pauses import CachedPauses
 
     return CachedPauses(paused(), clock=clock())
@@ -151,7 +151,7 @@ def recently_paused() -> "ports.PausedSyncs":
 
 @once
 def connections() -> "ports.Connections":
-    """Connections, accounts, credentials."""
+    """Connections, accounts and credentials."""
     from shared.adapters.firestore.connections import FirestoreConnections
 
     return FirestoreConnections(firestore_client(), audit=_audit())
@@ -159,7 +159,7 @@ def connections() -> "ports.Connections":
 
 @once
 def credentials() -> "ports.Credentials":
-    """The access tokens, sealed."""
+    """The sealed access tokens."""
     from shared.adapters.firestore.credentials import FirestoreCredentials
 
     return FirestoreCredentials(firestore_client(), audit=_audit())
@@ -167,7 +167,7 @@ def credentials() -> "ports.Credentials":
 
 @once
 def intents() -> "ports.Intents":
-    """Exchanges under way."""
+    """The intents of exchanges."""
     from shared.adapters.firestore.exchange_intents import FirestoreIntents
 
     return FirestoreIntents(firestore_client(), audit=_audit())
@@ -183,7 +183,7 @@ def removals() -> "ports.Removals":
 
 @once
 def connection_data() -> "ports.ConnectionData":
-    """What connections leave behind."""
+    """The data of removed connections."""
     from shared.adapters.firestore.purge import FirestoreConnectionData
 
     return FirestoreConnectionData(firestore_client())
@@ -207,7 +207,7 @@ def institutions() -> "ports.Institutions":
 
 @once
 def inbox() -> "ports.Inbox":
-    """Webhooks as they arrived."""
+    """Received webhooks."""
     from shared.adapters.firestore.webhook_inbox import FirestoreInbox
 
     return FirestoreInbox(firestore_client())
@@ -215,7 +215,7 @@ def inbox() -> "ports.Inbox":
 
 @once
 def profiles() -> "ports.Profiles":
-    """What users set for themselves."""
+    """The users' own settings."""
     from shared.adapters.firestore.profiles import FirestoreProfiles
 
     return FirestoreProfiles(firestore_client())
@@ -223,7 +223,7 @@ def profiles() -> "ports.Profiles":
 
 @once
 def pushes() -> "ports.Pushes":
-    """Push messages, and the devices they go to."""
+    """Push messages and devices."""
     from shared.adapters.firestore.pushes import FirestorePushes
 
     return FirestorePushes(firestore_client())
@@ -263,7 +263,7 @@ def limits() -> "ports.Limits":
 
 @once
 def refused_calls() -> "RefusedCalls":
-    """Whose calls this instance has refused."""
+    """The users whose calls this instance has refused."""
     from shared.serving.refused_calls import RefusedCalls
 
     return RefusedCalls()
@@ -271,7 +271,7 @@ def refused_calls() -> "RefusedCalls":
 
 @once
 def budgets() -> "ports.Budgets":
-    """Ceilings on calls that the owner pays for."""
+    """Budgets of calls that cost the operator money."""
     from shared.adapters.firestore.budgets import FirestoreBudgets
 
     return FirestoreBudgets(firestore_client())
@@ -279,7 +279,7 @@ def budgets() -> "ports.Budgets":
 
 @once
 def items() -> "ports.Items":
-    """Which connection holds which item."""
+    """The holders of items."""
     from shared.adapters.firestore.item_holders import FirestoreItems
 
     return FirestoreItems(firestore_client())
@@ -287,7 +287,7 @@ def items() -> "ports.Items":
 
 @once
 def seals() -> "ports.Seals":
-    """Sealed tokens, whatever document they are in."""
+    """All sealed tokens, in any collection."""
     from shared.adapters.firestore.sealed_tokens import FirestoreSeals
 
     return FirestoreSeals(firestore_client())

@@ -1,4 +1,4 @@
-"""One typed factory per use case of the audit logs, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of the audit logs, built on `container.py`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Authentication: the user of a call, and the account of Cloud Tasks that delivers a task."""
+"""Authentication: of users who call, and of Cloud Tasks, which delivers tasks."""
 
 import base64
 import json
@@ -17,27 +17,27 @@ from shared.settings import Settings
 from shared.trace import Headers
 
 APP_CHECK = "X-Firebase-AppCheck"  # the Firebase SDKs put App Check's token there
-# Where both are sent, Cloud Run verifies the first and passes the other on unchanged:
+# If both are sent, Cloud Run verifies the first and passes the other on unchanged:
 # https://cloud.google.com/run/docs/authenticating/service-to-service#acquire-token
 TASK_TOKEN_HEADERS = ("X-Serverless-Authorization", "Authorization")
 
 
 def authenticate(request: Request) -> str:
-    """The user who calls, as Firebase Auth vouches for them; sets the request context.
+    """Verifies the user who calls with Firebase Auth, and sets the request context.
 
     Raises:
         Unauthenticated: No valid ID token, or (where App Check is enforced) no valid App Check token.
         ResourceExhausted: Too many of the user's calls were refused.
-        Unavailable: Firebase did not answer.
+        Unavailable: Firebase did not respond.
     """
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     id_token = sent.strip()
     if scheme.lower() != "bearer" or not id_token:
-        raise Unauthenticated("sign in first: no ID token was sent", code="id_token_missing")
+        raise Unauthenticated("no ID token: sign in and send it as a bearer token", code="id_token_missing")
     app_token = request.headers.get(APP_CHECK, "")
     enforced = container.settings().app_check
     if enforced and not app_token:
-        raise Unauthenticated("this app is not attested: no App Check token was sent", code="app_check_missing")
+        raise Unauthenticated(f"no App Check token: send it in {APP_CHECK}", code="app_check_missing")
     check_refused_calls(id_token)
     user = container.callers().verify(id_token)
     check_refused_calls(id_token, user.uid)
@@ -48,11 +48,11 @@ def authenticate(request: Request) -> str:
 
 
 def require_tasks_account(headers: Headers, *, settings: Settings) -> None:
-    """Accepts a task only with an OIDC token of the tasks account; on the emulators any, as their queue does not sign.
+    """Accepts a task only with an OIDC token of the tasks account. The emulators do not sign, so there any is accepted.
 
     Cloud Run's IAM check verifies the token's signature, which it may then replace with SIGNATURE_REMOVED_BY_GOOGLE
     (https://cloud.google.com/run/docs/troubleshooting#signature-removed): so only the claims are compared here. This
-    protects projects whose IAM lets in more accounts than it should.
+    protects projects whose IAM policy admits too many accounts.
 
     Raises:
         HttpsError: PERMISSION_DENIED (403): the token names another account, or none.

@@ -1,6 +1,6 @@
-"""The adapters, and one typed factory per use case that groups share; a group's own are in `<group>_container.py`.
+"""The adapters, and typed factories of use cases that several groups share (`<group>_container.py` has the others).
 
-Every factory looks adapters up by their names here, so a test that replaces one here replaces it for every use case.
+All factories look adapters up by name in this module, so a test can replace one here for all use cases.
 """
 
 import time
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @once
 def item_ownership() -> "ItemOwnership":
-    """Whose items are; the only way to remove one."""
+    """Ownership of items; the only way to remove one."""
     from shared.usecases.item_ownership import ItemOwnership
 
     return ItemOwnership(items=items(), connections=connections(), plaid=plaid(), clock=clock())
@@ -63,7 +63,7 @@ def item_ownership() -> "ItemOwnership":
 
 @once
 def transactions_refresh() -> "TransactionsRefresh":
-    """Asks banks for what is new, within the ceilings."""
+    """Refreshes data at banks, within the ceilings."""
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 
     return TransactionsRefresh(plaid=plaid(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
@@ -96,7 +96,7 @@ def send_push() -> "SendPush":
 
 @once
 def status_events() -> "StatusEvents":
-    """Makes what is written with a status."""
+    """Creates the writes that belong to a status event."""
     from shared.usecases.apply_status_event import StatusEvents
 
     return StatusEvents(connections=connections(), profiles=profiles(), clock=clock())
@@ -104,7 +104,7 @@ def status_events() -> "StatusEvents":
 
 @once
 def item_status_refresh() -> "ItemStatusRefresh":
-    """Reads an item at Plaid, and commits what follows."""
+    """Reads an item at Plaid and commits the resulting status."""
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 
     return ItemStatusRefresh(

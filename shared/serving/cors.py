@@ -1,4 +1,4 @@
-"""Cross-origin requests: browser apps of the allowed origins may read the answers (setting CORS_ORIGINS).
+"""Cross-origin requests: browser apps of allowed origins (setting CORS_ORIGINS) may read the responses.
 
 No cookies are involved: the ID token is the only credential. https://developer.mozilla.org/docs/Web/HTTP/Guides/CORS
 """
@@ -17,7 +17,7 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?: ?, ?[A-Za-z0-9-]+){0,30}")
 
 
 def add_cors_headers(request: Request, response: Response) -> Response:
-    """Lets browser apps of allowed origins read the response; for a preflight, says what they may send."""
+    """Lets browser apps of allowed origins read the response; answers preflights with what they may send."""
     origin = request.headers.get("Origin")
     allowed = container.settings().cors_origins
     response.headers.add("Vary", "Origin")
@@ -35,12 +35,12 @@ def add_cors_headers(request: Request, response: Response) -> Response:
 
 
 def preflight_response(request: Request) -> Response:
-    """The answer to an OPTIONS request."""
+    """The response to an OPTIONS request."""
     return add_cors_headers(request, Response(status=204))
 
 
 def allow_cross_origin(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Lets browser apps read the answers of an HTTP function that is none of their routes."""
+    """Adds CORS headers to an HTTP function that is not an API route."""
 
     @functools.wraps(handler)
     def with_cors(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The body of an exchange: what Link returned, for one item or for several."""
+"""The body of an exchange: the result of Link, for one item or several."""
 
 from typing import Annotated, Self
 
@@ -12,19 +12,24 @@ from shared.usecases.linking.exchange_public_token import LinkedItem
 MAX_ACCOUNTS = 200
 PublicToken = Annotated[str, Field(min_length=1, max_length=512)]
 LinkToken = Annotated[
-    str, Field(min_length=1, max_length=512, description="Where given: issued to the caller, unexpired")
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description="Optional: the link token of the session, issued to the caller and unexpired",
+    ),
 ]
 
 
 class LinkInstitution(StrictInput):
-    """The institution as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
+    """The institution from Link's onSuccess. It is only a hint, so malformed values are ignored."""
 
     institution_id: str | None = None
     name: str | None = None
 
 
 class LinkAccount(StrictInput):
-    """An account as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored."""
+    """An account from Link's onSuccess. It is only a hint, so malformed values are ignored."""
 
     id: str | None = None
     name: str | None = None
@@ -35,18 +40,18 @@ class LinkAccount(StrictInput):
 
 def _at_most(given: object) -> object:
     if isinstance(given, list) and len(given) > MAX_ACCOUNTS:
-        raise ValueError(f"at most {MAX_ACCOUNTS} accounts")
+        raise ValueError(f"send at most {MAX_ACCOUNTS} accounts")
     return account_hints(given)
 
 
-# Described as what is accepted, which is anything: apps pass on what their SDK gives them.
+# The schemas accept any value, because apps pass on what their SDK returns.
 InstitutionHint = Annotated[
     LinkInstitution | None,
     BeforeValidator(institution_hint),
     WithJsonSchema(
         {
-            "description": "The institution as Link's onSuccess gives it: `institution_id` and `name`. "
-            "A hint for finding duplicates early; whatever is malformed in it is ignored.",
+            "description": "The institution from Link's onSuccess: `institution_id` and `name`. "
+            "It helps to find duplicates early; malformed values are ignored.",
             "examples": [{"institution_id": "ins_109508", "name": "First Platypus Bank"}],
         }
     ),
@@ -56,8 +61,8 @@ AccountHints = Annotated[
     BeforeValidator(_at_most),
     WithJsonSchema(
         {
-            "description": "The accounts as Link's onSuccess gives them: a list of `id`, `name`, `mask`, `type` and "
-            "`subtype`. Hints for finding duplicates early; whatever is malformed in them is ignored.",
+            "description": "The accounts from Link's onSuccess: a list of `id`, `name`, `mask`, `type` and `subtype`. "
+            "They help to find duplicates early; malformed values are ignored.",
             "examples": [[{"id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}]],
             "maxItems": MAX_ACCOUNTS,
         }
@@ -66,7 +71,7 @@ AccountHints = Annotated[
 
 
 class Item(StrictInput):
-    """One success of Link."""
+    """The result of one successful Link session."""
 
     public_token: PublicToken = Field(repr=False)
     link_token: LinkToken | None = Field(default=None, repr=False)
@@ -75,7 +80,7 @@ class Item(StrictInput):
     allow_duplicate: bool = False
 
     def linked(self) -> LinkedItem:
-        """The item as the use case takes it."""
+        """Converts it to the use case's input."""
         return LinkedItem(
             public_token=self.public_token,
             link_token=self.link_token,
@@ -85,7 +90,7 @@ class Item(StrictInput):
         )
 
 
-# For the description of the API: what `_one_or_many` checks.
+# Describes the check of `_one_or_many` in the API reference.
 ONE_OR_MANY: dict[str, JsonValue] = {
     "oneOf": [
         {"required": ["public_token"], "properties": {"items": {"type": "null"}}},
@@ -110,7 +115,7 @@ class Input(StrictInput):
     def _one_or_many(self) -> Self:
         given = self.model_fields_set
         if "items" in given and (self.items is None or given != {"items"}):
-            raise ValueError("items stands alone")
+            raise ValueError("send items alone, without other fields")
         if self.items is None and self.public_token is None:
             raise ValueError("public_token is required")
         return self

@@ -76,7 +76,7 @@ def authenticated_endpoint(
 
 
 def public_endpoint(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Wraps an HTTP function that is not for signed-in users: its errors are answered in the contract's form."""
+    """Wraps an HTTP function that is not for signed-in users; its errors are returned in the contract's form."""
 
     @functools.wraps(handler)
     def endpoint(request: Request) -> Response:
@@ -88,14 +88,14 @@ def public_endpoint(handler: Callable[[Request], Response]) -> Callable[[Request
 
 
 def event_handler(handler: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Wraps an event or a schedule. It is not delivered again, so an exception that escapes is logged as a bug."""
+    """Wraps a trigger or a scheduled function. It is not retried, so an escaping exception is logged as a bug."""
 
     @functools.wraps(handler)
     def handle(event: Event) -> None:
         with request_scope(handler.__name__, dict[str, str]()) as scope:
             try:
                 handler(event)
-            except Exception:  # noqa: BLE001 (the SDK would log the exception's text, which may hold anything)
+            except Exception:  # noqa: BLE001 (the SDK would log the exception's text, which may contain secrets)
                 log.exception("event.failed")
             else:
                 log.info("event.done", ms=scope.elapsed_ms())
@@ -104,7 +104,7 @@ def event_handler(handler: Callable[[Event], None]) -> Callable[[Event], None]:
 
 
 def run_steps(*steps: Callable[[], object]) -> None:
-    """Runs all steps of a schedule: a step that fails is logged and does not stop the next ones."""
+    """Runs all steps of a scheduled function; a failed step is logged and does not stop the next ones."""
     for step in steps:
         try:
             step()
@@ -113,7 +113,7 @@ def run_steps(*steps: Callable[[], object]) -> None:
 
 
 def task_handler(handler: Callable[[Task], None]) -> Callable[[Task], None]:
-    """Wraps a task queue's function: an exception that escapes makes the queue deliver the task again."""
+    """Wraps a task function; an escaping exception makes Cloud Tasks deliver the task again."""
 
     @functools.wraps(handler)
     def handle(task: Task) -> None:
@@ -137,7 +137,7 @@ def task_handler(handler: Callable[[Task], None]) -> Callable[[Task], None]:
 
 
 def queue_delay(headers: trace.Headers) -> dict[str, Any]:
-    """How often a task was delivered before, and, at its first delivery, how long it had waited in the queue.
+    """The number of earlier deliveries of a task and, at the first delivery, its wait in the queue.
 
     Headers: https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler
     """
@@ -153,13 +153,13 @@ def queue_delay(headers: trace.Headers) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RequestScope:
-    """One call, event or delivery: its trace, and when it began."""
+    """The trace and start time of one call, event or delivery."""
 
     trace_id: str
     began: float
 
     def elapsed_ms(self) -> int:
-        """Milliseconds since it began."""
+        """Milliseconds since the start."""
         return round((time.monotonic() - self.began) * 1000)
 
 
@@ -175,8 +175,8 @@ def request_scope(function: str, headers: trace.Headers, **fields: Any) -> Itera
 
 
 def _answer(function: str, request: Request, respond: Callable[[], Response]) -> Response:
-    # A caller must not choose the trace: with another call's trace they would mix its log lines with their own.
-    # Google's front end passes on the caller's headers, so the trace that they name is only logged.
+    # Callers must not choose the trace, or they could mix their log lines with those of another call. Google's front
+    # end passes on the caller's headers, so the trace that they name is only logged.
     named = trace.Trace.named(request.headers)
     with request_scope(function, dict[str, str]()) as scope:
         response = handle_errors(respond)
@@ -187,24 +187,24 @@ def _answer(function: str, request: Request, respond: Callable[[], Response]) ->
 
 
 def handle_errors(respond: Callable[[], Response]) -> Response:
-    """The response, or the error that was raised instead, in the contract's form."""
+    """The response, or the raised error in the contract's form."""
     try:
         return respond()
     except BankError as error:
         log.info("call.refused", status=error.status, code=error.code)
         return error_response(error)
-    except Exception:  # noqa: BLE001 (the last guard: a bug must not show its stack to a caller)
+    except Exception:  # noqa: BLE001 (the last guard: callers must never see a stack trace)
         return error_response(internal_error())
 
 
 def internal_error() -> BankError:
-    """Logs an unforeseen exception that is being handled, and returns the error that its caller gets.
+    """Logs the unexpected exception that is being handled, and returns the error for the caller.
 
-    A value that Firestore refuses came with the call, though no rule of ours refused it: that is an invalid argument,
-    and no bug.
+    A value that Firestore refuses came with the request and passed our validation: that is an invalid argument, not a
+    bug.
     """
     if isinstance(sys.exception(), NotStorable):
         log.info("call.refused", status=InvalidArgument.status, code="not_storable")
-        return InvalidArgument("a value of this call cannot be stored", code="not_storable")
+        return InvalidArgument("a value of the request cannot be stored", code="not_storable")
     log.exception("call.failed")
     return BankError("internal error; it has been logged", code="internal")

@@ -1,4 +1,4 @@
-"""One typed factory per use case of items, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of items, built on `container.py`."""
 
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ def receive_webhook() -> "ReceiveWebhook":
 
 
 def _receive_link_webhook(webhook: "Webhook") -> None:
-    """Only the webhooks of Link's sessions need the vault: it is made when the first of them comes."""
+    """Creates the vault on the first webhook of a Link session, because only those need it."""
     linking_container.receive_link_webhook()(webhook)
 
 

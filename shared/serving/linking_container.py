@@ -1,4 +1,4 @@
-"""One typed factory per use case of linking, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of linking, built on `container.py`."""
 
 import time
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def may_connect() -> "MayConnect":
-    """Refuses users who may not make connections."""
+    """Refuses users who may not create connections."""
     from shared.usecases.linking.may_connect import MayConnect
 
     settings = container.settings()
@@ -35,7 +35,7 @@ def may_connect() -> "MayConnect":
 
 
 def create_link_token() -> "CreateLinkToken":
-    """Starts Link."""
+    """Creates link tokens."""
     from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults
     from shared.webhook_address import webhook_address
 
@@ -63,7 +63,7 @@ def create_link_token() -> "CreateLinkToken":
 
 
 def exchange_items() -> "ExchangeItems":
-    """Checks and exchanges what an app hands over after Link."""
+    """Checks and exchanges the items that an app sends after Link."""
     from shared.usecases.linking.check_link_token import CheckLinkToken
     from shared.usecases.linking.exchange_items import ExchangeItems
 
@@ -114,7 +114,7 @@ def create_connection() -> "CreateConnection":
 
 
 def existing_connection() -> "ExistingConnection":
-    """Answers an exchange whose item is connected already."""
+    """Handles an exchange whose item is already connected."""
     from shared.usecases.linking.existing_connection import ExistingConnection
 
     def reconnect(connection_id: str, *, app_user_id: str) -> "BankConnection":
@@ -124,14 +124,14 @@ def existing_connection() -> "ExistingConnection":
 
 
 def exchange_hosted_link() -> "ExchangeHostedLink":
-    """Exchanges public tokens that came by webhook."""
+    """Exchanges public tokens that arrived by webhook."""
     from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
 
     return ExchangeHostedLink(links=container.links(), vault=container.vault(), exchange=exchange_public_token())
 
 
 def receive_link_webhook() -> "ReceiveLinkWebhook":
-    """Stores what a session of Hosted Link linked."""
+    """Stores the results of Hosted Link sessions."""
     from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
 
     return ReceiveLinkWebhook(
@@ -147,7 +147,7 @@ def start_first_sync() -> "StartFirstSync":
 
 
 def set_up_connection() -> "SetUpConnection":
-    """Stores what Plaid says about a connection's institution, and sets the webhook."""
+    """Stores the data of a connection's institution, and sets the webhook."""
     from shared.usecases.linking.find_institution import FindInstitution
     from shared.usecases.linking.follow_institution import FollowInstitution
     from shared.usecases.linking.set_up_connection import SetUpConnection

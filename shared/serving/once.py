@@ -1,4 +1,4 @@
-"""Makes something once per process, on first use."""
+"""Creates a value once per process, on first use."""
 
 import functools
 import threading
@@ -9,7 +9,7 @@ Made = TypeVar("Made")
 
 
 def once(make: Callable[[], Made]) -> Callable[[], Made]:
-    """Makes something once, even if the first requests of an instance come at the same moment."""
+    """Calls the factory once, even if the first requests of an instance arrive simultaneously."""
     lock = threading.Lock()
     made: list[Made] = []
 

@@ -16,14 +16,14 @@ def limited(uid: str, action: str, per_minute: int) -> None:
     """
     wait = container.limits().spend(uid, action, per_minute=per_minute, now=container.clock().now())
     if wait is not None:
-        raise ResourceExhausted("too many calls", code="rate_limited", retry_after_seconds=wait)
+        raise ResourceExhausted("too many calls; retry later", code="rate_limited", retry_after_seconds=wait)
 
 
 def check_refused_calls(id_token: str, uid: str | None = None) -> None:
-    """Refuses a user whose calls were refused too often within a minute.
+    """Refuses the call if too many calls of the user were refused within a minute.
 
     Args:
-        id_token: The call's ID token.
+        id_token: The ID token of the call.
         uid: The user, once the token is verified.
 
     Raises:
@@ -31,12 +31,12 @@ def check_refused_calls(id_token: str, uid: str | None = None) -> None:
     """
     wait = container.refused_calls().wait(id_token, uid, now=container.clock().now())
     if wait is not None:
-        raise ResourceExhausted("too many refused calls", code="rate_limited", retry_after_seconds=wait)
+        raise ResourceExhausted("too many refused calls; retry later", code="rate_limited", retry_after_seconds=wait)
 
 
 @contextmanager
 def count_if_refused(uid: str) -> Iterator[None]:
-    """Counts the call if an error of the caller's (not of ours) leaves the block."""
+    """Counts the call if an error of the caller (not of the backend) leaves the block."""
     try:
         yield
     except (BankError, NotStorable) as error:

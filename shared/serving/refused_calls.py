@@ -1,8 +1,8 @@
-"""Counts the refused calls of each user: above a ceiling, further calls are refused before anything is read.
+"""Counts the refused calls of each user; above a ceiling, further calls are refused before any read.
 
 The limits in Firestore count only accepted calls, and each refused call costs reads in Firestore and a call of Firebase
-Auth. This count is in the instance's memory, so that refusing costs nothing: the ceiling is per instance, and the count
-ends with the instance. https://cloud.google.com/functions/docs/configuring/max-instances bounds their number.
+Auth. This count is in the instance's memory, so that a refusal costs nothing. So the ceiling is per instance, and
+the count ends with the instance. https://cloud.google.com/functions/docs/configuring/max-instances bounds their number.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 PER_MINUTE = 300
 WINDOW = timedelta(minutes=1)
-MAX_USERS = 10_000  # some 3 MB; beyond it the user whose calls were refused longest ago is forgotten
+MAX_USERS = 10_000  # about 3 MB; beyond it, the user with the oldest refused call is dropped
 
 
 @dataclass(slots=True)
@@ -27,13 +27,13 @@ class _Count:
 
 
 class RefusedCalls:
-    """Counts refused calls per user, in a minute that begins with the first of them."""
+    """Counts refused calls per user, in a minute that starts with the first of them."""
 
     def __init__(self, *, per_minute: int = PER_MINUTE, max_users: int = MAX_USERS) -> None:
         self._per_minute = per_minute
         self._max_users = max_users
         self._counts: OrderedDict[str, _Count] = OrderedDict()
-        # Hashes of ID tokens of users above the ceiling: with them Firebase need not verify the token again.
+        # Hashes of the ID tokens of users above the ceiling, so that Firebase need not verify these tokens again.
         self._users: OrderedDict[bytes, str] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -41,9 +41,9 @@ class RefusedCalls:
         """The seconds until calls of a user are accepted again; None if they are accepted now.
 
         Args:
-            id_token: The call's ID token. Without `app_user_id`, its user is known only if it was verified this minute.
+            id_token: The ID token of the call. Without `app_user_id`, its user is known only if verified this minute.
             app_user_id: The token's user, once it is verified.
-            now: The time.
+            now: The current time.
         """
         name = _digest(id_token)
         with self._lock:

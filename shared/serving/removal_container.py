@@ -1,4 +1,4 @@
-"""One typed factory per use case of removal, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of removal, built on `container.py`."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def connection_remover() -> "ConnectionRemover":
-    """Takes connections away."""
+    """Removes connections."""
     from shared.usecases.removal.remove_connection import ConnectionRemover
 
     return ConnectionRemover(
@@ -38,7 +38,7 @@ def remove_account() -> "RemoveAccount":
 
 
 def item_remover() -> "ItemRemover":
-    """Removes what connections left behind."""
+    """Deletes the data and items of removed connections."""
     from shared.usecases.removal.remove_item import ItemRemover
 
     return ItemRemover(
@@ -70,10 +70,10 @@ def eraser() -> "Eraser":
 
 
 def erase_missing_owners() -> "EraseMissingOwners":
-    """Erases the data of users who do not exist any more."""
+    """Erases the data of deleted users."""
     from shared.usecases.removal.erase_missing_owners import MAX_MISSING_SHARE, EraseMissingOwners
 
-    is_local = container.settings().is_local  # local tests use users who are not in Auth
+    is_local = container.settings().is_local  # local tests use users that Auth does not know
     share = 1.0 if is_local else MAX_MISSING_SHARE
     return EraseMissingOwners(owners=container.owners(), eraser=eraser(), max_missing_share=share)
 

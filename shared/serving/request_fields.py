@@ -1,4 +1,4 @@
-"""Reads the fields of a request, by REST or by the callable protocol, and validates them."""
+"""Reads and validates the fields of REST and callable requests."""
 
 import re
 from typing import Any, TypeVar
@@ -18,11 +18,11 @@ Input = TypeVar("Input", bound=BaseModel)
 
 
 def read_rest(request: Request, route: Route) -> dict[str, Any]:
-    """The fields of a REST call: of the path, and of the body (POST) or the query (other methods).
+    """The fields of a REST request: from the path, and from the body (POST) or the query (other methods).
 
     Raises:
-        NotFound: The path is not the route's.
-        MethodNotAllowed: The method is not the route's.
+        NotFound: The path does not match the route.
+        MethodNotAllowed: The method does not match the route.
         InvalidArgument: The body is not a JSON object, or fields are in the wrong place or given twice.
         PayloadTooLarge: The body is too long.
     """
@@ -34,7 +34,7 @@ def read_rest(request: Request, route: Route) -> dict[str, Any]:
     in_query = {name: values if name in route.lists else _single(name, values) for name, values in request.args.lists()}
     given = _read_post(request, in_query) if route.method == "POST" else _read_query(request, in_query)
     if in_path.keys() & given.keys():
-        raise InvalidArgument("a field of the path was given twice", code="invalid_input")
+        raise InvalidArgument("send the fields of the path only in the path", code="invalid_input")
     return {**given, **in_path}
 
 
@@ -50,22 +50,22 @@ def _read_post(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
 def _read_query(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
     # The body of a GET has no meaning (https://www.rfc-editor.org/rfc/rfc9110#name-get), and Hosting drops it.
     if request.method != "GET" and parse_object(read_body(request)):
-        raise InvalidArgument("no fields are taken in the body", code="invalid_input")
+        raise InvalidArgument("send fields in the query, not in the body", code="invalid_input")
     return in_query
 
 
 def _single(name: str, values: list[str]) -> str:
     if len(values) != 1:
-        raise InvalidArgument(f"{_safe_name(name)} was given more than once", code="invalid_input")
+        raise InvalidArgument(f"send {_safe_name(name)} only once", code="invalid_input")
     return values[0]
 
 
 def read_callable(request: Request) -> dict[str, Any]:
-    """The fields of a call by the callable protocol.
+    """The fields of a callable request.
 
     Raises:
-        MethodNotAllowed: It is not a POST.
-        InvalidArgument: The body is not the protocol's.
+        MethodNotAllowed: The method is not POST.
+        InvalidArgument: The body does not follow the callable protocol.
         PayloadTooLarge: The body is too long.
     """
     if request.method != "POST":
@@ -74,25 +74,25 @@ def read_callable(request: Request) -> dict[str, Any]:
         raise InvalidArgument("the body must be application/json", code="body_not_json")
     envelope = parse_object(read_body(request))
     if "data" not in envelope:
-        raise InvalidArgument("the body has no field data", code="invalid_input")
+        raise InvalidArgument("the body must have a field `data`", code="invalid_input")
     data = envelope["data"]
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise InvalidArgument("data is not an object", code="invalid_input")
+        raise InvalidArgument("`data` must be an object", code="invalid_input")
     return data
 
 
 def validate(model: type[Input], fields: dict[str, Any], *, from_text: bool) -> Input:
-    """The fields as a model.
+    """Validates the fields with a model.
 
     Args:
         model: The model of the function's input.
-        fields: What the request holds.
-        from_text: The fields came as text (in a path or a query), so text is converted.
+        fields: The fields of the request.
+        from_text: Whether the fields are text (from a path or a query) and must be converted.
 
     Raises:
-        InvalidArgument: They do not fit; the message names the fields and reasons, never values, which may be tokens.
+        InvalidArgument: A field is invalid; the message has names and reasons, never values, which may be tokens.
     """
     try:
         return model.model_validate(fields, strict=False if from_text else None)
@@ -106,12 +106,12 @@ def _location(detail: Any) -> str:
 
 
 def _safe_name(name: str | int) -> str:
-    """A name that the caller chose, repeated only if it looks like a field's: it may be a token."""
+    """A field name from the request; hidden unless it looks like a field name, because it may be a token."""
     return str(name) if isinstance(name, int) or _FIELD_NAME.fullmatch(name) else "(a name)"
 
 
 def _reason(detail: Any) -> str:
-    """The reason without pydantic's own words."""
+    """The reason without pydantic's prefixes."""
     if detail["type"] == "model_type":
         return "must be an object"
     return str(detail["msg"]).removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""One typed factory per use case of syncs, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of syncs, built on `container.py`."""
 
 import time
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.usecases.sync.run_sync import RunSync
     from shared.usecases.sync.schedule_syncs import Scheduler
 
-SCHEDULED_AT_ONCE = 16  # states that the scheduler handles at the same time, on connections that are kept
+SCHEDULED_AT_ONCE = 16  # states that the scheduler processes concurrently, over pooled connections
 
 
 def sync_requests() -> "SyncRequests":
@@ -48,7 +48,7 @@ def run_sync() -> "RunSync":
 
 
 def scheduler() -> "Scheduler":
-    """Requeues the syncs that are due."""
+    """Requeues due syncs."""
     from shared.usecases.sync.schedule_syncs import Scheduler
 
     return Scheduler(
@@ -61,7 +61,7 @@ def scheduler() -> "Scheduler":
 
 
 def sync_pauses() -> "SyncPauses":
-    """Pauses syncs, and resumes them."""
+    """Pauses and resumes syncs."""
     from shared.usecases.sync.pause_syncs import SyncPauses
 
     return SyncPauses(paused=container.paused(), clock=container.clock())

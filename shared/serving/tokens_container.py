@@ -1,4 +1,4 @@
-"""One typed factory per use case of access tokens, made of the adapters and use cases of `container.py`."""
+"""Typed factories of the use cases of access tokens, built on `container.py`."""
 
 import time
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def access_tokens() -> "AccessTokens":
-    """Calls Plaid with connections' access tokens."""
+    """Calls Plaid with the access tokens of connections."""
     from shared.usecases.tokens.call_with_token import AccessTokens
 
     return AccessTokens(credentials=container.credentials(), vault=container.vault())
 
 
 def token_rotation() -> "TokenRotation":
-    """Replaces access tokens."""
+    """Rotates access tokens."""
     from shared.usecases.tokens.rotate_token import TokenRotation
 
     return TokenRotation(
@@ -49,7 +49,7 @@ def _rotated_tokens() -> "RotatedTokenStore":
 
 
 def rotation_requests() -> "RotationRequests":
-    """Requests new access tokens."""
+    """Requests rotations of access tokens."""
     from shared.usecases.tokens.request_rotation import RotationRequests
 
     return RotationRequests(
@@ -61,7 +61,7 @@ def rotation_requests() -> "RotationRequests":
 
 
 def reencryption() -> "Reencryption":
-    """Moves sealed tokens to the newest key."""
+    """Re-encrypts sealed tokens with the newest key."""
     from shared.usecases.tokens.reencrypt_tokens import Reencryption
 
     return Reencryption(seals=container.seals(), vault=container.vault())

@@ -10,13 +10,13 @@ from shared.serving.http import error_response, path_not_found
 
 
 def prepare_worker() -> None:
-    """Prepares what must be in place before the first request: the environment's check, the log, the framework's 404.
+    """Checks the environment, and sets up the log and the framework's 404 before the first request.
 
-    The SDK logs what it refuses before a function is called. A path that the framework does not route (one with a line
-    break) never reaches a function, so its 404 is put into the contract's form here.
+    The log must be ready early, because the SDK logs requests that it refuses before a function is called. A path that
+    the framework cannot route (with a line break) never reaches a function, so its 404 gets the contract's form here.
 
-    The framework loads main.py within its application and before any request; discovery, which serves no function of
-    ours, loads it without an application or during a request of its own.
+    The framework loads main.py within its application and before any request. Discovery, which serves no function,
+    loads it without an application or during a request of its own, and needs no preparation.
 
     Raises:
         ValueError: The environment mixes emulators and real services; the worker does not start.

@@ -137,7 +137,7 @@ def test_a_checkpoint_that_cannot_be_read_is_not_ours(on_firestore: World, fires
     on_firestore.clock.move(timedelta(hours=25))
     on_firestore.sign()
     firestore_client.document("bank_audit", user, "bank_audit_checkpoints", f"{1:010d}").update({"at": "yesterday"})
-    assert on_firestore.check(user) == (1, ["entry 1: the checkpoint here is not signed by us"])
+    assert on_firestore.check(user) == (1, ["entry 1: has a checkpoint with an invalid signature"])
 
 
 def test_entries_go_only_when_a_checkpoint_behind_them_vouches_for_their_absence(
@@ -164,8 +164,8 @@ def test_a_log_whose_end_was_put_back_takes_nothing_until_it_goes_on_after_its_l
     with pytest.raises(Conflict):
         world.write(user, 1)
     assert world.check(user)[1] == [
-        "entry 2: comes after the end of the chain",
-        "entry 3: comes after the end of the chain",
+        "entry 2: is beyond the end of the chain",
+        "entry 3: is beyond the end of the chain",
     ]
     assert RepairAuditEnd(audit=world.audit)(user) == 3
     world.write(user, 1)
@@ -192,7 +192,7 @@ def test_a_checkpoint_of_another_key_is_not_ours(world: World, user: str) -> Non
     world.clock.move(timedelta(hours=25))
     world.sign()
     world.signer = TinkSigner(new_keyset())
-    assert world.check(user) == (1, ["entry 1: the checkpoint here is not signed by us"])
+    assert world.check(user) == (1, ["entry 1: has a checkpoint with an invalid signature"])
 
 
 def test_a_signature_covers_everything_in_its_checkpoint() -> None:
@@ -238,8 +238,8 @@ def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(fir
     stored.document(f"{250:010d}").set(whole[1])
     stored.document(f"{300:010d}").set(whole[0])
     assert {
-        "entry 250: is in the place of another: it is entry 300",
-        "entry 300: is in the place of another: it is entry 250",
+        "entry 250: was moved: it is entry 300",
+        "entry 300: was moved: it is entry 250",
     } <= set(damages())
     for seq, as_written in zip((250, 300), whole, strict=True):
         stored.document(f"{seq:010d}").set(as_written)

@@ -125,7 +125,7 @@ def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServ
             "token": "a",
             "notification": {
                 "title": "Your bank connection needs attention",
-                "body": "Open the app to see what to do.",
+                "body": "Open the app to fix it.",
             },
             "data": {"notification_id": "n1", "kind": "needs_repair", "connection_id": "c1"},
             "android": {"notification": {"tag": tag}},

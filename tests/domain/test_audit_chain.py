@@ -90,7 +90,7 @@ def test_an_entry_that_was_removed_is_named(seq: int) -> None:
 def test_two_entries_that_were_swapped_are_named() -> None:
     entries = log()
     entries[200], entries[201] = entries[201], entries[200]
-    named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+    named = {damage.seq for damage in check(entries) if "was moved" in damage.what}
     assert named == {200, 201}
 
 
@@ -100,13 +100,13 @@ def test_a_whole_new_past_does_not_fit_what_was_signed() -> None:
         new = ChainedEntry.after(head, AuditEntry(**old.model_dump(include=set(AuditEntry.model_fields))), function="x")
         entries[new.seq], head = new, new.head()
     found = check(entries, head=head)
-    assert Damage(200, "is not the entry that was signed") in found
+    assert Damage(200, "differs from its signed checkpoint") in found
 
 
 def test_a_checkpoint_that_we_did_not_sign_is_named() -> None:
     signed = checkpoints(log())
     signed[2] = signed[2].model_copy(update={"signature": "theirs"})
-    assert check(log(), signed=signed) == [Damage(300, "the checkpoint here is not signed by us")]
+    assert check(log(), signed=signed) == [Damage(300, "has a checkpoint with an invalid signature")]
 
 
 def test_a_tail_cut_off_with_the_head_is_found_by_the_checkpoint_behind_it() -> None:
@@ -157,7 +157,7 @@ def test_what_is_no_entry_any_more_is_named_and_hides_no_other_damage() -> None:
 
 def test_entries_behind_the_end_of_the_chain_are_named() -> None:
     found = check(log(), signed=[], head=AuditHead(), now=START)
-    assert [damage.what for damage in found] == ["comes after the end of the chain"] * ENTRIES
+    assert [damage.what for damage in found] == ["is beyond the end of the chain"] * ENTRIES
 
 
 def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() -> None:
@@ -169,5 +169,5 @@ def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() ->
         assert check(entries) == [Damage(one, "is missing")]
         entries = log()
         entries[one], entries[other] = entries[other], entries[one]
-        named = {damage.seq for damage in check(entries) if "place of another" in damage.what}
+        named = {damage.seq for damage in check(entries) if "was moved" in damage.what}
         assert named == {one, other}

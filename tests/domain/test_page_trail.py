@@ -57,7 +57,7 @@ def test_a_circle_of_any_length_ends_at_its_first_repetition_over_any_hand_overs
 
 @pytest.mark.parametrize("cursor", [None, ""])
 def test_a_page_with_more_but_without_a_cursor_is_refused(cursor: str | None) -> None:
-    with pytest.raises(EndlessPages, match="no end") as refused:
+    with pytest.raises(EndlessPages, match="cannot be read completely") as refused:
         PageTrail("c0").follow(page(cursor))
     assert refused.value.error_code == "CURSOR_STANDS_STILL"
 

@@ -202,7 +202,7 @@ def test_every_notification_has_its_words_in_every_language(kind: NotificationKi
 
 def test_a_language_without_words_is_answered_in_english_and_a_bank_without_a_name_is_yours() -> None:
     told = notification(NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW)
-    assert told.title == "Your bank works again"
+    assert told.title == "Your bank is working again"
 
 
 def test_chosen_accounts_take_the_offer_away_and_no_other_action() -> None:

@@ -182,7 +182,7 @@ def test_each_item_counts_as_one_exchange_and_what_is_too_many_is_told_so(exchan
     assert second == {
         "error": {
             "status": "RESOURCE_EXHAUSTED",
-            "message": "too many calls",
+            "message": "too many calls; retry later",
             "details": {"code": "rate_limited", "retry_after_seconds": 17},
         }
     }

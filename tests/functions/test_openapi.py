@@ -190,6 +190,10 @@ def test_the_description_is_what_the_code_says_and_a_valid_one() -> None:
         assert path.read_text(encoding="utf-8") == page, "run `make docs`"
 
 
+def test_examples_match_the_schemas_of_their_bodies() -> None:
+    assert list(Described().wrong_examples()) == []
+
+
 def test_the_page_names_every_function_and_every_refusal_and_asks_nobody_else_for_anything() -> None:
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
     described = Described()

@@ -19,7 +19,7 @@ DOCUMENT = {
     "notification_id": "elsewhere",
     "kind": "needs_repair",
     "connection_id": "c1",
-    "title": "A Bank needs you",
+    "title": "A Bank needs your attention",
     "body": "Log in again",
     "created_at": "whenever",
     "read_at": None,

@@ -1,1 +1,1 @@
-"""Everything that is stored in Firestore, a module per collection or concern."""
+"""Storage in Firestore: one module per collection or concern."""

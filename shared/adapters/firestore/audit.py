@@ -1,8 +1,8 @@
-"""The audit log in Firestore: one chain per user, written in the commit of what it records. Private.
+"""The audit log in Firestore: one chain per user, written in the same commit as the audited change. Private.
 
-bank_audit/{uid}                                  where the chain ends; set with each entry; kept until `drop_at`
-bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1; dropped by a TTL on `expires_at`
-bank_audit/{uid}/bank_audit_checkpoints/{seq}     signatures of where the chain stood
+bank_audit/{uid}                                  the end of the chain; updated with each entry; kept until `drop_at`
+bank_audit/{uid}/bank_audit_entries/{seq}         the entries, numbered from 1; deleted by a TTL on `expires_at`
+bank_audit/{uid}/bank_audit_checkpoints/{seq}     signed checkpoints of the chain
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,12 +31,12 @@ HEADS = "bank_audit"
 ENTRIES = "bank_audit_entries"
 CHECKPOINTS = "bank_audit_checkpoints"
 SIGN_WITHIN = timedelta(hours=24)
-MAX_TRIES = 20  # of an entry that is no part of another commit
+MAX_TRIES = 20  # for an entry in a commit of its own
 
 
 @translates_outages
 class FirestoreAudit:
-    """Adds entries to commits; and the port `AuditLog`.
+    """The port `AuditLog`; also adds entries to other commits.
 
     Args:
         client: Firestore.
@@ -50,12 +50,12 @@ class FirestoreAudit:
         self._retention = retention
 
     def append(self, batch: Batch, entries: Sequence[AuditEntry]) -> Version | None:
-        """Adds entries of one user to a commit, at the cost of one read.
+        """Adds entries of one user to a commit; takes one read.
 
-        The commit raises Conflict if another entry of the user came first: read again, and decide again.
+        The commit raises Conflict if another entry of the user was first: read again and decide again.
 
         Returns:
-            The version of the log's head that the commit compares; None if there is no entry yet.
+            The version of the log's head that the commit compares; None if the log is empty.
         """
         if not entries:
             return None
@@ -81,10 +81,10 @@ class FirestoreAudit:
         return None
 
     def write_down(self, entry: AuditEntry) -> None:
-        """Appends an entry in a commit of its own: one read and one commit, and again both after a conflict.
+        """Appends an entry in a commit of its own: one read and one commit, repeated after a conflict.
 
         Raises:
-            Unavailable: The store did not answer, or other entries came first each time.
+            Unavailable: The store did not respond, or every attempt had a conflict.
         """
 
         def append() -> None:
@@ -92,7 +92,9 @@ class FirestoreAudit:
             self.append(batch, [entry])
             batch.commit()
 
-        busy = Unavailable("the audit log is busy", code="store_busy", retry_after_seconds=1)
+        busy = Unavailable(
+            "another process is writing to the audit log; retry later", code="store_busy", retry_after_seconds=1
+        )
         retry_on_conflict(append, tries=MAX_TRIES, busy=busy)
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
@@ -101,7 +103,7 @@ class FirestoreAudit:
         return [snapshot.id for snapshot in query.order_by("sign_at").limit(limit).stream()]
 
     def postpone_signing(self, app_user_id: str, *, until: datetime) -> None:
-        """Moves the time at which a chain is due, in one write, unless the chain was dropped meanwhile."""
+        """Postpones the signature of a chain, in one write; no effect if the chain was deleted meanwhile."""
         batch = Batch(self._client)
         batch.update(f"{HEADS}/{app_user_id}", {"sign_at": until})
         with suppress(Conflict):
@@ -119,7 +121,7 @@ class FirestoreAudit:
         path = f"{HEADS}/{checkpoint.app_user_id}"
         batch = Batch(self._client)
         fields = {"seq": checkpoint.seq, "hash": checkpoint.hash, "sign_at": None}
-        # Also of logs that were written before their ends had it.
+        # Also sets it for logs that were written before `drop_at` existed.
         batch.update(path, fields | {"drop_at": self._drop_at(checkpoint.at)}, expected=expected)
         batch.replace(f"{path}/{CHECKPOINTS}/{checkpoint.seq:010d}", checkpoint.model_dump())
         batch.commit()
@@ -135,12 +137,12 @@ class FirestoreAudit:
         batch.commit()
 
     def ended(self, now: datetime, *, limit: int) -> list[str]:
-        """Lists the users whose logs may be dropped, in one query."""
+        """Lists the users whose logs may be deleted, in one query."""
         query = self._client.collection(HEADS).where(filter=FieldFilter("drop_at", "<=", now))
         return [snapshot.id for snapshot in query.order_by("drop_at").limit(limit).stream()]
 
     def drop(self, app_user_id: str, *, now: datetime) -> None:
-        """Deletes the end of a chain and what is left of the log: one read, two queries for names, one commit."""
+        """Deletes the rest of a user's log: one read, two queries for names, one commit."""
         path = f"{HEADS}/{app_user_id}"
         snapshot = self._client.document(path).get()
         if not snapshot.exists or not ((snapshot.to_dict() or {}).get("drop_at") or now) <= now:
@@ -172,7 +174,7 @@ class FirestoreAudit:
 
 
 def _checkpoint(app_user_id: str, snapshot: Any) -> Checkpoint:
-    """The checkpoint in a document; one without a signature if the document cannot be read."""
+    """The checkpoint in a document; one without a signature if the document is unreadable."""
     try:
         return Checkpoint.model_validate(snapshot.to_dict())
     except ValidationError:

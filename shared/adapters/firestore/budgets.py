@@ -1,4 +1,4 @@
-"""Budgets for calls that the owner pays for, counted in limits.py."""
+"""Budgets for calls that cost the operator money, counted in limits.py."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from shared.domain.ceilings import Budget
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-_MAX_TRIES = 8  # a call that the owner pays for can wait for the next request; a sync should not wait for it
+_MAX_TRIES = 8  # a sync should not wait long for a paid call, which the next sync can make
 
 
 @translates_outages
@@ -21,7 +21,7 @@ class FirestoreBudgets:
         self._client = client
 
     def spend(self, *budgets: Budget, now: datetime) -> Budget | None:
-        """See count_call.
+        """Counts a call in all budgets; see count_call.
 
         Raises:
             Unavailable: Too many callers at once; nothing was counted.

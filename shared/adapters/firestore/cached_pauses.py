@@ -1,4 +1,4 @@
-"""A cache of "nothing is paused" in front of the stored pauses: otherwise every run would read them."""
+"""Caches that nothing is paused, so that not every run reads the stored pauses."""
 
 import threading
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ CACHED_FOR = timedelta(seconds=5)
 
 
 class CachedPauses:
-    """The port `PausedSyncs`, with a memory: what is paused is seen within five seconds, what is resumed at once."""
+    """The port `PausedSyncs` with a cache: a new pause takes effect within five seconds, a resume at once."""
 
     def __init__(self, store: PausedSyncs, *, clock: Clock) -> None:
         self._store, self._clock = store, clock
@@ -18,7 +18,7 @@ class CachedPauses:
         self._nothing: tuple[datetime, Version | None] | None = None
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """Loads the pauses: at most one read in five seconds while nothing is paused, however many runs ask."""
+        """Loads the pauses: while nothing is paused, at most one read every five seconds."""
         with self._lock:
             now = self._clock.now()
             if self._nothing is not None and timedelta() <= now - self._nothing[0] < CACHED_FOR:

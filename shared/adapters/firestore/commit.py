@@ -1,6 +1,6 @@
-"""One way to write: a batch of writes, committed at once, with compare-and-set where it matters.
+"""Batches of writes that are committed atomically, with optional compare-and-set.
 
-A request is put together as bytes: rows come encoded from the thread that fetches them, and are only framed here.
+A request is assembled as bytes: rows arrive encoded from the thread that fetches them, and are only framed here.
 Source: https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#google.firestore.v1.Firestore.Commit
 """
 
@@ -24,10 +24,10 @@ from shared.ports import Version
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-# The emulator takes messages of 4 MiB, production 10 MiB of documents and their index entries together.
+# The emulator accepts messages of 4 MiB, production 10 MiB of documents and index entries together.
 MAX_COMMIT_BYTES = 3_900_000
 COMMIT_TIMEOUT_SECONDS = 30.0
-READ_TIMEOUT_SECONDS = 15.0  # where a caller has something to lose; the library's own patience is five minutes
+READ_TIMEOUT_SECONDS = 15.0  # for reads that a caller waits for; the library's default is five minutes
 
 METHOD = "/google.firestore.v1.Firestore/Commit"
 RETRY = retry.Retry(
@@ -38,7 +38,7 @@ _Request, _Response = CommitRequest.pb(), CommitResponse.pb()
 _Write, _Document = write_types.Write.pb(), document.Document.pb()
 _Mask, _Precondition = common.DocumentMask.pb(), common.Precondition.pb()
 
-# Parts of a Write. Encoded messages of one kind, one behind the other, are the message that has the fields of all:
+# Parts of a Write. Concatenated encoded messages of one type are one message with the fields of all of them:
 # https://protobuf.dev/programming-guides/encoding/#last-one-wins
 _ABSENT: bytes = _Write(current_document=_Precondition(exists=False)).SerializeToString()
 _PRESENT: bytes = _Write(current_document=_Precondition(exists=True)).SerializeToString()
@@ -49,32 +49,32 @@ def _unchanged(version: Version) -> bytes:
 
 
 def mask_of(fields: Iterable[str]) -> bytes:
-    """The part of a write that says which top-level fields it is about; made once for all writes that have it."""
+    """The part of a write that lists its top-level fields; created once for all writes with the same fields."""
     return bytes(_Write(update_mask=_Mask(field_paths=list(fields))).SerializeToString())
 
 
 class Batch:
-    """Writes that happen together or not at all, in order."""
+    """An atomic, ordered batch of writes."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client
         self._root = f"{client._database_string}/documents/"  # noqa: SLF001 (has no public name)
         self._writes: list[bytes] = []
-        self._kinds: Counter[str] = Counter()  # of which collection how many, for the log
+        self._kinds: Counter[str] = Counter()  # number of writes by collection, for the log
 
     def __len__(self) -> int:
         return len(self._writes)
 
     def create(self, path: str, fields: Mapping[str, Any], *, ready: bytes = b"") -> None:
-        """A document that must not exist yet; `ready` are other fields of it, encoded ahead."""
+        """Creates a document that must not exist yet; `ready` has additional, already encoded fields."""
         self._put(path, fields, ready, _ABSENT)
 
     def replace(self, path: str, fields: Mapping[str, Any], *, expected: Version | None = None) -> None:
-        """A whole document, whatever was there; or only if it is unchanged since `expected`."""
+        """Writes a whole document; with `expected`, only if it is unchanged since that version."""
         self._put(path, fields, b"", _unchanged(expected) if expected is not None else b"")
 
     def update(self, path: str, fields: Mapping[str, Any], *, expected: Version | None = None) -> None:
-        """Some fields of a document that must exist; or only if it is unchanged since `expected`."""
+        """Updates fields of a document that must exist; with `expected`, only if it is unchanged since that version."""
         condition = _unchanged(expected) if expected is not None else _PRESENT
         self._put(path, fields, b"", mask_of(fields), condition)
 
@@ -87,26 +87,26 @@ class Batch:
         ready: bytes = b"",
         expected: Version | None = None,
     ) -> None:
-        """The fields in the mask (those not given are removed) of a document that is made if need be."""
+        """Writes the fields in the mask (missing ones are removed); creates the document if it does not exist."""
         self._put(path, fields, ready, mask, _unchanged(expected) if expected is not None else b"")
 
     def delete(self, path: str, *, expected: Version | None = None, must_exist: bool = False) -> None:
-        """Removes a document, there or not; or only if it is there, or unchanged since `expected`."""
+        """Deletes a document if it exists; with `must_exist` or `expected`, requires that it exists or is unchanged."""
         condition = _unchanged(expected) if expected is not None else _PRESENT if must_exist else b""
         self._add(path, _Write(delete=self._root + path).SerializeToString(), condition)
 
     def commit(self) -> list[Version]:
-        """Commits.
+        """Commits the batch.
 
         Returns:
             The new version of each document, in the order of the writes.
 
         Raises:
-            Conflict: A precondition does not hold; nothing was written by this call.
-            AlreadyThere: The same, of a document that must not exist yet.
-            CommitTooLarge: Nothing was written.
-            NotStorable: Nothing was written: the store does not take one of the values, or names.
-            Unavailable: Firestore did not answer; whether anything was written is unknown.
+            Conflict: A precondition does not hold; nothing was written.
+            AlreadyThere: A document to be created already exists; nothing was written.
+            CommitTooLarge: The batch is too large; nothing was written.
+            NotStorable: Firestore refuses a value or name; nothing was written.
+            Unavailable: Firestore did not respond; the batch may or may not have been written.
         """
         database = _Request(database=self._client._database_string)  # noqa: SLF001
         request = b"".join([database.SerializeToString(), *self._writes])
@@ -143,10 +143,10 @@ class Batch:
 
 
 def send(client: "firestore.Client", request: bytes) -> Any:
-    """One call of Commit, over the library's own channel and without its encoder; gives a CommitResponse protobuf."""
+    """Calls Commit over the library's channel, but without its encoder; returns a CommitResponse protobuf."""
     channel = client._firestore_api.transport.grpc_channel  # noqa: SLF001
     bare = channel.unary_unary(METHOD, response_deserializer=_Response.FromString)
-    # What the library adds to a call: errors as exceptions, its name, and the header that names the database.
+    # The library adds to a call: errors as exceptions, its name, and the header that names the database.
     call = gapic_v1.method.wrap_method(bare, client_info=DEFAULT_CLIENT_INFO)  # type: ignore[no-untyped-call]
     routing = gapic_v1.routing_header.to_grpc_metadata({"database": client._database_string})  # type: ignore[no-untyped-call]  # noqa: SLF001
     metadata = [*client._rpc_metadata, routing]  # noqa: SLF001
@@ -173,6 +173,6 @@ def _varint(number: int) -> bytes:
 
 
 def version_of(snapshot: Any) -> Version:
-    """The version of a document that the library has read."""
+    """The version of a snapshot."""
     at = snapshot.update_time
-    return at.timestamp_pb() if hasattr(at, "timestamp_pb") else at  # of a collection group it is a protobuf already
+    return at.timestamp_pb() if hasattr(at, "timestamp_pb") else at  # in a collection group it is already a protobuf

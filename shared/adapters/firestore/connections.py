@@ -1,10 +1,10 @@
 """Connections in Firestore.
 
-bank_connections/{connection_id}                    what the owner sees
-bank_connections/{connection_id}/bank_accounts/…    their accounts
+bank_connections/{connection_id}                    the connection, which its owner can read
+bank_connections/{connection_id}/bank_accounts/…    its accounts
 bank_credentials/{connection_id}                    the sealed access token; private
-bank_link_guards/{uid}:{institution_id}             so that no two connections are made unseen by each other
-bank_items/{item_id}                                so that no two connections have the same item
+bank_link_guards/{uid}:{institution_id}             prevents concurrent creation of duplicate connections
+bank_items/{item_id}                                prevents two connections with the same item
 """
 
 import re
@@ -55,7 +55,7 @@ class FirestoreConnections:
         self._audit = audit
 
     def find(self, connection_id: str) -> BankConnection | None:
-        """Finds a connection, in one read; None without a read if no connection can have that id."""
+        """Finds a connection, in one read; None without a read if the id is invalid."""
         if not _ID.fullmatch(connection_id):
             return None
         return _connection(self._client.document(CONNECTIONS, connection_id).get())
@@ -97,7 +97,7 @@ class FirestoreConnections:
         ]
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """Writes which accounts are duplicates, in one commit."""
+        """Marks accounts as duplicates, in one commit."""
         batch = Batch(self._client)
         put_marks(batch, marks)
         batch.commit()
@@ -146,7 +146,7 @@ class FirestoreConnections:
         batch.commit()
 
     def guards(self, app_user_id: str, *, institution_id: str | None) -> Guards:
-        """Reads the versions that a new connection compares: both documents in one request."""
+        """Reads the versions that the commit of a new connection compares: both documents in one request."""
         paths = {"user": f"{HEADS}/{app_user_id}"}
         if institution_id is not None:
             paths["institution"] = guard_path(app_user_id, institution_id)
@@ -157,7 +157,7 @@ class FirestoreConnections:
         return Guards(there.get(paths.get("institution")), there.get(paths["user"]))
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
-        """One write."""
+        """Updates fields of a connection, in one write; False if it does not exist."""
         batch = Batch(self._client)
         batch.update(f"{CONNECTIONS}/{connection_id}", changes)
         try:

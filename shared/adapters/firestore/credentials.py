@@ -1,4 +1,4 @@
-"""Access tokens, sealed: `bank_credentials/{connection_id}`. Private."""
+"""Sealed access tokens: `bank_credentials/{connection_id}`. Private."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ class FirestoreCredentials:
         return (stored_in(snapshot), version_of(snapshot)) if snapshot.exists else None
 
     def save(self, kept: StoredAccessToken, *, expected: Version, audit: Sequence[AuditEntry] = ()) -> Version:
-        """Replaces a connection's access token, in one commit; one read more with an audit entry."""
+        """Replaces a connection's access token, in one commit; with an audit entry, one more read."""
         batch = Batch(self._client)
         put_credentials(batch, kept, expected=expected)
         self._audit.append(batch, audit)
@@ -78,7 +78,7 @@ class FirestoreCredentials:
 
 
 def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version | None) -> None:
-    """Writes an access token: of a new connection where nothing is expected."""
+    """Writes an access token; creates it if `expected` is None."""
     fields = kept.model_dump(exclude={"token"}) | kept.token.model_dump()
     path = f"{CREDENTIALS}/{kept.connection_id}"
     if expected is None:
@@ -88,7 +88,7 @@ def put_credentials(batch: Batch, kept: StoredAccessToken, *, expected: Version 
 
 
 def _stored_tokens(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]]:
-    """The access tokens in documents; a document that cannot be read is logged and left out."""
+    """The access tokens in documents; unreadable documents are logged and skipped."""
     for snapshot in snapshots:
         try:
             yield stored_in(snapshot), version_of(snapshot)
@@ -97,6 +97,6 @@ def _stored_tokens(snapshots: Any) -> Iterator[tuple[StoredAccessToken, Version]
 
 
 def stored_in(snapshot: Any) -> StoredAccessToken:
-    """The access token in a document, with what is known of it."""
+    """The access token in a document, with its rotation state."""
     fields = snapshot.to_dict()
     return StoredAccessToken.model_validate(fields | {"token": SealedToken.model_validate(fields)})

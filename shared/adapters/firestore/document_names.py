@@ -1,4 +1,4 @@
-"""The names of the documents that a query finds, without building the documents: for deleting them."""
+"""Reads only the names of the documents that a query finds, in order to delete them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +10,10 @@ QUERY_TIMEOUT_SECONDS = 300.0  # the library's default for a query
 
 
 def document_names(query: Any) -> Iterator[str]:
-    """Paths below the database's root, as they come in.
+    """Yields paths relative to the database's root, as they arrive.
 
     Args:
-        query: A query of the library's, without a transaction. Its projection is replaced.
+        query: A query of the library, without a transaction. Its projection is replaced.
     """
     client = query._client  # noqa: SLF001 (as in commit.py: the library's own channel, without its decoder)
     request, _prefix, _options = query.select(["__name__"])._prep_stream()  # noqa: SLF001
@@ -21,5 +21,5 @@ def document_names(query: Any) -> Iterator[str]:
     metadata = client._rpc_metadata  # noqa: SLF001
     for response in client._firestore_api.run_query(request=request, metadata=metadata, timeout=QUERY_TIMEOUT_SECONDS):  # noqa: SLF001
         name: str = _Response(response).document.name
-        if name:  # the last response may only say that there are no more
+        if name:  # the last response may have no document
             yield name[root:]

@@ -1,4 +1,4 @@
-"""Documents whose `due_at` has come, those that have been due longest first."""
+"""Finds documents whose `due_at` has passed, the longest due first."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,15 +27,15 @@ def due_documents(
     read: Callable[[Any], T],
     unreadable: Callable[[str], None],
 ) -> list[T]:
-    """One query; reads what it returns. A document that cannot be read is put off, so that it does not hold up others.
+    """Finds due documents, in one query. An unreadable document is postponed, so that it does not block others.
 
     Args:
         client: Firestore.
-        collection: Where the documents are.
-        now: What is due at this moment.
-        limit: The most documents.
-        read: Makes of a snapshot what is returned; raises ValidationError if it cannot.
-        unreadable: Is called with the id of each document that cannot be read.
+        collection: The collection of the documents.
+        now: The current time.
+        limit: The maximum number of documents.
+        read: Converts a snapshot to the returned value; raises ValidationError if it is unreadable.
+        unreadable: Called with the id of each unreadable document.
     """
     query = client.collection(collection).where(filter=FieldFilter("due_at", "<=", now))
     found: list[T] = []
@@ -44,7 +44,7 @@ def due_documents(
             found.append(read(snapshot))
         except ValidationError:
             unreadable(snapshot.id)
-            # From the time of the read: operators' lists ask for what is due in years.
+            # Counted from the read time, because operators' lists pass a `now` that is years ahead.
             batch = Batch(client)
             changes = {"due_at": snapshot.read_time + UNREADABLE_AGAIN}
             batch.update(f"{collection}/{snapshot.id}", changes, expected=version_of(snapshot))

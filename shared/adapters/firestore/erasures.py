@@ -1,4 +1,4 @@
-"""Erasures in Firestore: `bank_erasures/{uid}`, until nothing of the user is left but the audit trail. Private."""
+"""Erasures in Firestore: `bank_erasures/{uid}`, kept until only the user's audit log is left. Private."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any

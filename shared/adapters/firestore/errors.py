@@ -1,4 +1,4 @@
-"""Firestore's outages in our words."""
+"""Translates Firestore's errors to the domain's."""
 
 import functools
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Adapter = TypeVar("Adapter", bound=type)
 
 
 def unavailable() -> Unavailable:
-    """The error for callers while Firestore does not answer."""
-    return Unavailable("the store did not answer", code="store_unavailable", retry_after_seconds=5)
+    """The error while Firestore does not respond."""
+    return Unavailable("Firestore did not respond; retry later", code="store_unavailable", retry_after_seconds=5)
 
 
 def translates_outages(adapter: Adapter) -> Adapter:
-    """Makes an adapter's public methods raise Unavailable for outages, and NotStorable for names or values it refuses.
+    """Makes an adapter's public methods raise Unavailable for outages, and NotStorable for refused names or values.
 
-    Those came from a user or a bank: Firestore's INVALID_ARGUMENT is no outage, and no bug.
+    Refused values came from a user or a bank, so Firestore's INVALID_ARGUMENT is neither an outage nor a bug.
     """
     for name, method in list(vars(adapter).items()):
         if callable(method) and not name.startswith("_"):

@@ -1,4 +1,4 @@
-"""Exchanges under way and done: `bank_exchange_intents/{sha256 of the public token}`. Private."""
+"""Open and completed exchanges: `bank_exchange_intents/{sha256 of the public token}`. Private."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -49,10 +49,12 @@ class FirestoreIntents:
                 found = self.find(intent.intent_id)
                 if found is None:  # it was deleted between the commit and the read
                     raise
-                # The intent may be this attempt's own, if only the answer to the first commit was lost.
+                # The intent may be this attempt's own, if the response to the first commit was lost.
                 return *found, found[0].attempt == intent.attempt
 
-        busy = Unavailable("try again", code="exchange_in_progress", retry_after_seconds=1)
+        busy = Unavailable(
+            "another call is exchanging this token; retry later", code="exchange_in_progress", retry_after_seconds=1
+        )
         return retry_on_conflict(begin, tries=3, busy=busy)
 
     def find(self, intent_id: str) -> tuple[Intent, Version] | None:
@@ -68,7 +70,7 @@ class FirestoreIntents:
         audit: AuditEntry | None = None,
         tells: Notification | None = None,
     ) -> Version:
-        """Replaces an intent, in one commit; one read more with an audit entry."""
+        """Replaces an intent, in one commit; with an audit entry, one more read."""
         batch = Batch(self._client)
         put_intent(batch, intent, expected=expected)
         self._audit.append(batch, [audit] if audit is not None else [])
@@ -104,15 +106,15 @@ class FirestoreIntents:
         return due_documents(self._client, INTENTS, now, limit=limit, read=read, unreadable=unreadable)
 
     def of_user(self, app_user_id: str) -> list[tuple[Intent, Version]]:
-        """Finds the intents of a user, in one query; a user has few, for days."""
+        """Finds the intents of a user, in one query; a user has only a few, for days."""
         query = self._client.collection(INTENTS).where(filter=FieldFilter("app_user_id", "==", app_user_id))
         return [(_intent(snapshot.to_dict() or {}), version_of(snapshot)) for snapshot in query.stream()]
 
 
 def put_intent(batch: Batch, intent: Intent, *, expected: Version | None) -> None:
-    """Writes an intent: a new one where nothing is expected."""
+    """Writes an intent; creates it if `expected` is None."""
     fields = asdict(intent) | {"access_token": intent.access_token.model_dump() if intent.access_token else None}
-    # While something is due, or holds a token, it stays.
+    # An intent that is due or has a token is kept.
     done = intent.answer is not None and intent.access_token is None and intent.due_at is None
     fields["expires_at"] = intent.created_at + retention.ANSWERED_EXCHANGE if done else None
     path = f"{INTENTS}/{intent.intent_id}"

@@ -1,6 +1,6 @@
-"""Counts over all connections, by Firestore's own counting (https://firebase.google.com/docs/firestore/query-data/aggregation-queries).
+"""Counts over all connections, with Firestore's aggregation queries (https://firebase.google.com/docs/firestore/query-data/aggregation-queries).
 
-A count is billed as one read for each thousand index entries it goes over.
+A count is billed as one read per thousand index entries.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ from shared.ports import OVERDUE_SWEEPS
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-_NOT_SETTLED = ("sweeps", ">=", OVERDUE_SWEEPS)  # each sweep of a delivery moves its due time, and counts
+_NOT_SETTLED = ("sweeps", ">=", OVERDUE_SWEEPS)  # each sweep of a delivery moves its due time and increments `sweeps`
 WORKING = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT)
 
 
@@ -32,7 +32,7 @@ class FirestoreHealth:
         self._client = client
 
     def count(self, now: datetime) -> Health:
-        """Counts connections by their health: some twelve counting queries and one read."""
+        """Counts connections by their health: about twelve aggregation queries and one read."""
         due = now - OVERDUE_AFTER
         return Health(
             statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
@@ -56,7 +56,7 @@ class FirestoreHealth:
         return list(found.values())[:limit]
 
     def _stale_count(self, now: datetime) -> int:
-        """Counts working connections that were synced too long ago, or were created too long ago and never synced."""
+        """Counts working connections whose last sync, or creation without any sync, is too long ago."""
         before = now - STALE_AFTER
         return sum(
             self._count(CONNECTIONS, ("status", "==", status.value), ("last_sync", "<=", before))

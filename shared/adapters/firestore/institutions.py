@@ -1,7 +1,7 @@
 """The shared cache of institutions.
 
-bank_institutions/{institution_id}          what every signed-in user may read
-bank_institution_claims/{institution_id}    who is fetching one, until when; private
+bank_institutions/{institution_id}          readable by every signed-in user
+bank_institution_claims/{institution_id}    claims of processes that fetch an institution; private
 """
 
 from contextlib import suppress
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INSTITUTIONS = "bank_institutions"
 CLAIMS = "bank_institution_claims"
 PAGE = 300
-MAX_PAGES = 60  # Plaid lists some 17,000 institutions
+MAX_PAGES = 60  # Plaid lists about 17,000 institutions
 
 
 @translates_outages
@@ -46,7 +46,7 @@ class FirestoreInstitutions:
         batch.commit()
 
     def stale(self, before: datetime, *, now: datetime, limit: int) -> list[InstitutionInfo]:
-        """Finds institutions to refresh: one query for each page of stale ones, until enough are due."""
+        """Finds institutions to refresh: one query per page of stale ones, until enough are due."""
         stale = self._client.collection(INSTITUTIONS).where(filter=FieldFilter("fetched_at", "<", before))
         query = stale.order_by("fetched_at").limit(PAGE)
         first: list[InstitutionInfo] = []
@@ -70,7 +70,7 @@ class FirestoreInstitutions:
             batch.commit()
 
     def claim(self, institution_id: str, *, now: datetime, until: datetime) -> Version | None:
-        """Claims the fetching of an institution: one commit; if a claim exists, a read and perhaps another commit."""
+        """Claims the fetch of an institution: one commit; if a claim exists, a read and perhaps another commit."""
         fields = {"institution_id": institution_id, "expires_at": until}
         batch = Batch(self._client)
         batch.create(_claim_path(institution_id), fields)
@@ -98,7 +98,7 @@ class FirestoreInstitutions:
 
 
 def _institution_or_none(snapshot: Any) -> InstitutionInfo | None:
-    """The institution in a document; None, and a log line, if the document cannot be read."""
+    """The institution in a document; logs it and returns None if the document is unreadable."""
     try:
         return InstitutionInfo.model_validate(snapshot.to_dict())
     except ValidationError:

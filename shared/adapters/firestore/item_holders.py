@@ -1,6 +1,7 @@
-"""Who holds an item: `bank_items/{item_id}`. Private.
+"""The holders of items: `bank_items/{item_id}`. Private.
 
-Made with an item's first stored token, and deleted when the item is gone; so no second connection to it can be made.
+A holder is created with an item's first stored token and deleted with the item, so that no second connection can be
+created for the item.
 """
 
 from dataclasses import asdict
@@ -30,7 +31,7 @@ class FirestoreItems:
         self._client = client
 
     def claim(self, holder: ItemHolder, *, now: datetime) -> tuple[ItemHolder, Version]:
-        """Claims an item, or finds who holds it: one read, and one commit if it has no holder."""
+        """Claims an item, or finds its holder: one read, and one commit if it has none."""
 
         def claim() -> tuple[ItemHolder, Version]:
             snapshot = self._client.document(_path(holder.item_id)).get()
@@ -40,7 +41,7 @@ class FirestoreItems:
             put_holder(batch, holder, now=now, expected=None)
             return holder, batch.commit()[0]
 
-        busy = Unavailable("the item is busy", code="connection_busy", retry_after_seconds=1)
+        busy = Unavailable("another call is using the item; retry later", code="connection_busy", retry_after_seconds=1)
         return retry_on_conflict(claim, busy=busy)
 
     def release(self, holder: ItemHolder) -> None:
@@ -51,7 +52,7 @@ class FirestoreItems:
             return
         try:
             batch.commit()
-        except Conflict:  # the connection was made in this moment, or another call released it
+        except Conflict:  # the connection was just created, or another call released the item
             return
 
 
@@ -65,7 +66,7 @@ def put_holder(batch: Batch, holder: ItemHolder, *, now: datetime, expected: Ver
 
 
 def delete_holder(batch: Batch, client: "firestore.Client", holder: ItemHolder) -> None:
-    """Deletes the holder if it is this one; reads it."""
+    """Adds the deletion of the holder if it is this one, which takes a read."""
     snapshot = client.document(_path(holder.item_id)).get() if holder.item_id else None
     if snapshot is not None and snapshot.exists and _holder(snapshot).is_same(holder):
         batch.delete(_path(holder.item_id), expected=version_of(snapshot))

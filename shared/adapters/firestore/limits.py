@@ -1,4 +1,4 @@
-"""Counters of calls: `bank_limits/{name}`, the times of the calls within a window. Private; removed by TTL."""
+"""Call counters: `bank_limits/{name}`, the times of the calls within a window. Private; deleted by TTL."""
 
 import math
 import random
@@ -23,9 +23,9 @@ _MAX_TRIES = 30
 def count_call(
     client: "firestore.Client", *budgets: Budget, now: datetime, max_tries: int
 ) -> tuple[Budget, list[datetime]] | None:
-    """Counts one call in every budget, or in none. One read and one commit, more under contention.
+    """Counts a call in all budgets, or in none. One read and one commit; more under contention.
 
-    Each count is compared and set, so a budget is exact under concurrency; a refused call writes nothing.
+    Counts use compare-and-set, so budgets are exact under concurrency; a refused call writes nothing.
 
     Returns:
         The first budget that is used up, with the times of its calls; None if the call is counted.
@@ -51,12 +51,12 @@ def count_call(
         batch.commit()
         return None
 
-    busy = Unavailable("too many calls at once", code="limits_busy", retry_after_seconds=1)
+    busy = Unavailable("too many simultaneous calls; retry later", code="limits_busy", retry_after_seconds=1)
     return retry_on_conflict(count, tries=max_tries, busy=busy, back_off=_back_off)
 
 
 def _back_off(attempt: int) -> None:
-    time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, guards nothing)
+    time.sleep(random.random() * min(0.02 * 2**attempt, 0.5))  # noqa: S311 (spreads callers, no security)
 
 
 @translates_outages
@@ -77,6 +77,6 @@ class FirestoreLimits:
         if used_up is None:
             return None
         _, calls = used_up
-        # More than a minute, if a later call was counted first.
+        # It would be more than a minute if a later call was counted first.
         wait: timedelta = min(calls, default=now) + _MINUTE - now
         return max(1, math.ceil(min(wait, _MINUTE).total_seconds()))

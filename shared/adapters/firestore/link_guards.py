@@ -1,6 +1,6 @@
-"""The documents that change with every connection of a user to an institution: bank_link_guards/{uid}:{institution_id}.
+"""Guards that change with every new connection of a user to an institution: bank_link_guards/{uid}:{institution_id}.
 
-An exchange reads one before it looks for duplicates, and is refused if it has changed by the time it commits.
+An exchange reads the guard before it searches for duplicates; its commit is refused if the guard has changed since.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ GUARDS = "bank_link_guards"
 
 
 def guard_path(app_user_id: str, institution_id: str) -> str:
-    """Where the guard of a user's connections to an institution is: always a name that Firestore takes."""
+    """The path of the guard of a user and an institution, always a valid name in Firestore."""
     name = f"{app_user_id}:{quote(institution_id, safe='', errors='replace')}"
     if len(name.encode()) > MAX_ID_BYTES:
         name = f"{app_user_id}:sha256:{hashlib.sha256(name.encode()).hexdigest()}"
@@ -23,5 +23,5 @@ def guard_path(app_user_id: str, institution_id: str) -> str:
 
 
 def guard_fields(connection_id: str, *, now: datetime) -> dict[str, Any]:
-    """What it says: which connection was the last to come, and when."""
+    """The guard's fields: the newest connection, and when it was created."""
     return {"connection_id": connection_id, "updated_at": now, "expires_at": now + retention.LINK_GUARD}

@@ -1,6 +1,6 @@
-"""Link tokens that were issued, and what came of Hosted Link. Private; a TTL policy on `expires_at` removes both.
+"""Issued link tokens, and the results of Hosted Link. Private; a TTL policy on `expires_at` deletes both.
 
-bank_link_sessions/{hash of the link token}     to whom it was issued
+bank_link_sessions/{hash of the link token}     the user whom the token was issued to
 bank_link_results/{hash of the public token}    the sealed public token, until it is exchanged
 """
 
@@ -32,7 +32,7 @@ class FirestoreLinks:
         self._client = client
 
     def remember(self, link_token: str, session: LinkSession, *, now: datetime) -> None:
-        """Stores for whom a link token was created, in one write."""
+        """Stores the session of a link token, in one write."""
         batch = Batch(self._client)
         batch.replace(
             f"{SESSIONS}/{digest(link_token)}", asdict(session) | {"expires_at": now + retention.LINK_SESSION}
@@ -40,11 +40,11 @@ class FirestoreLinks:
         batch.commit()
 
     def session(self, link_token: str) -> LinkSession | None:
-        """Finds for whom a link token was created, in one read."""
+        """Finds the session of a link token, in one read."""
         fields = self._read(SESSIONS, digest(link_token))
         if not fields:
             return None
-        # Until every link token was noted, those of Hosted Link were, with fewer fields.
+        # Older versions stored only sessions of Hosted Link, with fewer fields.
         return LinkSession(
             fields["app_user_id"],
             fields.get("usable_until") or fields["expires_at"],
@@ -63,7 +63,7 @@ class FirestoreLinks:
         return any(query.limit(1).stream())
 
     def keep(self, result: LinkResult) -> bool:
-        """Stores what Hosted Link linked, in one write; False if it is stored already."""
+        """Stores a result of Hosted Link, in one write; False if it is already stored."""
         fields = asdict(result) | {"expires_at": result.created_at + retention.LINK_SESSION}
         fields["public_token"] = result.public_token.model_dump() if result.public_token else None
         batch = Batch(self._client)
@@ -75,7 +75,7 @@ class FirestoreLinks:
         return True
 
     def result(self, result_id: str) -> LinkResult | None:
-        """Finds what Hosted Link linked, in one read."""
+        """Finds a result of Hosted Link, in one read."""
         fields = self._read(RESULTS, result_id)
         if not fields:
             return None
@@ -87,7 +87,7 @@ class FirestoreLinks:
         return LinkResult(**known)
 
     def settle(self, result_id: str, outcome: LinkOutcome, *, connection_id: str | None) -> None:
-        """Records what came of a result, in one write; a result that has expired needs no record."""
+        """Stores the outcome of a result, in one write; no effect if the result has expired."""
         batch = Batch(self._client)
         fields = {"public_token": None, "outcome": outcome, "connection_id": connection_id}
         batch.update(f"{RESULTS}/{result_id}", fields)

@@ -1,4 +1,4 @@
-"""What operators have paused: one document, `bank_pauses/syncs`. Private."""
+"""Pauses of syncs by operators: one document, `bank_pauses/syncs`. Private."""
 
 from typing import TYPE_CHECKING
 

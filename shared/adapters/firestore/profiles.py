@@ -1,4 +1,4 @@
-"""`users/{uid}`, the app's own document: the backend reads two fields of it."""
+"""The app's document `users/{uid}`, of which the backend reads two fields."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ class FirestoreProfiles:
         self._client = client
 
     def find(self, app_user_id: str) -> Profile:
-        """Reads language and countries of a user, in one read."""
+        """Reads the language and countries of a user, in one read."""
         fields = self._client.document("users", app_user_id).get(["language", "country_codes"]).to_dict() or {}
         return Profile(language=fields.get("language"), country_codes=fields.get("country_codes"))
 

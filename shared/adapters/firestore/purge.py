@@ -1,4 +1,4 @@
-"""What connections leave behind in Firestore, and how it goes: in commits of a few hundred documents, any number."""
+"""Deletes the data of removed connections from Firestore, any number of documents in commits of a few hundred."""
 
 import contextvars
 from collections import deque
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 # Production counts the index entries of what is deleted, too: https://firebase.google.com/docs/firestore/quotas
 DELETES_AT_ONCE = 400
-COMMITS_AT_ONCE = 2  # of one purge: they touch different documents, and need no order
-NAMES_AT_ONCE = 100_000  # that one query finds: read as the deletes go on, so that it is never held
+COMMITS_AT_ONCE = 2  # of one purge: the commits concern different documents, in any order
+NAMES_AT_ONCE = 100_000  # per query: names are streamed during the deletes, never all in memory
 
 
 @translates_outages
@@ -41,7 +41,7 @@ class FirestoreConnectionData:
         self._client = client
 
     def purge(self, removal: Removal) -> None:
-        """Deletes what a connection left: a commit for each 400 documents, a query for each 100,000, and a few more."""
+        """Deletes the data of a connection: a commit per 400 documents, a query per 100,000, and a few more."""
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ACCOUNTS))
@@ -62,9 +62,9 @@ class FirestoreConnectionData:
             self._delete_guard(self._client.document(guard), removal.app_user_id, removal.institution_id)
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """Deletes what a user left: a few queries, and one commit for each 400 documents.
+        """Deletes the remaining data of a user: a few queries, and one commit per 400 documents.
 
-        The counters of rate limits and budgets stay until they expire: they protect others, and hold times only.
+        The counters of rate limits and budgets are kept until they expire: they protect others, and only contain times.
         """
         told = self._client.collection("users", app_user_id, NOTIFICATIONS)
         self._delete_found(told.where(filter=FieldFilter("created_at", "<=", before)), order_by="created_at")
@@ -77,7 +77,7 @@ class FirestoreConnectionData:
             self._delete_guard(snapshot.reference, app_user_id, unquote(snapshot.id.rpartition(":")[2]))
 
     def _named_after(self, collection: str, app_user_id: str) -> list[Any]:
-        """Documents named `{uid}:{something}`; an uid may have colons of its own."""
+        """Finds documents named `{uid}:{something}`; a uid may contain colons, too."""
         documents = self._client.collection(collection)
         first, last = documents.document(f"{app_user_id}:"), documents.document(f"{app_user_id};")
         query = documents.where(filter=FieldFilter("__name__", ">=", first))
@@ -85,7 +85,7 @@ class FirestoreConnectionData:
         return [snapshot for snapshot in found if snapshot.id.rpartition(":")[0] == app_user_id]
 
     def _delete_answers(self, removal: Removal) -> None:
-        """Deletes intents that answer with this connection; an intent that holds an access token stays."""
+        """Deletes intents whose answer is this connection; an intent with an access token is kept."""
         theirs = FieldFilter("app_user_id", "==", removal.app_user_id)
         for snapshot in self._client.collection(INTENTS).where(filter=theirs).stream():
             fields = snapshot.to_dict() or {}
@@ -105,7 +105,7 @@ class FirestoreConnectionData:
             .where(filter=FieldFilter("institution_id", "==", institution_id))
             .limit(1)
         )
-        # The guard was read first: a connection that is made after the query has changed it, so that it is not deleted.
+        # The guard was read first, so a connection that is created after the query changes it, and prevents the delete.
         if guard.exists and not any(others.stream()):
             self._delete_unchanged(guard)
 
@@ -114,7 +114,7 @@ class FirestoreConnectionData:
         batch.update(f"{CONNECTIONS}/{connection_id}", {"account_ids": []})
         try:
             batch.commit()
-        except Conflict:  # the connection went, too
+        except Conflict:  # the connection was deleted, too
             return
 
     def _delete_unchanged(self, snapshot: Any) -> None:
@@ -126,11 +126,11 @@ class FirestoreConnectionData:
             return
 
     def _delete_found(self, query: Any, *, order_by: str | None = None) -> None:
-        """Deletes all that a query finds, and looks again from the beginning until it finds nothing."""
+        """Deletes all documents that a query finds, and repeats the query from the start until it finds none."""
         page = (query.order_by(order_by) if order_by else query.order_by("__name__")).limit(NAMES_AT_ONCE)
         last: str | None = None
         while True:
-            # Going on behind what was deleted spares the store from walking over it again and again.
+            # Continue after the last deleted document, so that the store need not skip deleted entries every time.
             behind = page if last is None else page.start_after({"__name__": self._client.document(last)})
             found, last_found = self._delete_page(behind)
             if not found and last is None:
@@ -138,10 +138,10 @@ class FirestoreConnectionData:
             last = last_found if found == NAMES_AT_ONCE and order_by is None else None
 
     def _delete_page(self, page: Any) -> tuple[int, str | None]:
-        """Deletes what one query finds, some commits at once while the rest of the names still come in.
+        """Deletes the documents that one query finds, in concurrent commits while the names still arrive.
 
         Returns:
-            How many there were, and the last of them.
+            The number of documents, and the last of them.
         """
         count, last, under_way = 0, None, deque[Future[None]]()
         found = document_names(page)
@@ -150,14 +150,14 @@ class FirestoreConnectionData:
                 count, last = count + len(some), some[-1]
                 if len(under_way) >= COMMITS_AT_ONCE:
                     under_way.popleft().result()
-                context = contextvars.copy_context()  # for the log's fields
+                context = contextvars.copy_context()  # keeps the log's fields
                 under_way.append(pool.submit(context.run, self._delete, some))
             while under_way:
                 under_way.popleft().result()
         return count, last
 
     def _delete(self, paths: Sequence[str]) -> None:
-        """Deletes documents in one commit, or in two of half the size if the store finds it too large."""
+        """Deletes documents in one commit, or in two of half the size if it is too large for the store."""
         if not paths:
             return
         batch = Batch(self._client)

@@ -1,10 +1,10 @@
 """Push messages and devices.
 
-bank_pushes/{hash}          which messages were sent
-bank_device_tokens/{hash}   whom a device belongs to
-users/{uid}                 the devices' tokens, written by the user's app
+bank_pushes/{hash}          the messages that were sent
+bank_device_tokens/{hash}   the owner of a device
+users/{uid}                 the device tokens, written by the user's app
 
-The private documents hold nothing of the user: hashes alone say whose they are. So they need no erasure, and expire.
+The private documents contain no user data, only hashes. So they need no erasure; they expire.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PUSHES = "bank_pushes"
 OWNERS = "bank_device_tokens"
 TOKENS = "notification_tokens"
-MAX_HOLDERS = 50  # of one user's tokens: one each is usual
+MAX_HOLDERS = 50  # of a user's tokens; usually each token has one
 
 
 @translates_outages
@@ -44,7 +44,7 @@ class FirestorePushes:
         return Devices(found.get(TOKENS), found.get("language"))
 
     def holders(self, tokens: Sequence[str]) -> dict[str, TokenHolders]:
-        """Finds who stores each token: one query, which reads a document per such user, and one read per token."""
+        """Finds the users who store each token: one query, which reads a document per user, and one read per token."""
         from google.cloud.firestore_v1.base_query import FieldFilter
 
         storing = FieldFilter(TOKENS, "array_contains_any", list(tokens))
@@ -61,7 +61,7 @@ class FirestorePushes:
         return holders
 
     def hand_over(self, token: str, *, to: str, others: Collection[str], now: datetime) -> None:
-        """Makes a user the only one who stores a token: one write per other user, and one more.
+        """Makes a user the only one who stores a token: one write per other user, and one for the owner.
 
         The order matters: after an interruption the new owner stores the token, and the previous one does not.
         """
@@ -82,7 +82,7 @@ class FirestorePushes:
         return True
 
     def drop_tokens(self, app_user_id: str, tokens: Sequence[str]) -> None:
-        """Removes these tokens of a user, in one write; tokens that were added meanwhile stay."""
+        """Removes tokens of a user, in one write; tokens that were added meanwhile are kept."""
         try:
             self._client.document("users", app_user_id).update({TOKENS: ArrayRemove(list(tokens))})
         except NotFound:
@@ -90,7 +90,7 @@ class FirestorePushes:
 
 
 def _owner(app_user_id: str, token: str) -> str:
-    """Names a user as the owner of a token, to those who know both."""
+    """A hash of user and token: it identifies the owner only to callers who know both."""
     return _hash(f"{len(app_user_id)}:{app_user_id}:{token}")
 
 

@@ -1,8 +1,8 @@
-"""Every query of the backend and of the app: what it compares, and how it is sorted.
+"""All queries of the backend and the app: their conditions and their order.
 
-Production answers a query only from an index, the emulators answer any. So each query is declared here; a test derives
-the index that it needs, and holds firestore.indexes.json against it, both ways; and on the emulators the client refuses
-a query that is not declared (`with_index_check`).
+Production needs an index for a query, the emulators do not. So each query is declared here; a test derives the indexes
+and compares them with firestore.indexes.json, both ways; and on the emulators the client refuses undeclared queries
+(`with_index_check`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from google.cloud.firestore_v1.types import StructuredQuery
 if TYPE_CHECKING:
     from google.cloud import firestore
 
-NAME = "__name__"  # its index is always there
+NAME = "__name__"  # its index always exists
 _Operator = StructuredQuery.FieldFilter.Operator
 _EQUALITIES = frozenset([_Operator.EQUAL, _Operator.IN])
 _DESCENDING = StructuredQuery.Direction.DESCENDING
@@ -32,11 +32,11 @@ class Query:
     """The shape of a query.
 
     Attributes:
-        collection: The collection's last name.
+        collection: The last segment of the collection's path.
         equal: Fields that are compared for equality, in any order.
         ranged: The field that is compared otherwise.
-        order: What is sorted by; where nothing is said, Firestore sorts by the ranged field.
-        everywhere: Asks all collections of that name (a collection group).
+        order: The sort order; by default, Firestore sorts by the ranged field.
+        everywhere: Queries all collections with that name (a collection group).
     """
 
     collection: str
@@ -46,7 +46,7 @@ class Query:
     everywhere: bool = False
 
     def __str__(self) -> str:
-        """The same for the same query, in every process."""
+        """A stable description of the query, equal in every process."""
         order = (f"{one.field}{' descending' if one.descending else ''}" for one in self.order)
         conditions = [*sorted(f"{name} =" for name in self.equal), *([f"{self.ranged} <>"] if self.ranged else [])]
         where = "everywhere" if self.everywhere else "in one place"
@@ -54,7 +54,7 @@ class Query:
 
     @classmethod
     def all_of(cls, structured: Any) -> Iterator[Self]:
-        """The shapes within a StructuredQuery protobuf: an `or` at its top or within its `and` is a query each."""
+        """The queries in a StructuredQuery protobuf: each alternative of an `or` is a separate query."""
         [source] = structured.from_
         for conditions in _alternatives(structured.where):
             equal, ranged = set[str](), set[str]()
@@ -72,14 +72,14 @@ class Query:
 
 
 def _asked(collection: str, *equal: str, ranged: str | None = None, sorted_: bool = True) -> Query:
-    """A query of the backend: sorted by what it compares with a range, if by anything."""
+    """A query of the backend, sorted by its ranged field if it has one."""
     order = (Order(ranged),) if ranged is not None and sorted_ else ()
     return Query(collection, frozenset(equal), ranged, order)
 
 
 BACKEND = frozenset(
     [
-        # what is due, longest due first
+        # due documents, longest due first
         *(
             _asked(name, ranged="due_at")
             for name in (
@@ -94,7 +94,7 @@ BACKEND = frozenset(
         _asked("bank_audit", ranged="sign_at"),
         _asked("bank_credentials", ranged="issued_at"),
         _asked("bank_institutions", ranged="fetched_at"),
-        # whose
+        # by owner, institution, item or connection
         Query("bank_accounts", frozenset(["app_user_id"]), everywhere=True),
         _asked("bank_connections", "app_user_id"),
         _asked("bank_connections", "app_user_id", "institution_id"),
@@ -120,7 +120,7 @@ BACKEND = frozenset(
         # a connection's rows
         _asked("bank_transactions", "account_id"),
         _asked("bank_transactions", "run"),
-        # everything, by name
+        # whole collections
         *(
             _asked(name)
             for name in (
@@ -142,7 +142,7 @@ BACKEND = frozenset(
             for name in ("bank_sync_state", "bank_webhook_inbox", "bank_removals")
         ),
         _asked("bank_webhook_inbox", ranged="sweeps", sorted_=False),
-        # for operators: tokens that another key has sealed
+        # for operators: tokens that another key sealed
         _asked("bank_credentials", ranged="key_id"),
         _asked("bank_exchange_intents", ranged="access_token.key_id"),
         _asked("bank_removals", ranged="access_token.key_id"),
@@ -156,7 +156,7 @@ APP = frozenset(
         *(Query(name, _OWNED) for name in ("bank_connections", "bank_sync_progress")),
         *(Query(name, _OWNED, everywhere=True) for name in ("bank_accounts", "bank_transactions")),
         Query("bank_notifications", order=(Order("created_at", descending=True),)),
-        # over all banks, newest first: all, or of one account, or of one category (the bank's or the user's own)
+        # over all banks, newest first: all, of one account, or of one category (the bank's or the user's own)
         *(
             Query("bank_transactions", _OWNED | narrower, ranged, _NEWEST, everywhere=True)
             for narrower in (frozenset[str](), {"account_id"}, {"category.primary"}, {"user.category"})
@@ -167,7 +167,7 @@ APP = frozenset(
             Query("bank_transactions", frozenset(equal), None, _NEWEST)
             for equal in ((), ("app_user_id",), ("account_id",))
         ),
-        # what else apps may want of a connection's own rows; each costs an index entry a row
+        # other queries that apps may need of one connection's rows; each costs an index entry per row
         Query("bank_transactions", _OWNED),
         Query("bank_transactions", ranged="date", order=(Order("date"),)),
         Query("bank_transactions", order=(Order("amount_value"),)),
@@ -180,12 +180,12 @@ APP = frozenset(
 
 
 class MissingIndexError(Exception):
-    """A query that is not declared here, so that no index may exist for it in production."""
+    """The query is not declared here, so production may have no index for it."""
 
 
 def with_index_check(client: "firestore.Client") -> "firestore.Client":
-    """Makes a client refuse undeclared queries with MissingIndexError. For the emulators, which need no index."""
-    client._firestore_api_internal = _IndexChecked(client._firestore_api)  # noqa: SLF001 (where all queries pass)
+    """Makes a client refuse undeclared queries with MissingIndexError; for the emulators, which need no index."""
+    client._firestore_api_internal = _IndexChecked(client._firestore_api)  # noqa: SLF001 (all queries pass through it)
     return client
 
 
@@ -211,11 +211,13 @@ def _check(structured: Any) -> None:
     raw = structured if not hasattr(type(structured), "pb") else type(structured).pb(structured)
     for shape in Query.all_of(raw):
         if shape not in BACKEND:
-            raise MissingIndexError(f"{shape} is not declared in {__name__}")
+            raise MissingIndexError(
+                f"{shape} is not declared: add it to {__name__} and its index to firestore.indexes.json"
+            )
 
 
 def _alternatives(where: Any) -> list[list[tuple[str, Any]]]:
-    """A filter as a list of alternatives, each a list of conditions that hold together."""
+    """A filter as a list of alternatives; each is a list of conditions that must all hold."""
     match where.WhichOneof("filter_type"):
         case "field_filter":
             return [[(where.field_filter.field.field_path, where.field_filter.op)]]

@@ -1,4 +1,4 @@
-"""The document of a removal under way: `bank_removals/{connection_id}`, until nothing is left. Private."""
+"""The tombstone of a running removal: `bank_removals/{connection_id}`. Private."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ REMOVALS = "bank_removals"
 
 
 def put_removal(batch: Batch, removal: Removal, *, expected: Version | None = None) -> None:
-    """Writes a tombstone; with `expected` only if it is unchanged since."""
+    """Writes a tombstone; with `expected`, only if it is unchanged since that version."""
     batch.replace(f"{REMOVALS}/{removal.connection_id}", removal.model_dump(), expected=expected)
 
 
@@ -20,5 +20,5 @@ def create_removal(batch: Batch, removal: Removal) -> None:
 
 
 def removal_in(snapshot: Any) -> Removal:
-    """The removal that a tombstone holds."""
+    """The removal in a tombstone."""
     return Removal.model_validate(snapshot.to_dict())

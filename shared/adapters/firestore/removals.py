@@ -1,7 +1,7 @@
-"""Removals in Firestore: `bank_removals/{connection_id}`, a tombstone until nothing of the connection is left. Private.
+"""Removals in Firestore: `bank_removals/{connection_id}`, a tombstone until the removal completes. Private.
 
-Deleting `bank_sync_state/{connection_id}` is what keeps everybody else out: each commit of a run, a webhook or a
-request compares that document, so none of them is taken any more.
+Deleting `bank_sync_state/{connection_id}` locks out all other writers: every commit of a run, a webhook or a request
+compares that document, so all of them are refused.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ class FirestoreRemovals:
         self._audit = audit
 
     def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
-        """Replaces a connection by its tombstone: two reads and one commit."""
+        """Replaces a connection with its tombstone: two reads and one commit."""
         connection_id = removal.connection_id
         tombstone = self._client.document(REMOVALS, connection_id).get()
         batch = Batch(self._client)
@@ -58,7 +58,7 @@ class FirestoreRemovals:
         return removal
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:
-        """Replaces an intent by a tombstone, in one commit."""
+        """Replaces an intent with a tombstone, in one commit."""
         batch = Batch(self._client)
         create_removal(batch, removal)
         batch.delete(f"{INTENTS}/{intent[0].intent_id}", expected=intent[1])
@@ -102,7 +102,7 @@ class FirestoreRemovals:
         return batch.commit()[0]
 
     def finish(self, removal: Removal, *, expected: Version, audit: AuditEntry) -> None:
-        """Deletes the tombstone, in one commit; one read more to release the item, unless the connection stays."""
+        """Deletes the tombstone, in one commit; releases the item (one more read) unless the connection is kept."""
         batch = Batch(self._client)
         batch.delete(f"{REMOVALS}/{removal.connection_id}", expected=expected)
         if not removal.keeps_connection:
@@ -111,7 +111,7 @@ class FirestoreRemovals:
         batch.commit()
 
     def _move_credentials(self, batch: Batch, removal: Removal) -> Removal:
-        """Deletes the credentials if they are unchanged, and returns the removal with what was in them."""
+        """Adds the deletion of unchanged credentials, and returns the removal with their token."""
         path = f"{CREDENTIALS}/{removal.connection_id}"
         snapshot = self._client.document(path).get()
         if not snapshot.exists:

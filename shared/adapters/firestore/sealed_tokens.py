@@ -1,6 +1,6 @@
-"""Sealed tokens in every place: with their connection, in an interrupted exchange, in a tombstone.
+"""All sealed access tokens: of connections, interrupted exchanges and tombstones.
 
-Not those of Hosted Link's results: a public token is dead after 30 minutes, whatever it was sealed with.
+The tokens in Hosted Link's results are excluded, because a public token expires after 30 minutes.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 WHERE: dict[str, str] = {CREDENTIALS: "", INTENTS: "access_token", REMOVALS: "access_token"}
-"""The field that holds the sealed token; of credentials the document itself does."""
+"""The field with the sealed token, by collection; in credentials, the document itself is the token."""
 
 
 @translates_outages
@@ -32,7 +32,7 @@ class FirestoreSeals:
         self._client = client
 
     def older(self, newest: str, *, after: StoredSeal | None, limit: int) -> list[StoredSeal]:
-        """Finds tokens that an older key has sealed, in at most one query for each collection."""
+        """Finds tokens that an older key sealed, in at most one query per collection."""
         found: list[StoredSeal] = []
         begun = after is None
         for collection in WHERE:
@@ -76,7 +76,7 @@ class FirestoreSeals:
 
 
 def _sealed(fields: dict[str, Any], *, place: str) -> SealedToken:
-    """The sealed token in a document; one that cannot be opened, and is reported, if the document cannot be read."""
+    """The sealed token in a document; if the document is unreadable, logs it and returns an empty token."""
     try:
         return SealedToken.model_validate(fields)
     except ValidationError:

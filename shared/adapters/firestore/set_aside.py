@@ -17,24 +17,24 @@ _FIELDS = ("key", "field", "account_id", "transaction_id", "text")
 
 
 def put_set_aside(batch: Batch, row: SetAsideRow, *, owner: Mapping[str, str], run: int, now: datetime) -> None:
-    """Puts a row on record, with the run that met it last."""
+    """Sets a row aside, with the last run that received it."""
     fields = {name: getattr(row, name) for name in _FIELDS} | {"run": run, "seen_at": now}
     batch.replace(_path(owner["connection_id"], row.key), {**fields, **owner})
 
 
 def delete_set_aside(batch: Batch, connection_id: str, key: str) -> None:
-    """Takes a row off the record."""
+    """Deletes a row that was set aside."""
     batch.delete(_path(connection_id, key))
 
 
 def set_aside_of(client: "firestore.Client", connection_id: str) -> list[SetAsideRow]:
-    """The rows on record, in the order of their keys."""
+    """The rows of a connection that are set aside, ordered by key."""
     found = (snapshot.to_dict() or {} for snapshot in set_aside_query(client, connection_id).stream())
     return sorted((SetAsideRow(**{name: one[name] for name in (*_FIELDS, "run")}) for one in found), key=_key)
 
 
 def set_aside_query(client: "firestore.Client", connection_id: str) -> Any:
-    """All records of a connection."""
+    """The query for all rows of a connection that are set aside."""
     return client.collection(SET_ASIDE).where(filter=FieldFilter("connection_id", "==", connection_id))
 
 

@@ -1,9 +1,9 @@
-"""What each write of a sync's commit does to Firestore, and where its documents are.
+"""Applies the writes of a sync's commit to Firestore, in these documents:
 
-bank_sync_state/{connection_id}       the whole state; its update time is what every commit compares
+bank_sync_state/{connection_id}       the whole state; every commit compares its update time
 bank_sync_progress/{connection_id}    its projection for clients
-bank_sync_handover/{connection_id}    what a run leaves to its continuation
-bank_sync_runs/{connection_id}-{run}  the runs that have ended, for operators
+bank_sync_handover/{connection_id}    data that a run hands over to its continuation
+bank_sync_runs/{connection_id}-{run}  ended runs, for operators
 bank_set_aside/{connection_id}-{key}  rows that cannot be stored as transactions, for operators
 """
 
@@ -64,7 +64,7 @@ _NOTIFICATION_MASK = mask_of(["kind", "connection_id", "title", "body", "created
 
 @dataclass(frozen=True, slots=True)
 class SyncCommit:
-    """A commit of a sync under construction: the batch, and the state that it stores."""
+    """A sync's commit under construction: the batch, and the state that it stores."""
 
     batch: Batch
     state: SyncState
@@ -72,11 +72,11 @@ class SyncCommit:
 
     @property
     def owner(self) -> dict[str, str]:
-        """The fields that say whose a document is."""
+        """The fields that identify a document's owner."""
         return {"connection_id": self.state.connection_id, "app_user_id": self.state.app_user_id}
 
     def path(self, *parts: str) -> str:
-        """The path of the connection's document, or of one below it."""
+        """The path of the connection's document, or of a document below it."""
         return "/".join((CONNECTIONS, self.state.connection_id, *parts))
 
 
@@ -100,7 +100,7 @@ def _put_transactions(write: UpsertTransactions, commit: SyncCommit) -> None:
         own_mark = mark if transaction_id in write.marked else {}
         ready = write.ready.get(transaction_id, b"")
         fields = own_mark if ready else {**row, **owner, **own_mark}
-        if transaction_id in write.new:  # a fifth fewer bytes than with the mask, which spares what the user wrote
+        if transaction_id in write.new:  # a fifth fewer bytes than with the mask, which protects the user's notes
             batch.create(path, fields, ready=ready)
         else:
             batch.merge(path, fields, _ROW_MASK, ready=ready)
@@ -204,13 +204,13 @@ def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: d
 
 
 def put_marks(batch: Batch, marks: Iterable[Mark]) -> None:
-    """Stores on existing accounts what they are a duplicate of."""
+    """Stores `duplicate_of` in existing accounts."""
     for mark in marks:
         path = f"{CONNECTIONS}/{mark.connection_id}/{ACCOUNTS}/{mark.account_id}"
         batch.update(path, {"duplicate_of": mark.duplicate_of}, expected=mark.expected)
 
 
 def put_notification(batch: Batch, news: Notification, *, app_user_id: str) -> None:
-    """Writes a notification; one that exists already keeps its `read_at`."""
+    """Writes a notification; an existing one keeps its `read_at`."""
     fields = news.model_dump(exclude={"notification_id", "read_at"})
     batch.merge(f"users/{app_user_id}/{NOTIFICATIONS}/{news.notification_id}", fields, _NOTIFICATION_MASK)

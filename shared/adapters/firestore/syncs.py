@@ -1,4 +1,4 @@
-"""Sync states in Firestore: how they are read, and how a run's commits are made."""
+"""Sync states in Firestore: reads, and the commits of runs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 _IN_LIMIT = 30  # values of an `in` query
-_GET_LIMIT = 1_000  # names of one request, whose size is bounded
+_GET_LIMIT = 1_000  # document names per request, whose size is limited
 
 
 @translates_outages
@@ -50,12 +50,12 @@ class FirestoreSyncs:
         self._audit = audit
 
     def load(self, connection_id: str) -> Loaded | None:
-        """One read."""
+        """Loads a sync's state, in one read."""
         snapshot = self._client.document(STATES, connection_id).get()
         return _loaded(snapshot) if snapshot.exists else None
 
     def save(self, state: SyncState, *, expected: Version, writes: Sequence[Write] = ()) -> Version:
-        """One commit; a second one if a row exists that was expected to be new."""
+        """Stores a state and its writes, in one commit; a second one if a row that should be new exists."""
         try:
             return self._save(state, expected, writes)
         except AlreadyThere:
@@ -73,7 +73,7 @@ class FirestoreSyncs:
         return batch.commit()[0]
 
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
-        """One query; reads what it returns."""
+        """Finds due syncs, in one query."""
 
         def unreadable(name: str) -> None:
             log.error("sync_state.unreadable", connection_id=name)
@@ -81,7 +81,7 @@ class FirestoreSyncs:
         return due_documents(self._client, STATES, now, limit=limit, read=_loaded, unreadable=unreadable)
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
-        """One query for each thirty runs."""
+        """Finds the rows that these runs marked, in one query per thirty runs."""
         rows, left, found = self._rows(connection_id), iter(runs), set()
         while some := list(islice(left, _IN_LIMIT)):
             query = rows.where(filter=FieldFilter(RUN_FIELD, "in", some)).select([RUN_FIELD])
@@ -89,26 +89,26 @@ class FirestoreSyncs:
         return found
 
     def transaction_ids(self, connection_id: str) -> set[str]:
-        """Reads every row, without its fields."""
+        """The ids of all rows of a connection; reads every row without its fields."""
         return {snapshot.id for snapshot in self._rows(connection_id).select(["pending"]).stream()}
 
     def rows_of(self, connection_id: str, account_id: str) -> set[str]:
-        """One query; reads the rows without their fields."""
+        """The ids of an account's rows, in one query without their fields."""
         query = self._rows(connection_id).where(filter=FieldFilter("account_id", "==", account_id))
         return {snapshot.id for snapshot in query.select(["pending"]).stream()}
 
     def stored_rows(self, connection_id: str, transaction_ids: Iterable[str]) -> dict[str, StoredRow]:
-        """One read a row."""
+        """Reads stored rows: one read per row."""
         found = self._get(connection_id, transaction_ids, ["user", *LABEL_FIELDS])
         return {i: StoredRow(version, fields.get("user"), label_of(fields)) for i, (fields, version) in found.items()}
 
     def ready(self, connection_id: str, app_user_id: str, rows: Sequence[Transaction]) -> Mapping[str, Any]:
-        """No call of the store."""
+        """Encodes rows, without a call to the store."""
         owner = {"connection_id": connection_id, "app_user_id": app_user_id}
         return {row["transaction_id"]: encoded({**row, **owner}) for row in rows}
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
-        """One read a row."""
+        """Finds rows that are stored unchanged: one read per row."""
         stored = self._get(
             connection_id, [row["transaction_id"] for row in rows], [*Transaction.__annotations__, RUN_FIELD]
         )
@@ -116,25 +116,25 @@ class FirestoreSyncs:
         return {row["transaction_id"] for row in rows if clean.get(row["transaction_id"]) == row}
 
     def handover(self, connection_id: str) -> Handover | None:
-        """One read."""
+        """Loads the handover of a run, in one read."""
         left = self._client.document(HANDOVERS, connection_id).get().to_dict()
         if not left:
             return None
         return Handover(tuple(left["removed"]), left["successors"], left.get("cursors", b""))
 
     def set_aside(self, connection_id: str) -> list[SetAsideRow]:
-        """One query; reads what it returns."""
+        """Finds the rows that are set aside, in one query."""
         return set_aside_of(self._client, connection_id)
 
     def runs(self, connection_id: str) -> list[RunRecord]:
-        """One query; reads what it returns."""
+        """Finds the ended runs of a connection, in one query."""
         query = self._client.collection(RUNS).where(filter=FieldFilter("connection_id", "==", connection_id))
         return sorted((RunRecord.model_validate(s.to_dict()) for s in query.stream()), key=lambda kept: kept.run)
 
     def _get(
         self, connection_id: str, ids: Iterable[str], fields: list[str]
     ) -> dict[str, tuple[dict[str, Any], Version]]:
-        """Rows that exist, with their versions."""
+        """The fields and versions of the rows that exist."""
         rows, left = self._rows(connection_id), iter(ids)
         found: dict[str, tuple[dict[str, Any], Version]] = {}
         while wanted := [rows.document(i) for i in islice(left, _GET_LIMIT)]:

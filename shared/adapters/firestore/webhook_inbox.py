@@ -1,4 +1,4 @@
-"""Webhooks as they arrived: `bank_webhook_inbox/{delivery}`, each delivery once. Private."""
+"""Received webhooks: `bank_webhook_inbox/{delivery}`, one document per delivery. Private."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ class FirestoreInbox:
         self._client = client
 
     def record(self, delivery: Delivery) -> bool:
-        """Stores a delivery, in one write; False if it is stored already."""
+        """Stores a delivery, in one write; False if it is already stored."""
         fields = {name: getattr(delivery, name) for name in _FIELDS}
         kept = {"delivery_id": delivery.delivery_id, "expires_at": delivery.received_at + retention.WEBHOOK}
         batch = Batch(self._client)
@@ -75,7 +75,7 @@ class FirestoreInbox:
         query = self._client.collection(INBOX).where(filter=FieldFilter("received_at", ">=", moment))
         try:
             yield from map(_delivery, query.order_by("received_at").stream())
-        except OUTAGES as error:  # what is read as it is asked for raises here, and not in the call
+        except OUTAGES as error:  # a generator raises during the iteration, not in the call
             raise unavailable() from error
 
     def settle(self, delivery_id: str) -> None:
@@ -95,7 +95,7 @@ class FirestoreInbox:
 
 
 def settle_delivery(batch: Batch, delivery_id: str) -> None:
-    """Marks a delivery as handled, in a commit of the caller's."""
+    """Adds the mark that a delivery is handled to the caller's commit."""
     batch.update(f"{INBOX}/{delivery_id}", {"due_at": None, "sweeps": 0})
 
 

@@ -1,4 +1,4 @@
-"""The ids of Plaid's keys that webhooks have named: one document, `bank_webhook_keys/seen`. Private."""
+"""The ids of Plaid's verification keys that webhooks have used: one document, `bank_webhook_keys/seen`. Private."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 KEYS = "bank_webhook_keys/seen"
-BUCKETS = "__webhooks"  # in place of a user, beside whose limits these are
+BUCKETS = "__webhooks"  # stored among the users' limits, under this name
 READ_TIMEOUT_SECONDS = 2.0  # a webhook waits for this read, and can be verified without it
 
 
 @translates_outages
 class FirestoreWebhookKeys:
-    """The port `WebhookKeys`. Plaid has a handful of keys and replaces them rarely, so none is ever taken out."""
+    """The port `WebhookKeys`. Plaid has a handful of keys and replaces them rarely, so no id is ever deleted."""
 
     def __init__(self, client: "firestore.Client") -> None:
         self._client = client

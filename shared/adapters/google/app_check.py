@@ -1,6 +1,6 @@
-"""App Check tokens, with the same tolerance for clocks as ID tokens: the Admin SDK has a setting for those alone.
+"""Verifies App Check tokens with the same clock tolerance as ID tokens, a setting that the Admin SDK lacks for them.
 
-The checks are Google's: https://firebase.google.com/docs/app-check/custom-resource-backend#other
+The checks follow Google: https://firebase.google.com/docs/app-check/custom-resource-backend#other
 """
 
 import time
@@ -23,14 +23,14 @@ class AppCheck:
         """The id of the app that a token attests.
 
         Raises:
-            ValueError, jwt.PyJWTError: The token is not good.
+            ValueError, jwt.PyJWTError: The token is invalid.
             jwt.PyJWKClientConnectionError: The keys could not be fetched.
         """
         return str(self._service.verify_token(token)["app_id"])
 
 
 class _Tolerant(app_check._AppCheckService):  # type: ignore[misc]  # noqa: SLF001 (has no public name, and no setting)
-    """The SDK's service, which takes tokens issued up to CLOCK_SKEW_SECONDS in the future; none that has expired."""
+    """The SDK's service; it accepts tokens issued up to CLOCK_SKEW_SECONDS in the future, but no expired ones."""
 
     def _decode_and_verify(self, token: str, signing_key: Any) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(

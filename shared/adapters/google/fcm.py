@@ -1,7 +1,7 @@
-"""Push messages through Firebase Cloud Messaging, by firebase-admin.
+"""Push messages through Firebase Cloud Messaging, with firebase-admin.
 
 Errors: https://firebase.google.com/docs/cloud-messaging/error-codes. An error's text may quote the message or the
-token: it goes nowhere. Tokens of devices and the words of messages are in no log.
+token, so it is discarded. Device tokens and message texts are never logged.
 """
 
 import threading
@@ -33,8 +33,8 @@ class FirebaseMessaging:
 
     Args:
         project: The Firebase project.
-        credential: Instead of the ones that the process has.
-        address: Instead of FCM's own address.
+        credential: Replaces the default credentials of the process.
+        address: Replaces FCM's address.
     """
 
     def __init__(self, *, project: str, credential: Credentials | None = None, address: str = FCM) -> None:
@@ -45,23 +45,23 @@ class FirebaseMessaging:
         self._lock = threading.Lock()
 
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
-        """One call per token, side by side, each tried once: when to try again is the caller's to decide."""
+        """Sends one call per token, in parallel and without retries; the caller decides about retries."""
         try:
             answers = messaging.send_each([_message(message, token) for token in tokens], app=self._firebase())
         except (exceptions.FirebaseError, GoogleAuthError, ValueError, OSError) as error:
-            # No credentials, or a fault of the library's: nobody knows who got it, and devices show it once.
+            # No credentials, or a library error. Some devices may have got it; a retry is safe: they show it once.
             log.warning("messaging.no_answer", kind=type(error).__name__)
             return [Receipt(PushOutcome.LATER, "NO_ANSWER")] * len(tokens)
         return [_receipt(answer.exception) for answer in answers.responses]
 
     def _firebase(self) -> firebase_admin.App:
-        """An app of its own: time-outs are set per app."""
+        """A separate Firebase app, because timeouts are set per app."""
         with self._lock:
             if self._app is None:
                 options = {"projectId": self._project, "httpTimeout": TIMEOUT_SECONDS}
                 app = firebase_admin.initialize_app(self._credential, options, name=f"messaging-{uuid.uuid4().hex}")
                 try:
-                    # The library waits as long as any Retry-After says, within the call, and has no setting for it.
+                    # Within the call, the library waits as long as Retry-After says, and has no setting to change that.
                     service = messaging._get_messaging_service(app)  # noqa: SLF001
                     service._client.session.mount(FCM, _Once(self._address))  # noqa: SLF001
                 except Exception:
@@ -72,18 +72,18 @@ class FirebaseMessaging:
 
 
 class LocalMessaging:
-    """Its local twin, since Firebase has no emulator for messaging: says in the log what would have been sent.
+    """Replaces FCM locally, because Firebase has no emulator for messaging: it only logs each message.
 
     Raises:
-        ValueError: This is a real project.
+        ValueError: The project is a real one.
     """
 
     def __init__(self, settings: Settings) -> None:
         if not settings.is_local:
-            raise ValueError("push messages of a real project are not for the log")
+            raise ValueError("LocalMessaging is for demo projects only; use FirebaseMessaging")
 
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
-        """One line per call, of ids."""
+        """Logs one line of ids."""
         log.info("messaging.not_sent_locally", **message.data, devices=len(tokens))
         return [Receipt(PushOutcome.SENT)] * len(tokens)
 
@@ -94,7 +94,7 @@ def messaging_for(settings: Settings) -> Messaging:
 
 
 class _Once(requests.adapters.HTTPAdapter):
-    """Tries each call once (but for a connection that was never made), at an address of our choice."""
+    """Sends each call once (retries only failed connects), to a configurable address."""
 
     def __init__(self, address: str) -> None:
         super().__init__(max_retries=urllib3.Retry(total=1, read=0), pool_maxsize=20)
@@ -108,7 +108,7 @@ class _Once(requests.adapters.HTTPAdapter):
 
 
 def _message(message: PushMessage, token: str) -> messaging.Message:
-    """The message for one device, which shows it once even if it comes twice."""
+    """The message for one device, which shows it once even if it is delivered twice."""
     tag = message.collapse_id
     made = messaging.Message(
         data=message.data,
@@ -117,7 +117,7 @@ def _message(message: PushMessage, token: str) -> messaging.Message:
         apns=messaging.APNSConfig(headers={"apns-collapse-id": tag}),
         webpush=messaging.WebpushConfig(notification=messaging.WebpushNotification(tag=tag)),
     )
-    # Its argument is deprecated in favour of installation ids, which apps do not have yet; FCM takes both.
+    # Its argument is deprecated in favour of installation ids, which apps do not have yet; FCM accepts both.
     made.token = token
     return made
 
@@ -126,7 +126,7 @@ def _receipt(error: exceptions.FirebaseError | None) -> Receipt:
     if error is None:
         return Receipt(PushOutcome.SENT)
     response = error.http_response
-    if response is None:  # no answer, or none that can be read
+    if response is None:  # no response, or an unreadable one
         return Receipt(PushOutcome.LATER, "NO_ANSWER")
     if isinstance(error, messaging.UnregisteredError):
         return Receipt(PushOutcome.GONE, "UNREGISTERED")
@@ -138,9 +138,9 @@ def _receipt(error: exceptions.FirebaseError | None) -> Receipt:
 
 
 def _blames_token(response: requests.Response) -> bool:
-    """Whether an INVALID_ARGUMENT is about the token, and not about the message, which would be our own mistake.
+    """Whether an INVALID_ARGUMENT is about the token, not about the message (which would be a bug of the backend).
 
-    FCM names the field `message.token`; or it names none and says it in words only, of which these are documented.
+    FCM names the field `message.token`, or it names no field and only has a text; the texts checked are documented.
     """
     try:
         error = response.json()["error"]

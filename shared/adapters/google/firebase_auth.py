@@ -1,4 +1,4 @@
-"""Who calls, with which app, and who is there still: Firebase's word on ID tokens, App Check tokens, and users.
+"""Verifies ID tokens and App Check tokens, and finds deleted users, with Firebase.
 
 https://firebase.google.com/docs/auth/admin/verify-id-tokens, /manage-sessions (revocation) and /manage-users;
 https://firebase.google.com/docs/app-check/custom-resource-backend
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
 LONGEST_UID = 128
-CLOCK_SKEW_SECONDS = 5  # how far ahead of ours the clock that issued a token may be
+CLOCK_SKEW_SECONDS = 5  # how far the issuer's clock may be ahead of ours
 AUTH_EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 TIMEOUT_SECONDS = 10
-# What the SDK raises for tokens that it did not foresee: claims of another type, headers without a field.
+# Errors that the SDK raises for malformed tokens: claims of a wrong type, headers without a field.
 MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
 
 
@@ -41,55 +41,59 @@ class FirebaseCallers:
         self._lock = threading.Lock()
 
     def verify(self, id_token: str) -> Caller:
-        """The user; asks Firebase at each call whether the token was revoked or the user disabled.
+        """Verifies an ID token; asks Firebase on every call whether the token was revoked or the user disabled.
 
         Raises:
-            Unauthenticated: The token is not good, with a code that says why.
-            Unavailable: Firebase did not answer.
+            Unauthenticated: The token is invalid; the code says why.
+            Unavailable: Firebase did not respond.
         """
         try:
             claims = auth.verify_id_token(
                 id_token, app=self._firebase(), check_revoked=True, clock_skew_seconds=CLOCK_SKEW_SECONDS
             )
         except auth.RevokedIdTokenError:
-            raise _refused("this session was ended: sign in again", code="id_token_revoked") from None
+            raise _refused("this session was revoked; sign in again", code="id_token_revoked") from None
         except auth.UserDisabledError:
             raise _refused("this user is disabled", code="user_disabled") from None
         except auth.ExpiredIdTokenError:
-            raise _refused("the ID token has expired: refresh it", code="id_token_expired") from None
+            raise _refused("the ID token has expired; refresh it", code="id_token_expired") from None
         except (auth.InvalidIdTokenError, auth.UserNotFoundError):
-            raise _refused("the ID token is not valid", code="id_token_invalid") from None
+            raise _refused("the ID token is invalid; sign in again", code="id_token_invalid") from None
         except (auth.CertificateFetchError, exceptions.FirebaseError, GoogleAuthError):
-            raise Unavailable("sign-in cannot be checked right now", code="auth_unavailable") from None
+            raise Unavailable(
+                "the ID token cannot be verified right now; retry later", code="auth_unavailable"
+            ) from None
         except MALFORMED:
-            raise _refused("the ID token is not valid", code="id_token_invalid") from None
-        # The SDK's tolerance is for both ends; apps renew tokens long before theirs. The emulator takes expired ones.
+            raise _refused("the ID token is invalid; sign in again", code="id_token_invalid") from None
+        # The SDK applies its tolerance to expiry, too; apps refresh much earlier. The emulator accepts expired tokens.
         if not os.environ.get(AUTH_EMULATOR) and claims["exp"] <= time.time():
-            raise _refused("the ID token has expired: refresh it", code="id_token_expired")
+            raise _refused("the ID token has expired; refresh it", code="id_token_expired")
         uid: str = claims["uid"]
         if not is_document_id(uid):
-            raise _refused("this user's id cannot name a document", code="uid_unusable")
+            raise _refused("this user's id is not a valid document id", code="uid_unusable")
         return Caller.of(uid, claims)
 
     def verify_app(self, app_token: str) -> str:
-        """The app's id. Asks nobody but for Google's keys, every few hours.
+        """The id of the app. Calls Google only to fetch its keys, every few hours.
 
         Raises:
-            Unauthenticated: The App Check token is not good.
+            Unauthenticated: The App Check token is invalid.
             Unavailable: The keys could not be fetched.
         """
         try:
             return self._checks().app_id(app_token)
         except (jwt.PyJWKClientConnectionError, GoogleAuthError):
-            raise Unavailable("the app cannot be checked right now", code="app_check_unavailable") from None
+            raise Unavailable(
+                "the App Check token cannot be verified right now; retry later", code="app_check_unavailable"
+            ) from None
         except (jwt.PyJWTError, *MALFORMED):
-            raise _refused("the App Check token is not valid", code="app_check_invalid") from None
+            raise _refused("the App Check token is invalid; get a new one", code="app_check_invalid") from None
 
     def gone(self, app_user_ids: Sequence[str]) -> set[str]:
-        """One call for each hundred users.
+        """Finds deleted users, in one call per hundred users.
 
         Raises:
-            Unavailable: Firebase did not answer.
+            Unavailable: Firebase did not respond.
         """
         usable = [uid for uid in app_user_ids if 0 < len(uid) <= LONGEST_UID]
         gone: set[str] = set()
@@ -98,7 +102,7 @@ class FirebaseCallers:
             try:
                 answer = auth.get_users(asked, app=self._firebase())
             except (exceptions.FirebaseError, ValueError, GoogleAuthError):
-                raise Unavailable("users cannot be looked up right now", code="auth_unavailable") from None
+                raise Unavailable("users cannot be looked up right now; retry later", code="auth_unavailable") from None
             gone |= {identifier.uid for identifier in answer.not_found}
         return gone
 

@@ -1,8 +1,8 @@
 """Cloud KMS over REST: wraps data keys with a key that never leaves it.
 
 https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/encrypt, …/decrypt, and
-https://cloud.google.com/kms/docs/data-integrity-guidelines for the checksums. The client library would be one more
-dependency and 60 to 120 ms of a cold start; two calls over google-auth, which is loaded already, cost neither
+https://cloud.google.com/kms/docs/data-integrity-guidelines for the checksums. The client library would add a
+dependency and 60 to 120 ms to a cold start; two calls over google-auth, which is already loaded, avoid both
 (docs/decisions/). `encrypt` uses the key's primary version and names it; `decrypt` finds the version in the ciphertext,
 and requires the same associated data. Both are idempotent.
 """
@@ -31,12 +31,12 @@ TRANSIENT = (408, 429, 500, 502, 503, 504)
 
 
 class KmsKeys:
-    """The protocol `Keys` of shared/adapters/vault/keys.py, over one CryptoKey.
+    """Implements `Keys` of shared/adapters/vault/keys.py with one CryptoKey.
 
     Args:
         key: `projects/…/locations/…/keyRings/…/cryptoKeys/…`.
-        session: Sends requests, with a caller's credentials.
-        url: Where KMS is.
+        session: Sends requests with the caller's credentials.
+        url: The address of KMS.
     """
 
     def __init__(self, key: str, *, session: "requests.Session | AuthorizedSession", url: str = KMS) -> None:
@@ -55,7 +55,7 @@ class KmsKeys:
         session.mount(url, HTTPAdapter(max_retries=retry))
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
-        """One call."""
+        """Wraps a data key, in one call."""
         for _ in range(TRIES):
             answer = self._ask("encrypt", plaintext=data_key, additionalAuthenticatedData=context)
             wrapped, name = _checked_bytes(answer, "ciphertext"), str(answer.get("name", ""))
@@ -65,7 +65,7 @@ class KmsKeys:
         raise _outage_error("KMS_ANSWER_DAMAGED")
 
     def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
-        """One call; none for what another key has wrapped."""
+        """Unwraps a data key, in one call; none if another key wrapped it."""
         if not self._is_ours(key_id):
             raise vault_error("KEY_UNKNOWN", key_id=key_id)
         for _ in range(TRIES):
@@ -75,7 +75,7 @@ class KmsKeys:
         raise _outage_error("KMS_ANSWER_DAMAGED")
 
     def newest(self) -> str:
-        """One call: encrypting says which version did. So no other permission is needed."""
+        """The newest key version, from the response to an encryption, so that no other permission is needed."""
         return self.wrap(b"which version?", b"bank-access-token:newest")[1]
 
     def _is_ours(self, version: str) -> bool:
@@ -114,7 +114,7 @@ def kms_keys(key: str) -> KmsKeys:
     """The keys of a CryptoKey, with the credentials of the function's service account.
 
     Raises:
-        VaultError: It has none.
+        VaultError: The service account has no credentials.
     """
     import google.auth
     from google.auth.transport.requests import AuthorizedSession
@@ -127,7 +127,7 @@ def kms_keys(key: str) -> KmsKeys:
 
 
 def _checked_bytes(answer: dict[str, Any], name: str) -> bytes | None:
-    """The bytes in a field of an answer; None if their checksum does not match."""
+    """The bytes in a field of a response; None if their checksum does not match."""
     try:
         value = base64.b64decode(answer[name], validate=True)
         return value if int(answer[f"{name}Crc32c"]) == google_crc32c.value(value) else None
@@ -138,7 +138,7 @@ def _checked_bytes(answer: dict[str, Any], name: str) -> bytes | None:
 def _outage_error(error_code: str) -> VaultError:
     log.warning("vault.unavailable", error_code=error_code)
     return VaultError(
-        "the key service cannot answer right now",
+        "the key service is unavailable right now; the backend retries it later",
         kind=ErrorKind.TRY_LATER,
         error_code=error_code,
         retry_after_seconds=5,

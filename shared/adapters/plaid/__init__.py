@@ -1,1 +1,1 @@
-"""Plaid: its client, its errors, and the mapping of its answers to the domain's values."""
+"""Plaid: the client, its errors, and the mapping of its responses to the domain's values."""

@@ -1,8 +1,8 @@
-"""Plaid, through its own client library, with its models left out.
+"""Calls Plaid with the transport of its client library, but without the library's models.
 
-The library's typed answers cost 4 to 6 ms a transaction and break when Plaid adds a null; its transport does not. So
-each call takes the raw answer (`_preload_content=False`), and numbers are parsed as Decimal from Plaid's own text.
-`plaid.api`, whose methods only put a path before the same transport, would load 700 modules of those models.
+The typed responses cost 4 to 6 ms per transaction and fail when Plaid adds a null; the transport does not. So each call
+reads the raw response (`_preload_content=False`), and numbers are parsed as Decimal from Plaid's text. `plaid.api` only
+adds paths to the same transport, but would load 700 modules of models.
 """
 
 import re
@@ -24,12 +24,14 @@ from shared.log import log
 from shared.ports import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.settings import Settings
 
-PAGE_ROWS = 500  # Plaid's maximum: the fewer pages, the less can change between two
+PAGE_ROWS = 500  # Plaid's maximum: fewer pages mean fewer changes between them
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
-FACTS_READ_SECONDS = 10.0  # Plaid has them at hand; an exchange asks twice, and its caller waits 60 seconds in all
-KEY_READ_SECONDS = 4.0  # a webhook waits for it, and Plaid waits ten seconds for the webhook
-SYNC_READ_SECONDS = 60.0  # the first full read after the history came in may be slow
+FACTS_READ_SECONDS = (
+    10.0  # Plaid responds fast; an exchange makes two such calls, and its caller waits 60 seconds at most
+)
+KEY_READ_SECONDS = 4.0  # a webhook waits for the key, and Plaid waits ten seconds for the response
+SYNC_READ_SECONDS = 60.0  # the first full read after the history arrived may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
 _GONE = (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED, ErrorKind.PERMISSION_REVOKED)
@@ -38,12 +40,12 @@ _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 _AUTH_SETTINGS = ["clientId", "plaidVersion", "secret"]
 _REQUEST_ID = re.compile(rb'"request_id"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
-# Only a connection that was never made is safe to retry: a request that was sent may have had its effect.
+# Only failed connects are safe to retry: a sent request may have had its effect.
 _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
 
 
 class PlaidClient:
-    """The port `Plaid`, and the keys of webhooks."""
+    """The port `Plaid`; also fetches the keys of webhooks."""
 
     def __init__(self, *, settings: Settings) -> None:
         configuration = plaid.Configuration(
@@ -116,7 +118,7 @@ class PlaidClient:
         body: dict[str, Any] = {"access_token": access_token.reveal(), "count": PAGE_ROWS}
         if cursor:
             body["cursor"] = cursor
-        else:  # counts only where Link did not say it: for an item that was linked without transactions
+        else:  # takes effect only if Link did not set it: for an item that was linked without transactions
             body["options"] = {"days_requested": self._days_requested}
         raw = self._send(SYNC, body, read_seconds=SYNC_READ_SECONDS)
         with _unusable_is_an_outage():
@@ -125,7 +127,7 @@ class PlaidClient:
         return page
 
     def check_transactions(self, access_token: Secret) -> None:
-        """https://plaid.com/docs/api/products/transactions/#transactionssync from `now` on: no rows."""
+        """https://plaid.com/docs/api/products/transactions/#transactionssync from `now` on, so without rows."""
         body = {
             "access_token": access_token.reveal(),
             "cursor": "now",
@@ -146,7 +148,7 @@ class PlaidClient:
             return item_mapping.institution_info(found)
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
-        """https://plaid.com/docs/api/institutions/#institutionsget; skips those that cannot be read."""
+        """https://plaid.com/docs/api/institutions/#institutionsget; skips unreadable institutions."""
         body = {
             "count": count,
             "offset": offset,
@@ -171,12 +173,12 @@ class PlaidClient:
         self._call("/item/webhook/update", {"access_token": access_token.reveal(), "webhook": url})
 
     def remove(self, access_token: Secret) -> bool:
-        """https://plaid.com/docs/api/items/#itemremove; False if the item was gone already.
+        """https://plaid.com/docs/api/items/#itemremove; False if the item was already removed.
 
-        An unknown token does not prove that: Plaid answers the same if our keys are wrong.
+        An unknown token does not prove that, because wrong Plaid keys cause the same error.
 
         Raises:
-            ProviderError: Plaid did not remove the item, as far as we know.
+            ProviderError: Plaid did not confirm the removal.
         """
         try:
             self._call("/item/remove", {"access_token": access_token.reveal()})
@@ -215,12 +217,12 @@ class PlaidClient:
                 _preload_content=False,
                 _request_timeout=(CONNECT_SECONDS, read_seconds),
             )
-            raw = bytes(response.data)  # read here: only reading shows that an answer was cut short
+            raw = bytes(response.data)  # read here: only reading reveals a truncated response
         except plaid.ApiException as error:
             retry_after = (error.headers or {}).get("Retry-After")
             failed = from_answer(error.status or 0, error.body, endpoint=path, retry_after=retry_after)
         except (urllib3.exceptions.HTTPError, AttributeError) as error:
-            # The library stumbles over its own handling of a TLS error: an AttributeError.
+            # The library raises AttributeError when it handles a TLS error.
             log.info("plaid.no_answer", kind=type(error).__name__)
             failed = unreachable_error("NO_ANSWER")
         log.info(
@@ -238,7 +240,7 @@ class PlaidClient:
 
 @contextmanager
 def _unusable_is_an_outage() -> Iterator[None]:
-    """Treats a missing or malformed value in an answer as an outage of Plaid's, not as a bug of ours."""
+    """Treats a missing or malformed value in a response as an outage of Plaid, not as a bug of the backend."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -246,14 +248,14 @@ def _unusable_is_an_outage() -> Iterator[None]:
 
 
 class _CompleteAnswer(dict[str, Any]):
-    """An answer whose missing top-level fields are reported as an outage."""
+    """A response whose missing top-level fields raise an outage error."""
 
     def __missing__(self, name: str) -> Any:
         raise unreachable_error(f"ANSWER_WITHOUT_{name.upper()}")
 
 
 def _request_id(raw: bytes) -> str | None:
-    """Plaid's id of the request, for its support. It is near the end of the body; quotes within texts are escaped."""
+    """Plaid's request id, for its support. It is near the end of the body; quotes within texts are escaped."""
     found = _REQUEST_ID.search(raw, max(0, len(raw) - 300)) or _REQUEST_ID.search(raw)
     return found[1].decode() if found else None
 

@@ -1,8 +1,8 @@
-"""The one place where Plaid's errors are translated: from a type and a code to a kind and a message of ours.
+"""Translates Plaid's errors, by type and code, to the backend's kinds and messages.
 
-What a kind does to a connection's status is in shared/domain/status.py. Sources: https://plaid.com/docs/errors/ and its
+shared/domain/status.py decides how kinds change a status. Sources: https://plaid.com/docs/errors/ and its
 pages per type. Institution errors come as HTTP 400, so the translation reads the body, never the HTTP class. Plaid's
-`error_message` is for developers and may quote the request: it is neither logged nor stored.
+`error_message` is for developers and may quote the request, so it is neither logged nor stored.
 """
 
 import json
@@ -16,28 +16,30 @@ from shared.domain.storable import text
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What one of Plaid's errors is to us, and how we say it."""
+    """The kind and message of a Plaid error."""
 
     kind: ErrorKind
     message: str
 
 
-_OUTAGE = Translation(ErrorKind.INSTITUTION_DOWN, "the bank cannot be reached right now")
-_PLAID_DOWN = Translation(ErrorKind.PLAID_DOWN, "Plaid cannot answer right now")
-_TOO_FAST = Translation(ErrorKind.TRY_LATER, "too many requests to the bank right now")
-_NOT_READY = Translation(ErrorKind.TRY_LATER, "the bank's data is still being fetched")
-_LOGIN = Translation(ErrorKind.LOGIN_REQUIRED, "the bank asks the user to log in again")
-_ACCOUNTS = Translation(ErrorKind.NO_ACCOUNTS, "no account is shared any more")
-_CONSENT = Translation(ErrorKind.ADDITIONAL_CONSENT, "the user has to consent to more data")
-_IN_LINK = "the user has to go through Link again"
-_DEAD = "this connection cannot be used any more: link the bank again"
+_OUTAGE = Translation(ErrorKind.INSTITUTION_DOWN, "the bank is unavailable right now; the backend retries it later")
+_PLAID_DOWN = Translation(ErrorKind.PLAID_DOWN, "Plaid is unavailable right now; the backend retries it later")
+_TOO_FAST = Translation(ErrorKind.TRY_LATER, "too many requests to Plaid right now; the backend retries it later")
+_NOT_READY = Translation(ErrorKind.TRY_LATER, "Plaid is still fetching the bank's data")
+_LOGIN = Translation(ErrorKind.LOGIN_REQUIRED, "the user must log in to the bank again, in Link")
+_ACCOUNTS = Translation(ErrorKind.NO_ACCOUNTS, "the user shares no accounts: let them select accounts again, in Link")
+_CONSENT = Translation(ErrorKind.ADDITIONAL_CONSENT, "the user must consent to share more data, in Link")
+_IN_LINK = "this Link session cannot be completed: open Link again"
+_DEAD = "this connection no longer works: link the bank again"
 _UNSUPPORTED = Translation(ErrorKind.UNUSABLE, "this bank or account is not supported")
 _NO_TRANSACTIONS = Translation(
     ErrorKind.UNUSABLE,
-    "this connection cannot deliver transactions: link the bank again and choose accounts that have them",
+    "this connection cannot deliver transactions: link the bank again and select accounts that have them",
 )
-_UNKNOWN_ITEM = Translation(ErrorKind.TRY_LATER, "the bank reports a problem with this connection; it is tried again")
-_OURS = "the backend is not set up for this; it has been recorded"
+_UNKNOWN_ITEM = Translation(
+    ErrorKind.TRY_LATER, "the bank reports a problem with this connection; the backend retries it later"
+)
+_OURS = "the backend is not configured for this; the error has been logged"
 _CONFIGURATION = Translation(ErrorKind.CONFIGURATION, _OURS)
 
 BY_CODE: dict[str, Translation] = {
@@ -100,8 +102,8 @@ BY_CODE: dict[str, Translation] = {
 }
 SYNC = "/transactions/sync"
 BY_CODE_OF_A_SYNC: dict[str, Translation] = {
-    # Without transactions a connection is of no use, so here these concern one user's item. From other endpoints they
-    # only say that an additional product, such as a refresh, is not available.
+    # A connection without transactions is useless, so in a sync these errors concern one user's item. From other
+    # endpoints they only say that an additional product, such as a refresh, is not available.
     **dict.fromkeys(("PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"), _NO_TRANSACTIONS),
     **dict.fromkeys(
         ("NO_AUTH_ACCOUNTS", "NO_LIABILITY_ACCOUNTS", "NO_INVESTMENT_ACCOUNTS", "NO_INVESTMENT_AUTH_ACCOUNTS"),
@@ -110,7 +112,7 @@ BY_CODE_OF_A_SYNC: dict[str, Translation] = {
     "MANUAL_VERIFICATION_REQUIRED": _LOGIN,
 }
 BY_TYPE_OF_A_SYNC: dict[str, Translation] = {
-    # One item's trouble that we do not know: no user is blamed, no operator is called, it is retried ever less often.
+    # An unknown error of one item: retried with growing delays, without involving the user or an operator.
     "ITEM_ERROR": _UNKNOWN_ITEM,
 }
 BY_TYPE: dict[str, Translation] = {
@@ -118,25 +120,25 @@ BY_TYPE: dict[str, Translation] = {
     "API_ERROR": _PLAID_DOWN,
     "INSTITUTION_ERROR": _OUTAGE,
     "TRANSACTIONS_ERROR": Translation(ErrorKind.TRY_LATER, _OUTAGE.message),
-    "ITEM_ERROR": _CONFIGURATION,  # an unknown one is not guessed at: no user is blamed, nothing is retried at once
+    "ITEM_ERROR": _CONFIGURATION,  # unknown item errors: do not involve the user, do not retry at once
 }
 INTERRUPTED_CODE = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
 FIELD_CODE = "INVALID_FIELD"
 _RATE_LIMIT_SECONDS = 60  # Plaid's windows are minutes
-_LONGEST_WAIT_SECONDS = 3600  # whatever Retry-After says
+_LONGEST_WAIT_SECONDS = 3600  # the maximum for Retry-After
 _LONGEST_WORD, _LONGEST_TEXT = 200, 2_000  # bytes: they are stored, and shown
 
 
 def from_answer(
     http_status: int, body: bytes | str | None, *, endpoint: str | None = None, retry_after: str | None = None
 ) -> ProviderError:
-    """The error in an answer that is not 200.
+    """The error of a response other than 200.
 
     Args:
-        http_status: Its HTTP status.
-        body: What came with it: Plaid's error object, or anything at all from a server in between.
-        endpoint: The path that answered, where the meaning depends on it.
-        retry_after: The header, if there was one: seconds.
+        http_status: The HTTP status.
+        body: Plaid's error object, or any body of a server in between.
+        endpoint: The called path, if the meaning depends on it.
+        retry_after: The `Retry-After` header in seconds, if there was one.
     """
     plaid = _parse_error(body)
     if plaid is None:
@@ -146,7 +148,7 @@ def from_answer(
     translation = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
     translation = translation or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
     if error_type == "API_ERROR" and endpoint != SYNC:
-        translation = _PLAID_DOWN  # whatever its code: the call may have taken effect
+        translation = _PLAID_DOWN  # regardless of the code: the call may have had its effect
     raises: type[ProviderError] = ProviderError
     if error_code == INTERRUPTED_CODE:
         raises, translation = PagingInterrupted, _NOT_READY
@@ -172,16 +174,16 @@ def _of_a_sync(error_type: str, error_code: str) -> Translation | None:
 
 
 def from_error_object(error: dict[str, Any] | None) -> ProviderError | None:
-    """The error of an item, as `item.error` and webhooks carry it; None if there is none."""
+    """The error in `item.error` or a webhook; None if there is none."""
     return from_answer(400, json.dumps(error, default=str)) if error else None
 
 
 def unreachable_error(error_code: str, *, retry_after: int | None = None) -> ProviderError:
-    """Plaid did not answer, or a server in between answered in its place.
+    """The error when Plaid did not respond, or a server in between responded instead.
 
     Args:
-        error_code: Our own code, which says how that was noticed.
-        retry_after: Seconds that the answer asked to wait.
+        error_code: The backend's own code, which says how that was detected.
+        retry_after: The requested wait in seconds.
     """
     return ProviderError(
         _PLAID_DOWN.message,
@@ -210,5 +212,5 @@ def _text(value: Any) -> str | None:
 
 
 def _word(value: Any) -> str:
-    """A type or a code: a short word, else a name for what is none."""
+    """A type or a code: a short word, or a placeholder for any other value."""
     return "None" if value is None else text(value, limit=_LONGEST_WORD) or "UNREADABLE"

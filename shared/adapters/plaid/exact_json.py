@@ -1,8 +1,8 @@
-"""Plaid's answers as Python values: numbers as Decimal from Plaid's own text, and no half characters.
+"""Parses Plaid's responses: numbers as Decimal from the original text, and no lone surrogates.
 
-JSON may hold what Python's parser refuses, or what it takes minutes for: numbers of thousands of digits, exponents
-beyond all bounds, and values that are thousands of levels deep (https://www.rfc-editor.org/rfc/rfc8259#section-9).
-An answer with such a value is read a second time, without it.
+JSON may contain values that Python's parser refuses or needs minutes for: numbers of thousands of digits, huge
+exponents, and values nested thousands of levels deep (https://www.rfc-editor.org/rfc/rfc8259#section-9).
+A response with such a value is parsed again without it.
 """
 
 import functools
@@ -11,20 +11,22 @@ import re
 from decimal import Decimal
 from typing import Any
 
-MAX_DEPTH = 100  # of what is read at the second attempt; the store takes 20 levels
-MAX_DIGITS = 1_000  # of a number that is read at the second attempt
+MAX_DEPTH = 100  # at the second attempt; the store accepts 20 levels
+MAX_DIGITS = 1_000  # of a number, at the second attempt
 NOT_A_NUMBER = float("nan")
 
 _parse = functools.partial(json.loads, parse_float=Decimal)
-_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escapes of UTF-16's halves: one alone is JSON, but no text for Firestore
+_HALVES = re.compile(
+    rb"\\u[dD][89a-fA-F]"
+)  # escapes of UTF-16 surrogates: a lone one is valid JSON, but Firestore cannot store it
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def parse(raw: bytes) -> Any:
-    """The value in an answer.
+    """Parses a response.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: The response is not JSON.
     """
     text = raw.decode(errors="replace")
     try:
@@ -55,7 +57,7 @@ def _int(digits: str) -> int | float:
 
 
 def _shallow(text: str) -> str:
-    """The same text with null for every value that is too deep."""
+    """The text with null in place of every value that is nested too deeply."""
     kept: list[str] = []
     depth = begins = ends = 0
     for token in _TOKENS.finditer(text):
@@ -73,7 +75,7 @@ def _shallow(text: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """The same, where half a character has become a replacement character."""
+    """The value with replacement characters in place of lone surrogates."""
     match value:
         case str():
             return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""Plaid's items and institutions as the domain's values. A malformed optional value becomes None and is counted."""
+"""Maps Plaid's items and institutions to domain values. A malformed optional value becomes None and is counted."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,16 +12,16 @@ from shared.domain.institution import InstitutionInfo
 from shared.log import log
 from shared.ports import ItemFacts
 
-LOGO = 400_000  # bytes: it is copied onto every connection's document, which holds 1 MiB
-MAX_LISTED = 200  # products, or countries, of one institution
-MAX_REPORTED = 20  # fields on one line of the log
+LOGO = 400_000  # bytes: it is copied into every connection's document, which is limited to 1 MiB
+MAX_LISTED = 200  # products or countries of one institution
+MAX_REPORTED = 20  # fields in one log line
 
 
 def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object = None) -> ItemFacts:
     """The facts of an item, and its accounts if the call returned them.
 
     Raises:
-        ValueError, KeyError: It has no id.
+        ValueError, KeyError: The item has no usable id.
     """
     odd = Oddities()
     details = status if isinstance(status, Mapping) else {}
@@ -46,10 +46,10 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
 
 
 def institution_info(found: Mapping[str, Any]) -> InstitutionInfo:
-    """An institution. Its id serves as its name if the name is unusable.
+    """An institution; its id replaces an unusable name.
 
     Raises:
-        ValueError, KeyError: It has no id.
+        ValueError, KeyError: The institution has no usable id.
     """
     odd = Oddities()
     institution_id = required_id(found["institution_id"], "institution_id")
@@ -69,12 +69,12 @@ def institution_info(found: Mapping[str, Any]) -> InstitutionInfo:
 
 
 def log_oddities(odd: Mapping[str, int], *, of: str, request_id: str | None = None) -> None:
-    """Logs in one line which fields had values that were left out, and how many; never the values.
+    """Logs how many values of each field were left out, in one line; never the values.
 
     Args:
-        odd: How many of each field.
-        of: In what: `transactions`, `item`, `institution`.
-        request_id: Plaid's, which its support asks for.
+        odd: The counts by field.
+        of: The object: `transactions`, `item` or `institution`.
+        request_id: Plaid's request id, which its support asks for.
     """
     fields = {name: count for name, count in odd.items() if count}
     if fields:

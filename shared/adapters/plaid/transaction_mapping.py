@@ -1,7 +1,7 @@
-"""Plaid's transactions and accounts as the domain's values.
+"""Maps Plaid's transactions and accounts to domain values.
 
-Plaid adds fields and values freely, so only values that could do harm are checked. An optional value that cannot be
-stored becomes None and is counted in `Oddities`. A row without a required value is set aside. Neither stops the other
+Plaid may add fields and values at any time, so only harmful values are checked for. An optional value that cannot be
+stored becomes None and is counted in `Oddities`. A row without a required value is set aside. Neither affects other
 rows.
 """
 
@@ -56,27 +56,27 @@ _texts = itemgetter(*_TEXTS)
 
 
 def page(answer: Mapping[str, Any], *, size: int) -> Page:
-    """One answer of /transactions/sync.
+    """Maps a response of /transactions/sync.
 
-    An unknown update status counts as RECENT where there are rows, so that nothing waits for a word that may never
-    come, and as NOT_READY where there is nothing at all.
+    An unknown update status counts as RECENT if there are rows, so that the sync does not wait for a status that may
+    never come, and as NOT_READY if the response is empty.
 
     Args:
         answer: The parsed body, with numbers as int and Decimal.
-        size: Its length in bytes.
+        size: The length of the body in bytes.
 
     Raises:
-        Unusable: Something is missing without which rows would be lost or mixed up.
+        Unusable: A value is missing without which rows would be lost or mixed up.
     """
     odd, aside = Oddities(), list[SetAsideRow]()
-    large = size > storable.MAX_BYTES  # no text of an answer is longer than the answer
+    large = size > storable.MAX_BYTES  # no text is longer than its response
     try:
         rows, changed, gone = answer["added"], answer["modified"], answer["removed"]
         if not all(isinstance(some, list) for some in (rows, changed, gone)):
-            raise Unusable("rows that are no list", field="added")
+            raise Unusable("the rows are not a list", field="added")
         cursor, more = answer["next_cursor"] or None, answer["has_more"]
         if cursor is not None and not (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR):
-            raise Unusable("a cursor that is none", field="next_cursor")
+            raise Unusable("the cursor is not a valid text", field="next_cursor")
         history = _history(answer.get("transactions_update_status"), anything=bool(cursor or rows))
         if not isinstance(more, bool) or (more and cursor is None):
             raise Unusable("has_more without a cursor", field="next_cursor")
@@ -96,7 +96,7 @@ def page(answer: Mapping[str, Any], *, size: int) -> Page:
             oddities=+odd,
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise Unusable(f"an answer of /transactions/sync lacks something: {type(error).__name__}") from None
+        raise Unusable(f"a response of /transactions/sync lacks a required value: {type(error).__name__}") from None
 
 
 def _history(status: object, *, anything: bool) -> History:
@@ -105,7 +105,7 @@ def _history(status: object, *, anything: bool) -> History:
 
 
 def _removed_id(one: object, odd: Oddities) -> str | None:
-    """The id in an entry of `removed`; without one it names nothing that could be here."""
+    """The id in an entry of `removed`; None if it has none, so it cannot name a stored row."""
     given = one.get("transaction_id") if isinstance(one, Mapping) else None
     if isinstance(given, str) and given:
         return given
@@ -126,15 +126,15 @@ def _transactions(given: Iterable[Any], odd: Oddities, aside: list[SetAsideRow],
 
 
 def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: bool = True) -> Transaction:
-    """One transaction. Fields: https://plaid.com/docs/api/products/transactions/#transactionssync
+    """Maps a transaction. Fields: https://plaid.com/docs/api/products/transactions/#transactionssync
 
     Args:
-        row: As Plaid sent it.
-        odd: Counts the values that were left out.
-        large: Whether the row may be larger than a document, or than its page is long.
+        row: The object that Plaid sent.
+        odd: Counts the omitted values.
+        large: Whether the row may be too large for a document.
 
     Raises:
-        Unusable: No id, account, date or amount.
+        Unusable: The row has no id, account, date or amount.
     """
     odd = Oddities() if odd is None else odd
     get = row.get
@@ -183,7 +183,7 @@ def transaction(row: Mapping[str, Any], odd: Oddities | None = None, *, large: b
 
 
 def _sanitize(made: dict[str, Any], row: Mapping[str, Any], odd: Oddities) -> None:
-    """Repairs the values of an unusual row; drops the largest optional values until it fits a document."""
+    """Repairs the values of an unusual row; drops the largest optional values until it fits in a document."""
     made["counterparties"] = values.storable_list(row.get("counterparties"), odd)
     location = row.get("location")
     made["location"] = values.storable_map(location, "location", odd) if isinstance(location, Mapping) else None
@@ -203,7 +203,7 @@ def _sanitize(made: dict[str, Any], row: Mapping[str, Any], odd: Oddities) -> No
 
 
 def accounts(given: object, odd: Oddities) -> list[Account]:
-    """The accounts in an answer, without those that have no usable id: those are counted as `account_id`."""
+    """The accounts in a response, except those without a usable id, which are counted as `account_id`."""
     made = []
     for one in given if isinstance(given, list) else ():
         try:
@@ -214,14 +214,14 @@ def accounts(given: object, odd: Oddities) -> list[Account]:
 
 
 def account(given: Mapping[str, Any], odd: Oddities | None = None) -> Account:
-    """One account. Fields: https://plaid.com/docs/api/accounts/
+    """Maps an account. Fields: https://plaid.com/docs/api/accounts/
 
     Args:
-        given: As Plaid sent it.
-        odd: Counts the values that were left out.
+        given: The object that Plaid sent.
+        odd: Counts the omitted values.
 
     Raises:
-        Unusable: No id.
+        Unusable: The account has no usable id.
     """
     odd = Oddities() if odd is None else odd
 
@@ -248,5 +248,5 @@ def account(given: Mapping[str, Any], odd: Oddities | None = None) -> Account:
             unofficial_currency_code=text(balances, "unofficial_currency_code"),
         ),
         "persistent_account_id": text(given, "persistent_account_id"),
-        "duplicate_of": None,  # set with the other connections in view
+        "duplicate_of": None,  # set later, by comparison with the other connections
     }

@@ -1,6 +1,6 @@
-"""Single values of Plaid's answers, as the store can hold them.
+"""Converts single values of Plaid's responses to storable ones.
 
-Functions named `ordinary_…` are the fast path of almost every row: they only check that a value needs no repair. For
+Functions named `ordinary_…` are the fast path for almost all rows: they only check that a value needs no repair. For
 other rows, functions named `storable_…` repair it. A `required_…` value makes its row unusable if it is malformed, an
 `optional_…` one becomes None.
 """
@@ -17,22 +17,22 @@ from shared.domain.storable import MAX_ID_BYTES, is_day, is_document_id
 from shared.domain.transaction import Category
 
 Oddities = Counter[str]
-"""How many values of each field were left out; names of fields only, never values."""
+"""The number of omitted values by field; it contains field names only, never values."""
 
 
 class Unusable(ValueError):
-    """An answer, or a row, without a required value; `field` names it."""
+    """A response or row lacks a required value; `field` names it."""
 
     def __init__(self, message: str, *, field: str = "row") -> None:
         super().__init__(message)
         self.field = field
 
 
-MAX_DIGITS = 400  # of an amount written out: a double has at most 309 before the point
-ACCOUNT_TEXT = 50_000  # bytes of one of an account's few texts
+MAX_DIGITS = 400  # of a written amount: a double has at most 309 before the decimal point
+ACCOUNT_TEXT = 50_000  # bytes of each of an account's few texts
 
-SHORT_TEXT = 1_500  # bytes: of a word, a name, an address
-TEXT_KINDS = frozenset({str, type(None)})  # what is ordinary of a text needs no closer look
+SHORT_TEXT = 1_500  # bytes of a word, a name or a URL
+TEXT_KINDS = frozenset({str, type(None)})  # values of these types need no further check
 _ORDINARY_COUNT = 20  # of counterparties
 _PARTS = frozenset(
     {
@@ -43,31 +43,31 @@ _PARTS = frozenset(
 
 
 class Unordinary(Exception):
-    """A value that needs a closer check, and perhaps repair."""
+    """A value needs further checks, and perhaps repair."""
 
 
 def optional_text(value: object, name: str, odd: Oddities, *, limit: int = ACCOUNT_TEXT) -> str | None:
-    """A text that can be stored, else None."""
+    """A storable text, or None."""
     held = storable.text(value, limit=limit)
     odd[name] += held is None and value is not None
     return held
 
 
 def required_id(value: Any, field: str) -> str:
-    """An id that can be a document's name.
+    """A valid document id.
 
     Raises:
-        Unusable: It is none.
+        Unusable: The value is not a valid document id.
     """
     if type(value) is str and value.isalnum() and value.isascii() and len(value) <= MAX_ID_BYTES:
         return value
     if not is_document_id(value):
-        raise Unusable("an id that is none", field=field)
+        raise Unusable(f"{field} is not a valid id", field=field)
     return str(value)
 
 
 def optional_id(value: Any, odd: Oddities) -> str | None:
-    """The id of another row, None if it is no usable id."""
+    """The id of another row; None if it is not a valid id."""
     try:
         return required_id(value, "pending_transaction_id")
     except Unusable:
@@ -76,27 +76,27 @@ def optional_id(value: Any, odd: Oddities) -> str | None:
 
 
 def required_amount(given: Any) -> tuple[str, float]:
-    """A number as it was sent, without an exponent, and the same as a double.
+    """A number as sent, without an exponent, and its value as a double.
 
     Raises:
-        Unusable: It is none.
+        Unusable: The value is not a number.
     """
     if type(given) is Decimal and len(text := str(given)) <= 30 and "E" not in text:
         return text, float(given)
     if (written := _number(given)) is None:
-        raise Unusable("a transaction without an amount", field="amount")
+        raise Unusable("the transaction has no valid amount", field="amount")
     return written, float(given)
 
 
 def optional_amount(given: Any, odd: Oddities) -> str | None:
-    """An amount of a balance, written out; None if it is none."""
+    """The amount of a balance as text; None if it is not a number."""
     written = None if given is None else _number(given)
     odd["balances"] += written is None and given is not None
     return written
 
 
 def _number(given: Any) -> str | None:
-    """A number written out, if it is one that a double can come near to, and a text of some hundred digits can hold."""
+    """A number as text; None if a double cannot approximate it, or if it needs more than MAX_DIGITS digits."""
     if isinstance(given, bool) or not isinstance(given, int | Decimal):
         return None
     try:
@@ -116,15 +116,15 @@ def required_date(given: Any) -> str:
     """A calendar day.
 
     Raises:
-        Unusable: It is none.
+        Unusable: The value is not a calendar day.
     """
     if not is_day(given):
-        raise Unusable("a transaction without a date", field="date")
+        raise Unusable("the transaction has no valid date", field="date")
     return str(given)
 
 
 def optional_date(given: Any, odd: Oddities) -> str | None:
-    """A calendar day, None if it is none."""
+    """A calendar day; None if the value is not one."""
     if is_day(given):
         return str(given)
     odd["authorized_date"] += 1
@@ -132,7 +132,7 @@ def optional_date(given: Any, odd: Oddities) -> str | None:
 
 
 def optional_time(given: Any, name: str, odd: Oddities) -> datetime | None:
-    """A time, aware; None if it is none, or cannot be stored."""
+    """An aware time; None if the value is not a time, or cannot be stored."""
     at = storable.moment(given)
     if at is None:
         odd[name] += 1
@@ -140,13 +140,13 @@ def optional_time(given: Any, name: str, odd: Oddities) -> datetime | None:
 
 
 def flag(given: Any, odd: Oddities) -> bool:
-    """A truth value; false if it is none."""
+    """False, for a value that is not a boolean; counts it."""
     odd["pending"] += given is not None
     return False
 
 
 def optional_category(given: Any, odd: Oddities) -> Category | None:
-    """The personal finance category, if it names a primary one."""
+    """The personal finance category; None without a primary category."""
     if type(given) is not dict:
         odd["category"] += 1
         return None
@@ -167,7 +167,7 @@ def ordinary_list(given: Any) -> list[dict[str, Any]]:
     """Ordinary counterparties.
 
     Raises:
-        Unordinary: They need a closer check.
+        Unordinary: They need further checks.
     """
     if type(given) is not list or len(given) > _ORDINARY_COUNT:
         raise Unordinary
@@ -175,10 +175,10 @@ def ordinary_list(given: Any) -> list[dict[str, Any]]:
 
 
 def ordinary_map(given: Any) -> dict[str, Any]:
-    """An ordinary map, with doubles for decimals: what is no amount is stored, and compared, as Firestore keeps it.
+    """An ordinary map, with doubles for decimals: except amounts, numbers are stored and compared as Firestore doubles.
 
     Raises:
-        Unordinary: It needs a closer check.
+        Unordinary: It needs further checks.
     """
     if type(given) is not dict or not given.keys() <= _PARTS:
         raise Unordinary
@@ -196,7 +196,7 @@ def ordinary_map(given: Any) -> dict[str, Any]:
 
 
 def storable_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
-    """The counterparties that are maps, as the store can hold them; the others are counted."""
+    """The counterparties that are maps, in storable form; all others are counted."""
     if not given:
         return []
     if not isinstance(given, list) or len(given) > storable.MAX_ELEMENTS:
@@ -208,7 +208,7 @@ def storable_list(given: Any, odd: Oddities) -> list[dict[str, Any]]:
 
 
 def storable_map(given: Any, name: str, odd: Oddities) -> Any:
-    """A map as the store can hold it; the values that it loses are counted."""
+    """A map in storable form; lost values are counted."""
     held, lost = storable.make_storable(given)
     odd[name] += lost
     return held

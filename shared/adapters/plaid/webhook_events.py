@@ -1,4 +1,4 @@
-"""The one place where the codes of Plaid's webhooks are translated. Codes: https://plaid.com/docs/api/webhooks/"""
+"""Translates the codes of Plaid's webhooks: https://plaid.com/docs/api/webhooks/"""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from shared.domain.webhook import Meaning, Webhook
 
 MEANINGS = {
     ("TRANSACTIONS", "SYNC_UPDATES_AVAILABLE"): Meaning.SYNC,
-    # Sent for the older endpoint, too; useful only while the history is incomplete.
+    # Also sent for the older endpoint; useful only while the history is incomplete.
     ("TRANSACTIONS", "INITIAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
     ("TRANSACTIONS", "HISTORICAL_UPDATE"): Meaning.SYNC_IF_INCOMPLETE,
-    # SYNC_UPDATES_AVAILABLE is sent for the same changes.
+    # Plaid also sends SYNC_UPDATES_AVAILABLE for these changes.
     ("TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
     ("TRANSACTIONS", "TRANSACTIONS_REMOVED"): Meaning.NOTHING,
     ("TRANSACTIONS", "RECURRING_TRANSACTIONS_UPDATE"): Meaning.NOTHING,
@@ -35,7 +35,7 @@ MEANINGS = {
 _FIELDS = ("webhook_type", "webhook_code", "environment", "item_id")
 _LINK = "LINK"
 _REVOKED = ProviderError(
-    "the user took the permission away: link the bank again",
+    "the user withdrew the permission: link the bank again",
     kind=ErrorKind.PERMISSION_REVOKED,
     error_type="ITEM_ERROR",
     error_code=REVOKED_CODE,
@@ -43,7 +43,7 @@ _REVOKED = ProviderError(
 
 
 def parse_webhook(body: dict[str, Any]) -> Webhook:
-    """The webhook in a parsed body, as it arrived or as the inbox holds it.
+    """The webhook of a parsed body, as received or as stored in the inbox.
 
     Raises:
         ValueError: Type or code is missing or not a string.

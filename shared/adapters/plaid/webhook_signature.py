@@ -1,10 +1,10 @@
-"""Is this webhook Plaid's? https://plaid.com/docs/api/webhooks/webhook-verification/
+"""Verifies Plaid's webhooks: https://plaid.com/docs/api/webhooks/webhook-verification/
 
-ES256 only; keys are fetched by the id in the token's header and cached. Until the signature is verified the sender
-chooses that id, so ids that Plaid does not know are cached, too. New ids are looked up at most UNKNOWN_PER_MINUTE times
-a minute in the whole project, and a known one once a minute and instance: no sender can make the backend flood Plaid.
-The ids of Plaid's real keys are stored, so that a new instance knows them even while it is flooded with others; and
-webhooks sent to our own address, which only Plaid was given, have look-ups of their own (webhook_address).
+Only ES256 is accepted. Keys are fetched by the id in the token's header and cached. Before verification, an attacker
+can choose that id, so ids that Plaid does not know are cached, too. Unknown ids are looked up at most
+UNKNOWN_PER_MINUTE times a minute in the whole project, and a known id once a minute per instance, so no sender can make
+the backend flood Plaid. The ids of Plaid's real keys are stored, so that a new instance knows them even during a flood
+of other ids. Webhooks to the secret address, which only Plaid knows, have a separate limit (webhook_address).
 """
 
 import base64
@@ -30,12 +30,12 @@ MAX_AHEAD = timedelta(seconds=60)
 KEY_KEPT = timedelta(hours=4)
 UNKNOWN_KEPT = timedelta(minutes=5)
 MAX_KEYS = 256
-MAX_FETCHES_PER_MINUTE = 6  # of known keys, by one instance; of others only while the store does not answer
-UNKNOWN_PER_MINUTE = 10  # of unknown keys, by all instances
-FRESH = timedelta(minutes=1)  # a key that was fetched so recently is not fetched again, whatever it is tried on
+MAX_FETCHES_PER_MINUTE = 6  # of known keys, per instance; of unknown ones only while the store does not respond
+UNKNOWN_PER_MINUTE = 10  # of unknown keys, over all instances
+FRESH = timedelta(minutes=1)  # a key fetched this recently is not fetched again
 UNKNOWN_TO_PLAID = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
 SEEN_READ_EVERY = timedelta(minutes=1)
-ANY_ADDRESS, OUR_ADDRESS = "unknown_keys", "unknown_keys_at_our_address"  # whose look-ups are counted apart
+ANY_ADDRESS, OUR_ADDRESS = "unknown_keys", "unknown_keys_at_our_address"  # each has its own limit of look-ups
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -44,7 +44,7 @@ SIGNATURE_HALF = 32  # bytes, of ES256: https://www.rfc-editor.org/rfc/rfc7518#s
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDelivery:
-    """A delivery that Plaid has signed; the same delivery has the same id, whatever its bytes."""
+    """A delivery signed by Plaid; the same delivery always has the same id, even if encoded differently."""
 
     delivery_id: str
     signed_at: datetime
@@ -59,12 +59,12 @@ class _Kept:
 
 
 class WebhookVerifier:
-    """Verifies deliveries; keeps Plaid's keys.
+    """Verifies deliveries; caches Plaid's keys.
 
     Args:
-        fetch_key: Asks Plaid for the JWK of a key id; raises ProviderError.
-        stored: The ids of keys that turned out to be Plaid's.
-        clock: The time.
+        fetch_key: Fetches the JWK of a key id from Plaid; raises ProviderError.
+        stored: The stored ids of Plaid's keys.
+        clock: The clock.
     """
 
     def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], stored: WebhookKeys, clock: Clock) -> None:
@@ -79,18 +79,18 @@ class WebhookVerifier:
         self._lock = threading.Lock()
 
     def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> VerifiedDelivery:
-        """Verifies a delivery by its signature.
+        """Verifies the signature of a delivery.
 
         Args:
             signed: The header `Plaid-Verification`; "" if it is missing.
-            body: The body as it was received, byte for byte.
+            body: The received body, byte for byte.
             to_our_address: Whether it was sent to the address that only Plaid knows.
 
         Returns:
-            When Plaid signed the delivery, and its name.
+            The id of the delivery, and when Plaid signed it.
 
         Raises:
-            Unauthenticated: It is not Plaid's, too old, or for another body.
+            Unauthenticated: The signature is not Plaid's, too old, or for another body.
             Unavailable: The key could not be fetched, or too many unknown keys were looked up in this minute: Plaid
                 should deliver the webhook again.
         """
@@ -119,7 +119,7 @@ class WebhookVerifier:
         return VerifiedDelivery(_delivery_id(signed), datetime.fromtimestamp(issued, tz=now.tzinfo))
 
     def _claims(self, signed: str, kid: str, *, to_our_address: bool) -> tuple[dict[str, Any], _Kept]:
-        """The verified claims. A cached key that does not verify them is fetched again: Plaid may have replaced it."""
+        """The verified claims. A cached key that does not verify them is fetched again: Plaid may have changed it."""
         kept, fetched = self._key(kid, fresh=False, to_our_address=to_our_address)
         while True:
             if kept.key is None:
@@ -139,7 +139,7 @@ class WebhookVerifier:
                 return claims, kept
 
     def _key(self, kid: str, *, fresh: bool, to_our_address: bool) -> tuple[_Kept, bool]:
-        """The key, and whether it was fetched just now. One fetch at a time, so that a burst makes one call."""
+        """The key, and whether it was fetched just now. Fetches are serialized, so that a burst makes one call."""
         kept = self._keys.get(kid)
         if kept is not None and not fresh and self._clock.now() < kept.until:
             return kept, False  # without the lock, so that look-ups do not delay known keys
@@ -153,9 +153,11 @@ class WebhookVerifier:
                 self._may_fetch(now, known=True) if known else self._may_look_up(now, to_our_address=to_our_address)
             ):
                 if kept is not None and kept.key is not None:
-                    return kept, True  # stale is better than refusing Plaid itself
-                # Never 401, which could be final: it may be Plaid's, with a new key.
-                raise Unavailable("too many unknown keys", code="webhook_keys_busy", retry_after_seconds=60)
+                    return kept, True  # a stale key is better than refusing Plaid
+                # Not 401, which could be final: the webhook may be from Plaid, with a new key.
+                raise Unavailable(
+                    "too many unknown keys; retry later", code="webhook_keys_busy", retry_after_seconds=60
+                )
             kept = self._fetch(kid, now)
             if kept.key is not None:
                 self._store_known(kid, now)
@@ -185,7 +187,7 @@ class WebhookVerifier:
             log.warning("webhook.key_not_kept")  # the next instance that fetches it tries again
 
     def _may_look_up(self, now: datetime, *, to_our_address: bool) -> bool:
-        """Whether an unknown key may be looked up. The store counts, and is not asked beyond the limit."""
+        """Whether an unknown key may be looked up. The store counts; beyond the limit, it is not called."""
         bucket = OUR_ADDRESS if to_our_address else ANY_ADDRESS
         if now < self._used_up_until.get(bucket, now):
             return False
@@ -198,7 +200,7 @@ class WebhookVerifier:
         return wait is None
 
     def _may_fetch(self, now: datetime, *, known: bool) -> bool:
-        """Whether this instance may fetch a key. Unknown ids are counted apart: a flood of them stops no known key."""
+        """Whether this instance may fetch a key. Unknown ids are counted separately, so they never block known keys."""
         fetches = self._fetches[known]
         while fetches and now - fetches[0] > timedelta(minutes=1):
             fetches.popleft()
@@ -212,7 +214,9 @@ class WebhookVerifier:
             jwk = self._fetch_key(kid)
         except ProviderError as error:
             if error.error_code != UNKNOWN_TO_PLAID:
-                raise Unavailable("Plaid's key could not be fetched", code="webhook_key_unavailable") from error
+                raise Unavailable(
+                    "Plaid's key could not be fetched; retry later", code="webhook_key_unavailable"
+                ) from error
             return _Kept(key=None, expired_at=None, since=now, until=now + UNKNOWN_KEPT)
         try:
             key = jwt.PyJWK({name: jwk[name] for name in ("kty", "crv", "x", "y")}, algorithm="ES256").key
@@ -224,15 +228,15 @@ class WebhookVerifier:
 
 
 def _not_verified() -> Unauthenticated:
-    return Unauthenticated("not a webhook of Plaid's", code="webhook_not_verified")
+    return Unauthenticated("the webhook is not signed by Plaid", code="webhook_not_verified")
 
 
 def _delivery_id(signed: str) -> str:
-    """Names a delivery by the text that was signed and the signature's first half.
+    """The id of a delivery, from the signed text and the first half of the signature.
 
-    The token can be sent again in other bytes: an ECDSA signature (r, s) has the second valid form (r, n - s), and
-    base64 has spare bits. Both keep r, which is new in each signature: so two equal events within one second, such as a
-    login that breaks, is repaired and breaks again, stay two deliveries.
+    The same token can be encoded differently: an ECDSA signature (r, s) has the second valid form (r, n - s), and
+    base64 has spare bits. Both keep r, which is new in each signature, so two equal events within one second (such as a
+    login that breaks, is repaired and breaks again) are two deliveries.
     """
     signed_text, _, signature = signed.rpartition(".")
     first_half = base64.urlsafe_b64decode(signature + "==")[:SIGNATURE_HALF]

@@ -1,6 +1,6 @@
 """Signs the audit log's checkpoints with Google's Tink: Ed25519 (https://developers.google.com/tink/digital-signature).
 
-The keyset comes from a setting, in production through Secret Manager; only the functions that sign or check the log
+The keyset comes from a setting, in production through Secret Manager; only the functions that sign or verify the log
 receive it. `python -m shared.adapters.vault.audit_signer` prints a new one. To change the key, add one to the keyset
 and make it primary: signatures of older keys stay valid as long as those keys are in it.
 """
@@ -28,12 +28,12 @@ class TinkSigner:
         self._verify = handle.public_keyset_handle().primitive(signature.PublicKeyVerify)
 
     def sign(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint with our signature."""
+        """Signs a checkpoint with the primary key."""
         signed = base64.b64encode(self._sign.sign(checkpoint.message())).decode()
         return checkpoint.model_copy(update={"key_id": self._key_id, "signature": signed})
 
     def is_signed(self, checkpoint: Checkpoint) -> bool:
-        """Whether one of our keys has signed it."""
+        """Whether a key of the keyset signed the checkpoint."""
         try:
             self._verify.verify(base64.b64decode(checkpoint.signature, validate=True), checkpoint.message())
         except (tink.TinkError, ValueError):
@@ -45,7 +45,7 @@ def signer_for(settings: Settings) -> TinkSigner:
     """The signer of this project.
 
     Raises:
-        VaultError: There is no key, or it cannot be read.
+        VaultError: AUDIT_KEYSET is missing or unreadable.
     """
     try:
         if settings.audit_keyset is not None:
@@ -53,7 +53,7 @@ def signer_for(settings: Settings) -> TinkSigner:
     except (tink.TinkError, ValueError):
         pass
     raise VaultError(
-        "the backend is not set up for this; it has been recorded",
+        "the backend is not configured for this; the error has been logged",
         kind=ErrorKind.CONFIGURATION,
         error_code="NO_AUDIT_KEY",
     )

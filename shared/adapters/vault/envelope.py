@@ -1,14 +1,14 @@
 """Seals access tokens with Google's Tink (https://developers.google.com/tink): envelope encryption, AES-256-GCM.
 
-Each token gets a data key of its own, wrapped by a key that never leaves Cloud KMS. Token and data key are both bound
-to the owner, the connection and the generation of the record (the associated data), so a ciphertext that is copied to
-another document, or put back after it was replaced, does not open there. What is stored, in base64:
+Each token has its own data key, wrapped by a key that never leaves Cloud KMS. Token and data key are both bound to the
+owner, the connection and the generation of the record (the associated data). So a ciphertext cannot be opened if it is
+copied to another document, or restored after it was replaced. The stored form, in base64:
 
     format, generation, digest of owner and connection, length | wrapped data key | sealed token | checksum
 
-The header is no secret, and protects nothing: it lets an operator be told what is wrong (the checksum: damage; the
-digest: a copy; the generation: a replay) where the encryption itself would only say no. It cannot be forged to any use:
-what decides is the associated data. Locally, `python -m shared.adapters.vault.envelope` prints a keyset.
+The header is not secret and protects nothing. It tells operators what is wrong (the checksum: damage; the digest: a
+copy; the generation: a replay), which the encryption alone cannot. Forging it is useless, because only the associated
+data decides. Locally, `python -m shared.adapters.vault.envelope` prints a keyset.
 """
 
 import base64
@@ -31,18 +31,18 @@ _CHECKSUM_BYTES = 8
 
 
 class EnvelopeVault:
-    """The port `Vault`, with the keys of any `Keys`."""
+    """The port `Vault`, with any implementation of `Keys`."""
 
     def __init__(self, keys: Keys) -> None:
         aead.register()
         self._keys = keys
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
-        """One call to the key service."""
+        """Seals a token, in one call to the key service."""
         return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
 
     def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
-        """One call to the key service; the returned function seals one token without another call."""
+        """Prepares a seal, in one call to the key service; the returned function seals one token without a call."""
         context = _context(app_user_id, connection_id, generation)
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         data_key = tink.proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
@@ -58,10 +58,10 @@ class EnvelopeVault:
         return seal
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
-        """One call to the key service; none for a token that was not sealed for this place.
+        """Opens a token, in one call to the key service; none if it was not sealed for this connection.
 
         Raises:
-            VaultError: It cannot be opened: an operator must act, never the user. `error_code` says why.
+            VaultError: The token cannot be opened: an operator must act, not the user. `error_code` says why.
         """
         wrapped, body = _parts(sealed, app_user_id, connection_id)
         context = _context(app_user_id, connection_id, sealed.generation)
@@ -73,7 +73,7 @@ class EnvelopeVault:
             raise vault_error("SEAL_BROKEN", connection_id=connection_id, key_id=sealed.key_id) from None
 
     def newest_key(self) -> str:
-        """One call to the key service."""
+        """The newest key version, in one call to the key service."""
         return self._keys.newest()
 
 
@@ -81,7 +81,7 @@ def vault_for(settings: Settings) -> EnvelopeVault:
     """The vault of this project.
 
     Raises:
-        VaultError: There is no key, or it may not be used here.
+        VaultError: The key is missing, or must not be used in this project.
     """
     if settings.is_local:
         if settings.vault_keyset is None:
@@ -98,7 +98,7 @@ def _parts(sealed: SealedToken, app_user_id: str, connection_id: str) -> tuple[b
     """The wrapped data key and the sealed token.
 
     Raises:
-        VaultError: It is damaged, or was sealed for another place.
+        VaultError: The token is damaged, or was sealed for another connection.
     """
     about = {"connection_id": connection_id, "key_id": sealed.key_id}
     try:
@@ -118,7 +118,7 @@ def _parts(sealed: SealedToken, app_user_id: str, connection_id: str) -> tuple[b
 
 
 def _context(app_user_id: str, connection_id: str, generation: int) -> bytes:
-    """The associated data. Lengths come first, so no two places share it."""
+    """The associated data; the length prefix makes it unique per connection."""
     return f"bank-access-token:{_FORMAT}:{generation}:{len(app_user_id)}:{app_user_id}:{connection_id}".encode()
 
 

@@ -1,4 +1,4 @@
-"""The keys that wrap data keys, and the hints for operators when the vault cannot be opened.
+"""Keys that wrap data keys, and hints for operators when the vault fails.
 
 Production uses Cloud KMS (shared/adapters/google/kms.py). The emulators use the unprotected keyset below: `LocalKeys`
 is chosen only for projects named demo-…, which do not exist.
@@ -17,32 +17,32 @@ from shared.log import log
 HINTS = {
     "NO_VAULT_KEY": "set VAULT_KEY to a Cloud KMS key that this service account may encrypt and decrypt with",
     "LOCAL_KEY_REFUSED": "VAULT_KEYSET is for projects named demo-… only: set VAULT_KEY",
-    "VAULT_KEY_UNREADABLE": "VAULT_KEYSET is no Tink keyset: make one with `python -m shared.adapters.vault.envelope`",
-    "SEAL_DAMAGED": "what is stored was cut short or altered: restore it from a backup, or have the user link anew",
-    "SEAL_MISPLACED": "what is stored was sealed for another user or connection: somebody has copied it here",
-    "SEAL_OUTDATED": "what is stored was sealed for an earlier version of this record: somebody has put it back",
-    "SEAL_BROKEN": "the key does not open it: it was forged, or the key is not the one that it was sealed with",
-    "KEY_UNKNOWN": "it was sealed with a key that is not this one's: is VAULT_KEY right?",
-    "KEY_RETIRED": "its key version is disabled or destroyed: enable it, run `reencrypt`, and retire it after that",
+    "VAULT_KEY_UNREADABLE": "VAULT_KEYSET is not a Tink keyset: run `python -m shared.adapters.vault.envelope` for one",
+    "SEAL_DAMAGED": "the stored token was truncated or altered: restore a backup, or ask the user to link again",
+    "SEAL_MISPLACED": "the stored token was sealed for another user or connection: it was copied to this document",
+    "SEAL_OUTDATED": "the stored token was sealed for an earlier version of this record: an old token was restored",
+    "SEAL_BROKEN": "the key cannot open the token: the token was forged, or sealed with another key",
+    "KEY_UNKNOWN": "the token was sealed with another key: check VAULT_KEY",
+    "KEY_RETIRED": "the key version is disabled or destroyed: enable it, run `reencrypt`, then retire it",
 }
-"""By error code: what is wrong, and what the operator can do."""
+"""What is wrong and what the operator can do, by error code."""
 
 
 class Keys(Protocol):
-    """Wraps data keys. Every method raises VaultError: an operator must act, never the user."""
+    """Wraps data keys. Every method may raise VaultError: an operator must act, not the user."""
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
-        """The data key, encrypted for a context with the newest version of the key; and the id of that version."""
+        """Encrypts a data key for a context with the newest key version; returns it and the id of that version."""
 
     def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
-        """The data key. Only in the context, and with the key version, that it was wrapped with."""
+        """Decrypts a data key, only with the context and the key version that it was wrapped with."""
 
     def newest(self) -> str:
-        """The id of the version that wraps now."""
+        """The id of the version that currently wraps."""
 
 
 class LocalKeys:
-    """A Tink keyset in clear."""
+    """An unencrypted Tink keyset."""
 
     def __init__(self, keyset: str) -> None:
         aead.register()
@@ -57,11 +57,11 @@ class LocalKeys:
         self._enabled = {str(key.key_id) for key in info.key_info if key.status == 1}  # KeyStatusType.ENABLED
 
     def wrap(self, data_key: bytes, context: bytes) -> tuple[bytes, str]:
-        """Calls no service."""
+        """Wraps locally, without a call."""
         return self._aead.encrypt(data_key, context), self._newest
 
     def unwrap(self, wrapped: bytes, context: bytes, *, key_id: str) -> bytes:
-        """Calls no service."""
+        """Unwraps locally, without a call."""
         if key_id not in self._known:
             raise vault_error("KEY_UNKNOWN", key_id=key_id)
         if key_id not in self._enabled:
@@ -90,10 +90,10 @@ def new_keyset(*, after: str | None = None) -> str:
 
 
 def vault_error(code: str, **about: Any) -> VaultError:
-    """The error for a vault that cannot be used. Its reason is logged for operators, and not shown to callers."""
+    """The error for an unusable vault. The reason is logged for operators and hidden from callers."""
     log.error("vault.closed", error_code=code, hint=HINTS[code], **about)
     return VaultError(
-        "the backend is not set up for this; it has been recorded",
+        "the backend is not configured for this; the error has been logged",
         kind=ErrorKind.CONFIGURATION,
         error_code=code,
     )

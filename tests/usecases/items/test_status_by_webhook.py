@@ -402,7 +402,7 @@ def test_users_are_told_in_their_own_language(world: World, item: FakeItem) -> N
     world.store.describe("1", {"institution_name": "Banco Uno"})
     breaks(item)
     tell(world, "ERROR")
-    assert [told.title for told in world.store.notifications.values()][-1] == "Banco Uno te necesita"
+    assert [told.title for told in world.store.notifications.values()][-1] == "Banco Uno necesita tu atención"
 
 
 def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None:

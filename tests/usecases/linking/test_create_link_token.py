@@ -104,7 +104,7 @@ def test_a_new_bank_may_be_linked_for_whatever_needs_no_more(world: World) -> No
     ["balance", "recurring_transactions", "statements", "payment_initiation", "identity_verification", "nonsense"],
 )
 def test_what_link_cannot_be_asked_for_is_refused(world: World, product: str) -> None:
-    assert refusal(world, products=("transactions", product)).startswith("products: a bank can be linked for assets")
+    assert refusal(world, products=("transactions", product)).startswith("products: for a new bank, request only")
 
 
 def test_in_update_mode_products_are_more_consent(world: World) -> None:

@@ -178,7 +178,7 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
     assert connection(world).status is ItemStatus.BAD
     assert shown(world) == ("ins_2", "Second Bank", None)
     titles = [one.title for one in world.store.notifications.values() if one.kind == "needs_repair"]
-    assert titles == ["Second Bank needs you"]
+    assert titles == ["Second Bank needs your attention"]
 
 
 def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_was(

@@ -154,7 +154,7 @@ def test_a_token_that_may_be_lost_is_reported_once_and_the_user_asked_to_link_ag
     assert line.__dict__["fields"] == {"intent_id": intent_id, "app_user_id": ALICE}
     (told,) = world.store.notifications.values()
     assert told.kind is NotificationKind.LINK_AGAIN
-    assert told.title == "No se pudo conectar un banco"
+    assert told.title == "No pudimos conectar tu banco"
     ((_, details),) = audited(world)
     assert details["reason"] == "lost"
 

@@ -1,0 +1,63 @@
+"""Example bodies for the API reference; tests validate them against the models of the bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+_CONNECTION: Json = {
+    "connection_id": "c7f3b0e2d94a4c0f8f5f3a3d1b6e2a90",
+    "institution_id": "ins_109508",
+    "institution_name": "First Platypus Bank",
+    "status": "good",
+    "account_ids": ["BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp"],
+}
+
+REQUESTS: dict[str, Json] = {
+    "exchange_public_token": {
+        "public_token": "public-sandbox-b0e2c4ee-a763-4df5-bfe9-46a46bce993d",
+        "institution": {"institution_id": "ins_109508", "name": "First Platypus Bank"},
+        "accounts": [{"id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}],
+    },
+}
+"""Request bodies by function."""
+
+RESPONSES: dict[str, dict[int, Json]] = {
+    "create_link_token": {
+        200: {
+            "link_token": "link-sandbox-af1a0311-da53-4636-b754-dd15cc058176",
+            "expiration": "2026-03-08T16:00:00Z",
+            "mode": "connect",
+        }
+    },
+    "exchange_public_token": {201: _CONNECTION, 200: _CONNECTION},
+    "sync_connection": {
+        202: {
+            "sync_progress": {
+                "connection_id": "c7f3b0e2d94a4c0f8f5f3a3d1b6e2a90",
+                "app_user_id": "JkPq3vYxT2bQm0sW8rZ1cDfGh4A2",
+                "kind": "transactions",
+                "status": "pending",
+                "stage": "queued",
+                "attempt": 3,
+                "added": 0,
+                "modified": 0,
+                "removed": 0,
+                "pages": 0,
+                "percent": None,
+                "history_complete": True,
+                "started_at": "2026-03-08T11:58:02Z",
+                "updated_at": "2026-03-08T12:00:00Z",
+                "completed_at": "2026-03-08T11:58:05Z",
+                "next_retry_at": None,
+                "refreshed_at": None,
+                "error": None,
+            }
+        }
+    },
+    "reconnect_connection": {200: {"status": "good"}},
+    "remove_connection": {202: {}},
+    "delete_bank_data": {202: {}},
+}
+"""Response bodies by function and HTTP status."""
