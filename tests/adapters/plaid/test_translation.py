@@ -153,7 +153,7 @@ def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
 def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code: str) -> None:
     error = from_answer(400, body(error_code=code), endpoint=SYNC)
     assert action_for(error) is not None
-    assert any(word in error.message for word in ("link the bank again", "log in again", "no account is shared"))
+    assert any(word in error.message for word in ("link the bank again", "in Link"))
 
 
 @pytest.mark.parametrize("endpoint", ["/transactions/refresh", "/link/token/create", None])
