@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 INTENTS = "bank_exchange_intents"
-ANSWERED_KEPT = timedelta(
-    days=7
-)  # a TTL policy on `expires_at` deletes answered intents; open ones are kept for the sweep
+ANSWERED_KEPT = timedelta(days=7)  # a TTL policy on `expires_at` deletes answered intents, never open ones
 
 
 @translates_outages
