@@ -50,7 +50,7 @@ def _read_post(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
 def _read_query(request: Request, in_query: dict[str, Any]) -> dict[str, Any]:
     # The body of a GET has no meaning (https://www.rfc-editor.org/rfc/rfc9110#name-get), and Hosting drops it.
     if request.method != "GET" and parse_object(read_body(request)):
-        raise InvalidArgument("send fields in the query, not in the body", code="invalid_input")
+        raise InvalidArgument("this method takes no fields in the body", code="invalid_input")
     return in_query
 
 

@@ -177,7 +177,7 @@ def test_neither_tokens_nor_words_are_logged(
 
 
 def test_the_twin_is_for_the_emulators_alone() -> None:
-    with pytest.raises(ValueError, match="real project"):
+    with pytest.raises(ValueError, match="demo projects only"):
         LocalMessaging(Settings(project="omnibutler"))
     assert isinstance(messaging_for(Settings(project="omnibutler")), FirebaseMessaging)
     assert isinstance(messaging_for(Settings(project="demo-bank")), LocalMessaging)

@@ -138,7 +138,7 @@ def _checked_bytes(answer: dict[str, Any], name: str) -> bytes | None:
 def _outage_error(error_code: str) -> VaultError:
     log.warning("vault.unavailable", error_code=error_code)
     return VaultError(
-        "the key service is unavailable right now; the backend retries it later",
+        "the key service is unavailable right now; try again later",
         kind=ErrorKind.TRY_LATER,
         error_code=error_code,
         retry_after_seconds=5,

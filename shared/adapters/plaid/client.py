@@ -27,9 +27,7 @@ from shared.settings import Settings
 PAGE_ROWS = 500  # Plaid's maximum: fewer pages mean fewer changes between them
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
-FACTS_READ_SECONDS = (
-    10.0  # Plaid responds fast; an exchange makes two such calls, and its caller waits 60 seconds at most
-)
+FACTS_READ_SECONDS = 10.0  # Plaid responds fast; an exchange makes two such calls within its caller's 60 seconds
 KEY_READ_SECONDS = 4.0  # a webhook waits for the key, and Plaid waits ten seconds for the response
 SYNC_READ_SECONDS = 60.0  # the first full read after the history arrived may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}

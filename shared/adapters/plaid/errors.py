@@ -22,9 +22,9 @@ class Translation:
     message: str
 
 
-_OUTAGE = Translation(ErrorKind.INSTITUTION_DOWN, "the bank is unavailable right now; the backend retries it later")
-_PLAID_DOWN = Translation(ErrorKind.PLAID_DOWN, "Plaid is unavailable right now; the backend retries it later")
-_TOO_FAST = Translation(ErrorKind.TRY_LATER, "too many requests to Plaid right now; the backend retries it later")
+_OUTAGE = Translation(ErrorKind.INSTITUTION_DOWN, "the bank is unavailable right now; try again later")
+_PLAID_DOWN = Translation(ErrorKind.PLAID_DOWN, "Plaid is unavailable right now; try again later")
+_TOO_FAST = Translation(ErrorKind.TRY_LATER, "too many requests to Plaid right now; try again later")
 _NOT_READY = Translation(ErrorKind.TRY_LATER, "Plaid is still fetching the bank's data")
 _LOGIN = Translation(ErrorKind.LOGIN_REQUIRED, "the user must log in to the bank again, in Link")
 _ACCOUNTS = Translation(ErrorKind.NO_ACCOUNTS, "the user shares no accounts: let them select accounts again, in Link")

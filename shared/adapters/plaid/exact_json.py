@@ -16,9 +16,7 @@ MAX_DIGITS = 1_000  # of a number, at the second attempt
 NOT_A_NUMBER = float("nan")
 
 _parse = functools.partial(json.loads, parse_float=Decimal)
-_HALVES = re.compile(
-    rb"\\u[dD][89a-fA-F]"
-)  # escapes of UTF-16 surrogates: a lone one is valid JSON, but Firestore cannot store it
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # escaped surrogates: alone they are valid JSON, but not storable
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
