@@ -1,4 +1,4 @@
-"""An item in trouble of every kind that is its own, one after the other: what the app sees of it."""
+"""One unhealthy item after another, for every kind of item problem: what the app sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def news(linked: Linked) -> None:
     )
 
 
-def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(bank: Bank) -> None:
+def test_late_history_institution_change_cursor_loop_and_removal_are_shown(bank: Bank) -> None:
     user = sign_up(bank.http, bank.stack.ports)
     item = {"username": "user_good", "days": 730, "history_stops_at": "INITIAL_UPDATE_COMPLETE"}
     made = bank.control("POST", "items", exchange=False, webhook=bank.stack.plaid.webhook_address, **item)

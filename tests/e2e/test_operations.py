@@ -1,4 +1,4 @@
-"""What an operator does with a connection and a user, on the running stack."""
+"""Operator commands for a connection and a user, on the running stack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.logs import Log
 from tests.e2e.test_rotation import done, operate
 from tests.e2e.traces import audit_of, traces_of
 
-pytestmark = pytest.mark.timeout(300)  # each command is a process of its own, which loads the whole backend
+pytestmark = pytest.mark.timeout(300)  # each command is its own process, which loads the whole backend
 ELSEWHERE = "ins_109511"
 
 
@@ -38,7 +38,7 @@ def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: U
         held, enqueued = bank.behind.get(state) or {}, log.tasks(connection_id)
         assert (held["status"], held["due_at"] > datetime.now(UTC)) == ("pending", True)
         bank.backend.update(state, {"due_at": datetime.now(UTC)}).raise_for_status()
-        bank.run_schedule()  # which puts it off again, and enqueues nothing
+        bank.run_schedule()  # which defers it again, and enqueues nothing
         assert (bank.behind.get(state) or {})["due_at"] > datetime.now(UTC)
         assert log.tasks(connection_id) == enqueued
         assert bank.progress(user, connection_id)["status"] == "pending"
@@ -55,7 +55,7 @@ def test_an_institution_is_paused_and_resumed_without_a_loss(bank: Bank, user: U
     assert "+1 ~0 -0 on 1 pages" in history
 
 
-def test_a_user_is_erased_by_an_operator_who_means_it(bank: Bank, user: User) -> None:
+def test_operator_erases_a_user_after_confirmation(bank: Bank, user: User) -> None:
     made = bank.connect(user)
     bank.synced(user, made["connection_id"])
     assert operate(bank, "erase", "--user", user.uid).returncode == 1

@@ -83,7 +83,7 @@ def firebase(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @of(ROUTES)
 @pytest.mark.parametrize("header", [pytest.param(header, id=name) for name, header in BAD_CREDENTIALS.items()])
-def test_a_caller_who_is_nobody_is_refused(firebase: None, route: Route, header: str | None) -> None:
+def test_unauthenticated_caller_is_refused(firebase: None, route: Route, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     refused(rest(route, headers=headers), "UNAUTHENTICATED")
     refused(call(route, route.data, headers=headers), "UNAUTHENTICATED")
@@ -119,7 +119,7 @@ def test_a_malformed_exchange_is_refused_before_any_call_to_plaid(world: World, 
 
 
 @pytest.mark.parametrize("query", BAD_WISHES, ids=str)
-def test_a_malformed_wish_for_a_link_token_is_refused(world: World, query: dict[str, Any]) -> None:
+def test_malformed_link_token_request_is_refused(world: World, query: dict[str, Any]) -> None:
     refused(rest(CONNECT, query_string=query), "INVALID_ARGUMENT", 400)
 
 

@@ -1,4 +1,4 @@
-"""The audit logs that all other tests have left: signed, whole, and damage is named."""
+"""The audit logs that all other tests left behind can be signed and are complete; damage is reported."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
     assert damages(longest) == ["entry 1: was changed"]
     bank.backend.delete(path).raise_for_status()
     assert damages(longest) == ["entry 1: is missing"]
-    bank.backend.seed({}, gone=(f"{HEADS}/{longest}", *entries))  # whoever looks next finds no damage
+    bank.backend.seed({}, gone=(f"{HEADS}/{longest}", *entries))  # later checks of the same stack must find no damage

@@ -1,4 +1,4 @@
-"""Every error that any test got from a function is declared by that function, and so is in docs/errors.md."""
+"""Every error that a function returned to any test is declared by that function, and so listed in docs/errors.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUTES = {
 
 
 def function_of(path: str) -> str:
-    """Who answers on a path."""
+    """The function that answers on a path."""
     if not path.startswith("/api/"):
         return path.split("/")[3]
     named = (name for route, name in ROUTES.items() if re.fullmatch(f"/api/v1/bank/{route}", path))
