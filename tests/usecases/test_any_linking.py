@@ -19,7 +19,7 @@ from shared.domain.removal import RemovalReason
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE
 from tests.usecases.item_ground import item_violations
-from tests.usecases.linking_ground import exchange, loose_ends, new_world, store_down, sweep
+from tests.usecases.linking_ground import exchange, new_world, open_intents_left, store_down, sweep
 
 USERS = (ALICE, "bob")
 METADATA = (LinkedAccount("Checking", "0000"),)
@@ -46,7 +46,7 @@ class AnyLinking(RuleBasedStateMachine):
             sweep(world)
         world.clean_up()
         sweep(world)
-        assert loose_ends(world) == []
+        assert open_intents_left(world) == []
         assert item_violations(world) == []
         for connection in world.store.connections.values():
             held = [item for item in world.plaid.items.values() if item.item_id == connection.item_id]

@@ -28,7 +28,7 @@ from shared.domain.secret import Secret
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.item_ground import item_violations
-from tests.usecases.linking_ground import exchange, loose_ends, store_down, sweep, tried, wrongs
+from tests.usecases.linking_ground import broken_invariants, exchange, open_intents_left, store_down, sweep, tried
 from tests.usecases.removal.removal_ground import tell
 
 BOB = "bob"
@@ -87,7 +87,7 @@ def test_the_public_token_of_update_mode_is_answered_with_its_connection(
     assert list(world.store.connections) == [connection_id]
     assert world.plaid.removed == []
     assert exchange(world, token).answer == done.answer
-    assert loose_ends(world) == wrongs(world) == []
+    assert open_intents_left(world) == broken_invariants(world) == []
     assert all(intent.access_token is None for intent, _ in world.store.intents.values())
     world.settle()
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
@@ -134,7 +134,7 @@ def test_while_plaid_is_down_the_same_call_can_be_sent_again(world: World) -> No
         exchange(world, token)
     assert exchange(world, token).answer["connection_id"] == connection_id
     assert world.calls.log.count("bank.exchange") == 2
-    assert item_violations(world) == loose_ends(world) == []
+    assert item_violations(world) == open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -150,7 +150,7 @@ def test_another_users_item_is_refused_and_untouched(world: World, old: bool) ->
         assert refused.value.connection_id is None
     assert list(world.store.connections) == [connection_id]
     assert world.plaid.removed == []
-    assert loose_ends(world) == wrongs(world) == []
+    assert open_intents_left(world) == broken_invariants(world) == []
 
 
 def test_a_connection_that_cannot_be_repaired_asks_for_a_new_link(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, c
     for _ in range(200):
         world.clock.move(timedelta(minutes=15))
         sweep(world)
-    assert item_violations(world) == loose_ends(world) == []
+    assert item_violations(world) == open_intents_left(world) == []
     assert error is None or connection_id not in world.store.connections
 
 
@@ -237,7 +237,7 @@ def test_two_exchanges_of_one_item_at_once_make_one_connection(world: World, cal
         assert first is not None
         assert first.code == "public_token_not_yours"
     assert world.plaid.removed == []
-    assert item_violations(world) == wrongs(world) == []
+    assert item_violations(world) == broken_invariants(world) == []
 
 
 def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_connection(world: World) -> None:
@@ -288,7 +288,7 @@ def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: Wo
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world).removed == 0
     assert world.plaid.removed == []
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
     assert list(world.store.connections) == [connection_id]
 
 
@@ -313,7 +313,7 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
     assert world.plaid.removed == ["item-new"]
     world.clock.move(timedelta(minutes=15))
     sweep(world)
-    assert loose_ends(world) == item_violations(world) == []
+    assert open_intents_left(world) == item_violations(world) == []
 
 
 @pytest.mark.parametrize("first", ["first", "shared"])
@@ -415,7 +415,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
         at = f"{where} {number}: {counted.calls.log[number]}"
         assert world.plaid.removed == [], at
         assert list(world.store.connections) == [connection_id], at
-        assert loose_ends(world) == [], at
+        assert open_intents_left(world) == [], at
         if not old:
             assert item_violations(world) == [], at
 
@@ -430,7 +430,7 @@ def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(
     forget_holders(world)
     world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert exchange(world).first
-    assert item_violations(world) == wrongs(world) == loose_ends(world) == []
+    assert item_violations(world) == broken_invariants(world) == open_intents_left(world) == []
 
 
 def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_removed(world: World) -> None:
@@ -441,7 +441,7 @@ def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_remove
     forget_holders(world)
     assert isinstance(tried(world), AlreadyExists)
     assert world.plaid.removed == ["item-1"]
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
 def test_metadata_of_update_mode_without_account_ids_is_no_duplicate_either(world: World) -> None:
@@ -466,4 +466,4 @@ def test_a_store_that_fails_once_does_not_lose_the_answer_of_an_item_that_is_hel
     assert exchange(world, world.plaid.update_mode("1")).answer["connection_id"] == connection_id
     world.calls.before = None
     assert failures == []
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []

@@ -1,4 +1,4 @@
-"""An item whose institution changes: its connection follows, whatever else fails."""
+"""When an item's institution changes, its connection follows, whatever else fails."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_every_read_of_the_item_notices_the_change_and_the_logo_follows(
     assert shown(world) == ("ins_2", "Second Bank", None), "never the old bank's logo beside the new id"
     assert (world.state().source, world.state().is_set_up) == ("ins_2", False)
     world.tick()
-    world.welcome(institutions)  # what the queue does with an enqueued run whose set-up is missing
+    world.welcome(institutions)  # as the queue does with an enqueued run of a connection that is not set up
     assert shown(world) == SECOND
     assert world.state().is_set_up
 
@@ -223,7 +223,7 @@ def test_a_connection_without_an_institution_gets_its_first_in_the_same_way(
     assert world.store.guards(ALICE, institution_id="ins_1").institution != before
 
 
-def test_a_change_that_is_noticed_while_the_old_bank_is_looked_up_is_not_taken_back(
+def test_change_noticed_while_the_old_bank_is_looked_up_is_kept(
     world: World, institutions: FakeInstitutions, item: FakeItem
 ) -> None:
     def change(call: str) -> None:

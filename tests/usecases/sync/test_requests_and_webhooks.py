@@ -117,7 +117,7 @@ def test_of_two_events_at_the_same_moment_each_is_counted(world: World, monkeypa
     assert world.state().requested == before + 2
 
 
-def test_somebody_elses_connection_does_not_exist(world: World) -> None:
+def test_connection_of_another_user_does_not_exist(world: World) -> None:
     world.connected()
     with pytest.raises(NotFound) as others:
         ask(world, user="bob")
