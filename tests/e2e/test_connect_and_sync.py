@@ -240,7 +240,7 @@ def test_second_manual_sync_within_the_interval_is_refused_with_a_retry_time(
     assert done["refreshed_at"] is not None, "the bank itself was asked"
 
 
-def test_a_lost_task_is_found_by_the_schedule(bank: Bank, owner: User, connection: Json) -> None:
+def test_scheduler_finds_a_lost_task(bank: Bank, owner: User, connection: Json) -> None:
     connection_id = connection["connection_id"]
     done = bank.synced(owner, connection_id)
     bank.rests(connection_id)

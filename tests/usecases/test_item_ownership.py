@@ -1,4 +1,4 @@
-"""One item, one connection: update mode's public token reaches the exchange, and nothing healthy is harmed."""
+"""An item has one connection: update mode's public token reaches the exchange, and no healthy connection is harmed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BOB = "bob"
 
 
 def linked(world: World, name: str = "1", *, user: str = ALICE) -> str:
-    """A connection made by an exchange, and synced."""
+    """A connection that was created by an exchange, and synced."""
     world.plaid.new_item(name).add(row("t1"))
     made = exchange(world, f"public-{name}", user=user)
     world.queue.enqueue(str(made.answer["connection_id"]), name=f"first-{name}")
@@ -44,12 +44,12 @@ def linked(world: World, name: str = "1", *, user: str = ALICE) -> str:
 
 
 def forget_holders(world: World) -> None:
-    """The store as it was before holders were stored."""
+    """Put the store into its form before holders were stored."""
     world.store.holders.clear()
 
 
 def share(world: World, connection_id: str, *, user: str, as_id: str = "shared") -> BankConnection:
-    """A second connection to the same item, as it could be made before holders were stored."""
+    """Add a second connection to the same item, as was possible before holders were stored."""
     first = world.store.connections[connection_id]
     token = token_of(world, connection_id).reveal()
     second = first.model_copy(update={"connection_id": as_id, "app_user_id": user})
@@ -93,7 +93,7 @@ def test_the_public_token_of_update_mode_is_answered_with_its_connection(
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
 
 
-def test_it_is_treated_as_reconnected(world: World) -> None:
+def test_public_token_of_update_mode_reconnects_its_connection(world: World) -> None:
     connection_id = linked(world)
     broken = {"status": ItemStatus.BAD, "error_code": "ITEM_LOGIN_REQUIRED"}
     world.store.connections[connection_id] = world.store.connections[connection_id].model_copy(update=broken)
@@ -188,8 +188,8 @@ def test_an_item_whose_connection_is_being_removed_is_not_connected_again(world:
 
 
 @pytest.mark.parametrize("call", range(30))
-def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, call: int) -> None:
-    """The user removes the connection at any moment of the exchange, and the removal runs to its end."""
+def test_removal_during_the_exchange_leaves_no_dead_connection(world: World, call: int) -> None:
+    """The user removes the connection at any moment of the exchange, and the removal completes."""
     connection_id = linked(world)
     token = world.plaid.update_mode()
     at = len(world.calls.log) + call
@@ -257,9 +257,7 @@ def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_conne
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
 
 
-def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_item_of_unknown_ownership_is_kept_and_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     linked(world)
     token, begun = world.plaid.update_mode(), len(world.calls.log)
 
@@ -278,7 +276,7 @@ def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
 
 @pytest.mark.parametrize("old", [False, True])
 def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: World, old: bool) -> None:
-    """An exchange of before holders were stored had kept the token when its process died."""
+    """An exchange from before holders were stored had kept the token when its process died."""
     connection_id = linked(world)
     if old:
         forget_holders(world)
@@ -318,7 +316,7 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
 
 @pytest.mark.parametrize("first", ["first", "shared"])
 @pytest.mark.parametrize("user", [ALICE, BOB])
-def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: World, user: str, first: str) -> None:
+def test_removing_the_last_of_two_connections_removes_their_shared_item(world: World, user: str, first: str) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=user)
@@ -335,7 +333,7 @@ def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: Wo
     assert world.store.holders == {}
 
 
-def test_both_of_them_removed_at_once_take_it_along(world: World) -> None:
+def test_removing_both_connections_at_once_removes_their_shared_item(world: World) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=ALICE)
@@ -365,7 +363,7 @@ def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(wor
     assert world.plaid.item_at(token_of(world, wanted).reveal()).item_id == "item-1"
 
 
-def test_a_webhook_reaches_both_of_them(world: World) -> None:
+def test_webhook_reaches_both_connections_of_a_shared_item(world: World) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=BOB)
