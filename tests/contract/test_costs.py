@@ -1,4 +1,4 @@
-"""What calls and syncs cost in round trips and documents: counted at the emulator's door, and at the simulator's."""
+"""What calls and syncs cost in round trips and documents, counted at the emulator and at the simulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERATED = {"username": "user_generated", "password": json.dumps({"transactions
 
 @pytest.fixture(scope="module")
 def backend(stack: Stack) -> Iterator[Contestant]:
-    """The backend in a process of its own, where everything that goes to Firestore is counted."""
+    """The backend in its own process, where every Firestore call is counted."""
     ours = operator_environment(stack.ports, stack.plaid) | {"WEBHOOK_URL": "", "BANK_LOG_LEVEL": "ERROR"}
     given = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     with Contestant("benchmarks.product", given | ours) as process:
@@ -30,7 +30,7 @@ def backend(stack: Stack) -> Iterator[Contestant]:
 
 @pytest.fixture
 def sim(stack: Stack, http: httpx.Client) -> Callable[..., Json]:
-    """The simulator's own API. What is counted there is one item's, or one endpoint's."""
+    """The simulator's control API, with counters per item and per endpoint."""
 
     def ask(path: str, **body: Any) -> Json:
         url = f"{stack.plaid.base_url}/_sim/{path}"
@@ -43,7 +43,7 @@ def sim(stack: Stack, http: httpx.Client) -> Callable[..., Json]:
 
 @pytest.fixture
 def warm(backend: Contestant, plaid: PlaidSandbox) -> Contestant:
-    """The same with its clients made, so that what is counted is the call's own."""
+    """The backend with its clients created, so that only the call itself is counted."""
     backend.ask("connect", public_token=plaid.create_public_token(institution_id="ins_109508"), user="somebody-else")
     return backend
 
@@ -83,7 +83,7 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     idle = warm.ask("sync", connection_id=connection_id, counted=True)
     assert sum(sim(item)["calls"].values()) - calls == 1
     assert (idle["commits"], idle["writes"]) == (2, 5)
-    # The state and the token; and, where the last look is more than seconds ago, what is paused.
+    # The state and the token; and the pauses, when the cached ones are more than seconds old.
     assert idle["reads"] in (2, 3)
 
     rows = sim(f"{item}/truth")["transactions"]

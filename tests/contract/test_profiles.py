@@ -1,4 +1,4 @@
-"""Users' own documents in Firestore."""
+"""The users' documents in Firestore."""
 
 from __future__ import annotations
 

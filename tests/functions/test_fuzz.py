@@ -91,7 +91,7 @@ def test_every_body_that_is_hard_to_read_is_refused(asked: tuple[str, FlaskClien
     assert everything(world) == before
 
 
-def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
+def test_every_request_is_answered_and_refused_requests_have_no_effect(
     asked: tuple[str, FlaskClient, World],
     logged: list[logging.LogRecord],
 ) -> None:

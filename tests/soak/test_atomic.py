@@ -1,4 +1,4 @@
-"""Pending becomes posted in one moment, and keeps what its user wrote; tests/js/atomic.mjs watches as an app does."""
+"""A pending row becomes posted in one commit and keeps its user's note; tests/js/atomic.mjs listens as an app does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody with much deletes everything while Plaid is down: nothing is left here at once, and nothing there later."""
+"""A user with much data erases it during a Plaid outage: the store is empty at once, items are removed later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 600.0
 
 @pytest.fixture
 def down(bank: Bank) -> Iterator[Callable[[], None]]:
-    """Plaid removes nothing until what this returns is called."""
+    """Plaid removes no item until the returned function is called."""
     fault = {"kind": "error", "error_code": "INTERNAL_SERVER_ERROR", "endpoint": "/item/remove"}
     bank.control("POST", "faults", **fault, times=None)
 
@@ -69,7 +69,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
     wanting = sorted([f"bank_erasures/{user.uid}", *removing])
     wait_until("our data is gone", lambda: left() == wanting, within=PATIENCE)
 
-    # Time passes by the backend's own delays: each wait is cut short, until the next would be long enough.
+    # The backend's own delays pass faster: each wait is cut short, until the next one would be long enough.
     put_off = timedelta()
     while put_off < DOWN_FOR:
         tried = {one["connection_id"]: one["attempts"] for one in tombstones()}
