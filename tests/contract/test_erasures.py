@@ -79,7 +79,7 @@ def test_only_what_is_due_is_found(ports: Ports, uid: str) -> None:
     begin(ports, wanted(f"{uid}-a", due_at=long_ago))
     begin(ports, wanted(f"{uid}-b"))
     assert [e.app_user_id for e, _ in ports.erasures.due(long_ago, limit=10)] == [f"{uid}-a"]
-    for name in ("a", "b"):  # leave nothing due for the schedule of other tests
+    for name in ("a", "b"):  # leave nothing due for the scheduler runs of other tests
         found = ports.erasures.find(f"{uid}-{name}")
         assert found is not None
         ports.erasures.finish(found[0], expected=found[1], audit=found[0].finished(now=NOW))

@@ -97,11 +97,11 @@ def _firestore(client: Any) -> Ports:
         found = client.collection("bank_audit", user, "bank_audit_entries").order_by("seq").stream()
         return [ChainedEntry.model_validate(snapshot.to_dict()) for snapshot in found]
 
-    def told(name: str) -> Any:
+    def stored(name: str) -> Any:
         return client.document("users", "alice", "bank_notifications", name)
 
     def notification(name: str) -> Any:
-        fields = told(name).get().to_dict()
+        fields = stored(name).get().to_dict()
         return fields and {"title": fields["title"], "read": fields.get("read_at") is not None}
 
     audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
@@ -113,7 +113,7 @@ def _firestore(client: Any) -> Ports:
         lambda c, t: document(c, t).get().to_dict(),
         entries,
         notification,
-        lambda name: told(name).update({"read_at": NOW}) and None,
+        lambda name: stored(name).update({"read_at": NOW}) and None,
     )
 
 
@@ -127,7 +127,7 @@ def name() -> str:
     return f"contract-{uuid.uuid4().hex[:12]}"
 
 
-def told(name: str) -> Notification:
+def repaired_notification(name: str) -> Notification:
     return Notification(
         notification_id=name,
         kind=NotificationKind.REPAIRED,
@@ -508,7 +508,7 @@ def test_status_and_all_related_writes_are_one_commit(ports: Ports, name: str) -
     connection = ports.connections.find(name)
     assert connection is not None
     writes: list[Write] = [
-        PutNotification(told(name)),
+        PutNotification(repaired_notification(name)),
         UpdateConnection({"status": "error", "error_code": "USER_PERMISSION_REVOKED"}),
         PutRemoval(Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW)),
         AppendAudit((entry, entry)),
@@ -536,15 +536,15 @@ def test_a_state_that_does_not_change_keeps_its_version(ports: Ports, name: str)
 
 def test_repeated_notification_keeps_its_read_mark(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    version = ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(told(name))])
+    version = ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(repaired_notification(name))])
     ports.mark_read(name)
-    ports.syncs.save(before.state, expected=version, writes=[PutNotification(told(name))])
+    ports.syncs.save(before.state, expected=version, writes=[PutNotification(repaired_notification(name))])
     assert ports.notification(name) == {"title": "a title", "read": True}
 
 
 def test_existing_notifications_are_found(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    news = told(name)
+    news = repaired_notification(name)
     assert not ports.connections.was_told("alice", news.notification_id)
     ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(news)])
     assert ports.connections.was_told("alice", news.notification_id)

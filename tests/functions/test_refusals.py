@@ -1,6 +1,6 @@
-"""Everything that is refused, on each function: the contract's form, the right status, and nothing half-done.
+"""Every kind of refusal on each function: the contract's format, the right status, and no partial effect.
 
-tests/e2e/test_refusals.py tries one of a kind over the wire.
+tests/e2e/test_refusals.py makes one call of each kind over the wire.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _nothing_is_done(world: World) -> Iterator[None]:
 
 @pytest.fixture
 def firebase(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Google's own verification instead of a fake."""
+    """Firebase's real verification of tokens instead of a fake."""
     monkeypatch.delenv("FIREBASE_AUTH_EMULATOR_HOST", raising=False)
     credentials = Credentials(token="a-service-account")  # type: ignore[no-untyped-call]
     monkeypatch.setattr(google.auth, "default", lambda **_: (credentials, PROJECT))
