@@ -536,9 +536,10 @@ def test_a_state_that_does_not_change_keeps_its_version(ports: Ports, name: str)
 
 def test_repeated_notification_keeps_its_read_mark(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    version = ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(repaired_notification(name))])
+    put = PutNotification(repaired_notification(name))
+    version = ports.syncs.save(before.state, expected=before.version, writes=[put])
     ports.mark_read(name)
-    ports.syncs.save(before.state, expected=version, writes=[PutNotification(repaired_notification(name))])
+    ports.syncs.save(before.state, expected=version, writes=[put])
     assert ports.notification(name) == {"title": "a title", "read": True}
 
 

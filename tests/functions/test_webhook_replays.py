@@ -53,9 +53,7 @@ def test_a_delivery_that_is_sent_again_in_other_bytes_is_recorded_once(
     assert len(world.inbox.deliveries) == 1
 
 
-def test_equal_events_signed_in_the_same_second_are_different_ones(
-    webhooks: FlaskClient, world: World
-) -> None:
+def test_equal_events_signed_in_the_same_second_are_different_ones(webhooks: FlaskClient, world: World) -> None:
     for _ in range(3):  # broken, repaired, broken again: the second event must not be mistaken for the first
         headers, raw = signed(world, json.dumps(EVENT).encode())
         assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200

@@ -1,4 +1,4 @@
-"""What Plaid answers to requests that are not right, and to credentials."""
+"""Plaid's answers to malformed requests, and to credentials."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def item(sim: Sim) -> Linked:
     return sim.link("user_transactions_dynamic", "any")
 
 
-def test_every_endpoint_of_the_field_table_is_there(sim: Sim) -> None:
+def test_every_endpoint_of_the_field_table_exists(sim: Sim) -> None:
     assert set(HANDLERS) == set(ENDPOINTS)
     assert len(ENDPOINTS) == 26
     for path in ENDPOINTS:
