@@ -1,4 +1,4 @@
-"""What an operator can set is what the README says."""
+"""The README documents every setting of an operator."""
 
 from __future__ import annotations
 

@@ -70,9 +70,7 @@ class Bank:
             case "remove" if chosen:
                 self.log.remove(chosen.transaction_id)
                 self.gone.append(chosen)
-            case "restore" if (
-                self.gone and not self.log.repeat_rows
-            ):  # if every version were sent, the order would be lost
+            case "restore" if self.gone and not self.log.repeat_rows:  # sending every version would lose the order
                 self.log.put(self.gone.pop(number % len(self.gone)))
 
     def truth(self) -> dict[str, bytes]:

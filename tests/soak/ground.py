@@ -26,9 +26,7 @@ SOAK = bool(os.environ.get("SOAK"))
 ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SYNC = "/transactions/sync"
-_CONNECTING = threading.Semaphore(
-    1
-)  # the emulator starts a process for each concurrent call, and gives up on slow ones
+_CONNECTING = threading.Semaphore(1)  # the emulator starts a process per concurrent call, and gives up on slow ones
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
 
 

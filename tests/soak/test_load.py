@@ -30,9 +30,7 @@ class Meter:
 
     bank: Bank
     most: dict[str, int] = field(default_factory=dict)
-    memory: list[tuple[float, int, int]] = field(
-        default_factory=list
-    )  # time, the busy workers' memory, any worker's memory
+    memory: list[tuple[float, int, int]] = field(default_factory=list)  # time, memory of busy and of all workers
     _counts: deque[tuple[float, Json]] = field(default_factory=deque)
 
     def look(self) -> None:
