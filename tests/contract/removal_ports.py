@@ -37,7 +37,7 @@ from shared.ports import (
     UpsertTransactions,
     Write,
 )
-from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
+from tests.fake_removals import FakeConnectionData, FakeErasures, FakeRemovals
 from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -62,7 +62,7 @@ def fake() -> Ports:
     store = FakeStore()
     return Ports(
         FakeRemovals(store),
-        FakeRemains(store),
+        FakeConnectionData(store),
         FakeErasures(store),
         store,
         store,

@@ -1,4 +1,4 @@
-"""Fields by REST and by the callable protocol. tests/functions tries the same through the framework."""
+"""Request fields over REST and in the callable protocol; tests/functions tests them through the framework."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_null_is_the_same_as_absent() -> None:
         validate(Thing, {"name": "x", "colour": None}, from_text=False)
 
 
-def test_neither_values_nor_odd_names_are_repeated_in_the_message() -> None:
+def test_message_repeats_neither_values_nor_odd_names() -> None:
     with pytest.raises(BankError) as raised:
         validate(Thing, {"name": 1234567, "public-sandbox-1": "access-1"}, from_text=False)
     assert raised.value.message.count("; ") == 1

@@ -23,12 +23,7 @@ pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
 
 EXAMPLES = 700 if SOAK else 12  # per function and kind of URL: more than 5,000 requests in all
 SECONDS = 60.0  # a missing answer within this time is a failure; a loaded machine starts workers slowly
-NOT_OURS = (
-    400,
-    404,
-    414,
-    431,
-)  # statuses with which Hosting, the emulator and HTTP servers refuse requests in their own format
+NOT_OURS = (400, 404, 414, 431)  # refusals by Hosting, the emulator or an HTTP server, in their own format
 
 
 def left_of(bank: Bank, user: User, *connections: str) -> dict[str, str]:

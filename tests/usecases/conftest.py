@@ -51,7 +51,7 @@ from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
-from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
+from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
     Calls,
     Crash,
@@ -108,7 +108,7 @@ class World:
         self.removals = FakeRemovals(self.store)
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
-        connection_data = FakeRemains(self.store)
+        connection_data = FakeConnectionData(self.store)
         self.ownership = ItemOwnership(
             items=FakeItems(self.store), connections=self.store, plaid=self.plaid, clock=self.clock
         )
