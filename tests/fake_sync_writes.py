@@ -115,7 +115,7 @@ def _(write: UpsertTransactions, store: Any, state: SyncState) -> None:
     rows = store.rows[state.connection_id]
     for new in write.rows:
         transaction_id = new["transaction_id"]
-        assert write.ready.get(transaction_id, new) == new, "what was made ready is not what is to be written"
+        assert write.ready.get(transaction_id, new) == new, "the prepared rows differ from those to be written"
         kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
         mark = {"run": state.run} if transaction_id in write.marked else {}
         store.put_row(state.connection_id, transaction_id, {**new, **kept, **mark})

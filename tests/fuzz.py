@@ -256,7 +256,7 @@ HARD = (
     b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n",
     b"public_token=x&public_token=y",
 )
-"""Bodies that are no JSON of ours, or that are hard to read."""
+"""Bodies that are not the expected JSON, or that are hard to parse."""
 
 
 def _raw() -> st.SearchStrategy[bytes]:

@@ -94,8 +94,8 @@ def unsigned(**claims: object) -> str:
     base = {
         "iss": f"https://securetoken.google.com/{PROJECT}",
         "aud": PROJECT,
-        "sub": "somebody",
-        "user_id": "somebody",
+        "sub": "some-user",
+        "user_id": "some-user",
         "iat": now,
         "auth_time": now,
         "exp": now + 3600,

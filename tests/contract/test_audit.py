@@ -275,7 +275,7 @@ def test_log_and_checkpoints_are_removed_after_the_retention_of_the_last_entry(w
     world.clock.at = OLD + timedelta(days=2)
     assert world.sign() == 1
     world.audit.write_down(later)
-    assert dropped(100 + 400) == 0, "of its entries, one is still kept"
+    assert dropped(100 + 400) == 0, "one of its entries is still stored"
     assert world.audit.head(user)[0].seq == 3
     with pytest.raises(Conflict):
         world.audit.drop(user, now=world.clock.at)
@@ -287,4 +287,4 @@ def test_log_and_checkpoints_are_removed_after_the_retention_of_the_last_entry(w
     world.audit.write_down(entry(user).model_copy(update={"at": world.clock.at}))
     assert world.check(user) == (1, [])
     assert dropped(300 + 430) == 1
-    assert dropped(3000) == 1, "the log that began again"
+    assert dropped(3000) == 1, "the log that was started again"

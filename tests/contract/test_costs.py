@@ -44,7 +44,7 @@ def sim(stack: Stack, http: httpx.Client) -> Callable[..., Json]:
 @pytest.fixture
 def warm(backend: Contestant, plaid: PlaidSandbox) -> Contestant:
     """The backend with its clients created, so that only the call itself is counted."""
-    backend.ask("connect", public_token=plaid.create_public_token(institution_id="ins_109508"), user="somebody-else")
+    backend.ask("connect", public_token=plaid.create_public_token(institution_id="ins_109508"), user="another-user")
     return backend
 
 
@@ -61,7 +61,7 @@ def test_an_exchange_takes_two_calls_to_plaid_and_few_to_the_store(warm: Contest
     calls = sim(f"items/{made['item_id']}")["calls"]
     assert calls == {"/item/public_token/exchange": 1, "/accounts/get": 1}
     assert spent["commits"] == 3, "the intent, the token, the connection"
-    assert spent["calls"] == 7, "and the item's connections, the guards, the connections there, the audit log's head"
+    assert spent["calls"] == 7, "plus the item's connections, the guards, the bank's connections, the audit log's head"
 
 
 def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, sim: Callable[..., Json]) -> None:
@@ -92,5 +92,5 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     warm.ask("ask", connection_id=connection_id)
     same = warm.ask("sync", connection_id=connection_id, counted=True)
     assert same["modified"] == 30
-    assert same["rows"] == 0, "what did not change is not written again"
+    assert same["rows"] == 0, "unchanged documents are not written again"
     assert same["reads"] <= 30 + 4, "one read each, besides the run's own"

@@ -36,4 +36,4 @@ def test_unreadable_document_is_reported_and_deferred(firestore_client: Any, sto
     finally:
         document.delete()
     assert found == []
-    assert due_at > datetime.now(UTC), "counted from now, whatever moment was asked for"
+    assert due_at > datetime.now(UTC), "counted from now, whatever time was requested"

@@ -41,7 +41,7 @@ def duplicate_of(ports: Ports, connection_id: str) -> DuplicateOf | None:
 def test_a_user_s_accounts_of_all_connections_are_found_with_their_connections(ports: Ports, uid: str) -> None:
     connect(ports, uid)
     connect(ports, uid, "-other")
-    connect(ports, f"{uid}-somebody-else")
+    connect(ports, f"{uid}-another-user")
     found = ports.connections.accounts_owned_by(uid)
     assert sorted(one.connection_id for one in found) == [uid, f"{uid}-other"]
     assert [one.account for one in found] == [account(), account()]

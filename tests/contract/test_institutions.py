@@ -55,7 +55,7 @@ def test_institutions_fetched_before_a_moment_are_listed_oldest_first(institutio
     assert mine() == [f"{name}-3", f"{name}-2", f"{name}-1"]
     assert len(institutions.stale(NOW, now=NOW, limit=2)) == 2
     institutions.put_off(f"{name}-3", until=LATER)
-    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "what was put off comes last"
+    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "deferred institutions come last"
     found = institutions.stale(NOW, now=LATER, limit=1000)
     assert next(i.institution_id for i in found if i.institution_id.startswith(name)) == f"{name}-3", "until its time"
 

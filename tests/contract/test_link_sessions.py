@@ -64,7 +64,7 @@ def test_settled_result_has_an_outcome_and_no_token(links: Links, token: str) ->
     links.settle(digest(token), LinkOutcome.CONNECTED, connection_id="c1")
     expected = LinkResult(digest(token), "alice", None, NOW, LinkOutcome.CONNECTED, "c1")
     assert links.result(digest(token)) == expected
-    assert not links.keep(result(token)), "a webhook that comes late brings nothing back"
+    assert not links.keep(result(token)), "a late webhook restores nothing"
     assert links.result(digest(token)) == expected
 
 

@@ -331,7 +331,7 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
     state = state.advance(now=NOW, stage=Stage.WRITING)
     going = RowRemovals.plan(name, ["t2", "never-there"], successors={}, syncs=ports.syncs)
     ports.syncs.save(state, expected=version, writes=going.writes(UpsertTransactions((row("t1"),))))
-    assert ports.syncs.marked(name, [1]) == set(), "a row that comes again unmarked loses its mark"
+    assert ports.syncs.marked(name, [1]) == set(), "a row that is sent again unmarked loses its mark"
     assert ports.syncs.transaction_ids(name) == {"t1"}
 
 
@@ -433,7 +433,7 @@ def test_unchanged_stored_rows_are_recognized(ports: Ports, name: str) -> None:
     asked = [full, row("t2", name="changed"), row("t3"), row("t4")]
     dirty = [state.run]
     assert ports.syncs.unchanged(name, asked, dirty=dirty) == {"t1"}, "changed, suspect and missing ones are written"
-    assert ports.syncs.unchanged(name, asked, dirty=[]) == {"t1", "t3"}, "the mark of a run that ended well is none"
+    assert ports.syncs.unchanged(name, asked, dirty=[]) == {"t1", "t3"}, "a completed run leaves no mark"
 
 
 def test_row_treated_as_new_keeps_its_users_note(ports: Ports, name: str) -> None:

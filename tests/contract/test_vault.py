@@ -219,11 +219,11 @@ def test_a_request_that_did_not_arrive_as_it_was_sent_is_sent_again(kms: TwinKms
 
 def test_caller_without_permission_for_the_key_is_refused(kms: TwinKms) -> None:
     sealed = kms_vault(kms).seal(TOKEN, **ALICE)
-    for vault in (kms_vault(kms, token="somebody"), kms_vault(kms, key=f"{KEY}-x")):
+    for vault in (kms_vault(kms, token="another-account"), kms_vault(kms, key=f"{KEY}-x")):
         with pytest.raises(VaultError) as refused:
             vault.seal(TOKEN, **ALICE)
         assert refused.value.error_code == "NO_VAULT_KEY"
-    assert refusal(kms_vault(kms, token="somebody"), sealed) == "NO_VAULT_KEY"
+    assert refusal(kms_vault(kms, token="another-account"), sealed) == "NO_VAULT_KEY"
     assert refusal(kms_vault(kms, key=f"{KEY}-x"), sealed) == "KEY_UNKNOWN"
 
 

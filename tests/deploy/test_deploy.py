@@ -123,8 +123,8 @@ def test_broken_off_at_every_change_and_run_again_it_ends_the_same(
             deploy(ready())
         cloud.stop_at = None
         deploy(ready())
-        assert comparable(cloud) == whole, f"broken off {moment} change {number}"
-        assert leaks(cloud, said) == [], f"broken off {moment} change {number}"
+        assert comparable(cloud) == whole, f"interrupted {moment} change {number}"
+        assert leaks(cloud, said) == [], f"interrupted {moment} change {number}"
         said.clear()
 
 

@@ -201,7 +201,7 @@ def test_every_account_is_counted_once_after_any_change(made: list[Any], data: s
     """No duplicate points to a duplicate, to a connection that is removed or in error, or to its own connection."""
     holdings = [connection(f"c{n}", *rows, day=day, usable=ok) for n, (rows, day, ok) in enumerate(made)]
     stored = after(holdings)
-    assert after(stored) == stored, "what is settled stays so"
+    assert after(stored) == stored, "settled marks stay unchanged"
     left = [one for one in stored if data.draw(st.booleans())]
     for now in (stored, after(left)):
         here = {(one.connection_id, a["account_id"]): (one, a) for one in now for a in one.accounts}

@@ -20,7 +20,7 @@ from shared.ports import LinkRequest
 from shared.serving.exchange_input import Input
 from shared.usecases.linking.exchange_public_token import LinkedItem
 
-VALUE = "a value that is nobody's business"
+VALUE = "a private value"
 SECRET = Secret(VALUE)
 
 

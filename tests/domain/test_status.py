@@ -109,8 +109,8 @@ def test_every_status_change_notifies_the_user() -> None:
 def test_error_code_is_shown_exactly_as_long_as_the_error_lasts(status: ItemStatus) -> None:
     broken = after(connection(status), StatusEvent.LOGIN_FAILED, now=NOW, error=plaid_error("ITEM_LOCKED")).connection
     assert (broken.error_type, broken.error_code) == ("ITEM_ERROR", "ITEM_LOCKED")
-    mended = after(broken, StatusEvent.WORKING, now=NOW).connection
-    assert (mended.error_type, mended.error_code, mended.action) == (None, None, None)
+    recovered = after(broken, StatusEvent.WORKING, now=NOW).connection
+    assert (recovered.error_type, recovered.error_code, recovered.action) == (None, None, None)
 
 
 @pytest.mark.parametrize("status", ItemStatus)

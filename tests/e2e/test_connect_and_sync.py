@@ -107,7 +107,7 @@ def test_history_that_arrives_in_parts_is_stored_completely(bank: Bank, user: Us
         progress = bank.progress(user, connection_id)
         return (progress["status"], progress["history_complete"]) == ("completed", False)
 
-    wait_until("the newest are there", partly)
+    wait_until("the newest rows", partly)
     newest = {row["transaction_id"] for row in bank.transactions(user)}
     assert newest
     bank.control("POST", "clock", advance_seconds=30)
@@ -237,7 +237,7 @@ def test_second_manual_sync_within_the_interval_is_refused_with_a_retry_time(
     assert (called.status_code, called.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
     bank.follows(owner, connection["connection_id"])
     done = bank.synced(owner, connection["connection_id"])
-    assert done["refreshed_at"] is not None, "the bank itself was asked"
+    assert done["refreshed_at"] is not None, "the refresh was requested"
 
 
 def test_scheduler_finds_a_lost_task(bank: Bank, owner: User, connection: Json) -> None:

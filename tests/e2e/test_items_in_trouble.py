@@ -53,7 +53,7 @@ def test_late_history_institution_change_cursor_loop_and_removal_are_shown(bank:
     bank.control("POST", f"items/{linked.item_id}/sync", cursor_cycle=2)
     news(linked)
     failed = wait_until(
-        "the circle fails",
+        "the cursor loop fails",
         lambda: (found := bank.progress(user, connection_id)).get("status") == "failed" and found,
     )
     assert (failed["error"]["code"], failed["error"]["retryable"]) == ("CURSOR_REVISITED", True)

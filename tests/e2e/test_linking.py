@@ -184,7 +184,9 @@ def test_duplicate_accounts_are_named_and_when_allowed_counted_once(bank: Bank, 
         wait_until("synced", lambda i=connection_id: bank.progress(user, i)["status"] == "completed")  # type: ignore[misc]
     assert marks() == wanted
     assert bank.rest("DELETE", f"connections/{first}", user).status_code == 202
-    wait_until("the rest is counted", lambda: marks() == {("second", "Save"): None, ("second", "Card"): None})
+    wait_until(
+        "the remaining account is counted", lambda: marks() == {("second", "Save"): None, ("second", "Card"): None}
+    )
 
 
 def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank, user: User) -> None:

@@ -33,10 +33,10 @@ def request(bank: Bank, route: Route, user: User | None, **content: Any) -> http
 @pytest.fixture(scope="module")
 def ann(bank: Bank) -> Iterator[User]:
     """A signed-in user whose calls are all refused: they leave no data except exchanges that may be retried."""
-    somebody = sign_up(bank.http, bank.stack.ports)
-    yield somebody
-    assert bank.traces(somebody) == {}
-    assert not [intent for intent in bank.open_intents(somebody) if intent["access_token"]]
+    user = sign_up(bank.http, bank.stack.ports)
+    yield user
+    assert bank.traces(user) == {}
+    assert not [intent for intent in bank.open_intents(user) if intent["access_token"]]
 
 
 # -- authentication --

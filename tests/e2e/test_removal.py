@@ -140,7 +140,7 @@ def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, do
     def only_what_removes_the_item() -> bool:
         return set(linked.left()) == kept
 
-    wait_until("our data is gone", only_what_removes_the_item)
+    wait_until("the stored data is removed", only_what_removes_the_item)
     wait_until("the queue has tried again", lambda: (linked.tombstone() or {})["attempts"] >= 2)
     assert linked.state_at_plaid() == "healthy"
     bank.http.delete(f"{bank.stack.plaid.base_url}/_sim/faults").raise_for_status()
@@ -161,7 +161,7 @@ def test_revoked_permission_removes_data_and_item(bank: Bank, linked: Linked) ->
     assert (stays["status"], stays["action"], stays["account_ids"]) == ("error", "relink", [])
     assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
     linked.remove()
-    wait_until("it is gone, too", lambda: linked.left() == [])
+    wait_until("its removal", lambda: linked.left() == [])
 
 
 # -- all data of a user --

@@ -125,7 +125,7 @@ def test_rotated_token_is_dead_at_plaid_and_the_next_sync_uses_the_new_one(bank:
     bank.follows(user, mine.connection_id)
     state = mine.state()
     assert state["run"] > runs
-    assert (state["added"], state["failures"], state["rebuilding"]) == (1, 0, False), "it read on from its cursor"
+    assert (state["added"], state["failures"], state["rebuilding"]) == (1, 0, False), "it continued from its cursor"
     assert mine.document()["status"] == "good"
 
 
@@ -170,7 +170,7 @@ def test_lost_rotation_answer_is_detected_and_the_user_is_asked_to_link_again(
     wait_until("the answer is lost", lambda: mine.token() != old)
     bank.rest("POST", f"connections/{mine.connection_id}/sync", user, json={})
     wait_until("the sync waits", lambda: mine.state()["stage"] == "waiting_for_bank")
-    assert mine.document()["status"] == "good", "nobody is blamed while somebody may be at it"
+    assert mine.document()["status"] == "good", "no error is set while a process may own the rotation"
     mine.interrupt()
     bank.run_schedule()
     wait_until("the error status", lambda: mine.document()["status"] == "error")
@@ -194,7 +194,7 @@ def test_webhooks_are_replayed_and_a_connection_is_reconciled_by_hand(bank: Bank
     bank.follows(user, mine.connection_id)
     since = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
     replay = ("replay-webhooks", "--since", since, "--connection", mine.connection_id)
-    assert done(bank, *replay).startswith("replay-webhooks: 0 handled, "), "all of them were handled as they came"
+    assert done(bank, *replay).startswith("replay-webhooks: 0 handled, "), "all of them were handled on arrival"
     said = done(bank, *replay, "--handled")
     assert "handled" in said
     assert not said.startswith("replay-webhooks: 0 ")

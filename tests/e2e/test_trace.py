@@ -55,7 +55,7 @@ def test_one_request_id_finds_all_lines_of_a_connect(bank: Bank, user: User) -> 
         run = any(line["message"] == "sync.ended" and line["status"] == "completed" for line in lines)
         return run and any(line["message"] == "event.done" for line in lines)
 
-    wait_until("the end of the story", ended)
+    wait_until("the end of the trace", ended)
     story = make_trace(bank, ID)  # which the caller's own id leads to
     assert f"trace {trace_id}" in story
     in_order(

@@ -216,7 +216,7 @@ def test_revoked_account_is_removed_with_its_transactions(bank: Bank, linked: Li
     wait_until("the account is gone", lambda: gone not in linked.document()["account_ids"])
     bank.follows(linked.user, linked.connection_id)
     # A sync may find the account gone before the webhook is handled; then the user is notified a moment later.
-    wait_until("the user is told", lambda: linked.notifications() == ["account_revoked"])
+    wait_until("the notification", lambda: linked.notifications() == ["account_revoked"])
 
 
 def test_a_revoked_account_that_is_shared_again_has_its_history_and_odd_values_stop_nothing(bank: Bank) -> None:

@@ -156,7 +156,7 @@ def test_unauthenticated_request_calls_neither_plaid_nor_kms_nor_the_store(
 
     monkeypatch.setattr(container, "limits", Limits)
     for asking in client(function):
-        for headers in ({}, {"Authorization": "Bearer nobody"}):
+        for headers in ({}, {"Authorization": "Bearer unknown"}):
             assert asking.open(path, method=method, headers=headers).status_code == 401
             assert asking.post("/", json={"data": {}}, headers=headers).status_code == 401
     assert world.calls.log == []

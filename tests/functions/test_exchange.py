@@ -152,7 +152,7 @@ def test_ten_items_are_answered_in_their_order(exchange: FlaskClient, world: Wor
     items = [world.plaid.new_item(str(n)).item_id for n in range(10)]
     results = several(exchange, *tokens, allow_duplicate=True)
     assert [world.store.connections[r["connection_id"]].item_id for r in results] == items
-    assert several(exchange, *tokens) == results, "the same again"
+    assert several(exchange, *tokens) == results, "the same answer"
     assert several(exchange, *reversed(tokens)) == results[::-1]
 
 

@@ -115,6 +115,6 @@ def test_every_request_is_answered_and_refused_requests_have_no_effect(
     ask()
     assert alerts(logged) == []
     sweep_what_was_begun(world)
-    assert alerts(logged) == [], "what was begun and is found later"
+    assert alerts(logged) == [], "work that was started and is found later"
     assert sum(answers.values()) >= EXAMPLES
     assert any(400 <= status < 500 for status in answers), answers

@@ -210,7 +210,7 @@ def test_each_delivery_of_a_task_logs_its_outcome_and_its_queue_delay(
 ) -> None:
     late = {"X-Cloudtasks-Tasketa": f"{time.time() - 90:.6f}"}
     again = late | {"X-Cloudtasks-Taskretrycount": "3"}
-    task = {"data": {"connection_id": "nobody"}}
+    task = {"data": {"connection_id": "unknown"}}
     for delivering in client("removeitem"):
         monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: None))
         assert delivering.post("/", json=task, headers=late).status_code == 200

@@ -285,7 +285,7 @@ def test_refusals_of_callers_and_request_formats_are_described(trials: Callable[
         if trial.function == "plaid_webhook":
             continue
         call(headers={})
-        call(headers={"Authorization": "Bearer nobody"})
+        call(headers={"Authorization": "Bearer unknown"})
     if trial.function == "plaid_webhook":
         return
     trial.both(unknown="x")
@@ -360,7 +360,7 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
                 trial.both()
             world.store.describe("1", {"status": "error"})
             trial.both()
-            for other in ("of-another", "nobody"):
+            for other in ("of-another", "unknown"):
                 trial.rest(path=REST[trial.function][1].replace("/1", f"/{other}"))
                 trial.call({"connection_id": other})
         case "plaid_webhook":

@@ -165,7 +165,7 @@ def test_trace_continues_until_the_requested_data_arrived(history_complete: bool
     now = datetime(2026, 3, 1, tzinfo=UTC)
     asked = SyncState.new(connection_id="1", app_user_id="alice", now=now, trace=FIRST)
     waiting = asked.request(now=now, trace=SECOND)
-    assert waiting.trace == FIRST, "who asks for what is asked for already joins"
+    assert waiting.trace == FIRST, "a repeated request joins the first"
     running = waiting.claim(now=now, owner="a#1").request(now=now, trace=SECOND).request(now=now, trace=THIRD)
     paused = running.pause(now=now)
     assert paused.trace == FIRST

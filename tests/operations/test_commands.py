@@ -97,7 +97,7 @@ def test_rotate_asks_for_new_tokens(
     assert {kept.wanted_by for kept, _ in world.store.kept.values()} - {None} <= {Actor.OPERATOR}
     assert capsys.readouterr().out.startswith(f"rotate: {len(wanted)} asked for")
     assert main(["rotate", *which]) == 0
-    assert capsys.readouterr().out.startswith("rotate: 0 asked for"), "they are wanted already"
+    assert capsys.readouterr().out.startswith("rotate: 0 asked for"), "their rotation is already requested"
 
 
 def test_rotations_lists_open_rotations_without_secrets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,7 +303,7 @@ def test_history_of_a_user_outlives_their_connections(world: World, capsys: pyte
     assert main(["history", "--connection", "1"]) == 1
     assert main(["history", "--user", ALICE]) == 0
     assert "removal_done by backend  1" in capsys.readouterr().out
-    assert main(["history", "--user", "nobody"]) == 1
+    assert main(["history", "--user", "unknown"]) == 1
 
 
 @pytest.mark.parametrize(

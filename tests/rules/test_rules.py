@@ -36,7 +36,7 @@ PRIVATE = (
     "bank_removals",
     "bank_erasures",
     "bank_a_name_of_tomorrow",
-    "somebody_elses",
+    "another_collection",
 )
 PRODUCT_ROWS = (
     "bank_balances",

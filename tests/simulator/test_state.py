@@ -110,8 +110,8 @@ def test_invalid_orders_are_refused_with_a_reason(sim: Sim, path: str, body: dic
 
 def test_unknown_items_and_rows_are_404(sim: Sim) -> None:
     item = sim.link()
-    assert sim.http.get(f"{sim.url}/_sim/items/nobody").status_code == 404
-    answer = sim.http.post(f"{sim.url}/_sim/items/{item.item_id}/transactions", json={"remove": ["nobody"]})
+    assert sim.http.get(f"{sim.url}/_sim/items/unknown").status_code == 404
+    answer = sim.http.post(f"{sim.url}/_sim/items/{item.item_id}/transactions", json={"remove": ["unknown"]})
     assert answer.status_code == 404
 
 

@@ -148,7 +148,7 @@ def test_account_filter_has_its_own_stream_and_cursor(item: Linked) -> None:
 
 def test_an_unknown_account_in_the_filter_is_refused(item: Linked) -> None:
     with pytest.raises(Refused) as refused:
-        item.sync(options={"account_id": "nobody"})
+        item.sync(options={"account_id": "unknown"})
     assert refused.value.code == "INVALID_ACCOUNT_ID"
 
 

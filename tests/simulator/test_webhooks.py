@@ -226,7 +226,7 @@ def test_unreachable_or_hanging_receiver_blocks_nothing(sim: Sim, receiver: Rece
         return 200
 
     receiver.answer = hang
-    for url, outcomes in (("http://127.0.0.1:9/nobody", ["ConnectError"]), (receiver.url, [])):
+    for url, outcomes in (("http://127.0.0.1:9/unreachable", ["ConnectError"]), (receiver.url, [])):
         linked = sim.generated(10, webhook=url, ready=False)
         linked.call("/item/webhook/update", webhook=url)
         linked.control("state", state="login_required")
@@ -349,7 +349,7 @@ def test_a_rotated_key_signs_and_the_old_one_is_marked_expired(sim: Sim, item: L
 
 def test_an_unknown_key_id_is_refused(sim: Sim) -> None:
     with pytest.raises(Refused) as refused:
-        sim.call("/webhook_verification_key/get", key_id="nobody")
+        sim.call("/webhook_verification_key/get", key_id="unknown")
     assert (refused.value.status, refused.value.code) == (400, "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
 
 

@@ -34,7 +34,7 @@ def connected(bank: Bank) -> Connected:
     wait(made.state, lambda: made.state()["welcomed"] and made.webhooks_delivered() and made.settled(), within=60)
     made.look_at_the_bank()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        assert list(pool.map(lambda i: deliver(bank, "nobody", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
+        assert list(pool.map(lambda i: deliver(bank, "unknown", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
     made.slow(PAGE_SECONDS)
     return made
 

@@ -67,7 +67,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
     assert bank.rest("DELETE", "data", user).status_code == 202
     removing = [*(f"bank_removals/{i}" for i in made), *(f"bank_items/{i}" for i in items)]
     wanting = sorted([f"bank_erasures/{user.uid}", *removing])
-    wait_until("our data is gone", lambda: left() == wanting, within=PATIENCE)
+    wait_until("the stored data is removed", lambda: left() == wanting, within=PATIENCE)
 
     # The backend's own delays pass faster: each wait is cut short, until the next one would be long enough.
     put_off = timedelta()
@@ -77,7 +77,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
         for connection_id in made:
             bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO}).raise_for_status()
         bank.run_schedule()
-        wait_until("Plaid was asked in vain once more", partial(asked_again, tried), within=120)
+        wait_until("Plaid refused another attempt", partial(asked_again, tried), within=120)
         put_off = min(one["due_at"] for one in tombstones()) - datetime.now(UTC)
     assert at_plaid() == ["healthy"] * CONNECTIONS
 
@@ -85,7 +85,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
     for connection_id in made:
         bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO}).raise_for_status()
     bank.run_schedule()
-    wait_until("nothing is left at all", lambda: left() == [], within=120)
+    wait_until("every document is removed", lambda: left() == [], within=120)
     assert at_plaid() == ["removed"] * CONNECTIONS
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == CONNECTIONS

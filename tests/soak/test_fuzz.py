@@ -114,7 +114,7 @@ def test_every_request_is_answered_and_refused_requests_have_no_effect(
     with printed.open("rb") as lines:
         lines.seek(read_so_far)
         ours = [line for line in alerts(lines.read().decode(errors="replace").splitlines()) if f'"{function}"' in line]
-    assert ours == [], "nothing that a caller sends calls an operator"
+    assert ours == [], "no input of a caller alerts an operator"
     assert left_of(bank, them, connection_id) == before
     if function != "delete_bank_data":  # which a well-formed request may start
         left = left_of(bank, us)

@@ -50,7 +50,7 @@ class Installer:
                 shutil.rmtree(cwd / "node_modules", ignore_errors=True)
                 (cwd / "node_modules").mkdir()
             if installer.breaks:
-                raise SetupError("broken off")
+                raise SetupError("interrupted")
 
         monkeypatch.setattr(setup.Task, "run", run)
 

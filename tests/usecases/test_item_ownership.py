@@ -231,7 +231,7 @@ def test_two_exchanges_of_one_item_at_once_make_one_connection(world: World, cal
     assert len(world.store.connections) == 1
     (connection,) = world.store.connections.values()
     if first is None and errors and user == ALICE:
-        assert isinstance(errors[0], Unavailable), "it is still being made: try again"
+        assert isinstance(errors[0], Unavailable), "it is still being created: try again"
         assert exchange(world, second).answer["connection_id"] == connection.connection_id
     if connection.app_user_id != ALICE:
         assert first is not None

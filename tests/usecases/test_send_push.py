@@ -80,7 +80,7 @@ def test_user_without_devices_gets_no_push(written: object) -> None:
     phones.pushes.written["alice"] = written
     phones.push()
     assert phones.messaging.tries == []
-    assert phones.pushes.claims == set(), "a device that comes before the trigger is delivered again is notified"
+    assert phones.pushes.claims == set(), "a device added before the trigger's redelivery is notified"
 
 
 def test_number_of_devices_is_bounded_and_the_newest_are_kept() -> None:

@@ -91,7 +91,7 @@ def test_a_token_that_firebase_signed_names_its_user(callers: FirebaseCallers) -
         ({"sub": None}, "id_token_invalid"),
         ({"sub": 7}, "id_token_invalid"),
         ({"sub": "x" * 129}, "id_token_invalid"),
-        ({"sub": "nobody"}, "id_token_invalid"),
+        ({"sub": "unknown"}, "id_token_invalid"),
         ({"exp": NOW - 1, "iat": NOW - 3601}, "id_token_expired"),
         ({"exp": NOW - 90_000, "iat": NOW - 93_600}, "id_token_expired"),
         ({"iat": NOW + 3600, "exp": NOW + 7200}, "id_token_invalid"),

@@ -183,7 +183,7 @@ def test_unknown_keys_cannot_be_used_to_flood_plaid(plaid: Plaid) -> None:
     assert plaid.fetches == UNKNOWN_PER_MINUTE
     assert answers == {("UNAUTHENTICATED", "webhook_not_verified"), ("UNAVAILABLE", "webhook_keys_busy")}
     assert plaid.stored.reads == 1
-    assert plaid.stored.spent == UNKNOWN_PER_MINUTE + 1, "an instance that knows that none is left asks no more"
+    assert plaid.stored.spent == UNKNOWN_PER_MINUTE + 1, "an instance that knows that the limit is reached stops asking"
     for _ in range(50):
         assert refused(plaid, plaid.sign(key=outsider, kid="random-0"))
     assert plaid.fetches == UNKNOWN_PER_MINUTE

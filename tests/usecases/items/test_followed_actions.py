@@ -66,7 +66,7 @@ def test_an_action_that_did_not_help_is_not_reported_again(world: World, item: F
     assert kinds(world) == ["needs_repair"]
     for _ in range(3):
         answered = follow(world)
-        assert (answered.status, answered.action) == (broken.status, broken.action), "it says what is still missing"
+        assert (answered.status, answered.action) == (broken.status, broken.action), "it names what is still missing"
         next_sync(world)
     tell(world, "LOGIN_REPAIRED")
     tell(world, "ERROR")

@@ -79,7 +79,7 @@ def test_broken_login_keeps_its_status_and_unreachable_items_are_deferred(world:
     world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     assert reconciliation.plan(["2"]) == {"2": RestoreAction.LATER}
     assert reconciliation.apply("2", RestoreAction.LATER) is RestoreAction.LATER
-    assert reconciliation.apply("nobody", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
+    assert reconciliation.apply("unknown", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
 
 
 def test_dry_run_changes_nothing_and_detects_keys_of_another_environment(world: World) -> None:

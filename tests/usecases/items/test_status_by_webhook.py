@@ -155,7 +155,7 @@ def test_a_consent_that_ends_is_pending_until_it_is_renewed(world: World, item: 
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.settle()
-    assert connection(world).status is ItemStatus.PENDING_EXPIRATION, "a working call hides nothing"
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION, "a working call does not hide the pending end"
     item.consent_expiration_time = world.clock.at + timedelta(days=180)
     assert tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat()).status is ItemStatus.GOOD
 
@@ -199,7 +199,7 @@ def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(wo
     gone = connection(world)
     assert (gone.status, gone.action, gone.error_code) == (ItemStatus.ERROR, Action.RELINK, "USER_PERMISSION_REVOKED")
     assert world.store.tombstones["1"].access_token is not None
-    assert set(world.rows()) == {"t1"}, "the run that was at work wrote nothing more"
+    assert set(world.rows()) == {"t1"}, "the running sync wrote nothing more"
     assert world.state().status is SyncStatus.FAILED
     for code in ("LOGIN_REPAIRED", "PENDING_EXPIRATION", "NEW_ACCOUNTS_AVAILABLE", "ERROR"):
         assert tell(world, code) == gone
@@ -358,7 +358,7 @@ def test_run_started_before_the_login_broke_does_not_clear_the_error(world: Worl
     item.error = None
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.settle()
-    assert connection(world).status is ItemStatus.GOOD, "the next one that works does"
+    assert connection(world).status is ItemStatus.GOOD, "the next working run does"
 
 
 def test_replay_of_the_inbox_handles_its_webhooks(world: World, item: FakeItem) -> None:
@@ -394,8 +394,10 @@ def test_replay_leaves_handled_webhooks_unchanged(world: World) -> None:
     assert handler(world).replay(began) == ReplayResult(handled=0, skipped=3)
     assert (connection(world), world.rows(), kinds(world)) == (before, rows, notified)
     assert handler(world).replay(began, include_handled=True) == ReplayResult(handled=2, skipped=1)
-    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, "asked for so: they have their effect again"
-    assert world.rows() == rows, "but what was shared again since is not taken away"
+    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, (
+        "an explicit replay of handled webhooks repeats their effect"
+    )
+    assert world.rows() == rows, "but an account shared again since is kept"
     assert kinds(world).count("account_revoked") == 1
 
 
@@ -465,7 +467,9 @@ def test_error_that_the_user_did_not_cause_changes_no_status(
     assert connection(world) == before
     assert kinds(world) == notified
     world.settle()
-    assert connection(world).status in (before.status, ItemStatus.GOOD), "what works works, whatever the item says"
+    assert connection(world).status in (before.status, ItemStatus.GOOD), (
+        "working data calls prove a repair, whatever the item reports"
+    )
 
 
 @pytest.mark.parametrize(("code", "left"), [("ERROR", ("savings",)), ("LOGIN_REPAIRED", ())])
@@ -721,7 +725,9 @@ def test_status_matches_the_item_in_any_order_of_webhooks(story: list[tuple[str,
     assert connection(world).status is truth(item)
     chain = world.store.audit[ALICE]
     moves = [(e.details["from"], e.details["to"]) for e in chain if e.action == "status_changed"]
-    assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), "the audit tells the story"
+    assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), (
+        "the audit log records each change"
+    )
     assert every_change_is_notified(world)
 
 

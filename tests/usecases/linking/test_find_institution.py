@@ -278,7 +278,7 @@ def test_refresh_interrupted_by_plaid_is_resumed_by_the_next(world: World, cache
 
     world.calls.before = second_page_fails
     assert refresh(world, cache) == Refreshed(refreshed=5, left=7)
-    assert at_bank(world).count("bank.institution") == refreshing.MAX_FAILURES, "Plaid is down: nobody insists"
+    assert at_bank(world).count("bank.institution") == refreshing.MAX_FAILURES, "Plaid is down: the refresh stops"
     world.plaid.errors.clear()
     assert refresh(world, cache) == Refreshed(refreshed=7, left=0)
 

@@ -189,7 +189,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
     world.check.daily_check("1")
     after = Siblings.read(ALICE, "ins_2", connections=world.store)
     assert {one: held.institution_id for one, held in after.owned.holdings.items()} == {"1": "ins_2"}
-    assert after.guards.institution != before.guards.institution, "an exchange under way at the new bank looks again"
+    assert after.guards.institution != before.guards.institution, "a concurrent exchange at the new bank checks again"
 
 
 def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:

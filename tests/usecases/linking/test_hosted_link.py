@@ -165,7 +165,7 @@ def test_a_session_without_a_bank_asks_for_nothing(hosted: Hosted, body: dict[st
     assert (hosted.tasks(), hosted.links.results) == ([], {})
 
 
-@pytest.mark.parametrize("link_token", ["link-of-nobody", "", None, 7, ["link-fake"]])
+@pytest.mark.parametrize("link_token", ["link-unknown", "", None, 7, ["link-fake"]])
 def test_unknown_session_makes_no_connection(hosted: Hosted, link_token: object) -> None:
     hosted.open()
     hosted.hear(link_token=link_token, status="SUCCESS", public_tokens=["public-1"])

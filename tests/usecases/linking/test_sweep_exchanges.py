@@ -184,7 +184,7 @@ def test_a_second_item_that_plaid_could_not_remove_is_removed(world: World) -> N
     first = exchange(world, "public-1").answer["connection_id"]
     world.plaid.fail("remove", transient())
     assert isinstance(tried(world, "public-2"), AlreadyExists)
-    assert sweep(world) == Swept(), "its own call may still be at it"
+    assert sweep(world) == Swept(), "its own call may still be running"
     world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert sweep(world) == Swept(removed=1)
     assert world.plaid.removed == ["item-2"]
@@ -264,7 +264,7 @@ def test_store_outage_defers_everything_to_the_next_sweep(world: World) -> None:
 
     world.calls.before = down
     assert sweep(world) == Swept(postponed=2)
-    assert world.plaid.removed == [], "nothing is removed that somebody might still go on with"
+    assert world.plaid.removed == [], "no item is removed that an app may still connect"
     world.calls.before = None
     assert sweep(world) == Swept(removed=1, lost=1)
 

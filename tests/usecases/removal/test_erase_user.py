@@ -48,7 +48,7 @@ def connected(world: World) -> World:
 def test_erasure_removes_everything_except_the_audit_log(connected: World) -> None:
     world = connected
     erase(world)
-    assert not {"1", "2", "3"} & world.store.connections.keys(), "they are gone before the answer"
+    assert not {"1", "2", "3"} & world.store.connections.keys(), "they are removed before the answer"
     world.clean_up()
     assert left(world) == []
     assert [world.left_of(name) for name in ("1", "2", "3")] == [[], [], []]
@@ -114,7 +114,7 @@ def test_second_erasure_during_the_first_removes_new_connections_too(connected: 
 
 @pytest.mark.parametrize("reason", list(RemovalReason))
 def test_erasing_nothing_writes_nothing(world: World, reason: RemovalReason) -> None:
-    world.eraser.begin("nobody", reason=reason)
+    world.eraser.begin("unknown", reason=reason)
     assert world.store.audit == {}
     assert world.erasures.kept == {}
     assert world.queue.others == []
@@ -235,7 +235,7 @@ def test_late_event_keeps_connections_linked_since(world: World) -> None:
 
 
 def test_nothing_is_recorded_for_users_without_bank_data(world: World) -> None:
-    world.eraser.user_deleted("nobody", at=world.clock.now())
+    world.eraser.user_deleted("unknown", at=world.clock.now())
     assert world.store.audit == {}
     assert world.erasures.kept == {}
     assert world.queue.others == []
@@ -247,7 +247,7 @@ def test_owners_deleted_in_auth_are_erased(connected: World) -> None:
     world.erase_missing_owners([ALICE, "bob", ALICE])
     world.clean_up()
     assert left(world) == []
-    assert "carol" not in world.store.audit, "only who was asked about"
+    assert "carol" not in world.store.audit, "only users that were asked about"
     assert set(world.store.connections) == {"bob"}
 
 
@@ -272,7 +272,7 @@ def test_with_made_up_users_all_of_them_may_be_deleted(connected: World) -> None
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = set(everybody)
     replace(connected.erase_missing_owners, max_missing_share=1.0)(everybody)
-    assert set(connected.erasures.kept) == {ALICE, "bob"}, "those who have anything"
+    assert set(connected.erasures.kept) == {ALICE, "bob"}, "only users with bank data"
 
 
 # -- failures of queue and store --

@@ -163,7 +163,7 @@ def test_unknown_token_is_first_treated_as_a_configuration_error(world: World, i
     world.remove()
     began = world.clock.at
     world.clean_up(turns=200)
-    assert world.clock.at - began < DOUBTED_FOR, "somebody has put the right keys in place"
+    assert world.clock.at - began < DOUBTED_FOR, "an operator has corrected the keys"
     assert world.plaid.removed == ["item-1"]
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "removed"
@@ -300,7 +300,7 @@ def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(
     assert world.store.tombstones["1"].due_at - began > timedelta(minutes=5)
     world.clean_up()
     assert world.left_of("1") == []
-    assert world.store.audit[ALICE][-1].details["item"] == "lost", "nobody has its token any more"
+    assert world.store.audit[ALICE][-1].details["item"] == "lost", "its token is lost"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
 
 
@@ -325,7 +325,9 @@ def test_revoked_connection_stays_as_a_tombstone_and_its_data_are_removed(
     world: World, item: FakeItem, revoked: Callable[[World], None]
 ) -> None:
     revoked(world)
-    assert [function for function, _ in world.queue.others] == ["removeitem"], "nobody has to wait for the schedule"
+    assert [function for function, _ in world.queue.others] == ["removeitem"], (
+        "the removal does not wait for the scheduler"
+    )
     world.clean_up()
     connection = world.store.connections["1"]
     assert (connection.status, connection.action) == (ItemStatus.ERROR, Action.RELINK)

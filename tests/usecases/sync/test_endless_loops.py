@@ -94,7 +94,7 @@ def test_cursor_loop_is_detected_across_handovers(
                 break
     assert len(asked) == tail + length
     assert world.state().status is SyncStatus.FAILED
-    assert world.state().handover is None, "the next attempt does not begin within the circle"
+    assert world.state().handover is None, "the next attempt does not start within the cursor loop"
 
 
 def test_cursor_loop_leaves_no_stale_rows_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_arriving_history_clears_the_late_mark(world: World, ready: History) -> 
     assert world.state().history_complete
     assert not connection(world).history_late
     assert notified_kinds(world) == ["history_late", "first_sync_done"]
-    assert live(world, A_DAY) <= 3, "it is polled as any other"
+    assert live(world, A_DAY) <= 3, "it is polled like any other"
 
 
 def test_a_history_in_time_is_never_late(world: World) -> None:

@@ -43,7 +43,7 @@ def test_no_sync_starts_during_a_pause_and_all_data_arrives_after_it(world: Worl
     item.add(row("t2"))
     calls = world.calls.log.count("bank.changes")
     webhook(world)
-    assert world.state().status == "pending", "asked for, as ever"
+    assert world.state().status == "pending", "requested, as usual"
     for _ in range(5):
         deliver(world)
         world.clock.move(TICK)
@@ -87,7 +87,7 @@ def test_pause_of_an_institution_does_not_delay_other_connections(
     assert world.tick() == 1
     assert [connection_id for _, connection_id in world.queue.tasks] == ["other"]
     due = [loaded.state.connection_id for loaded in world.store.due(world.clock.at + timedelta(minutes=10), limit=10)]
-    assert due == ["other"], "what is held is not looked at again and again"
+    assert due == ["other"], "deferred syncs are not checked at every run"
 
 
 def test_dead_run_loses_its_lease_and_is_deferred(world: World) -> None:

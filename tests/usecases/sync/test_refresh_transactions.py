@@ -56,7 +56,7 @@ def test_progress_shows_the_time_of_the_last_refresh(world: World) -> None:
     assert timedelta() <= world.clock.at - first < timedelta(minutes=1)
     world.clock.move(timedelta(minutes=30))
     by_hand(world)
-    assert world.state().progress().refreshed_at == first, "the later sync did not ask the bank"
+    assert world.state().progress().refreshed_at == first, "the later sync did not refresh"
 
 
 def test_one_user_refreshes_twenty_times_a_day(world: World) -> None:

@@ -171,7 +171,7 @@ def test_unknown_codes_are_stored_and_start_nothing(world: World) -> None:
 
 def test_webhook_for_an_unknown_item_is_not_stored(world: World) -> None:
     world.connected()
-    webhook(world, item_id="nobody")
+    webhook(world, item_id="unknown")
     assert world.inbox.deliveries == {}
 
 

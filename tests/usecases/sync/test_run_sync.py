@@ -422,7 +422,7 @@ def test_rows_streamed_by_an_interrupted_run_are_not_treated_as_new(world: World
 def test_modified_rows_that_did_not_change_are_read_once_and_not_written(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(5)))
     world.settle()
-    assert world.store.reads == 0, "nothing is read where nothing is modified"
+    assert world.store.reads == 0, "no row is read when none is modified"
     item.modify(*(row(f"t{n}") for n in range(4)), row("t4", name="changed"))
     world.store.commits.clear()
     again(world)
@@ -584,4 +584,4 @@ def test_accounts_are_written_when_anything_changed_and_only_then(world: World) 
 
 
 def test_task_for_a_removed_connection_is_acknowledged(world: World) -> None:
-    assert world.sync("nobody") is Outcome.DONE
+    assert world.sync("unknown") is Outcome.DONE

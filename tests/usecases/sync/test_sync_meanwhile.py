@@ -66,7 +66,7 @@ def test_request_during_a_run_that_fails_permanently_starts_one_more_run(
     world.plaid.fail("changes", trouble)
     name, _ = world.queue.tasks.pop()
     assert world.sync(task=name) is Outcome.DONE
-    assert world.state().status == SyncStatus.FAILED, "nobody asked during this one"
+    assert world.state().status == SyncStatus.FAILED, "no request arrived during this run"
     assert status_of(world) == status
     assert world.queue.tasks == []
 
@@ -178,7 +178,7 @@ def test_run_without_writes_still_renews_its_heartbeat(world: World) -> None:
     moments: list[datetime] = [state.updated_at for state, _ in world.store.commits]
     assert max(after - before for before, after in pairwise(moments)) < timedelta(seconds=45)
     assert world.state().status is SyncStatus.COMPLETED
-    assert world.state().run == world.store.commits[0][0].run, "nobody took over"
+    assert world.state().run == world.store.commits[0][0].run, "no other run took over"
 
 
 @pytest.mark.usefixtures("_small_pages")

@@ -140,7 +140,7 @@ def test_an_item_that_is_gone_has_no_token_to_replace(connected: World) -> None:
     del world.plaid.items["token-1"]
     rotate(world)
     assert kept(world).due_at is None
-    assert not is_lost(world), "what becomes of the connection is for sync and check to say"
+    assert not is_lost(world), "sync and daily check decide the connection's status"
 
 
 def test_plaid_outage_during_the_check_of_a_rotation_changes_nothing(connected: World) -> None:

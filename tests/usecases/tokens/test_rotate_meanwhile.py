@@ -109,7 +109,7 @@ def test_unknown_token_without_a_rotation_is_treated_as_before(connected: World)
     failed = world.state().error
     assert failed is not None
     assert failed.code == "INVALID_ACCESS_TOKEN"
-    assert world.store.connections["1"].status is ItemStatus.GOOD, "wrong keys of ours look just like this"
+    assert world.store.connections["1"].status is ItemStatus.GOOD, "wrong API keys look the same"
 
 
 def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
@@ -179,7 +179,7 @@ def test_removal_of_a_connection_uses_the_rotated_token(connected: World, tombst
     rotate(world)
     assert "1" not in world.store.tokens
     if not tombstone:
-        assert world.plaid.removed == ["item-1"], "the removal is over already: nobody else has this token"
+        assert world.plaid.removed == ["item-1"], "the removal has completed, so only this process has the token"
         return
     left = world.store.tombstones["1"]
     assert left.access_token is not None

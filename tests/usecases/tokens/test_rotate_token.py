@@ -49,7 +49,7 @@ def test_sync_continues_from_its_cursor_after_a_rotation(connected: World) -> No
     assert world.state().cursor == cursor
     world.settle()
     assert world.equals_truth()
-    assert world.state().added == 1, "it read on from its cursor"
+    assert world.state().added == 1, "it continued from its cursor"
 
 
 def test_token_without_a_rotation_request_is_not_rotated(connected: World) -> None:
@@ -113,7 +113,7 @@ def test_crash_outside_the_window_leaves_a_working_token(where: str) -> None:
         asked = number > calls.index("credentials.save") - (where == "crash_after")
         assert stored(world) == ("token-1+" if asked else "token-1"), at
     answered = calls.index("bank.invalidate")
-    assert calls[answered + 1] == "credentials.save", "what Plaid answers is stored before any other call"
+    assert calls[answered + 1] == "credentials.save", "Plaid's answer is stored before any other call"
     assert lost == [answered if where == "crash_after" else answered + 1]
 
 
@@ -174,7 +174,7 @@ def test_lost_token_is_reported_once_as_an_error(connected: World, caplog: pytes
     crash_in_the_window(world)
     with pytest.raises(Unavailable):
         world.rotation("1")
-    assert not is_lost(world), "not before nobody can be at it any more"
+    assert not is_lost(world), "not while a process may still own the rotation"
     world.clock.move(LATER)
     with caplog.at_level(logging.ERROR, logger="bank"):
         world.rotation("1")
@@ -250,7 +250,7 @@ def test_tokens_older_than_the_configured_age_are_rotated(connected: World) -> N
     world.clock.move(timedelta(days=31))
     world.connected("2")
     assert world.rotations.request_all_older_than(timedelta(days=30)) == 1
-    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0, "it is wanted already"
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0, "its rotation is already requested"
     work(world)
     assert world.store.audit[ALICE][-1].actor is Actor.BACKEND
     assert world.rotations.request_all_older_than(timedelta(days=30)) == 0
