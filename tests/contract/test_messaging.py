@@ -114,7 +114,7 @@ class TestContract:
         assert receipt.error_code
 
 
-def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServer) -> None:
+def test_message_has_the_format_of_fcm(real: FirebaseMessaging, server: FcmServer) -> None:
     real.send(MESSAGE, tokens=["a", "b"])
     assert server.paths == {"/v1/projects/some-project/messages:send"}
     assert server.authorizations == {"Bearer of-the-service-account"}
@@ -162,7 +162,7 @@ def test_unreachable_server_is_an_outage() -> None:
     assert messaging.send(MESSAGE, tokens=["a"])[0].outcome is PushOutcome.LATER
 
 
-def test_neither_tokens_nor_words_are_logged(
+def test_neither_tokens_nor_texts_are_logged(
     real: FirebaseMessaging, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="bank")

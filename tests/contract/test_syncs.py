@@ -265,7 +265,7 @@ def test_concurrent_connections_to_one_bank_conflict(ports: Ports, name: str) ->
     assert len(ports.connections.owned_by(name)) == 2
 
 
-def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(ports: Ports, name: str) -> None:
+def test_connection_that_moves_to_another_bank_conflicts_with_exchanges_there(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     bank = f"ins/{name}"  # an institution that only this test knows
     assert ports.connections.guards("alice", institution_id=bank).institution is None
@@ -584,7 +584,7 @@ def test_connections_to_an_institution_are_found(ports: Ports, name: str) -> Non
     assert ports.connections.at_institution(f"ins-{name}-other") == []
 
 
-def test_connections_come_in_pages(ports: Ports, name: str) -> None:
+def test_connections_are_read_in_pages(ports: Ports, name: str) -> None:
     for number in range(3):
         connect(ports, f"{name}-{number}")
     first = ports.connections.page(after=f"{name}-", limit=2)

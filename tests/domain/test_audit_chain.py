@@ -114,7 +114,7 @@ def test_a_tail_cut_off_with_the_head_is_found_by_the_checkpoint_behind_it() -> 
     assert {d.seq for d in check(entries, head=entries[450].head())} == set(range(451, 501))
 
 
-def test_an_old_prefix_that_retention_dropped_is_accepted_in_whatever_order_it_goes() -> None:
+def test_expired_prefix_may_be_dropped_in_any_order() -> None:
     entries = {seq: entry for seq, entry in log().items() if seq > 100 or seq % 7 == 0}
     assert check(entries) == []
 

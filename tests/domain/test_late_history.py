@@ -67,7 +67,7 @@ def test_a_late_history_does_not_delay_the_set_up_that_a_moved_item_needs() -> N
     assert recent_only(moved, late).due_at == late + timedelta(minutes=1)
 
 
-def test_a_complete_history_is_polled_twice_a_day_as_ever() -> None:
+def test_complete_history_is_polled_twice_a_day() -> None:
     done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
     done = done.claim(now=EXCHANGED, owner="x").complete(now=EXCHANGED, cursor="c", history_complete=True, late=True)
     assert done.due_at == EXCHANGED + timedelta(hours=12)

@@ -64,7 +64,7 @@ def test_accounts_overlap_one_by_one(ours: list[Account], theirs: list[Account],
     assert (sorted(found[1]) if found else None) == (sorted(same) if same else None)
 
 
-def test_an_equal_persistent_id_is_the_same_account_whatever_it_is_called_and_wherever() -> None:
+def test_equal_persistent_id_is_the_same_account_under_any_name_at_any_bank() -> None:
     joint = named("Joint", "1111", persistent="p1")
     theirs = connection("old", joint, named("Save", "2222", persistent="p2"))
     again = named("Our account", "0000", persistent="p1")

@@ -21,7 +21,7 @@ def test_a_row_that_is_removed_later_is_not_written() -> None:
     assert changes.removed == {"t1"}
 
 
-def test_a_row_that_comes_again_after_its_removal_is_written_and_not_removed() -> None:
+def test_row_sent_again_after_its_removal_is_written() -> None:
     changes = ChangeSet()
     changes.take(page(removed=["t1"]))
     changes.take(page(added=[row("t1", name="back")]))

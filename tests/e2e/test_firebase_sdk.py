@@ -52,7 +52,7 @@ def report(bank: Bank) -> dict[str, Any]:
     return seen
 
 
-def test_the_callables_answer_as_the_contract_says(report: dict[str, Any]) -> None:
+def test_callables_answer_as_in_the_contract(report: dict[str, Any]) -> None:
     assert report["link"]["mode"] == "connect"
     assert report["link"]["link_token"].startswith("link-sandbox-")
     connection = report["connection"]
@@ -134,7 +134,7 @@ def test_a_refused_call_is_a_typed_error_with_details(
     assert ours is None or found["details"]["code"] == ours
 
 
-def test_the_details_say_what_to_do_next(report: dict[str, Any]) -> None:
+def test_error_details_name_the_next_step(report: dict[str, Any]) -> None:
     connection_id = report["connection"]["connection_id"]
     assert report["calls"]["the same accounts"]["details"]["connection_id"] == connection_id
     assert 1 <= report["calls"]["a sync too soon"]["details"]["retry_after_seconds"] <= 30

@@ -84,7 +84,7 @@ def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, htt
         yield function, bank.call(function, {"connection_id": connection_id}, user)
 
 
-def test_every_function_that_takes_a_connection_is_tried(bank: Bank, two: Two) -> None:
+def test_every_function_that_takes_a_connection_is_tested(bank: Bank, two: Two) -> None:
     takes = {name for name, found in refusals().items() if "connection_not_found" in {r.code for r in found}}
     assert takes == {name for name, _ in calls(bank, two.stranger, "nothing")}
     assert takes <= set(main.FUNCTIONS)

@@ -141,9 +141,7 @@ def test_a_connection_keeps_the_trace_of_its_call_for_the_sync(exchange: FlaskCl
     assert state.source == body(answer)["institution_id"]
 
 
-def test_a_run_belongs_to_the_request_that_it_serves_however_it_came_about(
-    world: World, lines: list[dict[str, Any]]
-) -> None:
+def test_run_belongs_to_the_trace_of_the_request_that_it_serves(world: World, lines: list[dict[str, Any]]) -> None:
     world.connected()
     state, version = world.store.states["1"].state, world.store.states["1"].version
     world.store.save(state.model_copy(update={"trace": CALLED["traceparent"]}), expected=version)

@@ -114,7 +114,7 @@ def test_webhooks_that_never_come(ground: Ground) -> None:
     ground.works_again()
 
 
-def test_a_sync_whose_task_was_lost_comes_late(ground: Ground) -> None:
+def test_sync_with_a_lost_task_is_late(ground: Ground) -> None:
     mark = ground.mark()
     state = ground.document("bank_sync_state")
     wanted = {"requested": state["requested"] + 1, "wanted_since": ago(minutes=10), "due_at": ago(minutes=9)}

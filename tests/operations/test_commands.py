@@ -212,7 +212,7 @@ def test_resync_skips_dead_connections_and_reports_a_single_one(
     assert "link the bank again (relink_required)" in capsys.readouterr().err
 
 
-def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pause_and_resume_report_their_changes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", "--institution", "ins_1", "--reason", "nonsense"]) == 0
     assert main(["pause", "--institution", "ins_1"]) == 0
     assert main(["pause", "--all"]) == 0

@@ -96,7 +96,7 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert (code_of(raised), raised.value.http) == ("body_too_large", 413)
 
 
-def test_text_is_converted_only_where_fields_come_as_text() -> None:
+def test_text_is_converted_only_for_fields_sent_as_text() -> None:
     assert validate(Thing, {"name": "x", "count": "2"}, from_text=True) == Thing(name="x", count=2)
     with pytest.raises(BankError, match="count: "):
         validate(Thing, {"name": "x", "count": "2"}, from_text=False)

@@ -237,7 +237,7 @@ def test_a_product_the_bank_does_not_have_is_refused(sim: Sim) -> None:
     assert code(sim.link(institution_id="ins_117650").call, "/liabilities/get") == "PRODUCTS_NOT_SUPPORTED"
 
 
-def test_items_without_such_accounts_say_so(sim: Sim) -> None:
+def test_items_without_such_accounts_return_an_error(sim: Sim) -> None:
     card = sim.link("user_custom", {"override_accounts": [{"type": "credit"}]})
     assert code(card.call, "/auth/get") == "NO_AUTH_ACCOUNTS"
     assert code(card.call, "/investments/holdings/get") == "NO_INVESTMENT_ACCOUNTS"

@@ -125,7 +125,7 @@ def test_items_can_be_created_and_read_without_link(sim: Sim) -> None:
     assert sim.look(f"/items/{item.item_id}")["item"]["item_id"] == item.item_id
 
 
-def test_a_changed_account_is_seen_at_once(sim: Sim) -> None:
+def test_changed_account_is_visible_at_once(sim: Sim) -> None:
     item = sim.link()
     account_id = item.account_ids()[0]
     item.control("accounts", change=[{"account_id": account_id, "current": 12.5, "name": "Renamed", "mask": None}])

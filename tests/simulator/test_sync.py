@@ -203,7 +203,7 @@ def test_a_row_that_changed_before_it_was_read_is_added_with_its_latest_version(
     assert [change["amount"] for change in added if change["transaction_id"] == row] == [7]
 
 
-def test_a_row_named_twice_in_one_change_set_when_the_switch_says_so(item: Linked) -> None:
+def test_row_is_sent_twice_in_one_change_set_when_switched_on(item: Linked) -> None:
     _, cursor = read_all(item)
     item.control("sync", repeat_rows=True)
     new = item.control("transactions", add=[{"amount": 1}])["added"][0]

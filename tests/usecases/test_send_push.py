@@ -225,7 +225,7 @@ def test_a_device_moves_before_its_new_user_is_sent_anything() -> None:
     assert phones.reached == ["shared", "shared"], "alice has no device any more"
 
 
-def test_a_user_whose_device_was_taken_gets_it_back_when_their_app_stores_its_token_again() -> None:
+def test_user_regains_a_device_when_their_app_stores_its_token_again() -> None:
     phones = Phones("phone")
     phones.push()
     phones.pushes.write("mallory", ["phone"])
@@ -269,7 +269,7 @@ def test_document_that_is_no_notification_sends_no_message(broken: dict[str, Any
     assert PushMessage.of("n1", {}) is None
 
 
-def test_neither_tokens_nor_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_tokens_nor_texts_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     phones = Phones("secret-1", "secret-2", "secret-3")
     phones.messaging.answers = {"secret-1": [Receipt(PushOutcome.GONE, "UNREGISTERED")], "secret-2": [DOWN]}

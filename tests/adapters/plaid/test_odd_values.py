@@ -124,12 +124,12 @@ def read_body(*rows: Any) -> dict[str, Any]:
     return {"added": [*rows, INNOCENT], "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
 
 
-def test_a_text_with_brackets_and_quotes_is_read_beside_a_deep_value() -> None:
+def test_text_with_brackets_and_quotes_is_read_next_to_a_deep_value() -> None:
     text = json.dumps({"name": 'a "]}[{" \\', "deep": "DEEP"}).replace('"DEEP"', "[" * 2_000 + "]" * 2_000)
     assert exact_json.parse(text.encode())["name"] == 'a "]}[{" \\'
 
 
-def test_many_large_values_together_still_fit_a_document_and_the_largest_go_first() -> None:
+def test_row_with_many_large_values_fits_a_document_by_dropping_the_largest() -> None:
     page = read(PLAIN | {"name": "n" * 300_000, "website": "w" * 400_000, "merchant_name": "m" * 350_000})
     row = page.added[0]
     assert (len(row["name"]), row["website"], len(row["merchant_name"] or "")) == (300_000, None, 350_000)

@@ -275,6 +275,6 @@ def test_an_item_s_error_with_an_odd_number_in_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("code", ["INTERNAL_SERVER_ERROR", "INVALID_API_KEYS", "ITEM_LOGIN_REQUIRED", "NEW_CODE"])
-def test_a_call_that_failed_within_plaid_may_have_happened_whatever_its_code(code: str) -> None:
+def test_call_that_failed_within_plaid_may_have_taken_effect(code: str) -> None:
     error = from_answer(500, json.dumps({"error_type": "API_ERROR", "error_code": code}))
     assert error.may_have_happened

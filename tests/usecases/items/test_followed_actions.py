@@ -125,7 +125,7 @@ def test_a_consent_that_was_renewed_elsewhere_does_not_hide_one_that_is_missing(
     assert (now.status, now.action, now.error_code) == (ItemStatus.GOOD, Action.RECONNECT, CONSENT)
 
 
-def test_during_an_outage_a_repaired_login_counts_as_what_the_item_says(world: World, item: FakeItem) -> None:
+def test_repaired_login_during_an_outage_gets_the_items_status(world: World, item: FakeItem) -> None:
     refuse(world, item, "ITEM_LOGIN_REQUIRED")
     item.refuses_data = problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")
     assert follow(world).status is ItemStatus.GOOD

@@ -423,7 +423,7 @@ def reconnect(world: World, user: str = ALICE) -> ItemStatus:
     return world.reconnect_connection("1", app_user_id=user).status
 
 
-def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:
+def test_status_after_update_mode_matches_the_item(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     assert reconnect(world) is ItemStatus.BAD
@@ -617,9 +617,7 @@ def test_a_renewal_whose_webhook_was_lost_is_found_by_a_daily_check(
 
 
 @pytest.mark.parametrize("code", ["PENDING_EXPIRATION", "PENDING_DISCONNECT"])
-def test_an_announcement_that_the_item_says_nothing_about_ends_with_its_time(
-    world: World, item: FakeItem, code: str
-) -> None:
+def test_announcement_that_the_item_does_not_report_expires(world: World, item: FakeItem, code: str) -> None:
     tell(world, code)
     days(world, 7)
     assert connection(world).status.startswith("pending")
@@ -638,7 +636,7 @@ def test_an_announcement_without_a_date_of_a_consent_that_ends_much_later_does_n
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_an_announced_day_that_passes_during_an_outage_says_nothing(world: World, item: FakeItem) -> None:
+def test_announced_day_that_passes_during_an_outage_changes_nothing(world: World, item: FakeItem) -> None:
     tell(world, "PENDING_DISCONNECT", disconnect_time=(world.clock.at + timedelta(days=7)).isoformat())
     item.error = OUTAGE
     days(world, 12)

@@ -242,9 +242,7 @@ WISHES: list[dict[str, Any]] = [{}, {"products": ("auth",)}, {"account_selection
 
 @pytest.mark.parametrize("code", IN_LINK)
 @pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_update_mode_asks_for_what_resolves_the_problem_whatever_the_app_asks_for(
-    world: World, code: str, wish: dict[str, Any]
-) -> None:
+def test_update_mode_requests_what_resolves_the_problem(world: World, code: str, wish: dict[str, Any]) -> None:
     world.connected()
     action = has_problem(world, code)
     request = link(world, connection_id="1", **wish)

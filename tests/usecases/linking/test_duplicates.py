@@ -105,7 +105,7 @@ def test_after_a_refusal_by_the_hints_the_same_token_can_be_connected_anyway(wor
     assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily"}
 
 
-def test_hints_with_ids_of_a_connected_item_come_from_update_mode_and_are_no_duplicate(world: World) -> None:
+def test_metadata_with_ids_of_a_connected_item_is_no_duplicate(world: World) -> None:
     """The item returned by the exchange decides whether it is connected, not a guess from metadata."""
     link(world, "1", DAILY)
     world.plaid.public_tokens["public-again"] = "token-1"
@@ -344,7 +344,7 @@ def test_an_erasure_that_cannot_mark_what_is_left_is_continued(world: World) -> 
 
 
 # -- Concurrent changes -----------------------------------------------------------------------------------------------
-def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_the_end(world: World) -> None:
+def test_duplicate_marked_during_the_removal_of_its_original_is_counted(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", CARD)
     world.plaid.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
@@ -361,7 +361,7 @@ def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_
     assert duplicates(world) == {"2-Card": None, "2-Daily": None}
 
 
-def test_the_same_account_that_two_connections_get_at_once_is_counted_once_in_the_end(world: World) -> None:
+def test_account_added_to_two_connections_at_once_is_counted_once(world: World) -> None:
     first, second = link(world, "1", CARD), link(world, "2", SAVE)
     for name in ("1", "2"):
         world.plaid.by_id(f"item-{name}").accounts.append(accounts_of_item(name, *DAILY))

@@ -95,7 +95,7 @@ def test_the_daily_check_updates_name_logo_and_group(
     assert institutions.known["ins_2"].name == "Second Bank"
 
 
-def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
+def test_set_up_after_an_institution_change_is_done_by_the_next_requested_sync(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.institution_id = "ins_2"

@@ -182,7 +182,7 @@ def test_run_without_writes_still_renews_its_heartbeat(world: World) -> None:
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(world: World) -> None:
+def test_reconciliation_longer_than_one_run_is_handed_over_and_completes(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.store.rows["1"].pop("t0")
