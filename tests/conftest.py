@@ -120,7 +120,7 @@ def firestore_stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def heard() -> list[tuple[str, str]]:
+def recorded_answers() -> list[tuple[str, str]]:
     """Every answer of the functions to any test, with its path."""
     return []
 
@@ -132,14 +132,14 @@ def answers() -> list[httpx.Response]:
 
 
 @pytest.fixture(scope="session")
-def http(heard: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterator[httpx.Client]:
+def http(recorded_answers: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterator[httpx.Client]:
     """A client without proxies that records the functions' answers."""
 
     def remember(response: httpx.Response) -> None:
         path = response.request.url.path
         if path.startswith((f"/{PROJECT}/{REGION}/", "/api/")):
             headers = "".join(f"{name}: {value}\n" for name, value in response.headers.items())
-            heard.append((path, headers + response.read().decode(errors="replace")))
+            recorded_answers.append((path, headers + response.read().decode(errors="replace")))
             answers.append(response)
 
     with httpx.Client(trust_env=False, timeout=60, event_hooks={"response": [remember]}) as client:

@@ -13,7 +13,7 @@ from tests.e2e.bank import Bank, wait_until
 def test_a_bank_is_connected_synced_and_removed_through_the_app_s_hosting(bank: Bank, user: User) -> None:
     login = json.dumps({"transactions": 20})
     made = bank.connect(user, username="user_generated", password=login)
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     assert bank.differences(user, made["connection_id"]) == []
     assert bank.rest("POST", f"connections/{made['connection_id']}/sync", user).status_code == 202
     bank.run_schedule()

@@ -40,7 +40,7 @@ def custom_user(file: Path) -> str:
     return re.sub(r'"day ([+-]\d+)"', day, file.read_text(encoding="utf-8"))
 
 
-class NotInTime(AssertionError):
+class TimedOut(AssertionError):
     """A condition did not become true in time."""
 
 
@@ -51,7 +51,7 @@ def wait_until(
     deadline = time.monotonic() + within
     while not (answer := found()):
         if time.monotonic() > deadline:
-            raise NotInTime(f"not within {within:.0f} s: {what}; {shown()}")
+            raise TimedOut(f"not within {within:.0f} s: {what}; {shown()}")
         time.sleep(0.1)
     return answer
 
@@ -115,7 +115,7 @@ class Bank:
         return Firestore(self.http, self.stack.ports, user.headers)
 
     @property
-    def behind(self) -> Firestore:
+    def admin(self) -> Firestore:
         """Firestore as the backend, which bypasses the security rules."""
         return Firestore(self.http, self.stack.ports, BACKEND)
 
@@ -131,7 +131,7 @@ class Bank:
     def progress(self, user: User, connection_id: str) -> Json:
         return self.store(user).get(f"bank_sync_progress/{connection_id}") or {}
 
-    def synced(
+    def wait_until_synced(
         self, user: User, connection_id: str, *, after: datetime | None = None, within: float = PATIENCE
     ) -> Json:
         """Wait until the whole history is stored, by a run that completed after the given time."""
@@ -144,17 +144,17 @@ class Bank:
 
         try:
             wait_until("the sync", done, within=within)
-        except NotInTime as late:
-            raise NotInTime(f"{late}; progress: {progress}") from None
+        except TimedOut as late:
+            raise TimedOut(f"{late}; progress: {progress}") from None
         return progress
 
     def rests(self, connection_id: str, *, within: float = PATIENCE) -> None:
         """Wait until the connection is idle: its webhooks are delivered, and no run is requested or running."""
 
         def still() -> bool:
-            item_id = (self.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
+            item_id = (self.admin.get(f"bank_connections/{connection_id}") or {})["item_id"]
             sent = self.webhooks(item_id)  # webhooks first: the syncs that they request are counted then
-            state = self.behind.get(f"bank_sync_state/{connection_id}") or {}
+            state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
             return (
                 all(one["state"] in ("delivered", "given up") for one in sent if one["mode"] is None)
                 and bool(state["welcomed"] and state["history_complete"])
@@ -227,7 +227,7 @@ class Bank:
 
     def items(self, user: User) -> list[Json]:
         """The simulator's items behind a user's connections."""
-        connections = self.behind.owned(user.uid, "bank_connections")
+        connections = self.admin.owned(user.uid, "bank_connections")
         return [self.control("GET", f"items/{connection['item_id']}") for connection in connections]
 
     def item_violations(self) -> list[str]:
@@ -252,7 +252,7 @@ class Bank:
         sent: list[Json] = self.control("GET", f"webhooks?item_id={item_id}")["webhooks"]
         return sent
 
-    def webhooks_are_over(self, item_id: str, connection_id: str = "") -> None:
+    def wait_for_webhooks(self, item_id: str, connection_id: str = "") -> None:
         """Wait until all webhooks of an item are delivered, and the backend has handled those in its inbox."""
 
         def over() -> bool:
@@ -286,7 +286,7 @@ class Bank:
             ),
         ]
 
-    def follows(self, user: User, connection_id: str, *, within: float = PATIENCE) -> None:
+    def wait_until_equal(self, user: User, connection_id: str, *, within: float = PATIENCE) -> None:
         """Wait until the store equals the bank."""
         found: list[str] = []
 
@@ -296,8 +296,8 @@ class Bank:
 
         try:
             wait_until("the store follows the bank", equal, within=within)
-        except NotInTime as late:
-            raise NotInTime(f"{late}: {found[:10]}") from None
+        except TimedOut as late:
+            raise TimedOut(f"{late}: {found[:10]}") from None
 
 
 def documents(answer: httpx.Response) -> list[Json]:

@@ -28,11 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lived_in(bank: Bank) -> None:
+def used_stack(bank: Bank) -> None:
     """A stack with user data, whatever tests ran before: a linked bank, and many kinds of refused calls."""
     user = sign_up(bank.http, bank.stack.ports)
     made = bank.connect(user)
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     bank.rests(made["connection_id"])
     bank.rest("GET", "connect", None)
     bank.rest("GET", "nowhere", user)

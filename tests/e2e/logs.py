@@ -38,7 +38,7 @@ class Log:
         """The tasks that were enqueued for a connection."""
         return {line["task"] for line in self.lines("task.enqueued") if line["task"].startswith(connection_id)}
 
-    def tasks_are_done(self, connection_id: str) -> None:
+    def wait_for_tasks(self, connection_id: str) -> None:
         """Wait until every task that was enqueued for a connection has completed."""
 
         def left() -> set[str]:

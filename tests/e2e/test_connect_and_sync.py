@@ -31,8 +31,8 @@ def owner(bank: Bank) -> User:
 def connection(bank: Bank, owner: User) -> Json:
     """The user's connection, with complete history and transactions that change as at a real bank."""
     made = bank.connect(owner, username="user_transactions_dynamic", password="any")
-    bank.synced(owner, made["connection_id"])
-    item_id = (bank.behind.get(f"bank_connections/{made['connection_id']}") or {})["item_id"]
+    bank.wait_until_synced(owner, made["connection_id"])
+    item_id = (bank.admin.get(f"bank_connections/{made['connection_id']}") or {})["item_id"]
     return made | {"item_id": item_id}
 
 
@@ -44,7 +44,7 @@ def custom(bank: Bank) -> Custom:
     def connected(file: Path) -> tuple[User, Json]:
         owner = sign_up(bank.http, bank.stack.ports)
         made = bank.connect(owner, username="user_custom", password=custom_user(file))
-        bank.synced(owner, made["connection_id"])
+        bank.wait_until_synced(owner, made["connection_id"])
         return owner, made
 
     return connected
@@ -69,7 +69,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
     assert made["status"] == "good"
     assert answer.headers["Cache-Control"] == "no-store"
 
-    progress = bank.synced(user, made["connection_id"])
+    progress = bank.wait_until_synced(user, made["connection_id"])
     assert bank.differences(user, made["connection_id"]) == []
     rows = bank.transactions(user)
     assert len(rows) > 300
@@ -111,7 +111,7 @@ def test_history_that_arrives_in_parts_is_stored_completely(bank: Bank, user: Us
     newest = {row["transaction_id"] for row in bank.transactions(user)}
     assert newest
     bank.control("POST", "clock", advance_seconds=30)
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     assert bank.differences(user, connection_id) == []
     assert newest < {row["transaction_id"] for row in bank.transactions(user)}
 
@@ -150,7 +150,7 @@ def test_amounts_keep_every_digit_of_the_file(bank: Bank, custom: Custom) -> Non
 def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> None:
     password = json.dumps({"transactions": count, "seed": count})
     made = bank.connect(user, username="user_generated", password=password)
-    progress = bank.synced(user, made["connection_id"], within=200)
+    progress = bank.wait_until_synced(user, made["connection_id"], within=200)
     assert bank.differences(user, made["connection_id"]) == []
     assert progress["percent"] == 100
     assert len(bank.transactions(user)) == count
@@ -162,7 +162,7 @@ def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> Non
 def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "pending_and_nulls.json"))
     connection_id = made["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     rows = {row["name"]: row for row in bank.transactions(user)}
     pending, dropped, changed = (
         rows[name]["transaction_id"] for name in ("Pending for a long time", "Streaming", "Never authorized")
@@ -184,7 +184,7 @@ def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: B
         post=[pending],
         remove=[dropped],
     )
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     now = {row["transaction_id"]: row for row in bank.transactions(user)}
     posted = now[done["posted"][pending]]
@@ -209,7 +209,7 @@ def test_a_refresh_by_the_bank_reaches_the_store(bank: Bank, owner: User, connec
     before = {row["transaction_id"] for row in bank.transactions(owner)}
     token = bank.control("GET", f"items/{connection['item_id']}")["access_token"]
     bank.plaid("/transactions/refresh", access_token=token)
-    bank.follows(owner, connection["connection_id"])
+    bank.wait_until_equal(owner, connection["connection_id"])
     after = {row["transaction_id"] for row in bank.transactions(owner)}
     assert after - before
     assert before - after
@@ -235,19 +235,19 @@ def test_second_manual_sync_within_the_interval_is_refused_with_a_retry_time(
     assert 1 <= error["details"]["retry_after_seconds"] <= 30
     called = bank.call("sync_connection", {"connection_id": connection["connection_id"]}, owner)
     assert (called.status_code, called.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
-    bank.follows(owner, connection["connection_id"])
-    done = bank.synced(owner, connection["connection_id"])
+    bank.wait_until_equal(owner, connection["connection_id"])
+    done = bank.wait_until_synced(owner, connection["connection_id"])
     assert done["refreshed_at"] is not None, "the refresh was requested"
 
 
 def test_scheduler_finds_a_lost_task(bank: Bank, owner: User, connection: Json) -> None:
     connection_id = connection["connection_id"]
-    done = bank.synced(owner, connection_id)
+    done = bank.wait_until_synced(owner, connection_id)
     bank.rests(connection_id)
     bank.control(
         "POST", f"items/{connection['item_id']}/transactions", notify=False, add=[{"name": "Waits", "amount": 2}]
     )
-    state = bank.behind.get(f"bank_sync_state/{connection_id}") or {}
+    state = bank.admin.get(f"bank_sync_state/{connection_id}") or {}
     lost = {
         "status": "pending",
         "requested": state["requested"] + 1,
@@ -255,12 +255,12 @@ def test_scheduler_finds_a_lost_task(bank: Bank, owner: User, connection: Json) 
     }
     bank.backend.update(f"bank_sync_state/{connection_id}", lost).raise_for_status()
     bank.run_schedule()
-    bank.synced(owner, connection_id, after=done["completed_at"])
-    bank.follows(owner, connection_id)
+    bank.wait_until_synced(owner, connection_id, after=done["completed_at"])
+    bank.wait_until_equal(owner, connection_id)
 
 
 def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, owner: User, connection: Json) -> None:
-    bank.synced(owner, connection["connection_id"])
+    bank.wait_until_synced(owner, connection["connection_id"])
     bank.rests(connection["connection_id"])
     before = bank.progress(owner, connection["connection_id"])
     bank.run_schedule()
@@ -270,7 +270,7 @@ def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, owner: User, con
 def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     connection_id = made["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     item_id = (bank.store(user).get(f"bank_connections/{connection_id}") or {})["item_id"]
     down = {
         "kind": "error",
@@ -300,15 +300,15 @@ def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank
 
     bank.backend.update(f"bank_sync_state/{connection_id}", {"due_at": datetime.now(UTC)}).raise_for_status()
     bank.run_schedule()
-    progress = bank.synced(user, connection_id)
+    progress = bank.wait_until_synced(user, connection_id)
     assert progress.get("error") is None
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
 
 def test_broken_login_sets_an_error_and_its_repair_clears_it(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     path = f"bank_connections/{made['connection_id']}"
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     item_id = (bank.store(user).get(path) or {})["item_id"]
     sync = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
     bank.control("POST", f"items/{item_id}/state", state="login_required", announce=False)
@@ -334,10 +334,10 @@ def test_broken_login_sets_an_error_and_its_repair_clears_it(bank: Bank, user: U
 def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
     bank: Bank, owner: User, connection: Json, mode: str
 ) -> None:
-    bank.synced(owner, connection["connection_id"])
+    bank.wait_until_synced(owner, connection["connection_id"])
     bank.rests(connection["connection_id"])
     item_id = connection["item_id"]
-    before = bank.behind.get(f"bank_sync_state/{connection['connection_id']}")
+    before = bank.admin.get(f"bank_sync_state/{connection['connection_id']}")
     kept = len(webhooks_kept(bank, connection))
     bank.control("POST", "webhooks/faults", mode=mode, item_id=item_id)
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
@@ -348,7 +348,7 @@ def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
         return next(one for one in log if one["delivery_id"] == sent)["outcomes"]
 
     assert wait_until("the delivery", outcome) == [401]
-    assert bank.behind.get(f"bank_sync_state/{connection['connection_id']}") == before
+    assert bank.admin.get(f"bank_sync_state/{connection['connection_id']}") == before
     assert len(webhooks_kept(bank, connection)) == kept
 
 
@@ -439,7 +439,7 @@ def accounts_in_link(bank: Bank, user: User) -> list[Json]:
             "type": a["type"],
             "subtype": a["subtype"],
         }
-        for a in bank.behind.owned(user.uid, "bank_accounts")
+        for a in bank.admin.owned(user.uid, "bank_accounts")
     ]
 
 

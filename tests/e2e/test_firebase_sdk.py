@@ -80,7 +80,7 @@ def test_collection_group_query_lists_the_users_transactions_newest_first(bank: 
     rows = report["transactions"]
     assert {row["app_user_id"] for row in rows} == {report["uid"]}
     assert [row["date"] for row in rows] == sorted((row["date"] for row in rows), reverse=True)
-    stored = bank.behind.get(f"bank_connections/{report['connection']['connection_id']}") or {}
+    stored = bank.admin.get(f"bank_connections/{report['connection']['connection_id']}") or {}
     truth = bank.truth(stored["item_id"])
     assert {row["transaction_id"] for row in rows} == {t["transaction_id"] for t in truth["transactions"]}
     assert report["accounts"] == len(truth["accounts"])

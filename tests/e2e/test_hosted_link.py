@@ -93,7 +93,7 @@ def connections(bank: Bank, user: User) -> list[Json]:
 
 def result(bank: Bank, public_token: str) -> Json:
     name = hashlib.sha256(public_token.encode()).hexdigest()
-    return bank.behind.get(f"bank_link_results/{name}") or {}
+    return bank.admin.get(f"bank_link_results/{name}") or {}
 
 
 def settled(bank: Bank, public_token: str) -> Json:
@@ -134,7 +134,7 @@ def test_what_a_user_links_on_plaids_page_becomes_a_connection(bank: Bank, worke
     [connection] = connections(bank, user)
     assert (done["outcome"], done["connection_id"]) == ("connected", connection["connection_id"])
     assert done["public_token"] is None
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     assert bank.differences(user, connection["connection_id"]) == []
     again = bank.exchange(user, public_token)
     assert (again.status_code, again.json()["connection_id"]) == (200, connection["connection_id"])
@@ -182,7 +182,7 @@ def test_abandoned_session_links_nothing(bank: Bank, worker: str, user: User) ->
 
 def test_update_mode_has_its_page_and_makes_no_second_connection(bank: Bank, worker: str, user: User) -> None:
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     item_id = connections(bank, user)[0]["item_id"]
     bank.control("POST", f"items/{item_id}/state", state="login_required")
     page = opened(bank, worker, user, connection_id=connection["connection_id"])

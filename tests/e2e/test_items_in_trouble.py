@@ -38,9 +38,9 @@ def test_late_history_institution_change_cursor_loop_and_removal_are_shown(bank:
     )
 
     bank.control("POST", f"items/{linked.item_id}/sync", history_stops_at=None)
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     assert linked.document()["history_late"] is False
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     before = linked.document()
     bank.control("POST", f"items/{linked.item_id}/institution", institution_id="ins_109511")
@@ -61,8 +61,8 @@ def test_late_history_institution_change_cursor_loop_and_removal_are_shown(bank:
     assert linked.document()["status"] == "good"
     bank.control("POST", f"items/{linked.item_id}/sync", cursor_cycle=0)
     news(linked)
-    bank.synced(user, connection_id)
-    bank.follows(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     bank.control(
         *("POST", "faults"),

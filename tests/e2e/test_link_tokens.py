@@ -16,7 +16,7 @@ from tests.refusals import refused
 def linked(bank: Bank) -> tuple[User, Json]:
     user = sign_up(bank.http, bank.stack.ports)
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     return user, connection
 
 
@@ -81,7 +81,7 @@ def test_what_update_mode_cannot_do_is_refused(bank: Bank, linked: tuple[User, J
 @pytest.mark.parametrize(("state", "code"), [("revoked", "USER_PERMISSION_REVOKED"), ("removed", "ITEM_NOT_FOUND")])
 def test_connection_removed_at_plaid_must_be_linked_again(bank: Bank, user: User, state: str, code: str) -> None:
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     item_id = bank.items(user)[0]["item_id"]
     bank.control("POST", f"items/{item_id}/state", state=state, announce=False)
     query = {"connection_id": connection["connection_id"]}

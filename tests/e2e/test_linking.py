@@ -61,7 +61,7 @@ def newest_item(bank: Bank) -> Json:
 def intent(bank: Bank, public_token: str) -> tuple[str, Json | None]:
     """The path of a public token's exchange intent, and the stored document."""
     path = f"bank_exchange_intents/{hashlib.sha256(public_token.encode()).hexdigest()}"
-    return path, bank.behind.get(path)
+    return path, bank.admin.get(path)
 
 
 def link_again_notifications(bank: Bank, user: User) -> list[Json]:
@@ -111,7 +111,7 @@ def test_public_token_of_update_mode_is_answered_with_its_connection(bank: Bank,
     made = bank.exchange(user, done["public_token"], link_token=link, **metadata)
     assert made.status_code == 201, made.text
     connection_id = made.json()["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     other = sign_up(bank.http, bank.stack.ports)
 
     def updated(**query: str) -> tuple[str, Json]:
@@ -255,7 +255,7 @@ def test_abandoned_exchange_is_rolled_back_at_plaid(bank: Bank, user: User) -> N
     path = left_before_the_last_commit(bank, user, public_token, made["connection_id"])
     bank.run_schedule()
     assert newest_item(bank)["state"] == "removed"
-    assert bank.behind.get(path) is None
+    assert bank.admin.get(path) is None
     assert link_again_notifications(bank, user) == []
     assert bank.exchange(user, public_token).status_code == 400
 
@@ -274,10 +274,10 @@ def test_interrupted_exchange_is_resumed_by_its_app(bank: Bank, user: User) -> N
 
 def left_before_the_last_commit(bank: Bank, user: User, public_token: str, connection_id: str) -> str:
     """Rewind the store to a process death just before the commit that creates the connection, a day ago."""
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     bank.rests(connection_id)  # no run may interfere
     path, answered = intent(bank, public_token)
-    sealed = bank.behind.get(f"bank_credentials/{connection_id}")
+    sealed = bank.admin.get(f"bank_credentials/{connection_id}")
     assert answered is not None
     assert sealed is not None
     token = {name: sealed[name] for name in ("ciphertext", "key_id")}
@@ -294,15 +294,15 @@ def left_before_the_last_commit(bank: Bank, user: User, public_token: str, conne
 
 
 def made_accounts(bank: Bank, connection_id: str) -> list[str]:
-    return list((bank.behind.get(f"bank_connections/{connection_id}") or {})["account_ids"])
+    return list((bank.admin.get(f"bank_connections/{connection_id}") or {})["account_ids"])
 
 
 def test_daily_check_sweeps_and_refreshes_stale_data(bank: Bank, user: User) -> None:
     made = bank.connect(user, institution_id="ins_109511", webhook=False)
     path = f"bank_institutions/{made['institution_id']}"
-    wait_until("the institution", lambda: bank.behind.get(path))
+    wait_until("the institution", lambda: bank.admin.get(path))
     bank.backend.update(path, {"fetched_at": AGO, "name": "An old name"}).raise_for_status()
     bank.http.post(scheduled_url(bank.stack.ports, "monitor_connections")).raise_for_status()
-    found = bank.behind.get(path) or {}
+    found = bank.admin.get(path) or {}
     assert found["name"] == "Tartan Bank"
     assert found["fetched_at"] > datetime.now(UTC) - timedelta(minutes=5)

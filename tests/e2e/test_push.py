@@ -32,7 +32,7 @@ def test_a_notification_is_pushed_once_to_the_users_devices(bank: Bank, user: Us
     [sent] = log.about(told)["messaging.not_sent_locally"]
     ids = {"notification_id": told, "kind": "needs_repair", "connection_id": "c1"}
     assert {name: sent[name] for name in (*ids, "devices")} == {**ids, "devices": 2}
-    assert bank.behind.get(f"users/{user.uid}") == settings
+    assert bank.admin.get(f"users/{user.uid}") == settings
     for secret in (*tokens, *WORDS.values()):
         assert secret not in log.text()
 

@@ -278,7 +278,7 @@ def test_unknown_public_token_is_refused_and_leaves_no_data(bank: Bank, ann: Use
             assert len(error["details"]["plaid"]["request_id"]) == 15
         assert public_token not in answer.text
     forgotten = hashlib.sha256(public_token.encode()).hexdigest()
-    assert bank.behind.get(f"bank_exchange_intents/{forgotten}") is None
+    assert bank.admin.get(f"bank_exchange_intents/{forgotten}") is None
 
 
 @contextmanager
@@ -333,7 +333,7 @@ def test_an_institution_that_cannot_be_looked_up_fails_no_exchange(bank: Bank, u
     made = answer.json()
     assert made["account_ids"] == []
     assert made["institution_name"] is None
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     assert (bank.store(user).get(f"bank_connections/{made['connection_id']}") or {})["account_ids"]
 
 

@@ -33,7 +33,7 @@ class Linked:
         user = sign_up(bank.http, bank.stack.ports)
         login = json.dumps({"transactions": rows, "seed": 8})
         made = bank.connect(user, username="user_generated", password=login)["connection_id"]
-        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+        return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     def remove(self) -> None:
         answer = self.bank.rest("DELETE", f"connections/{self.connection_id}", self.user)
@@ -49,13 +49,13 @@ class Linked:
         self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code, **more)
 
     def tombstone(self) -> Json | None:
-        return self.bank.behind.get(f"bank_removals/{self.connection_id}")
+        return self.bank.admin.get(f"bank_removals/{self.connection_id}")
 
 
 @pytest.fixture
 def linked(bank: Bank) -> Linked:
     made = Linked.new(bank)
-    bank.synced(made.user, made.connection_id)
+    bank.wait_until_synced(made.user, made.connection_id)
     return made
 
 
@@ -114,7 +114,7 @@ def test_late_sync_and_webhooks_restore_no_data(bank: Bank) -> None:
     linked = Linked.new(bank, rows=6_000)
     bank.control("POST", "faults", kind="latency", endpoint="/transactions/sync", item_id=linked.item_id, seconds=1)
     progress = f"bank_sync_progress/{linked.connection_id}"
-    wait_until("rows arrive", lambda: (bank.behind.get(progress) or {}).get("added", 0) > 500, within=120)
+    wait_until("rows arrive", lambda: (bank.admin.get(progress) or {}).get("added", 0) > 500, within=120)
     log = Log(bank)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     linked.remove()
@@ -124,10 +124,10 @@ def test_late_sync_and_webhooks_restore_no_data(bank: Bank) -> None:
     for function in ("synctransactions", "checkitem", "removeitem"):
         bank.deliver(function, connection_id=linked.connection_id, welcome=True)
     wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
-    bank.webhooks_are_over(linked.item_id)
-    log.tasks_are_done(linked.connection_id)
+    bank.wait_for_webhooks(linked.item_id)
+    log.wait_for_tasks(linked.connection_id)
     bank.run_schedule()
-    log.tasks_are_done(linked.connection_id)
+    log.wait_for_tasks(linked.connection_id)
     assert linked.left() == []
     assert linked.state_at_plaid() == "removed"
 
@@ -153,7 +153,7 @@ def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, do
 def test_revoked_permission_removes_data_and_item(bank: Bank, linked: Linked) -> None:
     bank.control("POST", f"items/{linked.item_id}/state", state="revoked")
     connection = f"bank_connections/{linked.connection_id}"
-    wait_until("it is revoked", lambda: (bank.behind.get(connection) or {}).get("status") == "error")
+    wait_until("it is revoked", lambda: (bank.admin.get(connection) or {}).get("status") == "error")
     wait_until("its removal is over", lambda: linked.tombstone() is None)
     assert linked.state_at_plaid() == "removed"
     assert [path for path in linked.left() if path.startswith((f"{connection}/", "bank_credentials"))] == []
@@ -174,7 +174,7 @@ def many(bank: Bank, user: User, *, connections: int, rows: int) -> list[str]:
         login = json.dumps({"transactions": rows, "seed": number})
         made.append(bank.connect(user, username="user_generated", password=login)["connection_id"])
     for connection_id in made:
-        bank.synced(user, connection_id)
+        bank.wait_until_synced(user, connection_id)
     return made
 
 
@@ -190,7 +190,7 @@ def test_a_user_deletes_everything_and_may_link_again_at_once(bank: Bank, user: 
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == 2
     assert (trail.count("erasure_started"), trail[-1]) == (1, "erasure_done")
-    assert bank.behind.get(f"bank_limits/{user.uid}:erasure") is not None, "an erasure resets no rate limit"
+    assert bank.admin.get(f"bank_limits/{user.uid}:erasure") is not None, "an erasure resets no rate limit"
     [again] = many(bank, user, connections=1, rows=10)
     assert bank.differences(user, again) == []
 
@@ -218,7 +218,7 @@ def test_deleting_the_user_document_erases_the_bank_data(bank: Bank, linked: Lin
 
 def test_daily_check_erases_owners_unknown_to_auth(bank: Bank, linked: Linked) -> None:
     stays = Linked.new(bank)
-    bank.synced(stays.user, stays.connection_id)
+    bank.wait_until_synced(stays.user, stays.connection_id)
     _forget_strangers(bank)
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})

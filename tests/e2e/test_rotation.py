@@ -58,10 +58,10 @@ class Connected:
         return self.bank.store(self.user).get(f"bank_connections/{self.connection_id}") or {}
 
     def kept(self) -> Json:
-        return self.bank.behind.get(f"bank_credentials/{self.connection_id}") or {}
+        return self.bank.admin.get(f"bank_credentials/{self.connection_id}") or {}
 
     def state(self) -> Json:
-        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+        return self.bank.admin.get(f"bank_sync_state/{self.connection_id}") or {}
 
     def token(self) -> str:
         """The access token that works, as the simulator knows it."""
@@ -112,7 +112,7 @@ def fault(bank: Bank) -> Iterator[Any]:
 
 def test_rotated_token_is_dead_at_plaid_and_the_next_sync_uses_the_new_one(bank: Bank, user: User) -> None:
     mine = Connected(bank, user, 30)
-    bank.synced(user, mine.connection_id)
+    bank.wait_until_synced(user, mine.connection_id)
     old, cursor, runs = mine.token(), mine.state()["cursor"], mine.state()["run"]
     said = done(bank, "rotate", "--connection", mine.connection_id)
     assert "1 asked for" in said
@@ -122,7 +122,7 @@ def test_rotated_token_is_dead_at_plaid_and_the_next_sync_uses_the_new_one(bank:
     assert mine.audited()[-1] == ("token_rotated", "operator")
     assert mine.state()["cursor"] == cursor
     bank.control("POST", f"items/{mine.item_id}/transactions", add=[{"amount": 4.2, "name": "Coffee"}])
-    bank.follows(user, mine.connection_id)
+    bank.wait_until_equal(user, mine.connection_id)
     state = mine.state()
     assert state["run"] > runs
     assert (state["added"], state["failures"], state["rebuilding"]) == (1, 0, False), "it continued from its cursor"
@@ -138,14 +138,14 @@ def test_rotation_during_a_sync_does_not_disturb_it(bank: Bank, user: User, faul
     mine.rotated(old)
     assert mine.answers(old) == "INVALID_ACCESS_TOKEN"
     bank.control("DELETE", "faults")
-    bank.follows(user, mine.connection_id)
+    bank.wait_until_equal(user, mine.connection_id)
     assert (mine.document()["status"], mine.state()["failures"]) == ("good", 0)
     assert mine.notified() <= {"first_sync_done"}
 
 
 def test_a_request_that_plaid_never_got_is_sent_again(bank: Bank, user: User, fault: Any) -> None:
     mine = Connected(bank, user, 10)
-    bank.synced(user, mine.connection_id)
+    bank.wait_until_synced(user, mine.connection_id)
     old = mine.token()
     fault(kind="reset", endpoint=INVALIDATE, item_id=mine.item_id)
     done(bank, "rotate", "--connection", mine.connection_id)
@@ -163,7 +163,7 @@ def test_lost_rotation_answer_is_detected_and_the_user_is_asked_to_link_again(
     bank: Bank, user: User, fault: Any
 ) -> None:
     mine = Connected(bank, user, 10)
-    bank.synced(user, mine.connection_id)
+    bank.wait_until_synced(user, mine.connection_id)
     old = mine.token()
     fault(kind="reset", endpoint=INVALIDATE, item_id=mine.item_id, after=True)
     done(bank, "rotate", "--connection", mine.connection_id)
@@ -182,7 +182,7 @@ def test_lost_rotation_answer_is_detected_and_the_user_is_asked_to_link_again(
 
 def test_webhooks_are_replayed_and_a_connection_is_reconciled_by_hand(bank: Bank, user: User) -> None:
     mine = Connected(bank, user, 10)
-    bank.synced(user, mine.connection_id)
+    bank.wait_until_synced(user, mine.connection_id)
     webhook = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
     bank.control("POST", f"items/{mine.item_id}/webhook", **webhook)  # the others may have come before the connection
     bank.rests(mine.connection_id)
@@ -191,7 +191,7 @@ def test_webhooks_are_replayed_and_a_connection_is_reconciled_by_hand(bank: Bank
     bank.backend.delete(path).raise_for_status()
     assert bank.differences(user, mine.connection_id)
     assert f"{mine.connection_id} is queued" in done(bank, "reconcile", "--connection", mine.connection_id)
-    bank.follows(user, mine.connection_id)
+    bank.wait_until_equal(user, mine.connection_id)
     since = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
     replay = ("replay-webhooks", "--since", since, "--connection", mine.connection_id)
     assert done(bank, *replay).startswith("replay-webhooks: 0 handled, "), "all of them were handled on arrival"

@@ -35,10 +35,10 @@ class Two:
 def two(bank: Bank) -> Two:
     owner, stranger = (sign_up(bank.http, bank.stack.ports) for _ in range(2))
     connection_id = bank.connect(owner)["connection_id"]
-    bank.synced(owner, connection_id)
+    bank.wait_until_synced(owner, connection_id)
     bank.rests(connection_id)
     root = f"bank_connections/{connection_id}"
-    account = bank.behind.get(root) or {}
+    account = bank.admin.get(root) or {}
     transaction = bank.transactions(owner, parent=root)[0]["transaction_id"]
     bank.backend.seed(
         {f"users/{owner.uid}/bank_notifications/n1": {"kind": "x"}, f"users/{owner.uid}": {"language": "en"}}
@@ -57,7 +57,7 @@ def two(bank: Bank) -> Two:
         f"bank_limits/{owner.uid}:exchange",
     )
     for path in documents:
-        assert bank.behind.get(path) is not None, f"there is no {path}"
+        assert bank.admin.get(path) is not None, f"there is no {path}"
     return Two(owner, stranger, connection_id, documents)
 
 
@@ -91,13 +91,13 @@ def test_every_function_that_takes_a_connection_is_tested(bank: Bank, two: Two) 
 
 
 def test_functions_answer_for_another_users_connection_as_for_a_missing_one(bank: Bank, two: Two) -> None:
-    before = {path: bank.behind.get(path) for path in two.documents}
+    before = {path: bank.admin.get(path) for path in two.documents}
     theirs, none = calls(bank, two.stranger, two.connection_id), calls(bank, two.stranger, "0" * 32)
     for (function, their_answer), (_, no_answer) in zip(theirs, none, strict=True):
         assert their_answer.status_code == 404, function
         assert said(their_answer, two.connection_id) == said(no_answer, "0" * 32), function
         assert two.connection_id not in their_answer.text
-    assert {path: bank.behind.get(path) for path in two.documents} == before
+    assert {path: bank.admin.get(path) for path in two.documents} == before
 
 
 def elsewhere(path: str, two: Two) -> str:
@@ -122,7 +122,7 @@ def reads_and_writes(store: Client, path: str) -> Iterator[tuple[str, httpx.Resp
 
 
 def test_reads_of_another_users_documents_are_answered_as_for_missing_ones(bank: Bank, two: Two) -> None:
-    before = {path: bank.behind.get(path) for path in two.documents}
+    before = {path: bank.admin.get(path) for path in two.documents}
     store = bank.writer(two.stranger)
     for path in two.documents:
         nowhere = elsewhere(path, two)
@@ -131,7 +131,7 @@ def test_reads_of_another_users_documents_are_answered_as_for_missing_ones(bank:
             reads_and_writes(store, path), reads_and_writes(store, nowhere), strict=True
         ):
             assert denied(theirs) == denied(none) == (403, "PERMISSION_DENIED"), f"{what} {path}"
-    assert {path: bank.behind.get(path) for path in two.documents} == before
+    assert {path: bank.admin.get(path) for path in two.documents} == before
 
 
 def test_collection_group_queries_find_only_the_users_documents(bank: Bank, two: Two) -> None:

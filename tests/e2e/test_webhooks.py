@@ -60,7 +60,7 @@ class Linked:
 
     def settles(self) -> None:
         """Wait until every webhook that was sent has been handled."""
-        self.bank.webhooks_are_over(self.item_id, self.connection_id)
+        self.bank.wait_for_webhooks(self.item_id, self.connection_id)
 
     def stays(self, document: Json) -> None:
         """No webhook that was sent so far changes the connection."""
@@ -74,7 +74,7 @@ class Linked:
         """Wait until a later run than this one has failed."""
 
         def failed() -> bool:
-            state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+            state = self.bank.admin.get(f"bank_sync_state/{self.connection_id}") or {}
             return bool(state["run"] > after_run and state["status"] == "failed")
 
         wait_until("a later run that failed", failed)
@@ -109,9 +109,9 @@ def link(bank: Bank, **login: str) -> Linked:
     user = sign_up(bank.http, bank.stack.ports)
     generated = {"username": "user_generated", "password": json.dumps({"transactions": 12, "seed": 5})}
     made = bank.connect(user, **generated | login)["connection_id"]
-    bank.synced(user, made)
+    bank.wait_until_synced(user, made)
     bank.rests(made)
-    item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+    item_id = (bank.admin.get(f"bank_connections/{made}") or {})["item_id"]
     return Linked(bank, user, made, item_id)
 
 
@@ -142,7 +142,7 @@ def test_login_broken_and_repaired_outside_the_app_is_noticed(bank: Bank, linked
     linked.state("healthy", announce=True)
     good = linked.becomes("good")
     assert good.get("error_code") is None
-    bank.synced(linked.user, linked.connection_id, after=repaired_at)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=repaired_at)
     assert linked.notifications() == ["needs_repair", "repaired"]
     moves = [entry["details"] for entry in linked.audit() if entry["action"] == "status_changed"]
     assert [(move["from"], move["to"]) for move in moves] == [("good", "bad"), ("bad", "good")]
@@ -158,7 +158,7 @@ def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank) -> None:
     assert timedelta(days=5) < left < timedelta(days=7)
     began = datetime.now(UTC)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    bank.synced(linked.user, linked.connection_id, after=began)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=began)
     linked.stays(pending)
     assert linked.notifications() == ["expiring"]
 
@@ -180,7 +180,7 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     assert missing["error_code"] == "ADDITIONAL_CONSENT_REQUIRED"
     reconnected = f"connections/{linked.connection_id}/reconnected"
     for _ in range(2):  # the user has completed Link without giving the consent
-        runs = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+        runs = bank.admin.get(f"bank_sync_state/{linked.connection_id}") or {}
         assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good", "action": "reconnect"}
         linked.fails_again(after_run=runs["run"])
     assert linked.notifications() == ["needs_repair"]
@@ -189,7 +189,7 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}", linked.user).json()
     bank.control("POST", f"link/{asked['link_token']}/finish")
     assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good"}
-    bank.synced(linked.user, linked.connection_id, after=followed_at)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=followed_at)
     assert linked.becomes("good").get("error_code") is None
     assert linked.notifications() == ["needs_repair"]
 
@@ -205,7 +205,7 @@ def test_new_accounts_are_offered_chosen_in_update_mode_and_arrive(bank: Bank, l
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
     assert answer.json() == {"status": "good"}
     wait_until("the new account", lambda: len(set(linked.document()["account_ids"]) - before) == 1)
-    bank.follows(linked.user, linked.connection_id)
+    bank.wait_until_equal(linked.user, linked.connection_id)
     linked.becomes("good")
 
 
@@ -214,7 +214,7 @@ def test_revoked_account_is_removed_with_its_transactions(bank: Bank, linked: Li
     gone = truth["transactions"][0]["account_id"]
     bank.control("POST", f"items/{linked.item_id}/accounts", revoke=[gone])
     wait_until("the account is gone", lambda: gone not in linked.document()["account_ids"])
-    bank.follows(linked.user, linked.connection_id)
+    bank.wait_until_equal(linked.user, linked.connection_id)
     # A sync may find the account gone before the webhook is handled; then the user is notified a moment later.
     wait_until("the notification", lambda: linked.notifications() == ["account_revoked"])
 
@@ -256,7 +256,7 @@ def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, l
     assert gone["error_code"] == "USER_PERMISSION_REVOKED"
 
     def left() -> bool:
-        store, root = bank.behind, f"bank_connections/{linked.connection_id}"
+        store, root = bank.admin, f"bank_connections/{linked.connection_id}"
         accounts = documents(bank.backend.query("bank_accounts", parent=root))
         credentials = store.get(f"bank_credentials/{linked.connection_id}")
         return bool(accounts or bank.transactions(linked.user, parent=root) or credentials)
@@ -272,15 +272,15 @@ def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, l
 
 @pytest.mark.parametrize("code", ["INITIAL_UPDATE", "HISTORICAL_UPDATE", "SYNC_UPDATES_AVAILABLE"])
 def test_transactions_webhooks_start_a_sync_if_they_announce_new_data(bank: Bank, well: Linked, code: str) -> None:
-    before, known = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}, len(well.inbox())
+    before, known = bank.admin.get(f"bank_sync_state/{well.connection_id}") or {}, len(well.inbox())
     bank.control("POST", f"items/{well.item_id}/transactions", add=[{"amount": 4.2, "name": "News"}], notify=False)
     well.webhook(code, "TRANSACTIONS", new_transactions=1)
     if code == "SYNC_UPDATES_AVAILABLE":
-        bank.follows(well.user, well.connection_id)
+        bank.wait_until_equal(well.user, well.connection_id)
     else:  # the history is complete, so these webhooks have no effect
         well.settles()
         assert len(well.inbox()) == known + 1
-        after = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}
+        after = bank.admin.get(f"bank_sync_state/{well.connection_id}") or {}
         assert after["requested"] == before["requested"]
 
 

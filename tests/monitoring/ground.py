@@ -43,8 +43,8 @@ class Ground:
         user = sign_up(bank.http, bank.stack.ports)
         login = json.dumps({"transactions": 6})
         made = bank.connect(user, username="user_generated", password=login)["connection_id"]
-        bank.synced(user, made)
-        item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+        bank.wait_until_synced(user, made)
+        item_id = (bank.admin.get(f"bank_connections/{made}") or {})["item_id"]
         return cls(bank, user, made, item_id)
 
     # -- problems --
@@ -67,7 +67,7 @@ class Ground:
         self.bank.deliver(function, headers=headers, **(payload or {"connection_id": self.connection_id}))
 
     def document(self, collection: str) -> Json:
-        return self.bank.behind.get(f"{collection}/{self.connection_id}") or {}
+        return self.bank.admin.get(f"{collection}/{self.connection_id}") or {}
 
     def change(self, collection: str, **fields: object) -> None:
         """Move times in the store back, as if time had passed."""
@@ -90,7 +90,7 @@ class Ground:
         """Wait until the connection is in sync, by a run that starts now."""
         began = datetime.now(UTC)
         self.webhook("SYNC_UPDATES_AVAILABLE")
-        self.bank.synced(self.user, self.connection_id, after=began)
+        self.bank.wait_until_synced(self.user, self.connection_id, after=began)
         self.bank.rests(self.connection_id)
 
     # -- the log --

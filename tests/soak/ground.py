@@ -59,14 +59,14 @@ class Connected:
                     break
             assert answer.status_code == 201, answer.text
             made = answer.json()["connection_id"]
-        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+        return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     @property
     def root(self) -> str:
         return f"bank_connections/{self.connection_id}"
 
     def state(self) -> Json:
-        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+        return self.bank.admin.get(f"bank_sync_state/{self.connection_id}") or {}
 
     def died(self, log: Log) -> bool:
         """Whether the run that holds the lease was killed.
@@ -87,7 +87,7 @@ class Connected:
         self.put_state(lease_expires_at=LONG_AGO, due_at=LONG_AGO)
 
     def connection(self) -> Json:
-        return self.bank.behind.get(self.root) or {}
+        return self.bank.admin.get(self.root) or {}
 
     def look_at_the_bank(self) -> None:
         """Read the bank's rows, to choose changes from."""
@@ -117,12 +117,12 @@ class Connected:
             and state["served"] == state["requested"]
             and (
                 self.sentinel is None
-                or self.bank.behind.get(f"{self.root}/bank_transactions/{self.sentinel}") is not None
+                or self.bank.admin.get(f"{self.root}/bank_transactions/{self.sentinel}") is not None
             )
         )
 
     def holds(self, transaction_id: str) -> bool:
-        return self.bank.behind.get(f"{self.root}/bank_transactions/{transaction_id}") is not None
+        return self.bank.admin.get(f"{self.root}/bank_transactions/{transaction_id}") is not None
 
     def settle(self, *, within: float, every: float = 0.5) -> None:
         """Wait until the connection is settled."""

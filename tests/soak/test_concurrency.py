@@ -54,14 +54,14 @@ def history(of: Connected) -> Iterator[list[Json]]:
     seen: list[Json] = [of.state()]
     over = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not over.is_set():
             state = of.state()
             if state["beat"] != seen[-1]["beat"] or state["requested"] != seen[-1]["requested"]:
                 seen.append(state)
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(poll)
         try:
             yield seen
         finally:

@@ -45,7 +45,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
 ) -> None:
     made = [connect(bank, user, seed) for seed in range(CONNECTIONS)]
     for connection_id in made:
-        bank.synced(user, connection_id, within=PATIENCE)
+        bank.wait_until_synced(user, connection_id, within=PATIENCE)
     items = [item["item_id"] for item in bank.items(user)]
     before = traces_of(bank, user, made)
     assert sum("/bank_transactions/" in path for path in before) == CONNECTIONS * ROWS
@@ -54,7 +54,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
         return [bank.control("GET", f"items/{item}")["state"] for item in items]
 
     def tombstones() -> list[Json]:
-        return [one for i in made if (one := bank.behind.get(f"bank_removals/{i}")) is not None]
+        return [one for i in made if (one := bank.admin.get(f"bank_removals/{i}")) is not None]
 
     def asked_again(before: dict[str, int]) -> bool:
         return all(one["attempts"] > before[one["connection_id"]] for one in tombstones())

@@ -46,7 +46,7 @@ def victim(bank: Bank) -> tuple[User, str]:
     """A user with an idle connection."""
     user = sign_up(bank.http, bank.stack.ports)
     connection_id = bank.connect(user, webhook=False)["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     bank.rests(connection_id)
     return user, connection_id
 

@@ -33,7 +33,7 @@ class Meter:
     memory: list[tuple[float, int, int]] = field(default_factory=list)  # time, memory of busy and of all workers
     _counts: deque[tuple[float, Json]] = field(default_factory=deque)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         now, counted = time.monotonic(), self.bank.control("GET", "counters")
         self._counts.append((now, counted))
         while now - self._counts[0][0] > MINUTE:
@@ -77,12 +77,12 @@ def meter(bank: Bank) -> Iterator[Meter]:
     """Sample in the background."""
     measured, over = Meter(bank), threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         while not over.wait(0.5):
-            measured.look()
+            measured.sample()
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(sample)
         try:
             yield measured
         finally:

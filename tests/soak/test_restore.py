@@ -55,7 +55,7 @@ class Backup:
 
 def connected(bank: Bank, transactions: int = 20) -> Connected:
     one = Connected(bank, sign_up(bank.http, bank.stack.ports), transactions)
-    bank.synced(one.user, one.connection_id)
+    bank.wait_until_synced(one.user, one.connection_id)
     return one
 
 
@@ -86,8 +86,8 @@ def test_store_equals_the_bank_after_a_disaster_and_the_documented_restore(bank:
         add=[{"name": "after the backup", "amount": 12.34}],
         remove=others[:1],
     )
-    bank.synced(stays.user, stays.connection_id, after=began)
-    bank.follows(stays.user, stays.connection_id)
+    bank.wait_until_synced(stays.user, stays.connection_id, after=began)
+    bank.wait_until_equal(stays.user, stays.connection_id)
     gone_item = goes.item_id
     bank.rest("DELETE", f"connections/{goes.connection_id}", goes.user).raise_for_status()
     wait_until("the removal", lambda: bank.control("GET", f"items/{gone_item}")["state"] == "removed")
@@ -96,7 +96,7 @@ def test_store_equals_the_bank_after_a_disaster_and_the_documented_restore(bank:
     late = connected(bank, 3)
 
     backup.restore()
-    assert bank.behind.get(f"bank_connections/{late.connection_id}") is None
+    assert bank.admin.get(f"bank_connections/{late.connection_id}") is None
     assert goes.document()["item_id"] == gone_item  # the restore brought it back, and it must be removed again
     assert bank.differences(stays.user, stays.connection_id)
 
@@ -112,19 +112,19 @@ def test_store_equals_the_bank_after_a_disaster_and_the_documented_restore(bank:
     ]
     done(bank, "resync", "--connection", stays.connection_id)
 
-    bank.synced(stays.user, stays.connection_id, after=began)
-    bank.follows(stays.user, stays.connection_id)
-    restored: Json = bank.behind.get(note) or {}
+    bank.wait_until_synced(stays.user, stays.connection_id, after=began)
+    bank.wait_until_equal(stays.user, stays.connection_id)
+    restored: Json = bank.admin.get(note) or {}
     assert restored["user"] == {"note": "from before"}
     wait_until("the removal", lambda: bank.traces(goes.user) == {})
-    wait_until("its end", lambda: bank.behind.get(f"bank_removals/{goes.connection_id}") is None)
+    wait_until("its end", lambda: bank.admin.get(f"bank_removals/{goes.connection_id}") is None)
     lost = turns.document()
     assert (lost["status"], lost["action"], lost["error_code"]) == ("error", "relink", "ACCESS_TOKEN_LOST")
 
     # A user whose connection was lost links the bank again; so does a user who linked one after the backup.
     for user in (turns.user, late.user):
         again = bank.connect(user, username="user_generated", password='{"transactions": 5}')["connection_id"]
-        bank.synced(user, again)
+        bank.wait_until_synced(user, again)
         assert bank.differences(user, again) == []
     for user in (stays.user, goes.user):
         assert "as they were written" in done(bank, "check-audit", "--user", user.uid)

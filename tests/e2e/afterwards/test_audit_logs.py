@@ -15,7 +15,7 @@ from shared.usecases.audit.sign_audit import SignAudit
 from tests.e2e.bank import Bank
 from tests.fakes import FakeClock
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 RETENTION = timedelta(days=400)
 

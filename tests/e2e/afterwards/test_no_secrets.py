@@ -16,7 +16,7 @@ from emulators.environment import KEYSETS, keyset
 from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, ROOT, Json
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 TOKENS = {
     "access token": re.compile(r"access-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
@@ -72,9 +72,11 @@ def stored(bank: Bank) -> list[tuple[str, str]]:
         bank.backend.delete(WHERE).raise_for_status()
 
 
-def everything(bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def everything(
+    bank: Bank, recorded_answers: list[tuple[str, str]], stored: list[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
     yield from (document for document in stored if document[0] != WHERE)
-    yield from ((f"the answer of {path}", text) for path, text in heard)
+    yield from ((f"the answer of {path}", text) for path, text in recorded_answers)
     logs = (bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
     ours = ((number, line) for number, line in enumerate(logs.splitlines(), 1) if line.startswith(">"))
     yield from ((f"log line {number}", line) for number, line in ours)
@@ -89,9 +91,9 @@ def secrets(bank: Bank) -> dict[str, str]:
 
 
 def test_no_secret_is_in_any_document_log_task_or_answer(
-    bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str, str]], secrets: dict[str, str]
+    bank: Bank, recorded_answers: list[tuple[str, str]], stored: list[tuple[str, str]], secrets: dict[str, str]
 ) -> None:
-    searched = list(everything(bank, heard, stored))
+    searched = list(everything(bank, recorded_answers, stored))
     assert len(searched) > 100
     found = [leak for where, text in searched for leak in leaks(where, text, secrets)]
     assert found == []

@@ -9,7 +9,7 @@ from emulators.client import User
 from tests.e2e.bank import Bank
 from tests.openapi import Described
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 
 def test_every_answer_of_the_running_functions_is_described(

@@ -13,7 +13,7 @@ from tests.usecases.conftest import World
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 
 
-def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
+def run_daily_check(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
     """Run the daily check; returns the connections that were checked."""
     monitor = DailyChecks(
         connections=world.store,
@@ -37,15 +37,15 @@ def test_every_connection_and_every_owner_is_checked_once(world: World, monkeypa
     for number in range(7):
         world.connected(f"c{number}", owner=f"user-{number % 2}")
     owners: list[set[str]] = []
-    assert a_round(world, owners) == [f"c{number}" for number in range(7)]
+    assert run_daily_check(world, owners) == [f"c{number}" for number in range(7)]
     assert set().union(*owners) == {"user-0", "user-1"}
 
 
 def test_schedule_fired_twice_for_the_same_time_runs_one_daily_check(world: World) -> None:
     world.connected("c")
-    assert a_round(world, []) == ["c"]
-    assert a_round(world, []) == []
-    assert a_round(world, [], NOW + timedelta(seconds=1)) == ["c"]
+    assert run_daily_check(world, []) == ["c"]
+    assert run_daily_check(world, []) == []
+    assert run_daily_check(world, [], NOW + timedelta(seconds=1)) == ["c"]
 
 
 def test_failing_owner_look_up_does_not_stop_later_checks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,4 +70,4 @@ def test_failing_owner_look_up_does_not_stop_later_checks(world: World, monkeypa
 
 
 def test_daily_check_without_connections_does_nothing(world: World) -> None:
-    assert a_round(world, []) == []
+    assert run_daily_check(world, []) == []
