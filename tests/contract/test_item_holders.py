@@ -144,7 +144,7 @@ def test_connection_replaces_its_exchange_only_while_the_exchange_holds_the_item
 
 
 @pytest.mark.parametrize("reason", [RemovalReason.USER, RemovalReason.REVOKED])
-def test_removal_holds_the_item_until_it_completes_or_its_connection_stays(
+def test_removal_holds_the_item_until_it_completes_and_while_its_connection_stays(
     ground: Ground, uid: str, reason: RemovalReason
 ) -> None:
     connection = connect(ground.ports, uid)

@@ -68,7 +68,7 @@ def test_settled_result_has_an_outcome_and_no_token(links: Links, token: str) ->
     assert links.result(digest(token)) == expected
 
 
-def test_expired_result_can_be_settled(links: Links, token: str) -> None:
+def test_settling_an_expired_result_is_harmless(links: Links, token: str) -> None:
     links.settle(digest(token), LinkOutcome.UNUSABLE, connection_id=None)
     assert links.result(digest(token)) is None
 

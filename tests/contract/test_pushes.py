@@ -110,7 +110,7 @@ def test_tokens_are_dropped_and_no_others(subject: Subject, uid: str) -> None:
     assert subject.pushes.devices(uid).tokens == ["b"]
 
 
-def test_a_user_who_is_gone_has_no_tokens_to_drop(subject: Subject, uid: str) -> None:
+def test_deleted_user_has_no_tokens_to_drop(subject: Subject, uid: str) -> None:
     subject.pushes.drop_tokens(uid, ["a"])
     assert subject.pushes.devices(uid).tokens is None
 

@@ -113,7 +113,7 @@ def test_all_data_of_the_connection_and_no_other_are_removed(ports: Ports, uid: 
     assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
-def test_an_answer_that_still_holds_a_token_stays(ports: Ports, uid: str) -> None:
+def test_intent_that_still_holds_a_token_is_kept(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     held = Intent(f"held-{uid}", uid, f"{uid}-x", NOW, "a", access_token=TOKEN, answer={"duplicate_of": uid})
     done = Intent(f"done-{uid}", uid, f"{uid}-y", NOW, "a", answer={"duplicate_of": uid})
@@ -149,7 +149,7 @@ def test_a_revoked_connection_stays_without_its_data(ports: Ports, uid: str) -> 
     assert ports.intents.find(f"intent-{uid}") is not None
 
 
-def test_a_revoked_connection_can_be_removed_while_its_data_go(ports: Ports, uid: str) -> None:
+def test_revoked_connection_can_be_removed_while_its_data_are_deleted(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None

@@ -18,7 +18,7 @@ def config(app: Path) -> dict[str, Any]:
     return content
 
 
-def test_backend_is_added_beside_the_app(app: Path) -> None:
+def test_backend_is_added_next_to_the_app(app: Path) -> None:
     assert adopt(app, source="bank") == ["firebase.json", "rules/store.rules", "indexes.json"]
     theirs, ours = config(app)["functions"]
     assert theirs == existing_app.CONFIG["functions"]

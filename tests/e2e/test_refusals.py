@@ -248,7 +248,7 @@ def test_a_malformed_call_of_the_callable_protocol_is_refused(bank: Bank, ann: U
         refused(answer, "INVALID_ARGUMENT", 400)
 
 
-def test_a_call_without_data_of_its_own_is_an_empty_one(bank: Bank, ann: User) -> None:
+def test_call_without_data_has_an_empty_input(bank: Bank, ann: User) -> None:
     empty: dict[str, Any] = {}
     for data in (empty, None):
         answer = bank.call("create_link_token", data, ann)

@@ -41,7 +41,7 @@ HINTED = [
 
 
 @pytest.mark.parametrize("hints", HINTED, ids=range(len(HINTED)))
-def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
+def test_no_metadata_of_an_app_blocks_a_link_or_raises_an_alert(
     world: World, logged: list[logging.LogRecord], hints: dict[str, Any]
 ) -> None:
     world.plaid.new_item()

@@ -71,7 +71,7 @@ def test_complete_history_cannot_stop(sim: Sim) -> None:
     assert answer.status_code == 409
 
 
-def test_an_item_can_change_its_institution_and_keeps_all_else(sim: Sim) -> None:
+def test_item_can_change_its_institution_and_keeps_everything_else(sim: Sim) -> None:
     item = sim.generated(20)
     before, cursor = item.truth(), item.sync("", count=500)["next_cursor"]
     item.control("institution", institution_id="ins_56")

@@ -145,7 +145,7 @@ def test_a_reset_connection(sim: Sim, item: Linked) -> None:
     assert item.call("/item/get")
 
 
-def test_half_a_body(sim: Sim, item: Linked) -> None:
+def test_truncated_body(sim: Sim, item: Linked) -> None:
     order(sim, "half_body", after=True)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         item.call("/accounts/get")

@@ -345,7 +345,7 @@ def test_removing_both_connections_at_once_removes_their_shared_item(world: Worl
 
 
 @pytest.mark.parametrize("which", ["first", "shared"])
-def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(world: World, which: str) -> None:
+def test_token_shared_by_two_connections_is_not_rotated_until_one_is_removed(world: World, which: str) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=BOB)

@@ -88,7 +88,7 @@ def test_number_of_devices_is_bounded_and_the_newest_are_kept() -> None:
     assert usable_tokens([f"t{n}" for n in range(30)]) == tuple(f"t{n}" for n in range(10, 30))
 
 
-def test_only_tokens_that_are_gone_are_dropped() -> None:
+def test_only_invalid_tokens_are_dropped() -> None:
     phones = Phones("gone", "phone", "refused", "down")
     phones.messaging.answers = {
         "gone": [Receipt(PushOutcome.GONE, "UNREGISTERED")],

@@ -30,7 +30,7 @@ def audit(bank: Bank) -> FirestoreAudit:
     return FirestoreAudit(client, function="test", retention=RETENTION)
 
 
-def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Bank, audit: FirestoreAudit) -> None:
+def test_every_users_log_is_complete_can_be_signed_and_reports_damage(bank: Bank, audit: FirestoreAudit) -> None:
     clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit"))
     users = audit.unsigned(clock.now(), limit=10_000)
     assert users

@@ -99,7 +99,7 @@ def test_no_secret_is_in_any_document_log_task_or_answer(
     assert found == []
 
 
-def test_the_search_finds_what_is_there(stored: list[tuple[str, str]], secrets: dict[str, str]) -> None:
+def test_search_finds_a_planted_token(stored: list[tuple[str, str]], secrets: dict[str, str]) -> None:
     found = [leak for where, text in stored for leak in leaks(where, text, secrets)]
     assert [leak.split(":")[0] for leak in found] == [WHERE]
     for kind, secret in secrets.items():

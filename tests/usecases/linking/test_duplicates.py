@@ -267,7 +267,7 @@ def test_one_copy_of_a_chain_is_counted_after_any_removal(world: World) -> None:
     assert duplicates(world) == {"2-Daily": None}
 
 
-def test_a_connection_that_breaks_for_good_is_not_counted_until_it_works_again(world: World) -> None:
+def test_permanently_broken_connection_is_not_counted_until_it_works_again(world: World) -> None:
     first = link(world, "1", DAILY)
     sync(world, first)
     link(world, "2", DAILY, allow=True)
@@ -376,7 +376,7 @@ def test_account_added_to_two_connections_at_once_is_counted_once(world: World) 
     assert duplicates(world) == {"1-Card": None, "1-Daily": None, "2-Save": None, "2-Daily": "1-Daily"}
 
 
-def test_a_removal_that_meets_a_sync_of_the_duplicate_reads_again(world: World) -> None:
+def test_removal_that_conflicts_with_a_sync_of_the_duplicate_reads_again(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", DAILY, allow=True)
 

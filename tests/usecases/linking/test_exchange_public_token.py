@@ -192,7 +192,7 @@ def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World,
     assert len(world.store.connections) == 1
 
 
-def test_without_connections_only_the_guard_document_is_checked_again(world: World) -> None:
+def test_first_connection_reads_connections_and_guards_once(world: World) -> None:
     world.plaid.new_item("1")
     exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
     assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guards") == 1

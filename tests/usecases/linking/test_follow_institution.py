@@ -181,9 +181,7 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
     assert titles == ["Second Bank needs you"]
 
 
-def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_was(
-    world: World, item: FakeItem
-) -> None:
+def test_moved_connection_is_a_duplicate_at_its_new_bank_only(world: World, item: FakeItem) -> None:
     before = Siblings.read(ALICE, "ins_2", connections=world.store)
     item.institution_id = "ins_2"
     world.check.daily_check("1")
@@ -192,7 +190,7 @@ def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_
     assert after.guards.institution != before.guards.institution, "a concurrent exchange at the new bank checks again"
 
 
-def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:
+def test_pause_of_the_new_institution_defers_the_connection(world: World, item: FakeItem) -> None:
     item.institution_id = "ins_2"
     world.check.daily_check("1")
     world.pauses.pause("ins_2", by="op", reason="")

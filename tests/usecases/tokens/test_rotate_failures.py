@@ -135,7 +135,7 @@ def test_token_considered_lost_with_wrong_keys_recovers_with_the_right_ones(conn
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_an_item_that_is_gone_has_no_token_to_replace(connected: World) -> None:
+def test_removed_item_has_no_token_to_rotate(connected: World) -> None:
     world = connected
     del world.plaid.items["token-1"]
     rotate(world)
