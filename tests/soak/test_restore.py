@@ -38,7 +38,7 @@ class Backup:
         """Restore into an empty database, as required."""
         answer = self._bank.http.delete(f"{self._url}/databases/(default)/documents", timeout=120)
         answer.raise_for_status()
-        assert self._bank.behind.get("bank_audit/anybody") is None
+        assert self._bank.admin.get("bank_audit/anybody") is None
         metadata = next(self._folder.rglob("*.overall_export_metadata"))
         self._call(":import", {"export_directory": str(metadata)})
 
