@@ -1,7 +1,7 @@
-"""What all tests share: the network shut but for this machine, and one running stack per worker.
+"""Shared by all tests: no network access beyond this machine, and one running stack per worker.
 
-A test that asks for `stack`, or for anything below it, is an `emulator` test: the marker comes by itself.
-tests/places.py says which tests share a worker, and where its stack stands.
+A test that uses `stack`, directly or through another fixture, is an `emulator` test and is marked automatically.
+tests/places.py defines which tests share a worker, and the ports of its stack.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from emulators.stack import Stack
 from tests.places import EMULATOR_FREE, SOCKETLESS, group_of, offset_number, place_of, worker_number
 
 SOAK = bool(os.environ.get("SOAK"))
-# Campaigns that ask more of a loaded machine than every change should have to pass; `make soak` runs them.
+# Campaigns that need more time or capacity than every change should have to spend; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if SOAK else CAMPAIGNS
 
-# The same examples at every run, so that no change fails for what another change did; `make soak` looks for new ones.
+# The same examples in every run, so that a change never fails for an unrelated reason; `make soak` tries new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None, print_blob=True)
 settings.load_profile("search" if SOAK else "steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that need the emulators, and puts each group's tests together, in their order."""
+    """Mark the tests that need the emulators, and put each group's tests together, in order."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()) or "firestore" in _parameters(item).values():
             if item.nodeid.startswith(EMULATOR_FREE):
@@ -48,7 +48,7 @@ def _parameters(item: pytest.Item) -> dict[str, object]:
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Sends each group of tests/places.py to one worker, and every other test to any.
+    """Sends each group of tests/places.py to one worker, and every other test to any worker.
 
     `--dist loadgroup` does not work: pytest-xdist 3.8 writes the group into `_nodeid`, which pytest 9 does not read.
     """
@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test that passed has logged need not be kept until the end of all."""
+    """Drop the log of a test that passed, which need not be kept until the end of the session."""
     report = yield
     if report.passed:
         report.sections = []
@@ -78,7 +78,7 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """The guard of the functions sets the log up for the whole process; other tests look at what is logged."""
+    """Restore the log after each test: the functions' guard configures it for the process, and other tests read it."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     try:
@@ -98,7 +98,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
-    """`make test-fast` starts no emulator: a test that asks for one while it runs needs the mark."""
+    """Fail in `make test-fast` when an unmarked test requests an emulator fixture while it runs."""
     if fixturedef.argname in ("stack", "firestore_stack"):
         assert request._pyfuncitem.get_closest_marker("emulator"), "this test needs @pytest.mark.emulator"
     return (yield)
@@ -120,26 +120,26 @@ def firestore_stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def heard() -> list[tuple[str, str]]:
-    """Every answer of ours to a test, with its path."""
+def recorded_answers() -> list[tuple[str, str]]:
+    """Every answer of the functions to any test, with its path."""
     return []
 
 
 @pytest.fixture(scope="session")
 def answers() -> list[httpx.Response]:
-    """The same as they came."""
+    """The functions' answers as response objects, in order."""
     return []
 
 
 @pytest.fixture(scope="session")
-def http(heard: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterator[httpx.Client]:
-    """A client that knows no proxies, and remembers what our functions answered."""
+def http(recorded_answers: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterator[httpx.Client]:
+    """A client without proxies that records the functions' answers."""
 
     def remember(response: httpx.Response) -> None:
         path = response.request.url.path
         if path.startswith((f"/{PROJECT}/{REGION}/", "/api/")):
             headers = "".join(f"{name}: {value}\n" for name, value in response.headers.items())
-            heard.append((path, headers + response.read().decode(errors="replace")))
+            recorded_answers.append((path, headers + response.read().decode(errors="replace")))
             answers.append(response)
 
     with httpx.Client(trust_env=False, timeout=60, event_hooks={"response": [remember]}) as client:
@@ -148,43 +148,43 @@ def http(heard: list[tuple[str, str]], answers: list[httpx.Response]) -> Iterato
 
 @pytest.fixture
 def new_user(stack: Stack, http: httpx.Client) -> Callable[[], User]:
-    """Signs a new user up."""
+    """Signs up a new user."""
     return lambda: sign_up(http, stack.ports)
 
 
 @pytest.fixture
 def user(new_user: Callable[[], User]) -> User:
-    """Somebody signed in, new for each test."""
+    """A signed-in user, new for each test."""
     return new_user()
 
 
 @pytest.fixture
 def api(stack: Stack, http: httpx.Client, user: User) -> Api:
-    """The REST routes, as `user`."""
+    """The REST routes, called as `user`."""
     return Api(http, stack.ports, user)
 
 
 @pytest.fixture
 def firestore_as(stack: Stack, http: httpx.Client) -> Callable[[User], Firestore]:
-    """Firestore under the rules, as somebody."""
+    """Firestore as a client, under the security rules."""
     return lambda user: Firestore(http, stack.ports, user.headers)
 
 
 @pytest.fixture
 def firestore_admin(stack: Stack, http: httpx.Client) -> Firestore:
-    """Firestore past the rules."""
+    """Firestore as the backend, bypassing the security rules."""
     return Firestore(http, stack.ports, {"Authorization": "Bearer owner"})
 
 
 @pytest.fixture
 def plaid(stack: Stack, http: httpx.Client) -> PlaidSandbox:
-    """The simulator, as an app's developer uses the Sandbox."""
+    """The simulator, used as an app's developer uses the Sandbox."""
     return PlaidSandbox(http, stack.plaid.base_url, stack.plaid.client_id, stack.plaid.secret)
 
 
 @pytest.fixture
 def truth(stack: Stack, http: httpx.Client) -> Callable[[str], dict[str, Any]]:
-    """What the simulator holds for an item."""
+    """The simulator's data of an item."""
 
     def of(item_id: str) -> dict[str, Any]:
         answer = http.get(f"{stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()

@@ -11,7 +11,7 @@ from shared.contract.errors import CATALOGUE
 
 
 def errors_in(text: str) -> list[dict[str, Any]]:
-    """The errors of an answer: its own, and those of its results."""
+    """The errors in an answer: its own, and those of its single results."""
     try:
         answer = json.loads(text[text.index("{") :])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Budgets in memory: kept honest by the contract tests, like all fakes."""
+"""Budgets in memory; the contract tests keep this fake equivalent to the real adapter."""
 
 from __future__ import annotations
 

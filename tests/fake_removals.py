@@ -1,4 +1,4 @@
-"""Removals and what they leave behind, on the store's fake: kept honest by the contract tests, like all fakes."""
+"""Removals and erasures on the fake store; the contract tests keep these fakes equivalent to the real adapters."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ class FakeRemovals:
             raise Conflict
 
 
-class FakeRemains:
-    """The port `ConnectionData`: every commit of the real one is a call here."""
+class FakeConnectionData:
+    """The port `ConnectionData`: every commit of the real adapter is a call here."""
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store
@@ -142,7 +142,7 @@ class FakeRemains:
         self._step(lambda: self._drop_guard(removal.app_user_id, removal.institution_id))
 
     def purge_user(self, app_user_id: str, *, before: datetime) -> None:
-        """The fake has no users' collections: whose a notification is, its connection tells."""
+        """The fake has no collections per user, so a notification belongs to the owner of its connection."""
         store = self.store
         owned = {c.connection_id for c in store.connections.values() if c.app_user_id != app_user_id}
         self._step(

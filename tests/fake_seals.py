@@ -11,14 +11,14 @@ from shared.ports import StoredSeal
 
 
 class FakeSeals:
-    """The port `Seals`: places in their order, each with a version that every write moves."""
+    """The port `Seals`: places in order, each with a version that every write increments."""
 
     def __init__(self) -> None:
         self.places: dict[str, StoredSeal] = {}
         self._versions = count(1)
 
     def put(self, place: str, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> None:
-        """Whatever was there."""
+        """Replace the token in a place, whatever its version."""
         self.places[place] = StoredSeal(place, app_user_id, connection_id, sealed, next(self._versions))
 
     def older(self, newest: str, *, after: StoredSeal | None, limit: int) -> list[StoredSeal]:

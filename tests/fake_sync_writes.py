@@ -1,4 +1,4 @@
-"""The writes of a sync's commit, applied to the store's fake: kept honest by the contract tests, like all fakes."""
+"""The writes of a sync's commit on the fake store; the contract tests keep them equivalent to the real ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ W = TypeVar("W")
 
 
 class Written:
-    """The writes of one commit, as tests ask for them."""
+    """The writes of one commit, for assertions in tests."""
 
     def __init__(self, writes: Sequence[Write]) -> None:
         self.writes = tuple(writes)
@@ -69,12 +69,12 @@ class Written:
 
     @property
     def handover(self) -> Handover | None:
-        """What was left to a continuation."""
+        """The data that was left to a continuation."""
         return next((write.handover for write in self.of(PutHandover)), None)
 
     @property
     def connection(self) -> dict[str, Any] | None:
-        """The fields of the connection that were changed."""
+        """The changed fields of the connection."""
         return next((dict(write.fields) for write in self.of(UpdateConnection)), None)
 
     @property
@@ -84,12 +84,12 @@ class Written:
 
     @property
     def notifications(self) -> list[Notification]:
-        """What the user was notified of."""
+        """The notifications for the user."""
         return [write.notification for write in self.of(PutNotification)]
 
 
 def compare(store: FakeStore, connection_id: str, writes: Sequence[Write]) -> None:
-    """Refuses what the real store refuses, before anything is written."""
+    """Refuse what the real store refuses, before anything is written."""
     written = Written(writes)
     if len(written.upserts) + len(written.removals) > store.max_writes:
         raise CommitTooLarge
@@ -106,7 +106,7 @@ def compare(store: FakeStore, connection_id: str, writes: Sequence[Write]) -> No
 
 @singledispatch
 def put(write: Write, store: FakeStore, state: SyncState) -> None:
-    """Applies a write."""
+    """Apply a write."""
     raise TypeError(f"the fake does not know {type(write).__name__}")
 
 
@@ -115,7 +115,7 @@ def _(write: UpsertTransactions, store: Any, state: SyncState) -> None:
     rows = store.rows[state.connection_id]
     for new in write.rows:
         transaction_id = new["transaction_id"]
-        assert write.ready.get(transaction_id, new) == new, "what was made ready is not what is to be written"
+        assert write.ready.get(transaction_id, new) == new, "the prepared rows differ from those to be written"
         kept = {"user": rows[transaction_id]["user"]} if "user" in rows.get(transaction_id, {}) else {}
         mark = {"run": state.run} if transaction_id in write.marked else {}
         store.put_row(state.connection_id, transaction_id, {**new, **kept, **mark})

@@ -1,7 +1,7 @@
-"""Stand-ins for the outside, kept honest by the contract tests, which run over these and over the real adapters.
+"""Fakes of the external services; the contract tests run over these and the real adapters to keep them equivalent.
 
-`FakePlaid` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count what
-they are asked, and fail or run a hook before or after any call, by number: that is how crashes are injected.
+`FakePlaid` is a change log that follows Plaid's rules; `FakeStore` compares and sets like Firestore. Both count their
+calls, and can fail or run a hook before or after any call, by number: this injects crashes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock that is moved by hand, and ticks a millisecond at each look."""
+    """A clock that is moved by hand, and advances a millisecond at each reading."""
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
@@ -83,12 +83,12 @@ class FakeClock:
 
 
 class Crash(BaseException):
-    """The process dies here: nothing may catch it."""
+    """The process dies here: no code may catch it."""
 
 
 @dataclass
 class Calls:
-    """Every outside call of a run passes here."""
+    """Every external call of a run passes here."""
 
     log: list[str] = field(default_factory=list)
     crash_before: int | None = None
@@ -112,7 +112,7 @@ class Calls:
 
 
 def row(transaction_id: str, **changes: Any) -> Transaction:
-    """A transaction with nothing special about it."""
+    """An ordinary transaction."""
     plain: Transaction = {
         "transaction_id": transaction_id,
         "account_id": "checking",
@@ -145,7 +145,7 @@ def row(transaction_id: str, **changes: Any) -> Transaction:
 
 
 def account(account_id: str = "checking", *, name: str = "Checking", mask: str = "0000") -> Account:
-    """An account with nothing special about it."""
+    """An ordinary account."""
     return {
         "account_id": account_id,
         "name": name,
@@ -172,7 +172,7 @@ def institution(
     countries: tuple[str, ...] = ("US",),
     at: datetime = START,
 ) -> InstitutionInfo:
-    """An institution with nothing special about it."""
+    """An ordinary institution."""
     url = "https://bank.example"
     return InstitutionInfo(institution_id=institution_id, name=name, url=url, country_codes=countries, fetched_at=at)
 
@@ -185,15 +185,15 @@ class FakeItem:
     institution_id: str = "ins_1"
     institution_name: str | None = None
     accounts: list[Account] = field(default_factory=lambda: [account()])
-    accounts_on_pages: list[Account] | None = None  # those with transactions, where that is not all
+    accounts_on_pages: list[Account] | None = None  # the accounts with transactions, if not all have them
     log: list[tuple[str, str, Transaction | SetAsideRow | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
-    error: ProviderError | None = None  # what the item itself suffers from
-    refuses_data: ProviderError | None = None  # calls for data are answered with it, and the item does not show it
+    error: ProviderError | None = None  # the item's own error
+    refuses_data: ProviderError | None = None  # data calls are answered with it, but the item does not report it
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
     last_webhook: datetime | None = None
-    epoch: int = 0  # grows when data changes while it is paged
+    epoch: int = 0  # incremented when data changes between pages
 
     def add(self, *rows: Transaction) -> None:
         self.log += [("added", r["transaction_id"], r) for r in rows]
@@ -205,7 +205,7 @@ class FakeItem:
         self.log += [("removed", i, None) for i in ids]
 
     def spoil(self, *ids: str, account_id: str = "checking", unusable: str = "amount") -> None:
-        """A row, new or known, comes without something that it cannot do without."""
+        """Send a row, new or known, without one of its required fields."""
         known = {i for kind, i, _ in self.log if kind == "added"}
         for i in ids:
             odd = SetAsideRow.of({"transaction_id": i, "account_id": account_id}, field=unusable)
@@ -227,7 +227,7 @@ class FakeItem:
 
 
 class FakePlaid:
-    """Plaid, as far as the stories can see it."""
+    """Plaid, as far as the use cases need it."""
 
     def __init__(self, clock: FakeClock, calls: Calls | None = None) -> None:
         self.clock = clock
@@ -238,10 +238,10 @@ class FakePlaid:
         self.dead_tokens: set[str] = set()
         self.errors: dict[str, list[ProviderError]] = {}  # by method: raised one after the other
         self.page_rows = 2
-        self.names_vanished_rows = False  # whether a row added and removed between two reads is named as removed
+        self.names_vanished_rows = False  # whether a row added and removed between two reads is reported as removed
         self.mutate_at_page: Callable[[int], None] | None = None
         self.link_requests: list[LinkRequest] = []
-        self.catalogue: dict[str, InstitutionInfo] = {}  # without one, every institution is the first bank
+        self.catalogue: dict[str, InstitutionInfo] = {}  # without an entry, every institution is the first bank
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
         self._updates = itertools.count(1)
@@ -259,7 +259,7 @@ class FakePlaid:
         return item
 
     def update_mode(self, name: str = "1") -> str:
-        """Link's update mode was finished for an item: a public token of the item that is there already."""
+        """Complete Link's update mode for an item, which issues a public token of the existing item."""
         public_token = f"public-update-{name}-{next(self._updates)}"
         self.public_tokens[public_token] = f"item-{name}"
         return public_token
@@ -295,7 +295,7 @@ class FakePlaid:
     def exchange(self, public_token: str) -> NewItem:
         def call() -> NewItem:
             token = self.public_tokens.pop(public_token, None)
-            if token is not None and token not in self.items:  # of update mode: the item's token, whatever it is by now
+            if token is not None and token not in self.items:  # of update mode: the item's current token
                 token = next((t for t, item in self.items.items() if item.item_id == token), None)
             if token is None:
                 raise problem(ErrorClass.USER, "INVALID_PUBLIC_TOKEN")
@@ -421,14 +421,14 @@ class FakePlaid:
 def problem(
     error_class: ErrorClass, error_code: str, raises: type[ProviderError] = ProviderError, **more: Any
 ) -> ProviderError:
-    """An error of Plaid's: of the kind that its code is translated to, or of any kind of the class for other codes."""
+    """An error of Plaid: of the kind to which its code is translated, or of any kind of the class for other codes."""
     known = {**BY_CODE, **BY_CODE_OF_A_SYNC}.get(error_code)
     kind = known.kind if known is not None and known.kind.error_class is error_class else OTHER[error_class]
     return raises("a problem", kind=kind, error_type="TEST", error_code=error_code, request_id="r1", **more)
 
 
 def vault_problem(error_class: ErrorClass, error_code: str) -> VaultError:
-    """An error of the vault's."""
+    """An error of the vault."""
     return VaultError("a problem", kind=OTHER[error_class], error_code=error_code)
 
 
@@ -455,7 +455,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
 
 
 class FakeVault:
-    """Seals by writing owner and connection beside the token. Keys are somewhere else, as in production."""
+    """Seals by writing owner and connection beside the token. Its keys are remote, as in production."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
@@ -483,7 +483,7 @@ class FakeVault:
 
 
 class FakeQueue:
-    """Tasks that wait for somebody to run them; a name is taken once."""
+    """Tasks that wait to be run by a test; a name is accepted once."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
@@ -509,12 +509,12 @@ class FakeQueue:
 
 
 class FakeStore:
-    """Connections, syncs and intents in one place, since one commit may touch all of them."""
+    """Connections, syncs and intents in one object, because one commit may write all of them."""
 
     def __init__(self, calls: Calls | None = None, *, max_writes: int = 10_000) -> None:
         self.calls = calls or Calls()
         self.max_writes = max_writes
-        self.refuses: set[str] = set()  # names of rows that the store does not take, whatever we think of them
+        self.refuses: set[str] = set()  # names of rows that the store refuses although they look valid
         self._versions = itertools.count(1)
         self.lock = threading.Lock()
         self.states: dict[str, Loaded] = {}
@@ -571,7 +571,7 @@ class FakeStore:
         return self.calls.around("store.accounts_of", call)  # type: ignore[no-any-return]
 
     def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
-        """An account's version is its content: whoever writes it again unchanged has not written it."""
+        """An account's version is its content: rewriting it unchanged does not change the version."""
 
         def call() -> list[OwnedAccount]:
             mine = [c.connection_id for c in list(self.connections.values()) if c.app_user_id == app_user_id]
@@ -658,7 +658,7 @@ class FakeStore:
         return self.calls.around("store.guards", call)  # type: ignore[no-any-return]
 
     def _head(self, app_user_id: str) -> Version | None:
-        """The version of the end of a user's audit log."""
+        """The version of the head of a user's audit log."""
         return len(self.audit.get(app_user_id, [])) or None
 
     def describe(self, connection_id: str, changes: dict[str, Any]) -> bool:
@@ -689,7 +689,7 @@ class FakeStore:
         for write in writes:
             put(write, self, state)
         self.commits.append((state, Written(writes)))
-        if state != current.state:  # a write that changes nothing of a document leaves its version as it is
+        if state != current.state:  # a write that does not change a document keeps its version
             self.states[state.connection_id] = Loaded(state, next(self._versions))
         return self.states[state.connection_id].version
 
@@ -771,13 +771,13 @@ class FakeStore:
     def _first_new(self, app_user_id: str) -> datetime:
         return self.audit[app_user_id][self._signed(app_user_id)].at + timedelta(hours=24)
 
-    # -- Syncs' own --------------------------------------------------------------------------------------------------
+    # -- Helpers of syncs --------------------------------------------------------------------------------------------
     def put_row(self, connection_id: str, transaction_id: str, fields: dict[str, Any]) -> None:
         self.rows[connection_id][transaction_id] = fields
         self.row_versions[connection_id, transaction_id] = next(self._versions)
 
     def write_note(self, connection_id: str, transaction_id: str, note: str) -> None:
-        """What a user's app does, straight to the document."""
+        """Write directly to the document, as a user's app does."""
         fields = self.rows[connection_id][transaction_id]
         self.put_row(connection_id, transaction_id, {**fields, "user": {"note": note}})
 
@@ -825,7 +825,7 @@ class FakeStore:
 
 
 class FakeCredentials:
-    """Access tokens, in the store's place for them."""
+    """Access tokens, stored in the fake store."""
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store
@@ -869,7 +869,7 @@ class FakeCredentials:
 
 
 class FakeIntents:
-    """Intents, in the store's place for them."""
+    """Intents, stored in the fake store."""
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store
@@ -955,7 +955,7 @@ class FakeIntents:
 
 
 class FakeItems:
-    """Holders of items, in the store's place for them."""
+    """Holders of items, stored in the fake store."""
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store
@@ -1036,7 +1036,7 @@ class FakeProfiles:
 
 
 class FakeInbox:
-    """Webhooks as they came, in the store's place for them."""
+    """Webhooks as received, stored in the fake store."""
 
     def __init__(self, store: FakeStore | None = None) -> None:
         self.store = store or FakeStore()
@@ -1118,7 +1118,7 @@ class FakeWebhookKeys:
 
 
 class FakePauses:
-    """What operators have paused."""
+    """The pauses that operators set."""
 
     def __init__(self) -> None:
         self.kept: tuple[Pauses, int | None] = (Pauses(), None)
@@ -1133,7 +1133,7 @@ class FakePauses:
 
 
 class FakePushes:
-    """Claims, and what users' apps wrote of their devices."""
+    """Claims of messages, and what users' apps wrote about their devices."""
 
     def __init__(self) -> None:
         self.written: dict[str, Any] = {}  # by user, in the order of writing
@@ -1142,7 +1142,7 @@ class FakePushes:
         self.claims: set[tuple[str, str]] = set()
 
     def write(self, app_user_id: str, tokens: Any) -> None:
-        """A user's app writes the user's document."""
+        """Write a user's document as the user's app does."""
         self.written.pop(app_user_id, None)
         self.written[app_user_id] = tokens
 
@@ -1176,12 +1176,12 @@ class FakePushes:
 
 
 class FakeMessaging:
-    """Devices that take every message, but for those whose answers were ordered."""
+    """Devices that accept every message, except those with configured answers."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, PushMessage]] = []  # what arrived, by token
+        self.sent: list[tuple[str, PushMessage]] = []  # delivered messages, by token
         self.tries: list[tuple[str, ...]] = []
-        self.answers: dict[str, list[Receipt]] = {}  # by token, one after the other; the last one stays
+        self.answers: dict[str, list[Receipt]] = {}  # by token, one after the other; the last one repeats
 
     def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
         self.tries.append(tuple(tokens))
@@ -1196,7 +1196,7 @@ class FakeMessaging:
 
 
 class FakeLinks:
-    """Link tokens that were issued, and Hosted Link's results."""
+    """Issued link tokens, and Hosted Link's results."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()

@@ -1,4 +1,4 @@
-"""A stand-in for Firebase Cloud Messaging's HTTP v1 API: it answers as FCM does, each token in its own way.
+"""A fake of Firebase Cloud Messaging's HTTP v1 API that answers as FCM does, with an answer per token.
 
 Sources: https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send and
 https://firebase.google.com/docs/cloud-messaging/error-codes (the bodies).
@@ -20,7 +20,7 @@ BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 
 @dataclass(frozen=True)
 class Answer:
-    """What FCM says about a token."""
+    """FCM's answer about a token."""
 
     status: int = 200
     body: Any = None
@@ -30,7 +30,7 @@ class Answer:
 def error(
     http: int, status: str, message: str, code: str | None = None, fields: tuple[str, ...] = (), **headers: str
 ) -> Answer:
-    """An error in Google's form."""
+    """An error in Google's format."""
     details: list[dict[str, Any]] = [{"@type": FCM_ERROR, "errorCode": code}] if code else []
     if fields:
         violations = [{"field": name, "description": message} for name in fields]
@@ -66,21 +66,21 @@ ANSWERS = {
 
 @dataclass
 class FcmServer:
-    """The running stand-in."""
+    """The running fake server."""
 
     address: str
-    received: list[dict[str, Any]] = field(default_factory=list)  # the bodies, as they came
+    received: list[dict[str, Any]] = field(default_factory=list)  # the bodies, as received
     paths: set[str] = field(default_factory=set)
     authorizations: set[str] = field(default_factory=set)
 
     def messages(self, token: str) -> list[dict[str, Any]]:
-        """What was sent to a token."""
+        """The messages that were sent to a token."""
         return [body["message"] for body in self.received if body["message"]["token"] == token]
 
 
 @contextmanager
 def fcm_server() -> Iterator[FcmServer]:
-    """FCM on this machine. A token that is in ANSWERS (up to a colon) gets that answer, any other is delivered to."""
+    """A local FCM. A token in ANSWERS (up to a colon) gets that answer; messages to any other token are delivered."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""What Firebase serves to whoever verifies its tokens, on this machine: certificates, App Check's keys, users.
+"""A local Firebase that serves what token verification needs: certificates, App Check's keys, users.
 
 Sources: https://firebase.google.com/docs/auth/admin/verify-id-tokens#verify_id_tokens_using_a_third-party_jwt_library,
 https://firebase.google.com/docs/app-check/custom-resource-backend#other, and
@@ -34,7 +34,7 @@ APP = f"1:{NUMBER}:web:abc"
 
 @cache
 def key(name: str) -> rsa.RSAPrivateKey:
-    """A key by its id; made once."""
+    """A key by its id, created once."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -52,11 +52,11 @@ class TwinFirebase:
     """Firebase's own addresses.
 
     Attributes:
-        url: Where it listens.
-        users: What is known of a user by uid.
-        kids: The keys that are served, of both kinds.
+        url: The address of the server.
+        users: The user records, by uid.
+        kids: The ids of the served keys, of both kinds.
         down: Whether every request fails.
-        asked: The paths that were asked for.
+        asked: The requested paths.
     """
 
     url: str = ""
@@ -66,7 +66,7 @@ class TwinFirebase:
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, body: dict[str, Any]) -> Any:
-        """What Google would answer."""
+        """The answer as Google would give it."""
         if path == "/certs":
             return {kid: certificate(kid) for kid in self.kids}
         if path == "/jwks":
@@ -81,7 +81,7 @@ class TwinFirebase:
 def id_token(
     kid: str = "k1", *, signed_by: str | None = None, header: dict[str, Any] | None = None, **claims: Any
 ) -> str:
-    """An ID token as Firebase makes them; claims that are None are left out."""
+    """An ID token as Firebase issues them; claims that are None are left out."""
     now = int(time.time())
     whole = {
         "iss": f"https://securetoken.google.com/{PROJECT}",
@@ -117,7 +117,7 @@ def _signed(claims: dict[str, Any], kid: str, signer: str, header: dict[str, Any
 
 @contextmanager
 def twin_firebase() -> Iterator[TwinFirebase]:
-    """A Firebase that listens."""
+    """A running local Firebase."""
     twin = TwinFirebase(users={"alice": {"validSince": "0", "disabled": False}})
 
     class Handler(BaseHTTPRequestHandler):
@@ -150,7 +150,7 @@ def twin_firebase() -> Iterator[TwinFirebase]:
 
 @contextmanager
 def callers_of(project: str) -> Iterator[FirebaseCallers]:
-    """The adapter; its Firebase app, of which a process has one by name, is deleted with it."""
+    """The adapter under test; its Firebase app, which has a unique name per process, is deleted with it."""
     made = FirebaseCallers(project=project)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""Firestore's REST API for tests: every kind of read and write, as anybody, answered with the raw response."""
+"""Firestore's REST API for tests: all reads and writes, as any caller, answered with the raw response."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from emulators.client import User
 from emulators.ports import PROJECT
 
 ROOT = f"projects/{PROJECT}/databases/(default)/documents"
-BACKEND = {"Authorization": "Bearer owner"}  # the emulator's word for past the rules
+BACKEND = {"Authorization": "Bearer owner"}  # the emulator's token for bypassing the rules
 
 Json = dict[str, Any]
 
 
 def unsigned_user(uid: str) -> User:
-    """A user as the rules see one. The Firestore emulator takes tokens without a signature, as rules tests use them."""
+    """A user as the rules see one. The Firestore emulator accepts unsigned tokens, as tests of rules use them."""
     email = f"{uid}@example.com"
     claims = {"sub": uid, "user_id": uid, "aud": PROJECT, "email": email, "firebase": {"sign_in_provider": "password"}}
     return User(uid=uid, token=jwt.encode(claims, key="", algorithm="none"), email=email)
 
 
 def encoded(value: object) -> Json:
-    """A Python value as the REST API writes it."""
+    """A Python value in the REST API's format."""
     match value:
         case None:
             return {"nullValue": None}
@@ -49,7 +49,7 @@ def encoded(value: object) -> Json:
 
 
 class Client:
-    """Firestore, as somebody (with their ID token), as nobody (without), or as the backend."""
+    """Firestore, as a user (with their ID token), unauthenticated (without a token), or as the backend."""
 
     def __init__(self, http: httpx.Client, base: str, headers: dict[str, str]) -> None:
         self._http, self._base, self._headers = http, f"{base}/v1/{ROOT}", headers
@@ -71,20 +71,7 @@ class Client:
         named: str | None = None,
         count: bool = False,
     ) -> httpx.Response:
-        """Runs a query.
-
-        Args:
-            collection: The last name of the collection.
-            parent: The path of the document that the collection lies below.
-            everywhere: Whether to ask the whole collection group.
-            owner: Whose documents, by `app_user_id`.
-            newest: The field to sort by, descending.
-            most: A page's size; sorts by names.
-            after: The last name of the page before.
-            limit: At most so many documents, in any order.
-            named: The path of the only document wanted, as a condition on its name.
-            count: Whether to count documents instead of reading them.
-        """
+        """Run a query."""
         query: Json = {"from": [{"collectionId": collection, "allDescendants": everywhere}]}
         if owner is not None:
             field = {"fieldPath": "app_user_id"}
@@ -112,7 +99,7 @@ class Client:
         return self._commit({"update": self._document(path, document), "currentDocument": {"exists": False}})
 
     def update(self, path: str, changes: Json, *, clears: tuple[str, ...] = ()) -> httpx.Response:
-        """Like an SDK's update: the fields given, the fields cleared, and nothing else."""
+        """Update as an SDK does: the given fields, the cleared fields, and nothing else."""
         mask = {"fieldPaths": [*changes, *clears]}
         write = {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
         return self._commit(write)
@@ -121,7 +108,7 @@ class Client:
         return self._commit({"delete": f"{ROOT}/{path}"})
 
     def seed(self, documents: dict[str, Json], *, gone: tuple[str, ...] = ()) -> None:
-        """All of these as they are given here, in one commit, and these gone."""
+        """Write these documents and delete those in `gone`, in one commit."""
         writes: list[Json] = [{"update": self._document(path, document)} for path, document in documents.items()]
         self._commit(*writes, *({"delete": f"{ROOT}/{path}"} for path in gone)).raise_for_status()
 
@@ -131,7 +118,7 @@ class Client:
             answer = self._http.post(url, headers=self._headers, json={"writes": list(writes)})
             if answer.status_code != 409 or answer.json()["error"]["status"] != "ABORTED":
                 break
-            time.sleep(0.1)  # another commit is at the document; the SDKs repeat theirs, too
+            time.sleep(0.1)  # another commit holds the document; the SDKs retry, too
         return answer
 
     def _document(self, path: str, document: Json) -> Json:

@@ -1,6 +1,6 @@
-"""Requests that nobody means well with: methods, headers, bodies, types, sizes, encodings, nesting, Unicode.
+"""Hostile requests: methods, headers, bodies, types, sizes, encodings, nesting, Unicode.
 
-Made from each function's own route and input: from what is nearly right to what is nothing at all.
+They are generated from each function's route and input, from nearly valid to complete nonsense.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FUNCTIONS = tuple(routes())
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")
 LONG = 300_000
 ALIEN = "ÅÄÖ 🎂 \u202e\u0000\ufffe'\"\\<script>${jndi:x}../../%00%2e%2e;--"
-TOO_LONG_IN_BYTES = "🎂" * 512  # 512 characters, and more bytes than the name of a document may have
+TOO_LONG_IN_BYTES = "🎂" * 512  # 512 characters, and more bytes than a document's name may have
 IDS = (
     *("1", "of-another", "", ".", "..", "__x__", "____", "a/b", "/", "x" * 128, "x" * 129, "x" * 512, "x" * 2000),
     *(ALIEN, "%2F", "\u0000", "a\u0000b", "\ufffd", "🎂" * 128, "🎂" * 375, TOO_LONG_IN_BYTES, "*", "`", "[0]", "a:b"),
@@ -50,7 +50,7 @@ class Wild:
     """A request."""
 
     method: str
-    path: str  # as it goes over the wire
+    path: str  # as sent over the wire
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
@@ -59,7 +59,7 @@ class Wild:
 
 
 def wild_requests(function: str, *, authorizations: tuple[str | None, ...]) -> st.SearchStrategy[Wild]:
-    """Requests to a function, by REST, by the callable protocol, and by neither."""
+    """Requests to a function: over REST, in the callable protocol, and in neither."""
     module = importlib.import_module(f"functions.{function}")
     route: Route = module.ROUTE
     takes: type[BaseModel] | None = getattr(module, "Input", None)
@@ -78,10 +78,10 @@ def complaints(wild: Wild, status: int, text: str, *, ours: bool) -> list[str]:
     """What is wrong with an answer.
 
     Args:
-        wild: What was asked.
-        status: Its HTTP status.
-        text: Its body.
-        ours: Whether nobody but the function itself can have answered.
+        wild: The request.
+        status: The answer's HTTP status.
+        text: The answer's body.
+        ours: Whether only the function itself can have answered.
     """
     found = [f"HTTP {status}: {text[:300]}"] if status >= 500 else []
     found += [f"shows {sign}" for sign in SHOWS_A_STACK if sign in text]
@@ -98,7 +98,7 @@ def complaints(wild: Wild, status: int, text: str, *, ours: bool) -> list[str]:
 
 
 def alerts(lines: Iterable[str]) -> list[str]:
-    """The lines of a worker's log that call an operator, which nothing that a caller sends may cause."""
+    """The lines of a worker's log that alert an operator, which no caller's input may cause."""
     return [line for line in lines if '"severity": "ERROR"' in line or '"severity": "CRITICAL"' in line]
 
 
@@ -172,7 +172,7 @@ def _headers(authorizations: tuple[str | None, ...]) -> st.SearchStrategy[dict[s
     return st.builds(lambda a, b, c: {**b, "Content-Type": c, **a}, signed, few, types)
 
 
-UNKNOWN_KEY = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.e30." + "A" * 86  # a token of Plaid's kind, by nobody
+UNKNOWN_KEY = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.e30." + "A" * 86  # like Plaid's signatures, by another signer
 _UTF8 = st.characters(codec="utf-8")
 
 
@@ -182,7 +182,7 @@ def _json() -> st.SearchStrategy[Any]:
         st.booleans(),
         st.integers(),
         st.floats(),
-        st.text(max_size=30),  # lone surrogates, too: JSON has them
+        st.text(max_size=30),  # lone surrogates, too: JSON allows them
         st.sampled_from((*IDS, *TOKENS, 10**400, -0.0, "x" * LONG)),
     )
     return st.recursive(
@@ -193,7 +193,7 @@ def _json() -> st.SearchStrategy[Any]:
 
 
 def _fields(takes: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with the model's fields, each of them right, nearly right or anything."""
+    """Objects with the model's fields, each of them valid, nearly valid or arbitrary."""
     optional = {
         name: st.one_of(_likely(name, info.annotation), *_hints(name), _json())
         for name, info in takes.model_fields.items()
@@ -204,7 +204,7 @@ def _fields(takes: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _hints(name: str) -> list[st.SearchStrategy[Any]]:
-    """What an app passes on from Link: of these the model says nothing, for it takes anything."""
+    """Metadata that an app passes on from Link; the model accepts any, so it describes none."""
     texts = st.one_of(st.sampled_from((*IDS, "ins_1", "Checking", "0000")), st.text(max_size=30))
     match name:
         case "institution":
@@ -217,7 +217,7 @@ def _hints(name: str) -> list[st.SearchStrategy[Any]]:
 
 
 def _likely(name: str, annotation: Any) -> st.SearchStrategy[Any]:
-    """What a field may well be, by what its type mentions."""
+    """Plausible values of a field, by the types that its annotation mentions."""
     if (model := _model_in(annotation)) is not None:
         inner = st.deferred(lambda: _fields(model))
         return st.lists(inner, max_size=11) if "list" in str(annotation) else inner
@@ -256,7 +256,7 @@ HARD = (
     b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n",
     b"public_token=x&public_token=y",
 )
-"""Bodies that are no JSON of ours, or that are hard to read."""
+"""Bodies that are not the expected JSON, or that are hard to parse."""
 
 
 def _raw() -> st.SearchStrategy[bytes]:

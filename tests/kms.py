@@ -1,7 +1,7 @@
-"""Cloud KMS's REST API for symmetric keys, on this machine: versions, their states, and whatever can go wrong.
+"""A local Cloud KMS with the REST API for symmetric keys: versions, their states, and every kind of failure.
 
 https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/encrypt and …/decrypt. Keys
-are real (AES-256-GCM with the associated data); who may call is decided by a bearer token.
+are real (AES-256-GCM with the associated data); a bearer token decides who may call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HTTP = {"INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "PERMISSION_DENIED"
 
 
 class _Refused(Exception):
-    """What KMS answers with an error."""
+    """An error answer of KMS."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
@@ -40,10 +40,10 @@ class TwinKms:
     """One CryptoKey.
 
     Attributes:
-        url: Where it listens.
+        url: The address of the server.
         versions: The keys; the newest is the primary.
         retired: Versions that are disabled or destroyed.
-        faults: What the next calls answer instead: an HTTP status, `drop` (no answer), or `damage` (a wrong checksum).
+        faults: The failures of the next calls: an HTTP status, `drop` (no answer), or `damage` (a wrong checksum).
         calls: The methods that were called.
     """
 
@@ -54,11 +54,11 @@ class TwinKms:
     calls: list[str] = field(default_factory=list)
 
     def rotate(self) -> None:
-        """A new primary version."""
+        """Add a new primary version."""
         self.versions.append(AESGCM.generate_key(256))
 
     def answer(self, path: str, body: dict[str, str], authorization: str) -> dict[str, Any]:
-        """What KMS would answer."""
+        """The answer as KMS would give it."""
         if authorization != f"Bearer {TOKEN}":
             raise _Refused("PERMISSION_DENIED", "Permission denied on resource (or it may not exist).")
         found = re.fullmatch(r"/v1/(projects/.+/cryptoKeys/[^/:]+):(encrypt|decrypt)", path)
@@ -120,7 +120,7 @@ def session(token: str = TOKEN) -> requests.Session:
 
 @contextmanager
 def twin_kms() -> Iterator[TwinKms]:
-    """A KMS that listens."""
+    """A running local KMS."""
     twin = TwinKms()
 
     class Handler(BaseHTTPRequestHandler):

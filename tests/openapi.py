@@ -1,4 +1,4 @@
-"""Holds answers against docs/api/openapi.json, which is made from the code: shares nothing with what made it."""
+"""Compares answers with docs/api/openapi.json, which is generated from the code; shares no code with its generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Described:
-    """The description, as something that answers are held against."""
+    """The description, with which answers are compared."""
 
     def __init__(self) -> None:
         self.whole: Json = json.loads(FILE.read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ class Described:
             yield from ((path, method, item[method]) for method in item if method in ("get", "post", "delete"))
 
     def codes(self) -> set[tuple[str, str]]:
-        """Every operation with every code that it is said to refuse with."""
+        """Every operation with every error code that it is described to return."""
         return {
             (operation["operationId"], code)
             for _, _, operation in self.operations()
@@ -42,7 +42,7 @@ class Described:
         }
 
     def successes(self) -> set[tuple[str, int]]:
-        """Every operation with every status that it is said to succeed with."""
+        """Every operation with every success status that it is described to return."""
         return {
             (operation["operationId"], int(http))
             for _, _, operation in self.operations()
@@ -51,7 +51,7 @@ class Described:
         }
 
     def operation(self, method: str, path: str) -> tuple[str, Json]:
-        """The pointer to what answers a path, and its description. What has another method is refused all the same."""
+        """The pointer to a path's operation, which also refuses wrong methods, and its description."""
         matching = [(known, item) for known, item in self.whole["paths"].items() if _matches(known, path)]
         exact = [(known, item) for known, item in matching if known != "/api/{path}"] or matching
         assert exact, f"{path} is nowhere described"
@@ -76,8 +76,8 @@ class Described:
                     yield from (f"{method} {path} {place}: {error.json_path}: {error.message}" for error in found)
 
     def complaints(self, method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
-        """Where an answer is not what is described; empty if it is."""
-        path = unquote(urlsplit(url).path)  # as the functions see it: an encoded slash is one
+        """Where an answer differs from its description; empty if it matches."""
+        path = unquote(urlsplit(url).path)  # as the functions see it: an encoded slash is a slash
         pointer, operation = self.operation(method, path)
         answer = operation["responses"].get(str(status))
         where = f"{method} {path}: {status}"

@@ -1,8 +1,8 @@
-"""Which tests share a worker, and at which ports the stacks of the workers stand.
+"""Which tests share a worker, and the ports of the workers' stacks.
 
-Every worker that runs tests on the emulators starts a stack of its own, so that several of them run side by side.
-Tests of one group share a worker, its stack and what they store; a group therefore finds only its own documents.
-A test that belongs to no group goes to whichever worker is free.
+Every worker that runs tests on the emulators starts its own stack, so that several of them run in parallel. Tests of
+one group share a worker, its stack and its data; a group therefore finds only its own documents. A test without a group
+goes to any free worker.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from itertools import chain
 
 from emulators.ports import LARGEST_OFFSET, SMALLEST_OFFSET, Ports, StackError, offset_from_environment
 
-# The longest group first: workers take the groups in this order, then all the single tests.
+# The longest group first: workers take the groups in this order, then all single tests.
 GROUPS: dict[str, tuple[str, ...]] = {
     "e2e": ("tests/e2e/", "tests/stack/test_demo.py", "tests/stack/test_firebase_json.py"),
     "campaigns": ("tests/soak/", "tests/monitoring/", "tests/adopted/"),
     "web": ("tests/web/",),
     "own-stacks": ("tests/stack/",),
     "store": ("tests/contract/", "tests/rules/"),
-    # These share what they make in one folder of the clone, or collect what all of their tests have seen.
+    # These tests share files in one folder of the clone, or collect what all of their tests have observed.
     "deploy": ("tests/deploy/",),
     "openapi": ("tests/functions/test_openapi.py",),
 }
-# Run last in their group, in this order: they check, or empty, what the others have stored.
+# Run last in their group, in this order: they check, or delete, the data of the other tests.
 AFTERWARDS = "tests/e2e/afterwards/"
 LATE = ("tests/web/test_large_history.py", AFTERWARDS)
-# Each of these groups has a whole stack; AFTERWARDS runs once in each, and its tests end with the group's name.
+# Each of these groups has a full stack; AFTERWARDS runs once in each, and its tests end with the group's name.
 SEARCHED = ("e2e", "campaigns", "web")
 EMULATOR_FREE = tuple(
     f"tests/{name}/"
@@ -38,13 +38,13 @@ EMULATOR_FREE = tuple(
 )
 SOCKETLESS = ("tests/domain/", "tests/usecases/")
 
-HIGHEST_PORT = 32_767  # above it the kernel takes ports for outgoing connections
-WORKERS = range(8081, 9081)  # the Functions emulator takes ports for its workers from these
+HIGHEST_PORT = 32_767  # above it the kernel assigns ports to outgoing connections
+WORKERS = range(8081, 9081)  # the Functions emulator assigns its workers' ports from these
 STEP = 100
 
 
 def group_of(nodeid: str) -> str | None:
-    """The group that a test belongs to, or None if it can run anywhere."""
+    """The group of a test, or None if the test can run anywhere."""
     if nodeid.startswith(AFTERWARDS):
         searched = nodeid.rpartition("[")[2].removesuffix("]")
         if searched in SEARCHED:
@@ -53,14 +53,14 @@ def group_of(nodeid: str) -> str | None:
 
 
 def place_of(nodeid: str) -> tuple[int, int]:
-    """Sorts tests by their group, and those that look at what a group has left behind the others of the group."""
+    """The sort key of a test: by group, with the tests of AFTERWARDS at the end of theirs."""
     group = group_of(nodeid)
     late = max((number for number, place in enumerate(LATE, 1) if nodeid.startswith(place)), default=0)
     return list(GROUPS).index(group) if group else len(GROUPS), late
 
 
 def offsets() -> Iterator[int]:
-    """PORT_OFFSET, then further ones, higher and then lower, whose ports are apart from those of all before them."""
+    """PORT_OFFSET, then further offsets, higher and then lower, whose ports do not overlap with earlier ones."""
     base = offset_from_environment()
     used = {port for _, port in Ports.at(base).items()}
     yield base
@@ -75,7 +75,7 @@ def offsets() -> Iterator[int]:
 
 
 def offset_number(number: int) -> int:
-    """The offset of one of several stacks that run side by side.
+    """The offset of one of several parallel stacks.
 
     Args:
         number: 0 is PORT_OFFSET itself.
@@ -87,5 +87,5 @@ def offset_number(number: int) -> int:
 
 
 def worker_number() -> int:
-    """Which of the parallel workers this process is; 0 without any."""
+    """The number of this parallel worker process; 0 without parallel workers."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -1,4 +1,4 @@
-"""What is refused, as tables: tests/functions tries all of it on each function, tests/e2e one of a kind."""
+"""Tables of refused calls: tests/functions tests all of them on each function, tests/e2e one of each kind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HTTP_STATUS = {
 
 @dataclass(frozen=True)
 class Route:
-    """A function of the contract, with a call that would be right."""
+    """A function of the contract, with a valid call."""
 
     function: str
     method: str
@@ -36,7 +36,7 @@ class Route:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The same for the callable protocol."""
+        """The input of the valid call in the callable protocol."""
         return self.fields or ({"connection_id": "nothing"} if "nothing" in self.path else {})
 
 
@@ -59,7 +59,7 @@ def of(routes: list[Route]) -> pytest.MarkDecorator:
 
 
 class Answer(Protocol):
-    """What httpx and Flask's client have in common."""
+    """The common interface of httpx's and Flask's responses."""
 
     @property
     def status_code(self) -> int: ...
@@ -70,7 +70,7 @@ class Answer(Protocol):
 
 
 def refused(answer: Answer, status: str, http: int | None = None) -> dict[str, Any]:
-    """The error of an answer that is in the contract's form, and says nothing it should not."""
+    """The error of an answer, which must have the contract's format and reveal nothing else."""
     assert answer.headers["Content-Type"] == "application/json", answer.text
     body = json.loads(answer.text)
     assert set(body) == {"error"}, body
@@ -89,13 +89,13 @@ def refused(answer: Answer, status: str, http: int | None = None) -> dict[str, A
 
 
 def unsigned(**claims: object) -> str:
-    """A token that the Auth emulator would take if its claims were right: it does not look at signatures."""
+    """A token that the Auth emulator would accept if its claims were valid: it does not check signatures."""
     now = int(time.time())
     base = {
         "iss": f"https://securetoken.google.com/{PROJECT}",
         "aud": PROJECT,
-        "sub": "somebody",
-        "user_id": "somebody",
+        "sub": "some-user",
+        "user_id": "some-user",
         "iat": now,
         "auth_time": now,
         "exp": now + 3600,
@@ -114,7 +114,7 @@ BAD_CREDENTIALS: dict[str, str | None] = {
     "another project's token": "Bearer "
     + unsigned(aud="another-project", iss="https://securetoken.google.com/another-project"),
     "another issuer's token": "Bearer " + unsigned(iss="https://accounts.google.com"),
-    "a token of nobody": "Bearer " + unsigned(sub=""),
+    "a token without a user": "Bearer " + unsigned(sub=""),
     "a token of a user that does not exist": "Bearer " + unsigned(),
     "a very long token": "Bearer " + "x" * 6000,
     "the emulator's own word": "Bearer owner",

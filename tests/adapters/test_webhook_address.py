@@ -1,4 +1,4 @@
-"""The address that Plaid alone is given."""
+"""The secret webhook address that only Plaid is given."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def secret_of(made: Settings) -> str:
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}?x=1&y=", f"{URL}?a=b%20c", "http://127.0.0.1:5000/hook"])
-def test_the_address_is_the_one_that_was_set_with_a_secret(url: str) -> None:
+def test_address_is_the_configured_one_with_a_secret(url: str) -> None:
     made = urlsplit(webhook_address(settings(url)) or "")
     given = urlsplit(url)
     assert (made.scheme, made.netloc, made.path) == (given.scheme, given.netloc, given.path)
@@ -33,19 +33,19 @@ def test_the_address_is_the_one_that_was_set_with_a_secret(url: str) -> None:
     assert "plaid-secret" not in secret
 
 
-def test_the_address_stays_the_same_so_that_plaid_is_told_once() -> None:
+def test_address_is_stable_so_that_plaid_needs_no_update() -> None:
     assert webhook_address(settings()) == webhook_address(settings())
 
 
 @pytest.mark.parametrize(
     "other", [{"secret": "another"}, {"project": "another-bank"}, {"plaid_env": "production"}], ids=str
 )
-def test_another_project_s_secret_is_not_ours(other: dict[str, str]) -> None:
+def test_secret_of_another_project_is_rejected(other: dict[str, str]) -> None:
     assert not has_secret(secret_of(settings(**other)), settings())
 
 
 @pytest.mark.parametrize("given", [None, "", "x", "é", "\ud800", "0" * 32])
-def test_anything_else_is_not_ours(given: str | None) -> None:
+def test_any_other_secret_is_rejected(given: str | None) -> None:
     assert not has_secret(given, settings())
     assert not has_secret(given, settings(secret=""))
 

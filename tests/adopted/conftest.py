@@ -1,6 +1,6 @@
-"""An app that exists, with functions, rules and Hosting of its own, and this backend added to it as docs/adopt.md says.
+"""An existing app with its own functions, rules and Hosting, and this backend added as in docs/adopt.md.
 
-Its stack stands in the place of ours, so these tests are a session of their own: `make soak` runs them last.
+Its stack replaces the project's own, so these tests are a separate session: `make soak` runs them last.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ THEIR_CONFIG = {
 
 
 def make_app(app: Path) -> None:
-    """The app as it was, and this repository in a folder of it, as far as a deploy takes it."""
+    """The original app, with the part of this repository that a deploy uses in a folder of it."""
     shutil.rmtree(app, ignore_errors=True)
     for name in ("functions", "public", "bank"):
         (app / name).mkdir(parents=True)
@@ -76,7 +76,7 @@ def make_app(app: Path) -> None:
 
 
 class AdoptedStack(Stack):
-    """The app's stack: its firebase.json, with the emulators that ours has."""
+    """The app's stack: its firebase.json, with the emulators of the project's own stack."""
 
     nowhere = "/api/v1/bank/nothing"
 
@@ -104,7 +104,7 @@ class AdoptedStack(Stack):
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The app's."""
+    """The stack of the app."""
     with AdoptedStack() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Two codebases, one project: the bank works in it, and the app works as it did."""
+"""Two codebases in one project: the backend works in it, and the app works as before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.e2e.bank import Bank, wait_until
 def test_a_bank_is_connected_synced_and_removed_through_the_app_s_hosting(bank: Bank, user: User) -> None:
     login = json.dumps({"transactions": 20})
     made = bank.connect(user, username="user_generated", password=login)
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     assert bank.differences(user, made["connection_id"]) == []
     assert bank.rest("POST", f"connections/{made['connection_id']}/sync", user).status_code == 202
     bank.run_schedule()
@@ -31,7 +31,7 @@ def test_the_app_s_own_functions_pages_and_triggers_are_as_they_were(bank: Bank,
     wait_until("their trigger", lambda: (bank.store(user).get("notes/n1") or {}).get("seen"))
 
 
-def test_what_is_below_our_path_and_nobody_s_is_refused_in_our_form(bank: Bank, user: User) -> None:
+def test_unrouted_path_below_the_api_is_refused_in_the_contracts_format(bank: Bank, user: User) -> None:
     answer = bank.rest("GET", "nothing", user)
     assert (answer.status_code, answer.json()["error"]["details"]["code"]) == (404, "path_not_found")
 

@@ -1,4 +1,4 @@
-"""The forge runs what .ci/run runs, and keeps between two runs what the set-up downloads."""
+"""The CI configuration runs what .ci/run runs, and caches what the set-up downloads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CI: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").
 STEPS = [step for job in CI["jobs"].values() for step in job["steps"]]
 
 
-def test_it_runs_every_check_and_every_test_and_only_targets_that_exist() -> None:
+def test_ci_runs_every_check_and_test_and_only_existing_targets() -> None:
     commands = [step["run"] for step in STEPS if "run" in step]
     ours = re.findall(r"^make \w+", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(ours) <= set(commands)
@@ -22,20 +22,20 @@ def test_it_runs_every_check_and_every_test_and_only_targets_that_exist() -> Non
     assert {command.split()[1] for command in commands} <= targets
 
 
-def test_it_brings_the_versions_that_the_set_up_wants() -> None:
+def test_ci_installs_the_versions_that_the_set_up_requires() -> None:
     versions = [step["with"] for step in STEPS if step.get("uses", "").startswith("actions/setup-")]
     assert {one["python-version"] for one in versions if "python-version" in one} == {".".join(map(str, PYTHON))}
     assert {one["node-version"] for one in versions if "node-version" in one} == {str(NODE)}
 
 
-def test_it_caches_what_the_set_up_downloads() -> None:
+def test_ci_caches_what_the_set_up_downloads() -> None:
     kept = {ROOT / path for step in STEPS if "cache@" in step.get("uses", "") for path in step["with"]["path"].split()}
     downloads = {Path(tool_environment()[name]) for name in ("PIP_CACHE_DIR", "npm_config_cache")}
     assert kept == {LOCAL / "cache", JARS, BROWSERS}
     assert all(any(path.is_relative_to(one) for one in kept) for path in downloads)
 
 
-def test_it_may_read_and_nothing_else_and_ends_by_itself() -> None:
+def test_ci_has_only_read_permission_and_a_timeout() -> None:
     assert CI["permissions"] == {"contents": "read"}
     assert all(job["timeout-minutes"] <= 45 for job in CI["jobs"].values())
 

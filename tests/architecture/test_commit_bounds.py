@@ -1,6 +1,6 @@
 """A commit stays small in bytes and in index entries: production counts both together, the emulator only bytes.
 
-https://firebase.google.com/docs/firestore/quotas#writes_and_transactions: 10 MiB a commit.
+https://firebase.google.com/docs/firestore/quotas#writes_and_transactions: 10 MiB per commit.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from shared.adapters.firestore.commit import MAX_COMMIT_BYTES
 from shared.usecases.sync.write_changes import MAX_ATOMIC_ROWS, STREAM_ROWS
 
 INDEXES = json.loads((Path(__file__).parents[2] / "firestore.indexes.json").read_text())
-# What a user may write on a row: category, hidden and tags ascending and descending, and each of twenty tags. Should
-# many rows bear more than that, production answers "too big", and the commit is halved.
+# What a user may write on a row: category, hidden and tags ascending and descending, and each of twenty tags. If many
+# rows have more entries, production answers "too big", and the commit is halved.
 USER_ENTRIES = 2 * 3 + 20
 ENTRY_BYTES = (
     150  # a document's name, a field's value and 32 bytes: https://firebase.google.com/docs/firestore/storage-size
@@ -21,7 +21,7 @@ ENTRY_BYTES = (
 
 
 def entries_of_a_row() -> int:
-    """Index entries that one transaction makes at the most."""
+    """The maximum number of index entries of one transaction."""
     own = [f for f in INDEXES["fieldOverrides"] if f["collectionGroup"] == "bank_transactions"]
     composite = [i for i in INDEXES["indexes"] if i["collectionGroup"] == "bank_transactions"]
     return sum(len(f["indexes"]) for f in own) + len(composite) + USER_ENTRIES

@@ -1,4 +1,4 @@
-"""What is declared is used, what is used is declared, and everything that is installed is pinned by its hash."""
+"""Declared dependencies are used, used ones are declared, and all installed packages are pinned by hash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = {"main", "functions", "shared", "operations", "emulators", "tests", "docs
 INSTALLED = {"node_modules", "venv", ".local", ".git"}
 RUNTIME = ("main.py", "functions", "shared")
 DEVELOPMENT = ("operations", "emulators", "tests", "docs", "deploy", "benchmarks")
-# Needed, and imported by nobody here.
+# Needed, but not imported in this repository.
 RUNS_THE_FUNCTIONS = {"functions-framework"}
 TOOLS = {
     "import-linter",
@@ -41,7 +41,7 @@ def declared(file: str) -> set[str]:
 
 
 def used(parts: tuple[str, ...]) -> dict[str, str]:
-    """The distributions that are imported, each with one of the places that do."""
+    """The imported distributions, each with one place that imports it."""
     found: dict[str, str] = {}
     for part in parts:
         root = ROOT / part
@@ -53,7 +53,7 @@ def used(parts: tuple[str, ...]) -> dict[str, str]:
 
 
 def files(root: Path, ending: str) -> list[Path]:
-    """Our files below a folder. Folders of installed packages are large and are not entered."""
+    """The repository's files below a folder, without entering the large folders of installed packages."""
     found = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in INSTALLED]
@@ -71,7 +71,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 @cache
 def _distribution(module: str) -> str | None:
-    """Which distribution a module is of; None of the standard library's and ours."""
+    """The distribution of a module; None for the standard library's and the repository's own."""
     if module.partition(".")[0] in OURS:
         return None
     for name in (module, module.rpartition(".")[0]):
@@ -98,18 +98,18 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_what_is_deployed_declares_what_it_imports_and_nothing_else() -> None:
+def test_deployed_code_declares_exactly_its_imports() -> None:
     imported = used(RUNTIME)
     assert set(imported) | RUNS_THE_FUNCTIONS == declared("requirements.in"), imported
 
 
-def test_development_declares_what_it_imports_and_nothing_else() -> None:
+def test_development_code_declares_exactly_its_imports() -> None:
     imported = {name: place for name, place in used(DEVELOPMENT).items() if name not in declared("requirements.in")}
     assert set(imported) | TOOLS == declared("requirements-dev.in"), imported
 
 
 def locked(file: str) -> dict[str, list[str]]:
-    """The pins of a lock file, each with its hashes."""
+    """The pins of a lock file with their hashes."""
     pins: dict[str, list[str]] = {}
     for entry in re.split(r"\n(?=\S)", (ROOT / file).read_text(encoding="utf-8")):
         if found := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\\n]+)", entry):
@@ -126,7 +126,7 @@ def test_every_python_package_is_pinned_with_its_hashes(name: str) -> None:
     assert declared(f"{name}.in") <= {pin.partition("==")[0] for pin in pins}
 
 
-def test_what_is_tested_is_what_is_deployed() -> None:
+def test_tested_versions_are_the_deployed_ones() -> None:
     deployed, tested = (
         dict(pin.split("==") for pin in locked(file)) for file in ("requirements.txt", "requirements-dev.txt")
     )
@@ -146,7 +146,7 @@ def test_every_npm_package_is_pinned_with_its_hash() -> None:
         assert [name for name in loose if not packages[name].get("inBundle")] == [], lock
 
 
-def test_a_bot_is_told_of_every_lock_file() -> None:
+def test_update_bot_covers_every_lock_file() -> None:
     import yaml
 
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]

@@ -1,4 +1,4 @@
-"""What is deployed: lazily loaded, small to import, with just the secrets and triggers that are meant."""
+"""The deployed code loads lazily, imports little, and has exactly the intended secrets and triggers."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ HEAVY = {"plaid", "google.cloud.tasks_v2", "google.cloud.firestore", "tink"}
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, set[str]]:
-    """What a fresh worker of each function has loaded before its first request.
+    """The modules that a fresh worker of each function has loaded before its first request.
 
-    All workers import main.py, which takes most of the time: a process does so once and then forks a worker for each
-    function.
+    Importing main.py takes most of the time for every worker, so one process imports it once and then forks a worker
+    for each function.
     """
     done = subprocess.run([sys.executable, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
     found = {name: set(modules) for name, modules in map(json.loads, done.stdout.splitlines())}
@@ -66,9 +66,9 @@ import json, sys
 {code}
 print(json.dumps(sorted(sys.modules)))
 """
-# Those of the SDK with Firestore, and what is ours to decide: pydantic, Tink, Plaid's transport, Cloud Tasks.
+# The SDK's with Firestore, and our own choices: pydantic, Tink, Plaid's transport, Cloud Tasks.
 MOST_FOREIGN_MODULES = 1_180
-MOST_OWN_MODULES = 160  # small ones: splitting a file must not hide a heavy import, nor be forbidden by one
+MOST_OWN_MODULES = 160  # small modules: splitting a file must neither hide a heavy import nor be forbidden
 
 
 @pytest.mark.parametrize("function", ["synctransactions", "exchange_public_token", "plaid_webhook"])
@@ -97,7 +97,7 @@ def test_every_function_has_a_module_and_every_module_is_deployed() -> None:
     assert files == set(main.FUNCTIONS) == set(dir(main))
 
 
-def test_ours_are_the_packages_that_are_imported() -> None:
+def test_own_packages_are_the_imported_ones() -> None:
     import functions
     import shared
 
@@ -129,8 +129,8 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
     assert {name for name, keys in secrets.items() if "AUDIT_KEYSET" in keys} == {"monitor_connections"}
 
 
-def test_the_public_may_call_what_answers_http_and_nothing_else() -> None:
-    """Of a queue, a schedule and an event the Firebase CLI lets nobody call but who has the right to: deploy/iam.py."""
+def test_only_http_functions_are_public() -> None:
+    """For queues, schedules and events the Firebase CLI lets only authorized accounts call: deploy/iam.py."""
     endpoints = manifest()
     public = {name for name, endpoint in endpoints.items() if "httpsTrigger" in endpoint}
     assert public == set(routes())
@@ -140,7 +140,7 @@ def test_the_public_may_call_what_answers_http_and_nothing_else() -> None:
         assert "public" not in str(endpoints[name][kinds.pop()].get("invoker"))
 
 
-def test_triggers_queues_and_schedules_are_as_promised() -> None:
+def test_triggers_queues_and_schedules_are_as_documented() -> None:
     endpoints = manifest()
     created = endpoints["on_connection_created"]["eventTrigger"]
     assert created["eventType"] == "google.cloud.firestore.document.v1.created"
@@ -154,14 +154,14 @@ def test_triggers_queues_and_schedules_are_as_promised() -> None:
     assert endpoints["schedule_syncs"]["scheduleTrigger"]["schedule"] == "every 15 minutes"
     assert endpoints["monitor_connections"]["scheduleTrigger"]["schedule"] == "30 4 * * *"
     queue = endpoints["synctransactions"]["taskQueueTrigger"]
-    # Each run stays below 50 calls a minute for its item; 2,500 are Plaid's limit for the client.
+    # Each run stays below 50 calls per minute for its item; Plaid's limit for the client is 2,500.
     assert queue["rateLimits"]["maxConcurrentDispatches"] * 50 <= 2500
     assert "_" not in "synctransactions"
     assert {e["region"][0] for e in endpoints.values()} == {"us-central1"}
 
 
 def test_the_functions_are_discovered_while_the_discovery_server_answers_a_request() -> None:
-    """As the Firebase CLI does it: main.py is loaded within a request of another application."""
+    """The Firebase CLI loads main.py within a request of another application."""
     from flask import Flask
 
     other = Flask("discovery")

@@ -1,4 +1,4 @@
-"""What the documents tell people to type works, what they link to is there, and their diagrams name what exists."""
+"""Commands in the documents work, their links lead to existing targets, and their diagrams name existing things."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCUMENTS = [
 ]
 TYPED = re.compile(r"(?:[A-Z_]+=\S* )*(?:make|venv/bin/python|python|curl|gcloud|firebase|git|npm|cp|S=)\b")
 
-# Whoever runs a target for real; all others are dry-run here, and their modules looked for.
+# Targets that other tests run for real; all others are dry-run here, and their modules checked.
 RUN_BY = {
     "demo": "tests/stack/test_demo.py",
     "dev": "tests/stack/test_lifecycle.py",
@@ -43,12 +43,13 @@ RUN_BY = {
     "docs": "tests/architecture/test_errors.py",
     "ops": "tests/e2e/test_operations.py",
 }
-# Commands of other tools: a document may name what is registered here. Try a new one before you register it.
+# Commands of other tools: a document may name only those that are registered here. Try a new one before you register
+# it.
 OTHERS = {
     "firebase": {"firebase deploy --only functions:bank,firestore,hosting"},
     "git": {"git submodule add", "git diff"},
 }
-# With the flags that documents may give; gcloud's own parser takes each of them.
+# With the flags that documents may use; gcloud's own parser accepts each of them.
 GCLOUD: dict[str, set[str]] = {
     "auth application-default login": set(),
     "auth login": set(),
@@ -65,18 +66,18 @@ GCLOUD: dict[str, set[str]] = {
     "tasks queues pause": {"--location"},
     "tasks queues resume": set(),
 }
-INSTALLED_BY_HAND = {"coverage"}  # by the command before it in the document
+INSTALLED_BY_HAND = {"coverage"}  # by the preceding command in the document
 
 
 def commands(path: Path) -> Iterator[str]:
-    """Whatever a document tells people to type: lines of shell blocks, and spans that begin like a command."""
+    """The commands in a document: lines of shell blocks, and code spans that start like a command."""
     text = path.read_text(encoding="utf-8")
     for language, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE):
         if language in ("", "sh", "bash"):
             joined = block.replace("\\\n", " ")
             yield from (line.strip() for line in joined.splitlines() if TYPED.match(line.strip()))
     outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
-    spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", outside))  # a span may go over two lines
+    spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", outside))  # a span may wrap
     yield from (span for span in spans if TYPED.match(span) and " " in span)
 
 
@@ -84,7 +85,7 @@ ALL = sorted({(path.relative_to(ROOT).as_posix(), command) for path in DOCUMENTS
 
 
 def words(command: str) -> list[str]:
-    """A command without its comment, its variables in front, and a trailing ellipsis."""
+    """A command without its comment, leading variables, and a trailing ellipsis."""
     bare = re.split(r"\s+#\s", command)[0].replace("…", "X").replace("<", "{").replace(">", "}")
     found = shlex.split(bare)
     while found and re.fullmatch(r"[A-Z_]+=.*", found[0]):
@@ -92,32 +93,32 @@ def words(command: str) -> list[str]:
     return found
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_documents_contain_commands() -> None:
     assert len(ALL) > 40
     assert ("README.md", "make demo") in {(path, command.split("  ")[0]) for path, command in ALL}
 
 
 @pytest.mark.parametrize(("path", "command"), ALL)
-def test_every_command_in_the_documents_can_be_given(path: str, command: str) -> None:
+def test_every_command_in_the_documents_is_valid(path: str, command: str) -> None:
     match words(command):
         case ["make", *rest]:
-            looked_at_make(rest)
+            check_make(rest)
         case ["venv/bin/python" | "python", "-m", "operations", *rest]:
-            looked_at_operations(rest)
+            check_operations(rest)
         case ["venv/bin/python" | "python", "-m", module, *rest]:
             assert module in INSTALLED_BY_HAND or importlib.util.find_spec(module), module
             assert all((ROOT / one).exists() for one in rest if one.startswith("tests/"))
         case ["curl", *rest]:
-            looked_at_curl(rest)
+            check_curl(rest)
         case ["gcloud", *rest]:
-            looked_at_gcloud(rest)
+            check_gcloud(rest)
         case ["firebase" | "git" as tool, *_]:
             said = " ".join(words(command))
             assert any(said.startswith(known) for known in OTHERS[tool]), f"register it, with what runs it: {said}"
         case ["cp", source, _]:
             assert (ROOT / source).is_file()
         case other:
-            pytest.fail(f"nobody looks at such a command: {other}")
+            pytest.fail(f"no check for such a command: {other}")
 
 
 def test_every_registered_gcloud_command_is_in_a_document() -> None:
@@ -126,20 +127,20 @@ def test_every_registered_gcloud_command_is_in_a_document() -> None:
 
 
 def gcloud_command(rest: list[str]) -> str:
-    """The registered command that a command line begins with."""
+    """The registered command at the start of a command line."""
     found = [known for known in GCLOUD if rest[: len(known.split())] == known.split()]
     assert len(found) == 1, f"try it, and register it: gcloud {' '.join(rest)}"
     return found[0]
 
 
-def looked_at_gcloud(rest: list[str]) -> None:
-    """The command is registered with these flags."""
+def check_gcloud(rest: list[str]) -> None:
+    """Check that the command is registered with these flags."""
     flags = {word.partition("=")[0] for word in rest if word.startswith("-")}
     assert flags <= GCLOUD[gcloud_command(rest)], "try the flag, and register it"
 
 
-def looked_at_make(rest: list[str]) -> None:
-    """The target is there, and the modules that it would run are."""
+def check_make(rest: list[str]) -> None:
+    """Check that the target exists, and the modules that it would run."""
     given = list(rest)
     if given[:1] == ["-C"]:
         given = given[2:]
@@ -147,7 +148,7 @@ def looked_at_make(rest: list[str]) -> None:
     assert targets, rest
     arguments = next((one.partition("=")[2] for one in given if one.startswith("ARGS=")), None)
     if "ops" in targets and arguments not in (None, "X", "--help"):
-        looked_at_operations(shlex.split(arguments or ""))
+        check_operations(shlex.split(arguments or ""))
     for target in targets:
         variables = [one for one in given if re.fullmatch(r"[A-Z_]+=[\w./-]*", one)]
         modules = re.findall(r"venv/bin/python -m ([\w.]+)", dry_run(target, *variables))
@@ -158,15 +159,15 @@ def looked_at_make(rest: list[str]) -> None:
 
 @cache
 def dry_run(target: str, *variables: str) -> str:
-    """What make would run. Many documents name the same commands."""
+    """What make would run; cached, because many documents name the same commands."""
     command = ["make", "-n", target, *variables]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def looked_at_operations(rest: list[str]) -> None:
-    """An operator's command as the parser takes it; what a document leaves open is filled in."""
+def check_operations(rest: list[str]) -> None:
+    """Parse an operator's command; placeholders of the document are filled in."""
     if rest and rest[-1] == "X":
         rest = rest[:-1] or ["pauses"]
         rest = [*rest, "--since", "2026-01-01"] if "replay-webhooks" in rest else rest
@@ -175,8 +176,8 @@ def looked_at_operations(rest: list[str]) -> None:
     _parser().parse_args(rest)
 
 
-def looked_at_curl(rest: list[str]) -> None:
-    """A call of the API: its path and its method are described. Or one of the simulator's own: it has such a route."""
+def check_curl(rest: list[str]) -> None:
+    """Check a call of the API against its description, or a call of the simulator against its routes."""
     has_body = "-d" in rest
     method = rest[rest.index("-X") + 1] if "-X" in rest else "POST" if has_body else "GET"
     if ours := next((one.removeprefix("$BANK") for one in rest if one.startswith("$BANK/")), None):
@@ -190,7 +191,7 @@ def looked_at_curl(rest: list[str]) -> None:
     assert (method, operation["operationId"]) in known, (method, url)
 
 
-def test_every_operator_s_command_is_in_the_table_and_every_one_there_exists() -> None:
+def test_table_lists_exactly_the_operator_commands() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     table = text.split("## Commands")[1].split("\n###")[0]
     told = {row.split("`")[1].split()[0] for row in table.splitlines() if row.startswith("| `")}
@@ -198,7 +199,7 @@ def test_every_operator_s_command_is_in_the_table_and_every_one_there_exists() -
     assert told == set(action.choices)
 
 
-def test_every_target_explains_itself_and_is_phony() -> None:
+def test_every_target_has_a_help_text_and_is_phony() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = set(re.findall(r"^\.PHONY: (.*)$", text, flags=re.MULTILINE)[0].split())
     targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
@@ -220,7 +221,7 @@ def anchors(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
+def test_every_link_between_documents_has_a_target(path: Path) -> None:
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
@@ -241,7 +242,7 @@ def test_every_file_that_a_document_names_exists(path: Path) -> None:
     assert [one for one in named if not (ROOT / one).exists()] == []
 
 
-def test_where_things_are_is_said_for_at_least_thirty_questions() -> None:
+def test_where_to_find_things_covers_at_least_thirty_questions() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = text.split("## Question → file")[1].split("\n## ")[0]
     rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row.startswith("| Where ")]
@@ -256,7 +257,7 @@ def test_every_document_is_in_the_index() -> None:
     assert missing == ["README.md"]
 
 
-def test_the_diagrams_name_what_exists_and_nobody_who_was_not_introduced() -> None:
+def test_diagrams_name_existing_things_and_declared_participants() -> None:
     text = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
     outside = {"App", "Plaid", "Firestore", "Cloud Tasks", "Operator"}
     diagrams = re.findall(r"```mermaid\n(.*?)```", text, flags=re.DOTALL)

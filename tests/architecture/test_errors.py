@@ -1,4 +1,4 @@
-"""docs/errors.md says what the functions declare, and the declarations, the catalogue and the code agree."""
+"""docs/errors.md lists what the functions declare, and the declarations, the catalogue and the code agree."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CODED_BY_CLASS = {"MethodNotAllowed"} | {
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
-    """Everything that is deployed, apart from the catalogue itself."""
+    """All deployed modules, except the catalogue itself."""
     for path in (*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").glob("*.py")):
         if path.parent.name != "contract":
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
 def calls() -> Iterator[tuple[str, str, ast.expr | None]]:
-    """Every call in the sources that makes an error or gives a code: its place, its name, and the code."""
+    """Every call in the sources that creates an error or passes a code: its place, its name, and the code."""
     for path, tree in sources():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or ast.unparse(node.func).startswith("log."):
@@ -66,7 +66,7 @@ def test_every_code_of_the_catalogue_is_declared_by_a_function_or_is_for_operato
     assert declared & operators_only == set()
 
 
-def test_the_code_makes_the_errors_of_the_catalogue_and_no_others() -> None:
+def test_code_raises_exactly_the_errors_of_the_catalogue() -> None:
     codes = {code.value for _, _, code in calls() if isinstance(code, ast.Constant)}
     assert codes | {*PLAID_ERRORS} == set(CATALOGUE)
 
@@ -84,7 +84,7 @@ def test_every_error_names_its_code_where_it_is_made() -> None:
         for place, name, code in calls()
         if name in CLASSES.keys() - CODED_BY_CLASS
         and not isinstance(code, ast.Constant)
-        and not (isinstance(code, ast.Name) and code.id == "code")  # a function that is given the code, and named here
+        and not (isinstance(code, ast.Name) and code.id == "code")  # a function that receives the code
     ]
     assert unnamed == []
 

@@ -1,4 +1,4 @@
-"""What is logged is what shared/contract/log_events.py says."""
+"""The log events in the code are those of shared/contract/log_events.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shared.contract.log_events import KEY_EVENTS, OTHER_EVENTS
 
 ROOT = Path(__file__).parents[2]
 LOGGING = {"debug", "info", "warning", "error", "exception"}
-ANY = None  # the keywords of a call that hands on a mapping: they cannot be told
+ANY = None  # keywords of calls that pass on a mapping, whose fields cannot be determined
 
 
 def logged() -> dict[str, list[set[str] | None]]:
-    """The events that the code logs, each with the fields of every place that does."""
+    """The events that the code logs, each with the fields at every place."""
     found: dict[str, list[set[str] | None]] = defaultdict(list)
     for folder in ("shared", "functions", "operations"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -29,7 +29,7 @@ def logged() -> dict[str, list[set[str] | None]]:
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
-    """Calls of `log.info` and the like, and of what was chosen among them: `report = log.error if ... else ...`."""
+    """Calls of `log.info` and the like, and of a chosen one: `report = log.error if ... else ...`."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.Module):
             continue
@@ -75,5 +75,5 @@ def test_the_promised_fields_are_given_wherever_an_event_is_logged() -> None:
     assert lacking == {}
 
 
-def test_the_list_in_the_documents_is_what_the_code_says() -> None:
+def test_documented_list_matches_the_code() -> None:
     assert PAGE.read_text(encoding="utf-8") == rendered(), "run `make docs`"

@@ -1,4 +1,4 @@
-"""One place removes items at Plaid, so that none is removed while another connection uses it."""
+"""Only one module removes items at Plaid, so that no item is removed while another connection uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tests run beside each other, and on which ports their stacks stand."""
+"""Which tests run in parallel, and on which ports their stacks listen."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from emulators.ports import Ports, StackError
 from tests.places import EMULATOR_FREE, GROUPS, HIGHEST_PORT, LATE, WORKERS, group_of, offset_number, offsets, place_of
 
 TESTS = Path(__file__).parent.parent
-STACKS = 12  # four workers with a whole stack, four with Firestore alone, and the commands that tests start
+STACKS = 12  # four workers with a full stack, four with Firestore only, and the commands that tests start
 
 
 @pytest.mark.parametrize("base", [0, 1100, 1200, 9000, 11_000, 15_800, 23_200, 31_000, 50_000])
-def test_stacks_side_by_side_share_no_port(base: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_stacks_share_no_port(base: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT_OFFSET", str(base))
     chosen = list(islice(offsets(), STACKS))
     assert chosen[0] == base
@@ -25,7 +25,7 @@ def test_stacks_side_by_side_share_no_port(base: int, monkeypatch: pytest.Monkey
     assert not set(WORKERS) & {port for offset in chosen[1:] for _, port in Ports.at(offset).items()}
 
 
-def test_a_number_beyond_all_room_is_refused() -> None:
+def test_worker_number_beyond_the_limit_is_refused() -> None:
     with pytest.raises(StackError, match="choose another"):
         offset_number(10_000)
 
@@ -37,7 +37,7 @@ def test_every_folder_of_tests_has_its_place() -> None:
     assert [place for place in placed | set(LATE) if not (TESTS.parent / place).exists()] == []
 
 
-def test_a_test_belongs_to_the_group_of_its_place_and_late_ones_come_last() -> None:
+def test_test_belongs_to_the_group_of_its_folder_and_late_ones_run_last() -> None:
     assert group_of("tests/e2e/test_linking.py::test_x") == "e2e"
     assert group_of("tests/stack/test_demo.py::test_x") == "e2e"
     assert group_of("tests/stack/test_setup.py::test_x") == "own-stacks"

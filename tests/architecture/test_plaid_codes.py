@@ -1,4 +1,4 @@
-"""Plaid's codes are translated in its adapter, and known nowhere else: everything else decides by kind or class."""
+"""Plaid's codes are translated in its adapter and unknown elsewhere: all other code decides by kind or class."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ERROR_CODES = {code for table in ERROR_TABLES for code in table} | {
     errors.FIELD_CODE,
     UNKNOWN_TO_PLAID,
 }
-WEBHOOK_CODES = {word for event in MEANINGS for word in event} - {"ERROR"}  # which is a log level, too
-# Documents carry Plaid's codes, and a revocation can be recognised by nothing else in them.
+WEBHOOK_CODES = {word for event in MEANINGS for word in event} - {"ERROR"}  # which is also a log level
+# Documents carry Plaid's codes, and nothing else in them identifies a revocation.
 STORED = {("shared/domain/connection.py", "USER_PERMISSION_REVOKED")}
 
 
 def literals(source: str) -> Iterator[str]:
-    """All texts of a module that are no docstrings."""
+    """All string literals of a module except docstrings."""
     tree = ast.parse(source)
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -38,7 +38,7 @@ def literals(source: str) -> Iterator[str]:
 
 
 def codes_in(source: str) -> set[str]:
-    """The codes of Plaid's that a module names: webhooks' as a whole text, errors' within one, too."""
+    """The Plaid codes in a module: webhook codes as a whole string, error codes also within one."""
     texts = list(literals(source))
     words = {word for text in texts for word in re.findall(r"[A-Z][A-Z_]+", text)}
     return (ERROR_CODES & words) | (WEBHOOK_CODES & {*texts})
@@ -56,7 +56,7 @@ def test_no_code_of_plaids_is_known_outside_its_adapter() -> None:
     assert found == STORED
 
 
-def test_codes_are_found_however_they_are_written() -> None:
+def test_codes_are_found_in_every_notation() -> None:
     assert codes_in('x = error.error_code == "ITEM_NOT_FOUND"') == {"ITEM_NOT_FOUND"}
     assert codes_in('x = f"{kind} ITEM_NOT_FOUND"') == {"ITEM_NOT_FOUND"}
     assert codes_in('TYPES = ("ITEM", "LOGIN_REPAIRED")') == {"ITEM", "LOGIN_REPAIRED"}

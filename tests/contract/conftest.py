@@ -1,4 +1,4 @@
-"""The real store, for the contracts that it has to keep."""
+"""The real store, for contract tests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from emulators.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(firestore_stack: Stack) -> Stack:
-    """What these tests need of the emulators: Firestore alone."""
+    """Start only Firestore of the emulators."""
     return firestore_stack
 
 
 @pytest.fixture(scope="session")
 def firestore_client(stack: Stack) -> Iterator[Any]:
-    """The emulator's Firestore, as the functions see it."""
+    """The emulator's Firestore, as the functions use it."""
     from google.cloud import firestore
 
     with pytest.MonkeyPatch.context() as patch:

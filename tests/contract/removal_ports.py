@@ -1,4 +1,4 @@
-"""What the contract tests of removals and erasures stand on: the same ports, of fakes and of Firestore."""
+"""Ports for the contract tests of removals and erasures, both as fakes and over Firestore."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from shared.ports import (
     UpsertTransactions,
     Write,
 )
-from tests.fake_removals import FakeErasures, FakeRemains, FakeRemovals
+from tests.fake_removals import FakeConnectionData, FakeErasures, FakeRemovals
 from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -62,7 +62,7 @@ def fake() -> Ports:
     store = FakeStore()
     return Ports(
         FakeRemovals(store),
-        FakeRemains(store),
+        FakeConnectionData(store),
         FakeErasures(store),
         store,
         store,
@@ -96,7 +96,7 @@ def firestore(client: Any) -> Ports:
 
 
 def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "ins_1") -> BankConnection:
-    """A connection with something of everything."""
+    """Create a connection with every kind of document."""
     connection_id = f"{uid}{name}"
     connection = BankConnection(
         connection_id=connection_id,
@@ -119,7 +119,7 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
         audit=AuditEntry(app_user_id=uid, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW),
         guards=ports.connections.guards(uid, institution_id=institution_id),
     )
-    told = notification(
+    message = notification(
         NotificationKind.FIRST_SYNC_DONE,
         event_id=connection_id,
         connection_id=connection_id,
@@ -129,7 +129,7 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
     )
     writes: list[Write] = [
         UpsertTransactions(tuple(row(f"t{n}") for n in range(8))),
-        PutNotification(told),
+        PutNotification(message),
         PutSetAside(SetAsideRow.of({"transaction_id": "a/b"}, field="transaction_id")),
         PutHandover(Handover(removed=(), successors={})),
     ]

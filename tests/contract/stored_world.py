@@ -1,4 +1,4 @@
-"""A world whose store is Firestore: the use cases on the real adapters, Plaid and the vault still faked and counted."""
+"""A world whose store is Firestore: use cases on the real adapters, with Plaid and the vault faked and counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.usecases.conftest import World
 
 
 class Store:
-    """The ports `Connections` and `Syncs` in one place, as the fake has them."""
+    """The ports `Connections` and `Syncs` in one object, like the fake store."""
 
     def __init__(self, *ports: Any) -> None:
         self._ports = ports
@@ -34,7 +34,7 @@ class Store:
 
 
 def stored_world(client: Any, clock: FakeClock) -> World:
-    """A world over this Firestore."""
+    """A world on this Firestore."""
     world: Any = World(clock=clock)
     audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
     connections, syncs = FirestoreConnections(client, audit=audit), FirestoreSyncs(client, audit=audit)

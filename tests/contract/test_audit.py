@@ -1,4 +1,4 @@
-"""Audit logs as they are signed and checked: the same tests over the fake and over Firestore, with real signatures."""
+"""Signing and checking audit logs: the same tests over the fake and over Firestore, with real signatures."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from shared.usecases.audit.repair_audit_end import RepairAuditEnd
 from shared.usecases.audit.sign_audit import SignAudit
 from tests.fakes import FakeClock, FakeStore
 
-NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before the logs of other tests
 RETENTION = timedelta(days=400)
 
 
 @dataclass
 class World:
     audit: AuditLog
-    write: Callable[[str, int], None]  # so many entries of a user
+    write: Callable[[str, int], None]  # the number of a user's entries
     clock: FakeClock
     signer: TinkSigner
 
@@ -91,7 +91,7 @@ def test_a_log_is_signed_once_its_time_has_come_and_again_only_when_it_has_grown
     assert world.check(user) == (5, [])
 
 
-def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, user: str) -> None:
+def test_single_entry_joins_the_chain_like_any_other(world: World, user: str) -> None:
     world.audit.write_down(entry(user))
     world.write(user, 1)
     world.audit.write_down(entry(user))
@@ -99,7 +99,7 @@ def test_an_entry_by_itself_goes_into_the_chain_like_any_other(world: World, use
     assert world.check(user) == (3, [])
 
 
-def test_an_entry_says_through_which_function_and_app(firestore_client: Any, user: str) -> None:
+def test_entry_names_its_function_and_app(firestore_client: Any, user: str) -> None:
     audit = FirestoreAudit(firestore_client, function="remove_connection", retention=RETENTION)
     token = request_context.app.set("1:1:web:1")
     try:
@@ -114,7 +114,7 @@ def test_an_entry_says_through_which_function_and_app(firestore_client: Any, use
     assert written.digest() == written.hash
 
 
-def test_an_entry_says_which_trace_it_belongs_to(firestore_client: Any, user: str) -> None:
+def test_entry_names_its_trace(firestore_client: Any, user: str) -> None:
     audit = FirestoreAudit(firestore_client, function="remove_connection", retention=RETENTION)
     with trace.within(trace.Trace("1" * 32, "2" * 16)):
         audit.write_down(entry(user))
@@ -124,7 +124,7 @@ def test_an_entry_says_which_trace_it_belongs_to(firestore_client: Any, user: st
     assert written.digest() == written.hash
 
 
-def test_an_entry_that_cannot_be_read_is_named(on_firestore: World, firestore_client: Any, user: str) -> None:
+def test_unreadable_entry_is_reported(on_firestore: World, firestore_client: Any, user: str) -> None:
     on_firestore.write(user, 3)
     firestore_client.document("bank_audit", user, "bank_audit_entries", f"{2:010d}").update(
         {"action": "status_chanxed"}
@@ -132,7 +132,7 @@ def test_an_entry_that_cannot_be_read_is_named(on_firestore: World, firestore_cl
     assert on_firestore.check(user) == (3, ["entry 2: cannot be read"])
 
 
-def test_a_checkpoint_that_cannot_be_read_is_not_ours(on_firestore: World, firestore_client: Any, user: str) -> None:
+def test_unreadable_checkpoint_is_rejected(on_firestore: World, firestore_client: Any, user: str) -> None:
     on_firestore.write(user, 1)
     on_firestore.clock.move(timedelta(hours=25))
     on_firestore.sign()
@@ -140,7 +140,7 @@ def test_a_checkpoint_that_cannot_be_read_is_not_ours(on_firestore: World, fires
     assert on_firestore.check(user) == (1, ["entry 1: has a checkpoint with an invalid signature"])
 
 
-def test_entries_go_only_when_a_checkpoint_behind_them_vouches_for_their_absence(
+def test_expired_entries_may_be_missing_only_before_a_later_checkpoint(
     on_firestore: World, firestore_client: Any, user: str
 ) -> None:
     """Firestore may drop an entry as soon as it has expired; the daily checkpoint was signed up to two days later."""
@@ -153,10 +153,10 @@ def test_entries_go_only_when_a_checkpoint_behind_them_vouches_for_their_absence
     assert on_firestore.check(user) == (0, [])
 
 
-def test_a_log_whose_end_was_put_back_takes_nothing_until_it_goes_on_after_its_last_entry(
+def test_log_with_a_restored_head_refuses_entries_until_it_continues_after_its_last_entry(
     world: World, user: str
 ) -> None:
-    """As after a restore over what was there."""
+    """As after a restore over existing documents."""
     world.write(user, 3)
     first = dict(world.audit.entries(user))[1]
     assert first is not None
@@ -173,9 +173,7 @@ def test_a_log_whose_end_was_put_back_takes_nothing_until_it_goes_on_after_its_l
     assert RepairAuditEnd(audit=world.audit)(user) is None
 
 
-def test_a_log_goes_on_even_after_an_entry_that_cannot_be_read(
-    on_firestore: World, firestore_client: Any, user: str
-) -> None:
+def test_log_continues_after_an_unreadable_entry(on_firestore: World, firestore_client: Any, user: str) -> None:
     on_firestore.write(user, 1)
     firestore_client.document("bank_audit", user, "bank_audit_entries", f"{2:010d}").set({"action": "none"})
     assert RepairAuditEnd(audit=on_firestore.audit)(user) == 2
@@ -183,11 +181,11 @@ def test_a_log_goes_on_even_after_an_entry_that_cannot_be_read(
     assert on_firestore.check(user) == (3, ["entry 2: cannot be read"])
 
 
-def test_a_user_without_a_log_has_nothing_wrong_with_it(world: World, user: str) -> None:
+def test_missing_log_has_no_damage(world: World, user: str) -> None:
     assert world.check(user) == (0, [])
 
 
-def test_a_checkpoint_of_another_key_is_not_ours(world: World, user: str) -> None:
+def test_checkpoint_of_another_key_is_rejected(world: World, user: str) -> None:
     world.write(user, 1)
     world.clock.move(timedelta(hours=25))
     world.sign()
@@ -204,7 +202,7 @@ def test_a_signature_covers_everything_in_its_checkpoint() -> None:
     assert not signer.is_signed(signed.model_copy(update={"signature": "not base64!"}))
 
 
-def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(firestore_client: Any, user: str) -> None:
+def test_every_kind_of_damage_in_a_stored_log_of_500_entries_is_reported(firestore_client: Any, user: str) -> None:
     audit, signer = FirestoreAudit(firestore_client, function="test", retention=RETENTION), TinkSigner(new_keyset())
     clock = FakeClock(NOW)
     for day in range(10):
@@ -245,7 +243,7 @@ def test_in_a_log_of_500_entries_in_the_store_each_damage_is_found_and_named(fir
         stored.document(f"{seq:010d}").set(as_written)
     assert damages() == []
 
-    clock.at = NOW + RETENTION + timedelta(days=5, hours=2)  # what was signed in the first five days is old enough
+    clock.at = NOW + RETENTION + timedelta(days=5, hours=2)  # entries signed in the first five days are old enough
     for seq in range(1, 201):
         stored.document(f"{seq:010d}").delete()
     assert damages() == []
@@ -261,12 +259,10 @@ def test_a_log_whose_signing_is_postponed_is_due_again_later(world: World) -> No
     assert user in world.audit.unsigned(at + timedelta(days=1), limit=10_000)
 
 
-OLD = datetime(1991, 3, 1, 12, tzinfo=UTC)  # no other test's logs end so early
+OLD = datetime(1991, 3, 1, 12, tzinfo=UTC)  # earlier than the end of any other test's log
 
 
-def test_a_log_goes_with_its_checkpoints_once_its_last_entry_has_outlived_the_retention(
-    world: World, user: str
-) -> None:
+def test_log_and_checkpoints_are_removed_after_the_retention_of_the_last_entry(world: World, user: str) -> None:
     def dropped(days: float) -> int:
         world.clock.at = OLD + timedelta(days=days)
         return DropAudit(audit=world.audit, clock=world.clock)()
@@ -279,7 +275,7 @@ def test_a_log_goes_with_its_checkpoints_once_its_last_entry_has_outlived_the_re
     world.clock.at = OLD + timedelta(days=2)
     assert world.sign() == 1
     world.audit.write_down(later)
-    assert dropped(100 + 400) == 0, "of its entries, one is still kept"
+    assert dropped(100 + 400) == 0, "one of its entries is still stored"
     assert world.audit.head(user)[0].seq == 3
     with pytest.raises(Conflict):
         world.audit.drop(user, now=world.clock.at)
@@ -291,4 +287,4 @@ def test_a_log_goes_with_its_checkpoints_once_its_last_entry_has_outlived_the_re
     world.audit.write_down(entry(user).model_copy(update={"at": world.clock.at}))
     assert world.check(user) == (1, [])
     assert dropped(300 + 430) == 1
-    assert dropped(3000) == 1, "the log that began again"
+    assert dropped(3000) == 1, "the log that was started again"

@@ -1,4 +1,4 @@
-"""What the use cases rely on in `Budgets`: over the fake and Firestore. Exact under concurrency, none spent in part."""
+"""The contract of `Budgets`, over the fake and Firestore: exact under concurrency, never spent in part."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def uid() -> str:
     return f"budget-{uuid.uuid4().hex[:12]}"
 
 
-def test_a_call_draws_on_all_its_budgets_or_on_none(budgets: Budgets, uid: str) -> None:
+def test_call_is_charged_to_all_its_budgets_or_to_none(budgets: Budgets, uid: str) -> None:
     user = Budget.of_user(uid, "refresh", most=5, within=DAY)
     shared = Budget.of_user(f"{uid}-all", "refresh", most=2, within=MINUTE)
     assert budgets.spend(user, shared, now=NOW) is None
@@ -61,7 +61,7 @@ def test_a_budget_of_none_allows_no_call(budgets: Budgets, uid: str) -> None:
 def test_of_many_calls_at_once_as_many_pass_as_the_budget_has(
     budgets: Budgets, uid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firestore_budgets, "_MAX_TRIES", 40)  # here every call is to get its turn
+    monkeypatch.setattr(firestore_budgets, "_MAX_TRIES", 40)  # retries must suffice for every concurrent call here
     together = threading.Barrier(20)
     shared = Budget.of_user(f"{uid}-all", "refresh", most=6, within=MINUTE)
 
@@ -74,7 +74,7 @@ def test_of_many_calls_at_once_as_many_pass_as_the_budget_has(
         assert sum(pool.map(call, range(20))) == 6
 
 
-def test_a_counter_says_when_it_can_go_and_is_private_to_its_name(firestore_client: Any, uid: str) -> None:
+def test_counter_expires_and_belongs_to_one_name(firestore_client: Any, uid: str) -> None:
     budgets = FirestoreBudgets(firestore_client)
     assert budgets.spend(Budget.of_user(uid, "refresh", most=2, within=DAY), now=NOW) is None
     stored = firestore_client.document("bank_limits", f"{uid}:refresh").get()

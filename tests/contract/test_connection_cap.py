@@ -1,4 +1,4 @@
-"""No commit gives a user more connections than allowed, however many are made at once: over the fake and Firestore."""
+"""No commit exceeds a user's connection limit, however many run concurrently: over the fake and Firestore."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def uid() -> str:
 
 
 def create(ports: Ports, uid: str, number: int, guards: Guards, *, institution_id: str | None) -> bool:
-    """One commit of an exchange; whether it was taken."""
+    """One commit of an exchange; returns whether it succeeded."""
     connection_id = f"{uid}-{number}"
     intent = Intent(f"intent-{connection_id}", uid, connection_id, NOW, "a")
     _, version, _ = ports.intents.begin(intent)
@@ -61,10 +61,10 @@ def create(ports: Ports, uid: str, number: int, guards: Guards, *, institution_i
 
 @pytest.mark.parametrize("known", [True, False], ids=["each at a bank of its own", "at unknown banks"])
 @pytest.mark.parametrize("already", [0, 1])
-def test_of_connections_that_were_counted_at_the_same_moment_one_is_made(
+def test_only_one_of_several_connections_counted_at_once_is_created(
     ports: Ports, uid: str, known: bool, already: int
 ) -> None:
-    """Each of them has counted `already`, so each believes that there is room for one."""
+    """Each exchange has counted `already`, so each assumes that there is room for one."""
     for number in range(already):
         assert create(ports, uid, 100 + number, ports.connections.guards(uid, institution_id="x"), institution_id="x")
     together = threading.Barrier(AT_ONCE)
@@ -81,7 +81,7 @@ def test_of_connections_that_were_counted_at_the_same_moment_one_is_made(
     assert len(ports.connections.owned_by(uid)) == already + 1
 
 
-def test_a_connection_of_another_user_is_in_nobodys_way(ports: Ports, uid: str) -> None:
+def test_connection_of_another_user_does_not_conflict(ports: Ports, uid: str) -> None:
     guards = ports.connections.guards(uid, institution_id="ins_1")
     other = f"{uid}-other"
     assert create(ports, other, 1, ports.connections.guards(other, institution_id="ins_1"), institution_id="ins_1")

@@ -1,4 +1,4 @@
-"""What calls and syncs cost in round trips and documents: counted at the emulator's door, and at the simulator's."""
+"""What calls and syncs cost in round trips and documents, counted at the emulator and at the simulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERATED = {"username": "user_generated", "password": json.dumps({"transactions
 
 @pytest.fixture(scope="module")
 def backend(stack: Stack) -> Iterator[Contestant]:
-    """The backend in a process of its own, where everything that goes to Firestore is counted."""
+    """The backend in its own process, where every Firestore call is counted."""
     ours = operator_environment(stack.ports, stack.plaid) | {"WEBHOOK_URL": "", "BANK_LOG_LEVEL": "ERROR"}
     given = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     with Contestant("benchmarks.product", given | ours) as process:
@@ -30,7 +30,7 @@ def backend(stack: Stack) -> Iterator[Contestant]:
 
 @pytest.fixture
 def sim(stack: Stack, http: httpx.Client) -> Callable[..., Json]:
-    """The simulator's own API. What is counted there is one item's, or one endpoint's."""
+    """The simulator's control API, with counters per item and per endpoint."""
 
     def ask(path: str, **body: Any) -> Json:
         url = f"{stack.plaid.base_url}/_sim/{path}"
@@ -43,8 +43,8 @@ def sim(stack: Stack, http: httpx.Client) -> Callable[..., Json]:
 
 @pytest.fixture
 def warm(backend: Contestant, plaid: PlaidSandbox) -> Contestant:
-    """The same with its clients made, so that what is counted is the call's own."""
-    backend.ask("connect", public_token=plaid.create_public_token(institution_id="ins_109508"), user="somebody-else")
+    """The backend with its clients created, so that only the call itself is counted."""
+    backend.ask("connect", public_token=plaid.create_public_token(institution_id="ins_109508"), user="another-user")
     return backend
 
 
@@ -61,7 +61,7 @@ def test_an_exchange_takes_two_calls_to_plaid_and_few_to_the_store(warm: Contest
     calls = sim(f"items/{made['item_id']}")["calls"]
     assert calls == {"/item/public_token/exchange": 1, "/accounts/get": 1}
     assert spent["commits"] == 3, "the intent, the token, the connection"
-    assert spent["calls"] == 7, "and the item's connections, the guards, the connections there, the audit log's head"
+    assert spent["calls"] == 7, "plus the item's connections, the guards, the bank's connections, the audit log's head"
 
 
 def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, sim: Callable[..., Json]) -> None:
@@ -83,7 +83,7 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     idle = warm.ask("sync", connection_id=connection_id, counted=True)
     assert sum(sim(item)["calls"].values()) - calls == 1
     assert (idle["commits"], idle["writes"]) == (2, 5)
-    # The state and the token; and, where the last look is more than seconds ago, what is paused.
+    # The state and the token; and the pauses, when the cached ones are more than seconds old.
     assert idle["reads"] in (2, 3)
 
     rows = sim(f"{item}/truth")["transactions"]
@@ -92,5 +92,5 @@ def test_a_sync_with_nothing_new_and_one_with_nothing_changed(warm: Contestant, 
     warm.ask("ask", connection_id=connection_id)
     same = warm.ask("sync", connection_id=connection_id, counted=True)
     assert same["modified"] == 30
-    assert same["rows"] == 0, "what did not change is not written again"
+    assert same["rows"] == 0, "unchanged documents are not written again"
     assert same["reads"] <= 30 + 4, "one read each, besides the run's own"

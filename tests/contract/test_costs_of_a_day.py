@@ -1,7 +1,7 @@
-"""What callers can make the owner pay for in a day, at default settings: the table in docs/security.md.
+"""The maximum cost per day that callers can cause at default settings: the table in docs/security.md.
 
-The cost of one call of each kind is measured here, on the real store's adapters, with Plaid and the vault counted. What
-limits the number of calls in a day are the settings; each ceiling has tests of its own.
+The cost of one call of each kind is measured here on the real store's adapters, with Plaid and the vault counted. The
+number of calls per day is limited by settings; each limit has its own tests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BEGIN = "<!-- costs of a day -->"
 
 @dataclass(frozen=True)
 class Cost:
-    """Calls: of Plaid, of KMS, and round trips to Firestore."""
+    """Numbers of calls to Plaid and KMS, and of round trips to Firestore."""
 
     plaid: int = 0
     kms: int = 0
@@ -51,18 +51,18 @@ class Cost:
 
 @pytest.fixture
 def meter(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Metered]]:
-    """A Firestore of its own, with a meter on it."""
+    """A separate Firestore client with a meter."""
     from google.cloud.firestore import Client
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
-    monkeypatch.setattr(commit, "send", commit.send)  # what `metered` replaces is put back
+    monkeypatch.setattr(commit, "send", commit.send)  # restores what `metered` replaces
     client = Client(project="demo-bank")
     yield client, metered(client)
     client.close()  # type: ignore[no-untyped-call]
 
 
 class Ground:
-    """One user, and the calls that they can make."""
+    """One user and the calls that the user can make."""
 
     def __init__(self, client: Any, meter: Metered) -> None:
         self.world: World = stored_world(client, FakeClock())
@@ -105,7 +105,7 @@ class Ground:
         return str(exchange(self.world, public_token, user=self.uid, allow_duplicate=True).answer["connection_id"])
 
     def connect(self) -> str:
-        """A new bank, as far as the first complete sync."""
+        """Connect a new bank, up to the first complete sync."""
         self.number += 1
         name = f"{self.uid}-{self.number}"
         self.world.plaid.new_item(name).add(row("t1"))
@@ -135,14 +135,14 @@ class Ground:
 
 @dataclass(frozen=True)
 class Day:
-    """What somebody costs at most in a day: what Plaid bills by the piece, and all calls."""
+    """The maximum cost of a user per day: what Plaid bills per unit, and all calls."""
 
     refreshes: int
     new_items: int
     calls: Cost
 
     def of_many(self, users: int) -> Day:
-        """The same of many users: the project's ceiling on refreshes holds for all of them together."""
+        """The cost of many users: the project's limit on refreshes applies to all of them together."""
         refreshes = min(self.refreshes * users, SETTINGS.refreshes_per_minute * MINUTES)
         return Day(refreshes, self.new_items * users, self.calls * users)
 
@@ -156,7 +156,7 @@ def ground(meter: tuple[Any, Metered]) -> Ground:
 
 
 def without_a_bank(g: Ground) -> Day:
-    """A user who never finishes Link: anybody can be one, as long as anonymous users are allowed."""
+    """A user who never completes Link, which every visitor can be while anonymous users are allowed."""
     calls = Cost()
     for cost, per_minute in (
         (g.cost(g.link_token), SETTINGS.link_tokens_per_minute),
@@ -169,9 +169,9 @@ def without_a_bank(g: Ground) -> Day:
 
 
 def with_banks(g: Ground) -> Day:
-    """A user with real bank logins, who links, syncs, repairs and removes as fast as the limits let them."""
+    """A user with real bank logins who links, syncs, repairs and removes as fast as the limits allow."""
     first = g.connect()
-    g.sync(first)  # its refresh; the next one within the hour has none
+    g.sync(first)  # includes its refresh; the next one within the hour has none
     calls = Cost()
     for cost, per_minute in (
         (g.cost(lambda: g.link_token(first)), SETTINGS.link_tokens_per_minute),
@@ -194,7 +194,7 @@ def test_a_refresh_costs_one_call_of_plaid_and_four_of_the_store(ground: Ground)
     assert with_refresh == without + Cost(plaid=1, firestore=4), "the counters twice, the state twice"
 
 
-def test_the_table_says_what_callers_can_make_the_owner_pay_for(ground: Ground) -> None:
+def test_documented_table_equals_the_measured_maximum_costs(ground: Ground) -> None:
     poor, rich = without_a_bank(ground), with_banks(ground)
     rows = {
         "a user who links no bank, anonymous or not": poor,

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Credentials`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Credentials`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from shared.domain.sync_state import SyncState
 from shared.ports import Connections, Credentials, Intents, PutCredentials, PutRemoval, Syncs, Version
 from tests.fakes import FakeCredentials, FakeIntents, FakeStore
 
-NOW = datetime(2001, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
-NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # what no schedule of another test's finds due
+NOW = datetime(2001, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before other tests' documents
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)  # not due for any scheduler run of another test
 OLD, NEW = SealedToken(ciphertext="old", key_id="k1"), SealedToken(ciphertext="new", key_id="k2")
 
 
@@ -76,7 +76,7 @@ def entry(name: str, action: AuditAction = AuditAction.TOKEN_ROTATED) -> AuditEn
 def connect(
     ports: Ports, name: str, *, owner: str | None = None, at: datetime = NOW
 ) -> tuple[StoredAccessToken, Version]:
-    """A connection, and its token as it was stored with it."""
+    """A connection, and its token as stored with it."""
     intent = Intent(f"intent-{name}", owner or name, name, at, "a")
     connection = BankConnection(
         connection_id=name,
@@ -101,13 +101,13 @@ def connect(
     return found
 
 
-def test_a_token_is_there_with_its_connection_and_nothing_before(ports: Ports, name: str) -> None:
+def test_token_exists_from_the_commit_of_its_connection_on(ports: Ports, name: str) -> None:
     assert ports.credentials.load(name) is None
     connect(ports, name)
     assert ports.connections.credentials(name) == OLD
 
 
-def test_a_token_goes_through_its_replacement_and_comes_back_the_same(ports: Ports, name: str) -> None:
+def test_token_is_read_as_written_at_every_stage_of_a_rotation(ports: Ports, name: str) -> None:
     kept, version = connect(ports, name)
     for after in (
         kept.wanted(by=Actor.OPERATOR, now=NOW),
@@ -119,7 +119,7 @@ def test_a_token_goes_through_its_replacement_and_comes_back_the_same(ports: Por
     assert ports.connections.credentials(name) == NEW
 
 
-def test_a_token_is_written_only_if_it_is_unchanged_and_with_all_that_belongs_to_it(ports: Ports, name: str) -> None:
+def test_token_is_written_only_if_unchanged_and_with_all_related_writes(ports: Ports, name: str) -> None:
     kept, version = connect(ports, name)
     begun = kept.begun(now=NOW)
     newer = ports.credentials.save(begun, expected=version, audit=[entry(name)])
@@ -145,7 +145,7 @@ def test_a_sync_s_commit_may_hold_the_credentials_and_compares_them_too(ports: P
     assert found[0] == marked.given_up()
 
 
-def test_what_is_due_is_found_longest_due_first(ports: Ports, name: str) -> None:
+def test_due_rotations_are_found_longest_due_first(ports: Ports, name: str) -> None:
     for number in (1, 0, 2):
         kept, version = connect(ports, f"{name}-{number}")
         ports.credentials.save(kept.wanted(by=Actor.OPERATOR, now=NOW + timedelta(seconds=number)), expected=version)
@@ -174,7 +174,7 @@ def test_a_user_s_tokens_are_those_of_all_their_connections(ports: Ports, name: 
     assert {kept.connection_id for kept in ports.credentials.of_user(name)} == {f"{name}-0", f"{name}-1"}
 
 
-def test_a_token_is_buried_only_where_there_is_a_tombstone(ports: Ports, name: str) -> None:
+def test_token_moves_into_an_existing_tombstone_only(ports: Ports, name: str) -> None:
     connect(ports, name)
     with pytest.raises(Conflict):
         ports.credentials.bury(name, NEW, now=NOW)

@@ -1,4 +1,4 @@
-"""A stored document that cannot be read is put off: it never keeps readable ones from the sweep."""
+"""An unreadable document is deferred, so that it never blocks a sweep's readable documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.adapters.firestore.exchange_intents import FirestoreIntents
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
 
-LONG_AGO = datetime(1999, 3, 1, tzinfo=UTC)  # longer ago than what other tests leave behind
+LONG_AGO = datetime(1999, 3, 1, tzinfo=UTC)  # longer ago than other tests' documents
 STORES: list[tuple[type[Any], str]] = [
     (FirestoreSyncs, "bank_sync_state"),
     (FirestoreIntents, "bank_exchange_intents"),
@@ -26,9 +26,7 @@ STORES: list[tuple[type[Any], str]] = [
 
 
 @pytest.mark.parametrize(("store", "collection"), STORES, ids=lambda value: getattr(value, "__name__", value))
-def test_an_unreadable_document_is_reported_and_put_off(
-    firestore_client: Any, store: type[Any], collection: str
-) -> None:
+def test_unreadable_document_is_reported_and_deferred(firestore_client: Any, store: type[Any], collection: str) -> None:
     audit = FirestoreAudit(firestore_client, function="test", retention=timedelta(days=1))
     document = firestore_client.collection(collection).document(f"unreadable-{uuid.uuid4().hex}")
     document.set({"due_at": LONG_AGO, "access_token": {"no": "token"}})
@@ -38,4 +36,4 @@ def test_an_unreadable_document_is_reported_and_put_off(
     finally:
         document.delete()
     assert found == []
-    assert due_at > datetime.now(UTC), "counted from now, whatever moment was asked for"
+    assert due_at > datetime.now(UTC), "counted from now, whatever time was requested"

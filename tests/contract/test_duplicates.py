@@ -1,4 +1,4 @@
-"""What marking duplicates relies on in the ports: the same tests over the fakes and over Firestore."""
+"""The port contract for marking duplicates: the same tests over the fakes and over Firestore."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def uid() -> str:
 
 
 def mark(ports: Ports, uid: str, connection_id: str, duplicate_of: DuplicateOf | None = ORIGINAL) -> Mark:
-    """A mark of a connection's only account, as it is now."""
+    """A mark of a connection's only account in its current version."""
     (one,) = (o for o in ports.connections.accounts_owned_by(uid) if o.connection_id == connection_id)
     return Mark(connection_id, one.account["account_id"], duplicate_of, one.version)
 
@@ -41,7 +41,7 @@ def duplicate_of(ports: Ports, connection_id: str) -> DuplicateOf | None:
 def test_a_user_s_accounts_of_all_connections_are_found_with_their_connections(ports: Ports, uid: str) -> None:
     connect(ports, uid)
     connect(ports, uid, "-other")
-    connect(ports, f"{uid}-somebody-else")
+    connect(ports, f"{uid}-another-user")
     found = ports.connections.accounts_owned_by(uid)
     assert sorted(one.connection_id for one in found) == [uid, f"{uid}-other"]
     assert [one.account for one in found] == [account(), account()]
@@ -67,7 +67,7 @@ def test_marks_are_made_together_or_not_at_all(ports: Ports, uid: str) -> None:
     assert duplicate_of(ports, uid) is duplicate_of(ports, f"{uid}-other") is None
 
 
-def test_an_account_that_is_gone_is_not_made_again_by_a_mark(ports: Ports, uid: str) -> None:
+def test_mark_does_not_recreate_a_removed_account(ports: Ports, uid: str) -> None:
     connect(ports, uid)
     gone = mark(ports, uid, uid)
     loaded = ports.syncs.load(uid)

@@ -33,7 +33,7 @@ def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Po
 
 @pytest.fixture
 def uid() -> str:
-    """Somebody of their own: contract tests share one store."""
+    """A new user per test, because contract tests share one store."""
     return f"contract-{uuid.uuid4().hex[:12]}"
 
 
@@ -59,7 +59,7 @@ def test_an_erasure_is_stored_with_its_entry_and_extended_without(ports: Ports, 
     assert ports.audited(uid) == ["erasure_started"]
 
 
-def test_it_is_changed_and_ended_only_by_whoever_read_it_last(ports: Ports, uid: str) -> None:
+def test_erasure_is_changed_and_ended_only_by_its_last_reader(ports: Ports, uid: str) -> None:
     begin(ports, wanted(uid))
     found = ports.erasures.find(uid)
     assert found is not None
@@ -79,13 +79,13 @@ def test_only_what_is_due_is_found(ports: Ports, uid: str) -> None:
     begin(ports, wanted(f"{uid}-a", due_at=long_ago))
     begin(ports, wanted(f"{uid}-b"))
     assert [e.app_user_id for e, _ in ports.erasures.due(long_ago, limit=10)] == [f"{uid}-a"]
-    for name in ("a", "b"):  # leave nothing due for the schedule of other tests
+    for name in ("a", "b"):  # leave nothing due for the scheduler runs of other tests
         found = ports.erasures.find(f"{uid}-{name}")
         assert found is not None
         ports.erasures.finish(found[0], expected=found[1], audit=found[0].finished(now=NOW))
 
 
-def test_what_users_were_told_goes_up_to_the_moment_and_not_that_of_others(ports: Ports, uid: str) -> None:
+def test_only_the_users_notifications_up_to_the_moment_are_removed(ports: Ports, uid: str) -> None:
     for name in ("a", "b", "c", "d"):
         connect(ports, uid, name)
     ports.connection_data.purge_user(f"{uid}-other", before=NOW)
@@ -95,7 +95,7 @@ def test_what_users_were_told_goes_up_to_the_moment_and_not_that_of_others(ports
     assert ports.notified(uid) == 0
 
 
-def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) -> None:
+def test_guard_without_connections_is_removed(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     ports.connection_data.purge_user(uid, before=NOW)
     assert ports.connections.guards(uid, institution_id="ins_1").institution is not None
@@ -105,7 +105,7 @@ def test_a_guard_goes_when_it_guards_nothing_any_more(ports: Ports, uid: str) ->
     assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
-# -- what only the real store has --
+# -- only in the real store --
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_rate_limits_and_budgets_survive_an_erasure(
     assert budgets.spend(budget, now=NOW) is budget
 
 
-def test_link_sessions_and_their_results_go(
+def test_link_sessions_and_their_results_are_removed(
     firestore_client: Any, connection_data: FirestoreConnectionData, uid: str
 ) -> None:
     links = FirestoreLinks(firestore_client)
@@ -145,7 +145,7 @@ def test_link_sessions_and_their_results_go(
     assert links.result(f"r-{uid}-other") is not None
 
 
-def test_the_result_of_a_link_goes_with_its_connection(
+def test_link_result_is_removed_with_its_connection(
     firestore_client: Any, connection_data: FirestoreConnectionData, uid: str
 ) -> None:
     ports, links = firestore(firestore_client), FirestoreLinks(firestore_client)
@@ -162,7 +162,7 @@ def test_the_result_of_a_link_goes_with_its_connection(
 # -- Firebase Auth --
 
 
-def test_an_auth_that_does_not_answer_knows_nobody_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auth_outage_reports_no_deleted_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9")
     with callers_of("demo-bank") as owners, pytest.raises(Unavailable):
         owners.gone(["anybody"])

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Intents`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Intents`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from shared.domain.notification import NotificationKind, notification
 from shared.ports import Intents
 from tests.fakes import FakeIntents, FakeStore
 
-NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before other tests' documents
 SEALED = SealedToken(ciphertext="c", key_id="k")
 
 
 @dataclass
 class Port:
     intents: Intents
-    told: Callable[[str, str], str | None]
+    notified: Callable[[str, str], str | None]
     audited: Callable[[str], int]
 
 
 def _fake() -> Port:
     store = FakeStore()
 
-    def told(_: str, notification_id: str) -> str | None:
+    def notified(_: str, notification_id: str) -> str | None:
         found = store.notifications.get(notification_id)
         return found.title if found else None
 
-    return Port(FakeIntents(store), told, lambda user: len(store.audit.get(user, [])))
+    return Port(FakeIntents(store), notified, lambda user: len(store.audit.get(user, [])))
 
 
 def _firestore(client: Any) -> Port:
-    def told(user: str, notification_id: str) -> str | None:
+    def notified(user: str, notification_id: str) -> str | None:
         found = client.document("users", user, "bank_notifications", notification_id).get()
         return found.get("title") if found.exists else None
 
@@ -53,7 +53,7 @@ def _firestore(client: Any) -> Port:
 
     return Port(
         FirestoreIntents(client, audit=FirestoreAudit(client, function="test", retention=timedelta(days=1))),
-        told,
+        notified,
         audited,
     )
 
@@ -90,14 +90,14 @@ def test_every_stage_of_an_intent_is_found_as_it_was_written(port: Port, intent:
         assert found[1] == version
 
 
-def test_of_many_at_once_one_begins(port: Port, intent: Intent) -> None:
+def test_only_one_of_many_concurrent_intents_begins(port: Port, intent: Intent) -> None:
     with ThreadPoolExecutor(8) as pool:
         begun = list(pool.map(lambda n: port.intents.begin(replace(intent, attempt=str(n))), range(8)))
     assert [new for _, _, new in begun].count(True) == 1
     assert len({stored.attempt for stored, _, _ in begun}) == 1
 
 
-def test_what_is_due_is_found_longest_due_first_and_what_is_not_is_not(port: Port, intent: Intent) -> None:
+def test_only_due_intents_are_found_longest_due_first(port: Port, intent: Intent) -> None:
     def begin(number: int, changed: Intent) -> str:
         one = replace(changed, intent_id=f"{intent.intent_id}-{number}")
         port.intents.begin(one)
@@ -122,9 +122,7 @@ def test_what_is_due_is_found_longest_due_first_and_what_is_not_is_not(port: Por
     assert due(RESUMABLE_FOR) == [lost, kept]
 
 
-def test_an_intent_changes_with_its_audit_entry_and_what_its_user_is_told_or_not_at_all(
-    port: Port, intent: Intent
-) -> None:
+def test_intent_changes_together_with_audit_entry_and_notification_or_not_at_all(port: Port, intent: Intent) -> None:
     user = intent.app_user_id
     _, version, _ = port.intents.begin(intent)
     tells = notification(
@@ -139,12 +137,12 @@ def test_an_intent_changes_with_its_audit_entry_and_what_its_user_is_told_or_not
     newer = port.intents.update(intent.released(), expected=version)
     with pytest.raises(Conflict):
         port.intents.update(intent.lost(), expected=version, audit=entry, tells=tells)
-    assert (port.told(user, tells.notification_id), port.audited(user)) == (None, 0)
+    assert (port.notified(user, tells.notification_id), port.audited(user)) == (None, 0)
     port.intents.update(intent.lost(), expected=newer, audit=entry, tells=tells)
-    assert (port.told(user, tells.notification_id), port.audited(user)) == (tells.title, 1)
+    assert (port.notified(user, tells.notification_id), port.audited(user)) == (tells.title, 1)
 
 
-def test_what_is_gone_is_neither_changed_nor_forgotten_again(port: Port, intent: Intent) -> None:
+def test_removed_intent_is_neither_changed_nor_removed_again(port: Port, intent: Intent) -> None:
     _, version, _ = port.intents.begin(intent)
     port.intents.forget(intent.intent_id, expected=version)
     with pytest.raises(Conflict):
@@ -154,9 +152,7 @@ def test_what_is_gone_is_neither_changed_nor_forgotten_again(port: Port, intent:
     assert port.intents.find(intent.intent_id) is None
 
 
-def test_only_what_nobody_has_to_look_at_any_more_is_left_to_the_ttl_policy(
-    firestore_client: Any, intent: Intent
-) -> None:
+def test_only_settled_intents_expire(firestore_client: Any, intent: Intent) -> None:
     intents = FirestoreIntents(
         firestore_client, audit=FirestoreAudit(firestore_client, function="test", retention=timedelta(days=1))
     )

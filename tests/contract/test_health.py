@@ -1,4 +1,4 @@
-"""What the stories rely on in `HealthFigures`: Firestore's counts, held against documents that are put there."""
+"""The contract of `HealthFigures`: Firestore's counts, compared with documents that the test creates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connection(client: Any, status: ItemStatus, last_sync: datetime | None, crea
     return plant(client, "bank_connections", app_user_id="health", item_id="", institution_id="ins_1", **fields)
 
 
-def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
+def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
     figures = FirestoreHealth(firestore_client)
     before = figures.count(NOW)
     good, bad = ItemStatus.GOOD, ItemStatus.BAD
@@ -34,7 +34,7 @@ def test_counts_are_of_what_is_there(firestore_client: Any) -> None:
         connection(firestore_client, good, NOW - 2 * DAYS, NOW - 9 * DAYS),  # stale
         connection(firestore_client, good, None, NOW),
         connection(firestore_client, ItemStatus.PENDING_DISCONNECT, None, NOW - 9 * DAYS),  # stale, too
-        connection(firestore_client, bad, NOW - 5 * DAYS, NOW - 9 * DAYS),  # its user's matter
+        connection(firestore_client, bad, NOW - 5 * DAYS, NOW - 9 * DAYS),  # the user has to act
         plant(
             firestore_client, "bank_sync_progress", status="failed", updated_at=NOW, error={"code": "INSTITUTION_DOWN"}
         ),

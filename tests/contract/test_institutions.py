@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Institutions`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Institutions`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.ports import Institutions
 from shared.usecases.linking.find_institution import FindInstitution
 from tests.fakes import FakeClock, FakeInstitutions, FakePlaid, institution
 
-NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before other tests' documents
 LONG_AGO = NOW - timedelta(days=3650)
 LATER = NOW + timedelta(minutes=1)
 
@@ -33,7 +33,7 @@ def name() -> str:
     return f"ins_contract_{uuid.uuid4().hex[:12]}"
 
 
-def test_an_institution_is_found_as_it_was_put(institutions: Institutions, name: str) -> None:
+def test_institution_is_read_as_written(institutions: Institutions, name: str) -> None:
     assert institutions.find(name) is None
     stored = institution(name, at=NOW, countries=("US", "CA"))
     institutions.put(stored)
@@ -43,7 +43,7 @@ def test_an_institution_is_found_as_it_was_put(institutions: Institutions, name:
     assert institutions.find(name) == renamed
 
 
-def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutions: Institutions, name: str) -> None:
+def test_institutions_fetched_before_a_moment_are_listed_oldest_first(institutions: Institutions, name: str) -> None:
     for age in (2, 3, 1):
         institutions.put(institution(f"{name}-{age}", at=NOW - timedelta(days=age)))
     institutions.put(institution(f"{name}-0", at=NOW))
@@ -55,12 +55,12 @@ def test_what_was_fetched_before_a_moment_is_listed_longest_ago_first(institutio
     assert mine() == [f"{name}-3", f"{name}-2", f"{name}-1"]
     assert len(institutions.stale(NOW, now=NOW, limit=2)) == 2
     institutions.put_off(f"{name}-3", until=LATER)
-    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "what was put off comes last"
+    assert mine() == [f"{name}-2", f"{name}-1", f"{name}-3"], "deferred institutions come last"
     found = institutions.stale(NOW, now=LATER, limit=1000)
     assert next(i.institution_id for i in found if i.institution_id.startswith(name)) == f"{name}-3", "until its time"
 
 
-def test_many_that_were_put_off_do_not_hide_the_others(
+def test_deferred_institutions_do_not_hide_the_others(
     institutions: Institutions, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(firestore_institutions, "PAGE", 2)
@@ -72,12 +72,12 @@ def test_many_that_were_put_off_do_not_hide_the_others(
     assert [one.institution_id for one in found] == [f"{name}-6"]
 
 
-def test_putting_off_an_institution_that_is_gone_is_harmless(institutions: Institutions, name: str) -> None:
+def test_deferring_a_missing_institution_is_harmless(institutions: Institutions, name: str) -> None:
     institutions.put_off(name, until=LATER)
     assert institutions.find(name) is None
 
 
-def test_one_claims_and_others_do_not_until_it_is_given_back_or_over(institutions: Institutions, name: str) -> None:
+def test_claim_excludes_others_until_it_is_released_or_expires(institutions: Institutions, name: str) -> None:
     claim = institutions.claim(name, now=NOW, until=LATER)
     assert claim is not None
     assert institutions.claim(name, now=NOW, until=LATER) is None
@@ -87,7 +87,7 @@ def test_one_claims_and_others_do_not_until_it_is_given_back_or_over(institution
     assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is None
 
 
-def test_nobody_gives_back_what_somebody_else_has_taken_since(institutions: Institutions, name: str) -> None:
+def test_stale_claim_owner_cannot_release_the_claim_of_another(institutions: Institutions, name: str) -> None:
     over = institutions.claim(name, now=NOW, until=LATER)
     assert over is not None
     assert institutions.claim(name, now=LATER, until=LATER + timedelta(minutes=1)) is not None
@@ -96,7 +96,7 @@ def test_nobody_gives_back_what_somebody_else_has_taken_since(institutions: Inst
 
 
 @pytest.mark.parametrize("before", ["nothing", "a claim that is over"])
-def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str, before: str) -> None:
+def test_only_one_of_many_concurrent_claims_succeeds(institutions: Institutions, name: str, before: str) -> None:
     if before != "nothing":
         assert institutions.claim(name, now=NOW - timedelta(days=1), until=NOW) is not None
     with ThreadPoolExecutor(8) as pool:
@@ -105,7 +105,7 @@ def test_of_many_at_once_one_has_the_claim(institutions: Institutions, name: str
 
 
 @pytest.mark.emulator
-def test_instances_that_miss_at_the_same_time_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
+def test_concurrent_cache_misses_of_instances_make_one_call(request: pytest.FixtureRequest, name: str) -> None:
     client = request.getfixturevalue("firestore_client")
     bank = FakePlaid(FakeClock(datetime.now(UTC)))
     all_have_missed, fetched = threading.Barrier(8, timeout=60), threading.Event()

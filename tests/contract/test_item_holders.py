@@ -132,7 +132,7 @@ def test_no_second_connection_is_made_to_an_item(ground: Ground, uid: str) -> No
     assert ground.items.claim(second.holder(), now=NOW)[0] == mine
 
 
-def test_a_connection_takes_the_place_of_its_exchange_only_while_that_holds_the_item(ground: Ground, uid: str) -> None:
+def test_connection_replaces_its_exchange_only_while_the_exchange_holds_the_item(ground: Ground, uid: str) -> None:
     intent = exchanging(uid, "1")
     stored, held = ground.ports.intents.store_token(intent, expected=begun(ground, intent), holder=intent.holder())
     ground.items.release(intent.holder())
@@ -144,7 +144,7 @@ def test_a_connection_takes_the_place_of_its_exchange_only_while_that_holds_the_
 
 
 @pytest.mark.parametrize("reason", [RemovalReason.USER, RemovalReason.REVOKED])
-def test_a_removal_holds_the_item_to_its_end_and_as_long_as_its_connection_stays(
+def test_removal_holds_the_item_until_it_completes_and_while_its_connection_stays(
     ground: Ground, uid: str, reason: RemovalReason
 ) -> None:
     connection = connect(ground.ports, uid)
@@ -157,7 +157,7 @@ def test_a_removal_holds_the_item_to_its_end_and_as_long_as_its_connection_stays
     assert ground.items.claim(other, now=NOW)[0] == expected
 
 
-def test_a_removal_leaves_the_holder_that_is_another(ground: Ground, uid: str) -> None:
+def test_removal_keeps_a_holder_that_is_not_its_own(ground: Ground, uid: str) -> None:
     connection = connect(ground.ports, uid)
     mine, other = ItemHolder(connection.item_id, uid, uid), ItemHolder(connection.item_id, "other", uid)
     ground.items.release(mine)

@@ -1,4 +1,4 @@
-"""Rate limits are exact, however many call at once: on the real store, and through the deployed function."""
+"""Rate limits are exact under concurrency: on the real store, and through the deployed function."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ def test_the_minute_slides_and_refused_calls_are_not_counted(limits: FirestoreLi
     assert limits.spend(uid, "sync", per_minute=3, now=now + timedelta(seconds=60)) == 1
 
 
-def test_a_limit_of_none_refuses_all_and_says_when_to_ask_again(limits: FirestoreLimits, uid: str) -> None:
+def test_limit_of_zero_refuses_every_call_with_a_retry_time(limits: FirestoreLimits, uid: str) -> None:
     assert limits.spend(uid, "sync", per_minute=0, now=datetime.now(UTC)) == 60
 
 
-def test_whoever_comes_late_to_a_full_minute_waits_no_longer_than_one(limits: FirestoreLimits, uid: str) -> None:
+def test_wait_for_a_full_window_is_at_most_a_minute(limits: FirestoreLimits, uid: str) -> None:
     now = datetime.now(UTC)
     assert limits.spend(uid, "sync", per_minute=1, now=now + timedelta(seconds=1)) is None
     assert limits.spend(uid, "sync", per_minute=1, now=now) == 60
 
 
-def test_each_user_and_each_kind_of_call_has_a_limit_of_its_own(limits: FirestoreLimits, uid: str) -> None:
+def test_each_user_and_each_kind_of_call_has_its_own_limit(limits: FirestoreLimits, uid: str) -> None:
     now = datetime.now(UTC)
     assert limits.spend(uid, "sync", per_minute=1, now=now) is None
     assert limits.spend(uid, "sync", per_minute=1, now=now) is not None
@@ -86,7 +86,7 @@ def test_of_fifty_exchanges_by_one_user_at_once_exactly_ten_pass(
         world.plaid.new_item(str(number))
     app = create_app("exchange_public_token", str(MAIN), "http")  # type: ignore[no-untyped-call]
     together, alone = threading.Barrier(CALLS), threading.Lock()
-    # The limit is what meets others here; the fakes behind it are for one thread.
+    # Only the limit is concurrent here; the fakes behind it support one thread.
     exchange = world.plaid.exchange
     monkeypatch.setattr(world.plaid, "exchange", lambda token: _locked(alone, exchange, token))
 

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Links`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Links`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def test_a_session_is_found_by_its_link_token(links: Links, token: str, session:
     assert links.session(token + "x") is None
 
 
-def test_a_session_from_before_all_link_tokens_were_stored_is_one_of_hosted_link(
-    firestore_client: Any, token: str
-) -> None:
+def test_session_in_the_former_format_is_one_of_hosted_link(firestore_client: Any, token: str) -> None:
     old = {"app_user_id": "alice", "expires_at": NOW + retention.LINK_SESSION}
     firestore_client.document("bank_link_sessions", digest(token)).set(old)
     assert FirestoreLinks(firestore_client).session(token) == LinkSession(
@@ -64,16 +62,16 @@ def test_a_result_is_kept_once(links: Links, token: str) -> None:
     assert links.result(digest(token)) == result(token)
 
 
-def test_a_settled_result_says_what_became_of_it_and_has_no_token(links: Links, token: str) -> None:
+def test_settled_result_has_an_outcome_and_no_token(links: Links, token: str) -> None:
     links.keep(result(token))
     links.settle(digest(token), LinkOutcome.CONNECTED, connection_id="c1")
     expected = LinkResult(digest(token), "alice", None, NOW, LinkOutcome.CONNECTED, "c1")
     assert links.result(digest(token)) == expected
-    assert not links.keep(result(token)), "a webhook that comes late brings nothing back"
+    assert not links.keep(result(token)), "a late webhook restores nothing"
     assert links.result(digest(token)) == expected
 
 
-def test_what_has_expired_is_settled_anyway(links: Links, token: str) -> None:
+def test_settling_an_expired_result_is_harmless(links: Links, token: str) -> None:
     links.settle(digest(token), LinkOutcome.UNUSABLE, connection_id=None)
     assert links.result(digest(token)) is None
 

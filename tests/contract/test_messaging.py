@@ -1,6 +1,6 @@
-"""What the stories rely on in the port `Messaging`: the same tests over the fake, the local twin and the real adapter.
+"""The contract of the port `Messaging`: the same tests over the fake, the local stand-in and the real adapter.
 
-The real one talks to a server on this machine that answers as FCM does; there is no emulator for it.
+The real adapter talks to a local server that answers as FCM does; FCM has no emulator.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ REFUSED = ("too-big", "too-big-bare", "bad-data", "bad-both", "no-project", "oth
 
 
 class Standing(Credentials):
-    """What a service account has, without asking Google for it."""
+    """Credentials of a service account that never contact Google."""
 
     def __init__(self, token: str = "of-the-service-account") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.token = token
 
     def refresh(self, request: object) -> None:
-        """Good for ever."""
+        """Keep the credentials valid forever."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def real(server: FcmServer) -> FirebaseMessaging:
 
 
 def ordered() -> FakeMessaging:
-    """The fake, told to answer as the server does."""
+    """The fake, configured to answer as the server does."""
     fake = FakeMessaging()
     fake.answers = {token: [Receipt(PushOutcome.GONE, "x")] for token in GONE}
     fake.answers |= {token: [Receipt(PushOutcome.LATER, "x", wait)] for token, wait in LATER.items()}
@@ -77,7 +77,7 @@ def messaging(request: pytest.FixtureRequest) -> Messaging:
 
 @pytest.fixture(params=["fake", "real"])
 def failing(request: pytest.FixtureRequest) -> Messaging:
-    """Those to which a device can be gone."""
+    """The adapters to which a device can be gone."""
     return ordered() if request.param == "fake" else request.getfixturevalue("real")
 
 
@@ -96,11 +96,11 @@ class TestContract:
         ]
 
     @pytest.mark.parametrize("token", GONE)
-    def test_a_token_that_is_no_devices_is_gone(self, failing: Messaging, token: str) -> None:
+    def test_token_without_a_device_is_gone(self, failing: Messaging, token: str) -> None:
         assert failing.send(MESSAGE, tokens=[token])[0].outcome is PushOutcome.GONE
 
     @pytest.mark.parametrize(("token", "wait"), LATER.items())
-    def test_an_outage_is_for_later_with_the_time_that_is_asked_for(
+    def test_outage_is_retried_after_the_requested_delay(
         self, failing: Messaging, token: str, wait: int | None
     ) -> None:
         receipt = failing.send(MESSAGE, tokens=[token])[0]
@@ -108,13 +108,13 @@ class TestContract:
         assert receipt.error_code
 
     @pytest.mark.parametrize("token", REFUSED)
-    def test_what_is_not_the_tokens_fault_does_not_make_it_gone(self, failing: Messaging, token: str) -> None:
+    def test_errors_unrelated_to_the_token_do_not_make_it_gone(self, failing: Messaging, token: str) -> None:
         receipt = failing.send(MESSAGE, tokens=[token])[0]
         assert receipt.outcome is PushOutcome.REFUSED
         assert receipt.error_code
 
 
-def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServer) -> None:
+def test_message_has_the_format_of_fcm(real: FirebaseMessaging, server: FcmServer) -> None:
     real.send(MESSAGE, tokens=["a", "b"])
     assert server.paths == {"/v1/projects/some-project/messages:send"}
     assert server.authorizations == {"Bearer of-the-service-account"}
@@ -136,7 +136,7 @@ def test_the_message_is_as_fcm_takes_it(real: FirebaseMessaging, server: FcmServ
 
 
 @pytest.mark.parametrize("token", ["down-for-long", "too-fast", "broken"])
-def test_the_library_neither_waits_nor_tries_again_by_itself(
+def test_library_neither_waits_nor_retries(
     real: FirebaseMessaging, server: FcmServer, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
@@ -146,7 +146,7 @@ def test_the_library_neither_waits_nor_tries_again_by_itself(
     assert len(server.messages(token)) == 1
 
 
-def test_an_answer_that_nobody_understands_is_no_crash(real: FirebaseMessaging) -> None:
+def test_unknown_answer_does_not_crash(real: FirebaseMessaging) -> None:
     assert real.send(MESSAGE, tokens=["nonsense"])[0].outcome is PushOutcome.LATER
 
 
@@ -157,12 +157,12 @@ def test_without_credentials_nothing_is_sent_and_nothing_raised(monkeypatch: pyt
         assert messaging.send(MESSAGE, tokens=["a", "b"]) == [Receipt(PushOutcome.LATER, "NO_ANSWER")] * 2
 
 
-def test_a_server_that_is_not_there_is_an_outage() -> None:
+def test_unreachable_server_is_an_outage() -> None:
     messaging = FirebaseMessaging(project="some-project", credential=Standing(), address="http://127.0.0.1:1")
     assert messaging.send(MESSAGE, tokens=["a"])[0].outcome is PushOutcome.LATER
 
 
-def test_neither_tokens_nor_words_are_logged(
+def test_neither_tokens_nor_texts_are_logged(
     real: FirebaseMessaging, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="bank")
@@ -176,7 +176,7 @@ def test_neither_tokens_nor_words_are_logged(
         assert secret not in seen
 
 
-def test_the_twin_is_for_the_emulators_alone() -> None:
+def test_local_stand_in_works_only_with_the_emulators() -> None:
     with pytest.raises(ValueError, match="demo projects only"):
         LocalMessaging(Settings(project="omnibutler"))
     assert isinstance(messaging_for(Settings(project="omnibutler")), FirebaseMessaging)

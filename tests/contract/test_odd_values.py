@@ -1,4 +1,4 @@
-"""What is said to be storable is stored: Firestore itself is the judge."""
+"""Values that the backend considers storable are stored by Firestore itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page(*rows: Any) -> Page:
 
 
 def write(client: Any, name: str, rows: list[Transaction]) -> None:
-    """As a sync writes them: with what was made ready ahead, and without."""
+    """Write rows as a sync does: both with and without prefetched pages."""
     syncs = FirestoreSyncs(client, audit=FirestoreAudit(client, function="test", retention=NOW - NOW))
     state = SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
     batch = Batch(client)
@@ -86,19 +86,19 @@ def create(client: Any, path: str) -> None:
 IDS = ["t1", "a.b", "__x", "x__", "é" * 750, "a" * 1_500, "with space", "😀", "\\", "`", "*", "\x01", "あ", "-", "~"]
 
 
-def test_every_id_that_can_name_a_document_names_one_and_no_other(firestore_client: Any, name: str) -> None:
+def test_every_valid_document_id_names_exactly_one_document(firestore_client: Any, name: str) -> None:
     assert all(map(is_document_id, IDS))
     write(firestore_client, name, page(*(PLAIN | {"transaction_id": i} for i in IDS)).added)
 
 
 @pytest.mark.parametrize("value", ["__x__", ".", "..", "", "é" * 751, "\ud83d"])
-def test_an_id_that_cannot_is_refused_by_the_store_itself(firestore_client: Any, name: str, value: str) -> None:
+def test_invalid_document_id_is_refused_by_the_store_itself(firestore_client: Any, name: str, value: str) -> None:
     assert not is_document_id(value)
-    with pytest.raises(Exception):  # noqa: B017 (whatever the store, or the client, says)
+    with pytest.raises(Exception):  # noqa: B017 (any error of the store or the client)
         create(firestore_client, f"bank_odd/{name}/rows/{value}")
 
 
-def test_what_is_said_to_be_storable_is_stored_to_the_very_limits(firestore_client: Any, name: str) -> None:
+def test_storable_values_are_stored_up_to_the_limits(firestore_client: Any, name: str) -> None:
     values: list[Any] = [*ODD, nested(MAX_DEPTH - 1), nested(MAX_DEPTH), long_names()]
     values += [
         "x" * (MAX_BYTES - 1),
@@ -115,7 +115,7 @@ def test_what_is_said_to_be_storable_is_stored_to_the_very_limits(firestore_clie
     "at",
     ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00-01:00", "9999-12-31T23:59:59+14:00"],
 )
-def test_times_are_stored_to_the_edges_of_the_calendar(firestore_client: Any, name: str, at: str) -> None:
+def test_times_are_stored_up_to_the_limits_of_the_calendar(firestore_client: Any, name: str, at: str) -> None:
     made = page(PLAIN | {"datetime": at})
     assert made.added[0]["datetime"] is not None
     write(firestore_client, name, made.added)
@@ -153,7 +153,7 @@ def test_a_guard_of_any_institution_can_be_written_and_read(
 
 
 @pytest.mark.parametrize("odd", ["__x__", "__..__"])
-def test_a_name_that_the_store_refuses_is_said_to_be_so(firestore_client: Any, odd: str) -> None:
+def test_name_that_the_store_refuses_is_reported_as_invalid(firestore_client: Any, odd: str) -> None:
     client, audit = firestore_client, FirestoreAudit(firestore_client, function="test", retention=NOW - NOW)
     with pytest.raises(NotStorable):
         FirestoreInstitutions(client).find(odd)

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `PausedSyncs`: the same tests over the fake and over Firestore."""
+"""The contract of the port `PausedSyncs`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def paused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
     return FirestorePauses(client)
 
 
-def test_what_is_paused_is_kept_as_it_is_and_only_over_what_was_read(paused: PausedSyncs) -> None:
+def test_pauses_are_read_as_written_and_replaced_only_if_unchanged(paused: PausedSyncs) -> None:
     nothing, version = paused.load()
     assert (nothing, version) == (Pauses(), None)
     kept = Pauses(everything=PAUSE, institutions={"ins_1": PAUSE, "odd.name/with `signs`": PAUSE})

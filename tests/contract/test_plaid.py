@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Bank`: the same tests over the fake and over Plaid's client and simulator."""
+"""The contract of the port `Bank`: the same tests over the fake and over Plaid's client and simulator."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_all_institutions_of_some_countries_come_page_by_page(bank: Plaid) -> No
     assert set(names) == wanted
 
 
-def test_a_page_behind_the_last_is_empty(bank: Plaid) -> None:
+def test_page_after_the_last_is_empty(bank: Plaid) -> None:
     page = bank.institutions(country_codes=("US",), offset=10_000, count=500)
     assert (page.institutions, page.size) == ([], 0)
     assert page.total > 0
@@ -102,7 +102,7 @@ def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
         )
 
 
-def test_a_new_access_token_takes_the_old_one_s_place_at_once_and_cursors_live_on(
+def test_new_access_token_replaces_the_old_one_at_once_and_cursors_stay_valid(
     bank: Plaid, request: pytest.FixtureRequest
 ) -> None:
     if isinstance(bank, FakePlaid):

@@ -1,4 +1,4 @@
-"""Users' own documents in Firestore."""
+"""The users' documents in Firestore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from shared.adapters.firestore.profiles import FirestoreProfiles
 
 
-def test_a_document_exists_until_it_is_deleted_whatever_is_in_it(firestore_client: Any) -> None:
+def test_document_exists_until_it_is_deleted_even_if_empty(firestore_client: Any) -> None:
     profiles, uid = FirestoreProfiles(firestore_client), uuid.uuid4().hex
     assert not profiles.exists(uid)
     for fields in ({}, {"language": "en"}, {"the_app_s": 1}):

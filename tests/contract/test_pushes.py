@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Pushes`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Pushes`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @dataclass
 class Subject:
     pushes: Pushes
-    write: Callable[[str, Any], None]  # what a user's app writes of its devices
+    write: Callable[[str, Any], None]  # what a user's app writes about its devices
 
 
 @pytest.fixture(params=["fake", "firestore"])
@@ -57,7 +57,7 @@ def test_of_many_claims_at_once_one_succeeds(subject: Subject, uid: str) -> None
 
 
 @pytest.mark.parametrize("written", [None, "phone", 7, ["a", None, 7], {"a": 1}, []])
-def test_tokens_are_what_the_app_wrote_whatever_that_is(subject: Subject, uid: str, written: Any) -> None:
+def test_tokens_are_read_as_the_app_wrote_them(subject: Subject, uid: str, written: Any) -> None:
     assert subject.pushes.devices(uid).tokens is None
     subject.write(uid, written)
     assert subject.pushes.devices(uid).tokens == written
@@ -110,12 +110,12 @@ def test_tokens_are_dropped_and_no_others(subject: Subject, uid: str) -> None:
     assert subject.pushes.devices(uid).tokens == ["b"]
 
 
-def test_a_user_who_is_gone_has_no_tokens_to_drop(subject: Subject, uid: str) -> None:
+def test_deleted_user_has_no_tokens_to_drop(subject: Subject, uid: str) -> None:
     subject.pushes.drop_tokens(uid, ["a"])
     assert subject.pushes.devices(uid).tokens is None
 
 
-def test_the_claim_says_nothing_of_the_user_and_expires(firestore_client: Any, uid: str) -> None:
+def test_claim_does_not_name_the_user_and_expires(firestore_client: Any, uid: str) -> None:
     FirestorePushes(firestore_client).claim(uid, "n1", now=NOW)
     name = hashlib.sha256(f"{len(uid)}:{uid}:n1".encode()).hexdigest()
     assert firestore_client.document("bank_pushes", name).get().to_dict() == {"expires_at": NOW + timedelta(days=7)}

@@ -30,7 +30,7 @@ def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Po
 
 @pytest.fixture
 def uid() -> str:
-    """Somebody of their own: contract tests share one store."""
+    """A new user per test, because contract tests share one store."""
     return f"contract-{uuid.uuid4().hex[:12]}"
 
 
@@ -49,7 +49,7 @@ def found(ports: Ports, connection_id: str) -> tuple[Removal, object]:
     return tombstone
 
 
-def test_one_commit_takes_the_connection_away_and_keeps_its_token_in_the_tombstone(ports: Ports, uid: str) -> None:
+def test_one_commit_removes_the_connection_and_moves_its_token_into_the_tombstone(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     begun = begin(ports, connection)
     assert begun.access_token == TOKEN
@@ -61,7 +61,7 @@ def test_one_commit_takes_the_connection_away_and_keeps_its_token_in_the_tombsto
     assert ports.audited(uid) == ["connection_created", "removal_started"]
 
 
-def test_no_commit_of_a_run_is_taken_any_more(ports: Ports, uid: str) -> None:
+def test_commit_of_a_run_is_refused_after_the_removal(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
@@ -77,7 +77,7 @@ def test_no_commit_of_a_run_is_taken_any_more(ports: Ports, uid: str) -> None:
     assert ports.connections.find(uid) is None
 
 
-def test_it_begins_once(ports: Ports, uid: str) -> None:
+def test_removal_begins_once(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     begin(ports, connection)
     with pytest.raises(Conflict):
@@ -90,11 +90,11 @@ def test_it_begins_once(ports: Ports, uid: str) -> None:
     assert ports.audited(uid) == ["connection_created", "removal_started", "removal_done"]
 
 
-def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: str) -> None:
+def test_all_data_of_the_connection_and_no_other_are_removed(ports: Ports, uid: str) -> None:
     connection, other = connect(ports, uid), connect(ports, uid, "-other")
     begin(ports, connection)
     removal, _ = found(ports, uid)
-    for _ in range(2):  # twice is harmless
+    for _ in range(2):  # idempotent
         ports.connection_data.purge(removal)
     assert ports.syncs.transaction_ids(uid) == set()
     assert ports.connections.accounts_of(uid) == []
@@ -113,7 +113,7 @@ def test_everything_of_the_connection_goes_and_nothing_else(ports: Ports, uid: s
     assert ports.connections.guards(uid, institution_id="ins_1").institution is None
 
 
-def test_an_answer_that_still_holds_a_token_stays(ports: Ports, uid: str) -> None:
+def test_intent_that_still_holds_a_token_is_kept(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     held = Intent(f"held-{uid}", uid, f"{uid}-x", NOW, "a", access_token=TOKEN, answer={"duplicate_of": uid})
     done = Intent(f"done-{uid}", uid, f"{uid}-y", NOW, "a", answer={"duplicate_of": uid})
@@ -149,7 +149,7 @@ def test_a_revoked_connection_stays_without_its_data(ports: Ports, uid: str) -> 
     assert ports.intents.find(f"intent-{uid}") is not None
 
 
-def test_a_revoked_connection_can_be_removed_while_its_data_go(ports: Ports, uid: str) -> None:
+def test_revoked_connection_can_be_removed_while_its_data_are_deleted(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     loaded = ports.syncs.load(uid)
     assert loaded is not None
@@ -163,7 +163,7 @@ def test_a_revoked_connection_can_be_removed_while_its_data_go(ports: Ports, uid
     assert ports.connections.find(uid) is None
 
 
-def test_a_tombstone_is_changed_only_by_whoever_read_it_last(ports: Ports, uid: str) -> None:
+def test_tombstone_is_changed_only_by_its_last_reader(ports: Ports, uid: str) -> None:
     connection = connect(ports, uid)
     begin(ports, connection)
     removal, version = found(ports, uid)
@@ -184,12 +184,12 @@ def test_only_what_is_due_is_found_longest_due_first(ports: Ports, uid: str) -> 
         begin(ports, connection, due_at=[long_ago + timedelta(seconds=5), long_ago, NOW][n])
     theirs = [r.connection_id for r, _ in ports.removals.due(long_ago + timedelta(seconds=10), limit=10)]
     assert theirs == [f"{uid}b", f"{uid}a"]
-    for name in names:  # leave nothing due for the schedule of other tests
+    for name in names:  # leave nothing due for the scheduler runs of other tests
         removal, version = found(ports, f"{uid}{name}")
         ports.removals.finish(removal, expected=version, audit=removal.finished(RemovalOutcome.REMOVED, now=NOW))
 
 
-def test_a_delivery_is_forgotten_there_or_not(ports: Ports, uid: str) -> None:
+def test_deleting_a_delivery_is_idempotent(ports: Ports, uid: str) -> None:
     ports.inbox.record(Delivery(f"d-{uid}", {}, NOW, uid))
     for _ in range(2):
         ports.inbox.forget(f"d-{uid}")

@@ -1,4 +1,4 @@
-"""What the re-encryption relies on in the port `Seals`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Seals`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def name() -> str:
 
 
 def all_older(ground: Ground, newest: str, name: str, *, limit: int) -> list[StoredSeal]:
-    """Ours, page by page: other tests have left theirs."""
+    """The test's own tokens, page by page; other tests leave theirs in the store."""
     found: list[StoredSeal] = []
     after: StoredSeal | None = None
     while page := ground.seals.older(newest, after=after, limit=limit):
@@ -71,7 +71,7 @@ def all_older(ground: Ground, newest: str, name: str, *, limit: int) -> list[Sto
     return [stored for stored in found if name in stored.place]
 
 
-def test_what_older_keys_have_sealed_is_found_wherever_it_lies_page_by_page(ground: Ground, name: str) -> None:
+def test_tokens_sealed_with_older_keys_are_found_page_by_page(ground: Ground, name: str) -> None:
     older = set()
     for number in range(9):
         place = f"{PLACES[number % 3]}/{name}-{number}"
@@ -86,7 +86,7 @@ def test_what_older_keys_have_sealed_is_found_wherever_it_lies_page_by_page(grou
     assert first.sealed == SealedToken(ciphertext="c0", key_id=f"{name}-k1", generation=0)
 
 
-def test_a_token_is_put_in_place_of_another_and_nothing_else_changes(ground: Ground, name: str) -> None:
+def test_token_is_replaced_and_other_fields_are_kept(ground: Ground, name: str) -> None:
     new = SealedToken(ciphertext="new", key_id=f"{name}-k2", generation=2)
     for collection in PLACES:
         ground.put(f"{collection}/{name}", SealedToken(ciphertext="old", key_id=f"{name}-k1"), name)
@@ -96,7 +96,7 @@ def test_a_token_is_put_in_place_of_another_and_nothing_else_changes(ground: Gro
     assert all_older(ground, f"{name}-k2", name, limit=1000) == []
 
 
-def test_a_place_that_changed_or_went_meanwhile_is_left_alone(ground: Ground, name: str) -> None:
+def test_token_changed_or_removed_meanwhile_is_left_alone(ground: Ground, name: str) -> None:
     old, new = (SealedToken(ciphertext=text, key_id=f"{name}-k1") for text in ("old", "new"))
     for collection in PLACES:
         ground.put(f"{collection}/{name}", old, name)

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Syncs`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Syncs`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _fake() -> Ports:
         store.put_row(connection_id, transaction_id, {**fields, "user": user})
 
     def notification(name: str) -> Any:
-        told = store.notifications.get(name)
-        return told and {"title": told.title, "read": told.read_at is not None}
+        stored = store.notifications.get(name)
+        return stored and {"title": stored.title, "read": stored.read_at is not None}
 
     def mark_read(name: str) -> None:
         store.notifications[name] = store.notifications[name].model_copy(update={"read_at": NOW})
@@ -97,11 +97,11 @@ def _firestore(client: Any) -> Ports:
         found = client.collection("bank_audit", user, "bank_audit_entries").order_by("seq").stream()
         return [ChainedEntry.model_validate(snapshot.to_dict()) for snapshot in found]
 
-    def told(name: str) -> Any:
+    def stored(name: str) -> Any:
         return client.document("users", "alice", "bank_notifications", name)
 
     def notification(name: str) -> Any:
-        fields = told(name).get().to_dict()
+        fields = stored(name).get().to_dict()
         return fields and {"title": fields["title"], "read": fields.get("read_at") is not None}
 
     audit = FirestoreAudit(client, function="test", retention=timedelta(days=1))
@@ -113,7 +113,7 @@ def _firestore(client: Any) -> Ports:
         lambda c, t: document(c, t).get().to_dict(),
         entries,
         notification,
-        lambda name: told(name).update({"read_at": NOW}) and None,
+        lambda name: stored(name).update({"read_at": NOW}) and None,
     )
 
 
@@ -127,7 +127,7 @@ def name() -> str:
     return f"contract-{uuid.uuid4().hex[:12]}"
 
 
-def told(name: str) -> Notification:
+def repaired_notification(name: str) -> Notification:
     return Notification(
         notification_id=name,
         kind=NotificationKind.REPAIRED,
@@ -177,7 +177,7 @@ def loaded(ports: Ports, name: str) -> Loaded:
     return found
 
 
-def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports: Ports, name: str) -> None:
+def test_connection_and_all_related_documents_exist_after_one_commit(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     assert before.state == SyncState.new(connection_id=name, app_user_id="alice", now=NOW)
     assert ports.connections.of_item(f"item-{name}") == [ports.connections.find(name)]
@@ -186,7 +186,7 @@ def test_a_connection_and_all_that_belongs_to_it_is_there_after_one_commit(ports
     assert ports.connections.credentials(name) == SealedToken(ciphertext="c", key_id="k")
 
 
-def test_what_is_not_there_is_none(ports: Ports, name: str) -> None:
+def test_missing_documents_are_none(ports: Ports, name: str) -> None:
     assert ports.syncs.load(name) is None
     assert ports.connections.find(name) is None
     assert ports.connections.of_item(name) == []
@@ -194,7 +194,7 @@ def test_what_is_not_there_is_none(ports: Ports, name: str) -> None:
     assert not ports.connections.describe(name, {"institution_name": "x"})
 
 
-def test_an_intent_is_stored_once_and_changed_only_by_whoever_read_it(ports: Ports, name: str) -> None:
+def test_intent_is_stored_once_and_changed_only_by_its_last_reader(ports: Ports, name: str) -> None:
     intent = Intent(f"intent-{name}", "alice", name, NOW, "a")
     _, version, _ = ports.intents.begin(intent)
     stored, again, new = ports.intents.begin(Intent(f"intent-{name}", "bob", "x", NOW, "b"))
@@ -233,7 +233,7 @@ def test_a_connection_is_not_created_under_an_intent_that_changed(ports: Ports, 
     assert ports.connections.credentials(name) != token
 
 
-def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: Ports, name: str) -> None:
+def test_concurrent_connections_to_one_bank_conflict(ports: Ports, name: str) -> None:
     assert ports.connections.guards(name, institution_id="ins_1").institution is None
 
     def create(number: int, guards: Guards) -> None:
@@ -265,9 +265,9 @@ def test_a_connection_is_not_created_unseen_by_another_to_the_same_bank(ports: P
     assert len(ports.connections.owned_by(name)) == 2
 
 
-def test_a_connection_that_moves_to_another_bank_is_seen_by_exchanges_there(ports: Ports, name: str) -> None:
+def test_connection_that_moves_to_another_bank_conflicts_with_exchanges_there(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    bank = f"ins/{name}"  # one that only this test knows
+    bank = f"ins/{name}"  # an institution that only this test knows
     assert ports.connections.guards("alice", institution_id=bank).institution is None
     moved = before.state.moved_to(bank, now=NOW)
     changes = {"institution_id": bank, "institution_name": "New", "institution": None}
@@ -293,7 +293,7 @@ def test_a_state_is_read_as_it_was_written(ports: Ports, name: str) -> None:
     assert loaded(ports, name).state == state
 
 
-def test_whoever_comes_second_is_refused_and_nothing_of_it_is_written(ports: Ports, name: str) -> None:
+def test_second_writer_is_refused_and_writes_nothing(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     first = before.state.claim(now=NOW, owner="first")
     second = before.state.claim(now=NOW, owner="second")
@@ -331,7 +331,7 @@ def test_rows_are_written_marked_and_removed(ports: Ports, name: str) -> None:
     state = state.advance(now=NOW, stage=Stage.WRITING)
     going = RowRemovals.plan(name, ["t2", "never-there"], successors={}, syncs=ports.syncs)
     ports.syncs.save(state, expected=version, writes=going.writes(UpsertTransactions((row("t1"),))))
-    assert ports.syncs.marked(name, [1]) == set(), "a row that comes again unmarked loses its mark"
+    assert ports.syncs.marked(name, [1]) == set(), "a row that is sent again unmarked loses its mark"
     assert ports.syncs.transaction_ids(name) == {"t1"}
 
 
@@ -347,7 +347,7 @@ def test_what_users_write_is_never_touched_by_an_upsert(ports: Ports, name: str)
     assert (stored["name"], stored["user"]) == ("changed", {"note": "mine"})
 
 
-def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, name: str) -> None:
+def test_note_is_inherited_unless_it_is_written_at_that_moment(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     pending = (row("p1", pending=True), row("p2", pending=True), row("p3", pending=True), row("t3"))
@@ -359,8 +359,8 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     going = RowRemovals.plan(name, successors, successors=successors, syncs=ports.syncs)
     assert {i: (stored.note, going.heirs.get(i)) for i, stored in going.rows.items()} == {
         "p1": ({"note": "old"}, "t1"),
-        "p2": (None, None),  # there is nothing to inherit
-        "p3": ({"note": "pending"}, None),  # the row that replaces it bears a note of its own
+        "p2": (None, None),  # there is no note to inherit
+        "p3": ({"note": "pending"}, None),  # the replacing row has a note of its own
     }
     assert [i for i, _ in going.lost_notes()] == ["p3"]
     upserts = UpsertTransactions((row("t1"), row("t2")))
@@ -377,7 +377,7 @@ def test_a_note_is_carried_unless_it_is_written_in_that_moment(ports: Ports, nam
     assert ports.syncs.transaction_ids(name) == {"t1", "t2", "t3"}
 
 
-def test_a_note_on_the_row_that_takes_a_place_is_not_overwritten_however_late_it_comes(ports: Ports, name: str) -> None:
+def test_late_note_on_the_replacing_row_is_not_overwritten(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     there = (row("p1", pending=True), row("t1"))
@@ -393,8 +393,8 @@ def test_a_note_on_the_row_that_takes_a_place_is_not_overwritten_however_late_it
     assert ports.row(name, "p1") is not None
 
 
-def test_a_note_makes_no_row_of_its_own(ports: Ports, name: str) -> None:
-    """The row that would bear it was left out in the last moment: its account was taken away."""
+def test_note_creates_no_row(ports: Ports, name: str) -> None:
+    """The row that would get the note was skipped at the last moment, because its account was removed."""
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     version = ports.syncs.save(state, expected=before.version, writes=[UpsertTransactions((row("p1", pending=True),))])
@@ -404,7 +404,7 @@ def test_a_note_makes_no_row_of_its_own(ports: Ports, name: str) -> None:
     assert ports.syncs.transaction_ids(name) == set()
 
 
-def test_a_row_takes_one_row_s_notes_also_while_it_changes(ports: Ports, name: str) -> None:
+def test_row_inherits_the_notes_of_one_row_even_while_it_changes(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     there = (row("p1", pending=True), row("p2", pending=True), row("t1"))
@@ -422,7 +422,7 @@ def test_a_row_takes_one_row_s_notes_also_while_it_changes(ports: Ports, name: s
     assert ports.syncs.transaction_ids(name) == {"t1"}
 
 
-def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
+def test_unchanged_stored_rows_are_recognized(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     full = row("t1", datetime=at, counterparties=[{"name": "Bob", "confidence": 0.1}], location={"lat": 40.740352})
@@ -433,10 +433,10 @@ def test_rows_that_are_there_just_so_are_known(ports: Ports, name: str) -> None:
     asked = [full, row("t2", name="changed"), row("t3"), row("t4")]
     dirty = [state.run]
     assert ports.syncs.unchanged(name, asked, dirty=dirty) == {"t1"}, "changed, suspect and missing ones are written"
-    assert ports.syncs.unchanged(name, asked, dirty=[]) == {"t1", "t3"}, "the mark of a run that ended well is none"
+    assert ports.syncs.unchanged(name, asked, dirty=[]) == {"t1", "t3"}, "a completed run leaves no mark"
 
 
-def test_a_row_that_was_taken_for_new_keeps_what_its_user_wrote(ports: Ports, name: str) -> None:
+def test_row_treated_as_new_keeps_its_users_note(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     writes: list[Write] = [UpsertTransactions((row("t1"),), marked=frozenset({"t1"}), new=frozenset({"t1"}))]
@@ -465,7 +465,7 @@ def test_a_handover_is_kept_until_it_ends(ports: Ports, name: str) -> None:
     assert ports.syncs.handover(name) is None
 
 
-def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name: str) -> None:
+def test_unusable_rows_stay_recorded_until_they_are_removed(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     other = f"{name}-other"
     connect(ports, other)
@@ -480,7 +480,7 @@ def test_rows_that_are_set_aside_stay_on_record_until_they_go(ports: Ports, name
     assert {(one.transaction_id, one.run) for one in ports.syncs.set_aside(name)} == {("t1", 2), (None, 1)}
 
 
-def test_accounts_that_are_gone_go(ports: Ports, name: str) -> None:
+def test_missing_accounts_are_removed(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     state = before.state.claim(now=NOW, owner="me")
     writes: list[Write] = [PutAccount(account("savings")), DeleteAccount("checking")]
@@ -502,13 +502,13 @@ def test_the_connection_is_described_in_the_same_commit(ports: Ports, name: str)
     assert connection.item_id == f"item-{name}"
 
 
-def test_a_status_and_all_that_belongs_to_it_are_one_commit(ports: Ports, name: str) -> None:
+def test_status_and_all_related_writes_are_one_commit(ports: Ports, name: str) -> None:
     before = connect(ports, name)
     entry = created(name).model_copy(update={"action": AuditAction.STATUS_CHANGED, "app_user_id": name})
     connection = ports.connections.find(name)
     assert connection is not None
     writes: list[Write] = [
-        PutNotification(told(name)),
+        PutNotification(repaired_notification(name)),
         UpdateConnection({"status": "error", "error_code": "USER_PERMISSION_REVOKED"}),
         PutRemoval(Removal.of(connection, token=None, reason=RemovalReason.REVOKED, now=NOW)),
         AppendAudit((entry, entry)),
@@ -534,17 +534,18 @@ def test_a_state_that_does_not_change_keeps_its_version(ports: Ports, name: str)
     assert loaded(ports, name).version == before.version
 
 
-def test_a_notification_that_is_told_again_stays_as_read_as_it_is(ports: Ports, name: str) -> None:
+def test_repeated_notification_keeps_its_read_mark(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    version = ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(told(name))])
+    put = PutNotification(repaired_notification(name))
+    version = ports.syncs.save(before.state, expected=before.version, writes=[put])
     ports.mark_read(name)
-    ports.syncs.save(before.state, expected=version, writes=[PutNotification(told(name))])
+    ports.syncs.save(before.state, expected=version, writes=[put])
     assert ports.notification(name) == {"title": "a title", "read": True}
 
 
-def test_whether_a_user_was_told_is_known(ports: Ports, name: str) -> None:
+def test_existing_notifications_are_found(ports: Ports, name: str) -> None:
     before = connect(ports, name)
-    news = told(name)
+    news = repaired_notification(name)
     assert not ports.connections.was_told("alice", news.notification_id)
     ports.syncs.save(before.state, expected=before.version, writes=[PutNotification(news)])
     assert ports.connections.was_told("alice", news.notification_id)
@@ -559,7 +560,7 @@ def test_the_rows_of_an_account_are_found(ports: Ports, name: str) -> None:
     assert ports.syncs.rows_of(name, "nothing") == set()
 
 
-def test_runs_that_ended_stay_on_record_each_once_in_their_order(ports: Ports, name: str) -> None:
+def test_completed_runs_are_recorded_once_and_in_order(ports: Ports, name: str) -> None:
     loaded_, version = connect(ports, name).state, loaded(ports, name).version
     for run in (1, 2):
         state = loaded_.claim(now=NOW, owner="me").advance(now=NOW, stage=Stage.WRITING, counts=SyncCounts(added=run))
@@ -583,7 +584,7 @@ def test_connections_to_an_institution_are_found(ports: Ports, name: str) -> Non
     assert ports.connections.at_institution(f"ins-{name}-other") == []
 
 
-def test_connections_come_in_pages(ports: Ports, name: str) -> None:
+def test_connections_are_read_in_pages(ports: Ports, name: str) -> None:
     for number in range(3):
         connect(ports, f"{name}-{number}")
     first = ports.connections.page(after=f"{name}-", limit=2)
@@ -601,7 +602,7 @@ def test_only_what_is_due_is_found_longest_due_first(ports: Ports, name: str) ->
     found = ports.syncs.due(long_ago + timedelta(seconds=10), limit=10)
     assert [f.state.connection_id for f in found if f.state.connection_id in names] == [names[1], names[0]]
     assert len(ports.syncs.due(long_ago + timedelta(seconds=10), limit=1)) == 1
-    for one in names[:2]:  # leave nothing due for the schedule of other tests
+    for one in names[:2]:  # leave nothing due for the scheduler runs of other tests
         now = loaded(ports, one)
         ports.syncs.save(now.state.model_copy(update={"due_at": None}), expected=now.version)
 

@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Vault`: the same tests over the local keyset and over Cloud KMS's REST API."""
+"""The contract of the port `Vault`: the same tests over the local keyset and over Cloud KMS's REST API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALICE: dict[str, Any] = {"app_user_id": "alice", "connection_id": "c1"}
 
 @dataclass
 class Ground:
-    """A vault, and what an operator may do to its key."""
+    """A vault, and the operator actions on its key."""
 
     vault: EnvelopeVault
     rotate: Callable[[], None]
@@ -78,7 +78,7 @@ def ground(request: pytest.FixtureRequest) -> Ground:
 
 
 def refusal(vault: EnvelopeVault, sealed: SealedToken, **place: str) -> str:
-    """Why the vault stays shut."""
+    """Why the vault refuses to open a token."""
     with pytest.raises(VaultError) as refused:
         vault.open(sealed, **{**ALICE, **place})
     assert (refused.value.error_class, refused.value.error_type) == (ErrorClass.CONFIGURATION, "VAULT")
@@ -131,7 +131,7 @@ def test_an_earlier_ciphertext_put_back_does_not_open(ground: Ground) -> None:
 
 
 def test_a_forged_header_does_not_help(ground: Ground) -> None:
-    """The checks that name a reason are a courtesy: with all of them fooled, the encryption still says no."""
+    """The checks that name a reason are only diagnostics: if all of them are bypassed, the encryption still refuses."""
     from shared.adapters.vault.envelope import _HEADER, _checksum, _digest
 
     sealed = ground.vault.seal(TOKEN, **ALICE)
@@ -169,7 +169,7 @@ def test_what_another_key_has_sealed_does_not_open(ground: Ground) -> None:
     assert refusal(ground.vault, foreign) == "KEY_UNKNOWN"
 
 
-def test_an_operator_reads_why_in_the_log(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+def test_reason_of_a_refusal_is_logged(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
     sealed = ground.vault.seal(TOKEN, **ALICE)
     with caplog.at_level(logging.ERROR):
         refusal(ground.vault, sealed, connection_id="c2")
@@ -177,7 +177,7 @@ def test_an_operator_reads_why_in_the_log(ground: Ground, caplog: pytest.LogCapt
     assert (line["error_code"], line["hint"]) == ("SEAL_MISPLACED", HINTS["SEAL_MISPLACED"])
 
 
-def test_sealing_itself_asks_nobody(kms: TwinKms) -> None:
+def test_sealing_makes_no_network_call(kms: TwinKms) -> None:
     seal = kms_vault(kms).sealer(**ALICE)
     kms.faults += ["drop"] * 9
     asked = len(kms.calls)
@@ -188,7 +188,7 @@ def test_sealing_itself_asks_nobody(kms: TwinKms) -> None:
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "drop", "damage"])
-def test_a_moment_of_trouble_at_kms_is_not_noticed(kms: TwinKms, fault: int | str) -> None:
+def test_short_kms_failure_is_retried(kms: TwinKms, fault: int | str) -> None:
     vault = kms_vault(kms)
     kms.faults.append(fault)
     sealed = vault.seal(TOKEN, **ALICE)
@@ -197,7 +197,7 @@ def test_a_moment_of_trouble_at_kms_is_not_noticed(kms: TwinKms, fault: int | st
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "drop", "damage", "html"])
-def test_while_kms_is_down_nothing_is_sealed_or_opened_and_trying_again_helps(kms: TwinKms, fault: int | str) -> None:
+def test_kms_outage_blocks_sealing_and_opening_until_it_ends(kms: TwinKms, fault: int | str) -> None:
     vault = kms_vault(kms)
     sealed = vault.seal(TOKEN, **ALICE)
     for call in (lambda: vault.seal(TOKEN, **ALICE), lambda: vault.open(sealed, **ALICE), vault.newest_key):
@@ -217,13 +217,13 @@ def test_a_request_that_did_not_arrive_as_it_was_sent_is_sent_again(kms: TwinKms
     assert kms.calls == ["encrypt", "encrypt"]
 
 
-def test_whoever_may_not_use_the_key_gets_nothing(kms: TwinKms) -> None:
+def test_caller_without_permission_for_the_key_is_refused(kms: TwinKms) -> None:
     sealed = kms_vault(kms).seal(TOKEN, **ALICE)
-    for vault in (kms_vault(kms, token="somebody"), kms_vault(kms, key=f"{KEY}-x")):
+    for vault in (kms_vault(kms, token="another-account"), kms_vault(kms, key=f"{KEY}-x")):
         with pytest.raises(VaultError) as refused:
             vault.seal(TOKEN, **ALICE)
         assert refused.value.error_code == "NO_VAULT_KEY"
-    assert refusal(kms_vault(kms, token="somebody"), sealed) == "NO_VAULT_KEY"
+    assert refusal(kms_vault(kms, token="another-account"), sealed) == "NO_VAULT_KEY"
     assert refusal(kms_vault(kms, key=f"{KEY}-x"), sealed) == "KEY_UNKNOWN"
 
 
@@ -247,7 +247,7 @@ LOCAL = Settings.model_validate({"project": "demo-bank", "vault_keyset": new_key
         ({"project": "demo-bank", "vault_keyset": "nothing"}, "VAULT_KEY_UNREADABLE"),
     ],
 )
-def test_without_a_key_that_may_be_used_here_there_is_no_vault(settings: dict[str, str], error_code: str) -> None:
+def test_vault_requires_a_usable_key(settings: dict[str, str], error_code: str) -> None:
     with pytest.raises(VaultError) as refused:
         vault_for(Settings.model_validate(settings))
     assert refused.value.error_code == error_code
@@ -270,7 +270,7 @@ def test_a_real_project_without_credentials_has_no_vault(monkeypatch: pytest.Mon
     assert refused.value.error_code == "NO_VAULT_KEY"
 
 
-def test_the_key_of_a_real_project_is_asked_for_at_cloud_kms_with_the_service_account(
+def test_key_of_a_real_project_is_used_at_cloud_kms_with_the_service_account(
     monkeypatch: pytest.MonkeyPatch, kms: TwinKms
 ) -> None:
     import google.auth
@@ -292,11 +292,11 @@ def test_the_key_of_a_real_project_is_asked_for_at_cloud_kms_with_the_service_ac
 
 
 @pytest.mark.parametrize("key", ["tokens", f"{KEY}/cryptoKeyVersions/1", f"/{KEY}", "projects//locations/l"])
-def test_a_key_that_is_not_named_in_full_is_no_setting(key: str) -> None:
+def test_incomplete_key_name_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="vault_key"):
         Settings.model_validate({"project": "bank-prod", "vault_key": key})
 
 
-def test_the_twin_refuses_a_checksum_that_does_not_fit(kms: TwinKms) -> None:
+def test_local_kms_refuses_a_wrong_checksum(kms: TwinKms) -> None:
     damaged = {"plaintext": "YQ==", "plaintextCrc32c": "1"}
     assert session().post(f"{kms.url}/v1/{KEY}:encrypt", json=damaged, timeout=5).status_code == 400

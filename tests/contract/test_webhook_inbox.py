@@ -1,4 +1,4 @@
-"""What the stories rely on in the port `Inbox`: the same tests over the fake and over Firestore."""
+"""The contract of the port `Inbox`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.domain.errors import Conflict
 from shared.ports import Delivery, Inbox
 from tests.fakes import FakeInbox
 
-NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before what other tests leave behind
+NOW = datetime(2001, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)  # long before other tests' documents
 
 
 @pytest.fixture(params=["fake", "firestore"])
@@ -37,7 +37,7 @@ def delivery(name: str, *, connection: str = "c", after: int = 0, due: bool = Tr
     )
 
 
-def test_a_delivery_is_kept_once_and_as_it_came(inbox: Inbox, name: str) -> None:
+def test_delivery_is_stored_once_and_unchanged(inbox: Inbox, name: str) -> None:
     assert inbox.find(name) is None
     first = delivery(name)
     assert inbox.record(first)
@@ -46,7 +46,7 @@ def test_a_delivery_is_kept_once_and_as_it_came(inbox: Inbox, name: str) -> None
     inbox.settle(name)
 
 
-def test_what_waits_of_a_connection_is_there_in_its_order_until_it_is_settled(inbox: Inbox, name: str) -> None:
+def test_unsettled_deliveries_of_a_connection_are_read_in_order(inbox: Inbox, name: str) -> None:
     for number in (2, 0, 1):
         inbox.record(delivery(f"{name}-{number}", connection=name, after=number))
     inbox.record(delivery(f"{name}-quiet", connection=name, due=False))
@@ -71,14 +71,14 @@ def test_only_what_is_due_is_found_longest_due_first(inbox: Inbox, name: str) ->
         inbox.settle(f"{name}-{number}")
 
 
-def test_everything_since_a_moment_comes_in_the_order_of_its_arrival(inbox: Inbox, name: str) -> None:
+def test_deliveries_since_a_moment_are_read_in_arrival_order(inbox: Inbox, name: str) -> None:
     for number in (1, 2, 0):
         inbox.record(delivery(f"{name}-{number}", after=number, due=False))
     found = [d.delivery_id for d in inbox.since(NOW + timedelta(seconds=1)) if d.delivery_id.startswith(name)]
     assert found == [f"{name}-1", f"{name}-2"]
 
 
-def test_settling_what_is_gone_is_harmless(inbox: Inbox, name: str) -> None:
+def test_settling_a_removed_delivery_is_harmless(inbox: Inbox, name: str) -> None:
     inbox.settle(name)
 
 

@@ -1,4 +1,4 @@
-"""What the verifier of webhooks needs of the port `WebhookKeys`: the same tests over the fake and over Firestore."""
+"""The contract of the port `WebhookKeys`: the same tests over the fake and over Firestore."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Web
     return FirestoreWebhookKeys(client)
 
 
-def test_every_key_that_was_met_is_known_and_meeting_it_again_is_harmless(keys: WebhookKeys) -> None:
+def test_used_keys_are_remembered_and_storing_them_again_is_harmless(keys: WebhookKeys) -> None:
     assert keys.seen() == frozenset()
     for key_id in ("7d56-a", "_-B", "7d56-a"):
         keys.add(key_id, now=NOW)

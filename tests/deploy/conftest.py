@@ -1,4 +1,4 @@
-"""A project to deploy to, its environment file, and the stand-in cloud."""
+"""A project to deploy to, its environment file, and the fake cloud."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORK = ROOT / ".local" / "deploy" / PROJECT
 
 
 def live(method: str, url: str, **_: Any) -> httpx.Response:
-    """The live system's addresses answer as they should."""
+    """Answer as the live system's addresses should."""
     for probe in PROBES:
         if (method, url.partition(".web.app")[2]) == (probe.method, probe.path):
             return httpx.Response(probe.status, json={"error": {"details": {"code": probe.code}}})
@@ -43,7 +43,7 @@ def functions() -> dict[str, Any]:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The environment file; the clone's own are left alone."""
+    """The environment file of the project; the clone's own files are left alone."""
     path = tmp_path / f".env.{PROJECT}"
     path.write_text(ENVIRONMENT, encoding="utf-8")
     monkeypatch.setattr(project, "FOLDER", tmp_path)
@@ -61,7 +61,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """An app that exists."""
+    """An existing app."""
     return existing_app.make(tmp_path / "app")
 
 
@@ -72,7 +72,7 @@ def cloud(functions: dict[str, Any]) -> Cloud:
 
 @pytest.fixture
 def said() -> list[str]:
-    """What was said at the terminal."""
+    """The lines that were printed to the terminal."""
     return []
 
 
@@ -83,7 +83,7 @@ Deploy = Callable[..., Context]
 def ready(
     cloud: Cloud, environment: Path, said: list[str], functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> Deploy:
-    """Makes the context of one run of the deploy."""
+    """Make the context of one run of the deploy."""
     monkeypatch.setattr(context, "manifest", lambda: functions)
 
     def make(*, dry: bool = False, interactive: bool = True, app: Path | None = None) -> Context:

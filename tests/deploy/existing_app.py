@@ -1,4 +1,4 @@
-"""A project with functions, rules, indexes and a web app of its own, as it was before this backend came to it."""
+"""A project with its own functions, rules, indexes and web app, as it was before this backend was added."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INDEXES = {"indexes": [{"collectionGroup": "notes", "queryScope": "COLLECTION", 
 
 
 def make(folder: Path) -> Path:
-    """Puts it there, with this repository in a folder of it."""
+    """Create the project, with this repository in a folder of it."""
     (folder / "rules").mkdir(parents=True)
     (folder / "firebase.json").write_text(json.dumps(CONFIG))
     (folder / "rules" / "store.rules").write_text(RULES)

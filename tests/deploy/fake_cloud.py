@@ -1,7 +1,7 @@
-"""A stand-in for the cloud behind `gcloud` and `firebase`: it keeps state, records calls, and is as strict as it.
+"""A fake of the cloud behind `gcloud` and `firebase`: it keeps state, records calls, and is as strict as the real one.
 
-What exists cannot be made again; what does not exist cannot be changed or named in a binding; a service that is not
-switched on refuses. It answers commands as the tools do: output, error, exit code.
+Existing resources cannot be created again; missing ones cannot be changed or named in a binding; a service that is not
+switched on refuses calls. Commands answer as the tools do: output, error, exit code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from deploy.tools import Done
 
-# A deploy writes into folders of the clone that bear the project's name: each test process has a project of its own.
+# A deploy writes into folders of the clone named after the project: each test process has its own project.
 PROJECT = f"a-bank-project-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 PLAID_SECRET = "not-a-real-plaid-secret"
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ EVENTARC = (
 
 
 class Refused(Exception):
-    """What a tool prints when it fails; and what the Firebase CLI has warned of before."""
+    """What a tool prints when it fails, and what the Firebase CLI has warned of before."""
 
     def __init__(self, why: str, warning: str = "") -> None:
         super().__init__(why)
@@ -90,7 +90,7 @@ class Cloud:
         self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
 
     def __call__(self, command: Sequence[str], stdin: str | None) -> Done:
-        """Runs a command as `deploy.tools.run` does."""
+        """Run a command as `deploy.tools.run` does."""
         program, *arguments = command
         tool = Path(program).name
         self.calls.append([tool, *arguments])
@@ -100,15 +100,15 @@ class Cloud:
             run = self._gcloud if tool == "gcloud" else self._firebase
             out = run(arguments, stdin)
         except Refused as why:
-            if tool == "firebase":  # whose errors go to its output; only its warnings do not
+            if tool == "firebase":  # the Firebase CLI prints errors to its output, and only warnings to stderr
                 return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
             return Done(1, "", f"ERROR: {why}")
         return Done(0, out if isinstance(out, str) else json.dumps(out), "")
 
-    # -- what all commands share --
+    # -- shared by all commands --
 
     def _change(self, effect: Callable[[], Any]) -> str:
-        """A change; broken off where a test wants it, as by Ctrl-C or a lost connection."""
+        """Make a change; interrupted where a test requests it, as by Ctrl-C or a lost connection."""
         self.changes += 1
         if self.stop_at == (self.changes, "before"):
             raise KeyboardInterrupt
@@ -138,7 +138,7 @@ class Cloud:
         bound = self.state["bindings"].setdefault(where, [])
         pair = [role, member]
         if not take and pair in bound:
-            raise Refused(f"bound twice: {where} {pair}")  # the real one shrugs; here nothing is to be done twice
+            raise Refused(f"bound twice: {where} {pair}")  # the real one accepts this; here no step may be done twice
         return self._change(lambda: bound.remove(pair) if take else bound.append(pair))
 
     def _policy(self, where: str) -> Json:
@@ -334,7 +334,7 @@ class Cloud:
     def _scheduler(self, words: list[str], _flags: Json, _stdin: str | None) -> Any:
         if words == ["jobs", "list"]:
             return [{"name": f"projects/p/jobs/{name}", **job} for name, job in self.state["jobs"].items()]
-        self._there("jobs", words[2])  # running one is no change of the project
+        self._there("jobs", words[2])  # running a job does not change the project
         return ""
 
     def _logging(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
@@ -422,7 +422,7 @@ class Cloud:
 
     def _deploy(self, what: str, arguments: list[str]) -> str:
         assert "--non-interactive" in arguments
-        assert "--force" not in arguments  # it would delete functions of others
+        assert "--force" not in arguments  # it would delete functions of other codebases
         if not self._there("projects", PROJECT)["firebase"]:
             raise Refused("not a Firebase project")
         self._there("databases", "(default)")
@@ -430,7 +430,7 @@ class Cloud:
         config = json.loads(config_path.read_text(encoding="utf-8"))
         named = [one.split(":")[2:] for one in what.split(",")]
         what, _, of = what.split(",")[0].partition(":")
-        assert what != "functions" or of or len(config["functions"]) == 1  # others' codebases are not ours to deploy
+        assert what != "functions" or of or len(config["functions"]) == 1  # other codebases must not be deployed
         [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
         if what == "functions":
@@ -440,7 +440,8 @@ class Cloud:
             self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
             if new := self.state["functions"].keys() - before.keys():
                 self._change(lambda: self._open(sorted(new)))
-            # What did not change is skipped, whatever is missing around it, unless it is named or all of a codebase is.
+            # The CLI skips unchanged functions, whatever else is missing, unless they are named or the whole codebase
+            # is.
             changed = {name for name, one in self.state["functions"].items() if before.get(name) != one}
             if touched := changed | {name for one in named for name in one}:
                 self._change(lambda: self._set_triggers(sorted(touched)))
@@ -453,12 +454,12 @@ class Cloud:
             return ""
         if what == "hosting":
             for rule in config["hosting"]["rewrites"]:
-                if isinstance(rule.get("function"), dict):  # theirs may be a mere name, of a function that is not ours
+                if isinstance(rule.get("function"), dict):  # a bare name is a function of another codebase
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
     def _open(self, names: list[str]) -> None:
-        """The CLI says who may call a function when it makes it, of HTTP ones never again, others when they change."""
+        """Apply who may call a function: for HTTP functions the CLI sets that on creation only, for others always."""
         assert self.manifest is not None
         for name in names:
             endpoint = self.manifest()[name]

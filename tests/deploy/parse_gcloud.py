@@ -1,6 +1,6 @@
-"""Runs under the Cloud SDK's own Python: has gcloud's parser read command lines (JSON on standard input), and no more.
+"""Run under the Cloud SDK's own Python: only parse gcloud command lines (JSON on standard input).
 
-<sdk's python> parse_gcloud.py <sdk's folder> < calls.json    prints those it refuses, as JSON
+<sdk's python> parse_gcloud.py <sdk's folder> < calls.json    prints the refused ones as JSON
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""This backend in an app that exists: beside what is there, never over it. The running whole is in tests/adopted."""
+"""Adding this backend to an existing app never overwrites the app. The running result is tested in tests/adopted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def config(app: Path) -> dict[str, Any]:
     return content
 
 
-def test_ours_comes_beside_theirs(app: Path) -> None:
+def test_backend_is_added_next_to_the_app(app: Path) -> None:
     assert adopt(app, source="bank") == ["firebase.json", "rules/store.rules", "indexes.json"]
     theirs, ours = config(app)["functions"]
     assert theirs == existing_app.CONFIG["functions"]
@@ -28,7 +28,7 @@ def test_ours_comes_beside_theirs(app: Path) -> None:
     assert config(app)["hosting"]["public"] == "dist"
 
 
-def test_our_routes_come_first_and_take_nothing_of_theirs(app: Path) -> None:
+def test_backend_routes_come_first_and_shadow_no_route_of_the_app(app: Path) -> None:
     adopt(app, source="bank")
     rewrites = config(app)["hosting"]["rewrites"]
     assert rewrites[-2:] == existing_app.CONFIG["hosting"]["rewrites"]
@@ -42,7 +42,7 @@ def test_our_routes_come_first_and_take_nothing_of_theirs(app: Path) -> None:
     assert ours[:-1] == [rule for rule in own if rule["source"].startswith("/api/v1/bank")]
 
 
-def test_the_second_time_nothing_changes_and_an_old_block_is_brought_up_to_date(app: Path) -> None:
+def test_second_run_changes_nothing_and_an_old_block_is_updated(app: Path) -> None:
     adopt(app, source="bank")
     assert adopt(app, source="bank") == []
     store = app / "rules" / "store.rules"
@@ -52,14 +52,14 @@ def test_the_second_time_nothing_changes_and_an_old_block_is_brought_up_to_date(
     assert store.read_text() == new
 
 
-def test_their_rules_stay_as_they_are_around_the_block(app: Path) -> None:
+def test_rules_of_the_app_stay_unchanged_around_the_block(app: Path) -> None:
     adopt(app, source="bank")
     text = (app / "rules" / "store.rules").read_text()
     begin, end = text.index(BEGIN), text.index(END) + len(END)
     assert re.sub(r"\s+", " ", text[:begin] + text[end:]) == re.sub(r"\s+", " ", existing_app.RULES)
 
 
-def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> None:
+def test_block_is_self_contained_and_its_names_are_the_backends() -> None:
     text = (ROOT / "firestore.rules").read_text()
     block = re.sub(r"//[^\n]*", "", text[text.index(BEGIN) : text.index(END)])
     defined = set(re.findall(r"function (\w+)", block))
@@ -73,17 +73,17 @@ def test_the_block_stands_alone_and_everything_in_it_is_ours_by_its_name() -> No
     assert "allow" not in rest
 
 
-def test_what_the_block_opens_of_the_app_s_own_is_what_the_document_says() -> None:
-    """Rules open whole documents: an app that keeps fields from its users in users/{uid} has to know."""
+def test_access_that_the_block_opens_to_app_documents_is_documented() -> None:
+    """Rules open whole documents, so an app that hides fields in users/{uid} from its users has to know."""
     text = (ROOT / "firestore.rules").read_text()
     own = text[text.index("match /users/{uid} {") : text.index("match /bank_notifications/")]
     assert set(re.findall(r"allow (\w+)", own)) == {"get", "create", "update"}
-    told = " ".join((ROOT / "docs" / "adopt.md").read_text().split())
-    assert all(word in told for word in ("to read **all** of it", "to create it", "to write three fields of it"))
+    documented = " ".join((ROOT / "docs" / "adopt.md").read_text().split())
+    assert all(word in documented for word in ("to read **all** of it", "to create it", "to write three fields of it"))
     assert "may read all of their own users/{uid}" in text[: text.index(BEGIN)]
 
 
-def test_all_our_indexes_are_of_our_collections_and_theirs_stay() -> None:
+def test_backend_indexes_cover_only_its_collections_and_those_of_the_app_stay() -> None:
     composed = indexes(existing_app.INDEXES)
     assert composed["indexes"][0] == existing_app.INDEXES["indexes"][0]
     groups = [one["collectionGroup"] for kind in ("indexes", "fieldOverrides") for one in composed[kind]]
@@ -91,7 +91,7 @@ def test_all_our_indexes_are_of_our_collections_and_theirs_stay() -> None:
     assert indexes(composed) == composed
 
 
-def test_of_several_sites_one_is_named() -> None:
+def test_one_of_several_sites_must_be_named() -> None:
     sites = [{"target": "app", "rewrites": []}, {"target": "admin", "public": "admin"}]
     with pytest.raises(Refused, match="app, admin"):
         hosting(sites, target=None)
@@ -100,7 +100,7 @@ def test_of_several_sites_one_is_named() -> None:
     assert admin == sites[1]
 
 
-def test_a_project_without_rules_gets_some(app: Path) -> None:
+def test_project_without_rules_gets_new_ones(app: Path) -> None:
     (app / "rules" / "store.rules").unlink()
     (app / "indexes.json").unlink()
     assert len(adopt(app, source="bank")) == 3
@@ -115,7 +115,7 @@ def _broken_config(app: Path) -> None:
     (app / "firebase.json").write_text("{")
 
 
-def _our_name_taken(app: Path) -> None:
+def _backend_name_taken(app: Path) -> None:
     theirs = {"source": "elsewhere", "codebase": "bank"}
     (app / "firebase.json").write_text(json.dumps(existing_app.CONFIG | {"functions": [theirs]}))
 
@@ -137,13 +137,13 @@ def _not_there(app: Path) -> None:
     [
         (_no_config, "firebase init"),
         (_broken_config, "not JSON"),
-        (_our_name_taken, "rename it"),
+        (_backend_name_taken, "rename it"),
         (_no_hosting, "no hosting"),
         (_strange_rules, "to hold the block"),
         (_not_there, "is not this repository"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_nothing_is_written(
+def test_unsupported_project_is_reported_and_nothing_is_written(
     app: Path, spoil: Any, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(app)
@@ -153,7 +153,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(
     assert {path: path.read_text() for path in app.glob("**/*.json") if "bank" not in path.parts} == before
 
 
-def test_the_command_says_what_changed_and_finds_where_it_is(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_changes_and_finds_its_project(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--app", str(app), "--source", "bank"]) == 0
     assert capsys.readouterr().out.startswith("adopt: firebase.json, rules/store.rules, indexes.json changed\n")
     assert main(["--app", str(app), "--source", "bank"]) == 0
@@ -164,6 +164,6 @@ def test_the_command_says_what_changed_and_finds_where_it_is(app: Path, capsys: 
     assert "must be within" in capsys.readouterr().err
 
 
-def test_rules_that_are_ours_alone_take_the_block_too() -> None:
+def test_rules_of_the_backend_alone_take_the_block_too() -> None:
     own = (ROOT / "firestore.rules").read_text()
     assert rules(own) == own

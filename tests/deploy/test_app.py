@@ -1,4 +1,4 @@
-"""In an app that exists: its functions' settings are where the Firebase CLI reads them, and it deploys as the app's."""
+"""In an existing app, the functions' settings are where the Firebase CLI reads them, and deploy as part of the app."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fill_in(app: Path) -> None:
 
 
 def as_the_cli_reads_it(app: Path) -> Any:
-    """The variables that `firebase deploy` in the app's folder gives to our functions."""
+    """The variables that `firebase deploy` in the app's folder passes to the backend's functions."""
     functions = json.loads((app / "firebase.json").read_text(encoding="utf-8"))["functions"]
     [ours] = [one for one in functions if one.get("codebase") == "bank"]
     return by_firebase("variables", {"project": PROJECT, "folder": str(app / ours["configDir"])})
@@ -52,7 +52,7 @@ def test_the_app_s_own_deploy_finds_every_variable(adopted: Path) -> None:
     assert (read["PLAID_ENV"], read["PLAID_CLIENT_ID"]) == ("sandbox", "a-client")
 
 
-def test_it_says_what_is_to_be_filled_in_and_leaves_what_is(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_settings_are_named_and_existing_ones_are_kept(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--app", str(app), *GIVEN]) == 0
     assert "fill in PLAID_CLIENT_ID, DEPLOY_ALERT_EMAIL" in capsys.readouterr().out
     fill_in(app)
@@ -63,7 +63,7 @@ def test_it_says_what_is_to_be_filled_in_and_leaves_what_is(app: Path, capsys: p
     assert capsys.readouterr().out.endswith(f"the functions' settings are in bank-settings/.env.{PROJECT}\n")
 
 
-def test_another_folder_for_the_settings_stays_and_another_site_is_plaid_s_address(app: Path) -> None:
+def test_custom_settings_folder_is_kept_and_a_custom_site_becomes_plaids_address(app: Path) -> None:
     adopt(app, source="bank")
     path = app / "firebase.json"
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -75,9 +75,7 @@ def test_another_folder_for_the_settings_stays_and_another_site_is_plaid_s_addre
     assert as_the_cli_reads_it(app)["WEBHOOK_URL"] == "https://our-site.web.app/api/v1/bank/webhook"
 
 
-def test_a_deploy_goes_by_the_app_s_firebase_json_and_leaves_its_functions(
-    adopted: Path, cloud: Cloud, ready: Deploy
-) -> None:
+def test_deploy_uses_the_apps_firebase_json_and_keeps_its_functions(adopted: Path, cloud: Cloud, ready: Deploy) -> None:
     fill_in(adopted)
     deploy(ready(app=adopted))
     deploys = [call for call in cloud.calls if call[:2] == ["firebase", "deploy"]]
@@ -88,9 +86,7 @@ def test_a_deploy_goes_by_the_app_s_firebase_json_and_leaves_its_functions(
     assert f'VAULT_KEY="{KEY}"' in variables
 
 
-def test_what_is_missing_in_the_settings_is_said_before_anything_is_changed(
-    app: Path, cloud: Cloud, ready: Deploy
-) -> None:
+def test_missing_settings_are_reported_before_anything_is_changed(app: Path, cloud: Cloud, ready: Deploy) -> None:
     with pytest.raises(DeployError, match="make adopt"):
         ready(app=app)
     adopt(app, source="bank")

@@ -1,4 +1,4 @@
-"""Every command line of a deploy, read by the tools' own parsers; and the functions, by the Firebase CLI's."""
+"""Every command line of a deploy is parsed by the tools' own parsers, and the functions by the Firebase CLI's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
-    """All that a deploy, one that finds things changed, both kinds of destroy, and a deploy after them call."""
+    """All calls of a deploy, of one that finds changes, of both kinds of destroy, and of a deploy after them."""
     deploy(ready())
     cloud.state["metrics"]["bank_syncs"]["description"] = "of last year"
     for policy in cloud.state["policies"].values():
@@ -47,7 +47,7 @@ def gcloud(calls: list[list[str]]) -> list[list[str]]:
 
 @cache
 def gcloud_itself(program: str) -> tuple[str, str]:
-    """Where the Cloud SDK lies, and its Python; it takes a second to say so."""
+    """The Cloud SDK's folder and its Python; finding out takes a second."""
     ask = [program, "info", "--format=value(installation.sdk_root,basic.python_location)"]
     said = subprocess.run(ask, capture_output=True, text=True, check=True, env=gcloud_environment()).stdout
     root, python = said.split("\t")
@@ -59,7 +59,7 @@ def gcloud_environment() -> dict[str, str]:
 
 
 def refused_by_gcloud(calls: list[list[str]]) -> Any:
-    """What gcloud's own parser does not take. It reads the files that are named, too."""
+    """The command lines that gcloud's own parser refuses. It reads the named files, too."""
     program = shutil.which("gcloud")
     if program is None:
         pytest.skip("gcloud is not installed here")
@@ -77,7 +77,7 @@ def refused_by_gcloud(calls: list[list[str]]) -> Any:
 
 
 def by_firebase(what: str, given: Any) -> Any:
-    """What firebase-tools' own code says; it neither asks the network nor writes into the home folder."""
+    """The answer of firebase-tools' own code, which neither uses the network nor writes into the home folder."""
     home = str(folder("home"))
     environment = {
         "PATH": os.environ["PATH"],
@@ -98,7 +98,7 @@ def by_firebase(what: str, given: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def test_gcloud_takes_every_command_as_it_is(calls: list[list[str]]) -> None:
+def test_gcloud_accepts_every_command(calls: list[list[str]]) -> None:
     kinds = {" ".join(word for word in call[:3] if not word.startswith("-")) for call in gcloud(calls)}
     assert len(kinds) > 30
     assert refused_by_gcloud(gcloud(calls)) == []
@@ -114,14 +114,14 @@ def test_gcloud_s_parser_notices_flags_commands_and_files_that_do_not_exist() ->
     assert [call for call, _ in refused_by_gcloud(wrong)] == wrong
 
 
-def test_the_firebase_cli_takes_every_command_as_it_is(calls: list[list[str]]) -> None:
+def test_firebase_cli_accepts_every_command(calls: list[list[str]]) -> None:
     ours = [call[1:] for call in calls if call[0] == "firebase"]
     assert {call[0] for call in ours} >= {"deploy", "projects:addfirebase", "functions:artifacts:setpolicy"}
     wrong = [["deploy", "--onyl", "x"], ["deploi"]]
     assert by_firebase("commands", [*ours, *wrong]) == wrong
 
 
-def test_the_firebase_cli_reads_the_functions_as_they_are_meant() -> None:
+def test_firebase_cli_reads_the_functions_correctly() -> None:
     given = {"specVersion": "v1alpha1", "endpoints": manifest(), "params": [], "requiredAPIs": []}
     read = by_firebase("manifest", {"yaml": given, "project": PROJECT, "region": "us-central1"})
     assert list(read) == ["us-central1"]
@@ -151,8 +151,8 @@ ODD = (
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, environment: Path, odd: str) -> None:
-    """It refuses names that it keeps for itself, FUNCTION_IDENTITY among them, and every letter has to come through."""
+def test_firebase_cli_reads_the_variables_correctly(ready: Deploy, environment: Path, odd: str) -> None:
+    """It refuses reserved names, FUNCTION_IDENTITY among them, and every character must be kept."""
     quote = "'" if '"' in odd or odd[0] == "'" else '"'
     line = f"CLIENT_NAME={quote}{odd}{quote}\n"
     environment.write_text(environment.read_text(encoding="utf-8") + line, encoding="utf-8")
@@ -163,7 +163,7 @@ def test_the_firebase_cli_reads_the_variables_as_they_are_meant(ready: Deploy, e
     assert given.deployed_variables()["CLIENT_NAME"] == odd
 
 
-def test_the_policy_of_the_pages_is_opened_to_the_project_and_to_the_styles_of_link_alone(
+def test_page_policy_allows_only_the_project_and_the_styles_of_link(
     ready: Deploy,
 ) -> None:
     def policy(config: Path) -> list[str]:
@@ -184,7 +184,7 @@ def test_the_policy_of_the_pages_is_opened_to_the_project_and_to_the_styles_of_l
     assert all("*" not in part for part in (*ours, *deployed)), "every origin is named"
 
 
-def test_secrets_go_through_standard_input_and_stand_on_no_command_line(tmp_path: Path, said: list[str]) -> None:
+def test_secrets_are_passed_by_standard_input_only(tmp_path: Path, said: list[str]) -> None:
     program = tmp_path / "gcloud"
     program.write_text('#!/bin/sh\necho "argv: $*"\nprintf "stdin: "\ncat\nenv >&2\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

@@ -1,4 +1,4 @@
-"""A deploy against a cloud that stands in: once, twice, and broken off at every change it makes."""
+"""A deploy to a fake cloud: once, twice, and interrupted at every change it makes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MUST_NOT_LEAK = (PLAID_SECRET, '"primaryKeyId"', '"keyData"')
 
 
 def ended(cloud: Cloud) -> dict[str, Any]:
-    """Where a deploy ended, but for values that are made anew each time."""
+    """The state after a deploy, without values that are generated each time."""
     return copy.deepcopy(comparable(cloud))
 
 
 def comparable(cloud: Cloud) -> dict[str, Any]:
-    """Where a deploy has ended, as long as the cloud does not change."""
+    """The state after a deploy, comparable while the cloud is not changed."""
     return cloud.state | {"secrets": {name: len(versions) for name, versions in cloud.state["secrets"].items()}}
 
 
@@ -38,7 +38,7 @@ def leaks(cloud: Cloud, said: list[str]) -> list[str]:
     return [text for text in texts if any(secret in text for secret in MUST_NOT_LEAK)]
 
 
-def test_one_deploy_puts_everything_in_place(cloud: Cloud, ready: Deploy, said: list[str]) -> None:
+def test_one_deploy_creates_everything(cloud: Cloud, ready: Deploy, said: list[str]) -> None:
     deploy(ready())
     state = cloud.state
     assert set(state["services"]) == set(apis.APIS)
@@ -65,7 +65,7 @@ def test_one_deploy_puts_everything_in_place(cloud: Cloud, ready: Deploy, said: 
     assert leaks(cloud, said) == []
 
 
-def test_each_account_has_its_rights_and_tasks_come_as_one_that_has_none(cloud: Cloud, ready: Deploy) -> None:
+def test_each_account_has_its_roles_and_the_tasks_account_has_none(cloud: Cloud, ready: Deploy) -> None:
     deploy(ready())
     bound = cloud.state["bindings"]
     caller = f"bank-tasks@{PROJECT}.iam.gserviceaccount.com"
@@ -123,8 +123,8 @@ def test_broken_off_at_every_change_and_run_again_it_ends_the_same(
             deploy(ready())
         cloud.stop_at = None
         deploy(ready())
-        assert comparable(cloud) == whole, f"broken off {moment} change {number}"
-        assert leaks(cloud, said) == [], f"broken off {moment} change {number}"
+        assert comparable(cloud) == whole, f"interrupted {moment} change {number}"
+        assert leaks(cloud, said) == [], f"interrupted {moment} change {number}"
         said.clear()
 
 
@@ -148,7 +148,7 @@ def test_a_dry_run_shows_every_command_and_calls_nothing(
 
 
 @pytest.mark.parametrize("name", ["demo-bank", "test", "My-Project"])
-def test_a_dry_run_needs_no_project_that_could_be_real(name: str, cloud: Cloud, said: list[str]) -> None:
+def test_dry_run_works_without_a_real_project(name: str, cloud: Cloud, said: list[str]) -> None:
     tools = Tools(say=said.append, runner=cloud)
     assert main(["up", "--project", name, "--dry-run"], tools=tools) == 0
     assert "would be refused" in said[0]
@@ -157,14 +157,14 @@ def test_a_dry_run_needs_no_project_that_could_be_real(name: str, cloud: Cloud, 
 
 
 @pytest.mark.parametrize("arguments", [["demo-bank"], ["test"], ["", "--dry-run"], ["../x", "--dry-run"]])
-def test_what_is_no_project_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_project_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["up", "--project", *arguments])
     assert ended.value.code == 2
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+def test_all_missing_settings_are_reported_at_once(cloud: Cloud, ready: Deploy, environment: Path) -> None:
     environment.write_text(
         "PLAID_ENV=produktion\nPLAID_SECRET=x\nCLIENT_NAM=y\nLANGUAGE=xx\nDEPLOY_BACKUP_DAYS=400\n", "utf-8"
     )
@@ -188,7 +188,7 @@ def test_everything_that_is_missing_is_said_at_once(cloud: Cloud, ready: Deploy,
     assert cloud.changes == 0
 
 
-def test_without_the_tools_a_login_or_the_project_each_is_said(cloud: Cloud, ready: Deploy) -> None:
+def test_missing_tools_login_or_project_are_reported(cloud: Cloud, ready: Deploy) -> None:
     context = ready()
     context.tools.runner = lambda command, _: Done(127, "", f"{command[0]}: No such file")
     with pytest.raises(DeployError, match="install gcloud") as refused:
@@ -203,7 +203,7 @@ def test_without_the_tools_a_login_or_the_project_each_is_said(cloud: Cloud, rea
         deploy(ready())
 
 
-def test_a_secret_that_was_not_entered_stops_it_and_is_asked_for_again(cloud: Cloud, ready: Deploy) -> None:
+def test_missing_secret_stops_the_deploy_and_is_requested_again(cloud: Cloud, ready: Deploy) -> None:
     context = ready()
     context.ask = lambda _: "  "
     with pytest.raises(DeployError, match="PLAID_SECRET was not entered"):
@@ -212,7 +212,7 @@ def test_a_secret_that_was_not_entered_stops_it_and_is_asked_for_again(cloud: Cl
     assert cloud.state["secrets"]["PLAID_SECRET"] == [PLAID_SECRET]
 
 
-def test_what_differs_is_corrected_and_what_is_another_s_is_left_alone(
+def test_differences_are_corrected_and_foreign_resources_are_left_alone(
     cloud: Cloud, ready: Deploy, said: list[str]
 ) -> None:
     deploy(ready())
@@ -223,7 +223,7 @@ def test_what_differs_is_corrected_and_what_is_another_s_is_left_alone(
     cloud.state["databases"]["(default)"]["pointInTimeRecoveryEnablement"] = "POINT_IN_TIME_RECOVERY_DISABLED"
     [dashboard] = cloud.state["dashboards"]
     cloud.state["dashboards"][f"{dashboard}old"] = {"name": f"{dashboard}old", "displayName": "Bank"}
-    cloud.manifest = dict  # the CLI keeps a queue's state; here nothing is deployed anew
+    cloud.manifest = dict  # the CLI keeps a queue's state; here no function is deployed again
     deploy(ready())
     assert cloud.state["queues"]["synctransactions"]["rateLimits"]["maxConcurrentDispatches"] == 40
     assert cloud.state["queues"]["synctransactions"]["state"] == "PAUSED"
@@ -234,7 +234,7 @@ def test_what_differs_is_corrected_and_what_is_another_s_is_left_alone(
     assert list(cloud.state["dashboards"]) == [dashboard]
 
 
-def test_a_live_system_that_does_not_answer_as_it_should_fails_the_deploy(
+def test_unexpected_answer_of_the_live_system_fails_the_deploy(
     cloud: Cloud, ready: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(method: str, url: str, **_: Any) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Taking a backend down: what is ours goes, data and what opens it only when told; and it can be put up again."""
+"""Destroying a backend removes its resources, data and keys only on request; and it can be deployed again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.test_deploy import ended
 
 
-def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cloud, ready: Deploy) -> None:
+def test_destroy_removes_the_backend_and_keeps_the_data_unless_requested(cloud: Cloud, ready: Deploy) -> None:
     deploy(ready())
     cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "Theirs"}
     cloud.state["accounts"]["theirs@x"] = True
@@ -38,10 +38,10 @@ def test_destroy_takes_out_what_is_ours_and_keeps_the_data_unless_told(cloud: Cl
 
 
 @pytest.mark.parametrize("answers", [(PROJECT, "hosting", f"delete {PROJECT}"), (PROJECT, "", "")])
-def test_what_was_taken_down_can_be_put_up_again_in_the_same_project(
+def test_destroyed_backend_can_be_deployed_again_in_the_same_project(
     cloud: Cloud, ready: Deploy, answers: tuple[str, ...]
 ) -> None:
-    """A key ring, its key and its versions' numbers stay for ever; the backend seals with the primary version."""
+    """A key ring, its key and its version numbers stay forever; the backend seals with the primary version."""
     deploy(ready())
     first, audit = ended(cloud), cloud.state["secrets"]["AUDIT_KEYSET"]
     given = iter(answers)
@@ -57,14 +57,14 @@ def test_what_was_taken_down_can_be_put_up_again_in_the_same_project(
     assert (key == old_key) is kept
 
 
-def test_a_primary_version_that_is_being_made_is_left_to_it(cloud: Cloud, ready: Deploy) -> None:
+def test_primary_version_that_is_being_created_is_kept(cloud: Cloud, ready: Deploy) -> None:
     deploy(ready())
     cloud.state["keys"]["access-tokens"]["versions"]["1"] = "PENDING_GENERATION"
     deploy(ready())
     assert len(cloud.state["keys"]["access-tokens"]["versions"]) == 1
 
 
-def test_destroy_passes_over_a_key_that_was_never_made(cloud: Cloud, ready: Deploy) -> None:
+def test_destroy_skips_a_key_that_was_never_created(cloud: Cloud, ready: Deploy) -> None:
     cloud.stop_at = (40, "before")
     with pytest.raises(KeyboardInterrupt):
         deploy(ready())
@@ -76,7 +76,7 @@ def test_destroy_passes_over_a_key_that_was_never_made(cloud: Cloud, ready: Depl
     assert cloud.state["accounts"] == {}
 
 
-def test_destroy_that_is_not_confirmed_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
+def test_unconfirmed_destroy_changes_nothing(cloud: Cloud, ready: Deploy) -> None:
     deploy(ready())
     before = json.dumps(cloud.state)
     with pytest.raises(DeployError, match="not confirmed"):

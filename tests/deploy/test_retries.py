@@ -1,4 +1,4 @@
-"""What is true a while after something was made is waited for; whatever else a tool says, is said."""
+"""The deploy waits for changes that take effect with a delay; all other errors of a tool are shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.deploy.conftest import Deploy, live
 from tests.deploy.fake_cloud import EVENTARC, NO_METRIC, Cloud
 
 
-def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
+def test_resource_that_appears_soon_is_waited_for(said: list[str]) -> None:
     answers = [Done(1, "", "ERROR: service account x does not exist."), Done(0, "", "")]
     waits: list[float] = []
     tools = Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append)
@@ -27,17 +27,17 @@ def test_what_is_there_in_a_moment_is_waited_for(said: list[str]) -> None:
     assert len(waits) == 1
 
 
-def test_each_kind_of_waiting_has_a_patience_of_its_own(said: list[str]) -> None:
+def test_each_kind_of_wait_has_its_own_limit(said: list[str]) -> None:
     answers = [Done(1, "", EVENTARC)] * 7 + [Done(1, "", "ERROR: x does not exist.")] * 5 + [Done(0, "", "")]
     waits: list[float] = []
     Tools(say=said.append, runner=lambda *_: answers.pop(0), sleep=waits.append).gcloud("functions", "list")
     assert len(waits) == 12
 
 
-def test_policies_wait_for_their_metrics_as_long_as_google_says(
+def test_policies_wait_for_their_metrics_as_long_as_documented(
     cloud: Cloud, ready: Deploy, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to ten minutes; the metrics are made early, so that most of it passes while functions are deployed."""
+    """Up to ten minutes; most of that passes while functions are deployed, because metrics are created early."""
     cloud.metrics_take = 20
     waits: list[float] = []
     context = ready()
@@ -49,7 +49,7 @@ def test_policies_wait_for_their_metrics_as_long_as_google_says(
     assert kinds.index("logging metrics create") < kinds.index("deploy --only functions")
 
 
-def test_what_takes_minutes_is_given_ten_and_then_said(said: list[str]) -> None:
+def test_slow_change_is_waited_for_ten_minutes_and_then_reported(said: list[str]) -> None:
     waits: list[float] = []
     answer = Done(1, "", f"ERROR: {NO_METRIC.format('bank_syncs')}")
     tools = Tools(say=said.append, runner=lambda *_: answer, sleep=waits.append)
@@ -58,8 +58,8 @@ def test_what_takes_minutes_is_given_ten_and_then_said(said: list[str]) -> None:
     assert 600 <= sum(waits) <= 900
 
 
-def test_what_the_firebase_cli_says_is_shown_wherever_it_says_it(said: list[str]) -> None:
-    """Its errors go to its output, its warnings to the other; the second would hide the first."""
+def test_errors_of_the_firebase_cli_are_shown_from_output_and_stderr(said: list[str]) -> None:
+    """It prints errors to its output and warnings to stderr; showing only one would hide the other."""
     tools = Tools(say=said.append, runner=lambda *_: Done(1, "Error: no such site\n", "(node:7) Deprecation\n"))
     with pytest.raises(DeployError, match="no such site"):
         tools.firebase("deploy")
@@ -69,8 +69,8 @@ def test_what_the_firebase_cli_says_is_shown_wherever_it_says_it(said: list[str]
     assert answers == []
 
 
-def test_addresses_that_are_not_open_yet_are_tried_again(ready: Deploy, said: list[str]) -> None:
-    """Cloud Run hears within two minutes who may call."""
+def test_addresses_that_are_not_public_yet_are_retried(ready: Deploy, said: list[str]) -> None:
+    """Cloud Run learns within two minutes who may call."""
     closed = {probe.path for probe in PROBES}
 
     def opening(method: str, url: str, **given: Any) -> httpx.Response:

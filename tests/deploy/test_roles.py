@@ -1,4 +1,4 @@
-"""deploy/roles.py, held against the code: an account may do what its functions touch, and nothing else."""
+"""deploy/roles.py compared with the code: an account has exactly the roles that its functions need."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ NEEDS = {
     "messaging": roles.MESSAGES,
     "vault": "key",
 }
-# What a factory could touch, and what of it is reached from there never does.
+# Dependencies of a factory that calls through it never use.
 UNTOUCHED = {
-    ("monitor_connections", roles.USERS): "its first page is a task of checkitems, which asks who is there still",
+    ("monitor_connections", roles.USERS): "its first page is a task of checkitems, which asks for deleted users",
 }
 CONTAINERS = {path.stem for path in (ROOT / "shared/serving").glob("*container.py")}
 SEALS_ONLY = {"plaid_webhook"}
@@ -56,7 +56,7 @@ def reached(function: str) -> set[str]:
     tree = parsed(f"functions/{function}.py")
     todo = {name for name in named(tree) if name in FACTORIES}
     if "authenticated_endpoint" in set(named(tree)):
-        todo |= {"callers", "limits"}  # of authentication and rate limits
+        todo |= {"callers", "limits"}  # for authentication and rate limits
     found: set[str] = set()
     while todo:
         name = todo.pop()
@@ -74,7 +74,7 @@ def test_every_function_has_an_account_and_every_account_a_function(functions: d
 
 
 @pytest.mark.parametrize("account", RIGHTS, ids=lambda account: account.partition("@")[0])
-def test_an_account_may_do_what_its_functions_touch_and_nothing_else(account: str, functions: dict[str, Any]) -> None:
+def test_account_has_exactly_the_roles_that_its_functions_need(account: str, functions: dict[str, Any]) -> None:
     ours = {name: endpoint for name, endpoint in functions.items() if account_of(endpoint) == account}
     needed: set[str] = set()
     for name, endpoint in ours.items():
@@ -90,11 +90,11 @@ def test_an_account_may_do_what_its_functions_touch_and_nothing_else(account: st
         assert ours.keys() <= OPENS_ONLY
 
 
-def test_nothing_that_is_let_off_is_out_of_date(functions: dict[str, Any]) -> None:
+def test_exceptions_are_up_to_date(functions: dict[str, Any]) -> None:
     for name, need in UNTOUCHED:
         assert need in {NEEDS[factory] for factory in reached(name) if factory in NEEDS}
 
 
-def test_names_fit_google_cloud_and_tasks_come_as_nobody_else() -> None:
+def test_names_are_valid_and_tasks_have_their_own_account() -> None:
     assert all(6 <= len(account.partition("@")[0]) <= 30 for account in RIGHTS)
     assert not any(account.startswith(f"{service_accounts.TASKS}@") for account in RIGHTS)

@@ -1,4 +1,4 @@
-"""The chain that the audit log is."""
+"""The hash chain of the audit log."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def test_any_change_of_an_entry_changes_its_hash() -> None:
         assert entry.model_copy(update=change).digest() != entry.hash
 
 
-def test_the_hash_outlives_a_round_through_a_document() -> None:
+def test_hash_survives_storage_in_a_document() -> None:
     (entry,) = chain(1)
     assert ChainedEntry.model_validate(entry.model_dump()).digest() == entry.hash

@@ -1,4 +1,4 @@
-"""What is found in an audit log of 500 entries that somebody tampered with."""
+"""Damage that is detected in a manipulated audit log of 500 entries."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def check(
     )
 
 
-def test_a_log_as_it_was_written_is_whole() -> None:
+def test_unchanged_log_is_complete() -> None:
     assert check(log()) == []
     assert check({}, signed=[], head=AuditHead()) == []
 
 
 @pytest.mark.parametrize("seq", [101, 250, 499, 500])
-def test_an_entry_that_was_changed_is_named(seq: int) -> None:
+def test_changed_entry_is_reported(seq: int) -> None:
     entries = log()
     entries[seq] = entries[seq].model_copy(update={"details": {"number": "x"}})
     assert check(entries) == [Damage(seq, "was changed")]
@@ -81,20 +81,20 @@ def test_an_entry_that_was_changed_with_its_hash_no_longer_fits_the_next() -> No
 
 
 @pytest.mark.parametrize("seq", [101, 250, 499, 500])
-def test_an_entry_that_was_removed_is_named(seq: int) -> None:
+def test_removed_entry_is_reported(seq: int) -> None:
     entries = log()
     del entries[seq]
     assert check(entries) == [Damage(seq, "is missing")]
 
 
-def test_two_entries_that_were_swapped_are_named() -> None:
+def test_swapped_entries_are_reported() -> None:
     entries = log()
     entries[200], entries[201] = entries[201], entries[200]
     named = {damage.seq for damage in check(entries) if "was moved" in damage.what}
     assert named == {200, 201}
 
 
-def test_a_whole_new_past_does_not_fit_what_was_signed() -> None:
+def test_rewritten_history_does_not_match_the_checkpoints() -> None:
     entries, head = {}, AuditHead()
     for old in log().values():
         new = ChainedEntry.after(head, AuditEntry(**old.model_dump(include=set(AuditEntry.model_fields))), function="x")
@@ -103,7 +103,7 @@ def test_a_whole_new_past_does_not_fit_what_was_signed() -> None:
     assert Damage(200, "differs from its signed checkpoint") in found
 
 
-def test_a_checkpoint_that_we_did_not_sign_is_named() -> None:
+def test_checkpoint_with_a_foreign_signature_is_reported() -> None:
     signed = checkpoints(log())
     signed[2] = signed[2].model_copy(update={"signature": "theirs"})
     assert check(log(), signed=signed) == [Damage(300, "has a checkpoint with an invalid signature")]
@@ -114,12 +114,12 @@ def test_a_tail_cut_off_with_the_head_is_found_by_the_checkpoint_behind_it() -> 
     assert {d.seq for d in check(entries, head=entries[450].head())} == set(range(451, 501))
 
 
-def test_an_old_prefix_that_retention_dropped_is_accepted_in_whatever_order_it_goes() -> None:
+def test_expired_prefix_may_be_dropped_in_any_order() -> None:
     entries = {seq: entry for seq, entry in log().items() if seq > 100 or seq % 7 == 0}
     assert check(entries) == []
 
 
-def test_a_prefix_that_is_not_old_enough_is_not() -> None:
+def test_missing_prefix_that_is_not_old_enough_is_reported() -> None:
     entries = {seq: entry for seq, entry in log().items() if seq > 200}
     assert {damage.seq for damage in check(entries)} == set(range(101, 201))
     entries = {seq: entry for seq, entry in log().items() if seq > 1}
@@ -127,11 +127,11 @@ def test_a_prefix_that_is_not_old_enough_is_not() -> None:
 
 
 def damaged(seq: int, field: str) -> dict[int, ChainedEntry]:
-    """The log with one byte of one field of one entry changed, as it would come out of the store."""
+    """The log with one byte of one field of one entry changed, as it would be read from the store."""
     entries = log()
     stored = entries[seq].model_dump(mode="json")
     text = str(stored[field])
-    at = len(text) // 2 if field != "at" else 3  # a digit, so that it can be read at all
+    at = len(text) // 2 if field != "at" else 3  # a digit, so that the document stays readable
     stored[field] = text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :]
     if field == "details":
         stored[field] = {"number": f"{seq}0"}
@@ -143,24 +143,24 @@ def damaged(seq: int, field: str) -> dict[int, ChainedEntry]:
     "field",
     ["app_user_id", "connection_id", "details", "at", "function", "previous", "hash", "seq", "request_id", "app"],
 )
-def test_one_changed_byte_anywhere_in_any_entry_is_found_and_named(field: str) -> None:
+def test_every_changed_byte_in_any_entry_is_reported(field: str) -> None:
     for seq in random.Random(field).sample(range(101, ENTRIES + 1), 25):
         found = check(damaged(seq, field))
         assert seq in {damage.seq for damage in found}, (field, seq)
         assert {damage.seq for damage in found} <= {seq, seq + 1}, (field, seq, found)
 
 
-def test_what_is_no_entry_any_more_is_named_and_hides_no_other_damage() -> None:
+def test_unreadable_entry_is_reported_and_hides_no_other_damage() -> None:
     entries: dict[int, ChainedEntry | None] = {**damaged(300, "details"), 250: None}
     assert check(entries) == [Damage(250, "cannot be read"), Damage(300, "was changed")]
 
 
-def test_entries_behind_the_end_of_the_chain_are_named() -> None:
+def test_entries_after_the_end_of_the_chain_are_reported() -> None:
     found = check(log(), signed=[], head=AuditHead(), now=START)
     assert [damage.what for damage in found] == ["is beyond the end of the chain"] * ENTRIES
 
 
-def test_any_entry_that_was_removed_and_any_two_that_were_swapped_are_named() -> None:
+def test_any_removed_or_swapped_entries_are_reported() -> None:
     rng = random.Random(500)
     for _ in range(25):
         one, other = rng.sample(range(101, ENTRIES + 1), 2)

@@ -1,4 +1,4 @@
-"""Who calls, from the claims of their ID token."""
+"""The caller's identity, from the claims of their ID token."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from shared.domain.caller import Caller
         ({"firebase": {"sign_in_provider": "google.com"}, "email": "a@example.com"}, False, False),
         ({"firebase": {"sign_in_provider": "custom"}}, False, None),
         ({"firebase": {"sign_in_provider": "custom"}, "email": "", "email_verified": False}, False, None),
-        # The claims of custom tokens are the app's own words.
+        # The app chooses the claims of custom tokens.
         ({"firebase": "?", "email": ["a"], "email_verified": "yes"}, False, False),
         ({"email": "a@example.com", "email_verified": "true"}, False, False),
         ({"email": "a@example.com", "email_verified": 1}, False, False),
         ({}, False, None),
     ],
 )
-def test_the_claims_say_who_is_anonymous_and_whose_address_is_verified(
+def test_claims_identify_anonymous_users_and_verified_addresses(
     claims: dict[str, Any], anonymous: bool, verified: bool | None
 ) -> None:
     assert Caller.of("alice", claims) == Caller("alice", is_anonymous=anonymous, email_verified=verified)

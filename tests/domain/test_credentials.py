@@ -1,4 +1,4 @@
-"""An access token and its replacement, as the pure machine that it is."""
+"""The state machine of an access token and its rotation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ OLD, NEW = SealedToken(ciphertext="old", key_id="k"), SealedToken(ciphertext="ne
 REST = StoredAccessToken(connection_id="1", app_user_id="alice", item_id="item-1", token=OLD, issued_at=NOW)
 
 
-def test_what_is_wanted_is_found_by_the_schedule_if_its_task_is_lost() -> None:
+def test_requested_rotation_is_due_for_the_scheduler_if_its_task_is_lost() -> None:
     wanted = REST.wanted(by=Actor.OPERATOR, now=NOW)
     assert (wanted.due_at, wanted.wanted_by) == (NOW + grace_periods.TASK, Actor.OPERATOR)
     assert wanted.wanted(by=Actor.BACKEND, now=NOW + timedelta(hours=1)) is wanted
 
 
-def test_what_was_put_off_can_be_wanted_now_but_not_what_is_under_way() -> None:
+def test_deferred_rotation_can_be_requested_again_but_not_a_running_one() -> None:
     later = REST.wanted(by=Actor.BACKEND, now=NOW).begun(now=NOW).refused(now=NOW)
     hurried = later.wanted(by=Actor.OPERATOR, now=NOW)
     assert (hurried.due_at, hurried.wanted_by, hurried.attempts) == (NOW + grace_periods.TASK, Actor.OPERATOR, 1)
@@ -28,7 +28,7 @@ def test_what_was_put_off_can_be_wanted_now_but_not_what_is_under_way() -> None:
     assert begun.wanted(by=Actor.OPERATOR, now=NOW) is begun
 
 
-def test_a_mark_says_for_longer_than_a_process_may_work_that_somebody_is_at_it() -> None:
+def test_mark_of_a_running_rotation_outlasts_its_process() -> None:
     begun = REST.wanted(by=Actor.OPERATOR, now=NOW).begun(now=NOW)
     assert begun.is_under_way(NOW + grace_periods.ROTATION)
     assert not begun.is_under_way(NOW + grace_periods.ROTATION + timedelta(seconds=1))
@@ -37,12 +37,12 @@ def test_a_mark_says_for_longer_than_a_process_may_work_that_somebody_is_at_it()
     assert not REST.is_under_way(NOW)
 
 
-def test_a_new_token_leaves_nothing_of_its_replacement() -> None:
+def test_new_token_clears_the_rotation_fields() -> None:
     done = REST.wanted(by=Actor.OPERATOR, now=NOW).begun(now=NOW).replaced(NEW, now=NOW + timedelta(seconds=1))
     assert done == REST.model_copy(update={"token": NEW, "issued_at": NOW + timedelta(seconds=1)})
 
 
-def test_a_refusal_takes_the_mark_away_and_comes_again_later_and_later() -> None:
+def test_refusal_clears_the_mark_and_backs_off() -> None:
     kept, delays = REST.wanted(by=Actor.OPERATOR, now=NOW), []
     for _ in range(6):
         kept = kept.begun(now=NOW).refused(now=NOW)
@@ -54,5 +54,5 @@ def test_a_refusal_takes_the_mark_away_and_comes_again_later_and_later() -> None
     assert delays[-1] == delays[-2] == timedelta(hours=6)
 
 
-def test_what_is_given_up_is_at_rest() -> None:
+def test_abandoned_rotation_is_not_due() -> None:
     assert REST.wanted(by=Actor.OPERATOR, now=NOW).begun(now=NOW).given_up() == REST

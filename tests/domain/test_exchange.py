@@ -1,4 +1,4 @@
-"""An intent is due whenever somebody has to look at it, and only then."""
+"""When an exchange intent is due for the sweep."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item
         (EXCHANGED.duplicate_of("d", now=NOW).postponed(now=LATER), LATER + SWEPT_AGAIN_AFTER),
     ],
 )
-def test_when_the_sweep_must_look(intent: Intent, due: datetime | None) -> None:
+def test_due_time_of_the_sweep(intent: Intent, due: datetime | None) -> None:
     assert intent.due_at == due
     held = intent.access_token is not None
     assert due is not None or not held, "a token is never forgotten"
 
 
-def test_one_is_at_it_until_they_give_up_or_are_taken_for_dead() -> None:
+def test_attempt_owns_the_intent_until_it_releases_it_or_its_grace_period_ends() -> None:
     assert not NEW.is_free(NOW + grace_periods.EXCHANGE)
     assert NEW.is_free(NOW + grace_periods.EXCHANGE + timedelta(seconds=1))
     assert NEW.released().is_free(NOW)
@@ -58,12 +58,12 @@ def test_one_is_at_it_until_they_give_up_or_are_taken_for_dead() -> None:
         EXCHANGED.connected({"connection_id": "c"}),
     ],
 )
-def test_nobody_goes_on_with_what_is_answered(ended: Intent) -> None:
+def test_settled_intent_cannot_be_resumed(ended: Intent) -> None:
     assert not ended.is_free(LATER)
     assert not ended.released().is_free(LATER)
 
 
-def test_what_came_of_it() -> None:
+def test_outcome_of_an_intent() -> None:
     assert NEW.lost().came_to_nothing
     assert EXCHANGED.abandoned(now=NOW).came_to_nothing
     assert EXCHANGED.duplicate_of("d", now=NOW).duplicate == "d"

@@ -1,4 +1,4 @@
-"""Which row inherits what a user wrote on a transaction that the bank replaces."""
+"""Which row inherits the user's note on a transaction that the bank replaces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_row_inherits_one_note_at_most() -> None:
     assert heirs_of(["p1", "p2"], successors={"p1": "t1", "p2": "t1"}, taken=[]) == {"p1": "t1"}
 
 
-def test_a_row_with_a_note_of_its_own_inherits_none() -> None:
+def test_row_with_its_own_note_inherits_none() -> None:
     assert heirs_of(["p1", "p2"], successors={"p1": "t1", "p2": "t2"}, taken=["t1"]) == {"p2": "t2"}
 
 

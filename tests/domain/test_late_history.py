@@ -1,4 +1,4 @@
-"""How often a connection is asked for a history that never completes, over a month of virtual time."""
+"""How often a connection is polled for a history that never completes, over a month of virtual time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def not_ready(state: SyncState, now: datetime) -> SyncState:
 
 
 def runs_by_day(ends: Callable[[SyncState, datetime], SyncState]) -> Counter[int]:
-    """The runs of a connection that only the scheduler looks after."""
+    """The runs per day of a connection that only the scheduler requests."""
     state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED)
     found: Counter[int] = Counter()
     for tick in range(30 * 96):
@@ -37,7 +37,7 @@ def runs_by_day(ends: Callable[[SyncState, datetime], SyncState]) -> Counter[int
 
 
 @pytest.mark.parametrize("ends", [recent_only, not_ready])
-def test_a_history_that_never_completes_is_asked_for_at_every_tick_for_a_day_then_four_times_a_day(
+def test_incomplete_history_is_polled_at_every_scheduler_run_for_a_day_then_four_times_a_day(
     ends: Callable[[SyncState, datetime], SyncState],
 ) -> None:
     runs = runs_by_day(ends)
@@ -67,7 +67,7 @@ def test_a_late_history_does_not_delay_the_set_up_that_a_moved_item_needs() -> N
     assert recent_only(moved, late).due_at == late + timedelta(minutes=1)
 
 
-def test_a_complete_history_is_polled_twice_a_day_as_ever() -> None:
+def test_complete_history_is_polled_twice_a_day() -> None:
     done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
     done = done.claim(now=EXCHANGED, owner="x").complete(now=EXCHANGED, cursor="c", history_complete=True, late=True)
     assert done.due_at == EXCHANGED + timedelta(hours=12)

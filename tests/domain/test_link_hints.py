@@ -1,4 +1,4 @@
-"""What can be used of Link's metadata, whatever an app sends."""
+"""Which parts of Link's metadata are usable, whatever an app sends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ODD = [
 ]
 
 
-def test_what_link_says_is_taken() -> None:
+def test_metadata_of_link_is_used() -> None:
     given = {"id": "a", "name": "Plaid Checking", "mask": "0000", "type": "depository", "subtype": "checking"}
     assert account_hints([given | {"verification_status": None}]) == [given]
     assert institution_hint({"institution_id": "ins_109508", "name": "First Platypus Bank", "x": 1}) == {
@@ -44,7 +44,7 @@ def test_an_odd_name_is_no_name(odd: Any) -> None:
 
 
 @pytest.mark.parametrize("odd", [one for one in ODD if one is not None])
-def test_an_account_with_an_odd_mask_is_not_taken_for_one_without_a_mask(odd: Any) -> None:
+def test_account_with_an_invalid_mask_is_not_treated_as_one_without_a_mask(odd: Any) -> None:
     assert account_hints([{"id": "a", "name": "Daily", "mask": odd}]) == [{**NOTHING, "id": "a"}]
     assert account_hints([{"id": "a", "name": "Daily", "mask": None}]) == [{**NOTHING, "id": "a", "name": "Daily"}]
 
@@ -55,13 +55,13 @@ def test_an_odd_institution_id_is_none(odd: Any) -> None:
 
 
 @pytest.mark.parametrize("odd", ["ins_1", 7, ["ins_1"], None, True])
-def test_what_is_no_object_says_nothing(odd: Any) -> None:
+def test_value_that_is_no_object_is_ignored(odd: Any) -> None:
     assert institution_hint(odd) is None
     assert account_hints([odd]) == [NOTHING]
 
 
 @pytest.mark.parametrize("odd", [None, "Daily", 7, {}, {"0": {"name": "Daily"}}])
-def test_what_is_no_list_has_no_accounts(odd: Any) -> None:
+def test_value_that_is_no_list_has_no_accounts(odd: Any) -> None:
     assert account_hints(odd) is None
 
 
@@ -71,7 +71,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(JSON, st.lists(JSON, max_size=4))
-def test_nothing_that_json_can_say_breaks_it_and_no_account_is_left_out(one: Any, many: list[Any]) -> None:
+def test_any_json_value_is_accepted_and_every_account_is_kept(one: Any, many: list[Any]) -> None:
     institution_hint(one)
     hints = account_hints(many)
     assert hints is not None

@@ -16,8 +16,8 @@ from tests.fakes import START, account
 BANK = "ins_1"
 
 
-def held(name: str, *accounts: Account, day: int = 0, bank: str | None = BANK, usable: bool = True) -> Holding:
-    """A connection with these accounts, made on this day."""
+def connection(name: str, *accounts: Account, day: int = 0, bank: str | None = BANK, usable: bool = True) -> Holding:
+    """A connection with these accounts, created on this day."""
     return Holding(name, bank, START + timedelta(days=day), usable, accounts)
 
 
@@ -48,63 +48,63 @@ CASH = named("Cash", None)
         ([named("daily", "1111")], [DAILY], None),
         ([CASH], [CASH], ["Cash-None"]),  # no mask, but the whole sets are equal
         ([CASH, DAILY], [DAILY, CASH], ["Daily-1111", "Cash-None"]),
-        ([CASH, DAILY], [CASH, SAVE], None),  # a name alone says nothing
+        ([CASH, DAILY], [CASH, SAVE], None),  # a name alone is no evidence
         ([CASH, DAILY], [CASH], None),
         ([CASH, DAILY], [CASH, DAILY, SAVE], ["Daily-1111"]),
-        ([named("Cash", "")], [CASH], ["Cash-None"]),  # an empty mask is none
+        ([named("Cash", "")], [CASH], ["Cash-None"]),  # an empty mask counts as none
         ([CASH], [named("Cash", "1111")], None),
-        ([named("", "1111")], [named("", "1111"), DAILY], None),  # a number alone says nothing
+        ([named("", "1111")], [named("", "1111"), DAILY], None),  # a number alone is no evidence
         ([], [], None),
         ([], [DAILY], None),
         ([DAILY], [], None),
     ],
 )
 def test_accounts_overlap_one_by_one(ours: list[Account], theirs: list[Account], same: list[str] | None) -> None:
-    found = overlap(*ours, with_=[held("old", *theirs)])
+    found = overlap(*ours, with_=[connection("old", *theirs)])
     assert (sorted(found[1]) if found else None) == (sorted(same) if same else None)
 
 
-def test_an_equal_persistent_id_is_the_same_account_whatever_it_is_called_and_wherever() -> None:
+def test_equal_persistent_id_is_the_same_account_under_any_name_at_any_bank() -> None:
     joint = named("Joint", "1111", persistent="p1")
-    theirs = held("old", joint, named("Save", "2222", persistent="p2"))
+    theirs = connection("old", joint, named("Save", "2222", persistent="p2"))
     again = named("Our account", "0000", persistent="p1")
     assert overlap(again, CARD, with_=[theirs]) == ("old", ["Joint-1111"])
-    assert overlap(again, with_=[held("old", joint, bank="ins_2")]) == ("old", ["Joint-1111"])
-    assert overlap(again, with_=[held("old", joint)], bank=None) == ("old", ["Joint-1111"])
+    assert overlap(again, with_=[connection("old", joint, bank="ins_2")]) == ("old", ["Joint-1111"])
+    assert overlap(again, with_=[connection("old", joint)], bank=None) == ("old", ["Joint-1111"])
 
 
 def test_names_count_only_at_the_same_known_bank() -> None:
-    assert overlap(DAILY, with_=[held("old", DAILY, bank="ins_2")]) is None
-    assert overlap(DAILY, with_=[held("old", DAILY, bank=None)], bank=None) is None
+    assert overlap(DAILY, with_=[connection("old", DAILY, bank="ins_2")]) is None
+    assert overlap(DAILY, with_=[connection("old", DAILY, bank=None)], bank=None) is None
 
 
 def test_a_connection_in_error_does_not_count() -> None:
-    assert overlap(DAILY, with_=[held("old", DAILY, usable=False)]) is None
+    assert overlap(DAILY, with_=[connection("old", DAILY, usable=False)]) is None
 
 
 def test_two_accounts_that_look_alike_are_paired_one_by_one() -> None:
     one, other = named("Daily", "1111", account_id="one"), named("Daily", "1111", account_id="other")
-    assert overlap(one, other, with_=[held("old", DAILY)]) == ("old", ["Daily-1111"])
-    assert duplicates_in([held("old", DAILY), held("new", one, other, day=1)]) == {
+    assert overlap(one, other, with_=[connection("old", DAILY)]) == ("old", ["Daily-1111"])
+    assert duplicates_in([connection("old", DAILY), connection("new", one, other, day=1)]) == {
         ("new", "one"): DuplicateOf(connection_id="old", account_id="Daily-1111")
     }
 
 
 def test_of_several_connections_the_one_with_the_most_of_the_accounts_is_named_then_the_oldest() -> None:
-    first, second = held("first", DAILY, day=1), held("second", DAILY, SAVE, day=2)
+    first, second = connection("first", DAILY, day=1), connection("second", DAILY, SAVE, day=2)
     assert overlap(DAILY, SAVE, with_=[second, first]) == ("second", ["Daily-1111", "Save-2222"])
     assert overlap(DAILY, CARD, with_=[second, first]) == ("first", ["Daily-1111"])
-    same_day = [held("b", DAILY), held("a", DAILY)]
+    same_day = [connection("b", DAILY), connection("a", DAILY)]
     assert overlap(DAILY, with_=same_day) == overlap(DAILY, with_=same_day[::-1]) == ("a", ["Daily-1111"])
 
 
 @pytest.mark.parametrize("hint", [LinkedAccount(None, "1111"), LinkedAccount(None, None), LinkedAccount("Daily", None)])
 def test_an_incomplete_hint_is_no_overlap(hint: LinkedAccount) -> None:
-    assert overlap_of(BANK, [hint], [held("old", DAILY)]) is None
+    assert overlap_of(BANK, [hint], [connection("old", DAILY)]) is None
 
 
-def test_an_incomplete_hint_leaves_open_whether_all_accounts_are_equal() -> None:
-    assert overlap_of(BANK, [LinkedAccount("Cash", None), LinkedAccount(None, None)], [held("old", CASH)]) is None
+def test_incomplete_hint_does_not_decide_whether_all_accounts_are_equal() -> None:
+    assert overlap_of(BANK, [LinkedAccount("Cash", None), LinkedAccount(None, None)], [connection("old", CASH)]) is None
 
 
 def original(connection_id: str, account_id: str) -> DuplicateOf:
@@ -112,7 +112,7 @@ def original(connection_id: str, account_id: str) -> DuplicateOf:
 
 
 def after(holdings: list[Holding]) -> list[Holding]:
-    """The connections as they are stored once the duplicates are marked."""
+    """The connections as stored after the duplicates are marked."""
     found = duplicates_in(holdings)
     return [
         Holding(
@@ -126,8 +126,8 @@ def after(holdings: list[Holding]) -> list[Holding]:
     ]
 
 
-def test_a_chain_leaves_one_counted_copy_whichever_connection_goes() -> None:
-    chain = [held("a", DAILY, day=0), held("b", DAILY, day=1), held("c", DAILY, day=2)]
+def test_chain_keeps_one_counted_copy_after_any_removal() -> None:
+    chain = [connection("a", DAILY, day=0), connection("b", DAILY, day=1), connection("c", DAILY, day=2)]
     both = {("b", "Daily-1111"): original("a", "Daily-1111"), ("c", "Daily-1111"): original("a", "Daily-1111")}
     assert duplicates_in(chain) == both
     a, b, c = after(chain)
@@ -138,9 +138,9 @@ def test_a_chain_leaves_one_counted_copy_whichever_connection_goes() -> None:
 
 def test_an_account_whose_counterpart_is_a_duplicate_itself_names_the_counted_one() -> None:
     """C has B's name and number, B has A's persistent id."""
-    a = held("a", named("Joint", "1111", persistent="p"), day=0)
-    b = held("b", named("Ours", "2222", persistent="p"), day=1)
-    c = held("c", named("Ours", "2222"), day=2)
+    a = connection("a", named("Joint", "1111", persistent="p"), day=0)
+    b = connection("b", named("Ours", "2222", persistent="p"), day=1)
+    c = connection("c", named("Ours", "2222"), day=2)
     assert duplicates_in([a, b, c]) == {
         ("b", "Ours-2222"): original("a", "Joint-1111"),
         ("c", "Ours-2222"): original("a", "Joint-1111"),
@@ -148,39 +148,39 @@ def test_an_account_whose_counterpart_is_a_duplicate_itself_names_the_counted_on
 
 
 def test_of_several_connections_each_account_names_the_one_that_has_it() -> None:
-    both = held("both", DAILY, SAVE, day=2)
-    assert duplicates_in([held("daily", DAILY), held("save", SAVE, day=1), both]) == {
+    both = connection("both", DAILY, SAVE, day=2)
+    assert duplicates_in([connection("daily", DAILY), connection("save", SAVE, day=1), both]) == {
         ("both", "Daily-1111"): original("daily", "Daily-1111"),
         ("both", "Save-2222"): original("save", "Save-2222"),
     }
 
 
 def test_a_connection_in_error_is_never_the_counted_copy() -> None:
-    a, b = after([held("a", DAILY, day=0), held("b", DAILY, day=1)])
-    broken = held("a", *a.accounts, day=0, usable=False)
+    a, b = after([connection("a", DAILY, day=0), connection("b", DAILY, day=1)])
+    broken = connection("a", *a.accounts, day=0, usable=False)
     assert duplicates_in([broken, b]) == {("a", "Daily-1111"): original("b", "Daily-1111")}
-    dead = held("b", *b.accounts, day=1, usable=False)
+    dead = connection("b", *b.accounts, day=1, usable=False)
     assert duplicates_in([broken, dead]) == {}
     assert duplicates_in(after([broken, b])[:1]) == {}
     assert duplicates_in([a, b]) == {("b", "Daily-1111"): original("a", "Daily-1111")}, "it works again"
 
 
 def test_a_pair_stays_a_pair_when_the_bank_renames_the_account() -> None:
-    _, b = after([held("a", CASH, day=0), held("b", CASH, day=1)])
-    renamed = held("a", {**CASH, "name": "Pocket"}, SAVE, day=0)
+    _, b = after([connection("a", CASH, day=0), connection("b", CASH, day=1)])
+    renamed = connection("a", {**CASH, "name": "Pocket"}, SAVE, day=0)
     assert duplicates_in([renamed, b]) == {("b", "Cash-None"): original("a", "Cash-None")}
-    assert duplicates_in([held("a", SAVE, day=0), b]) == {}, "the account is not shared any more"
+    assert duplicates_in([connection("a", SAVE, day=0), b]) == {}, "the account is not shared any more"
 
 
-def test_copies_of_a_renamed_account_still_know_each_other_when_the_counted_one_goes() -> None:
-    _, b, c = after([held("a", DAILY, day=0), held("b", DAILY, day=1), held("c", DAILY, day=2)])
+def test_copies_of_a_renamed_account_stay_linked_after_the_counted_one_is_removed() -> None:
+    _, b, c = after([connection("a", DAILY, day=0), connection("b", DAILY, day=1), connection("c", DAILY, day=2)])
     (account_of_c,) = c.accounts
-    renamed = held("c", {**account_of_c, "name": "Everyday"}, day=2)
+    renamed = connection("c", {**account_of_c, "name": "Everyday"}, day=2)
     assert duplicates_in([b, renamed]) == {("c", "Daily-1111"): original("b", "Daily-1111")}
 
 
 def test_known_accounts_keep_what_they_are_a_duplicate_of_when_they_are_read_again() -> None:
-    _, b = after([held("a", DAILY, day=0), held("b", DAILY, day=1)])
+    _, b = after([connection("a", DAILY, day=0), connection("b", DAILY, day=1)])
     read_again = b.with_accounts([{**DAILY, "name": "Everyday"}, SAVE])
     assert [one["duplicate_of"] for one in read_again.accounts] == [original("a", "Daily-1111"), None]
 
@@ -198,10 +198,10 @@ POOL = [named(name, mask, persistent=p) for name, mask, p in (("A", "1", None), 
     st.data(),
 )
 def test_every_account_is_counted_once_after_any_change(made: list[Any], data: st.DataObject) -> None:
-    """No duplicate names a duplicate, a connection that is gone or in error, or its own connection."""
-    holdings = [held(f"c{n}", *rows, day=day, usable=ok) for n, (rows, day, ok) in enumerate(made)]
+    """No duplicate points to a duplicate, to a connection that is removed or in error, or to its own connection."""
+    holdings = [connection(f"c{n}", *rows, day=day, usable=ok) for n, (rows, day, ok) in enumerate(made)]
     stored = after(holdings)
-    assert after(stored) == stored, "what is settled stays so"
+    assert after(stored) == stored, "settled marks stay unchanged"
     left = [one for one in stored if data.draw(st.booleans())]
     for now in (stored, after(left)):
         here = {(one.connection_id, a["account_id"]): (one, a) for one in now for a in one.accounts}
@@ -212,6 +212,6 @@ def test_every_account_is_counted_once_after_any_change(made: list[Any], data: s
             assert holding.usable
             assert counted["duplicate_of"] is None
             assert holding.connection_id != connection_id
-        for account_id in ("A-1", "B-2"):  # these are recognised one by one
+        for account_id in ("A-1", "B-2"):  # these are recognized one by one
             copies = [a for one in now if one.usable for a in one.accounts if a["account_id"] == account_id]
             assert sum(a["duplicate_of"] is None for a in copies) == min(len(copies), 1)

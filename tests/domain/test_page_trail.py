@@ -31,7 +31,7 @@ def refusal(trail: PageTrail, next_page: Page) -> EndlessPages | None:
 
 
 def walk(trail: PageTrail, *, after: dict[int, int], hand_over_at: set[int]) -> int:
-    """Follows cursors by name until the loop fails; returns how many pages that took."""
+    """Follow cursors by name until the loop fails; returns the number of pages read."""
     at = 0
     for pages in count(1):
         at = after[at]
@@ -48,7 +48,7 @@ def walk(trail: PageTrail, *, after: dict[int, int], hand_over_at: set[int]) -> 
 
 
 @given(st.integers(0, 40), st.integers(1, 40), st.sets(st.integers(1, 80)))
-def test_a_circle_of_any_length_ends_at_its_first_repetition_over_any_hand_overs(
+def test_cursor_loop_of_any_length_ends_at_its_first_repetition_across_handovers(
     tail: int, length: int, hand_over_at: set[int]
 ) -> None:
     after = {n: n + 1 for n in range(tail + length - 1)} | {tail + length - 1: tail}
@@ -67,7 +67,7 @@ def test_cursors_that_never_repeat_are_followed() -> None:
     assert [trail.follow(page(f"c{n}")) for n in range(3)] == ["c0", "c1", "c2"]
 
 
-def test_the_pages_of_one_loop_are_bounded_over_its_hand_overs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_one_loop_are_bounded_across_handovers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_trail, "MAX_PAGES", 50)
     trail = PageTrail(None)
     for n in range(49):
@@ -78,7 +78,7 @@ def test_the_pages_of_one_loop_are_bounded_over_its_hand_overs(monkeypatch: pyte
     assert error.error_code == "PAGES_WITHOUT_END"
 
 
-def test_pages_without_changes_are_bounded_sooner_but_only_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consecutive_pages_without_changes_have_a_lower_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_trail, "MAX_EMPTY_PAGES", 3)
     trail = PageTrail(None)
     for n in range(12):
@@ -86,7 +86,7 @@ def test_pages_without_changes_are_bounded_sooner_but_only_in_a_row(monkeypatch:
     assert refusal(trail, page("c12", empty=True)) is not None, "the fourth in a row"
 
 
-def test_pages_whose_rows_are_all_set_aside_are_no_empty_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_with_only_unusable_rows_are_not_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_trail, "MAX_EMPTY_PAGES", 3)
     trail = PageTrail(None)
     aside = (SetAsideRow(key="k", transaction_id="t", account_id="a", field="date", text="{}"),)
@@ -94,7 +94,7 @@ def test_pages_whose_rows_are_all_set_aside_are_no_empty_ones(monkeypatch: pytes
         trail.follow(replace(page(f"c{n}", empty=True), set_aside=aside))
 
 
-def test_what_is_handed_over_is_bounded() -> None:
+def test_handover_size_is_bounded() -> None:
     trail = PageTrail(None)
     for n in range(page_trail.MAX_PAGES - 1):
         trail.follow(page("c" * 200 + str(n)))

@@ -1,4 +1,4 @@
-"""Delays grow, respect the provider's Retry-After, and end at their longest."""
+"""Delays grow, respect the provider's Retry-After, and stay at their maximum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret shows itself to nobody."""
+"""A secret never reveals its value by accident."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.ports import LinkRequest
 from shared.serving.exchange_input import Input
 from shared.usecases.linking.exchange_public_token import LinkedItem
 
-VALUE = "a value that is nobody's business"
+VALUE = "a private value"
 SECRET = Secret(VALUE)
 
 
@@ -55,11 +55,11 @@ class Model(BaseModel):
         repr(SealedToken(ciphertext=VALUE, key_id="k")),
     ],
 )
-def test_nothing_that_prints_it_shows_it(shown: str) -> None:
+def test_printed_secret_is_redacted(shown: str) -> None:
     assert VALUE not in shown
 
 
-def test_it_is_not_put_into_json_nor_pickled_nor_copied() -> None:
+def test_secret_cannot_be_serialized_pickled_or_copied() -> None:
     with pytest.raises(TypeError):
         json.dumps({"token": SECRET})
     for away in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -73,13 +73,13 @@ def test_it_is_not_put_into_json_nor_pickled_nor_copied() -> None:
     assert VALUE not in str(refused.value)
 
 
-def test_it_has_no_attributes_to_look_into() -> None:
+def test_secret_has_no_attributes() -> None:
     with pytest.raises(TypeError):
         vars(SECRET)
     assert not [name for name in dir(SECRET) if not name.startswith("_") and name != "reveal"]
 
 
-def test_a_stack_and_a_log_line_show_nothing_of_it() -> None:
+def test_stack_trace_and_log_line_do_not_show_the_secret() -> None:
     def fails(token: Secret) -> None:
         raise RuntimeError(f"cannot use {token}")
 
@@ -94,7 +94,7 @@ def test_a_stack_and_a_log_line_show_nothing_of_it() -> None:
     assert VALUE not in JsonFormatter().format(record)
 
 
-def test_it_is_equal_to_itself_and_reveals_itself_where_it_is_used() -> None:
+def test_secret_is_equal_to_itself_and_can_be_revealed() -> None:
     assert Secret(VALUE).reveal() == VALUE
     assert {SECRET, Secret(VALUE)} == {SECRET}
     assert SECRET != VALUE

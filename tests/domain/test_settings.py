@@ -1,4 +1,4 @@
-"""Settings as they come from the environment: defaults that cost little, and values that are refused."""
+"""Settings from the environment: inexpensive defaults, and refused values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(**given: str) -> Settings:
     return Settings.read({"GCLOUD_PROJECT": "demo-bank", **given})
 
 
-def test_what_the_owner_pays_for_is_bounded_by_default() -> None:
+def test_costs_are_bounded_by_default() -> None:
     settings = read()
     assert settings.client_products == {"transactions"}
     assert settings.refresh_ceilings == RefreshCeilings(spacing=timedelta(hours=1), per_user_and_day=20, per_minute=60)
@@ -24,7 +24,7 @@ def test_what_the_owner_pays_for_is_bounded_by_default() -> None:
     assert settings.allow_duplicates is True
 
 
-def test_apps_may_ask_for_the_products_that_banks_are_linked_for_unless_the_operator_says_otherwise() -> None:
+def test_apps_may_request_the_linked_products_by_default() -> None:
     assert read(PRODUCTS="transactions,auth").client_products == {"transactions", "auth"}
     assert read(PRODUCTS="transactions,auth", ALLOWED_PRODUCTS="").client_products == {"transactions", "auth"}
     assert read(PRODUCTS="transactions", ALLOWED_PRODUCTS=" liabilities , auth").client_products == {
@@ -39,7 +39,7 @@ def test_duplicates_are_switched_on_and_off(given: str, meant: bool) -> None:
     assert read(ALLOW_DUPLICATES=given).allow_duplicates is meant
 
 
-def test_the_ceilings_are_what_the_environment_says() -> None:
+def test_ceilings_are_read_from_the_environment() -> None:
     settings = read(REFRESH_SPACING_SECONDS="60", REFRESHES_PER_USER_AND_DAY="0", REFRESHES_PER_MINUTE="7")
     assert settings.refresh_ceilings == RefreshCeilings(spacing=timedelta(minutes=1), per_user_and_day=0, per_minute=7)
     assert read(MAX_CONNECTIONS_PER_USER="3").max_connections_per_user == 3
@@ -62,7 +62,7 @@ def test_the_ceilings_are_what_the_environment_says() -> None:
         ("ALLOWED_PRODUCTS", "payment_initiation"),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str) -> None:
+def test_implausible_value_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as refused:
         read(**{name: value})
     assert [".".join(map(str, one["loc"])).upper() for one in refused.value.errors()] == [name]

@@ -1,4 +1,4 @@
-"""What each event makes of each status: the whole table, written out once more, by hand, from the contract."""
+"""The effect of each event on each status: the whole table, written independently from the contract."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plaid_error(code: str) -> ProviderError:
 
 
 def connection(status: ItemStatus, **more: object) -> BankConnection:
-    """As events make it."""
+    """A connection as produced by events."""
     faulty = {
         ItemStatus.BAD: {"action": Action.RECONNECT, "error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED"},
         ItemStatus.ERROR: {"action": Action.RELINK, "error_type": "ITEM_ERROR", "error_code": "ITEM_NOT_FOUND"},
@@ -87,7 +87,7 @@ def connection(status: ItemStatus, **more: object) -> BankConnection:
 
 
 @pytest.mark.parametrize(("event", "status", "expected"), CASES)
-def test_the_table(event: StatusEvent, status: ItemStatus, expected: str) -> None:
+def test_every_transition_of_the_table(event: StatusEvent, status: ItemStatus, expected: str) -> None:
     error = plaid_error(FAULTS[event]) if event in FAULTS else None
     change = after(connection(status), event, now=NOW, error=error)
     found = change.connection.status.value
@@ -100,22 +100,22 @@ def test_every_event_is_in_the_table() -> None:
     assert {(event, status) for event, status, _ in CASES} == {(e, s) for e in StatusEvent for s in ItemStatus}
 
 
-def test_whatever_changes_a_status_tells_its_user() -> None:
+def test_every_status_change_notifies_the_user() -> None:
     silent = [(e, before) for e, row in TABLE.items() for before, step in row.items() if not step.tells]
     assert all(TABLE[event][before].status is before for event, before in silent)
 
 
 @pytest.mark.parametrize("status", ItemStatus)
-def test_an_error_is_named_as_long_as_it_lasts_and_not_longer(status: ItemStatus) -> None:
+def test_error_code_is_shown_exactly_as_long_as_the_error_lasts(status: ItemStatus) -> None:
     broken = after(connection(status), StatusEvent.LOGIN_FAILED, now=NOW, error=plaid_error("ITEM_LOCKED")).connection
     assert (broken.error_type, broken.error_code) == ("ITEM_ERROR", "ITEM_LOCKED")
-    mended = after(broken, StatusEvent.WORKING, now=NOW).connection
-    assert (mended.error_type, mended.error_code, mended.action) == (None, None, None)
+    recovered = after(broken, StatusEvent.WORKING, now=NOW).connection
+    assert (recovered.error_type, recovered.error_code, recovered.action) == (None, None, None)
 
 
 @pytest.mark.parametrize("status", ItemStatus)
 @pytest.mark.parametrize("then", ItemStatus)
-def test_while_a_login_is_broken_the_moment_stays_where_it_broke(status: ItemStatus, then: ItemStatus) -> None:
+def test_time_of_a_broken_login_does_not_move(status: ItemStatus, then: ItemStatus) -> None:
     later = NOW + timedelta(days=1)
     stays = status is then and status in (ItemStatus.BAD, ItemStatus.ERROR)
     assert moment_of(connection(status), then, now=later) == (NOW if stays else later)
@@ -140,14 +140,14 @@ def test_consent_that_is_still_missing_keeps_its_error_and_its_action(event: Sta
     assert error is None or change.tells is None
 
 
-def test_a_working_call_keeps_the_offer_of_new_accounts_and_a_repair_takes_it() -> None:
+def test_working_call_keeps_the_offer_of_new_accounts_and_a_repair_clears_it() -> None:
     offered = after(connection(ItemStatus.GOOD), StatusEvent.NEW_ACCOUNTS, now=NOW).connection
     assert after(offered, StatusEvent.WORKING, now=NOW).connection.action is Action.SELECT_ACCOUNTS
     assert after(offered, StatusEvent.REPAIRED, now=NOW).connection.action is None
 
 
 @pytest.mark.parametrize("event", StatusEvent)
-def test_what_was_revoked_stays_so(event: StatusEvent) -> None:
+def test_revoked_connection_stays_revoked(event: StatusEvent) -> None:
     gone = after(
         connection(ItemStatus.GOOD), StatusEvent.REVOKED, now=NOW, error=plaid_error("USER_PERMISSION_REVOKED")
     ).connection
@@ -155,7 +155,7 @@ def test_what_was_revoked_stays_so(event: StatusEvent) -> None:
     assert after(gone, event, now=NOW, error=plaid_error("ITEM_LOGIN_REQUIRED")).connection == gone
 
 
-def test_outages_and_our_own_faults_are_no_events() -> None:
+def test_outages_and_configuration_errors_are_no_events() -> None:
     for code in ("INSTITUTION_DOWN", "INSTITUTION_NOT_RESPONDING", "INTERNAL_SERVER_ERROR", "RATE_LIMIT", "NEW_CODE"):
         assert event_of(plaid_error(code)) is None
     assert event_of(plaid_error("INVALID_API_KEYS")) is None
@@ -164,7 +164,7 @@ def test_outages_and_our_own_faults_are_no_events() -> None:
 @pytest.mark.parametrize("kind", ErrorKind)
 def test_every_error_that_only_the_user_can_resolve_has_an_event_and_no_other_has(kind: ErrorKind) -> None:
     error = ProviderError("", kind=kind, error_type="", error_code="")
-    in_link = (ErrorKind.LINK_AGAIN, ErrorKind.PUBLIC_TOKEN_INVALID)  # of a session of Link, not of a connection
+    in_link = (ErrorKind.LINK_AGAIN, ErrorKind.PUBLIC_TOKEN_INVALID)  # of a Link session, not of a connection
     is_users = kind.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and kind not in in_link
     assert (event_of(error) is not None) == (action_for(error) is not None) == is_users
 
@@ -191,21 +191,23 @@ def test_a_consent_without_an_end_needs_no_warning() -> None:
 
 @pytest.mark.parametrize("kind", NotificationKind)
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_every_notification_has_its_words_in_every_language(kind: NotificationKind, language: str) -> None:
+def test_every_notification_has_a_text_in_every_language(kind: NotificationKind, language: str) -> None:
     words = {"day": "2026-03-08", "label": "Coffee 3.50", "notes": "mine"}
-    told = notification(kind, event_id="1", connection_id="c", bank="First", language=language, now=NOW, **words)
-    assert told.title
-    assert "{" not in told.title + told.body
+    message = notification(kind, event_id="1", connection_id="c", bank="First", language=language, now=NOW, **words)
+    assert message.title
+    assert "{" not in message.title + message.body
     assert set(TEXTS[kind]) == {"en", "es"}
     assert TEXTS[kind]["en"] != TEXTS[kind]["es"]
 
 
-def test_a_language_without_words_is_answered_in_english_and_a_bank_without_a_name_is_yours() -> None:
-    told = notification(NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW)
-    assert told.title == "Your bank is working again"
+def test_unsupported_language_falls_back_to_english_and_unnamed_bank_to_your_bank() -> None:
+    message = notification(
+        NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW
+    )
+    assert message.title == "Your bank is working again"
 
 
-def test_chosen_accounts_take_the_offer_away_and_no_other_action() -> None:
+def test_selecting_accounts_clears_only_the_offer_of_new_accounts() -> None:
     offered = after(connection(ItemStatus.GOOD), StatusEvent.NEW_ACCOUNTS, now=NOW).connection
     assert after(offered, StatusEvent.ACCOUNTS_CHOSEN, now=NOW).connection.action is None
     broken = connection(ItemStatus.BAD)
@@ -245,9 +247,7 @@ def test_an_announcement_ends_with_a_renewal_or_when_its_day_has_passed_without_
         (datetime(1, 1, 1, tzinfo=UTC), NOW),
     ],
 )
-def test_an_announcement_stands_for_a_bounded_time_whatever_date_it_names(
-    said: datetime | None, expected: datetime
-) -> None:
+def test_announcement_is_valid_for_a_bounded_time(said: datetime | None, expected: datetime) -> None:
     assert announcement(said, consent=None, now=NOW).ends_at == expected
 
 

@@ -1,4 +1,4 @@
-"""What the store can hold of any value."""
+"""How any value is converted to one that the store accepts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(N
 
 
 @given(VALUES)
-def test_whatever_comes_becomes_something_that_can_be_stored(value: Any) -> None:
+def test_any_value_is_converted_to_a_storable_one(value: Any) -> None:
     held, lost = make_storable(value)
     assert_can_be_stored(held)
     assert lost >= 0
@@ -64,7 +64,7 @@ def test_ordinary_values_stay_as_they_are() -> None:
     assert storable(2**70) == float(2**70)
 
 
-def test_what_cannot_be_held_is_lost_and_what_stands_beside_it_is_not() -> None:
+def test_unstorable_part_is_dropped_and_its_siblings_are_kept() -> None:
     deep: Any = "bottom"
     for _ in range(30):
         deep = {"down": deep}
@@ -125,14 +125,14 @@ def test_a_text_is_measured_as_it_is_stored() -> None:
 
 
 @given(VALUES)
-def test_any_row_can_be_set_aside(value: Any) -> None:
+def test_any_row_can_be_recorded_as_unusable(value: Any) -> None:
     record = SetAsideRow.of(value, field="row")
     assert record.key
     assert record.text.encode()
     assert SetAsideRow.of(value, field="row").key == record.key
 
 
-def test_a_row_is_recognised_by_its_id_whatever_else_changes() -> None:
+def test_row_is_recognized_by_its_id() -> None:
     first = SetAsideRow.of({"transaction_id": "a/b", "amount": None}, field="transaction_id")
     second = SetAsideRow.of({"transaction_id": "a/b", "amount": 1}, field="transaction_id")
     assert first.key == second.key == key_of("a/b")

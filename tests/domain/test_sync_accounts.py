@@ -10,7 +10,7 @@ def test_accounts_that_the_provider_no_longer_lists_become_former_ones() -> None
     assert after == SyncAccounts(account_ids=("b", "c"), accounts_digest="new", former_accounts=("a",))
 
 
-def test_an_account_that_is_revoked_during_a_run_does_not_come_back_with_it() -> None:
+def test_account_revoked_during_a_run_is_not_restored_by_it() -> None:
     after = BEFORE.remove_account("b").accounts_read(("a", "b"), digest="new", since=BEFORE)
     assert (after.account_ids, after.revoked_accounts, after.former_accounts) == (("a",), ("b",), ())
 

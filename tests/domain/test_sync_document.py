@@ -1,4 +1,4 @@
-"""What is stored of a sync, whatever our code calls it."""
+"""The stored form of a sync, independent of the names in the code."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ PROGRESS: dict[str, Any] = {
         "request_id": "r",
     },
 }
-# A document as it was written before the fields got their present names.
+# A document as written before the fields got their present names.
 STORED: dict[str, Any] = PROGRESS | {
     "run": 7,
     "lease_owner": "task#1",
@@ -79,7 +79,7 @@ STORED: dict[str, Any] = PROGRESS | {
 
 
 def as_stored(value: object) -> object:
-    """Firestore knows lists, but no tuples."""
+    """A document as Firestore returns it, which has lists but no tuples."""
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -132,7 +132,7 @@ def test_each_field_belongs_to_one_group_only() -> None:
     assert sorted(fields) == sorted(SyncState.model_fields)
 
 
-def test_counts_that_are_unknown_leave_the_stored_ones_as_they_are() -> None:
+def test_unknown_counts_keep_the_stored_ones() -> None:
     state = SyncState.new(connection_id="c", app_user_id="u", now=NOW).claim(now=NOW, owner="me")
     counted = state.advance(now=NOW, stage=Stage.WRITING, counts=SyncCounts(added=3, percent=40, set_aside=2))
     later = counted.advance(now=NOW, stage=Stage.WRITING, counts=SyncCounts.of(counted))

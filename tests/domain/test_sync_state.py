@@ -1,4 +1,4 @@
-"""The machine behind a sync's progress."""
+"""The state machine of a sync."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def completed(state: SyncState) -> SyncState:
     return state.complete(now=NOW, cursor="c1", history_complete=True)
 
 
-def test_a_new_sync_is_pending_and_found_by_the_schedule_if_its_task_is_lost() -> None:
+def test_new_sync_is_pending_and_due_for_the_scheduler_if_its_task_is_lost() -> None:
     state = new()
     assert state.status is SyncStatus.PENDING
     assert state.wanted
@@ -50,7 +50,7 @@ def test_a_claim_takes_the_lease_and_a_new_run_number() -> None:
     assert state.lease_expires_at == state.due_at == NOW + LEASE
 
 
-def test_a_dead_run_is_free_within_two_minutes() -> None:
+def test_lease_of_a_dead_run_expires_within_two_minutes() -> None:
     assert timedelta(minutes=2) >= LEASE
     state = claimed()
     with pytest.raises(IllegalTransition):
@@ -97,7 +97,7 @@ def test_percent_never_goes_back_within_a_run() -> None:
     assert state.restart(now=NOW).percent == 40
 
 
-def test_a_request_during_a_run_makes_one_more_run_and_many_make_just_one() -> None:
+def test_requests_during_a_run_lead_to_exactly_one_more_run() -> None:
     state = claimed()
     for _ in range(5):
         state = state.request(now=NOW)
@@ -109,7 +109,7 @@ def test_a_request_during_a_run_makes_one_more_run_and_many_make_just_one() -> N
     assert not again.wanted
 
 
-def test_a_retry_waits_longer_each_time_and_then_stays_at_the_longest() -> None:
+def test_retries_back_off_up_to_the_longest_delay() -> None:
     state, delays = claimed(), []
     for _ in range(len(retry_delays.SYNC.delays) + 2):
         state = failed(state)
@@ -128,18 +128,18 @@ def test_the_providers_own_retry_after_is_respected() -> None:
     assert state.next_retry_at == NOW + timedelta(hours=2)
 
 
-def test_what_only_the_user_can_mend_is_not_retried_but_looked_at_again_in_a_day() -> None:
+def test_error_that_only_the_user_can_fix_is_checked_again_after_a_day() -> None:
     state = failed(claimed(), LOGIN, ErrorClass.USER)
     assert state.next_retry_at is None
     assert state.needs_user
     assert state.due_at == NOW + timedelta(hours=24)
 
 
-def test_what_can_never_work_again_is_left_alone() -> None:
+def test_permanent_error_is_not_retried() -> None:
     assert failed(claimed(), LOGIN, ErrorClass.TERMINAL).due_at is None
 
 
-def test_success_forgets_the_failures() -> None:
+def test_success_resets_the_failure_count() -> None:
     state = completed(claimed(failed(claimed()).requeue(now=NOW)))
     assert (state.failures, state.error, state.next_retry_at, state.needs_user) == (0, None, None, False)
 
@@ -153,7 +153,7 @@ def test_a_connection_without_complete_history_is_due_at_every_tick() -> None:
     assert claimed().complete(now=NOW, cursor="c", history_complete=False).due_at == NOW
 
 
-def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
+def test_failing_set_up_is_retried_with_growing_delays() -> None:
     state, delays = new(), []
     for _ in range(len(retry_delays.SYNC.delays) + 1):
         state = completed(claimed(state))
@@ -166,7 +166,7 @@ def test_a_set_up_that_keeps_failing_is_retried_ever_less_often() -> None:
     assert completed(claimed(moved.requeue(now=NOW))).due_at == NOW + retry_delays.SYNC.delays[0]
 
 
-def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:
+def test_rows_streamed_by_an_incomplete_run_are_suspect() -> None:
     streaming = claimed().advance(now=NOW, stage=Stage.WRITING, streaming=True)
     assert streaming.restart(now=NOW).dirty_runs == (1,)
     assert streaming.pause(now=NOW).dirty_runs == (1,)
@@ -175,7 +175,7 @@ def test_what_a_run_streamed_is_suspect_unless_it_completed() -> None:
     assert completed(streaming).dirty_runs == ()
 
 
-def test_a_refresh_that_was_asked_for_meanwhile_is_left_to_a_run_that_begins_anew() -> None:
+def test_refresh_requested_meanwhile_is_left_to_a_new_run() -> None:
     handed_over = claimed().hand_over(now=NOW, cursor="page")
     asked = failed(handed_over.claim(now=NOW, owner="x")).request(now=NOW, refresh=True)
     done = completed(asked.claim(now=NOW, owner="y"))
@@ -183,7 +183,7 @@ def test_a_refresh_that_was_asked_for_meanwhile_is_left_to_a_run_that_begins_ane
     assert done.requeue(now=NOW).claim(now=NOW, owner="z").wants_refresh
 
 
-def test_clients_see_nothing_of_lease_or_cursor() -> None:
+def test_clients_see_neither_lease_nor_cursor() -> None:
     seen = completed(claimed()).progress()
     assert type(seen) is SyncProgress
     assert not {"cursor", "lease_owner", "run", "due_at"} & set(seen.model_dump())
@@ -207,7 +207,7 @@ STEPS: dict[str, Callable[[SyncState, datetime], SyncState]] = {
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 200)), max_size=40))
-def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: list[tuple[str, int]]) -> None:
+def test_every_reachable_state_can_complete_without_an_operator(steps: list[tuple[str, int]]) -> None:
     state, now = new(), NOW
     for name, seconds in steps:
         now += timedelta(seconds=seconds)
@@ -217,22 +217,22 @@ def test_whatever_happens_there_is_always_a_way_out_that_needs_no_person(steps: 
         except IllegalTransition:
             assert state == before
             continue
-        assert set(vars(state)) == set(SyncState.model_fields)  # no transition invents a field
+        assert set(vars(state)) == set(SyncState.model_fields)  # no transition adds a field
         assert state.served <= state.serving or state.lease_owner is None
         assert state.served <= state.requested
         assert (state.lease_owner is None) == (state.lease_expires_at is None)
         assert state.due_at is not None
-        # The schedule, once it is due, brings it to completion.
+        # Once the sync is due, a scheduler run completes it.
         later = max(now, state.due_at) + timedelta(seconds=1)
         queued = state.requeue(now=later)
         done = queued.claim(now=later, owner="y").complete(now=later, cursor="z", history_complete=True)
         assert done.status is SyncStatus.COMPLETED
-        # A continuation still belongs to the run that it continues: whoever asked meanwhile gets one more.
-        once_more = queued.status is SyncStatus.IN_PROGRESS and state.requested > state.serving
-        assert done.wanted == once_more
+        # A continuation belongs to the run that it continues: requests made meanwhile get one more run.
+        one_more_run = queued.status is SyncStatus.IN_PROGRESS and state.requested > state.serving
+        assert done.wanted == one_more_run
 
 
-def test_a_continuation_that_failed_serves_what_was_asked_when_it_is_tried_again() -> None:
+def test_retried_continuation_serves_the_requests_made_meanwhile() -> None:
     handed_over = claimed().hand_over(now=NOW, cursor="page")
     again = failed(handed_over.claim(now=NOW, owner="x")).queued(now=NOW).claim(now=NOW, owner="y")
     assert (again.handover, again.run) == ("page", handed_over.run)
@@ -240,15 +240,15 @@ def test_a_continuation_that_failed_serves_what_was_asked_when_it_is_tried_again
     assert not completed(again).wanted
 
 
-def test_a_request_is_wanted_since_it_came_until_a_run_has_served_it() -> None:
+def test_request_counts_as_waiting_from_its_arrival_until_a_run_served_it() -> None:
     later = NOW + timedelta(minutes=7)
     assert new().request(now=later).wanted_since == NOW  # the first is the older
-    assert failed(claimed()).queued(now=later).request(now=later).wanted_since == NOW  # nobody has served it yet
+    assert failed(claimed()).queued(now=later).request(now=later).wanted_since == NOW  # no run has served it yet
     assert completed(claimed()).request(now=later).wanted_since == later
     assert claimed().request(now=later).wanted_since == later  # of the run after this one
 
 
-def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning_once_it_is_back() -> None:
+def test_account_revoked_and_selected_again_is_read_from_the_beginning() -> None:
     state = completed(claimed(new().model_copy(update={"account_ids": ("a", "b")})))
     revoked = state.remove_account("b")
     assert (revoked.account_ids, revoked.revoked_accounts, revoked.former_accounts) == (("a",), ("b",), ())
@@ -264,7 +264,7 @@ def test_an_account_that_was_revoked_and_chosen_again_is_read_from_the_beginning
         state.read_returned(("b",), now=NOW)
 
 
-def test_what_is_stopped_would_begin_at_the_beginning() -> None:
+def test_stopped_sync_would_start_from_the_beginning() -> None:
     state = completed(claimed())
     assert state.cursor is not None
     assert state.stop(now=NOW, error=OUTAGE).cursor is None

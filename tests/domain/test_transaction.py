@@ -1,4 +1,4 @@
-"""A change set: the last word about each row wins."""
+"""A change set: the last version of each row wins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_row_that_is_removed_later_is_not_written() -> None:
     assert changes.removed == {"t1"}
 
 
-def test_a_row_that_comes_again_after_its_removal_is_written_and_not_removed() -> None:
+def test_row_sent_again_after_its_removal_is_written() -> None:
     changes = ChangeSet()
     changes.take(page(removed=["t1"]))
     changes.take(page(added=[row("t1", name="back")]))
@@ -29,7 +29,7 @@ def test_a_row_that_comes_again_after_its_removal_is_written_and_not_removed() -
     assert changes.removed == set()
 
 
-def test_of_two_words_about_a_row_the_later_one_counts() -> None:
+def test_later_version_of_a_row_wins() -> None:
     changes = ChangeSet()
     changes.take(page(added=[row("t1", name="first")], modified=[row("t1", name="second")]))
     changes.take(page(modified=[row("t1", name="third")]))
@@ -38,7 +38,7 @@ def test_of_two_words_about_a_row_the_later_one_counts() -> None:
     assert (len(changes), changes.size) == (1, 20)
 
 
-def test_a_row_named_as_added_and_removed_on_one_page_is_gone() -> None:
+def test_row_added_and_removed_on_one_page_is_removed() -> None:
     changes = ChangeSet()
     changes.take(page(added=[row("t1")], removed=["t1"]))
     assert changes.upserts == {}

@@ -1,7 +1,7 @@
-"""What the end-to-end tests share: the public API as raw requests, the store, and the simulator's controls.
+"""Shared by the end-to-end tests: the public API as raw requests, the store, and the simulator's controls.
 
-`differences` holds the store against the bank. It is written from the contract and Plaid's documentation, and shares
-nothing with the code that wrote the store.
+`differences` compares the store with the bank. It is written from the contract and Plaid's documentation, and shares no
+code with the backend that writes the store.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATIENCE = 90.0  # seconds; a loaded machine starts workers slowly
 
 
 def custom_user(file: Path) -> str:
-    """A custom user of tests/data, as a password for `user_custom`: `day -3` stands for the day three days ago."""
+    """A custom user of tests/data, as a password for `user_custom`; `day -3` stands for the date three days ago."""
 
     def day(match: re.Match[str]) -> str:
         return f'"{datetime.now(UTC).date() + timedelta(days=int(match[1]))}"'
@@ -40,25 +40,25 @@ def custom_user(file: Path) -> str:
     return re.sub(r'"day ([+-]\d+)"', day, file.read_text(encoding="utf-8"))
 
 
-class NotInTime(AssertionError):
-    """What was waited for did not happen."""
+class TimedOut(AssertionError):
+    """A condition did not become true in time."""
 
 
 def wait_until(
     what: str, found: Callable[[], Any], *, within: float = PATIENCE, shown: Callable[[], object] = str
 ) -> Any:
-    """Asks until the answer is true, and returns it; if it never is, the error says what is `shown` instead."""
+    """Poll until `ask` returns a truthy value and return it; on timeout, the error contains `shown()`."""
     deadline = time.monotonic() + within
     while not (answer := found()):
         if time.monotonic() > deadline:
-            raise NotInTime(f"not within {within:.0f} s: {what}; {shown()}")
+            raise TimedOut(f"not within {within:.0f} s: {what}; {shown()}")
         time.sleep(0.1)
     return answer
 
 
 @dataclass(frozen=True)
 class Bank:
-    """The running stack, from all sides."""
+    """The running stack: its API, its store and its simulator."""
 
     stack: Stack
     http: httpx.Client
@@ -66,17 +66,17 @@ class Bank:
     # -- the public API --
 
     def rest(self, method: str, path: str, user: User | None, **content: Any) -> httpx.Response:
-        """One request through Hosting, as somebody or nobody."""
+        """One request through Hosting, signed in as a user or unauthenticated."""
         headers = {**(user.headers if user else {}), **content.pop("headers", {})}
         url = f"{self.stack.ports.url('hosting')}/api/v1/bank/{path}"
         return self.http.request(method, url, headers=headers, **content)
 
     def function_url(self, name: str) -> str:
-        """Where the callable protocol finds a function."""
+        """The URL of a function in the callable protocol."""
         return f"{self.stack.ports.url('functions')}/{PROJECT}/{REGION}/{name}"
 
     def call(self, name: str, data: object, user: User | None) -> httpx.Response:
-        """One call by the callable protocol."""
+        """One call in the callable protocol."""
         headers = user.headers if user else {}
         return self.http.post(self.function_url(name), json={"data": data}, headers=headers)
 
@@ -84,10 +84,10 @@ class Bank:
         return self.rest("POST", "set_access_token", user, json={"public_token": public_token, **body})
 
     def connect(self, user: User, **login: Any) -> Json:
-        """A new connection, as the exchange answered it."""
+        """A new connection, as returned by the exchange."""
         public_token = self.public_token(**login)
         answer = first = self.exchange(user, public_token, allow_duplicate=True)
-        for _ in range(2):  # under load the emulator itself answers 500 at times, in words of its own
+        for _ in range(2):  # under load the emulator itself sometimes answers 500, in its own format
             if answer.headers.get("Content-Type") == "application/json":
                 break
             answer = self.exchange(user, public_token, allow_duplicate=True)
@@ -96,7 +96,7 @@ class Bank:
         return connection
 
     def run_schedule(self) -> None:
-        """What Cloud Scheduler does every 15 minutes. Under load the emulator itself answers 500 at times."""
+        """Run what Cloud Scheduler runs every 15 minutes. Under load the emulator itself sometimes answers 500."""
         for _ in range(3):
             answer = self.http.post(scheduled_url(self.stack.ports, "schedule_syncs"))
             if answer.status_code < 500:
@@ -104,37 +104,37 @@ class Bank:
         answer.raise_for_status()
 
     def deliver(self, function: str, *, headers: dict[str, str] | None = None, **data: object) -> int:
-        """Delivers a task at once, as Cloud Tasks does, and returns the HTTP status; no client sees the answer."""
+        """Deliver a task at once, as Cloud Tasks does, and return the HTTP status; clients never see this answer."""
         url, body = self.function_url(function), {"data": data}
         return httpx.post(url, json=body, headers=headers, trust_env=False, timeout=60).status_code
 
     # -- the store --
 
     def store(self, user: User) -> Firestore:
-        """Firestore under the rules."""
+        """Firestore as a client, under the security rules."""
         return Firestore(self.http, self.stack.ports, user.headers)
 
     @property
-    def behind(self) -> Firestore:
-        """Firestore past the rules."""
+    def admin(self) -> Firestore:
+        """Firestore as the backend, which bypasses the security rules."""
         return Firestore(self.http, self.stack.ports, BACKEND)
 
     @property
     def backend(self) -> Client:
-        """Firestore past the rules, to write."""
+        """Firestore as the backend, for writes."""
         return Client(self.http, self.stack.ports.url("firestore"), BACKEND)
 
     def writer(self, user: User) -> Client:
-        """Firestore under the rules, to write."""
+        """Firestore as a client, for writes under the security rules."""
         return Client(self.http, self.stack.ports.url("firestore"), user.headers)
 
     def progress(self, user: User, connection_id: str) -> Json:
         return self.store(user).get(f"bank_sync_progress/{connection_id}") or {}
 
-    def synced(
+    def wait_until_synced(
         self, user: User, connection_id: str, *, after: datetime | None = None, within: float = PATIENCE
     ) -> Json:
-        """Waits until the whole history is there (by a run that ended after a time)."""
+        """Wait until the whole history is stored, by a run that completed after the given time."""
         progress: Json = {}
 
         def done() -> Json | None:
@@ -144,17 +144,17 @@ class Bank:
 
         try:
             wait_until("the sync", done, within=within)
-        except NotInTime as late:
-            raise NotInTime(f"{late}; progress: {progress}") from None
+        except TimedOut as late:
+            raise TimedOut(f"{late}; progress: {progress}") from None
         return progress
 
     def rests(self, connection_id: str, *, within: float = PATIENCE) -> None:
-        """Waits until nothing moves any more: its webhooks are delivered, and no run is wanted or at work."""
+        """Wait until the connection is idle: its webhooks are delivered, and no run is requested or running."""
 
         def still() -> bool:
-            item_id = (self.behind.get(f"bank_connections/{connection_id}") or {})["item_id"]
-            sent = self.webhooks(item_id)  # first: what they ask for is counted
-            state = self.behind.get(f"bank_sync_state/{connection_id}") or {}
+            item_id = (self.admin.get(f"bank_connections/{connection_id}") or {})["item_id"]
+            sent = self.webhooks(item_id)  # webhooks first: the syncs that they request are counted then
+            state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
             return (
                 all(one["state"] in ("delivered", "given up") for one in sent if one["mode"] is None)
                 and bool(state["welcomed"] and state["history_complete"])
@@ -164,13 +164,13 @@ class Bank:
         wait_until(f"{connection_id} rests", still, within=within)
 
     def transactions(self, user: User, *, parent: str = "") -> list[Json]:
-        """A user's transactions: of all connections, newest first, or of one."""
+        """A user's transactions, newest first: of all connections, or of one."""
         if not parent:
             return list(self.store(user).owned(user.uid, "bank_transactions", newest="date"))
         found: list[Json] = []
         last: str | None = None
-        # As the backend, whose pages may be longer than an app's: the emulator reads all rows for each page, but
-        # answers 500 to what is too much at once.
+        # Read as the backend, whose pages may be larger than an app's: the emulator reads all rows for each page, but
+        # answers 500 to pages that are too large.
         while True:
             answer = self.backend.query("bank_transactions", parent=parent, owner=user.uid, most=PAGE, after=last)
             page = [row["document"] for row in answer.raise_for_status().json() if "document" in row]
@@ -180,9 +180,9 @@ class Bank:
             last = page[-1]["name"]
 
     def traces(self, user: User) -> dict[str, list[Json]]:
-        """A user's documents by collection, but for those that only count or remember calls.
+        """A user's documents by collection, without rate-limit counters and remembered calls.
 
-        What lies below a connection never comes without it: there is one commit for all.
+        Documents below a connection are not listed: one commit creates them together with the connection.
         """
         collections = ("bank_connections", "bank_credentials", "bank_sync_state", "bank_sync_progress")
         found = {name: self._theirs(user, name) for name in collections}
@@ -192,7 +192,7 @@ class Bank:
         return documents(self.backend.query(collection, owner=user.uid))
 
     def open_intents(self, user: User) -> list[Json]:
-        """Exchanges that hold a token or were left under way."""
+        """Exchanges that hold a token or were left unfinished."""
         return [intent for intent in self._theirs(user, "bank_exchange_intents") if not intent["answer"]]
 
     # -- Plaid --
@@ -200,7 +200,7 @@ class Bank:
     def public_token(
         self, username: str | None = None, password: str | None = None, *, webhook: bool = True, **options: Any
     ) -> str:
-        """What Link gives after a login at a bank."""
+        """The public token that Link returns after a login at a bank."""
         plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, "id", "secret")
         return plaid.create_public_token(
             institution_id=options.pop("institution_id", INSTITUTION),
@@ -211,14 +211,14 @@ class Bank:
         )
 
     def plaid(self, path: str, **body: object) -> Json:
-        """A call to Plaid itself."""
+        """A call to Plaid's API at the simulator."""
         headers = {"PLAID-CLIENT-ID": "id", "PLAID-SECRET": "secret"}
         answer = self.http.post(f"{self.stack.plaid.base_url}{path}", json=body, headers=headers).raise_for_status()
         content: Json = answer.json()
         return content
 
     def control(self, method: str, path: str, **body: object) -> Json:
-        """The simulator's own API."""
+        """A call to the simulator's control API."""
         url = f"{self.stack.plaid.base_url}/_sim/{path}"
         answer = self.http.request(method, url, json=body or None)
         assert answer.is_success, answer.text
@@ -226,12 +226,12 @@ class Bank:
         return content
 
     def items(self, user: User) -> list[Json]:
-        """What the simulator knows of the items behind a user's connections."""
-        connections = self.behind.owned(user.uid, "bank_connections")
+        """The simulator's items behind a user's connections."""
+        connections = self.admin.owned(user.uid, "bank_connections")
         return [self.control("GET", f"items/{connection['item_id']}") for connection in connections]
 
     def item_violations(self) -> list[str]:
-        """Where an item has more than one connection, or was removed by the backend while its connection lives."""
+        """Items that have several connections, or that the backend removed although their connection is live."""
         connections = documents(self.backend.query("bank_connections"))
         holders = {one["item_id"]: one for one in documents(self.backend.query("bank_items"))}
         items = {item["item_id"]: item for item in self.control("GET", "items")["items"]}
@@ -248,12 +248,12 @@ class Bank:
         return found
 
     def webhooks(self, item_id: str) -> list[Json]:
-        """What the simulator has sent in an item's name, oldest first, and what became of it."""
+        """The webhooks that the simulator sent for an item, oldest first, with their delivery results."""
         sent: list[Json] = self.control("GET", f"webhooks?item_id={item_id}")["webhooks"]
         return sent
 
-    def webhooks_are_over(self, item_id: str, connection_id: str = "") -> None:
-        """Waits until no webhook of an item is on its way, and nothing is left to do for those that were kept."""
+    def wait_for_webhooks(self, item_id: str, connection_id: str = "") -> None:
+        """Wait until all webhooks of an item are delivered, and the backend has handled those in its inbox."""
 
         def over() -> bool:
             if any(one["state"] == "sending" for one in self.webhooks(item_id)):
@@ -264,13 +264,13 @@ class Bank:
         wait_until(f"the webhooks of {item_id} are over", over)
 
     def truth(self, item_id: str) -> Json:
-        """What the bank holds, with numbers as their text."""
+        """The bank's data, with numbers as text."""
         answer = self.http.get(f"{self.stack.plaid.base_url}/_sim/items/{item_id}/truth").raise_for_status()
         content: Json = json.loads(answer.text, parse_float=Number, parse_int=Number)
         return content
 
     def differences(self, user: User, connection_id: str) -> list[str]:
-        """Where the store, read as its owner, is not what the bank holds; empty if they are equal."""
+        """Where the store, read as its owner, differs from the bank; empty if they are equal."""
         store = self.store(user)
         connection = store.get(f"bank_connections/{connection_id}") or {}
         truth = self.truth(connection["item_id"])
@@ -286,8 +286,8 @@ class Bank:
             ),
         ]
 
-    def follows(self, user: User, connection_id: str, *, within: float = PATIENCE) -> None:
-        """Waits until the store is what the bank holds."""
+    def wait_until_equal(self, user: User, connection_id: str, *, within: float = PATIENCE) -> None:
+        """Wait until the store equals the bank."""
         found: list[str] = []
 
         def equal() -> bool:
@@ -296,8 +296,8 @@ class Bank:
 
         try:
             wait_until("the store follows the bank", equal, within=within)
-        except NotInTime as late:
-            raise NotInTime(f"{late}: {found[:10]}") from None
+        except TimedOut as late:
+            raise TimedOut(f"{late}: {found[:10]}") from None
 
 
 def documents(answer: httpx.Response) -> list[Json]:

@@ -1,4 +1,4 @@
-"""What the store should hold of what the bank has: written from the contract and Plaid's documentation alone."""
+"""What the store should contain for the bank's data, derived from the contract and Plaid's documentation alone."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _numbers(value: Any) -> Any:
-    """The same with its numbers as numbers, for what is stored as Plaid sent it."""
+    """The value with `Number`s converted to numbers, for data that is stored as Plaid sent it."""
     match value:
         case Number():
             return float(value)
@@ -90,6 +90,6 @@ def compared(kind: str, expected: list[Json], stored: dict[str, Json], key: str)
 
 
 def unequal(where: str, wanted: object, stored: object) -> Iterator[str]:
-    """Absent and null are the same to a client; 1 and 1.0 are not the same amount, so types count."""
+    """Whether two values differ. Absent equals null for clients; 1 and 1.0 are different amounts, so types count."""
     if wanted != stored or (wanted is not None and type(wanted) is not type(stored)):
         yield f"{where}: {stored!r} instead of {wanted!r}"

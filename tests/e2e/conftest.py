@@ -1,4 +1,4 @@
-"""The stack from all sides, for tests of the whole way."""
+"""Fixtures for end-to-end tests: the running stack with its API, store and simulator."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def bank(stack: Stack, http: httpx.Client) -> Bank:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that hangs is broken off in the end, but a machine that has too much to do makes none fail."""
+    """Give each test a generous timeout: a hanging test fails in the end, but a busy machine fails none."""
     for item in items:
         if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")
-def lived_in(bank: Bank) -> None:
-    """A stack that somebody has used, whatever other tests it has seen: linked a bank, and was refused in many ways."""
+def used_stack(bank: Bank) -> None:
+    """A stack with user data, whatever tests ran before: a linked bank, and many kinds of refused calls."""
     user = sign_up(bank.http, bank.stack.ports)
     made = bank.connect(user)
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     bank.rests(made["connection_id"])
     bank.rest("GET", "connect", None)
     bank.rest("GET", "nowhere", user)

@@ -1,4 +1,4 @@
-"""What the functions of the running stack log, from a moment on."""
+"""The log lines that the running stack's functions write after a given moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.bank import Bank, wait_until
 
 
 class Log:
-    """What is logged from now on."""
+    """The log from the object's creation on."""
 
     def __init__(self, bank: Bank) -> None:
         self._path = bank.stack.log("emulators")
@@ -21,13 +21,13 @@ class Log:
             return file.read().decode(errors="replace")
 
     def lines(self, message: str, **fields: object) -> list[Line]:
-        """The lines with a message, and with these fields."""
+        """The lines with a message and the given fields."""
         wanted = {"message": message, **fields}
         found = parsed(self.text().splitlines())
         return [line for line in found if all(line.get(name) == value for name, value in wanted.items())]
 
     def about(self, notification_id: str) -> dict[str, list[Line]]:
-        """The lines about a notification, by their event."""
+        """The lines about a notification, by event."""
         found: dict[str, list[Line]] = defaultdict(list)
         for line in parsed(self.text().splitlines()):
             if line.get("notification_id") == notification_id:
@@ -38,8 +38,8 @@ class Log:
         """The tasks that were enqueued for a connection."""
         return {line["task"] for line in self.lines("task.enqueued") if line["task"].startswith(connection_id)}
 
-    def tasks_are_done(self, connection_id: str) -> None:
-        """Waits until each task that was enqueued for a connection has been done."""
+    def wait_for_tasks(self, connection_id: str) -> None:
+        """Wait until every task that was enqueued for a connection has completed."""
 
         def left() -> set[str]:
             return self.tasks(connection_id) - {line["task"] for line in self.lines("task.ended", outcome="done")}

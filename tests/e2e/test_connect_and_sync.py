@@ -1,4 +1,4 @@
-"""The main job over the public API: connect a bank, and hold what is in the store against what is at the bank."""
+"""The main use case over the public API: connect a bank, then compare the store with the bank."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ Custom = Callable[[Path], tuple[User, Json]]
 
 
 @pytest.fixture(scope="module")
-def somebody(bank: Bank) -> User:
-    """A user whose one connection several tests look at."""
+def owner(bank: Bank) -> User:
+    """A user whose one connection several tests share."""
     return sign_up(bank.http, bank.stack.ports)
 
 
 @pytest.fixture(scope="module")
-def connection(bank: Bank, somebody: User) -> Json:
-    """Their connection, with its history complete and its transactions as lively as a bank's."""
-    made = bank.connect(somebody, username="user_transactions_dynamic", password="any")
-    bank.synced(somebody, made["connection_id"])
-    item_id = (bank.behind.get(f"bank_connections/{made['connection_id']}") or {})["item_id"]
+def connection(bank: Bank, owner: User) -> Json:
+    """The user's connection, with complete history and transactions that change as at a real bank."""
+    made = bank.connect(owner, username="user_transactions_dynamic", password="any")
+    bank.wait_until_synced(owner, made["connection_id"])
+    item_id = (bank.admin.get(f"bank_connections/{made['connection_id']}") or {})["item_id"]
     return made | {"item_id": item_id}
 
 
 @pytest.fixture(scope="module")
 def custom(bank: Bank) -> Custom:
-    """A connected `user_custom` of a file, for tests that only look; made once."""
+    """A connected `user_custom` per file, for read-only tests; created once."""
 
     @functools.cache
     def connected(file: Path) -> tuple[User, Json]:
         owner = sign_up(bank.http, bank.stack.ports)
         made = bank.connect(owner, username="user_custom", password=custom_user(file))
-        bank.synced(owner, made["connection_id"])
+        bank.wait_until_synced(owner, made["connection_id"])
         return owner, made
 
     return connected
 
 
-# -- everything arrives --
+# -- the first sync --
 
 
 def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User) -> None:
@@ -69,7 +69,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
     assert made["status"] == "good"
     assert answer.headers["Cache-Control"] == "no-store"
 
-    progress = bank.synced(user, made["connection_id"])
+    progress = bank.wait_until_synced(user, made["connection_id"])
     assert bank.differences(user, made["connection_id"]) == []
     rows = bank.transactions(user)
     assert len(rows) > 300
@@ -94,7 +94,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
     assert branding["primary_color"] == institution["primary_color"]
 
 
-def test_a_history_that_comes_in_parts_is_complete_in_the_end(bank: Bank, user: User) -> None:
+def test_history_that_arrives_in_parts_is_stored_completely(bank: Bank, user: User) -> None:
     bank.control("POST", "settings", initial_after=30, history_after=60)
     try:
         connection_id = bank.connect(user)["connection_id"]
@@ -107,11 +107,11 @@ def test_a_history_that_comes_in_parts_is_complete_in_the_end(bank: Bank, user: 
         progress = bank.progress(user, connection_id)
         return (progress["status"], progress["history_complete"]) == ("completed", False)
 
-    wait_until("the newest are there", partly)
+    wait_until("the newest rows", partly)
     newest = {row["transaction_id"] for row in bank.transactions(user)}
     assert newest
     bank.control("POST", "clock", advance_seconds=30)
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     assert bank.differences(user, connection_id) == []
     assert newest < {row["transaction_id"] for row in bank.transactions(user)}
 
@@ -150,19 +150,19 @@ def test_amounts_keep_every_digit_of_the_file(bank: Bank, custom: Custom) -> Non
 def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> None:
     password = json.dumps({"transactions": count, "seed": count})
     made = bank.connect(user, username="user_generated", password=password)
-    progress = bank.synced(user, made["connection_id"], within=200)
+    progress = bank.wait_until_synced(user, made["connection_id"], within=200)
     assert bank.differences(user, made["connection_id"]) == []
     assert progress["percent"] == 100
     assert len(bank.transactions(user)) == count
 
 
-# -- and goes on arriving --
+# -- later changes --
 
 
 def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "pending_and_nulls.json"))
     connection_id = made["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     rows = {row["name"]: row for row in bank.transactions(user)}
     pending, dropped, changed = (
         rows[name]["transaction_id"] for name in ("Pending for a long time", "Streaming", "Never authorized")
@@ -184,7 +184,7 @@ def test_what_changes_at_the_bank_changes_in_the_store_and_notes_survive(bank: B
         post=[pending],
         remove=[dropped],
     )
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     now = {row["transaction_id"]: row for row in bank.transactions(user)}
     posted = now[done["posted"][pending]]
@@ -205,47 +205,49 @@ def rows_at(bank: Bank, item_id: str) -> list[Json]:
     return transactions
 
 
-def test_a_refresh_by_the_bank_reaches_the_store(bank: Bank, somebody: User, connection: Json) -> None:
-    before = {row["transaction_id"] for row in bank.transactions(somebody)}
+def test_a_refresh_by_the_bank_reaches_the_store(bank: Bank, owner: User, connection: Json) -> None:
+    before = {row["transaction_id"] for row in bank.transactions(owner)}
     token = bank.control("GET", f"items/{connection['item_id']}")["access_token"]
     bank.plaid("/transactions/refresh", access_token=token)
-    bank.follows(somebody, connection["connection_id"])
-    after = {row["transaction_id"] for row in bank.transactions(somebody)}
+    bank.wait_until_equal(owner, connection["connection_id"])
+    after = {row["transaction_id"] for row in bank.transactions(owner)}
     assert after - before
     assert before - after
 
 
-def test_a_user_asks_for_a_sync_and_soon_again_is_asked_to_wait(bank: Bank, somebody: User, connection: Json) -> None:
+def test_second_manual_sync_within_the_interval_is_refused_with_a_retry_time(
+    bank: Bank, owner: User, connection: Json
+) -> None:
     path = f"connections/{connection['connection_id']}/sync"
     bank.control(
         "POST", f"items/{connection['item_id']}/transactions", notify=False, add=[{"name": "Untold", "amount": 1}]
     )
-    first = bank.rest("POST", path, somebody)
+    first = bank.rest("POST", path, owner)
     assert first.status_code == 202, first.text
     progress = first.json()["sync_progress"]
     assert progress["connection_id"] == connection["connection_id"]
     assert progress["status"] in {"pending", "in_progress"}
     assert set(progress) >= {"kind", "stage", "attempt", "added", "modified", "removed", "pages", "history_complete"}
 
-    again = bank.rest("POST", path, somebody, json={})
+    again = bank.rest("POST", path, owner, json={})
     error = again.json()["error"]
     assert (again.status_code, error["status"]) == (429, "RESOURCE_EXHAUSTED")
     assert 1 <= error["details"]["retry_after_seconds"] <= 30
-    called = bank.call("sync_connection", {"connection_id": connection["connection_id"]}, somebody)
+    called = bank.call("sync_connection", {"connection_id": connection["connection_id"]}, owner)
     assert (called.status_code, called.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
-    bank.follows(somebody, connection["connection_id"])
-    done = bank.synced(somebody, connection["connection_id"])
-    assert done["refreshed_at"] is not None, "the bank itself was asked"
+    bank.wait_until_equal(owner, connection["connection_id"])
+    done = bank.wait_until_synced(owner, connection["connection_id"])
+    assert done["refreshed_at"] is not None, "the refresh was requested"
 
 
-def test_a_lost_task_is_found_by_the_schedule(bank: Bank, somebody: User, connection: Json) -> None:
+def test_scheduler_finds_a_lost_task(bank: Bank, owner: User, connection: Json) -> None:
     connection_id = connection["connection_id"]
-    done = bank.synced(somebody, connection_id)
+    done = bank.wait_until_synced(owner, connection_id)
     bank.rests(connection_id)
     bank.control(
         "POST", f"items/{connection['item_id']}/transactions", notify=False, add=[{"name": "Waits", "amount": 2}]
     )
-    state = bank.behind.get(f"bank_sync_state/{connection_id}") or {}
+    state = bank.admin.get(f"bank_sync_state/{connection_id}") or {}
     lost = {
         "status": "pending",
         "requested": state["requested"] + 1,
@@ -253,22 +255,22 @@ def test_a_lost_task_is_found_by_the_schedule(bank: Bank, somebody: User, connec
     }
     bank.backend.update(f"bank_sync_state/{connection_id}", lost).raise_for_status()
     bank.run_schedule()
-    bank.synced(somebody, connection_id, after=done["completed_at"])
-    bank.follows(somebody, connection_id)
+    bank.wait_until_synced(owner, connection_id, after=done["completed_at"])
+    bank.wait_until_equal(owner, connection_id)
 
 
-def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, somebody: User, connection: Json) -> None:
-    bank.synced(somebody, connection["connection_id"])
+def test_a_schedule_with_nothing_due_starts_nothing(bank: Bank, owner: User, connection: Json) -> None:
+    bank.wait_until_synced(owner, connection["connection_id"])
     bank.rests(connection["connection_id"])
-    before = bank.progress(somebody, connection["connection_id"])
+    before = bank.progress(owner, connection["connection_id"])
     bank.run_schedule()
-    assert bank.progress(somebody, connection["connection_id"]) == before
+    assert bank.progress(owner, connection["connection_id"]) == before
 
 
 def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     connection_id = made["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     item_id = (bank.store(user).get(f"bank_connections/{connection_id}") or {})["item_id"]
     down = {
         "kind": "error",
@@ -298,17 +300,15 @@ def test_an_outage_is_recorded_with_its_reason_and_the_schedule_tries_again(bank
 
     bank.backend.update(f"bank_sync_state/{connection_id}", {"due_at": datetime.now(UTC)}).raise_for_status()
     bank.run_schedule()
-    progress = bank.synced(user, connection_id)
+    progress = bank.wait_until_synced(user, connection_id)
     assert progress.get("error") is None
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
 
-def test_a_login_that_has_to_be_repaired_makes_the_connection_bad_and_a_repair_makes_it_good(
-    bank: Bank, user: User
-) -> None:
+def test_broken_login_sets_an_error_and_its_repair_clears_it(bank: Bank, user: User) -> None:
     made = bank.connect(user, username="user_custom", password=custom_user(DATA / "empty_accounts.json"))
     path = f"bank_connections/{made['connection_id']}"
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     item_id = (bank.store(user).get(path) or {})["item_id"]
     sync = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
     bank.control("POST", f"items/{item_id}/state", state="login_required", announce=False)
@@ -331,13 +331,13 @@ def test_a_login_that_has_to_be_repaired_makes_the_connection_bad_and_a_repair_m
 
 
 @pytest.mark.parametrize("mode", ["wrong_signature", "old_iat", "altered_body", "unknown_kid"])
-def test_a_webhook_that_is_not_plaids_is_refused_and_has_no_effect(
-    bank: Bank, somebody: User, connection: Json, mode: str
+def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
+    bank: Bank, owner: User, connection: Json, mode: str
 ) -> None:
-    bank.synced(somebody, connection["connection_id"])
+    bank.wait_until_synced(owner, connection["connection_id"])
     bank.rests(connection["connection_id"])
     item_id = connection["item_id"]
-    before = bank.behind.get(f"bank_sync_state/{connection['connection_id']}")
+    before = bank.admin.get(f"bank_sync_state/{connection['connection_id']}")
     kept = len(webhooks_kept(bank, connection))
     bank.control("POST", "webhooks/faults", mode=mode, item_id=item_id)
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
@@ -348,7 +348,7 @@ def test_a_webhook_that_is_not_plaids_is_refused_and_has_no_effect(
         return next(one for one in log if one["delivery_id"] == sent)["outcomes"]
 
     assert wait_until("the delivery", outcome) == [401]
-    assert bank.behind.get(f"bank_sync_state/{connection['connection_id']}") == before
+    assert bank.admin.get(f"bank_sync_state/{connection['connection_id']}") == before
     assert len(webhooks_kept(bank, connection)) == kept
 
 
@@ -357,7 +357,7 @@ def webhooks_kept(bank: Bank, connection: Json) -> list[Json]:
     return [one for one in kept if one.get("connection_id") == connection["connection_id"]]
 
 
-def test_a_webhook_signed_by_nobody_or_by_oneself_is_refused(bank: Bank, connection: Json) -> None:
+def test_unsigned_or_self_signed_webhook_is_refused(bank: Bank, connection: Json) -> None:
     body = json.dumps(
         {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": connection["item_id"]}
     )
@@ -379,7 +379,7 @@ def test_a_webhook_signed_by_nobody_or_by_oneself_is_refused(bank: Bank, connect
         assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
 
 
-def test_a_webhook_that_comes_twice_is_kept_once(bank: Bank, somebody: User, connection: Json) -> None:
+def test_webhook_delivered_twice_is_stored_once(bank: Bank, owner: User, connection: Json) -> None:
     item_id = connection["item_id"]
     bank.control("POST", "webhooks/faults", mode="duplicate", item_id=item_id, webhook_code="A_CODE_OF_TOMORROW")
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="ITEM", webhook_code="A_CODE_OF_TOMORROW")
@@ -390,10 +390,10 @@ def test_a_webhook_that_comes_twice_is_kept_once(bank: Bank, somebody: User, con
 
     wait_until("both deliveries", lambda: outcomes().count(200) >= 2)
     kept = [one for one in webhooks_kept(bank, connection) if one["body"]["webhook_code"] == "A_CODE_OF_TOMORROW"]
-    assert 1 <= len(kept) <= len(outcomes())  # each delivery may be signed anew
+    assert 1 <= len(kept) <= len(outcomes())  # each delivery may carry a new signature
 
 
-# -- the same bank, the same token, more than once --
+# -- the same bank or public token again --
 
 
 def test_the_same_public_token_again_gets_the_first_answer(bank: Bank, user: User, new_user: NewUser) -> None:
@@ -439,7 +439,7 @@ def accounts_in_link(bank: Bank, user: User) -> list[Json]:
             "type": a["type"],
             "subtype": a["subtype"],
         }
-        for a in bank.behind.owned(user.uid, "bank_accounts")
+        for a in bank.admin.owned(user.uid, "bank_accounts")
     ]
 
 
@@ -464,7 +464,7 @@ def test_several_items_are_answered_one_by_one_in_their_order(bank: Bank, user: 
     }
 
 
-def test_a_connection_is_found_by_its_owner_alone(bank: Bank, new_user: NewUser, connection: Json) -> None:
+def test_only_the_owner_finds_a_connection(bank: Bank, new_user: NewUser, connection: Json) -> None:
     stranger = new_user()
     for connection_id in (connection["connection_id"], "no-such-connection"):
         for answer in (

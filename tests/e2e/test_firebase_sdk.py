@@ -1,4 +1,4 @@
-"""The real Firebase JavaScript SDK, as an app uses it: tests/js/sdk.mjs goes the way, this file judges what it saw."""
+"""The real Firebase JavaScript SDK, as an app uses it: tests/js/sdk.mjs runs the flow, this file checks its report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def report(bank: Bank) -> dict[str, Any]:
-    """What the SDK saw."""
+    """The SDK's report."""
     node = shutil.which("node")
     assert node, "Node 20 is needed"
     assert (SCRIPT.parent / "node_modules" / "firebase").is_dir(), "`make test` installs the SDK: npm ci in tests/js"
@@ -35,7 +35,7 @@ def report(bank: Bank) -> dict[str, Any]:
         "webhook": bank.stack.plaid.webhook_address,
     }
     slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}
-    bank.control("POST", "faults", **slow)  # what is to be seen lasts longer than a look
+    bank.control("POST", "faults", **slow)  # the state must outlast the listener's poll
     try:
         done = subprocess.run(
             [node, str(SCRIPT), json.dumps(at)],
@@ -52,7 +52,7 @@ def report(bank: Bank) -> dict[str, Any]:
     return seen
 
 
-def test_the_callables_answer_as_the_contract_says(report: dict[str, Any]) -> None:
+def test_callables_answer_as_in_the_contract(report: dict[str, Any]) -> None:
     assert report["link"]["mode"] == "connect"
     assert report["link"]["link_token"].startswith("link-sandbox-")
     connection = report["connection"]
@@ -65,7 +65,7 @@ def test_the_callables_answer_as_the_contract_says(report: dict[str, Any]) -> No
 def test_a_listener_sees_the_sync_from_pending_to_completed(report: dict[str, Any]) -> None:
     statuses = [seen["status"] for seen in report["seen"]]
     steps = [status for i, status in enumerate(statuses) if i == 0 or statuses[i - 1] != status]
-    # Two commits that come close upon each other are one snapshot, and a history that is still to come is another run.
+    # Two commits in quick succession may arrive as one snapshot, and pending history is read by a later run.
     assert steps[0] in ("pending", "in_progress")
     assert steps[-1] == "completed"
     assert "in_progress" in steps[: steps.index("completed")]
@@ -76,11 +76,11 @@ def test_a_listener_sees_the_sync_from_pending_to_completed(report: dict[str, An
     assert report["seen"][-1]["percent"] == 100
 
 
-def test_a_collection_group_query_lists_ones_transactions_newest_first(bank: Bank, report: dict[str, Any]) -> None:
+def test_collection_group_query_lists_the_users_transactions_newest_first(bank: Bank, report: dict[str, Any]) -> None:
     rows = report["transactions"]
     assert {row["app_user_id"] for row in rows} == {report["uid"]}
     assert [row["date"] for row in rows] == sorted((row["date"] for row in rows), reverse=True)
-    stored = bank.behind.get(f"bank_connections/{report['connection']['connection_id']}") or {}
+    stored = bank.admin.get(f"bank_connections/{report['connection']['connection_id']}") or {}
     truth = bank.truth(stored["item_id"])
     assert {row["transaction_id"] for row in rows} == {t["transaction_id"] for t in truth["transactions"]}
     assert report["accounts"] == len(truth["accounts"])
@@ -92,7 +92,7 @@ def test_a_user_writes_notes_field_by_field(report: dict[str, Any]) -> None:
     assert report["note"] == {"note": "via the SDK", "tags": ["one"], "hidden": True}
 
 
-def test_anothers_documents_are_refused(report: dict[str, Any]) -> None:
+def test_documents_of_another_user_are_refused(report: dict[str, Any]) -> None:
     assert {name: found["code"] for name, found in report["theirs"].items()} == dict.fromkeys(
         report["theirs"], "permission-denied"
     )
@@ -104,7 +104,7 @@ def test_what_only_the_backend_may_see_or_write_is_refused_to_the_owner_too(repo
     )
 
 
-def test_nothing_is_open_to_whoever_has_signed_out(report: dict[str, Any]) -> None:
+def test_signed_out_user_can_read_nothing(report: dict[str, Any]) -> None:
     assert {name: found["code"] for name, found in report["signedOut"].items()} == {
         "transactions": "permission-denied",
         "institution": "permission-denied",
@@ -134,7 +134,7 @@ def test_a_refused_call_is_a_typed_error_with_details(
     assert ours is None or found["details"]["code"] == ours
 
 
-def test_the_details_say_what_to_do_next(report: dict[str, Any]) -> None:
+def test_error_details_name_the_next_step(report: dict[str, Any]) -> None:
     connection_id = report["connection"]["connection_id"]
     assert report["calls"]["the same accounts"]["details"]["connection_id"] == connection_id
     assert 1 <= report["calls"]["a sync too soon"]["details"]["retry_after_seconds"] <= 30

@@ -1,6 +1,6 @@
-"""Hosted Link on the running stack: a page of Plaid's, webhooks, and a connection that no app asked for.
+"""Hosted Link on the running stack: Plaid's page, its webhooks, and a connection that no app requested.
 
-The stack's own functions have it switched off, as is the default; so one more worker runs, with it switched on.
+Hosted Link is off by default and on the stack's functions, so these tests start one more worker with it switched on.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tests.firestore_rest import Json
 
 @dataclass(frozen=True)
 class Page:
-    """A session of Hosted Link, from the user's side."""
+    """A Hosted Link session from the user's side."""
 
     bank: Bank
     link_token: str
     url: str
 
     def link(self) -> str:
-        """The user goes through it; answers the public token, which only Plaid and the backend ever see."""
+        """Complete Link as the user; returns the public token, which only Plaid and the backend ever see."""
         return str(self.bank.control("POST", f"link/{self.link_token}/finish")["public_token"])
 
 
@@ -93,7 +93,7 @@ def connections(bank: Bank, user: User) -> list[Json]:
 
 def result(bank: Bank, public_token: str) -> Json:
     name = hashlib.sha256(public_token.encode()).hexdigest()
-    return bank.behind.get(f"bank_link_results/{name}") or {}
+    return bank.admin.get(f"bank_link_results/{name}") or {}
 
 
 def settled(bank: Bank, public_token: str) -> Json:
@@ -105,18 +105,18 @@ def settled(bank: Bank, public_token: str) -> Json:
     return done
 
 
-def told(bank: Bank, link_token: str) -> None:
-    """Waits until the backend has taken all webhooks of a session: what was linked is kept before it answers."""
+def webhooks_acknowledged(bank: Bank, link_token: str) -> None:
+    """Wait until the backend has acknowledged all webhooks of a session: it stores the results before it answers."""
 
     def over() -> bool:
         sent = bank.control("GET", "webhooks")["webhooks"]
         ours = [one["state"] for one in sent if one["body"].get("link_token") == link_token]
         return len(ours) > 1 and set(ours) == {"delivered"}  # the session's end, and its events
 
-    wait_until("the session is told of", over)
+    wait_until("the session's webhooks", over)
 
 
-def test_by_default_there_is_no_page(bank: Bank, user: User) -> None:
+def test_hosted_link_is_off_by_default(bank: Bank, user: User) -> None:
     assert set(bank.rest("GET", "connect", user).json()) == {"link_token", "expiration", "mode"}
 
 
@@ -134,7 +134,7 @@ def test_what_a_user_links_on_plaids_page_becomes_a_connection(bank: Bank, worke
     [connection] = connections(bank, user)
     assert (done["outcome"], done["connection_id"]) == ("connected", connection["connection_id"])
     assert done["public_token"] is None
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     assert bank.differences(user, connection["connection_id"]) == []
     again = bank.exchange(user, public_token)
     assert (again.status_code, again.json()["connection_id"]) == (200, connection["connection_id"])
@@ -146,7 +146,7 @@ def test_what_a_user_links_on_plaids_page_becomes_a_connection(bank: Bank, worke
         assert secret not in inbox
 
 
-def test_plaid_being_down_for_a_moment_only_delays_it(bank: Bank, worker: str, user: User) -> None:
+def test_short_plaid_outage_only_delays_the_connection(bank: Bank, worker: str, user: User) -> None:
     page = opened(bank, worker, user)
     down = {"kind": "error", "error_code": "INTERNAL_SERVER_ERROR", "endpoint": "/item/public_token/exchange"}
     bank.control("POST", "faults", times=None, **down)
@@ -163,7 +163,7 @@ def test_plaid_being_down_for_a_moment_only_delays_it(bank: Bank, worker: str, u
     assert len(connections(bank, user)) == 1
 
 
-def test_a_second_login_with_the_same_accounts_is_no_second_connection(bank: Bank, worker: str, user: User) -> None:
+def test_second_login_with_the_same_accounts_makes_no_second_connection(bank: Bank, worker: str, user: User) -> None:
     first = settled(bank, opened(bank, worker, user).link())
     second = settled(bank, opened(bank, worker, user).link())
     assert second["outcome"] == "duplicate"
@@ -171,18 +171,18 @@ def test_a_second_login_with_the_same_accounts_is_no_second_connection(bank: Ban
     assert len(connections(bank, user)) == 1
 
 
-def test_a_user_who_goes_away_links_nothing(bank: Bank, worker: str, user: User) -> None:
+def test_abandoned_session_links_nothing(bank: Bank, worker: str, user: User) -> None:
     page = opened(bank, worker, user)
     session = bank.control("POST", f"link/{page.link_token}/begin")["link_session_id"]
     bank.control("POST", f"link/{page.link_token}/leave", link_session_id=session)
-    told(bank, page.link_token)
+    webhooks_acknowledged(bank, page.link_token)
     assert connections(bank, user) == []
     assert bank.backend.query("bank_link_results", owner=user.uid).json()[0].get("document") is None
 
 
 def test_update_mode_has_its_page_and_makes_no_second_connection(bank: Bank, worker: str, user: User) -> None:
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     item_id = connections(bank, user)[0]["item_id"]
     bank.control("POST", f"items/{item_id}/state", state="login_required")
     page = opened(bank, worker, user, connection_id=connection["connection_id"])

@@ -1,4 +1,4 @@
-"""An item in trouble of every kind that is its own, one after the other: what the app sees of it."""
+"""One unhealthy item after another, for every kind of item problem: what the app sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def news(linked: Linked) -> None:
     )
 
 
-def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(bank: Bank) -> None:
+def test_late_history_institution_change_cursor_loop_and_removal_are_shown(bank: Bank) -> None:
     user = sign_up(bank.http, bank.stack.ports)
     item = {"username": "user_good", "days": 730, "history_stops_at": "INITIAL_UPDATE_COMPLETE"}
     made = bank.control("POST", "items", exchange=False, webhook=bank.stack.plaid.webhook_address, **item)
@@ -38,9 +38,9 @@ def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(ba
     )
 
     bank.control("POST", f"items/{linked.item_id}/sync", history_stops_at=None)
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     assert linked.document()["history_late"] is False
-    bank.follows(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     before = linked.document()
     bank.control("POST", f"items/{linked.item_id}/institution", institution_id="ins_109511")
@@ -53,7 +53,7 @@ def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(ba
     bank.control("POST", f"items/{linked.item_id}/sync", cursor_cycle=2)
     news(linked)
     failed = wait_until(
-        "the circle fails",
+        "the cursor loop fails",
         lambda: (found := bank.progress(user, connection_id)).get("status") == "failed" and found,
     )
     assert (failed["error"]["code"], failed["error"]["retryable"]) == ("CURSOR_REVISITED", True)
@@ -61,8 +61,8 @@ def test_a_late_history_a_move_to_another_bank_a_circle_of_cursors_and_an_end(ba
     assert linked.document()["status"] == "good"
     bank.control("POST", f"items/{linked.item_id}/sync", cursor_cycle=0)
     news(linked)
-    bank.synced(user, connection_id)
-    bank.follows(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
+    bank.wait_until_equal(user, connection_id)
 
     bank.control(
         *("POST", "faults"),

@@ -16,17 +16,17 @@ from tests.refusals import refused
 def linked(bank: Bank) -> tuple[User, Json]:
     user = sign_up(bank.http, bank.stack.ports)
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     return user, connection
 
 
 def asked_for(bank: Bank, link_token: str) -> Json:
-    """What Plaid says a link token was made with."""
+    """The options of a link token, as Plaid reports them."""
     metadata: Json = bank.plaid("/link/token/get", link_token=link_token)["metadata"]
     return metadata
 
 
-def test_a_new_bank_is_asked_for_as_the_app_and_the_user_wish(bank: Bank, user: User) -> None:
+def test_link_token_for_a_new_bank_uses_the_options_of_app_and_user(bank: Bank, user: User) -> None:
     bank.backend.seed({f"users/{user.uid}": {"language": "fr-CA", "country_codes": ["CA", "US"]}})
     made = bank.rest("GET", "connect", user, params={"products": ["transactions"]}).json()
     assert made["mode"] == "connect"
@@ -79,11 +79,9 @@ def test_what_update_mode_cannot_do_is_refused(bank: Bank, linked: tuple[User, J
 
 
 @pytest.mark.parametrize(("state", "code"), [("revoked", "USER_PERMISSION_REVOKED"), ("removed", "ITEM_NOT_FOUND")])
-def test_a_connection_that_is_gone_at_plaid_has_to_be_linked_anew(
-    bank: Bank, user: User, state: str, code: str
-) -> None:
+def test_connection_removed_at_plaid_must_be_linked_again(bank: Bank, user: User, state: str, code: str) -> None:
     connection = bank.connect(user)
-    bank.synced(user, connection["connection_id"])
+    bank.wait_until_synced(user, connection["connection_id"])
     item_id = bank.items(user)[0]["item_id"]
     bank.control("POST", f"items/{item_id}/state", state=state, announce=False)
     query = {"connection_id": connection["connection_id"]}

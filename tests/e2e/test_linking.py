@@ -1,4 +1,4 @@
-"""Links that meet each other, and links that break off: on the running stack, against what the simulator holds."""
+"""Concurrent and interrupted links on the running stack, compared with what the simulator holds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXCHANGE, REMOVE = "/item/public_token/exchange", "/item/remove"
 
 @contextmanager
 def fault(bank: Bank, **rule: object) -> Iterator[None]:
-    """While it lasts, something goes wrong at Plaid."""
+    """Inject a fault at Plaid while the context is open."""
     bank.control("POST", "faults", **{"times": None, **rule})
     try:
         yield
@@ -34,12 +34,12 @@ def fault(bank: Bank, **rule: object) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm(bank: Bank) -> None:
-    """Workers take their time to start, ten at once above all, and that is not what these tests are about."""
-    somebody = sign_up(bank.http, bank.stack.ports)
+    """Start the workers first: ten at once take a long time, and worker start-up is not under test."""
+    caller = sign_up(bank.http, bank.stack.ports)
 
     def refused(_: int) -> bool:
         with suppress(httpx.TimeoutException):
-            return bank.rest("POST", "set_access_token", somebody, json={}).status_code == 400
+            return bank.rest("POST", "set_access_token", caller, json={}).status_code == 400
         return False
 
     def scheduled(name: str) -> bool:
@@ -59,31 +59,31 @@ def newest_item(bank: Bank) -> Json:
 
 
 def intent(bank: Bank, public_token: str) -> tuple[str, Json | None]:
-    """Where the intent of a public token is, and what it holds."""
+    """The path of a public token's exchange intent, and the stored document."""
     path = f"bank_exchange_intents/{hashlib.sha256(public_token.encode()).hexdigest()}"
-    return path, bank.behind.get(path)
+    return path, bank.admin.get(path)
 
 
-def told_to_link_again(bank: Bank, user: User) -> list[Json]:
+def link_again_notifications(bank: Bank, user: User) -> list[Json]:
     return [one for one in listed(bank, f"users/{user.uid}/bank_notifications") if one["kind"] == "link_again"]
 
 
 def listed(bank: Bank, collection: str) -> list[Json]:
-    """A small collection's documents."""
+    """The documents of a small collection."""
     answer = bank.backend.get(collection).raise_for_status()
     return [decode_fields(document) for document in answer.json().get("documents", [])]
 
 
 def exchanged_until_answered(bank: Bank, user: User, public_token: str) -> httpx.Response:
-    """As an app does: again while it is told to."""
+    """Exchange as an app does: retry while the answer says so."""
     for _ in range(60):
         try:
             answer = bank.exchange(user, public_token)
-        except httpx.TimeoutException:  # a machine that is at its limit
+        except httpx.TimeoutException:  # a machine under full load
             continue
         if answer.status_code < 500:
             return answer
-        if answer.text:  # else it is the emulator's: its workers hang up now and then
+        if answer.text:  # any other failure is the emulator's, whose workers sometimes drop connections
             details = answer.json()["error"]["details"]
             assert (details["code"], details["retry_after_seconds"]) == ("exchange_in_progress", 2)
     raise AssertionError("it is busy for ever")
@@ -104,14 +104,14 @@ def test_ten_exchanges_of_one_token_at_once_make_one_item_and_one_connection(ban
     assert item["state"] != "removed"
 
 
-def test_update_mode_s_public_token_is_answered_with_its_connection_and_harms_nothing(bank: Bank, user: User) -> None:
+def test_public_token_of_update_mode_is_answered_with_its_connection(bank: Bank, user: User) -> None:
     link = bank.rest("GET", "connect", user).json()["link_token"]
     done = bank.control("POST", f"link/{link}/finish")
     metadata = {"institution": done["metadata"]["institution"], "accounts": done["metadata"]["accounts"]}
     made = bank.exchange(user, done["public_token"], link_token=link, **metadata)
     assert made.status_code == 201, made.text
     connection_id = made.json()["connection_id"]
-    bank.synced(user, connection_id)
+    bank.wait_until_synced(user, connection_id)
     other = sign_up(bank.http, bank.stack.ports)
 
     def updated(**query: str) -> tuple[str, Json]:
@@ -134,7 +134,7 @@ def test_update_mode_s_public_token_is_answered_with_its_connection_and_harms_no
     assert (bank.store(user).get(f"bank_connections/{connection_id}") or {})["status"] == "good"
 
 
-def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank: Bank, user: User) -> None:
+def test_second_login_at_a_bank_is_kept_unless_it_has_the_same_accounts(bank: Bank, user: User) -> None:
     first = bank.exchange(user, bank.public_token(webhook=False))
     other = bank.public_token(username="user_generated", password=json.dumps({"transactions": 1}), webhook=False)
     second = bank.exchange(user, other)
@@ -147,7 +147,7 @@ def test_two_logins_at_one_bank_are_both_kept_and_the_same_accounts_are_not(bank
 
 
 def person_with(*names: str) -> dict[str, Any]:
-    """A login at the bank that has accounts of these names."""
+    """A login at the bank with accounts of these names."""
     accounts = [
         {"type": "depository", "subtype": "checking", "meta": {"name": name, "mask": mask}}
         for name, mask in zip(names, map(MASKS.__getitem__, names), strict=True)
@@ -159,9 +159,7 @@ def person_with(*names: str) -> dict[str, Any]:
 MASKS = {"Daily": "1111", "Save": "2222", "Card": "3333"}
 
 
-def test_accounts_that_are_connected_already_are_named_and_if_that_is_wanted_counted_once(
-    bank: Bank, user: User
-) -> None:
+def test_duplicate_accounts_are_named_and_when_allowed_counted_once(bank: Bank, user: User) -> None:
     def marks() -> dict[tuple[str, str], Json | None]:
         names = {first: "first", second: "second"}
         rows = bank.store(user).owned(user.uid, "bank_accounts")
@@ -186,7 +184,9 @@ def test_accounts_that_are_connected_already_are_named_and_if_that_is_wanted_cou
         wait_until("synced", lambda i=connection_id: bank.progress(user, i)["status"] == "completed")  # type: ignore[misc]
     assert marks() == wanted
     assert bank.rest("DELETE", f"connections/{first}", user).status_code == 202
-    wait_until("the rest is counted", lambda: marks() == {("second", "Save"): None, ("second", "Card"): None})
+    wait_until(
+        "the remaining account is counted", lambda: marks() == {("second", "Save"): None, ("second", "Card"): None}
+    )
 
 
 def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank, user: User) -> None:
@@ -201,7 +201,7 @@ def test_five_links_of_the_same_accounts_at_once_make_one_connection(bank: Bank,
     assert states.count("removed") == 4
 
 
-def test_a_token_that_was_lost_on_its_way_is_reported_and_the_user_asked_to_link_again(bank: Bank, user: User) -> None:
+def test_lost_token_is_reported_and_the_user_is_asked_to_link_again(bank: Bank, user: User) -> None:
     public_token = bank.public_token(webhook=False)
     with fault(bank, kind="half_body", endpoint=EXCHANGE, after=True, times=1):
         assert bank.exchange(user, public_token).status_code == 503
@@ -215,8 +215,8 @@ def test_a_token_that_was_lost_on_its_way_is_reported_and_the_user_asked_to_link
     assert settled is not None
     assert settled["due_at"] is None
     assert settled["expires_at"] is not None
-    (told,) = told_to_link_again(bank, user)
-    assert told["connection_id"] == left["connection_id"]
+    (notification,) = link_again_notifications(bank, user)
+    assert notification["connection_id"] == left["connection_id"]
     assert bank.exchange(user, public_token).status_code == 400
     assert bank.traces(user) == {}
     entries = listed(bank, f"bank_audit/{user.uid}/bank_audit_entries")
@@ -249,18 +249,18 @@ def test_a_second_item_that_plaid_could_not_remove_is_removed_by_the_schedule(ba
     assert again.json()["error"]["details"]["connection_id"] == first["connection_id"]
 
 
-def test_an_exchange_that_broke_off_and_nobody_came_back_for_is_undone_at_plaid(bank: Bank, user: User) -> None:
+def test_abandoned_exchange_is_rolled_back_at_plaid(bank: Bank, user: User) -> None:
     public_token = bank.public_token(webhook=False)
     made = exchanged_until_answered(bank, user, public_token).json()
     path = left_before_the_last_commit(bank, user, public_token, made["connection_id"])
     bank.run_schedule()
     assert newest_item(bank)["state"] == "removed"
-    assert bank.behind.get(path) is None
-    assert told_to_link_again(bank, user) == []
+    assert bank.admin.get(path) is None
+    assert link_again_notifications(bank, user) == []
     assert bank.exchange(user, public_token).status_code == 400
 
 
-def test_an_exchange_that_broke_off_is_gone_on_with_by_its_app(bank: Bank, user: User) -> None:
+def test_interrupted_exchange_is_resumed_by_its_app(bank: Bank, user: User) -> None:
     public_token = bank.public_token(webhook=False)
     made = exchanged_until_answered(bank, user, public_token).json()
     left_before_the_last_commit(bank, user, public_token, made["connection_id"])
@@ -273,11 +273,11 @@ def test_an_exchange_that_broke_off_is_gone_on_with_by_its_app(bank: Bank, user:
 
 
 def left_before_the_last_commit(bank: Bank, user: User, public_token: str, connection_id: str) -> str:
-    """Everything as if the process had died before the commit that makes the connection, a day ago."""
-    bank.synced(user, connection_id)
-    bank.rests(connection_id)  # its runs are not to come in between
+    """Rewind the store to a process death just before the commit that creates the connection, a day ago."""
+    bank.wait_until_synced(user, connection_id)
+    bank.rests(connection_id)  # no run may interfere
     path, answered = intent(bank, public_token)
-    sealed = bank.behind.get(f"bank_credentials/{connection_id}")
+    sealed = bank.admin.get(f"bank_credentials/{connection_id}")
     assert answered is not None
     assert sealed is not None
     token = {name: sealed[name] for name in ("ciphertext", "key_id")}
@@ -294,15 +294,15 @@ def left_before_the_last_commit(bank: Bank, user: User, public_token: str, conne
 
 
 def made_accounts(bank: Bank, connection_id: str) -> list[str]:
-    return list((bank.behind.get(f"bank_connections/{connection_id}") or {})["account_ids"])
+    return list((bank.admin.get(f"bank_connections/{connection_id}") or {})["account_ids"])
 
 
-def test_a_day_s_round_sweeps_and_refreshes_what_is_old(bank: Bank, user: User) -> None:
+def test_daily_check_sweeps_and_refreshes_stale_data(bank: Bank, user: User) -> None:
     made = bank.connect(user, institution_id="ins_109511", webhook=False)
     path = f"bank_institutions/{made['institution_id']}"
-    wait_until("the institution", lambda: bank.behind.get(path))
+    wait_until("the institution", lambda: bank.admin.get(path))
     bank.backend.update(path, {"fetched_at": AGO, "name": "An old name"}).raise_for_status()
     bank.http.post(scheduled_url(bank.stack.ports, "monitor_connections")).raise_for_status()
-    found = bank.behind.get(path) or {}
+    found = bank.admin.get(path) or {}
     assert found["name"] == "Tartan Bank"
     assert found["fetched_at"] > datetime.now(UTC) - timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""Firebase Auth is asked which owners of connections have been deleted."""
+"""Firebase Auth reports which owners of connections have been deleted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from emulators.stack import Stack
 from tests.firebase import callers_of
 
 
-def test_auth_says_who_is_gone_in_batches(stack: Stack, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_users_are_looked_up_in_batches(
+    stack: Stack, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{stack.ports.auth}")
     there = [sign_up(http, stack.ports).uid for _ in range(3)]
     gone = {f"{uuid.uuid4().hex}-{n}" for n in range(120)}

@@ -1,6 +1,6 @@
-"""What is refused, as curl would see it: the contract's form, the right status, and nothing half-done.
+"""Refused calls, as curl would see them: the contract's format, the right status, and no partial effect.
 
-Of each kind one goes over the wire; tests/functions/test_refusals.py tries all of them on each function.
+One case of each kind runs over the wire here; tests/functions/test_refusals.py covers all cases on each function.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def request(bank: Bank, route: Route, user: User | None, **content: Any) -> http
 
 @pytest.fixture(scope="module")
 def ann(bank: Bank) -> Iterator[User]:
-    """Somebody signed in, whose calls are all refused: of them nothing is left, but what may be tried again."""
-    somebody = sign_up(bank.http, bank.stack.ports)
-    yield somebody
-    assert bank.traces(somebody) == {}
-    assert not [intent for intent in bank.open_intents(somebody) if intent["access_token"]]
+    """A signed-in user whose calls are all refused: they leave no data except exchanges that may be retried."""
+    user = sign_up(bank.http, bank.stack.ports)
+    yield user
+    assert bank.traces(user) == {}
+    assert not [intent for intent in bank.open_intents(user) if intent["access_token"]]
 
 
-# -- who calls --
+# -- authentication --
 
 
 @pytest.mark.parametrize("header", [pytest.param(header, id=name) for name, header in BAD_CREDENTIALS.items()])
-def test_a_caller_who_is_nobody_is_refused(bank: Bank, header: str | None) -> None:
-    """The Auth emulator does not look at signatures, so that a token is refused for what it claims."""
+def test_unauthenticated_caller_is_refused(bank: Bank, header: str | None) -> None:
+    """The Auth emulator does not check signatures, so these tokens are refused for their claims."""
     headers = {} if header is None else {"Authorization": header}
     route = ROUTES[0]
     refused(request(bank, route, None, headers=headers), "UNAUTHENTICATED")
@@ -53,7 +53,7 @@ def test_a_caller_who_is_nobody_is_refused(bank: Bank, header: str | None) -> No
 
 
 @of(ROUTES)
-def test_nobody_gets_anywhere(bank: Bank, route: Route) -> None:
+def test_unauthenticated_caller_reaches_no_function(bank: Bank, route: Route) -> None:
     for headers in ({}, {"Authorization": "Bearer junk"}):
         refused(request(bank, route, None, headers=headers), "UNAUTHENTICATED")
         called = bank.http.post(bank.function_url(route.function), json={"data": route.data}, headers=headers)
@@ -73,11 +73,11 @@ def administer(bank: Bank, action: str, **changes: object) -> None:
         pytest.param("delete", {}, None, id="deleted"),
     ],
 )
-def test_a_user_who_is_out_is_refused_everywhere(
+def test_disabled_or_signed_out_user_is_refused_by_every_function(
     bank: Bank, user: User, action: str, changes: dict[str, object], code: str | None
 ) -> None:
     assert bank.rest("GET", "connect", user).status_code == 200
-    if "validSince" in changes:  # so many seconds from now, in Auth's own form
+    if "validSince" in changes:  # that many seconds from now, in Auth's own format
         changes = {"validSince": str(int(time.time()) + 600)}
     administer(bank, action, localId=user.uid, **changes)
     for route in ROUTES:
@@ -89,17 +89,17 @@ def test_a_user_who_is_out_is_refused_everywhere(
     assert bank.traces(user) == {}
 
 
-def test_who_calls_is_never_read_from_the_body(bank: Bank, ann: User, user: User) -> None:
+def test_user_id_is_never_read_from_the_body(bank: Bank, ann: User, user: User) -> None:
     for claim in ("app_user_id", "uid", "user_id"):
         refused(bank.exchange(ann, UNKNOWN_TOKEN, **{claim: user.uid}), "INVALID_ARGUMENT")
 
 
-# -- how it is called --
+# -- request format --
 
 
 @of([*ROUTES, WEBHOOK])
 def test_a_wrong_method_is_refused_and_does_nothing(bank: Bank, ann: User, route: Route) -> None:
-    # Paths that two functions share by method are held against the right one.
+    # Paths that two functions share by method are routed to the right function.
     right = {r.method for r in (*ROUTES, WEBHOOK) if r.path == route.path}
     for method in EVERY_METHOD:
         if method not in right:
@@ -164,12 +164,12 @@ def no_call_to_plaid(bank: Bank) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("query", [{"language": ["en", "fr"]}, {"redirect_uri": "not an address"}], ids=str)
-def test_a_malformed_wish_for_a_link_token_is_refused(bank: Bank, ann: User, query: dict[str, Any]) -> None:
+def test_malformed_link_token_request_is_refused(bank: Bank, ann: User, query: dict[str, Any]) -> None:
     with no_call_to_plaid(bank):
         refused(bank.rest("GET", "connect", ann, params=query), "INVALID_ARGUMENT", 400)
 
 
-def test_a_wish_that_plaid_refuses_is_the_callers_mistake(bank: Bank, ann: User) -> None:
+def test_link_option_that_plaid_refuses_is_a_client_error(bank: Bank, ann: User) -> None:
     rule = {"kind": "error", "error_code": "INVALID_FIELD", "endpoint": "/link/token/create", "times": 1}
     bank.control("POST", "faults", **rule)
     error = refused(bank.rest("GET", "connect", ann, params={"language": "de"}), "INVALID_ARGUMENT", 400)
@@ -197,16 +197,14 @@ def test_the_callable_protocol_converts_nothing(bank: Bank, ann: User) -> None:
 
 
 @pytest.mark.parametrize("connection_id", ["nothing", "x" * 129, "..", "a%2Fb", "%00", "ÅÄÖ", "__all__", " "])
-def test_a_connection_that_is_not_there_is_not_found(bank: Bank, ann: User, connection_id: str) -> None:
+def test_missing_connection_is_not_found(bank: Bank, ann: User, connection_id: str) -> None:
     answer = bank.rest("POST", f"connections/{connection_id}/sync", ann)
     refused(answer, "INVALID_ARGUMENT" if len(connection_id) > 128 else "NOT_FOUND")
     called = bank.call("sync_connection", {"connection_id": connection_id}, ann)
     refused(called, "INVALID_ARGUMENT" if len(connection_id) > 128 else "NOT_FOUND")
 
 
-def test_a_path_that_names_a_connection_and_nothing_to_do_with_it_is_only_for_its_removal(
-    bank: Bank, ann: User
-) -> None:
+def test_path_of_a_connection_accepts_only_delete(bank: Bank, ann: User) -> None:
     refused(bank.rest("POST", "connections/./sync", ann), "INVALID_ARGUMENT", 405)  # which is connections/sync
 
 
@@ -237,7 +235,7 @@ def test_an_unrouted_path_is_not_found_and_never_the_web_page(bank: Bank, ann: U
     url = f"{bank.stack.ports.url('hosting')}/api/{path}"
     for headers in ({}, ann.headers):
         answer = bank.http.request(method, url, headers=headers)
-        if answer.status_code == 301:  # Hosting's own way with doubled and trailing slashes
+        if answer.status_code == 301:  # as Hosting itself handles doubled and trailing slashes
             answer = bank.http.request(method, url, headers=headers, follow_redirects=True)
         assert refused(answer, "NOT_FOUND", 404)["details"]["code"] == "path_not_found"
 
@@ -250,7 +248,7 @@ def test_a_malformed_call_of_the_callable_protocol_is_refused(bank: Bank, ann: U
         refused(answer, "INVALID_ARGUMENT", 400)
 
 
-def test_a_call_without_data_of_its_own_is_an_empty_one(bank: Bank, ann: User) -> None:
+def test_call_without_data_has_an_empty_input(bank: Bank, ann: User) -> None:
     empty: dict[str, Any] = {}
     for data in (empty, None):
         answer = bank.call("create_link_token", data, ann)
@@ -259,13 +257,13 @@ def test_a_call_without_data_of_its_own_is_an_empty_one(bank: Bank, ann: User) -
         assert set(answer.json()["result"]) == {"link_token", "expiration", "mode"}
 
 
-# -- what Plaid says --
+# -- Plaid's answers --
 
 
 @pytest.mark.parametrize(
     "public_token", [UNKNOWN_TOKEN, "public-production-00000000-0000-4000-8000-000000000000", "junk", "ÅÄÖ 🎂", "../x"]
 )
-def test_an_unknown_public_token_is_refused_and_forgotten(bank: Bank, ann: User, public_token: str) -> None:
+def test_unknown_public_token_is_refused_and_leaves_no_data(bank: Bank, ann: User, public_token: str) -> None:
     for answer in (
         bank.exchange(ann, public_token),
         bank.exchange(ann, public_token),
@@ -280,7 +278,7 @@ def test_an_unknown_public_token_is_refused_and_forgotten(bank: Bank, ann: User,
             assert len(error["details"]["plaid"]["request_id"]) == 15
         assert public_token not in answer.text
     forgotten = hashlib.sha256(public_token.encode()).hexdigest()
-    assert bank.behind.get(f"bank_exchange_intents/{forgotten}") is None
+    assert bank.admin.get(f"bank_exchange_intents/{forgotten}") is None
 
 
 @contextmanager
@@ -315,7 +313,7 @@ def test_while_plaid_is_down_calls_are_refused(bank: Bank, ann: User, rule: dict
             refused(answer, "UNAVAILABLE", 503)
 
 
-def test_a_token_that_was_refused_while_plaid_was_down_works_when_it_is_up_again(bank: Bank, user: User) -> None:
+def test_token_refused_during_a_plaid_outage_works_after_it(bank: Bank, user: User) -> None:
     public_token = bank.public_token(webhook=False)
     with fault(bank, kind="error", error_code="PLANNED_MAINTENANCE"):
         refused(bank.exchange(user, public_token), "UNAVAILABLE", 503)
@@ -335,16 +333,16 @@ def test_an_institution_that_cannot_be_looked_up_fails_no_exchange(bank: Bank, u
     made = answer.json()
     assert made["account_ids"] == []
     assert made["institution_name"] is None
-    bank.synced(user, made["connection_id"])
+    bank.wait_until_synced(user, made["connection_id"])
     assert (bank.store(user).get(f"bank_connections/{made['connection_id']}") or {})["account_ids"]
 
 
-def test_a_webhook_that_is_nobodys_is_refused(bank: Bank) -> None:
+def test_webhook_without_a_valid_signature_is_refused(bank: Bank) -> None:
     for content in ({}, {"json": {"webhook_type": "ITEM", "webhook_code": "ERROR"}}):
         refused(bank.rest("POST", "webhook", None, **content), "UNAUTHENTICATED", 401)
 
 
-# -- other origins, and what is harmless --
+# -- other origins, and harmless requests --
 
 
 @of(ROUTES)
@@ -365,12 +363,12 @@ def test_a_browser_app_of_another_origin_may_call(bank: Bank, ann: User, route: 
         assert "authorization" in allowed
         assert "content-type" in allowed
         assert preflight.text == ""
-        for headers in ({}, ann.headers):  # a refusal has to be readable, too
+        for headers in ({}, ann.headers):  # browsers must be able to read a refusal, too
             answer = bank.http.request(method, url, headers={**origin, **headers}, json={})
             assert answer.headers["Access-Control-Allow-Origin"] in {"*", origin["Origin"]}
 
 
-def test_a_browser_app_of_another_origin_can_read_that_a_path_is_nobodys(bank: Bank, ann: User) -> None:
+def test_browser_app_of_another_origin_can_read_a_not_found_answer(bank: Bank, ann: User) -> None:
     url = f"{bank.stack.ports.url('hosting')}/api/v1/bank/nothing"
     origin = {"Origin": "https://app.example.com"}
     preflight = bank.http.options(url, headers={**origin, "Access-Control-Request-Method": "DELETE"})
@@ -381,8 +379,10 @@ def test_a_browser_app_of_another_origin_can_read_that_a_path_is_nobodys(bank: B
     refused(bank.http.options(url, headers=origin), "NOT_FOUND", 404)  # no preflight
 
 
-@of([route for route in ROUTES if route.method == "DELETE"])  # of a GET the body never comes through Hosting
-def test_what_has_no_body_takes_an_empty_one_and_refuses_fields_and_junk(bank: Bank, user: User, route: Route) -> None:
+@of([route for route in ROUTES if route.method == "DELETE"])  # Hosting never forwards the body of a GET
+def test_function_without_input_accepts_an_empty_body_and_refuses_any_other(
+    bank: Bank, user: User, route: Route
+) -> None:
     rest = f"{bank.stack.ports.url('hosting')}/api/v1/bank/{route.path}"
     for content in (b'{"colour": "red"}', b'{"uid": "x"}', b"[]", b"{"):
         answer = bank.http.request(route.method, rest, headers=user.headers, content=content)

@@ -1,4 +1,4 @@
-"""Connections that go, on the running stack: at once, for good, and at Plaid too."""
+"""Removed connections on the running stack disappear at once, for good, and at Plaid too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Linked:
-    """A connection, and its item at the simulator."""
+    """A connection and its item at the simulator."""
 
     bank: Bank
     user: User
@@ -33,7 +33,7 @@ class Linked:
         user = sign_up(bank.http, bank.stack.ports)
         login = json.dumps({"transactions": rows, "seed": 8})
         made = bank.connect(user, username="user_generated", password=login)["connection_id"]
-        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+        return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     def remove(self) -> None:
         answer = self.bank.rest("DELETE", f"connections/{self.connection_id}", self.user)
@@ -49,19 +49,19 @@ class Linked:
         self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code, **more)
 
     def tombstone(self) -> Json | None:
-        return self.bank.behind.get(f"bank_removals/{self.connection_id}")
+        return self.bank.admin.get(f"bank_removals/{self.connection_id}")
 
 
 @pytest.fixture
 def linked(bank: Bank) -> Linked:
     made = Linked.new(bank)
-    bank.synced(made.user, made.connection_id)
+    bank.wait_until_synced(made.user, made.connection_id)
     return made
 
 
 @pytest.fixture
 def down(bank: Bank) -> Iterator[None]:
-    """Plaid takes no removals."""
+    """Plaid refuses item removals while the context is open."""
     fault = bank.control(
         "POST", "faults", kind="error", error_code="INTERNAL_SERVER_ERROR", endpoint="/item/remove", times=None
     )
@@ -70,11 +70,11 @@ def down(bank: Bank) -> Iterator[None]:
     assert fault
 
 
-def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank: Bank, linked: Linked) -> None:
+def test_removed_connection_disappears_at_once_and_its_data_within_a_minute(bank: Bank, linked: Linked) -> None:
     user, connection_id = linked.user, linked.connection_id
     linked.remove()
     for collection in ("bank_sync_progress", "bank_connections"):
-        answer = bank.writer(user).query(collection, owner=user.uid)  # as an app lists its own
+        answer = bank.writer(user).query(collection, owner=user.uid)  # as an app lists its connections
         assert documents(answer) == []
     for method, path in (
         ("DELETE", f"connections/{connection_id}"),
@@ -93,7 +93,7 @@ def test_a_removed_connection_is_gone_at_once_and_within_a_minute_all_of_it(bank
     assert trail[-1]["details"] == {"reason": "user", "item": "removed"}
 
 
-def test_it_is_for_its_owner_alone_and_by_delete_alone(bank: Bank, linked: Linked) -> None:
+def test_only_the_owner_removes_a_connection_and_only_by_delete(bank: Bank, linked: Linked) -> None:
     path = f"connections/{linked.connection_id}"
     other = sign_up(bank.http, bank.stack.ports)
     assert bank.rest("DELETE", path, None).status_code == 401
@@ -110,11 +110,11 @@ def test_it_is_for_its_owner_alone_and_by_delete_alone(bank: Bank, linked: Linke
     assert again.json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> None:
+def test_late_sync_and_webhooks_restore_no_data(bank: Bank) -> None:
     linked = Linked.new(bank, rows=6_000)
     bank.control("POST", "faults", kind="latency", endpoint="/transactions/sync", item_id=linked.item_id, seconds=1)
     progress = f"bank_sync_progress/{linked.connection_id}"
-    wait_until("rows arrive", lambda: (bank.behind.get(progress) or {}).get("added", 0) > 500, within=120)
+    wait_until("rows arrive", lambda: (bank.admin.get(progress) or {}).get("added", 0) > 500, within=120)
     log = Log(bank)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
     linked.remove()
@@ -124,10 +124,10 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
     for function in ("synctransactions", "checkitem", "removeitem"):
         bank.deliver(function, connection_id=linked.connection_id, welcome=True)
     wait_until("nothing is left", lambda: linked.left() == [], shown=linked.left)
-    bank.webhooks_are_over(linked.item_id)
-    log.tasks_are_done(linked.connection_id)
+    bank.wait_for_webhooks(linked.item_id)
+    log.wait_for_tasks(linked.connection_id)
     bank.run_schedule()
-    log.tasks_are_done(linked.connection_id)
+    log.wait_for_tasks(linked.connection_id)
     assert linked.left() == []
     assert linked.state_at_plaid() == "removed"
 
@@ -135,12 +135,12 @@ def test_a_sync_and_webhooks_that_come_late_bring_nothing_back(bank: Bank) -> No
 def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, down: None) -> None:
     linked.remove()
     tombstone = f"bank_removals/{linked.connection_id}"
-    kept = {tombstone, f"bank_items/{linked.item_id}"}  # what the removal of the item needs
+    kept = {tombstone, f"bank_items/{linked.item_id}"}  # what the item's removal needs
 
     def only_what_removes_the_item() -> bool:
         return set(linked.left()) == kept
 
-    wait_until("our data is gone", only_what_removes_the_item)
+    wait_until("the stored data is removed", only_what_removes_the_item)
     wait_until("the queue has tried again", lambda: (linked.tombstone() or {})["attempts"] >= 2)
     assert linked.state_at_plaid() == "healthy"
     bank.http.delete(f"{bank.stack.plaid.base_url}/_sim/faults").raise_for_status()
@@ -150,10 +150,10 @@ def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, do
     assert linked.state_at_plaid() == "removed"
 
 
-def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, linked: Linked) -> None:
+def test_revoked_permission_removes_data_and_item(bank: Bank, linked: Linked) -> None:
     bank.control("POST", f"items/{linked.item_id}/state", state="revoked")
     connection = f"bank_connections/{linked.connection_id}"
-    wait_until("it is revoked", lambda: (bank.behind.get(connection) or {}).get("status") == "error")
+    wait_until("it is revoked", lambda: (bank.admin.get(connection) or {}).get("status") == "error")
     wait_until("its removal is over", lambda: linked.tombstone() is None)
     assert linked.state_at_plaid() == "removed"
     assert [path for path in linked.left() if path.startswith((f"{connection}/", "bank_credentials"))] == []
@@ -161,20 +161,20 @@ def test_a_revoked_permission_takes_the_data_and_the_item_with_it(bank: Bank, li
     assert (stays["status"], stays["action"], stays["account_ids"]) == ("error", "relink", [])
     assert bank.progress(linked.user, linked.connection_id)["status"] == "failed"
     linked.remove()
-    wait_until("it is gone, too", lambda: linked.left() == [])
+    wait_until("its removal", lambda: linked.left() == [])
 
 
-# -- everything that somebody has --
+# -- all data of a user --
 
 
 def many(bank: Bank, user: User, *, connections: int, rows: int) -> list[str]:
-    """Connections of one user, with everything in."""
+    """Several connections of one user, with every kind of document."""
     made = []
     for number in range(connections):
         login = json.dumps({"transactions": rows, "seed": number})
         made.append(bank.connect(user, username="user_generated", password=login)["connection_id"])
     for connection_id in made:
-        bank.synced(user, connection_id)
+        bank.wait_until_synced(user, connection_id)
     return made
 
 
@@ -190,12 +190,12 @@ def test_a_user_deletes_everything_and_may_link_again_at_once(bank: Bank, user: 
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == 2
     assert (trail.count("erasure_started"), trail[-1]) == (1, "erasure_done")
-    assert bank.behind.get(f"bank_limits/{user.uid}:erasure") is not None, "an erasure resets no rate limit"
+    assert bank.admin.get(f"bank_limits/{user.uid}:erasure") is not None, "an erasure resets no rate limit"
     [again] = many(bank, user, connections=1, rows=10)
     assert bank.differences(user, again) == []
 
 
-def test_only_its_owner_deletes_and_by_delete_alone(bank: Bank, linked: Linked) -> None:
+def test_only_the_user_erases_their_data_and_only_by_delete(bank: Bank, linked: Linked) -> None:
     assert bank.rest("DELETE", "data", None).status_code == 401
     for method in ("GET", "POST", "PUT", "PATCH"):
         answer = bank.rest(method, "data", linked.user)
@@ -208,7 +208,7 @@ def test_only_its_owner_deletes_and_by_delete_alone(bank: Bank, linked: Linked) 
     assert bank.differences(linked.user, linked.connection_id) == []
 
 
-def test_a_user_whose_document_is_deleted_loses_the_bank_data_too(bank: Bank, linked: Linked) -> None:
+def test_deleting_the_user_document_erases_the_bank_data(bank: Bank, linked: Linked) -> None:
     document = f"users/{linked.user.uid}"
     bank.writer(linked.user).create(document, {"language": "en"}).raise_for_status()
     bank.backend.delete(document).raise_for_status()
@@ -216,9 +216,9 @@ def test_a_user_whose_document_is_deleted_loses_the_bank_data_too(bank: Bank, li
     assert linked.state_at_plaid() == "removed"
 
 
-def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank, linked: Linked) -> None:
+def test_daily_check_erases_owners_unknown_to_auth(bank: Bank, linked: Linked) -> None:
     stays = Linked.new(bank)
-    bank.synced(stays.user, stays.connection_id)
+    bank.wait_until_synced(stays.user, stays.connection_id)
     _forget_strangers(bank)
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1"
     deleted = bank.http.post(f"{auth}/accounts:delete", params={"key": "local"}, json={"idToken": linked.user.token})
@@ -230,7 +230,7 @@ def test_owners_whom_auth_does_not_know_are_erased_by_the_day_s_round(bank: Bank
 
 
 def _forget_strangers(bank: Bank) -> None:
-    """Other tests leave connections of owners who never were: so many that nobody would believe they are all gone."""
+    """Delete connections whose owners never existed: with too many, the backend would not believe Auth's answer."""
     auth = f"{bank.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}"
     query = bank.http.post(f"{auth}/accounts:query", headers=BACKEND, json={}).raise_for_status().json()
     known = {user["localId"] for user in query["userInfo"]}
@@ -240,5 +240,5 @@ def _forget_strangers(bank: Bank) -> None:
 
 
 def _before(connection_id: str) -> str:
-    """The id that comes just before, so that the page begins with this one."""
+    """The preceding id, so that the page starts with this connection."""
     return f"{int(connection_id, 16) - 1:032x}"

@@ -1,4 +1,4 @@
-"""Another user's connection, tried in every way: the answer is that of a connection that does not exist."""
+"""Every access to another user's connection is answered as if the connection did not exist."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Two:
 def two(bank: Bank) -> Two:
     owner, stranger = (sign_up(bank.http, bank.stack.ports) for _ in range(2))
     connection_id = bank.connect(owner)["connection_id"]
-    bank.synced(owner, connection_id)
+    bank.wait_until_synced(owner, connection_id)
     bank.rests(connection_id)
     root = f"bank_connections/{connection_id}"
-    account = bank.behind.get(root) or {}
+    account = bank.admin.get(root) or {}
     transaction = bank.transactions(owner, parent=root)[0]["transaction_id"]
     bank.backend.seed(
         {f"users/{owner.uid}/bank_notifications/n1": {"kind": "x"}, f"users/{owner.uid}": {"language": "en"}}
@@ -57,12 +57,12 @@ def two(bank: Bank) -> Two:
         f"bank_limits/{owner.uid}:exchange",
     )
     for path in documents:
-        assert bank.behind.get(path) is not None, f"there is no {path}"
+        assert bank.admin.get(path) is not None, f"there is no {path}"
     return Two(owner, stranger, connection_id, documents)
 
 
 def said(answer: httpx.Response, *names: str) -> tuple[int, Any]:
-    """An answer but for what differs from request to request, and the names that were asked for."""
+    """An answer without its request-specific parts and the names in the request."""
     text = answer.text
     for name in names:
         text = text.replace(name, "…")
@@ -72,7 +72,7 @@ def said(answer: httpx.Response, *names: str) -> tuple[int, Any]:
 
 
 def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, httpx.Response]]:
-    """Every function that takes a connection, in both ways."""
+    """Every function that takes a connection, over REST and the callable protocol."""
     for function, method, path in (
         ("sync_connection", "POST", f"connections/{connection_id}/sync"),
         ("reconnect_connection", "POST", f"connections/{connection_id}/reconnected"),
@@ -84,29 +84,29 @@ def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, htt
         yield function, bank.call(function, {"connection_id": connection_id}, user)
 
 
-def test_every_function_that_takes_a_connection_is_tried(bank: Bank, two: Two) -> None:
+def test_every_function_that_takes_a_connection_is_tested(bank: Bank, two: Two) -> None:
     takes = {name for name, found in refusals().items() if "connection_not_found" in {r.code for r in found}}
     assert takes == {name for name, _ in calls(bank, two.stranger, "nothing")}
     assert takes <= set(main.FUNCTIONS)
 
 
-def test_no_function_tells_somebody_else_s_connection_from_none(bank: Bank, two: Two) -> None:
-    before = {path: bank.behind.get(path) for path in two.documents}
+def test_functions_answer_for_another_users_connection_as_for_a_missing_one(bank: Bank, two: Two) -> None:
+    before = {path: bank.admin.get(path) for path in two.documents}
     theirs, none = calls(bank, two.stranger, two.connection_id), calls(bank, two.stranger, "0" * 32)
     for (function, their_answer), (_, no_answer) in zip(theirs, none, strict=True):
         assert their_answer.status_code == 404, function
         assert said(their_answer, two.connection_id) == said(no_answer, "0" * 32), function
         assert two.connection_id not in their_answer.text
-    assert {path: bank.behind.get(path) for path in two.documents} == before
+    assert {path: bank.admin.get(path) for path in two.documents} == before
 
 
 def elsewhere(path: str, two: Two) -> str:
-    """The same path where there is nothing: another connection, another user."""
+    """The same path with a missing connection or another user."""
     return path.replace(two.connection_id, "0" * 32).replace(two.owner.uid, "0" * 28)
 
 
 def denied(answer: httpx.Response) -> tuple[int, str]:
-    """A denial as production tells it; the emulator also says which line of the rules denied."""
+    """A denial as production reports it; the emulator also names the line of the rules."""
     said = answer.json()
     error = (said[0] if isinstance(said, list) else said).get("error", {})
     return answer.status_code, error.get("status", "")
@@ -121,8 +121,8 @@ def reads_and_writes(store: Client, path: str) -> Iterator[tuple[str, httpx.Resp
     yield "delete", store.delete(path)
 
 
-def test_no_document_path_tells_somebody_else_s_document_from_none(bank: Bank, two: Two) -> None:
-    before = {path: bank.behind.get(path) for path in two.documents}
+def test_reads_of_another_users_documents_are_answered_as_for_missing_ones(bank: Bank, two: Two) -> None:
+    before = {path: bank.admin.get(path) for path in two.documents}
     store = bank.writer(two.stranger)
     for path in two.documents:
         nowhere = elsewhere(path, two)
@@ -131,10 +131,10 @@ def test_no_document_path_tells_somebody_else_s_document_from_none(bank: Bank, t
             reads_and_writes(store, path), reads_and_writes(store, nowhere), strict=True
         ):
             assert denied(theirs) == denied(none) == (403, "PERMISSION_DENIED"), f"{what} {path}"
-    assert {path: bank.behind.get(path) for path in two.documents} == before
+    assert {path: bank.admin.get(path) for path in two.documents} == before
 
 
-def test_queries_over_all_connections_find_only_one_s_own(bank: Bank, two: Two) -> None:
+def test_collection_group_queries_find_only_the_users_documents(bank: Bank, two: Two) -> None:
     store = bank.writer(two.stranger)
     for collection in ("bank_accounts", "bank_transactions", "bank_connections", "bank_sync_progress"):
         everywhere = collection in ("bank_accounts", "bank_transactions")
@@ -148,8 +148,8 @@ def test_queries_over_all_connections_find_only_one_s_own(bank: Bank, two: Two) 
             assert store.query(private, everywhere=everywhere, owner=two.stranger.uid, limit=1).status_code == 403
 
 
-def test_what_an_exchange_names_of_somebody_else_s_tells_nothing(bank: Bank, two: Two) -> None:
-    """The duplicate check looks among the caller's own connections only."""
+def test_exchange_metadata_naming_another_users_accounts_reveals_nothing(bank: Bank, two: Two) -> None:
+    """The duplicate check searches only the caller's own connections."""
     root = f"bank_connections/{two.connection_id}"
     found = bank.writer(two.owner).query("bank_accounts", parent=root, owner=two.owner.uid).json()
     accounts = [

@@ -1,4 +1,4 @@
-"""From one request id, the whole story of a connect: what an operator sees who has nothing else."""
+"""One request id is enough for an operator to find every log line of a connect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def make_trace(bank: Bank, wanted: str) -> str:
-    """What `make trace` prints."""
+    """The output of `make trace`."""
     done = subprocess.run(
         ["make", "-s", "trace", f"ID={wanted}"],
         cwd=ROOT,
@@ -34,7 +34,7 @@ def lines_of(bank: Bank, trace_id: str) -> list[Line]:
 
 
 def in_order(story: str, *patterns: str) -> None:
-    """Each of these is in the story, after the one before."""
+    """Each of these lines is in the trace, in this order."""
     at = 0
     for pattern in patterns:
         found = re.compile(pattern).search(story, at)
@@ -42,7 +42,7 @@ def in_order(story: str, *patterns: str) -> None:
         at = found.end()
 
 
-def test_one_request_id_tells_the_whole_story_of_a_connect(bank: Bank, user: User) -> None:
+def test_one_request_id_finds_all_lines_of_a_connect(bank: Bank, user: User) -> None:
     headers = {"traceparent": f"00-{ID}-00f067aa0ba902b7-01"}
     body = {"public_token": bank.public_token(webhook=False)}
     answer = bank.rest("POST", "set_access_token", user, json=body, headers=headers)
@@ -55,7 +55,7 @@ def test_one_request_id_tells_the_whole_story_of_a_connect(bank: Bank, user: Use
         run = any(line["message"] == "sync.ended" and line["status"] == "completed" for line in lines)
         return run and any(line["message"] == "event.done" for line in lines)
 
-    wait_until("the end of the story", ended)
+    wait_until("the end of the trace", ended)
     story = make_trace(bank, ID)  # which the caller's own id leads to
     assert f"trace {trace_id}" in story
     in_order(
@@ -84,7 +84,7 @@ def test_one_request_id_tells_the_whole_story_of_a_connect(bank: Bank, user: Use
     assert "[ERROR]" not in story
 
 
-def test_a_request_id_of_plaid_s_leads_to_the_same_story(bank: Bank, user: User) -> None:
+def test_request_id_of_plaid_finds_the_same_lines(bank: Bank, user: User) -> None:
     answer = bank.exchange(user, bank.public_token(webhook=False))
     trace_id = answer.headers["X-Request-Id"]
     plaid = next(line["request_id"] for line in lines_of(bank, trace_id) if line["message"] == "plaid.called")
@@ -92,7 +92,7 @@ def test_a_request_id_of_plaid_s_leads_to_the_same_story(bank: Bank, user: User)
     assert f"trace {trace_id}" in make_trace(bank, answer.json()["connection_id"])
 
 
-def test_a_removal_is_one_story_to_its_last_commit(bank: Bank, user: User) -> None:
+def test_removal_is_one_trace_up_to_its_last_commit(bank: Bank, user: User) -> None:
     made = bank.connect(user, webhook=False)
     answer = bank.rest("DELETE", f"connections/{made['connection_id']}", user)
     trace_id = answer.headers["X-Request-Id"]

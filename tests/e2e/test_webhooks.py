@@ -1,4 +1,4 @@
-"""Every webhook that Plaid sends, sent by the simulator to the running stack: what it does to the connection."""
+"""Every webhook of Plaid, sent by the simulator to the running stack, and its effect on the connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from emulators.client import User, sign_up
 from tests.e2e.bank import Bank, documents, wait_until
 from tests.firestore_rest import Json
 
-# Of the sheet (https://plaid.com/docs/api/webhooks/): acknowledged and kept, with nothing to do.
+# Webhooks in Plaid's list (https://plaid.com/docs/api/webhooks/) that the backend acknowledges and stores without an
+# effect.
 QUIET: list[Json] = [
     {"webhook_type": "TRANSACTIONS", "webhook_code": "DEFAULT_UPDATE", "error": None, "new_transactions": 3},
     {"webhook_type": "TRANSACTIONS", "webhook_code": "TRANSACTIONS_REMOVED", "removed_transactions": ["T1"]},
@@ -34,7 +35,7 @@ QUIET: list[Json] = [
 
 @dataclass
 class Linked:
-    """A connection whose item the simulator can be told to do things to."""
+    """A connection and the simulator's controls of its item."""
 
     bank: Bank
     user: User
@@ -45,7 +46,7 @@ class Linked:
         return self.bank.store(self.user).get(f"bank_connections/{self.connection_id}") or {}
 
     def becomes(self, status: str, action: str | None = None) -> Json:
-        """Waits until the connection is so."""
+        """Wait until the connection document has these values."""
 
         def found() -> Json | None:
             document = self.document()
@@ -58,11 +59,11 @@ class Linked:
         return document
 
     def settles(self) -> None:
-        """Waits until everything that was sent has had its effect, if it has any."""
-        self.bank.webhooks_are_over(self.item_id, self.connection_id)
+        """Wait until every webhook that was sent has been handled."""
+        self.bank.wait_for_webhooks(self.item_id, self.connection_id)
 
     def stays(self, document: Json) -> None:
-        """Nothing that was sent so far changes how the connection is."""
+        """No webhook that was sent so far changes the connection."""
         self.settles()
         after = self.document()
         assert {k: after[k] for k in ("status", "action", "error_code")} == {
@@ -70,10 +71,10 @@ class Linked:
         }
 
     def fails_again(self, *, after_run: int) -> None:
-        """Waits until a later run than this one has failed."""
+        """Wait until a later run than this one has failed."""
 
         def failed() -> bool:
-            state = self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+            state = self.bank.admin.get(f"bank_sync_state/{self.connection_id}") or {}
             return bool(state["run"] > after_run and state["status"] == "failed")
 
         wait_until("a later run that failed", failed)
@@ -104,13 +105,13 @@ BRITISH = "ins_117650"
 
 
 def link(bank: Bank, **login: str) -> Linked:
-    """A fresh connection, in sync."""
+    """A new connection, in sync."""
     user = sign_up(bank.http, bank.stack.ports)
     generated = {"username": "user_generated", "password": json.dumps({"transactions": 12, "seed": 5})}
     made = bank.connect(user, **generated | login)["connection_id"]
-    bank.synced(user, made)
+    bank.wait_until_synced(user, made)
     bank.rests(made)
-    item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+    item_id = (bank.admin.get(f"bank_connections/{made}") or {})["item_id"]
     return Linked(bank, user, made, item_id)
 
 
@@ -126,14 +127,14 @@ def lasting(bank: Bank) -> Linked:
 
 @pytest.fixture
 def well(bank: Bank, lasting: Linked) -> Linked:
-    """A connection that several tests share: each finds it well and at rest, and leaves it well."""
+    """A connection that several tests share: each finds it healthy and idle, and leaves it healthy."""
     lasting.becomes("good")
     lasting.settles()
     bank.rests(lasting.connection_id)
     return lasting
 
 
-def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) -> None:
+def test_login_broken_and_repaired_outside_the_app_is_noticed(bank: Bank, linked: Linked) -> None:
     linked.state("login_required")
     broken = linked.becomes("bad", "reconnect")
     assert (broken["error_type"], broken["error_code"]) == ("ITEM_ERROR", "ITEM_LOGIN_REQUIRED")
@@ -141,7 +142,7 @@ def test_a_login_breaks_and_is_repaired_elsewhere(bank: Bank, linked: Linked) ->
     linked.state("healthy", announce=True)
     good = linked.becomes("good")
     assert good.get("error_code") is None
-    bank.synced(linked.user, linked.connection_id, after=repaired_at)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=repaired_at)
     assert linked.notifications() == ["needs_repair", "repaired"]
     moves = [entry["details"] for entry in linked.audit() if entry["action"] == "status_changed"]
     assert [(move["from"], move["to"]) for move in moves] == [("good", "bad"), ("bad", "good")]
@@ -157,13 +158,13 @@ def test_a_consent_ends_soon_and_a_sync_does_not_hide_it(bank: Bank) -> None:
     assert timedelta(days=5) < left < timedelta(days=7)
     began = datetime.now(UTC)
     linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    bank.synced(linked.user, linked.connection_id, after=began)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=began)
     linked.stays(pending)
     assert linked.notifications() == ["expiring"]
 
 
 def test_a_disconnect_is_announced_and_update_mode_clears_it(bank: Bank, linked: Linked) -> None:
-    linked.state("expiring", in_seconds=6 * 86400)  # an American bank disconnects
+    linked.state("expiring", in_seconds=6 * 86400)  # American banks send this event
     linked.becomes("pending_disconnect", "reconnect")
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
     assert (answer.status_code, answer.json()) == (200, {"status": "good"})
@@ -178,8 +179,8 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     missing = linked.becomes("good", "reconnect")
     assert missing["error_code"] == "ADDITIONAL_CONSENT_REQUIRED"
     reconnected = f"connections/{linked.connection_id}/reconnected"
-    for _ in range(2):  # the user has gone through Link without giving the consent
-        runs = bank.behind.get(f"bank_sync_state/{linked.connection_id}") or {}
+    for _ in range(2):  # the user has completed Link without giving the consent
+        runs = bank.admin.get(f"bank_sync_state/{linked.connection_id}") or {}
         assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good", "action": "reconnect"}
         linked.fails_again(after_run=runs["run"])
     assert linked.notifications() == ["needs_repair"]
@@ -188,7 +189,7 @@ def test_missing_consent_is_reported_once_and_its_action_resolves_it(bank: Bank,
     asked = bank.rest("GET", f"connect?connection_id={linked.connection_id}", linked.user).json()
     bank.control("POST", f"link/{asked['link_token']}/finish")
     assert bank.rest("POST", reconnected, linked.user).json() == {"status": "good"}
-    bank.synced(linked.user, linked.connection_id, after=followed_at)
+    bank.wait_until_synced(linked.user, linked.connection_id, after=followed_at)
     assert linked.becomes("good").get("error_code") is None
     assert linked.notifications() == ["needs_repair"]
 
@@ -198,28 +199,28 @@ def test_new_accounts_are_offered_chosen_in_update_mode_and_arrive(bank: Bank, l
     new = {"type": "depository", "subtype": "savings", "meta": {"name": "Rainy day"}, "starting_balance": 50}
     bank.control("POST", f"items/{linked.item_id}/accounts", offer=[new])
     linked.becomes("good", "select_accounts")
-    query = f"connect?connection_id={linked.connection_id}"  # the action says that accounts are to be selected
+    query = f"connect?connection_id={linked.connection_id}"  # the action asks the user to select accounts
     link_token = bank.rest("GET", query, linked.user).json()["link_token"]
     bank.control("POST", f"link/{link_token}/finish")
     answer = bank.rest("POST", f"connections/{linked.connection_id}/reconnected", linked.user)
     assert answer.json() == {"status": "good"}
     wait_until("the new account", lambda: len(set(linked.document()["account_ids"]) - before) == 1)
-    bank.follows(linked.user, linked.connection_id)
+    bank.wait_until_equal(linked.user, linked.connection_id)
     linked.becomes("good")
 
 
-def test_a_revoked_account_goes_with_its_transactions(bank: Bank, linked: Linked) -> None:
+def test_revoked_account_is_removed_with_its_transactions(bank: Bank, linked: Linked) -> None:
     truth = bank.truth(linked.item_id)
     gone = truth["transactions"][0]["account_id"]
     bank.control("POST", f"items/{linked.item_id}/accounts", revoke=[gone])
     wait_until("the account is gone", lambda: gone not in linked.document()["account_ids"])
-    bank.follows(linked.user, linked.connection_id)
-    # A sync may find it gone before the webhook is handled; then the user is told a moment later.
-    wait_until("the user is told", lambda: linked.notifications() == ["account_revoked"])
+    bank.wait_until_equal(linked.user, linked.connection_id)
+    # A sync may find the account gone before the webhook is handled; then the user is notified a moment later.
+    wait_until("the notification", lambda: linked.notifications() == ["account_revoked"])
 
 
 def test_a_revoked_account_that_is_shared_again_has_its_history_and_odd_values_stop_nothing(bank: Bank) -> None:
-    """The webhook comes late: Plaid holds the account all the time, and never names its rows again."""
+    """The webhook is late: Plaid still holds the account, and never sends its rows again."""
 
     def account(name: str, *descriptions: str) -> Json:
         day = str(datetime.now(UTC).date() - timedelta(days=3))
@@ -255,7 +256,7 @@ def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, l
     assert gone["error_code"] == "USER_PERMISSION_REVOKED"
 
     def left() -> bool:
-        store, root = bank.behind, f"bank_connections/{linked.connection_id}"
+        store, root = bank.admin, f"bank_connections/{linked.connection_id}"
         accounts = documents(bank.backend.query("bank_accounts", parent=root))
         credentials = store.get(f"bank_credentials/{linked.connection_id}")
         return bool(accounts or bank.transactions(linked.user, parent=root) or credentials)
@@ -270,23 +271,23 @@ def test_a_revoked_permission_leaves_the_document_and_nothing_else(bank: Bank, l
 
 
 @pytest.mark.parametrize("code", ["INITIAL_UPDATE", "HISTORICAL_UPDATE", "SYNC_UPDATES_AVAILABLE"])
-def test_news_starts_a_sync_where_it_is_news(bank: Bank, well: Linked, code: str) -> None:
-    before, known = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}, len(well.inbox())
+def test_transactions_webhooks_start_a_sync_if_they_announce_new_data(bank: Bank, well: Linked, code: str) -> None:
+    before, known = bank.admin.get(f"bank_sync_state/{well.connection_id}") or {}, len(well.inbox())
     bank.control("POST", f"items/{well.item_id}/transactions", add=[{"amount": 4.2, "name": "News"}], notify=False)
     well.webhook(code, "TRANSACTIONS", new_transactions=1)
     if code == "SYNC_UPDATES_AVAILABLE":
-        bank.follows(well.user, well.connection_id)
-    else:  # the history is complete: these have nothing to say any more
+        bank.wait_until_equal(well.user, well.connection_id)
+    else:  # the history is complete, so these webhooks have no effect
         well.settles()
         assert len(well.inbox()) == known + 1
-        after = bank.behind.get(f"bank_sync_state/{well.connection_id}") or {}
+        after = bank.admin.get(f"bank_sync_state/{well.connection_id}") or {}
         assert after["requested"] == before["requested"]
 
 
-def test_codes_without_a_meaning_are_acknowledged_kept_once_and_change_nothing(bank: Bank, well: Linked) -> None:
+def test_webhooks_without_an_effect_are_acknowledged_and_stored_once(bank: Bank, well: Linked) -> None:
     before, known = well.document(), len(well.inbox())
     sent_to = f"webhooks?item_id={well.item_id}"
-    for body in QUIET:  # one after the other: each at once would start a worker of its own
+    for body in QUIET:  # one after the other: sent at once, each would start its own worker
         bank.control("POST", f"items/{well.item_id}/webhook", **body)
         wait_until("its delivery", lambda: bank.control("GET", sent_to)["webhooks"][-1]["outcomes"])
     assert len(well.inbox()) == known + len(QUIET)
@@ -296,12 +297,12 @@ def test_codes_without_a_meaning_are_acknowledged_kept_once_and_change_nothing(b
 
 
 @pytest.mark.parametrize("mode", ["duplicate", "reorder", "delay", "wrong_signature", "old_iat", "altered_body"])
-def test_however_a_webhook_is_delivered_the_status_ends_where_the_item_is(bank: Bank, well: Linked, mode: str) -> None:
+def test_status_matches_the_item_however_webhooks_are_delivered(bank: Bank, well: Linked, mode: str) -> None:
     more: dict[str, object] = {"seconds": 3} if mode == "delay" else {}
     well.fault(mode, "ERROR", **more)
     well.state("login_required")
     well.state("healthy", announce=True)
-    bank.control("POST", "clock", advance_seconds=6)  # what was kept back is sent
+    bank.control("POST", "clock", advance_seconds=6)  # the webhooks that were kept back are sent
     well.settles()
     settled = well.becomes("good")
     well.state("login_required")
@@ -310,7 +311,7 @@ def test_however_a_webhook_is_delivered_the_status_ends_where_the_item_is(bank: 
     assert well.becomes("good")["error_code"] == settled["error_code"]
 
 
-def test_what_was_told_by_a_dropped_webhook_is_found_by_the_day_s_round(bank: Bank, linked: Linked) -> None:
+def test_daily_check_finds_the_change_of_a_dropped_webhook(bank: Bank, linked: Linked) -> None:
     linked.fault("drop", "ERROR")
     linked.state("login_required")
     linked.stays(linked.document())
@@ -334,7 +335,7 @@ def test_a_flood_of_forged_webhooks_costs_plaid_a_handful_of_calls_and_does_noth
         signed = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid})
         headers = {"Plaid-Verification": signed, "Content-Type": "application/json"}
         answers.add(bank.http.post(url, content=body, headers=headers).status_code)
-    assert answers == {401, 503}  # beyond the look-ups of a minute a key is unknown: Plaid would send again
+    assert answers == {401, 503}  # more key look-ups than allowed per minute fail: Plaid would deliver again
     assert _key_fetches(bank) - asked <= 12
     assert well.document() == before
     assert len(well.inbox()) == known

@@ -1,4 +1,4 @@
-"""Whatever the store holds of somebody: every document that names them, in any collection there is."""
+"""Every stored document that names a user, in any collection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AUDIT = "bank_audit"
 def traces_of(bank: Bank, user: User, connections: Iterable[str]) -> list[str]:
     """Paths of documents that name the user or one of their connections.
 
-    Without the audit trail, the user's own document, and the counters of rate limits, which survive until they expire.
+    Excludes the audit log, the user's own document, and rate-limit counters, which survive until they expire.
     """
     found = documents_of(bank, user, connections)
     stays = (f"{AUDIT}/", "bank_limits/")
@@ -22,7 +22,7 @@ def traces_of(bank: Bank, user: User, connections: Iterable[str]) -> list[str]:
 
 
 def documents_of(bank: Bank, user: User, connections: Iterable[str]) -> dict[str, str]:
-    """Every document that names the user or one of their connections, by its path."""
+    """Every document that names the user or one of their connections, by path."""
     connections = list(connections)
     words = (user.uid, *connections)
     found: dict[str, str] = {}
@@ -37,7 +37,7 @@ def documents_of(bank: Bank, user: User, connections: Iterable[str]) -> dict[str
 
 
 def audit_of(bank: Bank, user: User) -> list[Json]:
-    """The user's audit trail, in its order."""
+    """The user's audit log, in order."""
     found = documents(bank.backend.query("bank_audit_entries", parent=f"{AUDIT}/{user.uid}"))
     return sorted(found, key=lambda entry: entry["seq"])
 

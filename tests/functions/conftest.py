@@ -1,4 +1,4 @@
-"""The deployed functions, through the real framework and the real main.py; only the outside is faked."""
+"""The deployed functions, through the real framework and the real main.py; only external services are faked."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _no_key(_kid: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def undeclared() -> Iterator[set[tuple[str, str]]]:
-    """Fails a test in which a function answers an error that it does not declare."""
+    """Fail a test in which a function returns an error that it does not declare."""
     found: set[tuple[str, str]] = set()
 
     def check(app: Flask, response: Response, **_: object) -> None:
@@ -79,7 +79,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the functions work on a world."""
+    """Make the functions use a world of fakes."""
     outside: dict[str, object] = {
         "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
         "callers": Callers(),
@@ -123,7 +123,7 @@ def client(function: str) -> Iterator[FlaskClient]:
 
 @pytest.fixture
 def logged() -> Iterator[list[logging.LogRecord]]:
-    """Every record of our log: once a function has been served, it no longer reaches pytest's own handler."""
+    """Every record of the backend's log; after a function was served, the log no longer reaches pytest's handler."""
     records: list[logging.LogRecord] = []
 
     class Kept(logging.Handler):
@@ -140,7 +140,7 @@ def logged() -> Iterator[list[logging.LogRecord]]:
 
 
 def alerts(records: list[logging.LogRecord]) -> list[str]:
-    """What an operator would be called for."""
+    """The log records that would alert an operator."""
     return [record.getMessage() for record in records if record.levelno >= logging.ERROR]
 
 
@@ -166,7 +166,7 @@ def body(response: Any) -> dict[str, Any]:
 
 
 def error(response: Any) -> dict[str, Any]:
-    """The error, in exactly the contract's form."""
+    """The error, in exactly the contract's format."""
     assert set(response.json) == {"error"}
     assert set(response.json["error"]) == {"status", "message", "details"}
     assert response.headers["Cache-Control"] == "no-store"

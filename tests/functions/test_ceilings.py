@@ -1,4 +1,4 @@
-"""What an app cannot make the owner pay for, through the deployed functions."""
+"""Costs that apps cannot cause, tested through the deployed functions."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def test_a_product_that_is_not_allowed_is_refused_before_plaid_is_called(
     assert at_plaid(world) == []
 
 
-def test_a_product_that_the_operator_allows_is_asked_for(
-    connect: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_allowed_product_is_requested(connect: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     set_to(monkeypatch, allowed_products=("auth",))
     assert connect.get(f"{CONNECT}?products=auth", headers=SIGNED_IN).status_code == 200
     assert world.plaid.link_requests[-1].products == ("auth",)
@@ -61,7 +59,7 @@ def test_a_product_that_the_operator_allows_is_asked_for(
     assert connect.get(CONNECT, headers=SIGNED_IN).status_code == 200, "the operator's own products are not the app's"
 
 
-def test_without_duplicates_an_app_that_insists_is_refused_as_if_it_did_not(
+def test_app_cannot_allow_duplicates_when_they_are_switched_off(
     exchange: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.connected("1")
@@ -81,7 +79,7 @@ def test_without_duplicates_an_app_that_insists_is_refused_as_if_it_did_not(
 
 @pytest.fixture
 def full(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Alice has as many connections as allowed, and goes through Link once more."""
+    """Alice has as many connections as allowed, and completes Link again."""
     cap = replace(world.cap, most=1)
     monkeypatch.setattr(container, "connection_cap", lambda: cap)
     world.connected("1")
@@ -98,14 +96,14 @@ def is_too_many(answer: Any) -> bool:
     )
 
 
-def test_link_does_not_start_for_one_bank_too_many(connect: FlaskClient, full: World) -> None:
+def test_link_does_not_start_beyond_the_limit(connect: FlaskClient, full: World) -> None:
     assert is_too_many(connect.get(CONNECT, headers=SIGNED_IN))
     assert is_too_many(connect.post("/", json={"data": {}}, headers=SIGNED_IN))
     assert at_plaid(full) == []
     assert connect.get(f"{CONNECT}?connection_id=1", headers=SIGNED_IN).status_code == 200
 
 
-def test_one_connection_too_many_is_refused_with_its_own_code(exchange: FlaskClient, full: World) -> None:
+def test_connection_beyond_the_limit_has_its_own_error_code(exchange: FlaskClient, full: World) -> None:
     assert is_too_many(exchange.post(EXCHANGE, json={"public_token": "public-2"}, headers=SIGNED_IN))
     answer = exchange.post(EXCHANGE, json={"items": [{"public_token": "public-2"}]}, headers=SIGNED_IN)
     assert [one["error"]["details"]["code"] for one in body(answer)["results"]] == ["too_many_connections"]
@@ -146,7 +144,7 @@ def test_erasing_nothing_counts_against_the_limit_like_any_erasure(
         ("delete_bank_data", "DELETE", DATA),
     ],
 )
-def test_a_stranger_makes_the_functions_call_neither_plaid_nor_kms_nor_the_store(
+def test_unauthenticated_request_calls_neither_plaid_nor_kms_nor_the_store(
     world: World, monkeypatch: pytest.MonkeyPatch, function: str, method: str, path: str
 ) -> None:
     world.connected("1")
@@ -158,7 +156,7 @@ def test_a_stranger_makes_the_functions_call_neither_plaid_nor_kms_nor_the_store
 
     monkeypatch.setattr(container, "limits", Limits)
     for asking in client(function):
-        for headers in ({}, {"Authorization": "Bearer nobody"}):
+        for headers in ({}, {"Authorization": "Bearer unknown"}):
             assert asking.open(path, method=method, headers=headers).status_code == 401
             assert asking.post("/", json={"data": {}}, headers=headers).status_code == 401
     assert world.calls.log == []
@@ -173,7 +171,7 @@ def test_a_stranger_makes_the_functions_call_neither_plaid_nor_kms_nor_the_store
     allowed=strategies.sets(strategies.sampled_from(sorted(PRODUCTS))),
     updating=strategies.booleans(),
 )
-def test_whatever_an_app_asks_for_plaid_is_asked_for_what_is_allowed(
+def test_only_allowed_products_are_requested_from_plaid(
     connect: FlaskClient, world: World, wished: list[str], allowed: set[str], updating: bool
 ) -> None:
     if not world.store.connections:

@@ -1,4 +1,4 @@
-"""The schedule of the day: in which order its steps are taken, since it may be killed for its time in any of them."""
+"""The order of the daily check's steps, which matters because it may be killed at its time limit in any of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WITHOUT_PLAID = ["daily_checks", "audit_log", "reencryption"]
 OF_PLAID = ["sweep_exchanges", "refresh_institutions", "rotation_requests"]
 
 
-def test_what_waits_for_plaid_comes_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_that_wait_for_plaid_run_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def note(name: str) -> None:

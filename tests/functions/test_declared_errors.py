@@ -1,4 +1,4 @@
-"""The check that every test of this folder runs: a function answers only errors that it declares (conftest.py)."""
+"""The check that runs in every test of this folder: a function returns only errors that it declares (conftest.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exchange takes and answers: one item, or several, each with its own result."""
+"""Input and output of the exchange: one item, or several items with one result each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, TOKEN, body, 
 from tests.usecases.conftest import World
 
 
-def test_what_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
+def test_value_that_the_sdks_send_for_undefined_counts_as_absent(exchange: FlaskClient, world: World) -> None:
     world.plaid.new_item()
     data = {"public_token": "public-1", "allow_duplicate": None, "items": None, "accounts": None, "institution": None}
     assert exchange.post("/", json={"data": data}, headers=SIGNED_IN).status_code == 200
@@ -123,7 +123,7 @@ def test_odd_metadata_of_link_is_ignored_and_a_duplicate_is_still_found(
     }
 
 
-def test_metadata_as_link_gives_it_finds_a_duplicate_before_the_exchange(exchange: FlaskClient, world: World) -> None:
+def test_original_link_metadata_reveals_a_duplicate_before_the_exchange(exchange: FlaskClient, world: World) -> None:
     world.plaid.new_item("1")
     world.plaid.new_item("2")
     first = exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN)
@@ -152,7 +152,7 @@ def test_ten_items_are_answered_in_their_order(exchange: FlaskClient, world: Wor
     items = [world.plaid.new_item(str(n)).item_id for n in range(10)]
     results = several(exchange, *tokens, allow_duplicate=True)
     assert [world.store.connections[r["connection_id"]].item_id for r in results] == items
-    assert several(exchange, *tokens) == results, "the same again"
+    assert several(exchange, *tokens) == results, "the same answer"
     assert several(exchange, *reversed(tokens)) == results[::-1]
 
 
@@ -172,7 +172,9 @@ def test_the_same_accounts_twice_in_a_list_are_one_connection(exchange: FlaskCli
     assert world.plaid.removed == ["item-2"]
 
 
-def test_each_item_counts_as_one_exchange_and_what_is_too_many_is_told_so(exchange: FlaskClient, world: World) -> None:
+def test_each_item_counts_as_one_exchange_and_items_beyond_the_limit_are_refused(
+    exchange: FlaskClient, world: World
+) -> None:
     for n in range(3):
         world.plaid.new_item(str(n))
     waits = iter([None, 17, None])
@@ -238,7 +240,7 @@ def issued(connect: FlaskClient) -> str:
     return token
 
 
-def test_a_link_token_of_the_caller_goes_with_the_exchange(
+def test_link_token_of_the_caller_is_accepted_with_the_exchange(
     connect: FlaskClient, exchange: FlaskClient, world: World
 ) -> None:
     world.plaid.new_item()

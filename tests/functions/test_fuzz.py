@@ -1,4 +1,4 @@
-"""Every HTTP function under requests that nobody means well with, in process: what is refused has done nothing."""
+"""Hostile requests to every HTTP function, in process; refused requests have no effect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AUTHORIZATIONS = ("Bearer alice",) * 4 + (
     "",
     None,
 )
-SECONDS = 5.0  # of the processor's time: how long they take is other processes' matter, too
+SECONDS = 5.0  # CPU time, because wall time also depends on other processes
 
 
 HINTED = [
@@ -41,7 +41,7 @@ HINTED = [
 
 
 @pytest.mark.parametrize("hints", HINTED, ids=range(len(HINTED)))
-def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
+def test_no_metadata_of_an_app_blocks_a_link_or_raises_an_alert(
     world: World, logged: list[logging.LogRecord], hints: dict[str, Any]
 ) -> None:
     world.plaid.new_item()
@@ -56,13 +56,13 @@ def test_no_hint_of_an_app_keeps_a_bank_from_being_linked_or_raises_an_alert(
 
 
 def everything(world: World) -> dict[str, str]:
-    """All that is kept, queued, or was asked of Plaid, but for the guards' own notes of who is asking."""
+    """All stored documents, queued tasks and Plaid calls, except what the guards record about callers."""
     kept = {**vars(world.store), **vars(world.queue), "links": world.plaid.link_requests}
     return {name: repr(value) for name, value in kept.items() if name not in ("calls", "_versions")}
 
 
 def sweep_what_was_begun(world: World) -> None:
-    """The scheduler's runs of the next days."""
+    """The scheduler runs of the next days."""
     for _ in range(4 * 24):
         world.clock.move(timedelta(minutes=30))
         sweep(world)
@@ -76,7 +76,7 @@ def asked(request: pytest.FixtureRequest, world: World) -> Iterator[tuple[str, F
         yield request.param, asking, world
 
 
-def test_every_body_that_is_hard_to_read_is_refused(asked: tuple[str, FlaskClient, World]) -> None:
+def test_every_malformed_body_is_refused(asked: tuple[str, FlaskClient, World]) -> None:
     function, asking, world = asked
     route: Route = importlib.import_module(f"functions.{function}").ROUTE
     before = everything(world)
@@ -91,7 +91,7 @@ def test_every_body_that_is_hard_to_read_is_refused(asked: tuple[str, FlaskClien
     assert everything(world) == before
 
 
-def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
+def test_every_request_is_answered_and_refused_requests_have_no_effect(
     asked: tuple[str, FlaskClient, World],
     logged: list[logging.LogRecord],
 ) -> None:
@@ -102,7 +102,7 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(wild_requests(function, authorizations=AUTHORIZATIONS))
     def ask(wild: Wild) -> None:
-        world.clock.move(timedelta(seconds=1))  # or else a user's refused calls would soon be refused unread
+        world.clock.move(timedelta(seconds=1))  # otherwise a user's refused calls would soon be refused unread
         before, began = everything(world), time.process_time()
         answer: Any = asking.open(wild.path, method=wild.method, headers=wild.headers, data=wild.body)
         took = time.process_time() - began
@@ -115,6 +115,6 @@ def test_whatever_is_asked_is_answered_and_what_is_refused_has_done_nothing(
     ask()
     assert alerts(logged) == []
     sweep_what_was_begun(world)
-    assert alerts(logged) == [], "what was begun and is found later"
+    assert alerts(logged) == [], "work that was started and is found later"
     assert sum(answers.values()) >= EXAMPLES
     assert any(400 <= status < 500 for status in answers), answers

@@ -1,4 +1,4 @@
-"""The guards of the HTTP functions, through the real framework and the real main.py; only the outside is faked."""
+"""The guards of the HTTP functions, through the real framework and main.py; only external services are faked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_both_protocols_answer_from_one_handler(connect: FlaskClient) -> None:
     assert rest.headers["Cache-Control"] == "no-store"
 
 
-def test_with_hosted_link_the_page_is_answered_too(
+def test_hosted_link_answer_includes_the_page(
     connect: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosted = Settings(project="demo-bank", hosted_link=True, webhook_url="https://us.example/")
@@ -89,9 +89,9 @@ def test_a_body_that_is_no_json_object_is_refused(exchange: FlaskClient, raw: by
 
 
 def test_a_field_name_that_may_be_a_token_is_not_repeated(exchange: FlaskClient, connect: FlaskClient) -> None:
-    told = error(exchange.post(EXCHANGE, json={"public-sandbox-1": 1, "colour": 1}, headers=SIGNED_IN))["message"]
-    assert "colour: " in told
-    assert "sandbox" not in told
+    message = error(exchange.post(EXCHANGE, json={"public-sandbox-1": 1, "colour": 1}, headers=SIGNED_IN))["message"]
+    assert "colour: " in message
+    assert "sandbox" not in message
     twice = f"{CONNECT}?public-sandbox-1=a&public-sandbox-1=b"
     assert "sandbox" not in error(connect.get(twice, headers=SIGNED_IN))["message"]
 
@@ -158,7 +158,7 @@ def test_a_rate_limited_call_says_when_to_retry(connect: FlaskClient) -> None:
     assert error(refused)["details"] == {"code": "rate_limited", "retry_after_seconds": 17}
 
 
-def test_a_bug_shows_nothing_of_itself(connect: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_reveals_no_details(connect: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def bug() -> None:
         raise RuntimeError(TOKEN)
 
@@ -210,7 +210,7 @@ def test_each_delivery_of_a_task_logs_its_outcome_and_its_queue_delay(
 ) -> None:
     late = {"X-Cloudtasks-Tasketa": f"{time.time() - 90:.6f}"}
     again = late | {"X-Cloudtasks-Taskretrycount": "3"}
-    task = {"data": {"connection_id": "nobody"}}
+    task = {"data": {"connection_id": "unknown"}}
     for delivering in client("removeitem"):
         monkeypatch.setattr(removal_container, "item_remover", lambda: SimpleNamespace(resume=lambda _: None))
         assert delivering.post("/", json=task, headers=late).status_code == 200
@@ -244,7 +244,7 @@ def test_with_app_check_only_attested_apps_may_call(world: World, monkeypatch: p
             assert world.calls.log == before
             attested = SIGNED_IN | {"X-Firebase-AppCheck": "attested"}
             assert asking.open(path, method=method, headers=attested).status_code not in (401, 500), name
-            assert request_context.app.get() == "1:1:web:1"  # which the audit log notes
+            assert request_context.app.get() == "1:1:web:1"  # which the audit log records
 
 
 def test_app_check_is_not_required_of_plaid_and_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,5 +255,5 @@ def test_app_check_is_not_required_of_plaid_and_the_queues(world: World, monkeyp
         assert delivering.post("/", json={"data": {"result_id": "unknown"}}).status_code == 200
 
 
-def test_the_functions_of_apps_are_all_tried() -> None:
+def test_all_functions_of_apps_are_tested() -> None:
     assert set(CLIENT_FUNCTIONS) == {name for name, route in routes().items() if not route.public}

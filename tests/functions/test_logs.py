@@ -1,6 +1,6 @@
-"""What a worker prints, whoever logs it: one JSON object a line, as Cloud Logging reads it, and nothing secret.
+"""A worker prints one JSON object per line, as Cloud Logging expects, and no secrets, whichever logger writes.
 
-Each test runs a worker's own process, with every logger at DEBUG.
+Each test runs a worker in its own process, with every logger at DEBUG.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl"
 SECRET = "a-secret-of-plaids-without-a-shape"
 KEYSET = new_keyset()
 KEY = json.loads(KEYSET)["key"][0]["keyData"]["value"]
-NAME = "Ann Customer"  # what is in an answer of Plaid's is nobody's business either
+NAME = "Ann Customer"  # Plaid's answers are private, too
 CANARIES = (ACCESS, PUBLIC, JWT, SECRET, KEY, NAME)
 
 PREPARE = """
@@ -40,7 +40,7 @@ ACCESS, PUBLIC, JWT, SECRET, KEY, NAME = {canaries!r}
 
 
 def printed(code: str, *, function: str = "api_not_found") -> tuple[list[dict[str, Any]], str]:
-    """What a worker's process prints: the lines that are JSON, and everything."""
+    """The output of a worker's process: its JSON lines, and the full text."""
     script = PREPARE.format(function=function, canaries=CANARIES) + textwrap.dedent(code)
     environment = os.environ | {
         "PLAID_SECRET": SECRET,
@@ -66,7 +66,7 @@ def leaked(text: str) -> list[str]:
     return [canary for canary in CANARIES if canary in text]
 
 
-def test_no_logger_prints_a_secret_in_whatever_form_it_is_told() -> None:
+def test_no_logger_prints_a_secret_in_any_form() -> None:
     lines, whole = printed("""
         for name in ("bank", "plaid", "plaid.rest", "urllib3.connectionpool", "google.auth", "another", ""):
             logger = logging.getLogger(name)
@@ -90,7 +90,7 @@ def test_no_logger_prints_a_secret_in_whatever_form_it_is_told() -> None:
     assert "plain [redacted] [redacted]" in whole
 
 
-def test_plaid_python_and_urllib3_at_debug_print_nothing_of_an_answer() -> None:
+def test_plaid_python_and_urllib3_at_debug_print_no_answers() -> None:
     lines, whole = printed("""
         import threading
         from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -122,7 +122,7 @@ def test_plaid_python_and_urllib3_at_debug_print_nothing_of_an_answer() -> None:
     assert "/item/public_token/exchange" in spoke["urllib3.connectionpool"]
 
 
-def test_what_the_sdk_refuses_is_not_printed() -> None:
+def test_input_that_the_sdk_refuses_is_not_printed() -> None:
     lines, whole = printed(
         """
         with app.test_client() as client:
@@ -165,7 +165,7 @@ def test_a_line_is_what_cloud_logging_expects() -> None:
         f"password: {SECRET}",
     ],
 )
-def test_what_looks_like_a_secret_or_is_called_one_is_struck_out(text: str) -> None:
+def test_values_and_fields_that_look_like_secrets_are_redacted(text: str) -> None:
     struck = redact(text)
     assert "[redacted]" in struck
     for canary in (*CANARIES, "AfH6SMB", "MIIEvQ"):
@@ -182,5 +182,5 @@ def test_what_looks_like_a_secret_or_is_called_one_is_struck_out(text: str) -> N
         "secret",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_other_values_are_not_redacted(text: str) -> None:
     assert redact(text) == text

@@ -1,4 +1,4 @@
-"""Settings say who may make new connections; every user keeps what they have."""
+"""Settings define who may create connections; every user keeps existing connections."""
 
 from __future__ import annotations
 

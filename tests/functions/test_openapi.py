@@ -1,8 +1,7 @@
-"""The functions answer what docs/api/openapi.json describes, and everything that it describes.
+"""The functions return only what docs/api/openapi.json describes, and everything that it describes.
 
-Each function is called well, and each of its outside calls is made to fail in every way that such a call can fail; what
-only a state or a call of its own brings about comes on top. Whatever is answered must be described, and at the end
-nothing may be described that nobody has seen.
+Each function is called successfully, and with each external call failing in every possible way; dedicated calls cover
+the answers that need a certain state. Every answer must be described, and every description must have been observed.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def signed(world: World, body: dict[str, Any] | bytes, *, kid: str = "k1") -> tu
 
 @dataclass
 class Seen:
-    """What the functions were seen to answer."""
+    """The answers that the functions gave."""
 
     described: Described = field(default_factory=Described)
     codes: set[tuple[str, str]] = field(default_factory=set)
@@ -88,7 +87,7 @@ class Seen:
 
 @dataclass
 class Trial:
-    """One function on a world of its own."""
+    """One function on its own world."""
 
     function: str
     asking: FlaskClient
@@ -97,7 +96,7 @@ class Trial:
     seen: Seen
 
     def rest(self, **content: Any) -> Any:
-        """By REST, as somebody signed in, or as Plaid."""
+        """Call over REST, as a signed-in user or as Plaid."""
         method, path = REST[self.function]
         method, path = content.pop("method", method), content.pop("path", path)
         answer = self.asking.open(path, method=method, **{"headers": SIGNED_IN} | content)
@@ -105,7 +104,7 @@ class Trial:
         return answer
 
     def call(self, fields: Any = None, **content: Any) -> Any:
-        """By the callable protocol."""
+        """Call in the callable protocol."""
         method = content.pop("method", "POST")
         given = {} if "data" in content else {"json": {"data": fields}}
         answer = self.asking.open("/", method=method, **{"headers": SIGNED_IN} | given | content)
@@ -113,7 +112,7 @@ class Trial:
         return answer
 
     def both(self, **fields: Any) -> None:
-        """The same call both ways."""
+        """Make the same call in both protocols."""
         method, _ = REST[self.function]
         if self.function == "plaid_webhook":
             headers, raw = signed(self.world, fields or UPDATE)
@@ -176,13 +175,13 @@ def well(function: str) -> list[dict[str, Any]]:
 
 
 def prepared(trials: Callable[[], Trial]) -> Trial:
-    """With a bank that can be linked."""
+    """A trial with a bank that can be linked."""
     trial = trials()
     trial.world.plaid.new_item("new", institution_id="ins_2")
     return trial
 
 
-def test_the_description_is_what_the_code_says_and_a_valid_one() -> None:
+def test_description_matches_the_code_and_is_valid() -> None:
     text = DESCRIPTION.read_text(encoding="utf-8")
     assert text == rendered(), "run `make docs`"
     validate(json.loads(text))
@@ -194,7 +193,7 @@ def test_examples_match_the_schemas_of_their_bodies() -> None:
     assert list(Described().wrong_examples()) == []
 
 
-def test_the_page_names_every_function_and_every_refusal_and_asks_nobody_else_for_anything() -> None:
+def test_page_names_every_function_and_refusal_and_loads_nothing_external() -> None:
     page = (FOLDER / "index.html").read_text(encoding="utf-8")
     described = Described()
     assert all(f'id="{operation["operationId"]}"' in page for _, _, operation in described.operations())
@@ -218,18 +217,18 @@ def test_calls_that_succeed_are_described(trials: Callable[[], Trial]) -> None:
 
 
 def ways(call: str) -> list[BaseException]:
-    """How an outside call can fail."""
+    """The ways in which an external call can fail."""
     kind = call.partition(".")[0]
     if kind == "bank":
         return [problem(fault, "SOMETHING") for fault in ErrorClass]
-    if kind == "vault":  # whatever is wrong with a key is no user's fault
+    if kind == "vault":  # a problem with a key is never the user's fault
         return [vault_problem(which, "SOMETHING") for which in (ErrorClass.TRANSIENT, ErrorClass.CONFIGURATION)]
     if kind == "queue":
         return [Unavailable("no", code="queue_unavailable")]
     return [Unavailable("no", code="store_unavailable"), Conflict(), RuntimeError("a bug")]
 
 
-def test_however_an_outside_call_fails_what_is_answered_is_described(trials: Callable[[], Trial]) -> None:
+def test_answers_to_failed_external_calls_are_described(trials: Callable[[], Trial]) -> None:
     for fields in well(prepared(trials).function):
         calm = prepared(trials)
         calm.both(**fields)
@@ -246,14 +245,14 @@ def test_however_an_outside_call_fails_what_is_answered_is_described(trials: Cal
 
 
 class BusyVerifier:
-    """The count of look-ups says what `Limits` may say; the real verifier counts by itself then."""
+    """The look-up counter raises the errors of `Limits`; the real verifier counts by itself then."""
 
     def verify(self, *_: object, **__: object) -> None:
         Busy().spend("", "", per_minute=1, now=None)
 
 
 class Refusing(Callers):
-    """Firebase says no."""
+    """Firebase refuses the token."""
 
     def __init__(self, error: BankError | NotStorable, *, of_app: bool = False) -> None:
         super().__init__()
@@ -273,7 +272,7 @@ class Busy(Limits):
         raise Unavailable("no", code="limits_busy")
 
 
-def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) -> None:
+def test_refusals_of_callers_and_request_formats_are_described(trials: Callable[[], Trial]) -> None:
     trial = trials()
     if trial.function == "api_not_found":
         trial.rest()
@@ -290,7 +289,7 @@ def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) 
         if trial.function == "plaid_webhook":
             continue
         call(headers={})
-        call(headers={"Authorization": "Bearer nobody"})
+        call(headers={"Authorization": "Bearer unknown"})
     if trial.function == "plaid_webhook":
         return
     trial.both(unknown="x")
@@ -318,12 +317,12 @@ def test_who_calls_and_how_is_refused_as_described(trials: Callable[[], Trial]) 
     spent = Limits()
     spent.wait = 7
     for limits in (spent, Busy()):
-        trial = trials()  # where nothing was asked for before: a sync may be refused for that, too
+        trial = trials()  # at the first request: the minimum interval between syncs may refuse a call, too
         trial.instead("limits", limits)
         trial.both(**well(trial.function)[0])
 
 
-def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], Trial]) -> None:
+def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]) -> None:
     trial = prepared(trials)
     world = trial.world
     match trial.function:
@@ -365,7 +364,7 @@ def test_what_only_a_state_refuses_is_refused_as_described(trials: Callable[[], 
                 trial.both()
             world.store.describe("1", {"status": "error"})
             trial.both()
-            for other in ("of-another", "nobody"):
+            for other in ("of-another", "unknown"):
                 trial.rest(path=REST[trial.function][1].replace("/1", f"/{other}"))
                 trial.call({"connection_id": other})
         case "plaid_webhook":
@@ -389,7 +388,7 @@ def test_users_who_may_not_connect_a_bank_are_refused_as_described(trials: Calla
     trial = prepared(trials)
     if trial.function not in ("create_link_token", "exchange_public_token"):
         return
-    trial.world.store.connections.clear()  # where there are none, Plaid is not asked
+    trial.world.store.connections.clear()  # without connections, Plaid is not called
     trial.instead("settings", Settings(project="demo-bank", allow_anonymous=False, require_verified_email=True))
     for user in (Caller(ALICE, is_anonymous=True), Caller(ALICE, email_verified=False)):
         callers = Callers()
@@ -410,7 +409,7 @@ def _raising(failure: BaseException) -> Callable[[str], dict[str, Any]]:
     return fetch
 
 
-def test_at_last_everything_that_was_answered_is_described_and_everything_described_was_answered(seen: Seen) -> None:
+def test_answers_and_description_cover_each_other(seen: Seen) -> None:
     if len({operation for operation, _ in seen.successes}) < len(REST):
         pytest.skip("looks at what the tests before it have seen: run them all")
     assert seen.complaints == []

@@ -1,6 +1,6 @@
-"""Everything that is refused, on each function: the contract's form, the right status, and nothing half-done.
+"""Every kind of refusal on each function: the contract's format, the right status, and no partial effect.
 
-tests/e2e/test_refusals.py tries one of a kind over the wire.
+tests/e2e/test_refusals.py makes one call of each kind over the wire.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _nothing_is_done(world: World) -> Iterator[None]:
 
 @pytest.fixture
 def firebase(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Google's own verification instead of a fake."""
+    """Firebase's real verification of tokens instead of a fake."""
     monkeypatch.delenv("FIREBASE_AUTH_EMULATOR_HOST", raising=False)
     credentials = Credentials(token="a-service-account")  # type: ignore[no-untyped-call]
     monkeypatch.setattr(google.auth, "default", lambda **_: (credentials, PROJECT))
@@ -83,7 +83,7 @@ def firebase(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @of(ROUTES)
 @pytest.mark.parametrize("header", [pytest.param(header, id=name) for name, header in BAD_CREDENTIALS.items()])
-def test_a_caller_who_is_nobody_is_refused(firebase: None, route: Route, header: str | None) -> None:
+def test_unauthenticated_caller_is_refused(firebase: None, route: Route, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     refused(rest(route, headers=headers), "UNAUTHENTICATED")
     refused(call(route, route.data, headers=headers), "UNAUTHENTICATED")
@@ -119,7 +119,7 @@ def test_a_malformed_exchange_is_refused_before_any_call_to_plaid(world: World, 
 
 
 @pytest.mark.parametrize("query", BAD_WISHES, ids=str)
-def test_a_malformed_wish_for_a_link_token_is_refused(world: World, query: dict[str, Any]) -> None:
+def test_malformed_link_token_request_is_refused(world: World, query: dict[str, Any]) -> None:
     refused(rest(CONNECT, query_string=query), "INVALID_ARGUMENT", 400)
 
 

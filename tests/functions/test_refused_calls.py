@@ -1,4 +1,4 @@
-"""Calls that are refused again and again cost nothing from some point on: nothing is read for them."""
+"""Repeatedly refused calls are free of cost from a certain number on: nothing is read for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 
 class AnyCaller:
-    """Firebase, which vouches for everyone; counts how often it is asked."""
+    """Firebase that accepts every token and counts how often it is asked."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -95,7 +95,7 @@ def test_calls_that_pass_and_outages_are_not_counted(
             assert answer.status_code == 202
 
 
-def test_a_stranger_cannot_use_up_a_user_s_calls(world: World) -> None:
+def test_unauthenticated_caller_cannot_use_up_a_users_calls(world: World) -> None:
     for exchange in client("exchange_public_token"):
         for _ in range(PER_MINUTE + 5):
             refused = exchange.post(EXCHANGE, json={}, headers={"Authorization": "Bearer forged"})
@@ -113,7 +113,7 @@ def test_memory_is_bounded() -> None:
     assert calls.wait("x", "u0", now=START) is None
 
 
-def test_a_clock_that_is_set_back_blocks_nobody() -> None:
+def test_clock_that_is_set_back_blocks_no_caller() -> None:
     calls = RefusedCalls(per_minute=1)
     calls.add("u", now=START)
     assert calls.wait("t", "u", now=START - timedelta(hours=1)) is None
@@ -135,7 +135,7 @@ def test_counts_are_exact_under_concurrency() -> None:
     assert calls.wait("t", "u", now=START) == 60
 
 
-def test_a_name_that_the_store_refuses_is_the_caller_s_matter_and_no_alert(
+def test_invalid_document_name_is_a_client_error_without_an_alert(
     callers: AnyCaller, world: World, monkeypatch: pytest.MonkeyPatch, logged: list[logging.LogRecord]
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""Task functions accept deliveries of the account of Cloud Tasks only."""
+"""Task functions accept only deliveries from the service account of Cloud Tasks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ REFUSED: list[dict[str, str]] = [
 
 @pytest.fixture
 def deployed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world whose project is none of the emulators'."""
+    """A world whose project is not an emulator project."""
     monkeypatch.setattr(container, "settings", lambda: Settings(project="a-bank"))
     world.connected()
     return world
@@ -78,13 +78,13 @@ def test_another_caller_is_refused_and_nothing_is_done(
     for asking in client(function):
         assert asking.post("/", json={"data": TASKS[function]}, headers=headers).status_code == 403
     assert repr({**vars(deployed.store), **vars(deployed.queue)}) == before
-    told = [(r.levelname, r.getMessage()) for r in logged if r.levelno >= logging.WARNING]
-    assert told == [("WARNING", "task.refused")]
+    warnings = [(r.levelname, r.getMessage()) for r in logged if r.levelno >= logging.WARNING]
+    assert warnings == [("WARNING", "task.refused")]
 
 
 @pytest.mark.parametrize("signature", ["SIGNATURE_REMOVED_BY_GOOGLE", "x" * 342])
 @pytest.mark.parametrize("header", ["Authorization", "X-Serverless-Authorization"])
-def test_the_account_of_cloud_tasks_is_let_through(deployed: World, signature: str, header: str) -> None:
+def test_account_of_cloud_tasks_is_accepted(deployed: World, signature: str, header: str) -> None:
     for asking in client("erasedata"):
         headers = {header: f"Bearer {token({'email': OURS, 'email_verified': True}, signature)}"}
         assert asking.post("/", json={"data": TASKS["erasedata"]}, headers=headers).status_code == 200
@@ -104,5 +104,5 @@ def test_the_emulators_queue_does_not_sign(world: World) -> None:
         assert asking.post("/", json={"data": TASKS["erasedata"]}).status_code == 200
 
 
-def test_every_task_function_is_tried() -> None:
+def test_every_task_function_is_tested() -> None:
     assert {name for name, endpoint in manifest().items() if "taskQueueTrigger" in endpoint} == set(TASKS)

@@ -1,4 +1,4 @@
-"""Every line of a call says which trace it belongs to, and everything that follows from the call carries it on."""
+"""Every log line of a call names its trace, and all work that follows from the call keeps the trace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLED = {"traceparent": f"00-{ID}-b7ad6b7169203331-01"}
 
 @pytest.fixture
 def lines() -> Iterator[list[dict[str, Any]]]:
-    """What the log prints."""
+    """The log output."""
     printed: list[dict[str, Any]] = []
 
     class Kept(logging.Handler):
@@ -69,7 +69,7 @@ def test_a_trace_is_taken_from_the_request(header: str, value: str, span: str | 
 @example(f"00-{ID}-{'0' * 16}-01")
 @example(f"ff-{ID}-b7ad6b7169203331-01")
 @example(f"00-{ID.upper()}-b7ad6b7169203331-01")
-def test_what_cannot_be_used_makes_a_new_trace(text: str) -> None:
+def test_unusable_trace_header_starts_a_new_trace(text: str) -> None:
     found = Trace.of({"traceparent": text, "X-Cloud-Trace-Context": text[:31]})
     assert Trace.parse(found.header()) == found
     assert found.trace_id != ID
@@ -103,7 +103,7 @@ def test_an_answer_names_its_trace_and_so_does_every_line(
     "headers", [CALLED, {"X-Cloud-Trace-Context": f"{ID}/1;o=1"}, {"Traceparent": f"00-{ID}-{'1' * 16}-00"}]
 )
 @pytest.mark.parametrize("status", [201, 400, 401])
-def test_callers_do_not_choose_the_trace_of_a_call_and_what_they_sent_is_noted(
+def test_callers_cannot_choose_the_trace_and_their_header_is_logged(
     exchange: FlaskClient, world: World, lines: list[dict[str, Any]], headers: dict[str, str], status: int
 ) -> None:
     world.plaid.new_item()
@@ -117,7 +117,7 @@ def test_callers_do_not_choose_the_trace_of_a_call_and_what_they_sent_is_noted(
     assert [line.get("caller_trace") for line in lines if line["message"] == "call.answered"] == [ID]
 
 
-def test_webhooks_choose_no_trace_either(world: World, lines: list[dict[str, Any]]) -> None:
+def test_webhooks_cannot_choose_the_trace(world: World, lines: list[dict[str, Any]]) -> None:
     for hook in client("plaid_webhook"):
         assert hook.post("/api/v1/bank/webhook", json={}, headers=CALLED).headers["X-Request-Id"] != ID
     assert ID not in traces(lines)
@@ -141,9 +141,7 @@ def test_a_connection_keeps_the_trace_of_its_call_for_the_sync(exchange: FlaskCl
     assert state.source == body(answer)["institution_id"]
 
 
-def test_a_run_belongs_to_the_request_that_it_serves_however_it_came_about(
-    world: World, lines: list[dict[str, Any]]
-) -> None:
+def test_run_belongs_to_the_trace_of_the_request_that_it_serves(world: World, lines: list[dict[str, Any]]) -> None:
     world.connected()
     state, version = world.store.states["1"].state, world.store.states["1"].version
     world.store.save(state.model_copy(update={"trace": CALLED["traceparent"]}), expected=version)
@@ -161,11 +159,11 @@ FIRST, SECOND, THIRD = (Trace.new().header() for _ in range(3))
 
 
 @pytest.mark.parametrize("history_complete", [True, False])
-def test_a_story_goes_on_until_what_was_asked_for_is_there(history_complete: bool) -> None:
+def test_trace_continues_until_the_requested_data_arrived(history_complete: bool) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     asked = SyncState.new(connection_id="1", app_user_id="alice", now=now, trace=FIRST)
     waiting = asked.request(now=now, trace=SECOND)
-    assert waiting.trace == FIRST, "who asks for what is asked for already joins"
+    assert waiting.trace == FIRST, "a repeated request joins the first"
     running = waiting.claim(now=now, owner="a#1").request(now=now, trace=SECOND).request(now=now, trace=THIRD)
     paused = running.pause(now=now)
     assert paused.trace == FIRST
@@ -178,7 +176,7 @@ def test_a_story_goes_on_until_what_was_asked_for_is_there(history_complete: boo
     assert done.request(now=now, trace=THIRD).trace == THIRD
 
 
-def test_a_poll_is_a_story_of_its_own(world: World) -> None:
+def test_poll_has_its_own_trace(world: World) -> None:
     world.connected()
     world.settle()
     before = world.state().trace
@@ -189,7 +187,7 @@ def test_a_poll_is_a_story_of_its_own(world: World) -> None:
     assert world.state().trace != before
 
 
-def test_a_task_is_told_by_its_name(world: World, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_lines_name_the_task(world: World, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected()
     for name, fake in (("tasks", world.queue), ("status_events", world.status_events)):
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
@@ -207,7 +205,7 @@ def test_a_task_is_told_by_its_name(world: World, lines: list[dict[str, Any]], m
     assert traces([last]) == {ID}
 
 
-def test_the_fields_are_those_of_cloud_logging(monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, Any]]) -> None:
+def test_fields_are_those_of_cloud_logging(monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, Any]]) -> None:
     monkeypatch.setenv("GCLOUD_PROJECT", "demo-bank")
     with trace.resumed(CALLED["traceparent"]):
         log.info("sync.started", attempt=1)

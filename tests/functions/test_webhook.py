@@ -1,4 +1,4 @@
-"""What Plaid is answered: 200 for whatever it has signed, so that nothing is sent again that would not change."""
+"""The webhook function answers 200 to everything that Plaid signed, because a redelivery would not change it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ NOT_A_WEBHOOK = [b"", b" ", b"{", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"no":
 
 
 @pytest.fixture
-def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+def webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     verifier = WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
     monkeypatch.setattr(container, "webhooks", lambda: verifier)
     yield from client("plaid_webhook")
 
 
 @pytest.mark.parametrize("raw", NOT_A_WEBHOOK)
-def test_what_plaid_signed_and_is_no_webhook_is_answered_and_leaves_a_line(
-    told: FlaskClient, world: World, caplog: pytest.LogCaptureFixture, raw: bytes
+def test_signed_body_that_is_no_webhook_is_acknowledged_and_logged(
+    webhooks: FlaskClient, world: World, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     headers, raw = signed(world, raw)
-    assert told.post(PATH, headers=headers, data=raw).status_code == 200
+    assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200
     assert world.inbox.deliveries == {}
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["webhook.malformed"]
 
 
 @pytest.mark.parametrize("raw", NOT_A_WEBHOOK)
-def test_the_same_from_anybody_else_is_refused(told: FlaskClient, world: World, raw: bytes) -> None:
+def test_same_body_from_another_sender_is_refused(webhooks: FlaskClient, world: World, raw: bytes) -> None:
     headers, _ = signed(world, b"something else")
-    answer = told.post(PATH, headers=headers, data=raw)
+    answer = webhooks.post(PATH, headers=headers, data=raw)
     assert (answer.status_code, error(answer)["details"]["code"]) == (401, "webhook_not_verified")
 
 
-def test_what_is_too_large_is_refused_unread(told: FlaskClient, world: World) -> None:
+def test_oversized_body_is_refused_unread(webhooks: FlaskClient, world: World) -> None:
     headers, raw = signed(world, b"x" * 300_000)
-    assert told.post(PATH, headers=headers, data=raw).status_code == 413
+    assert webhooks.post(PATH, headers=headers, data=raw).status_code == 413

@@ -1,4 +1,4 @@
-"""The same delivery in other bytes is the same delivery; Plaid's own repeats of an event are not."""
+"""The same delivery in other bytes counts as the same; Plaid's own repetitions of an event do not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVENT = {"webhook_type": "ITEM", "webhook_code": "LOGIN_REPAIRED", "item_id": "i
 
 
 @pytest.fixture
-def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+def webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     world.connected()
     verifier = WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
     monkeypatch.setattr(container, "webhooks", lambda: verifier)
@@ -43,40 +43,40 @@ def other_signature(token: str) -> str:
 
 @pytest.mark.parametrize("changed", [str, other_signature])
 def test_a_delivery_that_is_sent_again_in_other_bytes_is_recorded_once(
-    told: FlaskClient, world: World, changed: Any
+    webhooks: FlaskClient, world: World, changed: Any
 ) -> None:
     headers, raw = signed(world, json.dumps(EVENT).encode())
-    assert told.post(PATH, headers=headers, data=raw).status_code == 200
+    assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200
     again = headers | {"Plaid-Verification": changed(headers["Plaid-Verification"])}
     for _ in range(3):
-        assert told.post(PATH, headers=again, data=raw).status_code == 200
+        assert webhooks.post(PATH, headers=again, data=raw).status_code == 200
     assert len(world.inbox.deliveries) == 1
 
 
-def test_equal_events_that_are_signed_in_the_same_second_are_different_ones(told: FlaskClient, world: World) -> None:
-    for _ in range(3):  # broken, repaired, broken again: the second must not pass for the first
+def test_equal_events_signed_in_the_same_second_are_different_ones(webhooks: FlaskClient, world: World) -> None:
+    for _ in range(3):  # broken, repaired, broken again: the second event must not be mistaken for the first
         headers, raw = signed(world, json.dumps(EVENT).encode())
-        assert told.post(PATH, headers=headers, data=raw).status_code == 200
+        assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200
     assert len(world.inbox.deliveries) == 3
 
 
-def test_the_same_event_a_second_later_is_another_one(told: FlaskClient, world: World) -> None:
+def test_the_same_event_a_second_later_is_another_one(webhooks: FlaskClient, world: World) -> None:
     for _ in range(3):
         headers, raw = signed(world, json.dumps(EVENT).encode())
-        assert told.post(PATH, headers=headers, data=raw).status_code == 200
+        assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200
         world.clock.move(timedelta(seconds=1))
     assert len(world.inbox.deliveries) == 3
 
 
-def test_events_that_differ_in_anything_are_different_ones(told: FlaskClient, world: World) -> None:
+def test_events_that_differ_in_any_field_are_different(webhooks: FlaskClient, world: World) -> None:
     for event in (EVENT, EVENT | {"x": 1}, EVENT | {"x": "1"}, EVENT | {"x": None}):
         headers, raw = signed(world, json.dumps(event).encode())
-        assert told.post(PATH, headers=headers, data=raw).status_code == 200
+        assert webhooks.post(PATH, headers=headers, data=raw).status_code == 200
     assert len(world.inbox.deliveries) == 4
 
 
-def test_our_own_address_is_never_required_and_its_secret_is_kept_nowhere(
-    told: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+def test_secret_webhook_address_is_optional_and_its_secret_is_stored_nowhere(
+    webhooks: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings.model_validate(
         {"project": "demo-bank", "plaid_secret": "s", "webhook_url": "https://x.example/"}
@@ -86,7 +86,7 @@ def test_our_own_address_is_never_required_and_its_secret_is_kept_nowhere(
     event = EVENT | {"webhook_code": "WEBHOOK_UPDATE_ACKNOWLEDGED", "new_webhook_url": address}
     for query in ("", "?secret=wrong", f"?{address.partition('?')[2]}"):
         headers, raw = signed(world, json.dumps(event).encode())
-        assert told.post(f"{PATH}{query}", headers=headers, data=raw).status_code == 200
+        assert webhooks.post(f"{PATH}{query}", headers=headers, data=raw).status_code == 200
         world.clock.move(timedelta(seconds=1))
     assert len(world.inbox.deliveries) == 3
     assert "secret" not in repr(world.inbox.deliveries)

@@ -1,4 +1,4 @@
-"""The running stack, and what its functions log."""
+"""Fixtures of the alert tests: the running stack and its log."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def bank(stack: Stack, http: httpx.Client) -> Bank:
 
 @pytest.fixture(scope="module")
 def ground(bank: Bank) -> Ground:
-    """One connection to have trouble with."""
+    """One connection to cause problems for."""
     return Ground.link(bank)

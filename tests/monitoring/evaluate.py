@@ -1,8 +1,8 @@
-"""What Cloud Logging and Cloud Monitoring make of a log: the part of their languages that deploy/monitoring uses.
+"""Evaluates a log as Cloud Logging and Cloud Monitoring do, for the features that deploy/monitoring uses.
 
 Log filters: https://cloud.google.com/logging/docs/view/logging-query-language. Conditions:
-https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies. The lines that are given are taken for
-all that was logged within each of a policy's windows.
+https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies. The given lines count as everything that
+was logged within each of a policy's windows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 Line = dict[str, Any]
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
-RESOURCE = "cloud_run_revision"  # what functions of the second generation log as
+RESOURCE = "cloud_run_revision"  # the log name of second-generation functions
 
 _TERM = re.compile(r"([\w.]+)\s*(>=|<=|=|>|<)\s*(\([^()]*\)|\"[^\"]*\"|[^\s()\"]+)\s*(?:AND\s+|$)")
 _METRIC = re.compile(r"metric\.type=\"logging\.googleapis\.com/user/(\w+)\"")
@@ -43,7 +43,7 @@ def lines(text: str) -> Iterator[Line]:
 
 
 def matches(log_filter: str, line: Line) -> bool:
-    """Whether a filter of Cloud Logging takes a line."""
+    """Whether a filter of Cloud Logging matches a line."""
     at = 0
     while at < len(log_filter):
         term = _TERM.match(log_filter, at)
@@ -60,7 +60,7 @@ def _holds(line: Line, field: str, operator: str, value: str) -> bool:
     if field == "severity":
         return SEVERITIES.index(line["severity"]) >= SEVERITIES.index(value)
     found = line.get(field.removeprefix("jsonPayload."))
-    if found is None:  # a comparison with what is not there never holds
+    if found is None:  # a comparison with a missing field never holds
         return False
     wanted = [json.loads(one) for one in re.split(r"\s+OR\s+", value.strip("()"))]
     if operator == "=":
@@ -75,7 +75,7 @@ def _holds(line: Line, field: str, operator: str, value: str) -> bool:
 
 
 def points(metric: dict[str, Any], log: Iterable[Line]) -> list[Point]:
-    """What a log-based metric makes of a log."""
+    """The points that a log-based metric extracts from a log."""
     found = []
     for line in log:
         if not matches(metric["filter"], line):
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def series(monitoring_filter: str, metrics: dict[str, Any], log: list[Line]) -> list[float]:
-    """The values of the series that a condition's filter takes."""
+    """The values of the series that a condition's filter selects."""
     named = _METRIC.search(monitoring_filter)
     assert named, monitoring_filter
     wanted = {name: re.findall(r"\"([^\"]*)\"", value) for name, value in _LABEL.findall(monitoring_filter)}
@@ -108,7 +108,7 @@ def series(monitoring_filter: str, metrics: dict[str, Any], log: list[Line]) -> 
 
 
 def fires(policy: dict[str, Any], metrics: dict[str, Any], log: list[Line]) -> bool:
-    """Whether a policy's condition holds, if things stay as a log tells."""
+    """Whether a policy's condition holds, if the log's state continues."""
     held = [_condition(one, metrics, log) for one in policy["conditions"]]
     return all(held) if policy["combiner"] == "AND" else any(held)
 

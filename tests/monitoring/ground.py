@@ -1,4 +1,4 @@
-"""A connection on the running stack, the trouble that can be made for it, and what the alerts make of the log."""
+"""A connection on the running stack, problems that tests can cause for it, and the alerts evaluated on its log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.monitoring.evaluate import Line, fires, lines
 
 METRICS, POLICIES = metrics(), policies()
 TRACE = "logging.googleapis.com/trace"
-TURNS = ("schedule.done", "connections.health")  # what the schedule tells of all connections
+TURNS = ("schedule.done", "connections.health")  # events that scheduler runs log about all connections
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in the log, in bytes: lines of before may be written behind it."""
+    """A position in the log, in bytes; earlier lines may still be written after it."""
 
     offset: int
     time: datetime
@@ -31,7 +31,7 @@ class Mark:
 
 @dataclass
 class Ground:
-    """One connection, in sync when it is made."""
+    """One connection, in sync from the start."""
 
     bank: Bank
     user: User
@@ -43,15 +43,15 @@ class Ground:
         user = sign_up(bank.http, bank.stack.ports)
         login = json.dumps({"transactions": 6})
         made = bank.connect(user, username="user_generated", password=login)["connection_id"]
-        bank.synced(user, made)
-        item_id = (bank.behind.get(f"bank_connections/{made}") or {})["item_id"]
+        bank.wait_until_synced(user, made)
+        item_id = (bank.admin.get(f"bank_connections/{made}") or {})["item_id"]
         return cls(bank, user, made, item_id)
 
-    # -- trouble --
+    # -- problems --
 
     @contextmanager
     def fault(self, endpoint: str, **what: Any) -> Iterator[None]:
-        """Until the end, Plaid does so for this connection's item."""
+        """While the context is open, Plaid returns this fault for the connection's item."""
         order = {"kind": "error", "times": None, "item_id": self.item_id, "endpoint": endpoint}
         self.bank.control("POST", "faults", **order | what)
         try:
@@ -67,14 +67,14 @@ class Ground:
         self.bank.deliver(function, headers=headers, **(payload or {"connection_id": self.connection_id}))
 
     def document(self, collection: str) -> Json:
-        return self.bank.behind.get(f"{collection}/{self.connection_id}") or {}
+        return self.bank.admin.get(f"{collection}/{self.connection_id}") or {}
 
     def change(self, collection: str, **fields: object) -> None:
-        """As if time had passed: moments are set back in the store."""
+        """Move times in the store back, as if time had passed."""
         self.bank.backend.update(f"{collection}/{self.connection_id}", fields).raise_for_status()
 
     def waiting_webhook(self) -> str:
-        """The delivery in the inbox that nobody has handled."""
+        """The unhandled delivery in the inbox."""
 
         def found() -> str | None:
             kept = self.bank.backend.query("bank_webhook_inbox").raise_for_status().json()
@@ -87,22 +87,22 @@ class Ground:
         return str(wait_until("a webhook that waits", found))
 
     def works_again(self) -> None:
-        """In sync, by a run that begins now."""
+        """Wait until the connection is in sync, by a run that starts now."""
         began = datetime.now(UTC)
         self.webhook("SYNC_UPDATES_AVAILABLE")
-        self.bank.synced(self.user, self.connection_id, after=began)
+        self.bank.wait_until_synced(self.user, self.connection_id, after=began)
         self.bank.rests(self.connection_id)
 
     # -- the log --
 
     def mark(self) -> Mark:
-        """Where the log ends now."""
+        """The current end of the log."""
         return Mark(self._file.stat().st_size, datetime.now(UTC))
 
     def log(self, since: Mark, event: str, **fields: object) -> list[Line]:
-        """What was logged since a mark, once a certain line is in it, and the end of the task that has logged it.
+        """The lines since a mark, once the given event and the end of its task are among them.
 
-        What concerns other tests' connections is left out: they share the stack.
+        Lines about connections of other tests, which share the stack, are left out.
         """
         found: list[Line] = []
 
@@ -118,12 +118,12 @@ class Ground:
         return list(found)
 
     def _without_others(self, log: list[Line]) -> list[Line]:
-        """A line belongs to a connection by its id, by its task's name, or by the trace of a line that does."""
+        """Keep a connection's lines, which have its id, its task's name, or the trace of such a line."""
 
         def belongs_to(line: Line) -> str | None:
             if (named := line.get("connection_id")) is not None:
                 return str(named)
-            task = line.get("task", "").partition("-")[0]  # other tasks' names are hashes, which are longer
+            task = line.get("task", "").partition("-")[0]  # names of other tasks are hashes, which are longer
             return task if len(task) == len(self.connection_id) else None
 
         def is_ours(line: Line) -> bool:
@@ -141,7 +141,7 @@ class Ground:
         return self.bank.stack.log("emulators")
 
     def _text(self, since: Mark) -> str:
-        """What was written since a mark: the whole log of a long session is large."""
+        """The text since a mark only, because the log of a long session is large."""
         with self._file.open("rb") as file:
             file.seek(since.offset)
             return file.read().decode("utf-8", errors="replace")
@@ -152,7 +152,7 @@ def _time(line: Line) -> datetime:
 
 
 def _ends(end: Line, line: Line) -> bool:
-    """Whether this is the end of the delivery that has logged a line."""
+    """Whether a line is the end of the delivery that logged another line."""
     return end["message"] == "task.ended" and end["task"] == line["task"] and _time(end) >= _time(line)
 
 
@@ -162,5 +162,5 @@ def documents_of(row: Json) -> list[Json]:
 
 
 def firing(log: list[Line], *, users: int = 1) -> set[str]:
-    """The alerts that fire, if a log is what each of so many users' connections has brought."""
+    """The alerts that fire if the log of each of that many users' connections is like this one."""
     return {name for name, policy in POLICIES.items() if fires(policy, METRICS, log * users)} - {"schedule-silent"}

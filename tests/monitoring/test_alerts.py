@@ -1,7 +1,7 @@
-"""Each alert's condition, produced on the running stack, and seen in the metric that it watches.
+"""Each alert's condition, produced on the running stack and observed in its metric.
 
-The log of the functions goes through the very filters, extractors and thresholds of deploy/monitoring. Where a
-threshold asks for the trouble of many users, one user's is taken that many times.
+The functions' log goes through the filters, extractors and thresholds of deploy/monitoring. Where a threshold requires
+problems of many users, one user's log is counted that many times.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def test_plaid_is_down(ground: Ground) -> None:
         [task] = {line["task"] for line in begun if line["message"] == "task.ended" and line["outcome"] == "again"}
         retry = {"X-Cloudtasks-Taskname": task, "X-Cloudtasks-Taskretrycount": "1"}
         while ground.document("bank_sync_state")["status"] != "failed":
-            ground.deliver("synctransactions", headers=retry)  # sooner than the queue retries
+            ground.deliver("synctransactions", headers=retry)  # sooner than the queue's retry
         log = ground.log(mark, "sync.ended", status="failed")
     fired = firing(log, users=30)
     assert fired >= FAILING | {"plaid-down", "task-retries"}
@@ -99,7 +99,7 @@ def test_a_webhook_takes_effect_late(ground: Ground) -> None:
         ground.webhook("NEW_ACCOUNTS_AVAILABLE", "ITEM")
         delivery = ground.waiting_webhook()
         ground.bank.backend.update(f"bank_webhook_inbox/{delivery}", {"received_at": ago(minutes=5)}).raise_for_status()
-    ground.deliver("handlewebhook", delivery_id=delivery)  # sooner than the queue delivers it again
+    ground.deliver("handlewebhook", delivery_id=delivery)  # sooner than the queue's redelivery
     log = ground.log(mark, "webhook.handled", connection_id=ground.connection_id)
     assert "webhook-lag" in firing(log)
 
@@ -114,7 +114,7 @@ def test_webhooks_that_never_come(ground: Ground) -> None:
     ground.works_again()
 
 
-def test_a_sync_whose_task_was_lost_comes_late(ground: Ground) -> None:
+def test_sync_with_a_lost_task_is_late(ground: Ground) -> None:
     mark = ground.mark()
     state = ground.document("bank_sync_state")
     wanted = {"requested": state["requested"] + 1, "wanted_since": ago(minutes=10), "due_at": ago(minutes=9)}
@@ -125,7 +125,7 @@ def test_a_sync_whose_task_was_lost_comes_late(ground: Ground) -> None:
     assert not firing(log, users=6) & FAILING
 
 
-def test_nobody_takes_up_what_is_due_and_a_connection_goes_stale(ground: Ground) -> None:
+def test_overdue_work_and_a_stale_connection_raise_alerts(ground: Ground) -> None:
     mark = ground.mark()
     done(ground.bank, "pause", "--all")
     try:
@@ -136,7 +136,7 @@ def test_nobody_takes_up_what_is_due_and_a_connection_goes_stale(ground: Ground)
     finally:
         done(ground.bank, "resume", "--all")
     assert firing(log) >= {"overdue-syncs", "stale-connections"}
-    assert not fires(POLICIES["schedule-silent"], METRICS, log)  # it runs, and is told to wait
+    assert not fires(POLICIES["schedule-silent"], METRICS, log)  # the function runs, but is refused with a retry
     ground.works_again()
 
 
@@ -151,7 +151,7 @@ def test_many_logins_break(ground: Ground) -> None:
     ground.works_again()
 
 
-def test_a_task_has_waited_in_its_queue(ground: Ground) -> None:
+def test_task_waits_long_in_its_queue(ground: Ground) -> None:
     mark = ground.mark()
     due = datetime.now(UTC) - timedelta(seconds=90)
     ground.deliver("synctransactions", headers={"X-Cloudtasks-Tasketa": f"{due.timestamp():.6f}"})
@@ -179,16 +179,16 @@ def test_the_schedule_is_silent(ground: Ground) -> None:
     assert fires(POLICIES["schedule-silent"], METRICS, log)
 
 
-def test_what_the_schedule_enqueues_does_not_come_through(ground: Ground) -> None:
+def test_enqueued_tasks_are_not_delivered(ground: Ground) -> None:
     mark = ground.mark()
     ground.change("bank_sync_state", due_at=ago(minutes=1))
     ground.bank.run_schedule()
     log = ground.log(mark, "task.ended", function="synctransactions")
-    before = [line for line in log if line["message"] != "task.ended"]  # as long as none has come through
+    before = [line for line in log if line["message"] != "task.ended"]  # as long as none has succeeded
     assert "queue-stuck" in firing(before)
     assert "queue-stuck" not in firing(log)
 
 
-def test_no_alert_is_left_out() -> None:
+def test_every_alert_is_tested() -> None:
     shown = set(re.findall(r"\"([a-z]+(?:-[a-z]+)+)\"", Path(__file__).read_text(encoding="utf-8")))
     assert POLICIES.keys() - shown - {"errors", "misconfigured"} == set()

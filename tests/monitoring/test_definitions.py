@@ -1,4 +1,4 @@
-"""The files in deploy/monitoring, held against the code that logs and the document that explains."""
+"""The files in deploy/monitoring, compared with the code that logs and the document that explains them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_THE_LOG = {"message", "logger"}
 
 
 def logged() -> Iterator[tuple[str, set[str]]]:
-    """Each event that the code logs, with the fields named at that place."""
+    """Each event that the code logs, with the fields at that place."""
     for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
@@ -37,7 +37,7 @@ def logged() -> Iterator[tuple[str, set[str]]]:
 EVENTS: dict[str, set[str]] = {}
 for _event, _fields in logged():
     EVENTS[_event] = EVENTS.get(_event, set()) | _fields
-# Fields that are handed to the log as a whole are those that shared/contract/log_events.py promises.
+# Fields that are passed to the log as a mapping are those of shared/contract/log_events.py.
 for _event, _promise in KEY_EVENTS.items():
     EVENTS[_event] |= {*_promise.fields, "function"}
 EVENTS["connections.health"] |= HEALTH.figures().keys()
@@ -54,7 +54,7 @@ def fields_of(metric: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_counts_events_and_fields_that_the_code_really_logs(name: str) -> None:
+def test_metrics_count_events_and_fields_that_the_code_logs(name: str) -> None:
     metric = METRICS[name]
     for event in events_of(metric):
         assert event in EVENTS, f"nothing logs {event}"
@@ -62,7 +62,7 @@ def test_a_metric_counts_events_and_fields_that_the_code_really_logs(name: str) 
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_is_of_a_kind_that_cloud_logging_makes(name: str) -> None:
+def test_metrics_have_kinds_that_cloud_logging_supports(name: str) -> None:
     """https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.metrics"""
     metric = METRICS[name]
     kind = metric["metricDescriptor"]
@@ -74,11 +74,11 @@ def test_a_metric_is_of_a_kind_that_cloud_logging_makes(name: str) -> None:
     assert not fields_of(metric) & {"connection_id", "app_user_id", "item_id", "request_id"}, (
         "a series for each of them"
     )
-    matches(metric["filter"], {"severity": "INFO"})  # its filter can be read
+    matches(metric["filter"], {"severity": "INFO"})  # its filter is valid
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_each_alert_is_explained_and_says_where(name: str) -> None:
+def test_each_alert_is_explained_and_links_to_its_explanation(name: str) -> None:
     heading = f"### Alert: {name}\n"
     assert heading in OPERATIONS, "it has no paragraph in docs/operations.md"
     paragraph = OPERATIONS.split(heading)[1].split("\n#")[0]
@@ -87,7 +87,7 @@ def test_each_alert_is_explained_and_says_where(name: str) -> None:
     assert f'docs/operations.md, "Alert: {name}"' in POLICIES[name]["documentation"]["content"]
 
 
-def test_no_alert_is_explained_that_does_not_exist() -> None:
+def test_every_explained_alert_exists() -> None:
     assert set(re.findall(r"^### Alert: (.+)$", OPERATIONS, re.MULTILINE)) == set(POLICIES)
 
 
@@ -122,12 +122,12 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert METRICS.keys() - shown <= {
         "bank_sync_duration", "bank_syncs_timed", "bank_tasks", "bank_schedule_runs", "bank_webhooks_refused",
         "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured", "bank_enqueued",
-    }, "a metric that nobody sees"  # fmt: skip
+    }, "a metric that is shown nowhere"  # fmt: skip
     tiles = json.loads(text)["mosaicLayout"]["tiles"]
     assert len({(tile["xPos"], tile["yPos"]) for tile in tiles}) == len(tiles)
 
 
-def test_the_evaluation_reads_filters_labels_and_numbers_as_google_does() -> None:
+def test_evaluation_reads_filters_labels_and_numbers_as_google_does() -> None:
     line: Line = {"severity": "ERROR", "message": "a.b", "count": 3, "good": False, "code": None}
     assert matches('resource.type="cloud_run_revision" AND jsonPayload.message=("x" OR "a.b")', line)
     assert matches("jsonPayload.count>2 AND jsonPayload.good=false AND severity>=WARNING", line)

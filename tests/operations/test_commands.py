@@ -1,4 +1,4 @@
-"""What operators do by hand, on fakes: the words, the exit codes, and that nothing secret is said."""
+"""Operator commands on fakes: their output, their exit codes, and that they print no secrets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTAINERS = (container, items_container, removal_container, tokens_container)
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """A command sets up its process: the log, and with --local the environment."""
+    """Restore the process after a command: the log and, with --local, the environment."""
     import logging
 
     root, before = logging.getLogger(), dict(os.environ)
@@ -97,12 +97,10 @@ def test_rotate_asks_for_new_tokens(
     assert {kept.wanted_by for kept, _ in world.store.kept.values()} - {None} <= {Actor.OPERATOR}
     assert capsys.readouterr().out.startswith(f"rotate: {len(wanted)} requested")
     assert main(["rotate", *which]) == 0
-    assert capsys.readouterr().out.startswith("rotate: 0 requested"), "they are wanted already"
+    assert capsys.readouterr().out.startswith("rotate: 0 requested"), "their rotation is already requested"
 
 
-def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rotations_lists_open_rotations_without_secrets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     main(["rotate", "--all"])
     world.plaid.fail(
         "invalidate",
@@ -122,7 +120,7 @@ def test_rotations_lists_what_is_to_be_done_and_says_nothing_secret(
     assert world.store.audit[ALICE][-1].actor is Actor.OPERATOR
 
 
-def test_intents_lists_what_exchanges_left_behind(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_intents_lists_unfinished_exchanges(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     now = world.clock.now()
 
     def begin(name: str) -> tuple[Intent, Version]:
@@ -144,7 +142,7 @@ def test_intents_lists_what_exchanges_left_behind(world: World, capsys: pytest.C
     assert "sealed-token" not in said
 
 
-def test_replay_handles_what_came_since(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_handles_webhooks_since_a_time(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     for number, connection in enumerate(("1", "2", "1")):
         world.clock.move(timedelta(hours=1))
         body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "x"}
@@ -162,9 +160,7 @@ def test_replay_handles_what_came_since(world: World, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "replay-webhooks: 2 processed\n"
 
 
-def test_an_account_that_was_revoked_is_never_revoked_by_a_replay_of_what_was_handled(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_replay_does_not_repeat_a_handled_account_revocation(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     body = {"webhook_type": "ITEM", "webhook_code": "USER_ACCOUNT_REVOKED", "item_id": "x", "account_id": "checking"}
     world.inbox.record(Delivery("d", body, world.clock.at, "1"))
     assert main(["replay-webhooks", "--since", "2020-01-01", "--handled"]) == 0
@@ -190,7 +186,7 @@ def test_reconcile_reads_everything_again(world: World, capsys: pytest.CaptureFi
         (["--institution", "ins_2"], set()),
     ],
 )
-def test_resync_asks_for_a_run_of_each(
+def test_resync_requests_a_run_of_each_connection(
     world: World, capsys: pytest.CaptureFixture[str], which: list[str], wanted: set[str]
 ) -> None:
     assert main(["resync", *which]) == 0
@@ -199,14 +195,14 @@ def test_resync_asks_for_a_run_of_each(
     assert all(world.state(name).wanted for name in wanted)
 
 
-def test_resync_asks_the_bank_itself_only_where_that_is_said(world: World) -> None:
+def test_resync_refreshes_only_on_request(world: World) -> None:
     main(["resync", "--connection", "1"])
     main(["resync", "--connection", "2", "--refresh"])
     world.settle()
     assert world.calls.log.count("bank.refresh") == 1
 
 
-def test_resync_leaves_out_what_will_never_work_again_and_says_so_of_a_single_one(
+def test_resync_skips_dead_connections_and_reports_a_single_one(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.store.describe("1", {"status": "error"})
@@ -216,7 +212,7 @@ def test_resync_leaves_out_what_will_never_work_again_and_says_so_of_a_single_on
     assert "link the bank again (relink_required)" in capsys.readouterr().err
 
 
-def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pause_and_resume_report_their_changes(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pause", "--institution", "ins_1", "--reason", "nonsense"]) == 0
     assert main(["pause", "--institution", "ins_1"]) == 0
     assert main(["pause", "--all"]) == 0
@@ -240,7 +236,7 @@ def test_pause_and_resume_say_what_they_changed(world: World, capsys: pytest.Cap
     ]
 
 
-def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_erase_needs_a_confirmation_and_removes_everything(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["erase", "--user", ALICE]) == 1
     assert capsys.readouterr().err == "erase: 2 connections would be erased: confirm with --yes (not_confirmed)\n"
     assert set(world.store.connections) == {"1", "2", "3"}
@@ -254,13 +250,13 @@ def test_erase_wants_to_be_told_twice_and_takes_everything(world: World, capsys:
     assert (begun.actor, begun.details["reason"]) == (Actor.OPERATOR, "operator")
 
 
-def test_nobody_is_erased_by_a_slip_of_the_keyboard(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_typo_erases_no_user(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["erase", "--user", "alcie", "--yes"]) == 1
     assert capsys.readouterr().err == "erase: this user has no records (user_unknown)\n"
     assert world.erasures.kept == {}
 
 
-def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_history_lists_events_in_order(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.clock.move(timedelta(hours=1))
     body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
     world.inbox.record(Delivery("d1", body, world.clock.at, "1", trace=f"00-{'a' * 32}-{'b' * 16}-00"))
@@ -285,7 +281,7 @@ def test_history_tells_what_happened_in_its_order(world: World, capsys: pytest.C
     assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
 
 
-def test_what_commands_print_cannot_move_the_cursor_or_forge_a_line(
+def test_printed_values_cannot_move_the_cursor_or_forge_a_line(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nasty = "Bank\x1b[2J\nforged\u202e"
@@ -307,7 +303,7 @@ def test_history_of_a_user_outlives_their_connections(world: World, capsys: pyte
     assert main(["history", "--connection", "1"]) == 1
     assert main(["history", "--user", ALICE]) == 0
     assert "removal_done by backend  1" in capsys.readouterr().out
-    assert main(["history", "--user", "nobody"]) == 1
+    assert main(["history", "--user", "unknown"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -334,7 +330,7 @@ def test_history_of_a_user_outlives_their_connections(world: World, capsys: pyte
         ),
     ],
 )
-def test_every_command_that_changes_something_is_on_record_with_who_gave_it(
+def test_every_changing_command_is_audited_with_its_operator(
     world: World, monkeypatch: pytest.MonkeyPatch, arguments: list[str], whose: str, said: dict[str, str]
 ) -> None:
     monkeypatch.setenv("OPERATOR", "dora")
@@ -343,7 +339,7 @@ def test_every_command_that_changes_something_is_on_record_with_who_gave_it(
     assert [(entry.actor, entry.details) for entry in entries] == [(Actor.OPERATOR, said | {"operator": "dora"})]
 
 
-def test_what_cannot_be_put_on_record_is_not_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_that_cannot_be_audited_is_not_executed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = Unavailable("the store did not answer", code="store_unavailable")
     monkeypatch.setattr(container, "audit_log", fails(outage))
     for arguments in (["resync", "--connection", "1"], ["pause", "--all"], ["rotate", "--all"]):
@@ -353,7 +349,7 @@ def test_what_cannot_be_put_on_record_is_not_done(world: World, monkeypatch: pyt
     assert world.paused.load()[0].everything is None
 
 
-def test_looking_is_not_put_on_record(world: World) -> None:
+def test_reading_commands_are_not_audited(world: World) -> None:
     before = {who: len(chain) for who, chain in world.store.audit.items()}
     for arguments in (["history", "--user", ALICE], ["pauses"], ["rotations"], ["intents"]):
         assert main(arguments) == 0
@@ -370,7 +366,7 @@ def test_looking_is_not_put_on_record(world: World) -> None:
         ["replay-webhooks", "--since", "2026-01-01", "--connection", "x"],
     ],
 )
-def test_what_does_not_exist_is_said_so(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_missing_objects_are_reported(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == 1
     said = capsys.readouterr()
     assert said.err == f"{arguments[0]}: no such connection (connection_not_found)\n"
@@ -397,7 +393,7 @@ def test_what_does_not_exist_is_said_so(world: World, capsys: pytest.CaptureFixt
         ["replay-webhooks", "--since", "yesterday"],
     ],
 )
-def test_a_command_called_wrongly_is_2_and_does_nothing(
+def test_wrong_usage_exits_with_2_and_does_nothing(
     world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     calls = len(world.calls.log)
@@ -408,9 +404,7 @@ def test_a_command_called_wrongly_is_2_and_does_nothing(
     assert "usage" in capsys.readouterr().err
 
 
-def test_without_a_project_it_says_what_to_set(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_project_names_the_setting(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     settings.cache_clear()
@@ -418,7 +412,7 @@ def test_without_a_project_it_says_what_to_set(
     assert capsys.readouterr().err == "rotations: set GOOGLE_CLOUD_PROJECT, or use --local\n"
 
 
-def test_without_a_local_stack_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_local_stack_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT_OFFSET", "49999")
     assert main(["--local", "rotations"]) == 1
     assert "no local stack answers at port 58079" in capsys.readouterr().err
@@ -431,7 +425,7 @@ def fails(error: Exception) -> Any:
     return call
 
 
-def test_an_outage_is_1_and_may_be_tried_again(
+def test_outage_exits_with_1_and_may_be_retried(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage = Unavailable("the store did not answer", code="store_unavailable")
@@ -443,7 +437,7 @@ def test_an_outage_is_1_and_may_be_tried_again(
     assert capsys.readouterr().err == "reconcile: a problem (INVALID_API_KEYS, request r1)\n"
 
 
-def test_a_bug_shows_no_token(
+def test_internal_error_shows_no_token(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = "access-sandbox-11111111-2222-3333-4444-555555555555"
@@ -454,9 +448,7 @@ def test_a_bug_shows_no_token(
     assert token not in said.err + said.out
 
 
-def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_audit_reports_a_complete_log_or_its_damage(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-audit", "--user", ALICE]) == 0
     assert capsys.readouterr().out == "check-audit: 2 entries, all intact\n"
     chain = world.store.audit[ALICE]
@@ -465,7 +457,7 @@ def test_an_audit_log_is_said_to_be_whole_or_its_damages_are_named(
     assert capsys.readouterr().err == "check-audit: entry 1: was changed (audit_damaged)\n"
 
 
-def test_a_log_that_takes_nothing_goes_on_when_an_operator_says_so_and_that_is_in_it(
+def test_blocked_audit_log_continues_on_an_operators_command_which_is_audited(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chain = world.store.audit[ALICE]
@@ -485,7 +477,7 @@ def test_a_log_that_takes_nothing_goes_on_when_an_operator_says_so_and_that_is_i
         (ReencryptionResult("k2", moved=3, unopened=0, busy=2, done=True), 1, "2 were being written"),
     ],
 )
-def test_no_key_is_said_to_be_free_before_nothing_is_left(
+def test_key_is_reported_unused_only_when_no_token_needs_it(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -499,7 +491,7 @@ def test_no_key_is_said_to_be_free_before_nothing_is_left(
     assert says in (out if code == 0 else err)
 
 
-def test_a_vault_that_stays_shut_tells_the_operator_why(
+def test_reason_for_a_failing_vault_is_printed(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def shut() -> None:

@@ -1,4 +1,4 @@
-"""The one screen: what it shows first, and that it fits."""
+"""The status screen: its first line, and that it fits a terminal."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ FAILING = UnhealthyConnection(
 )
 
 
-def test_where_all_is_well_the_first_line_says_so() -> None:
+def test_first_line_reports_a_healthy_system() -> None:
     shown = screen(WELL, [], now=NOW).splitlines()
     assert shown[0] == "1000 connections, no action needed"
     assert any(line.split()[:2] == ["good", "997"] for line in shown)
     assert any(line.startswith("  needs its user           3  █") for line in shown)
 
 
-def test_where_something_is_overdue_the_first_line_says_what() -> None:
+def test_first_line_reports_what_is_overdue() -> None:
     ill = WELL.model_copy(update={"stale": 2, "overdue_syncs": 5, "longest_overdue": timedelta(hours=3)})
     shown = screen(ill, [], now=NOW)
     assert shown.startswith("1000 connections, needs attention: 2 stale, 5 syncs overdue (docs/operations.md)")
     assert "the oldest for 3 h" in shown
 
 
-def test_connections_that_ail_are_named_with_their_trouble_and_the_way_out() -> None:
+def test_unhealthy_connections_are_listed_with_error_and_action() -> None:
     rows = screen(WELL, [BROKEN, FAILING], now=NOW).splitlines()[-2:]
     assert f"{BROKEN.connection_id} A Bank with a Name ITEM_LOGIN_REQUIRED → reconnect" in rows[0]
     assert rows[0].endswith(" 3 d")
     assert rows[1].split() == ["d", "INSTITUTION_DOWN", "9", "min,", "retry", "in", "2", "h"]
 
 
-def test_it_fits_a_screen_whatever_there_is() -> None:
+def test_status_always_fits_a_screen() -> None:
     lines = screen(WELL, [BROKEN] * (SHOWN + 1), now=NOW).splitlines()
     assert len(lines) <= 34
     assert max(map(len, lines)) <= 110
@@ -69,7 +69,7 @@ def test_it_fits_a_screen_whatever_there_is() -> None:
     assert screen(empty, [], now=NOW).startswith("0 connections")
 
 
-def test_the_command_counts_and_finds_the_banks_names(
+def test_command_counts_and_looks_up_institution_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Figures:

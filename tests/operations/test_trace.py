@@ -1,4 +1,4 @@
-"""`make trace` on what Cloud Logging and the local stack hold; the whole way is in tests/e2e/test_trace.py."""
+"""`make trace` on lines as in Cloud Logging and the local stack; tests/e2e/test_trace.py covers the whole flow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("wanted", [A, CONNECTION, f"{CONNECTION}-q1"])
-def test_whatever_names_a_call_tells_its_story_in_the_order_of_time(wanted: str) -> None:
+def test_any_id_of_a_call_finds_its_lines_in_order(wanted: str) -> None:
     said = story(wanted, LINES)
     assert said[0] == f"trace {A}, from 2026-03-01T12:00:01+00:00"
     assert [text.split()[3] for text in said[1:4]] == ["call.answered", "task.enqueued", "sync.started"]
@@ -43,7 +43,7 @@ def test_whatever_names_a_call_tells_its_story_in_the_order_of_time(wanted: str)
     assert said[4:] == [""]
 
 
-def test_an_id_that_several_calls_name_tells_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_id_shared_by_several_calls_finds_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     said = story("r-plaid-1", [*LINES, line(A, 9, "plaid.called", request_id="r-plaid-1")])
     assert [text for text in said if text.startswith("trace")] == [
         f"trace {A}, from 2026-03-01T12:00:01+00:00",
@@ -52,7 +52,7 @@ def test_an_id_that_several_calls_name_tells_them_all(capsys: pytest.CaptureFixt
     assert story("r-plaid-2", LINES) == []
 
 
-def test_a_bug_is_shown_with_its_stack_and_no_token() -> None:
+def test_internal_error_is_shown_with_its_stack_and_no_token() -> None:
     token = "access-sandbox-11111111-2222-3333-4444-555555555555"
     said = "\n".join(story(A, [line(A, 1, "call.failed", severity="ERROR", exception=f"Traceback\n  {token}")]))
     assert "[ERROR]" in said
@@ -60,14 +60,14 @@ def test_a_bug_is_shown_with_its_stack_and_no_token() -> None:
     assert token not in said
 
 
-def test_the_emulators_log_is_read_around_the_lines_of_others() -> None:
+def test_foreign_lines_in_the_emulators_log_are_skipped() -> None:
     log = ["i  functions: Beginning execution", f">  {json.dumps(LINES[0])}", '>  {"severity": "INFO", "mess', ""]
     assert list(parsed(log)) == [LINES[0]]
 
 
 @pytest.fixture
 def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A gcloud that answers as Cloud Logging does, and notes how it was called."""
+    """A gcloud that answers as Cloud Logging does, and records how it was called."""
     entries = [
         {
             "severity": one["severity"],
@@ -77,7 +77,7 @@ def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         }
         for one in LINES
     ]
-    (tmp_path / "entries.json").write_text(json.dumps([*entries, {"textPayload": "of somebody else"}]))
+    (tmp_path / "entries.json").write_text(json.dumps([*entries, {"textPayload": "of another function"}]))
     script = tmp_path / "gcloud"
     script.write_text(f'#!/bin/sh\necho "$3" >> {tmp_path}/asked\ncat {tmp_path}/entries.json\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -106,28 +106,28 @@ def test_without_gcloud_it_prints_the_filter(
     assert f'trace="projects/p/traces/{A}"' in capsys.readouterr().err
 
 
-def test_what_gcloud_refuses_is_said(gcloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_of_gcloud_is_shown(gcloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (gcloud / "gcloud").write_text("#!/bin/sh\necho 'no permission' >&2\nexit 1\n")
     assert main([A]) == 1
     assert capsys.readouterr().err == "trace: gcloud logging read failed: no permission\n"
 
 
-def test_nothing_found_is_said(gcloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_lines_are_reported(gcloud: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["f" * 32]) == 1
     assert capsys.readouterr().err == f"trace: no log line contains {'f' * 32}\n"
 
 
 @pytest.mark.parametrize("wrong", ["", 'x" OR severity>"', "short"])
-def test_what_cannot_be_an_id_is_2(wrong: str, gcloud: Path) -> None:
+def test_invalid_id_exits_with_2(wrong: str, gcloud: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main([wrong])
     assert ended.value.code == 2
     assert not (gcloud / "asked").exists()
 
 
-def test_what_a_log_says_cannot_move_the_cursor_or_forge_a_line() -> None:
+def test_log_content_cannot_move_the_cursor_or_forge_a_line() -> None:
     nasty = "\x1b[2J\r\nforged\u202e"
-    told = story(A, [line(A, 1, nasty, severity="ERROR", bank=nasty, exception=f"Traceback\n  {nasty}")])
-    assert not {"\x1b", "\r", "\u202e"} & set("".join(told))
-    assert not any(text.startswith("forged") for text in told)
-    assert "bank=\\x1b[2J\\r\\nforged\\u202e" in told[1]
+    printed = story(A, [line(A, 1, nasty, severity="ERROR", bank=nasty, exception=f"Traceback\n  {nasty}")])
+    assert not {"\x1b", "\r", "\u202e"} & set("".join(printed))
+    assert not any(text.startswith("forged") for text in printed)
+    assert "bank=\\x1b[2J\\r\\nforged\\u202e" in printed[1]

@@ -1,4 +1,4 @@
-"""The rules need Firestore alone: it takes the tokens of users whom no Auth has signed in."""
+"""The rules need only Firestore: it accepts ID tokens of users who never signed in through Auth."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from emulators.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(firestore_stack: Stack) -> Stack:
-    """What these tests need of the emulators: Firestore alone."""
+    """Start only Firestore of the emulators."""
     return firestore_stack

@@ -1,7 +1,7 @@
-"""firestore.indexes.json, held against the documents: the emulator answers any query, with an index or without.
+"""firestore.indexes.json compared with the documents: the emulator answers any query, with or without an index.
 
-Production counts the index entries of a commit with its bytes, so each field is either asked for by somebody (and
-keeps its entries) or exempt; a field that is new has to be put into one of the two.
+Production counts the index entries of a commit with its bytes, so each field is either queried (and keeps its entries)
+or exempt; every new field has to be assigned to one of the two.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def composite(collection: str, *, everywhere: bool) -> set[tuple[tuple[str, str]
 
 
 def entries(collection: str, field: str) -> set[tuple[str, str]]:
-    """The single-field indexes that a field keeps; fields without an override have Firestore's own."""
+    """The single-field indexes of a field; fields without an override have Firestore's default indexes."""
     override = OVERRIDES.get((collection, field))
     if override is None:
         return {("ASCENDING", "COLLECTION"), ("DESCENDING", "COLLECTION")}
@@ -58,7 +58,7 @@ def test_transactions_of_one_connection_can_be_listed_newest_first_by_owner_by_a
     assert ("DESCENDING", "COLLECTION") in entries("bank_transactions", "date")
 
 
-def test_connections_that_were_not_synced_for_long_can_be_counted_by_status() -> None:
+def test_stale_connections_can_be_counted_by_status() -> None:
     found = composite("bank_connections", everywhere=False)
     synced = (("status", "ASCENDING"), ("last_sync", "ASCENDING"))
     assert {synced, (*synced, ("created_at", "ASCENDING"))} <= found
@@ -66,7 +66,7 @@ def test_connections_that_were_not_synced_for_long_can_be_counted_by_status() ->
 
 @pytest.mark.parametrize("collection", ["bank_accounts", "bank_transactions"])
 def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collection: str) -> None:
-    """Indexes of a single field over a collection group are not automatic."""
+    """Single-field indexes over a collection group are not automatic."""
     assert ("ASCENDING", "COLLECTION_GROUP") in entries(collection, "app_user_id")
 
 
@@ -99,11 +99,11 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_transactions", "category.primary"),
     ],
 )
-def test_what_is_asked_for_keeps_its_index(collection: str, field: str) -> None:
+def test_queried_fields_keep_their_index(collection: str, field: str) -> None:
     assert ("ASCENDING", "COLLECTION") in entries(collection, field)
 
 
-def test_every_field_of_a_transaction_is_either_asked_for_or_exempt() -> None:
+def test_every_field_of_a_transaction_is_either_queried_or_exempt() -> None:
     stored = {*Transaction.__annotations__, "connection_id", "app_user_id", sync_writes.RUN_FIELD}
     decided = {field for collection, field in OVERRIDES if collection == "bank_transactions"}
     assert stored <= decided
@@ -118,20 +118,20 @@ def test_a_transaction_costs_few_index_entries() -> None:
     assert single + combined <= 16
 
 
-def test_of_a_sync_s_state_only_the_due_time_is_indexed() -> None:
+def test_only_the_due_time_of_a_sync_state_is_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_sync_state"}
     stored = {field.alias or name for name, field in SyncState.model_fields.items()}
     assert stored - decided == {"due_at"}
     assert not any(entries("bank_sync_state", field) for field in decided)
 
 
-def test_of_a_run_s_record_only_its_connection_is_indexed() -> None:
+def test_only_the_connection_of_a_run_record_is_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_sync_runs"}
     assert set(RunRecord.model_fields) - decided == {"connection_id"}
     assert not any(entries("bank_sync_runs", field) for field in decided)
 
 
-def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -> None:
+def test_only_times_owner_and_key_of_an_access_token_are_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_credentials"}
     stored = {*StoredAccessToken.model_fields, *SealedToken.model_fields} - {"token"}
     assert stored - decided == {"due_at", "issued_at", "app_user_id"}
@@ -152,12 +152,12 @@ def test_of_an_access_token_only_its_times_its_owner_and_its_key_are_indexed() -
         "bank_institution_claims",
     ],
 )
-def test_what_has_had_its_day_is_removed_by_firestore(collection: str) -> None:
+def test_expired_documents_are_removed_by_a_ttl_policy(collection: str) -> None:
     assert OVERRIDES[(collection, "expires_at")] == {
         "collectionGroup": collection,
         "fieldPath": "expires_at",
         "ttl": True,
-        "indexes": [],  # an index on a growing time is a hot spot
+        "indexes": [],  # an index on a monotonically growing time is a hot spot
     }
 
 

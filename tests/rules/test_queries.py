@@ -1,4 +1,4 @@
-"""Every declared query has its index, every index its query; and the declarations are what is asked.
+"""Every declared query has its index, every index its query, and only declared queries are sent.
 
 The rules of https://firebase.google.com/docs/firestore/query-data/index-overview.
 """
@@ -31,9 +31,9 @@ def composites(collection: str, *, everywhere: bool) -> set[Index]:
 
 
 def has_single(query: Query, field: str, *, descending: bool = False) -> bool:
-    """A field's own index: in a collection it is there unless exempt, in a collection group only if asked for."""
+    """Whether a field has its own index: automatic in a collection, but only by override in a collection group."""
     override = OVERRIDES.get((query.collection, field))
-    if override is None:  # a map's entries are exempt with the map
+    if override is None:  # an exemption of a map covers its entries
         above = field.partition(".")[0]
         override = OVERRIDES.get((query.collection, above)) if above != field else None
     if override is None:
@@ -43,12 +43,12 @@ def has_single(query: Query, field: str, *, descending: bool = False) -> bool:
 
 
 def needed(query: Query) -> list[set[Index]]:
-    """Alternatives of composite indexes that would serve a query: all of one alternative must be there."""
+    """The alternative sets of composite indexes that would serve a query; one complete set is enough."""
     tail = [(order.field, order.descending) for order in query.order]
     if query.ranged is not None and query.ranged not in {field for field, _ in tail}:
         tail.append((query.ranged, False))
     if not tail or len(query.equal) + len(tail) < 2:
-        return [set()]  # single-field indexes do, merged where there are several equalities
+        return [set()]  # single-field indexes suffice; Firestore merges them for several equalities
     whole = {(*((field, False) for field in sorted(query.equal)), *tail)}
     merged = {((field, False), *tail) for field in query.equal}
     return [whole, merged]
@@ -64,7 +64,7 @@ def served_by(query: Query) -> set[Index] | None:
 
 
 def _sorted(index: Index, query: Query) -> Index:
-    """An index with its equality fields in one order: theirs makes no difference."""
+    """An index with its equality fields sorted, because their order makes no difference."""
     head = [part for part in index if part[0] in query.equal]
     rest = [part for part in index if part[0] not in query.equal]
     return (*sorted(head), *rest)
@@ -104,11 +104,11 @@ def test_every_index_that_an_override_keeps_has_its_query() -> None:
                 and q.everywhere == (index["queryScope"] == "COLLECTION_GROUP")
                 and field in {*q.equal, q.ranged, *(order.field for order in q.order)}
             ]
-            assert asking, f"nobody asks for {collection}.{field} ({index})"
+            assert asking, f"no query uses {collection}.{field} ({index})"
 
 
-def test_the_app_asks_what_is_declared() -> None:
-    """Each comparison and order in the web app's source is one of the declared."""
+def test_web_app_uses_only_declared_queries() -> None:
+    """Each comparison and order in the web app's source is a declared query."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "web" / "src").rglob("*.ts*")))
     compared = set(re.findall(r'where\(\s*"([\w.]+)",\s*"([^"]+)"', source))
     ordered = set(re.findall(r'orderBy\(\s*"([\w.]+)"(?:,\s*"(asc|desc)")?', source))
@@ -121,8 +121,8 @@ def test_the_app_asks_what_is_declared() -> None:
         assert any(Order(field, direction == "desc") in q.order for q in APP), (field, direction)
 
 
-def test_whoever_asks_knows_the_declarations() -> None:
-    """No query is built outside the adapters, where the guarded client is."""
+def test_queries_are_built_only_in_adapters() -> None:
+    """Queries are built only in the adapters, which use the guarded client."""
     asking = re.compile(r"\.(where|order_by|collection_group)\(")
     elsewhere = [
         str(path.relative_to(ROOT))

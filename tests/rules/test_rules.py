@@ -1,7 +1,7 @@
-"""firestore.rules, tried through the real emulator: every read and write that is allowed, and what must not be.
+"""firestore.rules, tested on the real emulator: every read and write that is allowed, and those that must be refused.
 
-The attempts are a table: each is made with an ID token of the Auth emulator over Firestore's REST API, and refused or
-not. One more test makes them all and asks the emulator which parts of the rules nobody ever reached.
+The attempts are a table: each is made with an ID token of the Auth emulator over Firestore's REST API, and is allowed
+or refused. One more test makes all of them and asks the emulator for parts of the rules that were never reached.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PRIVATE = (
     "bank_removals",
     "bank_erasures",
     "bank_a_name_of_tomorrow",
-    "somebody_elses",
+    "another_collection",
 )
 PRODUCT_ROWS = (
     "bank_balances",
@@ -51,12 +51,12 @@ LONGEST_LIST = 500
 
 @dataclass(frozen=True)
 class World:
-    """Ann has a connection. Bob is signed in. Cleo is signed in and has no documents. Nobody is not signed in."""
+    """Ann has a connection. Bob is signed in. Cleo is signed in and has no documents. `signed_out` is not signed in."""
 
     ann: Client
     bob: Client
     cleo: Client
-    nobody: Client
+    signed_out: Client
     backend: Client
     ann_id: str
     bob_id: str
@@ -115,7 +115,7 @@ def people(stack: Stack, http: httpx.Client) -> World:
         ann=ann,
         bob=bob,
         cleo=cleo,
-        nobody=Client(http, base, {}),
+        signed_out=Client(http, base, {}),
         backend=Client(http, base, BACKEND),
         ann_id=users[0].uid,
         bob_id=users[1].uid,
@@ -145,7 +145,7 @@ def refused(sentence: str, act: Act) -> None:
 
 
 def gets(who: str, place: str) -> Act:
-    """Somebody reads a document; a place is a path with the world's names in it, such as `{w.account}`."""
+    """Read a document as a user; a place is a path with the world's names in it, such as `{w.account}`."""
     return lambda w: _client(w, who).get(place.format(w=w))
 
 
@@ -160,7 +160,7 @@ def lists(
     named: str | None = None,
     count: bool = False,
 ) -> Act:
-    """Somebody lists, or counts, a person's documents of a collection, or all of them."""
+    """List or count the documents of a collection as a user: those of one owner, or all."""
     return lambda w: _client(w, who).query(
         collection,
         owner=owner and getattr(w, f"{owner}_id"),
@@ -173,19 +173,19 @@ def lists(
 
 
 def creates(who: str, place: str, **fields: str) -> Act:
-    """Somebody makes a document; fields are filled in as places are."""
+    """Create a document as a user; fields are formatted like places."""
     return lambda w: _client(w, who).create(
         place.format(w=w), {name: text.format(w=w) for name, text in fields.items()}
     )
 
 
 def updates(who: str, place: str, changes: Json) -> Act:
-    """Somebody changes fields of a document."""
+    """Change fields of a document as a user."""
     return lambda w: _client(w, who).update(place.format(w=w), changes)
 
 
 def deletes(who: str, place: str) -> Act:
-    """Somebody deletes a document."""
+    """Delete a document as a user."""
     return lambda w: _client(w, who).delete(place.format(w=w))
 
 
@@ -195,16 +195,16 @@ def _client(w: World, who: str) -> Client:
 
 
 def one_of_twenty(wrong: object, at: int, right: str = "ok") -> list[object]:
-    """A list of the greatest length with one wrong element."""
+    """A list of maximum length with one invalid element."""
     return [wrong if i == at else right for i in range(20)]
 
 
-# -- users/{uid}: the app's document, three fields of which a user sets for the backend --
+# -- users/{uid}: the app's document, with three fields that a user sets for the backend --
 
 allowed("a user reads their own document", lambda w: w.ann.get(w.profile))
 allowed("a user reads that they have no document yet", lambda w: w.cleo.get(f"users/{w.cleo_id}"))
 refused("a user reads another's document", lambda w: w.bob.get(w.profile))
-refused("nobody reads a user's document", lambda w: w.nobody.get(w.profile))
+refused("an unauthenticated client reads a user's document", lambda w: w.signed_out.get(w.profile))
 refused("a user lists all users", lambda w: w.ann.query("users"))
 
 SETTINGS: Json = {"language": "sv", "country_codes": ["SE", "NO"], "notification_tokens": ["phone", "t" * 4096]}
@@ -214,7 +214,9 @@ refused(
     "the first write holds a language that is a number", lambda w: w.cleo.create(f"users/{w.cleo_id}", {"language": 1})
 )
 refused("a user makes another's document", lambda w: w.bob.create(f"users/{w.cleo_id}", SETTINGS))
-refused("nobody makes a user's document", lambda w: w.nobody.create(f"users/{w.cleo_id}", SETTINGS))
+refused(
+    "an unauthenticated client makes a user's document", lambda w: w.signed_out.create(f"users/{w.cleo_id}", SETTINGS)
+)
 
 allowed("a user changes the three fields", lambda w: w.ann.update(w.profile, SETTINGS))
 allowed("a user changes one field", lambda w: w.ann.update(w.profile, {"language": "de"}))
@@ -241,7 +243,9 @@ BAD_SETTINGS: dict[str, Json] = {
 for label, changes in BAD_SETTINGS.items():
     refused(f"a user writes {label}", updates("ann", "{w.profile}", changes))
 refused("a user changes another's document", lambda w: w.bob.update(w.profile, {"language": "de"}))
-refused("nobody changes a user's document", lambda w: w.nobody.update(w.profile, {"language": "de"}))
+refused(
+    "an unauthenticated client changes a user's document", lambda w: w.signed_out.update(w.profile, {"language": "de"})
+)
 refused("a user deletes their document", lambda w: w.ann.delete(w.profile))
 refused("a user deletes another's document", lambda w: w.bob.delete(w.profile))
 
@@ -254,7 +258,7 @@ allowed(
 )
 refused("a user reads another's notification", lambda w: w.bob.get(w.notification))
 refused("a user lists another's notifications", lambda w: w.bob.query("bank_notifications", parent=w.profile))
-refused("nobody reads a notification", lambda w: w.nobody.get(w.notification))
+refused("an unauthenticated client reads a notification", lambda w: w.signed_out.get(w.notification))
 refused("a user lists everybody's notifications", lambda w: w.ann.query("bank_notifications", everywhere=True))
 allowed("a user marks a notification as read", lambda w: w.ann.update(w.notification, {"read_at": NOW}))
 refused("read_at is a text", lambda w: w.ann.update(w.notification, {"read_at": "2026-01-02T03:04:05Z"}))
@@ -262,25 +266,30 @@ refused("read_at is taken back", lambda w: w.ann.update(w.notification, {"read_a
 refused("a user changes a notification's title", lambda w: w.ann.update(w.notification, {"title": "x"}))
 refused("... while marking it as read", lambda w: w.ann.update(w.notification, {"title": "x", "read_at": NOW}))
 refused("a user marks another's notification", lambda w: w.bob.update(w.notification, {"read_at": NOW}))
-refused("nobody marks a notification", lambda w: w.nobody.update(w.notification, {"read_at": NOW}))
+refused(
+    "an unauthenticated client marks a notification", lambda w: w.signed_out.update(w.notification, {"read_at": NOW})
+)
 refused("a user writes themselves one", lambda w: w.ann.create(f"{w.profile}/bank_notifications/n2", {"read_at": NOW}))
 refused("a user deletes a notification", lambda w: w.ann.delete(w.notification))
 
-# -- bank_connections, and what is below --
+# -- bank_connections and their subcollections --
 
 allowed("a user reads their connection", lambda w: w.ann.get(w.connection))
 allowed("a user lists their connections", lambda w: w.ann.query("bank_connections", owner=w.ann_id))
 refused("a user reads another's connection", lambda w: w.bob.get(w.connection))
-refused("nobody reads a connection", lambda w: w.nobody.get(w.connection))
+refused("an unauthenticated client reads a connection", lambda w: w.signed_out.get(w.connection))
 refused("a user lists everybody's connections", lambda w: w.ann.query("bank_connections"))
 refused("a user lists another's connections", lambda w: w.bob.query("bank_connections", owner=w.ann_id))
-refused("nobody lists a user's connections", lambda w: w.nobody.query("bank_connections", owner=w.ann_id))
+refused(
+    "an unauthenticated client lists a user's connections",
+    lambda w: w.signed_out.query("bank_connections", owner=w.ann_id),
+)
 
 PAGED = {"bank_transactions": "{w.transaction}"} | {name: f"{{w.connection}}/{name}/r1" for name in PRODUCT_ROWS}
 
 
 def about_rows(kind: str, place: str, limit: int | None) -> None:
-    """Who reads, lists and counts rows below a connection, with as many as one list may have."""
+    """Attempts to read, list and count rows below a connection, up to the limit of a list."""
 
     def listed(who: str, *, owner: str | None = None, everywhere: bool = False, count: bool = False) -> Act:
         below = "" if everywhere else "{w.connection}"
@@ -292,13 +301,16 @@ def about_rows(kind: str, place: str, limit: int | None) -> None:
     allowed(f"a user lists {kind} of all connections", listed("ann", owner="ann", everywhere=True))
     allowed(f"a user counts {kind} of all connections", listed("ann", owner="ann", everywhere=True, count=True))
     refused(f"a user reads one of another's {kind}", gets("bob", place))
-    refused(f"nobody reads one of the {kind}", gets("nobody", place))
+    refused(f"an unauthenticated client reads one of the {kind}", gets("signed_out", place))
     refused(f"a user lists {kind} of another's connection", listed("bob"))
     refused(f"a user lists {kind} of another's connection by its owner", listed("bob", owner="ann"))
-    refused(f"nobody lists {kind} of a connection", listed("nobody"))
+    refused(f"an unauthenticated client lists {kind} of a connection", listed("signed_out"))
     refused(f"a user lists everybody's {kind}", listed("ann", everywhere=True))
     refused(f"a user lists another's {kind} of all connections", listed("bob", owner="ann", everywhere=True))
-    refused(f"nobody lists a user's {kind} of all connections", listed("nobody", owner="ann", everywhere=True))
+    refused(
+        f"an unauthenticated client lists a user's {kind} of all connections",
+        listed("signed_out", owner="ann", everywhere=True),
+    )
     refused(f"a user counts everybody's {kind}", listed("ann", everywhere=True, count=True))
     refused(f"a user counts another's {kind}", listed("bob", owner="ann", everywhere=True, count=True))
 
@@ -383,7 +395,9 @@ for label, bad in BAD_NOTES.items():
 refused("a user changes an amount", lambda w: w.ann.update(w.transaction, {"amount": "0.01"}))
 refused("... beside a note", lambda w: w.ann.update(w.transaction, {"amount": "0.01", "user": {"note": "x"}}))
 refused("a user writes on another's transaction", lambda w: w.bob.update(w.transaction, {"user": NOTES}))
-refused("nobody writes on a transaction", lambda w: w.nobody.update(w.transaction, {"user": NOTES}))
+refused(
+    "an unauthenticated client writes on a transaction", lambda w: w.signed_out.update(w.transaction, {"user": NOTES})
+)
 refused(
     "a note makes a transaction that is not there",
     lambda w: w.ann.create(f"{w.connection}/bank_transactions/new", {"user": NOTES}),
@@ -393,23 +407,23 @@ refused(
     lambda w: w.bob.create(f"{w.profile}/bank_transactions/x", {"app_user_id": w.ann_id, "date": "2026-01-01"}),
 )
 
-# -- bank_sync_progress, bank_institutions, and all that is private --
+# -- bank_sync_progress, bank_institutions, and all private collections --
 
 allowed("a user reads their sync's progress", lambda w: w.ann.get(w.progress))
 allowed("a user lists their syncs' progress", lambda w: w.ann.query("bank_sync_progress", owner=w.ann_id))
 refused("a user reads another's progress", lambda w: w.bob.get(w.progress))
-refused("nobody reads a sync's progress", lambda w: w.nobody.get(w.progress))
+refused("an unauthenticated client reads a sync's progress", lambda w: w.signed_out.get(w.progress))
 refused("a user lists everybody's progress", lambda w: w.ann.query("bank_sync_progress"))
 refused("a user lists another's progress", lambda w: w.bob.query("bank_sync_progress", owner=w.ann_id))
 
 for name in SHARED:
     allowed(f"any signed-in user reads one of the {name}", gets("cleo", f"{name}/ins_rules"))
-    refused(f"nobody reads one of the {name}", gets("nobody", f"{name}/ins_rules"))
+    refused(f"an unauthenticated client reads one of the {name}", gets("signed_out", f"{name}/ins_rules"))
     refused(f"a user lists the {name}", lists("cleo", name))
     refused(f"a user lists one of the {name}", lists("cleo", name, limit=1))
     refused(f"a user counts the {name}", lists("cleo", name, count=True))
     refused(f"a user lists the {name} everywhere", lists("cleo", name, everywhere=True, limit=1))
-    refused(f"nobody lists the {name}", lists("nobody", name, limit=1))
+    refused(f"an unauthenticated client lists the {name}", lists("signed_out", name, limit=1))
     refused(
         f"a user lists the one with a certain name of the {name}",
         lists("cleo", name, named=f"{name}/ins_rules", limit=1),
@@ -429,7 +443,7 @@ for name in PRIVATE:
 @pytest.mark.parametrize("act", [pytest.param(act, id=sentence) for sentence, act in ALLOWED])
 def test_allowed(world: World, act: Act) -> None:
     answer = act(world)
-    # A document that may be read but is not there is a 404, which is no refusal.
+    # Reading a missing document that the rules allow is a 404, not a refusal.
     assert answer.status_code in {200, 404}, answer.text
 
 
@@ -440,7 +454,7 @@ def test_refused(world: World, act: Act) -> None:
     assert "PERMISSION_DENIED" in answer.text
 
 
-def test_a_list_returns_what_is_there(world: World) -> None:
+def test_list_returns_existing_documents(world: World) -> None:
     answer = world.ann.query("bank_transactions", everywhere=True, owner=world.ann_id, newest="date", limit=1)
     names = [row["document"]["name"] for row in answer.json() if "document" in row]
     assert names == [f"{ROOT}/{world.transaction}"]
@@ -461,16 +475,16 @@ def test_another_users_document_answers_like_one_that_does_not_exist(world: Worl
 
 
 def _without_place(answer: httpx.Response) -> str:
-    """The status and the kind of error; the emulator's message says at which line of the rules it gave up."""
+    """The status of the error; the emulator's message also names the line of the rules."""
     return str(answer.json()["error"]["status"])
 
 
-def test_the_owner_of_a_connection_that_is_gone_lists_nothing_below_it(world: World) -> None:
+def test_owner_of_a_removed_connection_lists_nothing_below_it(world: World) -> None:
     world.backend.delete(world.connection).raise_for_status()
     assert world.ann.query("bank_transactions", parent=world.connection, limit=1).status_code == 403
 
 
-def test_every_part_of_every_rule_was_seen_to_hold_and_to_fail(world: World, stack: Stack, http: httpx.Client) -> None:
+def test_every_part_of_every_rule_evaluates_to_both_outcomes(world: World, stack: Stack, http: httpx.Client) -> None:
     for _, act in (*ALLOWED, *REFUSED):
         world.restore()
         act(world)
@@ -488,7 +502,7 @@ def test_every_part_of_every_rule_was_seen_to_hold_and_to_fail(world: World, sta
 
 
 def _missing(report: Json) -> Iterator[tuple[Json, str]]:
-    """What was not seen of an expression and of those inside it. An error is a refusal; no value is no evaluation."""
+    """Unreached outcomes of an expression and its children. An error is a refusal; no value is no evaluation."""
     values = [found["value"] for found in report.get("values", []) if found["value"]]
     if not values:
         yield report["sourcePosition"], "never evaluated"

@@ -1,4 +1,4 @@
-"""Headers for browser apps of other origins. tests/functions/test_http.py tries the same on running functions."""
+"""CORS headers for browser apps of other origins; tests/functions/test_http.py tests them on running functions."""
 
 from __future__ import annotations
 

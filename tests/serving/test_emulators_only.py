@@ -31,7 +31,7 @@ def test_a_real_project_refuses_every_switch_of_the_emulators(project: str, swit
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_a_switch_that_is_set_to_nothing_is_none(switch: str) -> None:
+def test_empty_switch_counts_as_not_set(switch: str) -> None:
     assert Settings.read({"GCLOUD_PROJECT": "a-bank", switch: ""}).project == "a-bank"
 
 
@@ -46,7 +46,7 @@ def test_plaid_s_production_needs_the_firestore_emulator_or_a_real_project() -> 
         Settings.read(production)
     with pytest.raises(ValueError, match="FIRESTORE_EMULATOR_HOST"):
         Settings.read(production | {"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099"})
-    check_emulators(production | {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"})  # as `make dev PLAID_ENV=production`
+    check_emulators(production | {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"})  # `make dev PLAID_ENV=production`
     check_emulators(production | {"GCLOUD_PROJECT": "a-bank"})
     check_emulators(production | {"PLAID_ENV": "sandbox"})
 

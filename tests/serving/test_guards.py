@@ -1,4 +1,4 @@
-"""What the guards do with exceptions and headers. tests/functions tries them through the framework."""
+"""How the guards handle exceptions and headers; tests/functions tests them through the framework."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def raising(error: Exception) -> Response:
 
 @pytest.fixture
 def logged() -> Iterator[list[tuple[str, str]]]:
-    """Level and event of each line of the log: the guards replace the handlers of the root logger, pytest's too."""
+    """Level and event of each log line: the guards replace all handlers of the root logger, including pytest's."""
     lines: list[tuple[str, str]] = []
 
     class Kept(logging.Handler):
@@ -43,7 +43,7 @@ def logged() -> Iterator[list[tuple[str, str]]]:
     logger.setLevel(level)
 
 
-def test_an_error_of_ours_is_answered_and_is_no_alert(logged: list[tuple[str, str]]) -> None:
+def test_declared_error_is_answered_without_an_alert(logged: list[tuple[str, str]]) -> None:
     answer = handle_errors(lambda: raising(NotFound("no such connection", code="connection_not_found")))
     assert answer.status_code == 404
     assert answer.get_json()["error"]["details"] == {"code": "connection_not_found"}
@@ -103,7 +103,7 @@ def test_a_step_that_fails_does_not_stop_the_next_ones(logged: list[tuple[str, s
         ({"X-Cloudtasks-Tasketa": "1.5"}, 0, True),
     ],
 )
-def test_only_a_first_delivery_says_how_long_it_waited(headers: dict[str, str], retries: int, waits: bool) -> None:
+def test_only_a_first_delivery_logs_its_queue_delay(headers: dict[str, str], retries: int, waits: bool) -> None:
     delay = queue_delay(headers)
     assert delay["retries"] == retries
     assert (delay["waited_seconds"] is not None) is waits

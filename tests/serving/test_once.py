@@ -1,4 +1,4 @@
-"""What an instance makes once."""
+"""Objects that an instance creates once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields by REST and by the callable protocol. tests/functions tries the same through the framework."""
+"""Request fields over REST and in the callable protocol; tests/functions tests them through the framework."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert (code_of(raised), raised.value.http) == ("body_too_large", 413)
 
 
-def test_text_is_converted_only_where_fields_come_as_text() -> None:
+def test_text_is_converted_only_for_fields_sent_as_text() -> None:
     assert validate(Thing, {"name": "x", "count": "2"}, from_text=True) == Thing(name="x", count=2)
     with pytest.raises(BankError, match="count: "):
         validate(Thing, {"name": "x", "count": "2"}, from_text=False)
@@ -108,7 +108,7 @@ def test_null_is_the_same_as_absent() -> None:
         validate(Thing, {"name": "x", "colour": None}, from_text=False)
 
 
-def test_neither_values_nor_odd_names_are_repeated_in_the_message() -> None:
+def test_message_repeats_neither_values_nor_odd_names() -> None:
     with pytest.raises(BankError) as raised:
         validate(Thing, {"name": 1234567, "public-sandbox-1": "access-1"}, from_text=False)
     assert raised.value.message.count("; ") == 1

@@ -1,1 +1,1 @@
-"""Tests of the Plaid simulator: what it promises, seen over the wire."""
+"""Tests of the Plaid simulator's behaviour over the wire."""

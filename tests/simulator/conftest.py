@@ -1,4 +1,4 @@
-"""One simulator for all tests of this folder; each test begins with an empty one."""
+"""One simulator for all tests of this folder; each test starts with an empty one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulator's tests share: a running simulator, a client for it, and a receiver of webhooks."""
+"""Shared by the simulator's tests: a running simulator, a client for it, and a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BANK = "ins_109508"
 
 
 class Refused(AssertionError):
-    """Plaid answered an error."""
+    """Plaid returned an error."""
 
     def __init__(self, status: int, body: Json, headers: httpx.Headers) -> None:
         self.status, self.body, self.headers = status, body, headers
@@ -36,7 +36,7 @@ class Refused(AssertionError):
 
 @dataclass
 class Linked:
-    """An Item, as its owner sees it."""
+    """An item, as its owner sees it."""
 
     sim: Sim
     item_id: str
@@ -60,7 +60,7 @@ class Linked:
 
 @dataclass
 class Sim:
-    """A simulator on a port of this machine."""
+    """A simulator on a local port."""
 
     url: str
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
@@ -105,7 +105,7 @@ class Sim:
         ready: bool = True,
         user_id: str | None = None,
     ) -> Linked:
-        """An Item made as an application makes it in the Sandbox; `ready`: its history is complete."""
+        """An item created as an application does in the Sandbox; `ready`: its history is complete."""
         options: Json = {
             "override_username": username,
             "override_password": password if isinstance(password, str) else json.dumps(password),
@@ -131,13 +131,13 @@ class Sim:
 
 
 class Server(uvicorn.Server):
-    """A server in a thread, which ends when told."""
+    """A server in a thread, which can be stopped."""
 
     @contextmanager
     def running(self) -> Iterator[str]:
         listener = socket.socket(
             socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
-        )  # asyncio asks for TCP by number
+        )  # asyncio selects TCP by number
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=self.run, args=([listener],), daemon=True)
         thread.start()
@@ -205,7 +205,7 @@ class Receiver:
         return [got.code for got in self.received]
 
     def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
-        """The first `count` webhooks, when they are here."""
+        """The first `count` webhooks, once they have arrived."""
         until = time.monotonic() + seconds
         while len(self.received) < count:
             assert time.monotonic() < until, f"only {self.codes()}"

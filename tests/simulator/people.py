@@ -1,4 +1,4 @@
-"""Custom users of our own, in the format of Plaid's Sandbox."""
+"""The project's own custom users, in the format of Plaid's Sandbox."""
 
 from __future__ import annotations
 

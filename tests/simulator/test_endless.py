@@ -1,4 +1,4 @@
-"""What a Plaid in trouble does to its readers on order: cursors that repeat, a history that stops, another bank."""
+"""Item problems that tests can order: repeating cursors, a history that stops, another institution."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_cycle_can_be_ended_and_nothing_is_lost(sim: Sim) -> None:
     assert (len(page["added"]), page["has_more"]) == (20, False)
 
 
-def test_a_cycle_begins_anywhere_in_the_log(sim: Sim) -> None:
+def test_cycle_can_start_anywhere_in_the_log(sim: Sim) -> None:
     item = sim.generated(20)
     known = item.sync("", count=500)["next_cursor"]
     item.control("sync", cursor_cycle=2)
@@ -52,7 +52,7 @@ def test_a_cycle_has_a_whole_number_of_pages(sim: Sim, wrong: object) -> None:
 
 
 @pytest.mark.parametrize("status", ["NOT_READY", "INITIAL_UPDATE_COMPLETE"])
-def test_a_history_can_stop_for_good_and_go_on(sim: Sim, status: str) -> None:
+def test_history_can_stop_and_continue(sim: Sim, status: str) -> None:
     item = sim.generated(200, ready=False)
     item.control("sync", history_stops_at=status)
     for _ in range(3):
@@ -65,13 +65,13 @@ def test_a_history_can_stop_for_good_and_go_on(sim: Sim, status: str) -> None:
     assert len(page["added"]) == 200
 
 
-def test_a_history_that_is_there_cannot_stop(sim: Sim) -> None:
+def test_complete_history_cannot_stop(sim: Sim) -> None:
     item = sim.generated(20)
     answer = sim.http.post(f"{sim.url}/_sim/items/{item.item_id}/sync", json={"history_stops_at": "NOT_READY"})
     assert answer.status_code == 409
 
 
-def test_an_item_can_change_its_institution_and_keeps_all_else(sim: Sim) -> None:
+def test_item_can_change_its_institution_and_keeps_everything_else(sim: Sim) -> None:
     item = sim.generated(20)
     before, cursor = item.truth(), item.sync("", count=500)["next_cursor"]
     item.control("institution", institution_id="ins_56")

@@ -1,4 +1,4 @@
-"""Every endpoint, in every state of an Item: an answer that plaid-python's typed models read, or a Plaid error."""
+"""Every endpoint in every state of an item gives an answer that plaid-python's models read, or a Plaid error."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LOGINS = {
 
 
 def code_of(error: Any) -> str:
-    """The code of an error that has Plaid's form."""
+    """The code of an error in Plaid's format."""
     body = json.loads(error.body)
     assert set(body) == ERROR_KEYS
     assert error.status == 400

@@ -1,4 +1,4 @@
-"""Faults on order, as a client meets them on the wire; rate limits; counters."""
+"""Ordered faults as a client sees them on the wire; rate limits; counters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def order(sim: Sim, kind: str, **more: Any) -> None:
 
 @contextmanager
 def under_way(sim: Sim, item: Linked, path: str) -> Iterator[Future[Json]]:
-    """A call from another client, once the simulator has received it: it counts a call before it delays it."""
+    """Make a call from another client, until the simulator has received it: it counts a call before it delays it."""
 
     def calls() -> int:
         return int(sim.look("/counters")["items"].get(item.item_id, {}).get(path, 0))
@@ -128,7 +128,7 @@ def test_a_hanging_call_lets_others_pass(sim: Sim, item: Linked) -> None:
     assert item.call("/accounts/get")
 
 
-def test_an_item_removed_while_a_call_is_under_way(sim: Sim, item: Linked) -> None:
+def test_item_can_be_removed_while_a_call_is_running(sim: Sim, item: Linked) -> None:
     order(sim, "latency", seconds=3600, endpoint="/accounts/get")
     with under_way(sim, item, "/accounts/get") as answer:
         item.call("/item/remove")
@@ -145,7 +145,7 @@ def test_a_reset_connection(sim: Sim, item: Linked) -> None:
     assert item.call("/item/get")
 
 
-def test_half_a_body(sim: Sim, item: Linked) -> None:
+def test_truncated_body(sim: Sim, item: Linked) -> None:
     order(sim, "half_body", after=True)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         item.call("/accounts/get")

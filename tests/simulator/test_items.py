@@ -1,4 +1,4 @@
-"""The life of tokens and Items."""
+"""The life cycle of tokens and items."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_public_token_lives_thirty_minutes(sim: Sim, minutes: int, expected: s
 
 
 @pytest.mark.parametrize("kind", ["access", "public"])
-def test_a_malformed_token_is_told_from_an_unknown_one(sim: Sim, kind: str) -> None:
+def test_malformed_token_and_unknown_token_have_different_errors(sim: Sim, kind: str) -> None:
     path = "/item/get" if kind == "access" else "/item/public_token/exchange"
     for token, message in (
         ("nonsense", f"{kind}-<environment>-<identifier>"),
@@ -96,7 +96,7 @@ def test_data_endpoints_answer_the_error_of_an_item_that_must_log_in(item: Linke
     assert refused.value.body["display_message"]
 
 
-def test_what_repairs_or_ends_an_item_works_while_it_must_log_in(sim: Sim, item: Linked) -> None:
+def test_repair_and_removal_work_while_a_login_is_required(sim: Sim, item: Linked) -> None:
     item.call("/sandbox/item/reset_login")
     assert item.call("/item/get")["item"]["error"]["error_code"] == "ITEM_LOGIN_REQUIRED"
     update = {key: value for key, value in LINK.items() if key != "products"}
@@ -108,7 +108,7 @@ def test_what_repairs_or_ends_an_item_works_while_it_must_log_in(sim: Sim, item:
 
 
 @pytest.mark.parametrize("username", ["user_good", "user_generated"])
-def test_update_mode_heals_and_keeps_token_and_cursor(sim: Sim, username: str) -> None:
+def test_update_mode_repairs_the_item_and_keeps_token_and_cursor(sim: Sim, username: str) -> None:
     item = sim.link() if username == "user_good" else sim.generated(20)
     cursor = item.sync()["next_cursor"]
     item.call("/sandbox/item/reset_login")
@@ -128,7 +128,7 @@ def test_a_public_token_of_update_mode_changes_no_access_token(sim: Sim, item: L
     assert item.call("/accounts/get")["accounts"]
 
 
-def test_an_item_healed_before_its_history_was_loaded_loads_it_then(sim: Sim) -> None:
+def test_item_repaired_before_its_history_was_loaded_loads_it_then(sim: Sim) -> None:
     item = sim.generated(10, ready=False)
     item.control("state", state="login_required")
     sim.advance(60)
@@ -148,7 +148,7 @@ def test_after_thirty_days_the_login_is_required_again(sim: Sim, item: Linked) -
     assert code(item.call, "/accounts/get") == "ok"
 
 
-def test_a_repair_begins_the_thirty_days_anew(sim: Sim, item: Linked) -> None:
+def test_repair_restarts_the_thirty_days(sim: Sim, item: Linked) -> None:
     sim.advance(20 * 86400)
     item.control("state", state="healthy")
     sim.advance(29 * 86400)
@@ -225,7 +225,7 @@ def test_rotation_ends_the_old_token_at_once(sim: Sim, item: Linked) -> None:
     assert sim.call("/item/get", access_token=new)["item"]["item_id"] == item.item_id
 
 
-def test_available_and_billed_products_do_not_meet(item: Linked) -> None:
+def test_available_and_billed_products_are_disjoint(item: Linked) -> None:
     got = item.call("/item/get")["item"]
     assert got["billed_products"] == ["transactions"]
     assert not set(got["billed_products"]) & set(got["available_products"])
@@ -237,7 +237,7 @@ def test_a_product_the_bank_does_not_have_is_refused(sim: Sim) -> None:
     assert code(sim.link(institution_id="ins_117650").call, "/liabilities/get") == "PRODUCTS_NOT_SUPPORTED"
 
 
-def test_items_without_such_accounts_say_so(sim: Sim) -> None:
+def test_items_without_such_accounts_return_an_error(sim: Sim) -> None:
     card = sim.link("user_custom", {"override_accounts": [{"type": "credit"}]})
     assert code(card.call, "/auth/get") == "NO_AUTH_ACCOUNTS"
     assert code(card.call, "/investments/holdings/get") == "NO_INVESTMENT_ACCOUNTS"
@@ -377,7 +377,7 @@ def test_account_filters_narrow_the_choice(sim: Sim) -> None:
     assert [account["subtype"] for account in done["metadata"]["accounts"]] == ["savings"]
 
 
-def test_wishes_for_products_are_fulfilled_where_the_bank_can(sim: Sim) -> None:
+def test_requested_products_are_granted_if_the_bank_supports_them(sim: Sim) -> None:
     wishes = {"required_if_supported_products": ["liabilities", "auth"], "optional_products": ["identity"]}
     token = sim.call("/link/token/create", **LINK | {"country_codes": ["GB"]}, **wishes)["link_token"]
     done = sim.control(f"/link/{token}/finish", institution_id="ins_117650")

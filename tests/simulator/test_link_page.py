@@ -1,4 +1,4 @@
-"""Link in the browser, driven as a user drives it."""
+"""Link in a real browser, operated as a user does."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def page(browser: Any, app: str) -> Iterator[Any]:
 
 @pytest.fixture
 def start(sim: Sim, page: Any) -> Callable[..., Any]:
-    """Opens Link and returns its frame."""
+    """Open Link and return its frame."""
 
     def opened(**fields: Any) -> Any:
         token = sim.call("/link/token/create", **{**LINK, **fields})["link_token"]
@@ -86,7 +86,7 @@ def start(sim: Sim, page: Any) -> Callable[..., Any]:
 
 
 def outcome(page: Any, name: str) -> Any:
-    """What a callback was called with, when it was."""
+    """The arguments of a callback, once it was called."""
     page.wait_for_function("name => calls.some(call => call[0] === name)", arg=name)
     return page.evaluate("name => calls.find(call => call[0] === name).slice(1)", name)
 
@@ -116,12 +116,12 @@ def test_a_user_connects_a_bank_and_chooses_accounts(sim: Sim, page: Any, start:
     item = Linked(sim, done["item_id"], done["access_token"])
     assert item.account_ids() == [account["id"] for account in metadata["accounts"]]
     assert page.locator("iframe").is_hidden()
-    told = [name for name in names(page) if name != "TRANSITION_VIEW"]
-    assert told == ["OPEN", "SELECT_INSTITUTION", "SUBMIT_CREDENTIALS", "HANDOFF"]
+    reported = [name for name in names(page) if name != "TRANSITION_VIEW"]
+    assert reported == ["OPEN", "SELECT_INSTITUTION", "SUBMIT_CREDENTIALS", "HANDOFF"]
     assert outcome(page, "load") == []
 
 
-def test_link_is_filled_in_for_whom_it_expects(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
+def test_login_form_is_prefilled_for_the_expected_user(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
     generated = json.dumps({"transactions": 7, "seed": 1})
     sim.control("/settings", username="user_generated", password=generated)
     try:
@@ -142,7 +142,7 @@ def test_link_is_filled_in_for_whom_it_expects(sim: Sim, page: Any, start: Calla
         assert len(truth["transactions"]) == 7
 
 
-def test_a_wrong_password_is_said_and_leaving_tells_the_error(page: Any, start: Callable[..., Any]) -> None:
+def test_wrong_password_is_shown_and_leaving_reports_the_error(page: Any, start: Callable[..., Any]) -> None:
     link = start()
     link.locator("#continue").click()
     link.get_by_role("button", name="Tartan Bank", exact=True).click()
@@ -155,14 +155,14 @@ def test_a_wrong_password_is_said_and_leaving_tells_the_error(page: Any, start: 
     assert metadata["institution"]["name"] == "Tartan Bank"
 
 
-def test_leaving_at_once_is_no_error(page: Any, start: Callable[..., Any]) -> None:
+def test_leaving_immediately_is_no_error(page: Any, start: Callable[..., Any]) -> None:
     start().locator("#close").click()
     error, metadata = outcome(page, "exit")
     assert error is None
     assert metadata["link_session_id"]
 
 
-def test_update_mode_heals_the_item(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
+def test_update_mode_repairs_the_item(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
     item = sim.link()
     item.call("/sandbox/item/reset_login")
     link = start(access_token=item.access_token, products=None)
@@ -183,7 +183,7 @@ def test_update_mode_with_account_selection_adds_an_account(sim: Sim, page: Any,
     assert len(item.account_ids()) == 15
 
 
-def test_an_oauth_bank_leads_away_and_back(sim: Sim, page: Any, app: str, start: Callable[..., Any]) -> None:
+def test_oauth_bank_redirects_and_returns(sim: Sim, page: Any, app: str, start: Callable[..., Any]) -> None:
     link = start(redirect_uri=app)
     link.locator("#continue").click()
     link.get_by_role("button", name="Platypus OAuth Bank", exact=True).click()
@@ -209,7 +209,7 @@ def test_the_app_can_close_and_destroy_link(page: Any, start: Callable[..., Any]
     assert page.locator("iframe").count() == 0
 
 
-def test_hosted_link_is_a_page_of_its_own(sim: Sim, page: Any) -> None:
+def test_hosted_link_is_a_separate_page(sim: Sim, page: Any) -> None:
     made = sim.call("/link/token/create", **LINK, hosted_link={})
     page.goto(made["hosted_link_url"])
     page.locator("#continue").click()

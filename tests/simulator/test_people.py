@@ -1,4 +1,4 @@
-"""The users of the Sandbox, and what a custom user's file becomes."""
+"""The Sandbox's users, and the data of a custom user's file."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_custom_users_holdings_and_liabilities(sim: Sim) -> None:
     )
 
 
-def test_investment_transactions_are_cut_by_dates_and_paged(sim: Sim) -> None:
+def test_investment_transactions_are_filtered_by_date_and_paged(sim: Sim) -> None:
     item = sim.link(products=["transactions", "investments"])
 
     def got(start: str, end: str, **options: Any) -> tuple[int, list[str]]:
@@ -133,7 +133,7 @@ def test_investment_transactions_are_cut_by_dates_and_paged(sim: Sim) -> None:
     assert got("2026-01-01", "2026-12-31", offset=3) == (3, [])
 
 
-def test_capital_one_wants_to_know_how_fresh_a_balance_must_be(sim: Sim) -> None:
+def test_capital_one_requires_the_minimum_balance_freshness(sim: Sim) -> None:
     item = sim.link(institution_id="ins_128026")
     with pytest.raises(Refused, match="min_last_updated_datetime"):
         item.call("/accounts/balance/get")
@@ -142,7 +142,7 @@ def test_capital_one_wants_to_know_how_fresh_a_balance_must_be(sim: Sim) -> None
     assert balances["last_updated_datetime"]
 
 
-def test_regular_income_comes_beside_the_written_rows() -> None:
+def test_regular_income_is_added_to_the_listed_rows() -> None:
     model = {"type": "monthly-income", "income_amount": 2500.5, "payment_day_of_month": 31, "transaction_name": "PAY"}
     _, rows = opened({"override_accounts": [{**CHECKING, "inflow_model": model}]})
     income = [row for row in rows if row["name"] == "PAY"]
@@ -237,7 +237,7 @@ ANYTHING = st.recursive(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(KEYS, ANYTHING, max_size=8), max_size=3))
-def test_no_file_of_the_format_brings_the_simulator_down(overrides: list[Json]) -> None:
+def test_no_valid_file_crashes_the_simulator(overrides: list[Json]) -> None:
     accounts, rows = opened({"override_accounts": overrides})
     assert accounts
     wire.dumps([accounts, rows])
@@ -245,11 +245,11 @@ def test_no_file_of_the_format_brings_the_simulator_down(overrides: list[Json]) 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANYTHING)
-def test_a_file_that_is_something_else_is_refused_or_read(config: Any) -> None:
+def test_any_other_file_is_refused_or_read(config: Any) -> None:
     try:
         opened({"override_accounts": config} if not isinstance(config, dict) else config)
     except PlaidError as error:
-        assert error.code  # noqa: PT017 - any Plaid error will do
+        assert error.code  # noqa: PT017 - any Plaid error is accepted
 
 
 def history(count: int, seed: int = 1) -> SyncLog:
@@ -274,7 +274,7 @@ def test_the_same_seed_gives_the_same_history_and_another_seed_another() -> None
     assert one != other
 
 
-def test_a_generated_history_looks_like_life(sim: Sim) -> None:
+def test_generated_history_is_realistic(sim: Sim) -> None:
     item = sim.generated(3000)
     rows = item.truth()["transactions"]
     assert len({row["personal_finance_category"]["primary"] for row in rows}) >= 8

@@ -1,4 +1,4 @@
-"""plaid-node goes the main way."""
+"""plaid-node completes the main flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Plaid answers to requests that are not right, and to credentials."""
+"""Plaid's answers to malformed requests, and to credentials."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def item(sim: Sim) -> Linked:
     return sim.link("user_transactions_dynamic", "any")
 
 
-def test_every_endpoint_of_the_field_table_is_there(sim: Sim) -> None:
+def test_every_endpoint_of_the_field_table_exists(sim: Sim) -> None:
     assert set(HANDLERS) == set(ENDPOINTS)
     assert len(ENDPOINTS) == 26
     for path in ENDPOINTS:
@@ -177,7 +177,7 @@ def test_unknown_fields_are_named(sim: Sim, path: str, fields: Json, named: str)
         ("/link/token/create", {"redirect_uri": "http://127.0.0.1/x?y=1"}, "INVALID_FIELD"),
         ("/link/token/create", {"redirect_uri": "http://h/x", "android_package_name": "p"}, "INVALID_FIELD"),
         ("/link/token/create", {"transactions": {"days_requested": 731}}, "INVALID_FIELD"),
-        ("/link/token/create", {"user_id": "somebody"}, "INVALID_USER_ID"),
+        ("/link/token/create", {"user_id": "some-user"}, "INVALID_USER_ID"),
         ("/link/token/create", {"institution_id": BANK}, "INVALID_INSTITUTION"),
         ("/link/token/create", {"access_token": "nonsense"}, "INVALID_ACCESS_TOKEN"),
     ],
@@ -191,7 +191,7 @@ def test_invalid_fields_of_a_link_token_are_refused(sim: Sim, path: str, change:
     [
         ("/transactions/sync", {"options": None}, "INVALID_FIELD"),
         ("/transactions/sync", {"cursor": None}, "INVALID_FIELD"),
-        ("/accounts/get", {"options": {"account_ids": ["nobody"]}}, "INVALID_ACCOUNT_ID"),
+        ("/accounts/get", {"options": {"account_ids": ["unknown"]}}, "INVALID_ACCOUNT_ID"),
         ("/item/webhook/update", {"webhook": "ftp://h/x"}, "INVALID_FIELD"),
         ("/item/remove", {"reason_code": "BORED"}, "INVALID_FIELD"),
         ("/item/remove", {"reason_note": "x" * 513}, "INVALID_FIELD"),
@@ -218,7 +218,7 @@ def test_invalid_fields_of_an_item_call_are_refused(item: Linked, path: str, fie
         ({"options": None}, "INVALID_FIELD"),
         ({"initial_products": ["statements"]}, "INVALID_FIELD"),
         ({"options": {"override_password": "wrong"}}, "INVALID_CREDENTIALS"),
-        ({"options": {"override_username": "nobody"}}, "INVALID_CREDENTIALS"),
+        ({"options": {"override_username": "unknown"}}, "INVALID_CREDENTIALS"),
         ({"options": {"override_username": "user_custom", "override_password": "no json"}}, "INVALID_CREDENTIALS"),
         ({"options": {"override_username": "user_generated", "override_password": "{}"}}, "INVALID_CREDENTIALS"),
         (

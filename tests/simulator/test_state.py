@@ -1,4 +1,4 @@
-"""Starting, stopping, the state file, the clock, and the control API's manners."""
+"""Start, stop, the state file, the clock, and the control API."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_state_survives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_starts_alone_says_one_line_and_ends_when_told(end: signal.Signals) -> None:
+def test_simulator_starts_standalone_prints_one_line_and_stops_on_a_signal(end: signal.Signals) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "emulators.plaid", "--port", "0"]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -101,7 +101,7 @@ def test_reset_forgets_everything(sim: Sim) -> None:
         ("/webhooks/faults", {"mode": "strange"}),
     ],
 )
-def test_orders_that_make_no_sense_say_why(sim: Sim, path: str, body: dict[str, object]) -> None:
+def test_invalid_orders_are_refused_with_a_reason(sim: Sim, path: str, body: dict[str, object]) -> None:
     item = sim.link()
     answer = sim.http.post(f"{sim.url}/_sim{path.replace('ITEM', item.item_id)}", json=body)
     assert answer.status_code == 400
@@ -110,12 +110,12 @@ def test_orders_that_make_no_sense_say_why(sim: Sim, path: str, body: dict[str, 
 
 def test_unknown_items_and_rows_are_404(sim: Sim) -> None:
     item = sim.link()
-    assert sim.http.get(f"{sim.url}/_sim/items/nobody").status_code == 404
-    answer = sim.http.post(f"{sim.url}/_sim/items/{item.item_id}/transactions", json={"remove": ["nobody"]})
+    assert sim.http.get(f"{sim.url}/_sim/items/unknown").status_code == 404
+    answer = sim.http.post(f"{sim.url}/_sim/items/{item.item_id}/transactions", json={"remove": ["unknown"]})
     assert answer.status_code == 404
 
 
-def test_items_can_be_made_and_looked_at_without_link(sim: Sim) -> None:
+def test_items_can_be_created_and_read_without_link(sim: Sim) -> None:
     made = sim.control("/items", username="user_generated", password='{"transactions": 5}', days=30)
     sim.advance(10)
     item = Linked(sim, made["item_id"], made["access_token"])
@@ -125,7 +125,7 @@ def test_items_can_be_made_and_looked_at_without_link(sim: Sim) -> None:
     assert sim.look(f"/items/{item.item_id}")["item"]["item_id"] == item.item_id
 
 
-def test_a_changed_account_is_seen_at_once(sim: Sim) -> None:
+def test_changed_account_is_visible_at_once(sim: Sim) -> None:
     item = sim.link()
     account_id = item.account_ids()[0]
     item.control("accounts", change=[{"account_id": account_id, "current": 12.5, "name": "Renamed", "mask": None}])
@@ -155,7 +155,7 @@ def test_many_clients_at_once_see_consistent_items(sim: Sim) -> None:
                 assert rows[-1] == added[0]
                 assert len(rows) == len(set(rows))
             mine.sim.http.close()
-        except BaseException as error:  # noqa: BLE001 - told to the main thread
+        except BaseException as error:  # noqa: BLE001 - passed on to the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(item,)) for item in items]

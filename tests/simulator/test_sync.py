@@ -1,4 +1,4 @@
-"""/transactions/sync: what the log tells its readers, page by page."""
+"""/transactions/sync: the change log as readers see it, page by page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def item(sim: Sim) -> Linked:
     return sim.generated(250)
 
 
-def test_a_sync_that_comes_too_early_is_empty_and_says_so(sim: Sim) -> None:
+def test_sync_before_data_is_ready_is_empty_and_reports_not_ready(sim: Sim) -> None:
     early = sim.generated(250, ready=False).sync()
     del early["request_id"]
     assert early == {
@@ -120,7 +120,7 @@ def test_a_cursor_of_another_item_is_refused(sim: Sim, item: Linked) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "AAAA", "é", "A" * 257])
-def test_a_cursor_that_is_none_is_refused(item: Linked, cursor: str) -> None:
+def test_invalid_cursor_is_refused(item: Linked, cursor: str) -> None:
     with pytest.raises(Refused) as refused:
         item.sync(cursor)
     assert refused.value.code == "INVALID_FIELD"
@@ -132,7 +132,7 @@ def test_a_tampered_cursor_is_refused(item: Linked) -> None:
         item.sync(("B" if cursor[20] != "B" else "C").join([cursor[:20], cursor[21:]]))
 
 
-def test_an_account_filter_has_a_stream_and_a_cursor_of_its_own(item: Linked) -> None:
+def test_account_filter_has_its_own_stream_and_cursor(item: Linked) -> None:
     rows = item.truth()["transactions"]
     account = rows[0]["account_id"]
     other = next(row["account_id"] for row in rows if row["account_id"] != account)
@@ -148,7 +148,7 @@ def test_an_account_filter_has_a_stream_and_a_cursor_of_its_own(item: Linked) ->
 
 def test_an_unknown_account_in_the_filter_is_refused(item: Linked) -> None:
     with pytest.raises(Refused) as refused:
-        item.sync(options={"account_id": "nobody"})
+        item.sync(options={"account_id": "unknown"})
     assert refused.value.code == "INVALID_ACCOUNT_ID"
 
 
@@ -203,7 +203,7 @@ def test_a_row_that_changed_before_it_was_read_is_added_with_its_latest_version(
     assert [change["amount"] for change in added if change["transaction_id"] == row] == [7]
 
 
-def test_a_row_named_twice_in_one_change_set_when_the_switch_says_so(item: Linked) -> None:
+def test_row_is_sent_twice_in_one_change_set_when_switched_on(item: Linked) -> None:
     _, cursor = read_all(item)
     item.control("sync", repeat_rows=True)
     new = item.control("transactions", add=[{"amount": 1}])["added"][0]
@@ -214,7 +214,7 @@ def test_a_row_named_twice_in_one_change_set_when_the_switch_says_so(item: Linke
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_row_that_came_and_went_between_two_reads(item: Linked, named: bool) -> None:
+def test_row_added_and_removed_between_two_reads(item: Linked, named: bool) -> None:
     _, cursor = read_all(item)
     item.control("sync", name_unseen_removals=named)
     new = item.control("transactions", add=[{"amount": 1}])["added"]
@@ -308,7 +308,7 @@ def test_a_rotated_token_keeps_the_cursor(item: Linked) -> None:
     assert item.sync(cursor)["added"]
 
 
-def test_a_refresh_of_the_dynamic_user_changes_what_its_description_says(sim: Sim) -> None:
+def test_refresh_of_the_dynamic_user_makes_the_documented_changes(sim: Sim) -> None:
     item = sim.link("user_transactions_dynamic", "anything")
     before = {row["transaction_id"]: row for row in item.truth()["transactions"]}
     pending = {name for name, row in before.items() if row["pending"]}
@@ -338,7 +338,7 @@ def test_a_future_row_of_a_custom_user_is_pending_until_its_day(sim: Sim) -> Non
     assert item.sync(cursor)["next_cursor"] == cursor
 
 
-def test_sandbox_transactions_are_there_when_the_call_answers(sim: Sim) -> None:
+def test_sandbox_transactions_exist_when_the_call_returns(sim: Sim) -> None:
     item = sim.link("user_transactions_dynamic", "anything")
     _, cursor = read_all(item)
     today = sim.look("/clock")["now"][:10]

@@ -1,7 +1,7 @@
-"""Any interleaving of changes, pages, replays and restarts ends with the truth for a client that follows the rules.
+"""Any interleaving of changes, pages, replays and restarts gives a client that follows the rules the bank's data.
 
-The rules (plaid.com/docs/api/products/transactions/#transactionssync): buffer the pages of a loop, apply them when the
-last is there, and after a mutation throw the buffer away and begin again at the loop's first cursor.
+The rules (plaid.com/docs/api/products/transactions/#transactionssync): buffer the pages of a loop, apply them after the
+last page, and after a mutation discard the buffer and restart at the loop's first cursor.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Bank:
             case "remove" if chosen:
                 self.log.remove(chosen.transaction_id)
                 self.gone.append(chosen)
-            case "restore" if self.gone and not self.log.repeat_rows:  # with every version sent, order would be lost
+            case "restore" if self.gone and not self.log.repeat_rows:  # sending every version would lose the order
                 self.log.put(self.gone.pop(number % len(self.gone)))
 
     def truth(self) -> dict[str, bytes]:
@@ -79,7 +79,7 @@ class Bank:
 
 @dataclass
 class Client:
-    """Follows Plaid's rules. `store` and `cursor` are what it has saved; the rest it may lose at any time."""
+    """Follows Plaid's rules. `store` and `cursor` are what it has saved; the rest may be lost at any time."""
 
     log: SyncLog
     store: dict[str, bytes] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Client:
         return self.log.page(cursor, count)
 
     def read(self, count: int) -> bool:
-        """One page; whether it was the loop's last."""
+        """Read one page; returns whether it was the loop's last."""
         try:
             page = self.ask(self.cursor if self.next_cursor is None else self.next_cursor, count)
         except PlaidError as error:
@@ -111,12 +111,12 @@ class Client:
         self.restart()
 
     def restart(self) -> None:
-        """Begin the loop again, as after a mutation or a crash."""
+        """Restart the loop, as after a mutation or a crash."""
         self.buffer.clear()
         self.next_cursor = None
 
     def replay(self, count: int) -> None:
-        """Ask for a page twice: the second answer is the first."""
+        """Request a page twice: the second answer equals the first."""
         text = self.cursor if self.next_cursor is None else self.next_cursor
         try:
             assert self.ask(text, count) == self.ask(text, count)
@@ -186,7 +186,7 @@ def test_added_is_new_modified_is_known_and_nothing_is_named_twice(steps: list[S
 
 
 class KeepsPages(Client):
-    """Breaks a rule: what was read before the mutation is kept."""
+    """Breaks a rule: rows read before the mutation are kept."""
 
     def recover(self) -> None:
         pages = list(self.buffer)
@@ -195,7 +195,7 @@ class KeepsPages(Client):
 
 
 class RestartsFromNothing(Client):
-    """Breaks a rule: after a mutation it reads everything again, from no cursor."""
+    """Breaks a rule: after a mutation it reads everything again, without a cursor."""
 
     def recover(self) -> None:
         self.restart()
@@ -203,7 +203,7 @@ class RestartsFromNothing(Client):
 
 
 class AdvancesEarly(Client):
-    """Breaks a rule: it saves the cursor of a page, but its rows only at the end of the loop."""
+    """Breaks a rule: it saves the cursor of a page at once, but its rows only at the end of the loop."""
 
     def read(self, count: int) -> bool:
         done = super().read(count)
@@ -226,7 +226,7 @@ def mutated_loop(bank: Bank, client: Client) -> None:
 
 
 @pytest.mark.parametrize("breaker", [KeepsPages, RestartsFromNothing])
-def test_a_client_that_breaks_a_rule_after_a_mutation_ends_with_something_else(breaker: type[Client]) -> None:
+def test_client_that_breaks_a_rule_after_a_mutation_ends_with_wrong_data(breaker: type[Client]) -> None:
     bank = Bank.open(0)
     honest = Client(bank.log)
     mutated_loop(bank, honest)
@@ -249,7 +249,7 @@ def test_a_client_that_saves_cursors_before_rows_loses_rows_in_a_crash() -> None
         assert (client.store == bank.truth()) == (kind is Client)
 
 
-def test_a_client_that_keeps_going_after_a_mutation_never_comes_on() -> None:
+def test_client_that_continues_after_a_mutation_makes_no_progress() -> None:
     bank = Bank.open(0)
     for number in range(6):
         bank.change("add", number)
@@ -267,7 +267,7 @@ def test_a_client_that_keeps_going_after_a_mutation_never_comes_on() -> None:
         st.tuples(st.sampled_from(("add", "touch", "remove", "page", "finish")), st.integers(0, 9)), max_size=12
     )
 )
-def test_over_the_wire_too(server: Sim, steps: list[Step]) -> None:
+def test_rules_hold_over_the_wire_too(server: Sim, steps: list[Step]) -> None:
     server.control("/reset")
     item = server.generated(12)
     store: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Webhooks, seen from the receiver's side; signatures are checked by PyJWT."""
+"""Webhooks from the receiver's side; signatures are checked by PyJWT."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 def verify(sim: Sim, got: Received) -> Json:
-    """What a careful receiver does with a webhook; returns the claims."""
+    """Verify a webhook as a careful receiver does; returns the claims."""
     token = got.headers["plaid-verification"]
     header = jwt.get_unverified_header(token)
     assert (header["alg"], header["typ"]) == ("ES256", "JWT")
@@ -33,7 +33,7 @@ def verify(sim: Sim, got: Received) -> Json:
 
 @pytest.fixture
 def item(sim: Sim, receiver: Receiver) -> Linked:
-    """An Item whose first webhooks have come and are forgotten."""
+    """An item whose first webhooks have arrived and were discarded."""
     linked = sim.generated(100, webhook=receiver.url)
     linked.sync()
     receiver.wait_for(2)
@@ -94,7 +94,7 @@ def test_the_bodies_have_the_documented_keys(sim: Sim, item: Linked, receiver: R
     item.control("accounts", revoke=[item.account_ids()[0]])
     item.call("/item/webhook/update", webhook=receiver.url)
     item.control("state", state="revoked")
-    sim.advance(0)  # waits for every delivery that is under way
+    sim.advance(0)  # waits for all pending deliveries
     item_error = {"display_message", "error_code", "error_code_reason", "error_message", "error_type", "status"}
     keys = {
         got.code: set(got.body) - {"webhook_type", "webhook_code", "item_id", "environment"}
@@ -184,7 +184,7 @@ def test_hosted_link_announces_its_session(sim: Sim, receiver: Receiver) -> None
     assert by_code["LINK/EVENTS"]["events"][-1]["event_name"] == "HANDOFF"
 
 
-def test_a_receiver_that_fails_gets_it_again_after_30_s_and_four_times_as_long_each_time(
+def test_failed_delivery_is_retried_after_30_s_and_then_four_times_as_long_each_time(
     sim: Sim, item: Linked, receiver: Receiver
 ) -> None:
     receiver.answer = lambda _: 500
@@ -202,7 +202,7 @@ def test_a_receiver_that_fails_gets_it_again_after_30_s_and_four_times_as_long_e
     assert sim.look(f"/webhooks?item_id={item.item_id}")["webhooks"][-1]["state"] == "given up"
 
 
-def test_one_move_of_the_clock_runs_all_retries_on_its_way(sim: Sim, item: Linked, receiver: Receiver) -> None:
+def test_moving_the_clock_runs_all_retries_until_then(sim: Sim, item: Linked, receiver: Receiver) -> None:
     receiver.answer = lambda _: 500
     touch(item)
     receiver.wait_for(1)
@@ -218,7 +218,7 @@ def test_a_retry_that_succeeds_is_the_last(sim: Sim, item: Linked, receiver: Rec
     assert len(receiver.received) == 2
 
 
-def test_a_receiver_that_is_not_there_or_hangs_blocks_nothing(sim: Sim, receiver: Receiver) -> None:
+def test_unreachable_or_hanging_receiver_blocks_nothing(sim: Sim, receiver: Receiver) -> None:
     released = threading.Event()
 
     def hang(_: Received) -> int:
@@ -226,7 +226,7 @@ def test_a_receiver_that_is_not_there_or_hangs_blocks_nothing(sim: Sim, receiver
         return 200
 
     receiver.answer = hang
-    for url, outcomes in (("http://127.0.0.1:9/nobody", ["ConnectError"]), (receiver.url, [])):
+    for url, outcomes in (("http://127.0.0.1:9/unreachable", ["ConnectError"]), (receiver.url, [])):
         linked = sim.generated(10, webhook=url, ready=False)
         linked.call("/item/webhook/update", webhook=url)
         linked.control("state", state="login_required")
@@ -237,7 +237,7 @@ def test_a_receiver_that_is_not_there_or_hangs_blocks_nothing(sim: Sim, receiver
     released.set()
 
 
-def test_a_receiver_that_takes_too_long_has_failed(
+def test_slow_receiver_counts_as_failed(
     sim: Sim, item: Linked, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert webhooks.ANSWER_WITHIN == 10
@@ -349,7 +349,7 @@ def test_a_rotated_key_signs_and_the_old_one_is_marked_expired(sim: Sim, item: L
 
 def test_an_unknown_key_id_is_refused(sim: Sim) -> None:
     with pytest.raises(Refused) as refused:
-        sim.call("/webhook_verification_key/get", key_id="nobody")
+        sim.call("/webhook_verification_key/get", key_id="unknown")
     assert (refused.value.status, refused.value.code) == (400, "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
 
 

@@ -1,4 +1,4 @@
-"""What the campaigns stand on: connections with histories that change, the log of the runs, the worker processes."""
+"""Shared by the campaigns: connections with changing histories, the log of the runs, the worker processes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SOAK = bool(os.environ.get("SOAK"))
 ESTABLISHED = "01"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SYNC = "/transactions/sync"
-_CONNECTING = threading.Semaphore(1)  # the emulator starts a process for each call at once, and gives up on slow ones
+_CONNECTING = threading.Semaphore(1)  # the emulator starts a process per concurrent call, and gives up on slow ones
 NEWS = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE"}
 
 
-# -- a connection, and what happens at its bank --
+# -- a connection, and the events at its bank --
 
 
 @dataclass
 class Connected:
-    """A connection of somebody with a generated history, and what the bank is known to hold."""
+    """A user's connection with a generated history, and the rows that the bank is known to hold."""
 
     bank: Bank
     user: User
@@ -48,31 +48,31 @@ class Connected:
 
     @classmethod
     def new(cls, bank: Bank, *, rows: int, seed: int = 1) -> Connected:
-        """A user of its own, through the public API."""
+        """Connect a new user through the public API."""
         login = json.dumps({"transactions": rows, "seed": seed})
         with _CONNECTING:
             user = sign_up(bank.http, bank.stack.ports)
-            for _ in range(5):  # the worker that exchanges may be killed, too; these campaigns are about syncs
+            for _ in range(5):  # workers of the exchange may be killed, too; these campaigns test syncs
                 token = bank.public_token(username="user_generated", password=login)
                 answer = bank.exchange(user, token, allow_duplicate=True)
                 if answer.status_code == 201:
                     break
             assert answer.status_code == 201, answer.text
             made = answer.json()["connection_id"]
-        return cls(bank, user, made, (bank.behind.get(f"bank_connections/{made}") or {})["item_id"])
+        return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     @property
     def root(self) -> str:
         return f"bank_connections/{self.connection_id}"
 
     def state(self) -> Json:
-        return self.bank.behind.get(f"bank_sync_state/{self.connection_id}") or {}
+        return self.bank.admin.get(f"bank_sync_state/{self.connection_id}") or {}
 
     def died(self, log: Log) -> bool:
         """Whether the run that holds the lease was killed.
 
-        The queue delivers a task again only when its last delivery has failed. So a delivery of the owner's own task
-        that was told to come again, after the owner's last sign of life, shows that the owner is gone.
+        The queue delivers a task again only when its last delivery has failed. So a redelivery of the owner's own task
+        that was answered with a retry, after the owner's last heartbeat, shows that the owner is dead.
         """
         state = self.state()
         task = (state["lease_owner"] or "").partition("#")[0]
@@ -83,20 +83,20 @@ class Connected:
         )
 
     def expire_the_lease(self) -> None:
-        """As if the lease's time had passed since the run died."""
+        """Move the lease's expiry into the past, as if it had expired since the run died."""
         self.put_state(lease_expires_at=LONG_AGO, due_at=LONG_AGO)
 
     def connection(self) -> Json:
-        return self.bank.behind.get(self.root) or {}
+        return self.bank.admin.get(self.root) or {}
 
     def look_at_the_bank(self) -> None:
-        """Learns what is there to be changed."""
+        """Read the bank's rows, to choose changes from."""
         known = self.bank.truth(self.item_id)["transactions"]
         self.rows = [row["transaction_id"] for row in known if not row["pending"]]
         self.pending = [row["transaction_id"] for row in known if row["pending"]]
 
     def change(self, **body: Any) -> Json:
-        """A change at the bank. Its last new row is the one to look for in the store."""
+        """Change data at the bank. The last new row is the one to find in the store."""
         self.changed_at = datetime.now(UTC)
         answer = self.bank.control("POST", f"items/{self.item_id}/transactions", **body)
         gone = set(answer["removed"])
@@ -109,7 +109,7 @@ class Connected:
         return answer
 
     def settled(self) -> bool:
-        """Whether a run that saw the last change has ended well."""
+        """Whether a run that saw the last change has completed."""
         state = self.state()
         return (
             state["status"] == "completed"
@@ -117,34 +117,34 @@ class Connected:
             and state["served"] == state["requested"]
             and (
                 self.sentinel is None
-                or self.bank.behind.get(f"{self.root}/bank_transactions/{self.sentinel}") is not None
+                or self.bank.admin.get(f"{self.root}/bank_transactions/{self.sentinel}") is not None
             )
         )
 
     def holds(self, transaction_id: str) -> bool:
-        return self.bank.behind.get(f"{self.root}/bank_transactions/{transaction_id}") is not None
+        return self.bank.admin.get(f"{self.root}/bank_transactions/{transaction_id}") is not None
 
     def settle(self, *, within: float, every: float = 0.5) -> None:
-        """Waits for that."""
+        """Wait until the connection is settled."""
         wait(lambda: f"{self.connection_id}: {self.state()}", self.settled, within=within, every=every)
 
     def news(self) -> None:
-        """A webhook without any change behind it."""
+        """Send a webhook about new data without any change."""
         self.bank.control("POST", f"items/{self.item_id}/webhook", **NEWS)
 
-    def told(self) -> bool:
-        """Whether all its webhooks are delivered. One that is answered late is sent, and counted, again."""
+    def webhooks_delivered(self) -> bool:
+        """Whether all webhooks are delivered. Plaid sends, and counts, a webhook again if its answer is late."""
         sent = self.bank.control("GET", f"webhooks?item_id={self.item_id}")["webhooks"]
         return all(webhook["state"] in ("delivered", "given up") for webhook in sent)
 
     def slow(self, seconds: float) -> None:
-        """Each of its pages takes this much longer."""
+        """Slow down each page of this item by some seconds."""
         self.bank.control(
             "POST", "faults", kind="latency", endpoint=SYNC, item_id=self.item_id, seconds=seconds, times=None
         )
 
     def put_state(self, **changes: object) -> None:
-        """Moves time, or undoes what was done: as nobody but an operator can."""
+        """Overwrite the sync state, to move time or undo a step; in production only an operator could."""
         self.bank.backend.update(f"bank_sync_state/{self.connection_id}", changes).raise_for_status()
 
     def differences(self) -> list[str]:
@@ -157,7 +157,7 @@ def deliver(bank: Bank, connection_id: str, task: str) -> int:
 
 
 def random_changes(rng: random.Random, of: Connected, *, most: int, least: int = 0) -> Json:
-    """Up to so many changes of all kinds; without a least, about half of them are many enough to be streamed."""
+    """Up to `most` changes of all kinds; without `least`, about half of the plans are large enough to be streamed."""
     size = rng.randint(least or most // 2, most) if least or rng.random() < 0.6 else rng.randint(1, 40)
     touched = rng.sample(of.rows, min(len(of.rows) // 2, size // 2))
     modified, removed = touched[: len(touched) // 2], touched[len(touched) // 2 :]
@@ -179,7 +179,7 @@ def random_changes(rng: random.Random, of: Connected, *, most: int, least: int =
 
 @contextlib.contextmanager
 def schedule(bank: Bank, *, every: float = 15.0) -> Iterator[None]:
-    """Runs `schedule_syncs` time and again, as `make dev` does."""
+    """Run `schedule_syncs` repeatedly, as `make dev` does."""
     over = threading.Event()
 
     def play() -> None:
@@ -197,18 +197,18 @@ def schedule(bank: Bank, *, every: float = 15.0) -> Iterator[None]:
 
 
 def wait(what: Callable[[], object], found: Callable[[], object], *, within: float, every: float = 0.2) -> None:
-    """Looks until it is so; after the deadline says what is there instead."""
+    """Poll until the condition is true; after the deadline, fail with `shown()`."""
     deadline = time.monotonic() + within
     while not found():
         assert time.monotonic() < deadline, f"not within {within:.0f} s: {what()}"
         time.sleep(every)
 
 
-# -- the runs, as their logs tell --
+# -- the runs, from their logs --
 
 
 class Log:
-    """The functions' structured lines since a moment."""
+    """The functions' structured log lines since a moment."""
 
     def __init__(self, file: Path) -> None:
         self._file, self._at = file, file.stat().st_size
@@ -216,7 +216,7 @@ class Log:
         self._lock = threading.Lock()
 
     def lines(self, connection_id: str | None = None, event: str | None = None) -> list[Json]:
-        """Those of a connection, and of an event."""
+        """The lines of a connection and an event."""
         with self._lock:
             self._read()
             return [
@@ -226,16 +226,16 @@ class Log:
             ]
 
     def started(self, connection_id: str) -> list[int]:
-        """The numbers of the runs that began, in their order."""
+        """The numbers of the runs that started, in order."""
         return [line["run"] for line in self.lines(connection_id, "sync.started")]
 
     def ended(self, connection_id: str) -> list[int]:
-        """The numbers of the runs that came to an end, or found that another had taken over."""
+        """The numbers of the runs that completed, or found that another run had taken over."""
         ends = ("sync.ended", "sync.lease_lost")
         return [line["run"] for line in self.lines(connection_id) if line["message"] in ends]
 
     def cut_off(self, connection_id: str) -> set[int]:
-        """The runs that never ended, though a later one began."""
+        """The runs that never completed although a later one started."""
         runs = self.started(connection_id)
         over = {
             line["run"] for line in self.lines(connection_id) if line["message"] in ("sync.ended", "sync.lease_lost")
@@ -265,13 +265,13 @@ class Worker:
     pids: tuple[int, ...]
 
     def kill(self) -> None:
-        """As an instance goes that is out of memory: all of it at once, with no goodbye."""
+        """Kill all of its processes without a signal handler, as when an instance runs out of memory."""
         for pid in sorted(self.pids, reverse=True):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def memory(self) -> int:
-        """What its largest process holds, in kB."""
+        """The size of its largest process, in kB."""
         return max((_resident(pid) for pid in self.pids), default=0)
 
 
@@ -288,9 +288,9 @@ def workers(bank: Bank) -> list[Worker]:
 
 
 def busy(bank: Bank) -> list[Worker]:
-    """Those that have a request under way, or had a moment ago. One that is still booting is not among them.
+    """The workers that are serving a request, or were a moment ago; workers that are still booting are excluded.
 
-    It has somebody connected to its port, and has itself connected to Firestore.
+    A busy worker has a client connected to its port, and is itself connected to Firestore.
     """
     asked: set[int] = set()
     to_firestore: set[str] = set()

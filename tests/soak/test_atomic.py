@@ -1,4 +1,4 @@
-"""Pending becomes posted in one moment, and keeps what its user wrote; tests/js/atomic.mjs watches as an app does."""
+"""A pending row becomes posted in one commit and keeps its user's note; tests/js/atomic.mjs listens as an app does."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_listener_never_sees_both_or_neither_and_no_note_is_lost(
     kept = {pending: (user or {}).get("note") for pending, user in seen["stored"].items()}
     expected = {pending: seen["notes"].get(pending) for pending in seen["pairs"]}
     lost = {pending: (note, kept[pending]) for pending, note in expected.items() if kept[pending] != note}
-    assert lost == {}, "notes as they were acknowledged, and as they are on the posted rows"
+    assert lost == {}, "acknowledged notes, and the notes on the posted rows"
     assert all(user is None or user["tags"] == [user["note"]] for user in seen["stored"].values())
     during = [note for note in seen["notes"].values() if note != "before"]
     assert len(during) > ROWS // 4, "hardly any note was written while the rows changed"

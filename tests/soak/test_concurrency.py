@@ -1,4 +1,4 @@
-"""One task delivered eight times at once, webhooks in the middle, the schedule on top: one writer at a time."""
+"""One task delivered eight times at once, with concurrent webhooks and scheduler runs: one writer at a time."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ ROWS_CHANGED = (1_300, 1_600)  # three pages or more
 
 @pytest.fixture(scope="module")
 def connected(bank: Bank) -> Connected:
-    """A connection at rest, whose pages take their time, and workers enough to serve it many times at once."""
+    """An idle connection whose pages are slow, and enough workers to serve it many times concurrently."""
     made = Connected.new(bank, rows=600)
     made.settle(within=120)
-    wait(made.state, lambda: made.state()["welcomed"] and made.told() and made.settled(), within=60)
+    wait(made.state, lambda: made.state()["welcomed"] and made.webhooks_delivered() and made.settled(), within=60)
     made.look_at_the_bank()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        assert list(pool.map(lambda i: deliver(bank, "nobody", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
+        assert list(pool.map(lambda i: deliver(bank, "unknown", f"warm-{i}"), range(AT_ONCE))) == [200] * AT_ONCE
     made.slow(PAGE_SECONDS)
     return made
 
 
 def deliver_until_taken(bank: Bank, connection_id: str, task: str) -> int:
-    """As a queue does: again until it is acknowledged; says how often."""
+    """Deliver as a queue does, until the task is acknowledged; returns the number of deliveries."""
     for times in range(1, 200):
         if deliver(bank, connection_id, task) == httpx.codes.OK:
             return times
@@ -50,18 +50,18 @@ def deliver_until_taken(bank: Bank, connection_id: str, task: str) -> int:
 
 @contextmanager
 def history(of: Connected) -> Iterator[list[Json]]:
-    """Every version of the sync's state that can be seen meanwhile."""
+    """Record every version of the sync state that is visible during the block."""
     seen: list[Json] = [of.state()]
     over = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not over.is_set():
             state = of.state()
             if state["beat"] != seen[-1]["beat"] or state["requested"] != seen[-1]["requested"]:
                 seen.append(state)
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(poll)
         try:
             yield seen
         finally:
@@ -70,7 +70,7 @@ def history(of: Connected) -> Iterator[list[Json]]:
 
 
 def one_writer_at_a_time(seen: list[Json]) -> list[str]:
-    """Where a history shows two: an owner that comes back, a lease that goes from hand to hand without being freed."""
+    """Where a history shows two writers: an owner that returns, or a lease that changes hands without a release."""
     wrong = []
     owners: list[str] = []
     for before, after in pairwise(seen):
@@ -83,7 +83,7 @@ def one_writer_at_a_time(seen: list[Json]) -> list[str]:
         if theirs in owners:
             wrong.append(f"{where}: {theirs} writes again")
         owners.append(theirs)
-        # The end of a run is one beat, and so is the claim of the next.
+        # The end of a run is one heartbeat, and so is the claim of the next.
         if mine is not None and after["beat"] < before["beat"] + 2:
             wrong.append(f"{where}: from {mine} to {theirs}")
     return wrong
@@ -93,8 +93,8 @@ def at_rest(log: Log, some: Connected) -> bool:
     return len(log.started(some.connection_id)) == len(log.ended(some.connection_id))
 
 
-@pytest.mark.parametrize("change_midway", [False, True], ids=["webhooks without news", "news midway"])
-def test_deliveries_at_once_make_one_writer_one_truth_and_no_run_too_many(
+@pytest.mark.parametrize("change_midway", [False, True], ids=["webhooks without changes", "a change midway"])
+def test_concurrent_deliveries_have_one_writer_and_no_superfluous_run(
     bank: Bank,
     connected: Connected,
     log: Log,
@@ -117,12 +117,12 @@ def test_deliveries_at_once_make_one_writer_one_truth_and_no_run_too_many(
             time.sleep(rng.uniform(0, PAGE_SECONDS))
             if change_midway:
                 connected.change(add=[{"amount": 1, "name": "Midway"}], remove=connected.rows[:2], notify=False)
-            told = [pool.submit(connected.news) for _ in range(webhooks)]
+            webhooks_sent = [pool.submit(connected.news) for _ in range(webhooks)]
             turns = [pool.submit(bank.run_schedule) for _ in range(3)]
-            for done in (*told, *turns):
+            for done in (*webhooks_sent, *turns):
                 done.result()
             assert all(delivery.result() for delivery in deliveries)
-            wait(connected.state, connected.told, within=120)
+            wait(connected.state, connected.webhooks_delivered, within=120)
             connected.settle(within=120)
             bank.run_schedule()
         where = f"round {round_}: {webhooks} webhooks; {[(s['run'], s['beat'], s['lease_owner']) for s in seen]}"
@@ -130,15 +130,15 @@ def test_deliveries_at_once_make_one_writer_one_truth_and_no_run_too_many(
         assert connected.differences() == [], where
         state = connected.state()
         assert state["served"] == state["requested"], where
-        assert state["requested"] >= seen[0]["requested"] + 1 + webhooks, where  # one that is answered late comes again
-        # The run of the first webhook, and one more for all that came meanwhile; each run served somebody new.
+        assert state["requested"] >= seen[0]["requested"] + 1 + webhooks, where  # late answers cause a redelivery
+        # The first webhook's run, and one more for all webhooks that arrived meanwhile; each run served new requests.
         wait(partial(log.lines, connected.connection_id), partial(at_rest, log, connected), within=10)
         began = len(log.started(connected.connection_id)) - runs
         assert began == len({s["serving"] for s in seen} - {seen[0]["serving"]}), where
         first = min(s["run"] for s in seen if s["lease_owner"])
         in_the_first = [s for s in seen if s["lease_owner"] and s["run"] == first]
         if change_midway or in_the_first[-1]["requested"] < state["requested"]:
-            continue  # the first run read anew, under another number, or ended before the last webhook came
+            continue  # the first run read again under another number, or ended before the last webhook arrived
         assert began == 2, where
         pairs += 1
     tell(f"{ROUNDS} rounds of {AT_ONCE} deliveries at once; in {pairs} all webhooks fell into the first run")

@@ -1,4 +1,4 @@
-"""Somebody with much deletes everything while Plaid is down: nothing is left here at once, and nothing there later."""
+"""A user with much data erases it during a Plaid outage: the store is empty at once, items are removed later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 600.0
 
 @pytest.fixture
 def down(bank: Bank) -> Iterator[Callable[[], None]]:
-    """Plaid removes nothing until what this returns is called."""
+    """Plaid removes no item until the returned function is called."""
     fault = {"kind": "error", "error_code": "INTERNAL_SERVER_ERROR", "endpoint": "/item/remove"}
     bank.control("POST", "faults", **fault, times=None)
 
@@ -45,7 +45,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
 ) -> None:
     made = [connect(bank, user, seed) for seed in range(CONNECTIONS)]
     for connection_id in made:
-        bank.synced(user, connection_id, within=PATIENCE)
+        bank.wait_until_synced(user, connection_id, within=PATIENCE)
     items = [item["item_id"] for item in bank.items(user)]
     before = traces_of(bank, user, made)
     assert sum("/bank_transactions/" in path for path in before) == CONNECTIONS * ROWS
@@ -54,7 +54,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
         return [bank.control("GET", f"items/{item}")["state"] for item in items]
 
     def tombstones() -> list[Json]:
-        return [one for i in made if (one := bank.behind.get(f"bank_removals/{i}")) is not None]
+        return [one for i in made if (one := bank.admin.get(f"bank_removals/{i}")) is not None]
 
     def asked_again(before: dict[str, int]) -> bool:
         return all(one["attempts"] > before[one["connection_id"]] for one in tombstones())
@@ -67,9 +67,9 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
     assert bank.rest("DELETE", "data", user).status_code == 202
     removing = [*(f"bank_removals/{i}" for i in made), *(f"bank_items/{i}" for i in items)]
     wanting = sorted([f"bank_erasures/{user.uid}", *removing])
-    wait_until("our data is gone", lambda: left() == wanting, within=PATIENCE)
+    wait_until("the stored data is removed", lambda: left() == wanting, within=PATIENCE)
 
-    # Time passes by the backend's own delays: each wait is cut short, until the next would be long enough.
+    # The backend's own delays pass faster: each wait is cut short, until the next one would be long enough.
     put_off = timedelta()
     while put_off < DOWN_FOR:
         tried = {one["connection_id"]: one["attempts"] for one in tombstones()}
@@ -77,7 +77,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
         for connection_id in made:
             bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO}).raise_for_status()
         bank.run_schedule()
-        wait_until("Plaid was asked in vain once more", partial(asked_again, tried), within=120)
+        wait_until("Plaid refused another attempt", partial(asked_again, tried), within=120)
         put_off = min(one["due_at"] for one in tombstones()) - datetime.now(UTC)
     assert at_plaid() == ["healthy"] * CONNECTIONS
 
@@ -85,7 +85,7 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
     for connection_id in made:
         bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO}).raise_for_status()
     bank.run_schedule()
-    wait_until("nothing is left at all", lambda: left() == [], within=120)
+    wait_until("every document is removed", lambda: left() == [], within=120)
     assert at_plaid() == ["removed"] * CONNECTIONS
     trail = [entry["action"] for entry in audit_of(bank, user)]
     assert trail.count("removal_done") == CONNECTIONS

@@ -1,6 +1,6 @@
-"""Worker processes are killed with SIGKILL while they sync, at any moment; nothing is lost, nothing comes twice.
+"""Worker processes are killed with SIGKILL at random moments of a sync; no row is lost or duplicated.
 
-What brings a sync back is what brings it back in production: Cloud Tasks' retries, Plaid's webhooks, the schedule.
+Syncs recover as in production: through Cloud Tasks' retries, Plaid's webhooks, and the scheduler.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ pytestmark = [
 CONNECTIONS, SYNCS, KILLS = (8, 200, 60) if SOAK else (3, 6, 2)
 ROWS = (1_500, 3_000) if SOAK else (1_500, 1_800)
 MOST_CHANGES = 2_000 if SOAK else 1_200
-PAGE_SECONDS = 0.3  # a page takes as long as it does at Plaid, so that a kill may come between two
+PAGE_SECONDS = 0.3  # as slow as at Plaid, so that a kill may fall between two pages
 BETWEEN_KILLS = (1.0, 9.0) if SOAK else (0.2, 3.0)
-IN_DOUBT = 10.0  # seconds after a kill in which nobody may know yet whether it has cut a run off
-ONE_SYNC = 900.0  # seconds; several kills in a row cost a lease each
+IN_DOUBT = 10.0  # seconds after a kill during which it may be unknown whether a run was cut off
+ONE_SYNC = 900.0  # seconds; several consecutive kills cost a lease each
 
 
 @dataclass
 class Campaign:
-    """Connections that are synced round after round, and a killer."""
+    """Connections that are synced repeatedly, and a killer."""
 
     bank: Bank
     log: Log
@@ -46,15 +46,15 @@ class Campaign:
     over: threading.Event = field(default_factory=threading.Event)
 
     def enough(self) -> bool:
-        """Whether there were as many syncs, and as many of them were cut off, as the campaign is for."""
+        """Whether there were as many syncs and cut-off runs as the campaign requires."""
         return self.over.is_set() or (self.syncs >= SYNCS and self.cut_off() >= KILLS)
 
     def cut_off(self) -> int:
-        """The runs that a kill ended, with those that nobody has taken up yet."""
+        """The runs that a kill ended, including those that no later run has replaced yet."""
         return sum(len(self.log.cut_off(some.connection_id)) + some.died(self.log) for some in list(self.connections))
 
     def live(self, seed: int) -> None:
-        """One connection's life: its first sync, then changes at its bank and a sync, and again."""
+        """One connection's life: its first sync, then changes at its bank and a sync, repeatedly."""
         rng = random.Random(seed)
         try:
             some = Connected.new(self.bank, rows=rng.randint(*ROWS), seed=seed)
@@ -71,7 +71,7 @@ class Campaign:
             raise
 
     def _settle(self, some: Connected) -> None:
-        """Waits for a sync. A campaign waits for the lease of a killed run; a sample ends it as if its time was up."""
+        """Wait for a sync. A campaign waits for the lease of a killed run; a sample expires it at once."""
 
         def settled() -> bool:
             if not SOAK and some.died(self.log):
@@ -84,7 +84,7 @@ class Campaign:
             self.syncs += 1
 
     def kill(self, seed: int) -> None:
-        """Kills a worker at work, time and again, until enough runs were cut off."""
+        """Kill a busy worker, repeatedly, until enough runs were cut off."""
         rng = random.Random(seed)
         while not self.over.wait(rng.uniform(*BETWEEN_KILLS)):
             recent = sum(at > time.monotonic() - IN_DOUBT for at in self.kills)
@@ -121,7 +121,7 @@ def test_runs_that_are_killed_at_any_moment_lose_nothing_and_double_nothing(
         assert some.connection()["status"] == "good"
         attempts = {line["attempt"] for line in log.lines(some.connection_id, "sync.started")}
         assert attempts == {1}, "a kill was counted as a failure"
-        # On a loaded machine the queue may be too slow to take a task; that is the schedule's to find.
+        # On a loaded machine the queue may be too slow to accept a task; the scheduler finds it.
         loud = [line for line in log.lines(some.connection_id) if line["severity"] in ("ERROR", "CRITICAL")]
         assert {line["message"] for line in loud} <= {"queue.not_taken"}
         rows += len(bank.truth(some.item_id)["transactions"])

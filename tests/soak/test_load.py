@@ -1,4 +1,4 @@
-"""Many connections at once, one of them with a huge history, under Plaid's rate limits."""
+"""Many concurrent connections, one of them with a huge history, under Plaid's rate limits."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ pytestmark = pytest.mark.timeout(3600 if SOAK else 400)
 CONNECTIONS, HUGE, SMALL = (20, 50_000, 1_000) if SOAK else (5, 8_000, 400)
 PATIENCE = 1800.0 if SOAK else 240.0
 MINUTE = 60.0
-MOST_GROWTH = 96_000  # kB a worker may grow by while it reads the huge history: it is streamed, not collected
+MOST_GROWTH = 96_000  # kB by which a worker may grow while it reads the huge history: it is streamed, not collected
 
 
 @dataclass
 class Meter:
-    """The calls that Plaid counts, and the memory of the workers, looked at a few times a second."""
+    """The calls that Plaid counts, and the workers' memory, sampled a few times per second."""
 
     bank: Bank
     most: dict[str, int] = field(default_factory=dict)
-    memory: list[tuple[float, int, int]] = field(default_factory=list)  # when, the busy ones', anybody's
+    memory: list[tuple[float, int, int]] = field(default_factory=list)  # time, memory of busy and of all workers
     _counts: deque[tuple[float, Json]] = field(default_factory=deque)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         now, counted = time.monotonic(), self.bank.control("GET", "counters")
         self._counts.append((now, counted))
         while now - self._counts[0][0] > MINUTE:
@@ -65,7 +65,7 @@ def _since(now: Json, then: Json, endpoint: str) -> int:
 
 @pytest.fixture
 def rate_limits(bank: Bank) -> Iterator[None]:
-    """Plaid's own, for production."""
+    """Plaid's own rate limits for production."""
     before = bank.control("GET", "settings")["rate_limits"]
     bank.control("POST", "settings", rate_limits="production")
     yield
@@ -74,15 +74,15 @@ def rate_limits(bank: Bank) -> Iterator[None]:
 
 @pytest.fixture
 def meter(bank: Bank) -> Iterator[Meter]:
-    """Looks all the time."""
+    """Sample in the background."""
     measured, over = Meter(bank), threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         while not over.wait(0.5):
-            measured.look()
+            measured.sample()
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(sample)
         try:
             yield measured
         finally:
@@ -116,7 +116,7 @@ def test_many_connections_and_a_huge_history_come_in_within_plaids_limits(
     assert len(bank.truth(huge.item_id)["transactions"]) == HUGE
     assert meter.over_the_limit() == []
 
-    # While the huge one comes in alone, whoever is at work is at work on it.
+    # While only the huge history is synced, every busy worker is syncing it.
     alone = [(at, at_work) for at, at_work, _ in meter.memory if began + max(took[s.connection_id] for s in small) < at]
     alone = [(at, at_work) for at, at_work in alone if at < all_in and at_work]
     errors = bank.control("GET", "counters")["errors"]

@@ -1,4 +1,4 @@
-"""Whatever gets lost is found by the schedule alone: a trigger, a task, a webhook, a bank that was down for hours."""
+"""Lost events are found by the scheduler alone: a trigger, a task, a webhook, a bank outage of hours."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ROWS = [{"amount": 4.2, "name": "Coffee"}, {"amount": 7, "name": "Tea", "pending
 
 @pytest.fixture(scope="module")
 def at_rest(bank: Bank) -> Connected:
-    """A connection whose history is complete and whose institution is known."""
+    """A connection with complete history and a known institution."""
     made = Connected.new(bank, rows=120)
     made.settle(within=120)
 
     def welcomed() -> bool:
         known = bool(made.connection().get("institution")) and made.state()["welcomed"]
-        return bool(known and made.told() and made.settled())
+        return bool(known and made.webhooks_delivered() and made.settled())
 
     try:
         wait(made.state, welcomed, within=30)
-    except AssertionError:  # a busy emulator loses triggers of its own accord
+    except AssertionError:  # a busy emulator sometimes loses triggers
         made.put_state(due_at=LONG_AGO)
         bank.run_schedule()
         wait(made.state, welcomed, within=90)
@@ -36,7 +36,7 @@ def at_rest(bank: Bank) -> Connected:
 
 @pytest.fixture
 def connected(at_rest: Connected) -> Connected:
-    """That connection, at whose bank things have happened since that the backend was not notified of."""
+    """The connection at rest, after changes at its bank that no webhook reported."""
     at_rest.settle(within=120)
     at_rest.look_at_the_bank()
     at_rest.change(add=ROWS, post=at_rest.pending[:1], remove=at_rest.rows[:3], notify=False)
@@ -45,7 +45,7 @@ def connected(at_rest: Connected) -> Connected:
 
 
 def found_by_the_schedule(of: Connected) -> None:
-    """One turn of the schedule is enough."""
+    """One scheduler run is enough."""
     of.bank.run_schedule()
     of.settle(within=90)
     assert of.differences() == []
@@ -88,7 +88,7 @@ def test_a_run_that_died_is_found(connected: Connected) -> None:
 
 
 def retried_and_failed(of: Connected, times: int) -> bool:
-    """Retries by hand, sooner than the queue, and says whether so many attempts have failed by now."""
+    """Retry by hand, faster than the queue; returns whether that many attempts have failed."""
     deliver(of.bank, of.connection_id, f"{of.connection_id}-by-hand")
     return bool(of.state()["failures"] == times)
 
@@ -115,7 +115,7 @@ def test_a_bank_that_is_down_for_hours_changes_no_status_and_recovers_by_the_sch
     for delay, longest in zip(delays, (60, 300, 900, 3600), strict=True):
         assert 0.74 * longest <= delay <= longest
     refused = partial(log.lines, connected.connection_id, "sync.provider_error")
-    wait(refused, lambda: len(refused()) >= attempts * tries, within=30)  # a log is written after the store
+    wait(refused, lambda: len(refused()) >= attempts * tries, within=30)  # a log line is written after the store
     assert len(refused()) == attempts * tries
     connected.put_state(due_at=LONG_AGO)
     found_by_the_schedule(connected)

@@ -1,6 +1,6 @@
-"""A thousand sealed tokens in the real store are moved to a new key by processes that are killed at any moment.
+"""A thousand sealed tokens in the real store are re-encrypted by processes that are killed at random moments.
 
-In a database of their own: whatever else is stored on this stack is sealed with its own key.
+They are in a separate database, because the stack's other data are sealed with its own key.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def sealed_in(store: Any) -> dict[int, SealedToken]:
     return found
 
 
-def test_tokens_moved_by_processes_that_are_killed_all_end_on_the_new_key_and_open(
+def test_tokens_end_on_the_new_key_although_processes_are_killed(
     store: Any, stack: Stack, rng: Random, tell: Callable[[str], None]
 ) -> None:
     old = new_keyset()

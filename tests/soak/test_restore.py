@@ -1,4 +1,4 @@
-"""The restore drill: a backup, life that goes on, a disaster, the restore, and the procedure of docs/operations.md.
+"""The restore drill: a backup, later changes, a disaster, the restore, and the procedure of docs/operations.md.
 
 The emulator's export and import stand for those of a project; both take the whole database.
 """
@@ -25,7 +25,7 @@ DATABASE = f"projects/{PROJECT}/databases/(default)"
 
 
 class Backup:
-    """The whole store at one moment, on disk."""
+    """A backup of the whole store at one moment, on disk."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
@@ -35,10 +35,10 @@ class Backup:
         self._call(":export", {"export_directory": str(self._folder), "export_name": "backup"})
 
     def restore(self) -> None:
-        """Into an empty database, as it has to be."""
+        """Restore into an empty database, as required."""
         answer = self._bank.http.delete(f"{self._url}/databases/(default)/documents", timeout=120)
         answer.raise_for_status()
-        assert self._bank.behind.get("bank_audit/anybody") is None
+        assert self._bank.admin.get("bank_audit/anybody") is None
         metadata = next(self._folder.rglob("*.overall_export_metadata"))
         self._call(":import", {"export_directory": str(metadata)})
 
@@ -55,7 +55,7 @@ class Backup:
 
 def connected(bank: Bank, transactions: int = 20) -> Connected:
     one = Connected(bank, sign_up(bank.http, bank.stack.ports), transactions)
-    bank.synced(one.user, one.connection_id)
+    bank.wait_until_synced(one.user, one.connection_id)
     return one
 
 
@@ -71,13 +71,13 @@ def _syncs_paused(bank: Bank) -> Iterator[None]:
     done(bank, "resume", "--all")
 
 
-def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_truth_again(bank: Bank) -> None:
+def test_store_equals_the_bank_after_a_disaster_and_the_documented_restore(bank: Bank) -> None:
     stays, goes, turns = (connected(bank) for _ in range(3))
     note = row_of(bank, stays.user, stays.connection_id)
     bank.writer(stays.user).update(note, {"user": {"note": "from before"}}).raise_for_status()
     backup = Backup(bank)
 
-    # Life goes on: data change, a bank is removed, a token is replaced, another bank is linked.
+    # After the backup: data change, a bank is removed, a token is rotated, another bank is linked.
     others = [t["transaction_id"] for t in bank.truth(stays.item_id)["transactions"] if t["transaction_id"] not in note]
     began = datetime.now(UTC)
     bank.control(
@@ -86,8 +86,8 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
         add=[{"name": "after the backup", "amount": 12.34}],
         remove=others[:1],
     )
-    bank.synced(stays.user, stays.connection_id, after=began)
-    bank.follows(stays.user, stays.connection_id)
+    bank.wait_until_synced(stays.user, stays.connection_id, after=began)
+    bank.wait_until_equal(stays.user, stays.connection_id)
     gone_item = goes.item_id
     bank.rest("DELETE", f"connections/{goes.connection_id}", goes.user).raise_for_status()
     wait_until("the removal", lambda: bank.control("GET", f"items/{gone_item}")["state"] == "removed")
@@ -96,8 +96,8 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
     late = connected(bank, 3)
 
     backup.restore()
-    assert bank.behind.get(f"bank_connections/{late.connection_id}") is None
-    assert goes.document()["item_id"] == gone_item  # it has come back, and must not stay
+    assert bank.admin.get(f"bank_connections/{late.connection_id}") is None
+    assert goes.document()["item_id"] == gone_item  # the restore brought it back, and it must be removed again
     assert bank.differences(stays.user, stays.connection_id)
 
     with _syncs_paused(bank):
@@ -115,19 +115,19 @@ def test_after_a_disaster_and_the_documented_procedure_the_store_equals_the_trut
     ]
     done(bank, "resync", "--connection", stays.connection_id)
 
-    bank.synced(stays.user, stays.connection_id, after=began)
-    bank.follows(stays.user, stays.connection_id)
-    restored: Json = bank.behind.get(note) or {}
+    bank.wait_until_synced(stays.user, stays.connection_id, after=began)
+    bank.wait_until_equal(stays.user, stays.connection_id)
+    restored: Json = bank.admin.get(note) or {}
     assert restored["user"] == {"note": "from before"}
     wait_until("the removal", lambda: bank.traces(goes.user) == {})
-    wait_until("its end", lambda: bank.behind.get(f"bank_removals/{goes.connection_id}") is None)
+    wait_until("its end", lambda: bank.admin.get(f"bank_removals/{goes.connection_id}") is None)
     lost = turns.document()
     assert (lost["status"], lost["action"], lost["error_code"]) == ("error", "relink", "ACCESS_TOKEN_LOST")
 
-    # Whose bank is lost links it again; so does who linked one after the backup.
+    # A user whose connection was lost links the bank again; so does a user who linked one after the backup.
     for user in (turns.user, late.user):
         again = bank.connect(user, username="user_generated", password='{"transactions": 5}')["connection_id"]
-        bank.synced(user, again)
+        bank.wait_until_synced(user, again)
         assert bank.differences(user, again) == []
     for user in (stays.user, goes.user):
         assert "all intact" in done(bank, "check-audit", "--user", user.uid)

@@ -1,4 +1,4 @@
-"""`make demo` as somebody at a terminal sees it."""
+"""`make demo` as a user sees it at a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emulators.setup import ROOT
 from emulators.stack import Stack
 from tests.places import offset_number
 
-BESIDE = 9  # the number of a stack that no worker has
+BESIDE = 9  # the number of a stack that no worker uses
 LAST_LINE = re.compile(
     r"demo: (?P<institution>.+): (?P<accounts>\d+) accounts, (?P<n>\d+) transactions, synced in .+ s"
 )
@@ -91,7 +91,7 @@ def test_make_demo_with_a_custom_user_shows_what_the_file_holds(custom_user: Pat
 
 
 @pytest.mark.timeout(600)
-def test_a_generated_history_arrives_whole(stack: Stack) -> None:
+def test_generated_history_is_stored_completely(stack: Stack) -> None:
     out = StringIO()
     line = connect(stack, BankUser.choose({"DEMO_TRANSACTIONS": "1234"}), View(Console(file=out)))
     assert ", 1234 transactions, synced in " in line
@@ -106,7 +106,7 @@ def test_plaids_own_user_is_the_default(stack: Stack) -> None:
         assert shown in out.getvalue()
 
 
-def test_what_plaid_refuses_is_said_in_one_line(stack: Stack) -> None:
+def test_refusal_by_plaid_is_reported_in_one_line(stack: Stack) -> None:
     with pytest.raises(StackError, match=r"^Plaid refused: 400 [A-Z_]+: .+$"):
         connect(stack, BankUser("user_custom", "no JSON"), View(Console(file=StringIO())))
 
@@ -122,7 +122,7 @@ def test_what_plaid_refuses_is_said_in_one_line(stack: Stack) -> None:
         ({"DEMO_TRANSACTIONS": "5", "DEMO_USER": "x"}, "Set only one"),
     ],
 )
-def test_a_wrong_variable_is_said_in_one_line(given: dict[str, str], said: str) -> None:
+def test_wrong_variable_is_reported_in_one_line(given: dict[str, str], said: str) -> None:
     with pytest.raises(StackError, match=said) as raised:
         BankUser.choose(given)
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Which Plaid the functions talk to, and with what."""
+"""Which Plaid host the functions use, and with which settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEBHOOK = "http://127.0.0.1:8000/api/v1/bank/webhook"
 
 
 @pytest.mark.parametrize("given", [{}, KEYS, {"PLAID_ENV": "sandbox"}, {"PLAID_ENV": "", "PLAID_BASE_URL": ""}])
-def test_without_a_host_or_keys_for_one_it_is_the_simulator(given: dict[str, str]) -> None:
+def test_simulator_is_used_without_a_host_or_keys(given: dict[str, str]) -> None:
     plaid = Plaid.choose(PORTS, given)
     assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (True, "http://127.0.0.1:11099", WEBHOOK)
     assert plaid.client_id
@@ -39,7 +39,7 @@ def test_a_given_webhook_address_is_used_with_the_real_hosts() -> None:
     assert Plaid.choose(PORTS, given).webhook_url == "https://tunnel.example/hook"
 
 
-def test_an_own_host_takes_the_simulators_place() -> None:
+def test_custom_host_replaces_the_simulator() -> None:
     plaid = Plaid.choose(PORTS, {"PLAID_BASE_URL": "http://127.0.0.1:9/"})
     assert (plaid.simulated, plaid.base_url, plaid.webhook_url) == (False, "http://127.0.0.1:9", WEBHOOK)
 
@@ -53,19 +53,19 @@ def test_an_environment_that_cannot_be_used_is_refused(given: dict[str, str]) ->
 def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/real/key.json")
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
-    told = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
-    assert "GOOGLE_APPLICATION_CREDENTIALS" not in told
-    assert told["HOME"].startswith(str(LOCAL))
-    assert told["METADATA_SERVER_DETECTION"] == "none"
-    assert told["PATH"].startswith(told["JAVA_HOME"])
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in stack
+    assert stack["HOME"].startswith(str(LOCAL))
+    assert stack["METADATA_SERVER_DETECTION"] == "none"
+    assert stack["PATH"].startswith(stack["JAVA_HOME"])
 
 
 def test_variables_that_shells_and_other_tools_have_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
     for name, value in {"LANGUAGE": "en_US:en", "REGION": "eu-west-1"}.items():
         monkeypatch.setenv(name, value)
-    told = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
-    read = Settings.read(told | {"GCLOUD_PROJECT": "demo-bank"})
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    read = Settings.read(stack | {"GCLOUD_PROJECT": "demo-bank"})
     assert (read.language, read.region) == ("en", "us-central1")
 
 
@@ -84,8 +84,8 @@ def test_a_second_stack_of_the_clone_may_not_change_the_first_ones_keys(
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
     environment.write_secrets(Plaid.choose(PORTS, {}))
     path = tmp_path / ".secret.local"
-    path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))  # pid 1 is always there
-    environment.write_secrets(Plaid.choose(PORTS, {}))  # the same keys: fine
+    path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))  # pid 1 always exists
+    environment.write_secrets(Plaid.choose(PORTS, {}))  # the same keys are accepted
     path.write_text(path.read_text().replace(f"pid {os.getpid()}", "pid 1"))
     with pytest.raises(StackError, match=r"pid 1\b"):
         environment.write_secrets(Plaid.choose(PORTS, KEYS))

@@ -1,4 +1,4 @@
-"""The routes of Hosting and what a deploy uploads."""
+"""Hosting's routes, and the files that a deploy uploads."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_longer_connection_routes_come_before_shorter_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["tests", "web", "emulators", "docs", "deploy", "benchmarks", "venv", "node_modules"])
-def test_what_is_not_the_backend_is_not_uploaded(name: str) -> None:
+def test_files_outside_the_backend_are_not_uploaded(name: str) -> None:
     assert name in CONFIG["functions"][0]["ignore"]
 
 
-def test_no_folder_of_the_backend_bears_a_name_that_is_not_uploaded() -> None:
+def test_no_folder_of_the_backend_has_an_ignored_name() -> None:
     ignored = set(CONFIG["functions"][0]["ignore"])
     folders = {path.name for top in ("functions", "shared") for path in (ROOT / top).rglob("*") if path.is_dir()}
     assert not (folders - {"__pycache__"}) & ignored

@@ -1,4 +1,4 @@
-"""However the stack's starter ends, no process is left behind."""
+"""However the stack's starter ends, no process is left running."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ pytestmark = [
 
 
 def aside() -> int:
-    """An offset apart from those of all workers, and from that of the demo's test."""
+    """A port offset apart from those of all workers and of the demo's test."""
     return offset_number(8)
 
 
-# A stack whose second service has a child in a session of its own, and that child has one, as firebase-tools' Python
-# workers have gunicorns. It starts in a second, where the emulators take half a minute of a busy machine.
+# A stack whose second service has a child in its own session, and that child has one, as firebase-tools' Python workers
+# have gunicorns. It starts in a second, while the emulators take half a minute on a busy machine.
 SMALL_STACK = """
 import sys, time
 from pathlib import Path
@@ -59,9 +59,9 @@ run(small)
 
 
 class Command:
-    """A command (a target of make, unless others are given) in its own session, as at a terminal.
+    """A command (a make target, unless several arguments are given) in its own session, as at a terminal.
 
-    Every process below it bears a mark.
+    The environment of every process below it contains a mark.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -78,12 +78,13 @@ class Command:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # A background job of a shell ignores SIGINT, and its children inherit that; a terminal's do not.
+            # A shell's background job ignores SIGINT, and its children inherit that; a terminal's foreground job does
+            # not.
             preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def wait_until_ready(self) -> list[str]:
-        """What it said before."""
+        """The output up to the line `ready`."""
         assert self.process.stdout
         lines = []
         for line in self.process.stdout:
@@ -103,11 +104,11 @@ class Command:
         return found
 
     def services(self) -> list[str]:
-        """The command lines of all processes but the starter's."""
+        """The command lines of all processes except the starter's."""
         return [line for pid, line in self.members().items() if pid != self.process.pid]
 
     def member(self, part: str) -> int:
-        """The one process whose command line has this part."""
+        """The one process whose command line contains this text."""
         (pid,) = [pid for pid, command in self.members().items() if part in command]
         return pid
 
@@ -125,7 +126,7 @@ class Command:
 
 @pytest.fixture
 def command() -> Iterator[type[Command]]:
-    """Makes commands, and clears up after a test that failed."""
+    """Starts commands, and stops them after a test that failed."""
     made: list[Command] = []
 
     class Remembered(Command):
@@ -153,7 +154,7 @@ def test_ctrl_c_ends_the_whole_stack(command: type[Command], monkeypatch: pytest
     dev.assert_gone()
 
 
-def test_dev_refuses_a_bank_user_that_is_none_before_it_starts_anything(
+def test_dev_refuses_an_unknown_bank_user_before_it_starts_anything(
     command: type[Command], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEMO_USER", "/nowhere/at/all.json")
@@ -205,7 +206,7 @@ def test_a_signal_ends_the_simulator_quietly(command: type[Command], number: sig
 
 
 @pytest.mark.parametrize("part", ["emulators.supervisor", "emulators.plaid"])
-def test_a_stack_that_loses_a_process_ends_with_a_word(command: type[Command], part: str) -> None:
+def test_stack_that_loses_a_process_stops_with_a_message(command: type[Command], part: str) -> None:
     plaid = command("plaid")
     plaid.wait_until_ready()
     os.kill(plaid.member(part), signal.SIGKILL)
@@ -215,7 +216,7 @@ def test_a_stack_that_loses_a_process_ends_with_a_word(command: type[Command], p
     assert "exited unexpectedly" in plaid.process.stdout.read()
 
 
-def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[Command]) -> None:
+def test_two_simulators_run_in_parallel_but_not_on_one_port(command: type[Command]) -> None:
     plaid = command("plaid")
     plaid.wait_until_ready()
     with pytest.raises(StackError, match=rf"{plaid.ports.plaid} \(plaid, held by pid"):
@@ -228,7 +229,7 @@ def test_two_simulators_run_beside_each_other_but_not_on_one_port(command: type[
     assert second.process.wait(60) != 0
 
 
-def test_what_does_not_come_up_shows_the_end_of_its_log() -> None:
+def test_service_that_does_not_start_shows_the_end_of_its_log() -> None:
     class Broken(Stack):
         def _commands(self) -> list[dict[str, object]]:
             (command,) = super()._commands()

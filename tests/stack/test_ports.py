@@ -1,4 +1,4 @@
-"""Where the stack listens."""
+"""The ports on which the stack listens."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def test_an_offset_that_is_no_number_is_refused(text: str, monkeypatch: pytest.M
         offset_from_environment()
 
 
-def test_no_offset_or_an_empty_one_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_or_empty_offset_means_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT_OFFSET", "")
     assert offset_from_environment() == 0
     monkeypatch.delenv("PORT_OFFSET")
     assert offset_from_environment() == 0
 
 
-def test_a_taken_port_is_named_with_its_holder() -> None:
+def test_used_port_is_reported_with_its_process() -> None:
     with socket.create_server((HOST, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(StackError, match=rf"{port} \(hosting, held by pid \d+ .*\).*PORT_OFFSET"):

@@ -1,4 +1,4 @@
-"""The stack is ready when every function is registered, and says so if one never will be."""
+"""The stack is ready when every function is registered, and reports functions that never will be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FUNCTIONS = sorted(
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The log of the emulators, which have registered nothing so far."""
+    """The log of emulators that have registered no function yet."""
     path = tmp_path / "emulators.log"
     path.write_text("")
     monkeypatch.setattr(Stack, "log", lambda self, name: path)
@@ -31,7 +31,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def is_loaded(registered: list[str], *, meanwhile: Callable[[], object] = lambda: None) -> bool:
-    """Asks a stack whose Functions emulator has registered these; something happens while it answers."""
+    """Ask a stack whose Functions emulator has registered these; `then` runs while it answers."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         meanwhile()

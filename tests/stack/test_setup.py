@@ -1,4 +1,4 @@
-"""The set-up does what is missing, once, and repairs what was broken off."""
+"""The set-up installs only what is missing, and repairs interrupted installations."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_a_second_run_installs_nothing_and_is_quick() -> None:
     done = run_setup()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    # Of the processor's time: how long that takes is the other processes' matter, too.
+    # CPU time, because wall time also depends on other processes.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
 
 
 class Installer:
-    """Stands for npm and pip: notes the commands, makes what they make, may break off."""
+    """A fake of npm and pip: records the commands, creates what they create, and can be interrupted."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.commands: list[list[str]] = []
@@ -50,7 +50,7 @@ class Installer:
                 shutil.rmtree(cwd / "node_modules", ignore_errors=True)
                 (cwd / "node_modules").mkdir()
             if installer.breaks:
-                raise SetupError("broken off")
+                raise SetupError("interrupted")
 
         monkeypatch.setattr(setup.Task, "run", run)
 
@@ -71,7 +71,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_environment_is_made_once_and_again_after_a_break(clone: Path, installer: Installer) -> None:
+def test_environment_is_created_once_and_again_after_an_interruption(clone: Path, installer: Installer) -> None:
     installer.breaks = True
     with pytest.raises(SetupError):
         setup.make_venv()
@@ -86,7 +86,7 @@ def test_the_environment_is_made_once_and_again_after_a_break(clone: Path, insta
     assert installer.commands == []
 
 
-def test_changed_requirements_are_installed_into_the_environment_there_is(clone: Path, installer: Installer) -> None:
+def test_changed_requirements_are_installed_into_the_existing_environment(clone: Path, installer: Installer) -> None:
     setup.make_venv()
     installer.commands.clear()
     (clone / "requirements-dev.txt").write_text("something-new==1")
@@ -106,7 +106,7 @@ def test_a_moved_clone_gets_a_new_environment(
     assert ["-m", "venv"] in [command[1:3] for command in installer.commands]
 
 
-def test_node_modules_are_made_once_and_again_after_a_break(clone: Path, installer: Installer) -> None:
+def test_node_modules_are_installed_once_and_again_after_an_interruption(clone: Path, installer: Installer) -> None:
     installer.breaks = True
     with pytest.raises(SetupError):
         setup.make_node_modules(clone, "x")
@@ -119,9 +119,7 @@ def test_node_modules_are_made_once_and_again_after_a_break(clone: Path, install
     assert len(installer.commands) == 3
 
 
-def test_the_web_app_is_built_once_and_again_when_a_source_changes_or_a_build_broke_off(
-    clone: Path, installer: Installer
-) -> None:
+def test_web_app_is_built_once_and_again_after_a_change_or_an_interruption(clone: Path, installer: Installer) -> None:
     web = clone / "web"
     for folder in (web / "src", web / "dist", clone / ".local"):
         folder.mkdir(parents=True)
@@ -154,7 +152,7 @@ def test_the_web_app_is_built_once_and_again_when_a_source_changes_or_a_build_br
     assert builds() == 4
 
 
-def test_the_jar_is_downloaded_where_that_works(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jar_is_downloaded_if_possible(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def download(task: setup.Task, command: Sequence[str], *_: object, **__: object) -> None:
@@ -168,7 +166,7 @@ def test_the_jar_is_downloaded_where_that_works(clone: Path, monkeypatch: pytest
     assert json.loads((setup.JARS / "firestore.json").read_text())["version"] is None
 
 
-def test_else_the_cloud_sdks_jar_is_wrapped(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cloud_sdks_jar_is_the_fallback(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
     installer.breaks = True
     jar = clone / ("long " * 30) / "emulator.jar"
     jar.parent.mkdir()
@@ -184,7 +182,9 @@ def test_else_the_cloud_sdks_jar_is_wrapped(clone: Path, installer: Installer, m
     assert f"Class-Path: {jar.as_uri()}\r\n" in manifest.decode().replace("\r\n ", "")
 
 
-def test_else_one_line_says_what_is_missing(clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_jar_is_reported_in_one_line(
+    clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installer.breaks = True
     monkeypatch.setattr(setup, "cloud_sdk_jar", lambda: None)
     with pytest.raises(SetupError, match=r"^setup: the Firestore emulator .*gcloud components install") as raised:
@@ -198,13 +198,13 @@ def test_an_old_node_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         setup.check_node()
 
 
-def test_a_machine_without_python_3_11_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_python_3_11_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "output_of", lambda command, **_: None)
     with pytest.raises(SetupError, match=r"no Python 3\.11"):
         setup.base_python()
 
 
-def test_the_locks_name_no_private_registry() -> None:
+def test_lock_files_name_no_private_registry() -> None:
     for folder in ("emulators", "tests/js", "web"):
         lock = ROOT / folder / "package-lock.json"
         packages = json.loads(lock.read_text())["packages"].values()

@@ -1,4 +1,4 @@
-"""What banks, users and logs say reaches a terminal as text, and as nothing else."""
+"""Text from banks, users and logs reaches a terminal as plain text, without control effects."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NASTY = [
 
 
 def obeyed(text: str) -> list[str]:
-    """Characters that a terminal does not show as they are; none of its own writes a line break."""
+    """Characters that a terminal interprets instead of showing them; line breaks of the text are among them."""
     return [character for character in text if character != "\n" and printable(character) != character]
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-def test_nothing_that_a_terminal_obeys_is_left(nasty: str) -> None:
+def test_control_characters_are_removed(nasty: str) -> None:
     shown = printable(nasty)
     assert obeyed(shown) == []
     assert "\n" not in shown
@@ -49,7 +49,7 @@ def test_ordinary_text_of_every_language_stays_as_it_is() -> None:
         assert printable(text) == text
 
 
-def test_what_is_hidden_is_written_out() -> None:
+def test_invisible_characters_are_escaped() -> None:
     assert printable(f"a{ESC}b{CSI}c{RLO}d\te\nf") == r"a\x1bb\x9bc\u202ed\te\nf"
     assert printable("a\nb\x1b", lines=True) == "a\nb\\x1b"
 
@@ -72,7 +72,7 @@ def transaction(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("nasty", NASTY)
-def test_the_demo_shows_what_a_bank_says_and_does_not_obey_it(nasty: str, *, terminal: bool) -> None:
+def test_demo_shows_control_characters_of_a_bank_escaped(nasty: str, *, terminal: bool) -> None:
     out = StringIO()
     view = View(Console(file=out, force_terminal=terminal, color_system=None, width=2000, legacy_windows=False))
     balances = {"current": "1", "available": None, "limit": None, "unofficial_currency_code": nasty}
@@ -105,7 +105,7 @@ PRINTING = [
 
 
 def is_safe(argument: ast.expr) -> bool:
-    """A constant, or text that went through `printable`."""
+    """Whether an expression is a constant, or text that went through `printable`."""
     match argument:
         case ast.Constant() | ast.Call(func=ast.Name(id="printable")):
             return True
@@ -116,7 +116,7 @@ def is_safe(argument: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("path", PRINTING, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_everything_that_is_printed_is_made_printable(path: Path) -> None:
+def test_all_printed_text_goes_through_printable(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     prints = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]

@@ -1,4 +1,4 @@
-"""Which ports the workers of the functions get: none twice, whoever asks for them at the same time."""
+"""The ports of the functions' workers: none is assigned twice, even to concurrent requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One world of fakes per test: a bank, a store, a queue, and the ordinary ways to set things going."""
+"""One world of fakes per test: a bank, a store, a queue, and helpers for common steps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
-from tests.fake_removals import FakeErasures, FakeOwners, FakeRemains, FakeRemovals
+from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
     Calls,
     Crash,
@@ -76,7 +76,7 @@ ALICE = "alice"
 
 @dataclass
 class World:
-    """Everything a story needs, and what tests do with it again and again."""
+    """The fakes and use cases of one test, with helpers for recurring steps."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     calls: Calls = field(default_factory=Calls)
@@ -108,7 +108,7 @@ class World:
         self.removals = FakeRemovals(self.store)
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
-        connection_data = FakeRemains(self.store)
+        connection_data = FakeConnectionData(self.store)
         self.ownership = ItemOwnership(
             items=FakeItems(self.store), connections=self.store, plaid=self.plaid, clock=self.clock
         )
@@ -156,11 +156,11 @@ class World:
         self._deliveries = itertools.count()
         self._runs = 0
 
-    # The use cases below are made when they are used, of what the world holds then: tests replace parts of it.
+    # The use cases below are built on access, from the world's current parts: tests replace some of them.
 
     @property
     def sync_requests(self) -> SyncRequests:
-        """Requests for syncs; users may make them without a pause."""
+        """Manual sync requests, without a minimum interval between them."""
         return SyncRequests(
             connections=self.store,
             syncs=self.store,
@@ -171,7 +171,7 @@ class World:
 
     @property
     def pauses(self) -> SyncPauses:
-        """An operator's pauses."""
+        """Pauses that operators set."""
         return SyncPauses(paused=self.paused, clock=self.clock)
 
     @property
@@ -227,7 +227,7 @@ class World:
 
     @property
     def connection_remover(self) -> ConnectionRemover:
-        """Takes connections away."""
+        """Removes connections."""
         return ConnectionRemover(connections=self.store, removals=self.removals, tasks=self.queue, clock=self.clock)
 
     @property
@@ -238,7 +238,7 @@ class World:
         )
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
-        """An item at the bank, connected already, its first sync pending."""
+        """A connected item at the bank whose first sync is pending."""
         item = self.plaid.new_item(name)
         item.add(*rows)
         now = self.clock.now()
@@ -293,18 +293,18 @@ class World:
             return sync(name, delivery=f"{task or number}#{number}")
         finally:
             self._runs -= 1
-            if not self._runs:  # none within another
+            if not self._runs:  # deliveries do not nest
                 _wait_for_pages_on_their_way()
 
     def tick(self) -> int:
-        """A scheduler run."""
+        """One scheduler run."""
         SweepRemovals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
         return Scheduler(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock).run()
 
     def welcome(
         self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
     ) -> None:
-        """What the trigger, a sync and the daily task do with a new connection."""
+        """Set up a new connection, as the trigger, a sync and the daily task do."""
         set_up = SetUpConnection(
             webhook_url=webhook_url,
             connections=self.store,
@@ -324,11 +324,11 @@ class World:
         set_up(name)
 
     def remove(self, name: str = "1", *, owner: str = ALICE) -> None:
-        """A user removes a connection; the rest is the queue's."""
+        """Remove a connection as a user does; the queue completes the removal."""
         self.connection_remover.by_user(name, app_user_id=owner)
 
     def clean_up(self, *, turns: int = 60) -> None:
-        """Lets queue and schedule go on with removals and erasures until there are none."""
+        """Run queue and scheduler until no removal or erasure is left."""
         for _ in range(turns):
             while self.queue.others:
                 function, payload = self.queue.others.pop(0)
@@ -343,7 +343,7 @@ class World:
         raise AssertionError("it was never removed")
 
     def deliver(self, task: Callable[[], None], *, attempts: int = 5) -> None:
-        """What the queue does with a task: again in seconds, a few times, while it fails."""
+        """Deliver a task as the queue does: with a few retries, seconds apart, while it fails."""
         for _ in range(attempts):
             try:
                 task()
@@ -353,7 +353,7 @@ class World:
                 return
 
     def left_of(self, name: str = "1") -> list[str]:
-        """Whatever is left of a connection, but for the audit trail."""
+        """All remaining documents of a connection, except its audit log."""
         store = self.store
         by_name: dict[str, Mapping[Any, Any]] = {
             "connection": store.connections,
@@ -375,11 +375,11 @@ class World:
         return found
 
     def audited(self, owner: str = ALICE) -> list[str]:
-        """What the audit trail tells, in its order."""
+        """The actions in the audit log, in order."""
         return [str(entry.action) for entry in self.store.audit.get(owner, [])]
 
     def settle(self, *, turns: int = 60) -> None:
-        """Lets queue and schedule do their work, as they would, until nothing is left to do."""
+        """Run queue and scheduler until no work is left."""
         for _ in range(turns):
             while self.queue.tasks:
                 name, connection_id = self.queue.tasks.pop(0)
@@ -397,11 +397,11 @@ class World:
         return self.store.states[name].state
 
     def rows(self, name: str = "1") -> dict[str, dict[str, Any]]:
-        """What clients see of the rows."""
+        """The rows as clients see them."""
         return {i: {k: v for k, v in r.items() if k not in ("user", "run")} for i, r in self.store.rows[name].items()}
 
     def equals_truth(self, name: str = "1") -> bool:
-        """Whether the store has just what the bank holds; of a row that cannot be stored, perhaps an older version."""
+        """Whether the store equals the bank; of a row that cannot be stored, an older version is accepted."""
         item = self.plaid.by_id(f"item-{name}")
         spoiled = item.spoiled()
         on_record = {row.key for row in self.store.set_aside(name)}
@@ -410,7 +410,7 @@ class World:
 
 
 def _wait_for_pages_on_their_way() -> None:
-    """A run that ends does not wait for the page that it has asked for; who looks at what it left behind does."""
+    """Wait for prefetched pages: a run ends without them, but tests inspect the state after it."""
     for thread in threading.enumerate():
         if thread.name.startswith("fetch") and thread is not threading.current_thread():
             thread.join(timeout=10)

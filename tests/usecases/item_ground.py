@@ -1,4 +1,4 @@
-"""The invariant that holds after every history: one item, one connection; no item of a living connection is removed."""
+"""The invariant after every history: an item has one connection, and no item of a live connection is removed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.usecases.conftest import World
 
 
 def item_violations(world: World) -> list[str]:
-    """What breaks the invariant; nothing in a sound world."""
+    """Violations of the invariant; empty in a consistent world."""
     store, found = world.store, []
     items = [connection.item_id for connection in store.connections.values()]
     found += [f"{item} has {items.count(item)} connections" for item in {*items} if items.count(item) > 1]
@@ -17,7 +17,8 @@ def item_violations(world: World) -> list[str]:
         holder, _ = store.holders.get(connection.item_id, (None, None))
         if holder is None or (holder.connection_id, holder.intent_id) != (connection_id, None):
             found.append(f"{connection.item_id} of connection {connection_id} is held by {holder}")
-    # A process that dies while it undoes an exchange leaves the holder until it expires; the exchange counts as lost.
+    # A process that dies while rolling back an exchange leaves the holder until it expires; the exchange counts as
+    # lost.
     exchanging = {i.connection_id for i, _ in store.intents.values() if i.access_token is not None or i.came_to_nothing}
     known = {*store.connections, *store.tombstones, *exchanging}
     found += [

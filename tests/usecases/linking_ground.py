@@ -1,4 +1,4 @@
-"""What tests of the exchange share: one call of it, one turn of the sweep, and what must never be."""
+"""Helpers for tests of the exchange: one call, one sweep, and the invariants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.usecases.conftest import ALICE, World
 
 
 def new_world() -> World:
-    """A world whose vault asks for its keys somewhere else, as in production."""
+    """A world whose vault gets its keys from outside, as in production."""
     world = World()
     world.vault = FakeVault(world.calls)
     return world
@@ -28,7 +28,7 @@ def new_world() -> World:
 def exchanger(
     world: World, *, sleep: Callable[[float], None] | None = None, institutions: FakeInstitutions | None = None
 ) -> ExchangePublicToken:
-    """The use case, in a world."""
+    """The exchange use case of a world."""
     wait = sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds)))
     return ExchangePublicToken(
         plaid=world.plaid,
@@ -57,7 +57,7 @@ def exchanger(
 
 
 def may_connect(world: World, *, allow_anonymous: bool = True, require_verified_email: bool = False) -> MayConnect:
-    """Who may make connections, in a world."""
+    """The check of who may make connections, in a world."""
     return MayConnect(
         allow_anonymous=allow_anonymous,
         require_verified_email=require_verified_email,
@@ -76,13 +76,13 @@ def exchange(
     sleep: Callable[[float], None] | None = None,
     refused: PermissionDenied | None = None,
 ) -> Exchanged:
-    """One call of an app."""
+    """One exchange call of an app."""
     linked = LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate)
     return exchanger(world, sleep=sleep)(linked, app_user_id=user, refused=refused)
 
 
 def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = False) -> BankError | None:
-    """An app's retry, whatever comes of it."""
+    """An app's retry; its result or its error."""
     try:
         exchange(world, token, allow_duplicate=allow_duplicate)
     except BankError as error:
@@ -91,36 +91,36 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 
 
 def sweep(world: World) -> Swept:
-    """One turn of the sweep."""
+    """One sweep."""
     return SweepExchanges(
         intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
     )()
 
 
 def transient() -> ProviderError:
-    """Plaid is in trouble."""
+    """Plaid fails temporarily."""
     return problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 
 def store_down() -> Unavailable:
-    """Firestore is in trouble."""
+    """Firestore is down."""
     return Unavailable("down", code="store_unavailable")
 
 
 def orphans(world: World) -> set[str]:
-    """Items at the bank whose token was handed out, and which are no connection's."""
+    """Items at the bank whose token was issued, but which belong to no connection."""
     handed_out = {token: item for token, item in world.plaid.items.items() if token not in unused(world)}
     kept = {connection.item_id for connection in world.store.connections.values()}
     return {item.item_id for item in handed_out.values()} - kept
 
 
 def unused(world: World) -> set[str]:
-    """Access tokens that nobody has been given yet."""
+    """Access tokens that were not issued yet."""
     return set(world.plaid.public_tokens.values())
 
 
-def wrongs(world: World) -> list[str]:
-    """Where an exchange broke its promises; the lost window's item is not looked at here."""
+def broken_invariants(world: World) -> list[str]:
+    """Broken invariants of the exchange; the item of the lost window is not counted."""
     wrong = []
     for connection in world.store.connections.values():
         about = {"app_user_id": connection.app_user_id, "connection_id": connection.connection_id}
@@ -132,8 +132,8 @@ def wrongs(world: World) -> list[str]:
     return wrong
 
 
-def loose_ends(world: World) -> list[str]:
-    """What somebody would still have to see to."""
+def open_intents_left(world: World) -> list[str]:
+    """Intents that an operator would still have to handle."""
     return [
         f"{intent.answer} {intent.due_at} {'with' if intent.access_token else 'without'} a token"
         for intent, _ in world.store.intents.values()

@@ -1,4 +1,4 @@
-"""Any mix of changes, faults, crashes, redeliveries, webhooks and ticks ends with exactly what the bank holds."""
+"""Any mix of changes, faults, crashes, redeliveries and scheduler runs ends with the store equal to the bank."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAULTS = {
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """One connection, whatever may happen to it."""
+    """One connection under arbitrary events."""
 
     rows: Bundle[str] = Bundle("rows")
 
@@ -91,9 +91,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def an_account_is_revoked(self) -> None:
-        """Late, by webhook: the bank holds the account still, or again, and names none of its rows."""
-        for one in [i for i, told in self.world.rows().items() if told["account_id"] == "savings"]:
-            self.notes.pop(one, None)  # it goes with its row
+        """The webhook is late: the bank still holds the account, or holds it again, and names none of its rows."""
+        for one in [i for i, stored in self.world.rows().items() if stored["account_id"] == "savings"]:
+            self.notes.pop(one, None)  # the note is removed with its row
         self._survive(partial(self._revoke, "savings"))
 
     def _revoke(self, account_id: str) -> None:
@@ -125,8 +125,8 @@ class AnyHistory(RuleBasedStateMachine):
             self.item.remove(pending)
             self.item.epoch += 1
             note = self.notes.pop(pending, None)
-            # A row that came and went between two reads is the missing link: nobody can know whose successor it was,
-            # and its note is told to the user instead.
+            # A row that existed only between two reads is the missing link: its successor cannot be known, so its note
+            # is sent to the user instead.
             if note is not None and pending in self.world.store.rows["1"]:
                 self.notes[f"t{self.made}"] = note
         self.item.add(row(f"t{self.made}", pending_transaction_id=pending))
@@ -161,7 +161,7 @@ class AnyHistory(RuleBasedStateMachine):
         self._survive(lambda: self.world.sync_requests.by_event("1"))
 
     @rule(minutes=st.sampled_from([0, 1, 5, 15, 60, 13 * 60, 25 * 60]))
-    def time_passes_and_the_schedule_has_its_turn(self, minutes: int) -> None:
+    def time_passes_and_the_scheduler_runs(self, minutes: int) -> None:
         self.world.clock.move(timedelta(minutes=minutes))
         self._survive(self.world.tick)
 
@@ -187,7 +187,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.item.ready = History.COMPLETE
 
     @invariant()
-    def the_beat_only_grows(self) -> None:
+    def the_heartbeat_only_grows(self) -> None:
         if hasattr(self, "world"):
             assert self.world.state().heartbeat_seq >= self.beats
             self.beats = self.world.state().heartbeat_seq
@@ -205,7 +205,7 @@ EXAMPLES = 2000 if os.environ.get("SOAK") else 150
 TestAnyHistory.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
 
 
-def test_a_bank_that_is_down_for_a_day_costs_few_calls_no_status_and_nobodys_help() -> None:
+def test_day_long_bank_outage_costs_few_calls_and_recovers_without_a_status_change() -> None:
     world = World()
     world.connected("1", row("t1"), row("t2"))
     down = [problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")] * 1000

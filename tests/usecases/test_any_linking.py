@@ -1,4 +1,4 @@
-"""Any mix of links, exchanges, removals, rotations, sweeps and crashes keeps one item to one connection."""
+"""Any mix of links, exchanges, removals, rotations, sweeps and crashes preserves one connection per item."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from shared.domain.removal import RemovalReason
 from tests.fakes import Crash, account, problem
 from tests.usecases.conftest import ALICE
 from tests.usecases.item_ground import item_violations
-from tests.usecases.linking_ground import exchange, loose_ends, new_world, store_down, sweep
+from tests.usecases.linking_ground import exchange, new_world, open_intents_left, store_down, sweep
 
 USERS = (ALICE, "bob")
 METADATA = (LinkedAccount("Checking", "0000"),)
 
 
 class AnyLinking(RuleBasedStateMachine):
-    """A few items, whatever two users and their apps may do with their public tokens."""
+    """A few items, and arbitrary actions of two users and their apps with the public tokens."""
 
     tokens: Bundle[str] = Bundle("tokens")
 
@@ -46,7 +46,7 @@ class AnyLinking(RuleBasedStateMachine):
             sweep(world)
         world.clean_up()
         sweep(world)
-        assert loose_ends(world) == []
+        assert open_intents_left(world) == []
         assert item_violations(world) == []
         for connection in world.store.connections.values():
             held = [item for item in world.plaid.items.values() if item.item_id == connection.item_id]
@@ -93,7 +93,7 @@ class AnyLinking(RuleBasedStateMachine):
 
     @rule()
     def the_queue_works(self) -> None:
-        with suppress(AssertionError):  # more is left to do
+        with suppress(AssertionError):  # tasks remain
             self._survive(lambda: self.world.clean_up(turns=1))
 
     @rule(minutes=st.sampled_from([1, 15, 60, 25 * 60]))
@@ -102,7 +102,7 @@ class AnyLinking(RuleBasedStateMachine):
         self._survive(lambda: sweep(self.world))
 
     @rule(method=st.sampled_from(["remove", "item", "accounts", "exchange"]), times=st.integers(1, 3))
-    def plaid_is_in_trouble(self, method: str, times: int) -> None:
+    def plaid_is_down_for_a_while(self, method: str, times: int) -> None:
         self.world.plaid.fail(method, *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * times)
 
     @rule(calls=st.integers(0, 12), times=st.integers(1, 8))

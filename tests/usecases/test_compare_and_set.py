@@ -1,4 +1,4 @@
-"""A compare-and-set runs again from its read until no other writer was faster."""
+"""A compare-and-set repeats its read and write until no other writer interferes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.ports.compare_and_set import MAX_TRIES, retry_on_conflict
 
 
 class Contended:
-    """A write that another writer beats a number of times."""
+    """A write that loses to another writer a number of times."""
 
     def __init__(self, conflicts: int) -> None:
         self.conflicts, self.tries = conflicts, 0

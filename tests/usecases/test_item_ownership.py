@@ -1,4 +1,4 @@
-"""One item, one connection: update mode's public token reaches the exchange, and nothing healthy is harmed."""
+"""An item has one connection: update mode's public token reaches the exchange, and no healthy connection is harmed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from shared.domain.secret import Secret
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.item_ground import item_violations
-from tests.usecases.linking_ground import exchange, loose_ends, store_down, sweep, tried, wrongs
+from tests.usecases.linking_ground import broken_invariants, exchange, open_intents_left, store_down, sweep, tried
 from tests.usecases.removal.removal_ground import tell
 
 BOB = "bob"
 
 
 def linked(world: World, name: str = "1", *, user: str = ALICE) -> str:
-    """A connection made by an exchange, and synced."""
+    """A connection that was created by an exchange, and synced."""
     world.plaid.new_item(name).add(row("t1"))
     made = exchange(world, f"public-{name}", user=user)
     world.queue.enqueue(str(made.answer["connection_id"]), name=f"first-{name}")
@@ -44,12 +44,12 @@ def linked(world: World, name: str = "1", *, user: str = ALICE) -> str:
 
 
 def forget_holders(world: World) -> None:
-    """The store as it was before holders were stored."""
+    """Put the store into its form before holders were stored."""
     world.store.holders.clear()
 
 
 def share(world: World, connection_id: str, *, user: str, as_id: str = "shared") -> BankConnection:
-    """A second connection to the same item, as it could be made before holders were stored."""
+    """Add a second connection to the same item, as was possible before holders were stored."""
     first = world.store.connections[connection_id]
     token = token_of(world, connection_id).reveal()
     second = first.model_copy(update={"connection_id": as_id, "app_user_id": user})
@@ -87,13 +87,13 @@ def test_the_public_token_of_update_mode_is_answered_with_its_connection(
     assert list(world.store.connections) == [connection_id]
     assert world.plaid.removed == []
     assert exchange(world, token).answer == done.answer
-    assert loose_ends(world) == wrongs(world) == []
+    assert open_intents_left(world) == broken_invariants(world) == []
     assert all(intent.access_token is None for intent, _ in world.store.intents.values())
     world.settle()
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
 
 
-def test_it_is_treated_as_reconnected(world: World) -> None:
+def test_public_token_of_update_mode_reconnects_its_connection(world: World) -> None:
     connection_id = linked(world)
     broken = {"status": ItemStatus.BAD, "error_code": "ITEM_LOGIN_REQUIRED"}
     world.store.connections[connection_id] = world.store.connections[connection_id].model_copy(update=broken)
@@ -134,7 +134,7 @@ def test_while_plaid_is_down_the_same_call_can_be_sent_again(world: World) -> No
         exchange(world, token)
     assert exchange(world, token).answer["connection_id"] == connection_id
     assert world.calls.log.count("bank.exchange") == 2
-    assert item_violations(world) == loose_ends(world) == []
+    assert item_violations(world) == open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -150,7 +150,7 @@ def test_another_users_item_is_refused_and_untouched(world: World, old: bool) ->
         assert refused.value.connection_id is None
     assert list(world.store.connections) == [connection_id]
     assert world.plaid.removed == []
-    assert loose_ends(world) == wrongs(world) == []
+    assert open_intents_left(world) == broken_invariants(world) == []
 
 
 def test_a_connection_that_cannot_be_repaired_asks_for_a_new_link(world: World) -> None:
@@ -188,8 +188,8 @@ def test_an_item_whose_connection_is_being_removed_is_not_connected_again(world:
 
 
 @pytest.mark.parametrize("call", range(30))
-def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, call: int) -> None:
-    """The user removes the connection at any moment of the exchange, and the removal runs to its end."""
+def test_removal_during_the_exchange_leaves_no_dead_connection(world: World, call: int) -> None:
+    """The user removes the connection at any moment of the exchange, and the removal completes."""
     connection_id = linked(world)
     token = world.plaid.update_mode()
     at = len(world.calls.log) + call
@@ -206,7 +206,7 @@ def test_a_removal_beside_the_exchange_leaves_no_dead_connection(world: World, c
     for _ in range(200):
         world.clock.move(timedelta(minutes=15))
         sweep(world)
-    assert item_violations(world) == loose_ends(world) == []
+    assert item_violations(world) == open_intents_left(world) == []
     assert error is None or connection_id not in world.store.connections
 
 
@@ -231,13 +231,13 @@ def test_two_exchanges_of_one_item_at_once_make_one_connection(world: World, cal
     assert len(world.store.connections) == 1
     (connection,) = world.store.connections.values()
     if first is None and errors and user == ALICE:
-        assert isinstance(errors[0], Unavailable), "it is still being made: try again"
+        assert isinstance(errors[0], Unavailable), "it is still being created: try again"
         assert exchange(world, second).answer["connection_id"] == connection.connection_id
     if connection.app_user_id != ALICE:
         assert first is not None
         assert first.code == "public_token_not_yours"
     assert world.plaid.removed == []
-    assert item_violations(world) == wrongs(world) == []
+    assert item_violations(world) == broken_invariants(world) == []
 
 
 def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_connection(world: World) -> None:
@@ -257,9 +257,7 @@ def test_a_token_that_cannot_be_stored_does_not_remove_the_item_of_another_conne
     assert world.store.connections[connection_id].status is ItemStatus.GOOD
 
 
-def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_item_of_unknown_ownership_is_kept_and_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     linked(world)
     token, begun = world.plaid.update_mode(), len(world.calls.log)
 
@@ -278,7 +276,7 @@ def test_while_the_store_does_not_say_whose_an_item_is_it_stays_and_is_reported(
 
 @pytest.mark.parametrize("old", [False, True])
 def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: World, old: bool) -> None:
-    """An exchange of before holders were stored had kept the token when its process died."""
+    """An exchange from before holders were stored had kept the token when its process died."""
     connection_id = linked(world)
     if old:
         forget_holders(world)
@@ -288,7 +286,7 @@ def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: Wo
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world).removed == 0
     assert world.plaid.removed == []
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
     assert list(world.store.connections) == [connection_id]
 
 
@@ -313,12 +311,12 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
     assert world.plaid.removed == ["item-new"]
     world.clock.move(timedelta(minutes=15))
     sweep(world)
-    assert loose_ends(world) == item_violations(world) == []
+    assert open_intents_left(world) == item_violations(world) == []
 
 
 @pytest.mark.parametrize("first", ["first", "shared"])
 @pytest.mark.parametrize("user", [ALICE, BOB])
-def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: World, user: str, first: str) -> None:
+def test_removing_the_last_of_two_connections_removes_their_shared_item(world: World, user: str, first: str) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=user)
@@ -335,7 +333,7 @@ def test_of_two_connections_that_share_an_item_the_last_takes_it_along(world: Wo
     assert world.store.holders == {}
 
 
-def test_both_of_them_removed_at_once_take_it_along(world: World) -> None:
+def test_removing_both_connections_at_once_removes_their_shared_item(world: World) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=ALICE)
@@ -347,7 +345,7 @@ def test_both_of_them_removed_at_once_take_it_along(world: World) -> None:
 
 
 @pytest.mark.parametrize("which", ["first", "shared"])
-def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(world: World, which: str) -> None:
+def test_token_shared_by_two_connections_is_not_rotated_until_one_is_removed(world: World, which: str) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=BOB)
@@ -365,7 +363,7 @@ def test_a_token_that_two_connections_hold_is_not_replaced_until_one_is_gone(wor
     assert world.plaid.item_at(token_of(world, wanted).reveal()).item_id == "item-1"
 
 
-def test_a_webhook_reaches_both_of_them(world: World) -> None:
+def test_webhook_reaches_both_connections_of_a_shared_item(world: World) -> None:
     one = linked(world)
     forget_holders(world)
     share(world, one, user=BOB)
@@ -415,7 +413,7 @@ def test_a_crash_at_any_call_harms_no_connection(where: str, old: bool, comes_ba
         at = f"{where} {number}: {counted.calls.log[number]}"
         assert world.plaid.removed == [], at
         assert list(world.store.connections) == [connection_id], at
-        assert loose_ends(world) == [], at
+        assert open_intents_left(world) == [], at
         if not old:
             assert item_violations(world) == [], at
 
@@ -430,7 +428,7 @@ def test_an_exchange_that_was_interrupted_before_holders_were_stored_is_resumed(
     forget_holders(world)
     world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert exchange(world).first
-    assert item_violations(world) == wrongs(world) == loose_ends(world) == []
+    assert item_violations(world) == broken_invariants(world) == open_intents_left(world) == []
 
 
 def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_removed(world: World) -> None:
@@ -441,7 +439,7 @@ def test_a_duplicate_that_was_left_at_plaid_before_holders_were_stored_is_remove
     forget_holders(world)
     assert isinstance(tried(world), AlreadyExists)
     assert world.plaid.removed == ["item-1"]
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
 def test_metadata_of_update_mode_without_account_ids_is_no_duplicate_either(world: World) -> None:
@@ -466,4 +464,4 @@ def test_a_store_that_fails_once_does_not_lose_the_answer_of_an_item_that_is_hel
     assert exchange(world, world.plaid.update_mode("1")).answer["connection_id"] == connection_id
     world.calls.before = None
     assert failures == []
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []

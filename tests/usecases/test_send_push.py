@@ -1,4 +1,4 @@
-"""A notification reaches the user's devices, once."""
+"""A notification is pushed once to the user's devices."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Phones:
         if tokens:
             self.pushes.written["alice"] = list(tokens)
 
-    def tell(self, told: PushMessage | None = None, *, user: str = "alice") -> None:
+    def push(self, notification: PushMessage | None = None, *, user: str = "alice") -> None:
         send = SendPush(
             pushes=self.pushes,
             messaging=self.messaging,
@@ -51,77 +51,77 @@ class Phones:
             clock=FakeClock(),
             sleep=self.slept.append,
         )
-        send(told or message(), app_user_id=user)
+        send(notification or message(), app_user_id=user)
 
     @property
     def reached(self) -> list[str]:
         return [token for token, _ in self.messaging.sent]
 
 
-def test_every_device_is_told() -> None:
+def test_every_device_is_notified() -> None:
     phones = Phones("phone", "tablet")
-    phones.tell()
+    phones.push()
     assert phones.reached == ["phone", "tablet"]
-    assert {told for _, told in phones.messaging.sent} == {message()}
+    assert {sent for _, sent in phones.messaging.sent} == {message()}
 
 
-def test_a_trigger_that_is_delivered_twice_tells_once() -> None:
+def test_trigger_delivered_twice_pushes_once() -> None:
     phones = Phones("phone")
-    phones.tell()
-    phones.tell()
+    phones.push()
+    phones.push()
     assert phones.reached == ["phone"]
-    phones.tell(PushMessage.of("n2", DOCUMENT))
+    phones.push(PushMessage.of("n2", DOCUMENT))
     assert phones.reached == ["phone", "phone"]
 
 
 @pytest.mark.parametrize("written", [None, [], "phone", 7, {"a": 1}, [None, 7, "", ["x"], "x" * 5000]])
-def test_a_user_without_devices_is_told_nothing(written: object) -> None:
+def test_user_without_devices_gets_no_push(written: object) -> None:
     phones = Phones()
     phones.pushes.written["alice"] = written
-    phones.tell()
+    phones.push()
     assert phones.messaging.tries == []
-    assert phones.pushes.claims == set(), "a device that comes before the trigger is delivered again is told"
+    assert phones.pushes.claims == set(), "a device added before the trigger's redelivery is notified"
 
 
-def test_what_apps_write_is_bounded_and_the_newest_devices_are_kept() -> None:
+def test_number_of_devices_is_bounded_and_the_newest_are_kept() -> None:
     assert usable_tokens(["a", "b", "a", None, "b"]) == ("a", "b")
     assert usable_tokens([f"t{n}" for n in range(30)]) == tuple(f"t{n}" for n in range(10, 30))
 
 
-def test_only_tokens_that_are_gone_are_dropped() -> None:
+def test_only_invalid_tokens_are_dropped() -> None:
     phones = Phones("gone", "phone", "refused", "down")
     phones.messaging.answers = {
         "gone": [Receipt(PushOutcome.GONE, "UNREGISTERED")],
         "refused": [Receipt(PushOutcome.REFUSED, "PERMISSION_DENIED")],
         "down": [DOWN],
     }
-    phones.tell()
+    phones.push()
     assert phones.pushes.written["alice"] == ["phone", "refused", "down"]
     assert phones.reached == ["phone"]
 
 
-def test_while_messaging_is_down_only_those_it_did_not_reach_are_tried_again() -> None:
+def test_only_failed_devices_are_retried_while_messaging_is_down() -> None:
     phones = Phones("phone", "tablet")
     phones.messaging.answers["tablet"] = [DOWN, DOWN, Receipt(PushOutcome.SENT)]
-    phones.tell()
+    phones.push()
     assert phones.messaging.tries == [("phone", "tablet"), ("tablet",), ("tablet",)]
     assert phones.reached == ["phone", "tablet"]
     assert phones.slept == list(WAITS[:2])
 
 
-def test_a_token_found_gone_at_a_later_try_is_dropped_too() -> None:
+def test_token_found_gone_by_a_retry_is_dropped_too() -> None:
     phones = Phones("phone")
     phones.messaging.answers["phone"] = [DOWN, Receipt(PushOutcome.GONE, "UNREGISTERED")]
-    phones.tell()
+    phones.push()
     assert phones.pushes.written["alice"] == []
 
 
-def test_tries_are_bounded_and_a_push_that_did_not_get_through_is_recorded(
+def test_retries_are_bounded_and_a_failed_push_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     phones = Phones("phone")
     phones.messaging.answers["phone"] = [DOWN]
-    phones.tell()
+    phones.push()
     assert len(phones.messaging.tries) == len(WAITS) + 1
     assert phones.slept == list(WAITS)
     failed = next(record for record in caplog.records if record.getMessage() == "push.not_delivered")
@@ -129,13 +129,13 @@ def test_tries_are_bounded_and_a_push_that_did_not_get_through_is_recorded(
     assert phones.pushes.written["alice"] == ["phone"]
 
 
-def test_as_long_as_messaging_asks_for_is_waited_but_not_for_ever() -> None:
+def test_retry_delay_from_messaging_is_respected_up_to_a_limit() -> None:
     phones = Phones("phone")
     phones.messaging.answers["phone"] = [
         Receipt(PushOutcome.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS),
         Receipt(PushOutcome.LATER, "RESOURCE_EXHAUSTED", LONGEST_WAIT_SECONDS + 1),
     ]
-    phones.tell()
+    phones.push()
     assert phones.slept == [LONGEST_WAIT_SECONDS]
     assert len(phones.messaging.tries) == 2
 
@@ -149,8 +149,8 @@ def test_a_store_that_fails_after_the_push_makes_no_second_one() -> None:
     phones.pushes = Failing()
     phones.pushes.written["alice"] = ["gone", "phone"]
     phones.messaging.answers["gone"] = [Receipt(PushOutcome.GONE, "UNREGISTERED")]
-    phones.tell()
-    phones.tell()
+    phones.push()
+    phones.push()
     assert phones.reached == ["phone"]
 
 
@@ -159,14 +159,14 @@ SECRETS = {"label": "Corner Clinic · 123.45 EUR", "notes": "for the divorce", "
 
 @pytest.mark.parametrize("kind", NotificationKind)
 @pytest.mark.parametrize("language", ["en", "es", "es-MX", "fr", None, 7])
-def test_a_push_message_tells_nothing_of_what_the_notification_says(kind: NotificationKind, language: Any) -> None:
-    """Lock screens are read by others: no bank, merchant, amount, day, note."""
+def test_push_message_contains_no_private_data(kind: NotificationKind, language: Any) -> None:
+    """Lock screens are public, so a push message contains no bank, merchant, amount, date or note."""
     stored = notification(
         kind, event_id="e1", connection_id="c1", bank="A Bank", language="en", now=FakeClock().now(), **SECRETS
     )
     phones = Phones("phone")
     phones.pushes.languages["alice"] = language
-    phones.tell(PushMessage.of("n1", stored.model_dump()))
+    phones.push(PushMessage.of("n1", stored.model_dump()))
     [(_, sent)] = phones.messaging.sent
     for secret in ("A Bank", *SECRETS.values(), stored.title, stored.body):
         assert secret not in f"{sent.title} {sent.body} {sent.data}"
@@ -175,7 +175,7 @@ def test_a_push_message_tells_nothing_of_what_the_notification_says(kind: Notifi
     assert ("attention" in sent.title or "atención" in sent.title) == (kind in NEED_THE_USER)
 
 
-def test_every_language_of_notifications_is_one_of_push_messages() -> None:
+def test_push_messages_exist_in_every_language_of_notifications() -> None:
     for language in TEXTS[NotificationKind.NEEDS_REPAIR]:
         for kind in ("needs_repair", "note_kept", "a_kind_of_tomorrow"):
             assert message(kind=kind).in_language(language).language == language
@@ -192,62 +192,62 @@ NOON, ONE = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 13, tzinf
         (None, {"alice": NOON}, "alice"),
         ("alice", {"alice": NOON}, "alice"),
         ("alice", {"alice": NOON, "bob": ONE}, "bob"),
-        # An app may write other fields of a user's document at any time.
+        # Apps may write other fields of the user document at any time.
         ("alice", {"alice": ONE, "bob": NOON}, "bob"),
         ("alice", {"alice": ONE, "bob": NOON, "cleo": ONE}, "cleo"),
         (None, {"alice": ONE, "bob": NOON}, "alice"),
     ],
 )
-def test_a_device_belongs_to_the_user_who_stored_its_token_last(
+def test_device_belongs_to_the_user_who_stored_its_token_last(
     owner: str | None, listed: dict[str, datetime], latest: str | None
 ) -> None:
     assert TokenHolders(owner, listed).latest == latest
 
 
-def test_a_device_that_another_user_has_taken_over_gets_no_message_of_the_former_one() -> None:
+def test_device_taken_over_by_another_user_gets_no_message_of_the_former_owner() -> None:
     phones = Phones("shared", "tablet")
-    phones.tell()
+    phones.push()
     phones.pushes.write("bob", ["shared"])
-    phones.tell(PushMessage.of("n2", DOCUMENT))
+    phones.push(PushMessage.of("n2", DOCUMENT))
     assert phones.reached == ["shared", "tablet", "tablet"]
     assert phones.pushes.written == {"alice": ["tablet"], "bob": ["shared"]}
-    phones.tell(PushMessage.of("n3", DOCUMENT), user="bob")
+    phones.push(PushMessage.of("n3", DOCUMENT), user="bob")
     assert phones.reached[3:] == ["shared"]
 
 
 def test_a_device_moves_before_its_new_user_is_sent_anything() -> None:
     phones = Phones("shared")
-    phones.tell()
+    phones.push()
     phones.pushes.write("bob", ["shared"])
-    phones.tell(PushMessage.of("n3", DOCUMENT), user="bob")
+    phones.push(PushMessage.of("n3", DOCUMENT), user="bob")
     assert phones.reached == ["shared", "shared"]
-    phones.tell(PushMessage.of("n4", DOCUMENT))
+    phones.push(PushMessage.of("n4", DOCUMENT))
     assert phones.reached == ["shared", "shared"], "alice has no device any more"
 
 
-def test_a_user_whose_device_was_taken_gets_it_back_when_their_app_stores_its_token_again() -> None:
+def test_user_regains_a_device_when_their_app_stores_its_token_again() -> None:
     phones = Phones("phone")
-    phones.tell()
+    phones.push()
     phones.pushes.write("mallory", ["phone"])
-    phones.tell(PushMessage.of("n2", DOCUMENT))
+    phones.push(PushMessage.of("n2", DOCUMENT))
     assert phones.reached == ["phone"]
-    phones.pushes.write("alice", ["phone"])  # what apps do when they start
-    phones.tell(PushMessage.of("n3", DOCUMENT))
+    phones.pushes.write("alice", ["phone"])  # as apps do on start
+    phones.push(PushMessage.of("n3", DOCUMENT))
     assert phones.reached == ["phone", "phone"]
-    phones.tell(PushMessage.of("m1", DOCUMENT), user="mallory")
+    phones.push(PushMessage.of("m1", DOCUMENT), user="mallory")
     assert phones.reached == ["phone", "phone"]
 
 
-def test_of_two_users_who_have_stored_a_token_before_owners_were_decided_one_gets_messages() -> None:
+def test_token_stored_by_two_users_before_ownership_existed_reaches_one_of_them() -> None:
     phones = Phones("shared")
     phones.pushes.write("bob", ["shared"])
-    phones.tell()
-    phones.tell(PushMessage.of("n2", DOCUMENT), user="bob")
+    phones.push()
+    phones.push(PushMessage.of("n2", DOCUMENT), user="bob")
     assert phones.reached == ["shared"]
     assert phones.pushes.written == {"alice": [], "bob": ["shared"]}
 
 
-def test_an_owner_is_decided_once() -> None:
+def test_device_owner_is_determined_once() -> None:
     class Counting(FakePushes):
         handed = 0
 
@@ -259,22 +259,22 @@ def test_an_owner_is_decided_once() -> None:
     phones.pushes = counting = Counting()
     counting.write("alice", ["phone"])
     for n in range(3):
-        phones.tell(PushMessage.of(f"n{n}", DOCUMENT))
+        phones.push(PushMessage.of(f"n{n}", DOCUMENT))
     assert counting.handed == 1
 
 
 @pytest.mark.parametrize("broken", [{"kind": None}, {"kind": []}, {"connection_id": None}, {"connection_id": 1}])
-def test_a_document_that_is_no_notification_is_no_message(broken: dict[str, Any]) -> None:
+def test_document_that_is_no_notification_sends_no_message(broken: dict[str, Any]) -> None:
     assert PushMessage.of("n1", {**DOCUMENT, **broken}) is None
     assert PushMessage.of("n1", {}) is None
 
 
-def test_neither_tokens_nor_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_tokens_nor_texts_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     phones = Phones("secret-1", "secret-2", "secret-3")
     phones.messaging.answers = {"secret-1": [Receipt(PushOutcome.GONE, "UNREGISTERED")], "secret-2": [DOWN]}
-    phones.tell()
-    phones.tell()
+    phones.push()
+    phones.push()
     seen = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert "push.done" in seen
     for secret in ("secret-", message().title, message().body):

@@ -1,4 +1,4 @@
-"""What a sweep cannot settle never keeps what is younger from its turn: every sweep, one table."""
+"""Old work that a sweep cannot settle never starves younger work: one table covers every sweep."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from shared.usecases.tokens.reencrypt_tokens import Reencryption
 from tests.fake_seals import FakeSeals
 from tests.fakes import FakeInstitutions, FakeVault, institution, problem, vault_problem
 from tests.usecases.conftest import World
-from tests.usecases.linking.test_sweep_exchanges import broken_off
+from tests.usecases.linking.test_sweep_exchanges import interrupted_exchange
 from tests.usecases.linking_ground import new_world, sweep
 
 STUCK = 10
-SMALL = 3  # the page of each sweep here
-RUNS = STUCK  # the most scheduler runs that a young one may wait
+SMALL = 3  # each sweep's page size in these tests
+RUNS = STUCK  # the most scheduler runs that younger work may wait
 A_TICK = timedelta(minutes=15)
 
 
 @dataclass
 class Sweep:
-    """One scheduler run, and whether the young one was handled."""
+    """One scheduler run of a sweep, and whether the younger work was handled."""
 
     run: Callable[[], object]
     handled: Callable[[], bool]
@@ -79,7 +79,7 @@ def inbox_of_a_closed_queue(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def states(world: World, change: Callable[[SyncState], dict[str, Any]]) -> Sweep:
-    """Connections whose syncs are due, the older ones with a change."""
+    """Connections whose syncs are due; the older ones have changes."""
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
         loaded = world.store.states[f"c{number:02}"]
@@ -102,7 +102,7 @@ def leased_syncs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def syncs_that_fail(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """Their states cannot even be stored, and so cannot be moved."""
+    """Their states cannot be stored, and so cannot be deferred."""
     patch.setattr(schedule_syncs, "PAGE", SMALL)
     found, really = states(world, lambda _: {}), world.store.save
 
@@ -118,7 +118,7 @@ def syncs_that_fail(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 def intents(world: World, patch: pytest.MonkeyPatch, *, trouble: Exception) -> Sweep:
     patch.setattr(sweep_exchanges_module, "MAX_INTENTS", SMALL)
     for number in range(STUCK + 1):
-        broken_off(world, "bank.accounts", f"{number:02}", user=f"user-{number}")
+        interrupted_exchange(world, "bank.accounts", f"{number:02}", user=f"user-{number}")
         world.clock.move(timedelta(seconds=1))
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     really = world.intents.update
@@ -165,7 +165,7 @@ def erasures(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """RotationRequests that their tasks never settle."""
+    """Rotation requests that their tasks never settle."""
     patch.setattr(request_rotation_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
@@ -179,7 +179,7 @@ def wanted_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def aged_tokens(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """Old tokens whose replacement never succeeds; each daily check takes a few."""
+    """Old tokens whose rotation never succeeds; each daily check takes a few."""
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
         world.clock.move(timedelta(seconds=1))
@@ -251,7 +251,7 @@ def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """The ends of the older logs cannot be read."""
+    """The heads of the older logs cannot be read."""
     patch.setattr(sign_audit, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.store.write_down(
@@ -286,7 +286,7 @@ def audit_logs(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """The queue refuses the older connections, and their pages are given up."""
+    """The queue refuses the older connections, and their pages are abandoned."""
     patch.setattr(daily_checks_module, "PAGE", SMALL)
     for number in range(STUCK + 1):
         world.connected(f"c{number:02}")
@@ -314,7 +314,7 @@ def daily_checks(world: World, patch: pytest.MonkeyPatch) -> Sweep:
 
 
 def owners_that_are_gone(world: World, patch: pytest.MonkeyPatch) -> Sweep:
-    """The erasures of the older ones cannot begin."""
+    """The erasures of the older ones cannot start."""
     users = [f"user-{number:02}" for number in range(STUCK + 1)]
     for user in users:
         world.connected(f"of-{user}", owner=user)
@@ -371,7 +371,7 @@ def test_older_items_that_cannot_be_settled_do_not_starve_a_younger_one(
     raise AssertionError(f"the young one was not handled in {RUNS} scheduler runs")
 
 
-def test_a_delivery_that_does_not_settle_is_enqueued_ever_more_seldom_and_never_given_up(world: World) -> None:
+def test_unsettled_delivery_is_retried_forever_with_growing_delays(world: World) -> None:
     at = world.clock.now()
     world.inbox.record(Delivery("d", {}, at, connection_id="c", due_at=at))
     enqueued = []
@@ -385,7 +385,7 @@ def test_a_delivery_that_does_not_settle_is_enqueued_ever_more_seldom_and_never_
     assert world.sweep_inbox() == 0
 
 
-def test_items_that_do_not_move_are_yielded_once_and_stepped_over() -> None:
+def test_every_item_is_yielded_once_despite_stuck_items() -> None:
     items = list(range(11))
     fixed = {0, 1, 2, 3, 7, 8, 9}
     yielded: list[int] = []

@@ -1,4 +1,4 @@
-"""What runs know of pauses without reading them each time."""
+"""What runs know about pauses without reading them each time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Counted(FakePauses):
         return super().load()
 
 
-def test_that_nothing_is_paused_is_read_once_in_five_seconds_for_all_runs() -> None:
+def test_absence_of_pauses_is_cached_for_five_seconds() -> None:
     store, clock = Counted(), FakeClock()
     recent = CachedPauses(store, clock=clock)
     assert [recent.load()[0] for _ in range(5)] == [Pauses()] * 5
@@ -29,7 +29,7 @@ def test_that_nothing_is_paused_is_read_once_in_five_seconds_for_all_runs() -> N
     assert recent.load()[0] == EVERYTHING
 
 
-def test_what_is_resumed_is_seen_at_once() -> None:
+def test_resume_takes_effect_at_once() -> None:
     store = Counted()
     store.save(EVERYTHING, expected=None)
     recent = CachedPauses(store, clock=FakeClock())
@@ -39,7 +39,7 @@ def test_what_is_resumed_is_seen_at_once() -> None:
     assert recent.load()[0] == Pauses()
 
 
-def test_a_clock_that_was_set_back_does_not_keep_the_memory_for_long() -> None:
+def test_clock_that_was_set_back_does_not_prolong_the_cache() -> None:
     store, clock = Counted(), FakeClock()
     recent = CachedPauses(store, clock=clock)
     recent.load()

@@ -1,4 +1,4 @@
-"""A commit that is put together as bytes is the one that the library's own types would make."""
+"""A commit that is assembled as bytes equals the one that the library's own types produce."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def recording(requests: list[bytes]) -> Callable[[Any, bytes], Any]:
-    """Stands for Firestore: keeps what it is sent."""
+    """A fake of Firestore that records what it is sent."""
 
     def send(_: Any, request: bytes) -> Any:
         requests.append(request)
@@ -88,7 +88,7 @@ def test_each_kind_of_write_is_what_the_library_would_send(sent: list[bytes]) ->
 
 
 @given(ahead=FIELDS, more=FIELDS)
-def test_what_was_encoded_ahead_and_what_is_added_are_one_document(ahead: dict[str, Any], more: dict[str, Any]) -> None:
+def test_prefetched_and_added_fields_form_one_document(ahead: dict[str, Any], more: dict[str, Any]) -> None:
     more = {name: value for name, value in more.items() if name not in ahead}
     with pytest.MonkeyPatch.context() as patch:
         sent: list[bytes] = []
@@ -112,7 +112,7 @@ def test_lengths_of_any_size_are_framed(sent: list[bytes]) -> None:
         assert same(sent[-1], Write(update=document("a/1", {"x": "x" * size})))
 
 
-def test_too_much_for_one_commit_is_not_sent(sent: list[bytes]) -> None:
+def test_commit_beyond_the_size_limit_is_not_sent(sent: list[bytes]) -> None:
     batch = Batch(CLIENT)
     batch.replace("a/1", {"x": "x" * MAX_COMMIT_BYTES})
     with pytest.raises(CommitTooLarge):

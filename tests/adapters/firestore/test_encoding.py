@@ -1,4 +1,4 @@
-"""The fast encoder writes byte for byte what the library would."""
+"""The fast encoder produces the same bytes as the library."""
 
 from __future__ import annotations
 
@@ -53,6 +53,6 @@ def test_decimals_become_doubles_and_tuples_arrays() -> None:
     assert ours({"a": Decimal("1.5"), "b": (1, 2)}) == theirs({"a": 1.5, "b": [1, 2]})
 
 
-def test_what_firestore_does_not_know_is_refused() -> None:
+def test_type_that_firestore_does_not_support_is_refused() -> None:
     with pytest.raises(TypeError, match="object"):
         ours({"a": object()})

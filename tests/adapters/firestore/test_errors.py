@@ -19,7 +19,7 @@ from tests.fakes import START
 
 
 class Down:
-    """A client whose every call fails."""
+    """A client whose calls all fail."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -38,7 +38,7 @@ def audit_of(client: Any) -> FirestoreAudit:
 
 
 @pytest.mark.parametrize("kind", [exceptions.ServiceUnavailable, exceptions.DeadlineExceeded])
-def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
+def test_reads_during_a_store_outage_ask_for_a_retry(kind: Any) -> None:
     client: Any = Down(kind("x"))
     with pytest.raises(Unavailable):
         FirestoreSyncs(client, audit=audit_of(client)).load("c")
@@ -48,7 +48,7 @@ def test_reads_of_a_store_that_is_down_ask_to_try_again(kind: Any) -> None:
         FirestoreLimits(client).spend("u", "a", per_minute=1, now=START)
 
 
-def test_a_name_that_firestore_refuses_is_the_call_s_fault_and_no_bug() -> None:
+def test_name_that_firestore_refuses_is_a_client_error() -> None:
     client: Any = Down(exceptions.InvalidArgument("Document id is too long"))  # type: ignore[no-untyped-call]
     with pytest.raises(NotStorable):
         FirestoreConnections(client, audit=audit_of(client)).guards("u", institution_id="ins_1")
@@ -58,7 +58,7 @@ def test_a_name_that_firestore_refuses_is_the_call_s_fault_and_no_bug() -> None:
 
 @pytest.mark.parametrize("institution", ["ins_1", "🎂" * 512, "i" * 3_000, "../..", "__x__", "a/b", "\0", "\ud800"])
 @pytest.mark.parametrize("uid", ["u", "🎂" * 128])
-def test_every_guard_has_a_name_that_firestore_takes(uid: str, institution: str) -> None:
+def test_every_guard_has_a_name_that_firestore_accepts(uid: str, institution: str) -> None:
     path = guard_path(uid, institution)
     assert is_document_id(path.partition("/")[2])
     assert path != guard_path(uid, institution + "x")

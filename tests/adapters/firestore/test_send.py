@@ -1,4 +1,4 @@
-"""What a commit is sent with is what the library sends with its own, and it is as patient."""
+"""A commit is sent with the same headers as the library's own, and with the same retries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.domain.errors import AlreadyThere, CommitTooLarge, Conflict, NotStor
 
 @dataclass
 class Server:
-    """A Firestore that only takes commits, and answers as it is told."""
+    """A Firestore server that only accepts commits, and answers as configured."""
 
     refuses: list[tuple[grpc.StatusCode, str]] = field(default_factory=list)
     hangs: float = 0.0
@@ -69,7 +69,7 @@ def commit(client: firestore.Client) -> Callable[[], Any]:
     return one
 
 
-def test_a_commit_has_the_headers_and_the_bytes_of_the_librarys(
+def test_commit_has_the_headers_and_bytes_of_the_librarys(
     server: Server, client: firestore.Client, commit: Callable[[], Any]
 ) -> None:
     theirs = client.batch()
@@ -83,13 +83,13 @@ def test_a_commit_has_the_headers_and_the_bytes_of_the_librarys(
     assert server.requests[1] == server.requests[0]
 
 
-def test_an_outage_of_a_moment_is_waited_out_and_a_longer_one_is_said(
+def test_short_outage_is_retried_and_a_longer_one_is_raised(
     server: Server, commit: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.refuses = [(grpc.StatusCode.UNAVAILABLE, "in a moment")] * 2
     commit()
     assert len(server.requests) == 3
-    most = firestore_commit.COMMIT_TIMEOUT_SECONDS + 1  # the two ends round it differently
+    most = firestore_commit.COMMIT_TIMEOUT_SECONDS + 1  # client and server round the deadline differently
     assert all(0 < seconds < most for seconds in server.allowed)
     monkeypatch.setattr(firestore_commit, "COMMIT_TIMEOUT_SECONDS", 0.2)
     server.hangs = 1.0
@@ -110,7 +110,7 @@ def test_an_outage_of_a_moment_is_waited_out_and_a_longer_one_is_said(
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "", Unavailable),
     ],
 )
-def test_each_refusal_is_an_error_of_ours_and_is_not_tried_again(
+def test_each_refusal_has_its_own_error_and_is_not_retried(
     server: Server, commit: Callable[[], Any], code: grpc.StatusCode, words: str, error: type[Exception]
 ) -> None:
     server.refuses = [(code, words)]

@@ -1,4 +1,4 @@
-"""Every kind of write that a sync's commit can hold has a function in the adapter, and one in the fake."""
+"""Every kind of write in a sync's commit has a function in the adapter, and one in the fake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As whom Cloud Tasks calls the functions. The emulator asks nobody who they are, so this holds for production only."""
+"""The account with which Cloud Tasks calls the functions. The emulator checks none, so this is for production."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.settings import Settings
 
 
 class Client:
-    """Notes what is enqueued."""
+    """Records the tasks that are enqueued."""
 
     def __init__(self) -> None:
         self.tasks: list[dict[str, Any]] = []

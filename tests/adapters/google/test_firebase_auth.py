@@ -1,6 +1,6 @@
-"""Whom we take a caller for, with Firebase's real SDK and certificates that are served here.
+"""Who counts as the caller, tested with Firebase's real SDK and certificates from a local server.
 
-The Auth emulator accepts expired and unsigned tokens, so nothing of this can be seen on it.
+The Auth emulator accepts expired and unsigned tokens, so it cannot test this.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOW = int(time.time())
 
 
 def by_now(value: object) -> str:
-    """A case's name, the same in every process: times count from now."""
+    """A case's name, equal in every process: times are relative to now."""
     return re.sub(r"\b\d{10}\b", lambda at: f"now{int(at[0]) - NOW:+d}", str(value))
 
 
@@ -91,7 +91,7 @@ def test_a_token_that_firebase_signed_names_its_user(callers: FirebaseCallers) -
         ({"sub": None}, "id_token_invalid"),
         ({"sub": 7}, "id_token_invalid"),
         ({"sub": "x" * 129}, "id_token_invalid"),
-        ({"sub": "nobody"}, "id_token_invalid"),
+        ({"sub": "unknown"}, "id_token_invalid"),
         ({"exp": NOW - 1, "iat": NOW - 3601}, "id_token_expired"),
         ({"exp": NOW - 90_000, "iat": NOW - 93_600}, "id_token_expired"),
         ({"iat": NOW + 3600, "exp": NOW + 7200}, "id_token_invalid"),
@@ -103,7 +103,7 @@ def test_a_token_that_firebase_signed_names_its_user(callers: FirebaseCallers) -
     ],
     ids=by_now,
 )
-def test_a_token_that_is_not_for_us_not_now_or_not_firebase_s_is_refused(
+def test_token_with_wrong_audience_time_or_signature_is_refused(
     callers: FirebaseCallers, claims: dict[str, Any], code: str
 ) -> None:
     assert refusal(callers, id_token(**claims)) == code
@@ -134,7 +134,7 @@ def _oddities() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", _oddities())
-def test_what_is_no_id_token_is_refused(callers: FirebaseCallers, name: str) -> None:
+def test_text_that_is_no_id_token_is_refused(callers: FirebaseCallers, name: str) -> None:
     assert refusal(callers, _oddities()[name]) == "id_token_invalid"
 
 
@@ -152,7 +152,7 @@ def test_a_disabled_user_is_refused(callers: FirebaseCallers, firebase: TwinFire
 
 
 @pytest.mark.parametrize("uid", ["a/b", ".", "..", "__x__", "____", "a\0b", "\ufffd"])
-def test_a_user_whose_id_is_no_name_of_a_document_is_refused(
+def test_user_id_that_is_no_document_name_is_refused(
     callers: FirebaseCallers, firebase: TwinFirebase, uid: str
 ) -> None:
     firebase.users[uid] = firebase.users["alice"]
@@ -160,7 +160,7 @@ def test_a_user_whose_id_is_no_name_of_a_document_is_refused(
 
 
 @pytest.mark.parametrize("ahead", [1, 4])
-def test_a_token_that_a_clock_slightly_ahead_of_ours_issued_is_accepted(callers: FirebaseCallers, ahead: int) -> None:
+def test_token_issued_by_a_clock_slightly_ahead_is_accepted(callers: FirebaseCallers, ahead: int) -> None:
     now = int(time.time())
     assert callers.verify(id_token(iat=now + ahead, auth_time=now + ahead)).uid == "alice"
     assert callers.verify_app(app_token(iat=now + ahead)) == APP
@@ -189,7 +189,7 @@ def test_certificates_are_fetched_once_and_the_user_is_asked_for_at_each_call(
     assert (firebase.asked.count("/certs"), len(firebase.asked)) == (1, 6)
 
 
-def test_while_firebase_is_down_nobody_passes_and_nobody_is_told_to_sign_in_again(
+def test_firebase_outage_refuses_callers_without_asking_them_to_sign_in_again(
     callers: FirebaseCallers, firebase: TwinFirebase
 ) -> None:
     firebase.down = True
@@ -200,7 +200,7 @@ def test_while_firebase_is_down_nobody_passes_and_nobody_is_told_to_sign_in_agai
     assert callers.verify(id_token()).uid == "alice"
 
 
-def test_without_credentials_of_our_own_nobody_passes(
+def test_missing_service_credentials_refuse_every_caller(
     callers: FirebaseCallers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(**_: object) -> None:
@@ -236,7 +236,7 @@ def test_an_app_that_firebase_attests_is_named(callers: FirebaseCallers) -> None
     ],
     ids=by_now,
 )
-def test_an_app_token_that_is_not_for_us_or_not_firebase_s_is_refused(
+def test_app_token_with_wrong_audience_or_signature_is_refused(
     callers: FirebaseCallers, claims: dict[str, Any]
 ) -> None:
     with pytest.raises(Unauthenticated) as refused:
@@ -245,7 +245,7 @@ def test_an_app_token_that_is_not_for_us_or_not_firebase_s_is_refused(
 
 
 @pytest.mark.parametrize("name", _oddities())
-def test_what_is_no_app_token_is_refused(callers: FirebaseCallers, name: str) -> None:
+def test_text_that_is_no_app_token_is_refused(callers: FirebaseCallers, name: str) -> None:
     token = id_token() if name == "an App Check token" else _oddities()[name]
     with pytest.raises(Unauthenticated) as refused:
         callers.verify_app(token)
@@ -258,16 +258,14 @@ def test_keys_of_app_check_are_fetched_once_for_many_calls(callers: FirebaseCall
     assert firebase.asked.count("/jwks") == 1
 
 
-def test_while_app_check_s_keys_cannot_be_fetched_nobody_is_blamed(
-    callers: FirebaseCallers, firebase: TwinFirebase
-) -> None:
+def test_unavailable_app_check_keys_are_reported_as_an_outage(callers: FirebaseCallers, firebase: TwinFirebase) -> None:
     firebase.down = True
     with pytest.raises(Unavailable) as down:
         callers.verify_app(app_token())
     assert down.value.code == "app_check_unavailable"
 
 
-def test_the_claims_say_how_the_user_signed_in(callers: FirebaseCallers) -> None:
+def test_claims_name_the_sign_in_method(callers: FirebaseCallers) -> None:
     anonymous = callers.verify(id_token(firebase={"sign_in_provider": "anonymous"}))
     unverified = callers.verify(id_token(email="a@example.com", email_verified=False))
     assert (anonymous.is_anonymous, anonymous.email_verified) == (True, None)

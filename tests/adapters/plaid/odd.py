@@ -1,4 +1,4 @@
-"""Values that no bank should send, and some do."""
+"""Values that no bank should send, but some do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One odd value of a bank's costs that value, or its row; never the rows beside it."""
+"""An odd value from a bank affects only that value or its row, never other rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INNOCENT = PLAIN | {"transaction_id": "innocent"}
 
 
 def read(*rows: Any, **more: Any) -> Page:
-    """A page as Plaid's text, read as the adapter reads it."""
+    """A page from Plaid's JSON text, read as the adapter reads it."""
     body = {
         "added": [*rows, INNOCENT],
         "modified": [],
@@ -56,7 +56,7 @@ def assert_storable(page: Page) -> None:
 
 
 @pytest.mark.parametrize("field", OPTIONAL)
-def test_an_odd_optional_value_costs_that_value_alone(field: str) -> None:
+def test_odd_optional_value_is_dropped_alone(field: str) -> None:
     for value in ODD:
         page = read(PLAIN | {field: value})
         assert [row["transaction_id"] for row in page.added] == ["t1", "innocent"], (field, str(value)[:50])
@@ -65,7 +65,7 @@ def test_an_odd_optional_value_costs_that_value_alone(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", REQUIRED)
-def test_an_odd_required_value_costs_its_row_alone(field: str) -> None:
+def test_odd_required_value_makes_only_its_row_unusable(field: str) -> None:
     for value in (*ODD, None):
         page = read(PLAIN | {field: value})
         assert page.added[-1]["transaction_id"] == "innocent"
@@ -77,7 +77,7 @@ def test_an_odd_required_value_costs_its_row_alone(field: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(PLAIN)), ANYTHING, max_size=4))
-def test_any_mix_of_odd_values_leaves_the_row_beside_it(changes: dict[str, Any]) -> None:
+def test_any_mix_of_odd_values_keeps_the_other_row(changes: dict[str, Any]) -> None:
     page = read(PLAIN | changes)
     assert page.added[-1]["transaction_id"] == "innocent"
     assert len(page.added) + len(page.set_aside) == 2
@@ -85,7 +85,7 @@ def test_any_mix_of_odd_values_leaves_the_row_beside_it(changes: dict[str, Any])
 
 
 @pytest.mark.parametrize("row", [None, 5, "row", [], {}, [PLAIN], True])
-def test_a_row_that_is_none_is_set_aside(row: Any) -> None:
+def test_row_that_is_no_object_is_recorded_as_unusable(row: Any) -> None:
     page = read(row)
     assert len(page.added) == len(page.set_aside) == 1
 
@@ -97,7 +97,7 @@ def test_the_smallest_input_that_stopped_a_connection() -> None:
 
 
 @pytest.mark.parametrize("amount", ["1e400", "-1e400", "1e999999999", "1e99999999999999999999", "9" * 5_000, "NaN"])
-def test_a_number_beyond_all_bounds_costs_its_row_and_no_time(amount: str) -> None:
+def test_huge_number_makes_its_row_unusable_without_delay(amount: str) -> None:
     text = json.dumps({"added": [PLAIN | {"amount": 0.5}, INNOCENT]}).replace("0.5", amount)
     answer = exact_json.parse(text.encode()) | {"modified": [], "removed": [], "next_cursor": "c", "has_more": False}
     page = transaction_mapping.page(answer, size=len(text))
@@ -124,19 +124,19 @@ def read_body(*rows: Any) -> dict[str, Any]:
     return {"added": [*rows, INNOCENT], "modified": [], "removed": [], "next_cursor": "c", "has_more": False}
 
 
-def test_a_text_with_brackets_and_quotes_is_read_beside_a_deep_value() -> None:
+def test_text_with_brackets_and_quotes_is_read_next_to_a_deep_value() -> None:
     text = json.dumps({"name": 'a "]}[{" \\', "deep": "DEEP"}).replace('"DEEP"', "[" * 2_000 + "]" * 2_000)
     assert exact_json.parse(text.encode())["name"] == 'a "]}[{" \\'
 
 
-def test_many_large_values_together_still_fit_a_document_and_the_largest_go_first() -> None:
+def test_row_with_many_large_values_fits_a_document_by_dropping_the_largest() -> None:
     page = read(PLAIN | {"name": "n" * 300_000, "website": "w" * 400_000, "merchant_name": "m" * 350_000})
     row = page.added[0]
     assert (len(row["name"]), row["website"], len(row["merchant_name"] or "")) == (300_000, None, 350_000)
     assert page.oddities == {"website": 1}
 
 
-def test_odd_entries_of_removed_are_passed_over() -> None:
+def test_odd_entries_of_removed_are_skipped() -> None:
     named = [{"transaction_id": "t1"}, {"transaction_id": "a/b"}, {"transaction_id": 5}, None, {}, "t2"]
     page = read(removed=named)
     assert (page.removed, page.removed_aside) == (["t1"], ("a/b",))
@@ -144,7 +144,7 @@ def test_odd_entries_of_removed_are_passed_over() -> None:
 
 
 @given(ANYTHING, st.sampled_from(["accounts", "request_id", "transactions_update_status"]))
-def test_an_odd_value_beside_the_rows_costs_no_row(value: Any, name: str) -> None:
+def test_odd_value_outside_the_rows_affects_no_row(value: Any, name: str) -> None:
     page = read(**{name: value})
     assert [row["transaction_id"] for row in page.added] == ["innocent"]
 
@@ -162,7 +162,7 @@ ACCOUNT: dict[str, Any] = {
 
 
 @given(st.dictionaries(st.sampled_from(sorted(ACCOUNT)), ANYTHING, max_size=3), ANYTHING)
-def test_an_odd_account_costs_no_other(changes: dict[str, Any], balance: Any) -> None:
+def test_odd_account_affects_no_other_account(changes: dict[str, Any], balance: Any) -> None:
     odd = ACCOUNT | {"account_id": "odd", "balances": {"current": balance}} | changes
     facts = item_mapping.item_facts({"item_id": "i"}, accounts=[odd, ACCOUNT, None])
     assert facts.accounts[-1]["account_id"] == "checking"
@@ -177,7 +177,7 @@ def test_an_odd_account_costs_no_other(changes: dict[str, Any], balance: Any) ->
     ),
     ANYTHING,
 )
-def test_an_odd_item_is_an_item_still(changes: dict[str, Any], status: Any) -> None:
+def test_item_with_odd_values_is_still_read(changes: dict[str, Any], status: Any) -> None:
     facts = item_mapping.item_facts({"item_id": "i", **changes}, status=status)
     assert facts.item_id == "i"
     assert_can_be_stored([facts.institution_id, facts.institution_name, facts.webhook_url])
@@ -185,7 +185,7 @@ def test_an_odd_item_is_an_item_still(changes: dict[str, Any], status: Any) -> N
 
 
 @given(ANYTHING)
-def test_an_odd_error_of_an_item_is_one_that_can_be_stored(value: Any) -> None:
+def test_odd_item_error_is_storable(value: Any) -> None:
     fields = {"error_type": value, "error_code": value, "display_message": value, "request_id": value}
     error = from_error_object(fields)
     assert error is not None
@@ -197,7 +197,7 @@ def test_an_odd_error_of_an_item_is_one_that_can_be_stored(value: Any) -> None:
         st.sampled_from(["name", "url", "logo", "primary_color", "country_codes", "products", "oauth"]), ANYTHING
     )
 )
-def test_an_odd_institution_is_an_institution_still(changes: dict[str, Any]) -> None:
+def test_institution_with_odd_values_is_still_read(changes: dict[str, Any]) -> None:
     plain = {"institution_id": "ins_1", "name": "First Bank", "logo": "aWNvbg=="}
     made = item_mapping.institution_info(plain | changes)
     assert made.name

@@ -1,4 +1,4 @@
-"""What is sent to Plaid, against the simulator, which checks every field of a request as Plaid does."""
+"""Requests to Plaid, sent to the simulator, which checks every field of a request as Plaid does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sim() -> Iterator[Sim]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """The requests, as they are on their way: path and body."""
+    """The sent requests: path and body."""
     import urllib3
 
     requests: list[tuple[str, dict[str, Any]]] = []
@@ -111,7 +111,7 @@ def test_hosted_link(sim: Sim, sent: list[Any]) -> None:
     assert bank(sim).create_link_token(request(products=("transactions",))).hosted_link_url is None
 
 
-def test_whatever_we_let_pass_is_known_to_plaid(sim: Sim) -> None:
+def test_every_accepted_option_is_accepted_by_plaid(sim: Sim) -> None:
     for product in sorted(PRODUCTS):
         bank(sim).create_link_token(request(products=(product,)))
     for language in sorted(LANGUAGES):
@@ -122,7 +122,7 @@ def test_whatever_we_let_pass_is_known_to_plaid(sim: Sim) -> None:
     bank(sim).create_link_token(request(access_token=token, consent_products=tuple(CONSENT_PRODUCTS)))
 
 
-def test_the_first_read_says_how_much_history_there_may_be(sim: Sim, sent: list[Any]) -> None:
+def test_first_read_requests_the_history_length(sim: Sim, sent: list[Any]) -> None:
     token = Secret(sim.link().access_token)
     first = bank(sim, days_requested=365).changes(token, cursor=None)
     bank(sim).changes(token, cursor=first.next_cursor)
@@ -132,7 +132,7 @@ def test_the_first_read_says_how_much_history_there_may_be(sim: Sim, sent: list[
     assert bodies[1] == {"access_token": token.reveal(), "count": 500, "cursor": first.next_cursor}
 
 
-def test_each_call_tells_how_long_it_took_and_how_it_ended(sim: Sim, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_call_logs_its_duration_and_outcome(sim: Sim, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     plaid = bank(sim)
     plaid.create_link_token(request(products=("transactions",)))
@@ -140,11 +140,11 @@ def test_each_call_tells_how_long_it_took_and_how_it_ended(sim: Sim, caplog: pyt
         plaid.item(Secret("access-sandbox-00000000-0000-4000-8000-000000000000"))
     with pytest.raises(ProviderError):
         bank(replace(sim, url="http://127.0.0.1:9")).webhook_key("kid")
-    told: list[dict[str, Any]] = [r.fields for r in caplog.records if r.getMessage() == "plaid.called"]  # type: ignore[attr-defined]
-    assert [(one["endpoint"], one["outcome"], one["error_code"]) for one in told] == [
+    calls: list[dict[str, Any]] = [r.fields for r in caplog.records if r.getMessage() == "plaid.called"]  # type: ignore[attr-defined]
+    assert [(one["endpoint"], one["outcome"], one["error_code"]) for one in calls] == [
         ("link_token_create", "ok", None),
         ("item_get", "INVALID_INPUT", "INVALID_ACCESS_TOKEN"),
         ("webhook_verification_key_get", "TRANSPORT", "NO_ANSWER"),
     ]
-    assert [bool(one["request_id"]) for one in told] == [True, True, False]
-    assert all(0 <= one["seconds"] < 30 for one in told)
+    assert [bool(one["request_id"]) for one in calls] == [True, True, False]
+    assert all(0 <= one["seconds"] < 30 for one in calls)

@@ -1,4 +1,4 @@
-"""Plaid's answers and errors in our words."""
+"""Plaid's answers and errors, translated to the backend's types."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 
 def effect(error: ProviderError) -> tuple[ErrorClass, ItemStatus | None, Action | None]:
-    """What an error does to a good connection; no status if it stays good."""
+    """The status that an error gives a good connection; none if it stays good."""
     event = event_of(error)
     status = TABLE[event][ItemStatus.GOOD].status if event is not None else ItemStatus.GOOD
     return error.error_class, None if status is ItemStatus.GOOD else status, action_for(error)
@@ -79,7 +79,7 @@ def effect(error: ProviderError) -> tuple[ErrorClass, ItemStatus | None, Action 
         ),
     ],
 )
-def test_what_is_done_about_an_error_is_read_from_its_body(
+def test_error_class_is_read_from_the_body(
     changes: dict[str, str], http: int, fault: ErrorClass, status: ItemStatus | None, action: Action | None
 ) -> None:
     error = from_answer(http, body(**changes))
@@ -116,7 +116,7 @@ ON_A_SYNC = {
         "ACCESS_NOT_GRANTED": BAD_LOGIN,
         "MANUAL_VERIFICATION_REQUIRED": BAD_LOGIN,
         "PRODUCT_NOT_READY": RETRY,
-        "SOMETHING_NEW": RETRY,  # one user's item in any case
+        "SOMETHING_NEW": RETRY,  # always the item of a single user
     },
     "INSTITUTION_ERROR": {
         "INSTITUTION_NO_LONGER_SUPPORTED": LINK_AGAIN,
@@ -142,7 +142,7 @@ ON_A_SYNC = {
     ("error_type", "error_code", "expected"),
     [(kind, code, expected) for kind, codes in ON_A_SYNC.items() for code, expected in codes.items()],
 )
-def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
+def test_sync_errors_of_one_item_differ_from_configuration_errors(
     error_type: str, error_code: str, expected: tuple[ErrorClass, ItemStatus | None, Action | None]
 ) -> None:
     error = from_answer(400, body(error_type=error_type, error_code=error_code), endpoint=SYNC)
@@ -150,7 +150,7 @@ def test_on_a_sync_the_trouble_of_one_item_is_told_from_that_of_our_set_up(
 
 
 @pytest.mark.parametrize("code", sorted(BY_CODE_OF_A_SYNC))
-def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code: str) -> None:
+def test_each_sync_error_that_needs_the_user_has_an_action(code: str) -> None:
     error = from_answer(400, body(error_code=code), endpoint=SYNC)
     assert action_for(error) is not None
     assert any(words in error.message for words in ("link the bank again", "in Link"))
@@ -158,18 +158,16 @@ def test_on_a_sync_each_code_of_an_item_that_needs_its_user_says_what_to_do(code
 
 @pytest.mark.parametrize("endpoint", ["/transactions/refresh", "/link/token/create", None])
 @pytest.mark.parametrize("code", ["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"])
-def test_a_product_that_another_endpoint_does_not_have_says_nothing_about_the_item(
-    code: str, endpoint: str | None
-) -> None:
+def test_missing_product_of_another_endpoint_does_not_affect_the_item(code: str, endpoint: str | None) -> None:
     assert event_of(from_answer(400, body(error_code=code), endpoint=endpoint)) is None
 
 
-def test_plaids_own_words_go_nowhere() -> None:
+def test_plaids_error_messages_are_not_passed_on() -> None:
     error = from_answer(400, body())
     assert "access-" not in f"{error} {error!r} {error.details()}"
 
 
-def test_a_rate_limit_waits_as_long_as_plaid_says_or_its_minute() -> None:
+def test_rate_limit_waits_for_retry_after_or_a_minute() -> None:
     limited = body(error_type="RATE_LIMIT_EXCEEDED", error_code="TRANSACTIONS_SYNC_LIMIT")
     assert from_answer(429, limited).retry_after_seconds == 60
     assert from_answer(429, limited, retry_after="300").retry_after_seconds == 300
@@ -180,7 +178,7 @@ def test_a_rate_limit_waits_as_long_as_plaid_says_or_its_minute() -> None:
     assert from_answer(429, limited, retry_after="tomorrow").retry_after_seconds == 60
 
 
-def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> None:
+def test_two_errors_of_the_sync_loop_have_their_own_kinds() -> None:
     interrupted = body(error_type="TRANSACTIONS_ERROR", error_code="TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION")
     foreign = body(
         error_type="INVALID_REQUEST",
@@ -194,11 +192,11 @@ def test_the_two_errors_of_the_sync_loop_are_told_apart_from_all_others() -> Non
 
 
 @given(st.binary(max_size=60) | st.just(b"<html>502 Bad Gateway</html>") | st.just(b"[]") | st.just(b"null"))
-def test_whatever_stands_in_the_way_of_plaid_is_an_outage(junk: bytes) -> None:
+def test_network_errors_and_proxies_count_as_an_outage(junk: bytes) -> None:
     assert from_answer(502, junk).error_class is ErrorClass.TRANSIENT
 
 
-def test_no_error_gives_a_status_without_a_way_out() -> None:
+def test_every_error_status_has_an_action() -> None:
     errors = [from_answer(400, body(error_code=code)) for code in BY_CODE]
     assert all(action_for(error) for error in errors if breaks_login(error))
 
@@ -212,7 +210,7 @@ def test_amounts_are_exact() -> None:
     assert transaction_mapping.transaction({**ROW, "amount": Decimal("12.50")})["amount"] == "12.50"
 
 
-def test_nulls_and_unknown_values_hurt_nobody() -> None:
+def test_nulls_and_unknown_values_are_accepted() -> None:
     optional = (
         *(
             "name",
@@ -232,7 +230,7 @@ def test_nulls_and_unknown_values_hurt_nobody() -> None:
 
 
 @pytest.mark.parametrize("field", ["added", "modified", "removed", "next_cursor", "has_more"])
-def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> None:
+def test_page_without_required_fields_is_unusable(field: str) -> None:
     broken = answer()
     del broken[field]
     with pytest.raises(Unusable):
@@ -253,14 +251,14 @@ def test_a_page_without_what_it_cannot_do_without_is_unusable(field: str) -> Non
         (None, None, History.NOT_READY),
     ],
 )
-def test_how_much_history_there_is(status: str | None, cursor: str | None, history: History) -> None:
+def test_history_status_is_read(status: str | None, cursor: str | None, history: History) -> None:
     page = transaction_mapping.page(answer(transactions_update_status=status, next_cursor=cursor), size=1)
     assert page.history is history
     assert page.next_cursor == (cursor or None)
 
 
-def test_half_a_character_and_a_number_without_bounds_do_not_stop_a_page() -> None:
-    """JSON may hold both (https://www.rfc-editor.org/rfc/rfc8259#section-8.2); Firestore takes neither."""
+def test_lone_surrogate_and_infinite_number_do_not_stop_a_page() -> None:
+    """JSON may hold both (https://www.rfc-editor.org/rfc/rfc8259#section-8.2); Firestore accepts neither."""
     raw = json.dumps({"name": "Caf\ud83d", "ok": ["\U0001f600", {"x": "\udc00!"}], "n": 10**30}).encode()
     parsed = _parse_object(raw)
     assert parsed == {"name": "Caf\ufffd", "ok": ["\U0001f600", {"x": "\ufffd!"}], "n": 10**30}
@@ -277,6 +275,6 @@ def test_an_item_s_error_with_an_odd_number_in_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("code", ["INTERNAL_SERVER_ERROR", "INVALID_API_KEYS", "ITEM_LOGIN_REQUIRED", "NEW_CODE"])
-def test_a_call_that_failed_within_plaid_may_have_happened_whatever_its_code(code: str) -> None:
+def test_call_that_failed_within_plaid_may_have_taken_effect(code: str) -> None:
     error = from_answer(500, json.dumps({"error_type": "API_ERROR", "error_code": code}))
     assert error.may_have_happened

@@ -1,4 +1,4 @@
-"""Only Plaid's webhooks pass, and nobody can make us flood Plaid."""
+"""Only Plaid's webhooks are accepted, and forged ones cannot make the backend flood Plaid."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
 
 
 class Plaid:
-    """Plaid's side: keys by id, and a count of how often they were asked for."""
+    """Plaid's side: keys by id, and the number of requests for them."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -65,14 +65,14 @@ def plaid() -> Plaid:
 
 
 def refused(plaid: Plaid, signed: str, body: bytes = BODY) -> bool:
-    """As a forgery, and not for want of time to look."""
+    """Refused as a forgery, not because the look-up limit was reached."""
     with pytest.raises(Unauthenticated) as error:
         plaid.verifier.verify(signed, body)
     return error.value.code == "webhook_not_verified"
 
 
 def flood(plaid: Plaid) -> None:
-    """More forgeries at once than ids may be asked for, each with an id of its own."""
+    """More concurrent forgeries than ids may be looked up, each with its own id."""
     outsider = ec.generate_private_key(ec.SECP256R1())
     for n in range(50):
         with pytest.raises((Unauthenticated, Unavailable)):
@@ -111,7 +111,7 @@ def test_another_algorithm_is_refused_without_asking_plaid(plaid: Plaid) -> None
 
 
 @pytest.mark.parametrize("kid", ["../../x", "k" * 65, "a b", ""])
-def test_a_key_id_that_is_none_is_not_sent_to_plaid(plaid: Plaid, kid: str) -> None:
+def test_malformed_key_id_is_not_sent_to_plaid(plaid: Plaid, kid: str) -> None:
     assert refused(plaid, plaid.sign(key=plaid.keys["k1"], kid=kid))
     assert plaid.fetches == 0
 
@@ -121,7 +121,7 @@ def test_claims_that_are_missing_or_of_the_wrong_kind_are_refused(plaid: Plaid, 
     assert refused(plaid, plaid.sign(**claims))
 
 
-def test_a_wrong_signature_is_refused_after_one_more_look_at_the_key_if_the_last_is_a_while_ago(plaid: Plaid) -> None:
+def test_wrong_signature_is_refused_after_a_new_look_up_of_an_old_key(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     for _ in range(3):
         assert refused(plaid, plaid.sign(key=ec.generate_private_key(ec.SECP256R1())))
@@ -132,7 +132,7 @@ def test_a_wrong_signature_is_refused_after_one_more_look_at_the_key_if_the_last
     assert plaid.fetches == 2
 
 
-def test_forgeries_that_name_a_known_key_do_not_keep_another_known_one_out(plaid: Plaid) -> None:
+def test_forgeries_that_name_a_known_key_do_not_block_another_known_key(plaid: Plaid) -> None:
     plaid.keys["k2"] = ec.generate_private_key(ec.SECP256R1())
     for kid in ("k1", "k2"):
         plaid.verifier.verify(plaid.sign(kid=kid), BODY)
@@ -143,7 +143,7 @@ def test_forgeries_that_name_a_known_key_do_not_keep_another_known_one_out(plaid
     plaid.verifier.verify(plaid.sign(kid="k2"), BODY)
 
 
-def test_while_our_own_keys_are_wrong_nothing_is_forgotten_and_plaid_is_asked_to_send_again(plaid: Plaid) -> None:
+def test_wrong_api_keys_keep_the_cache_and_request_a_redelivery(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(FRESH)
     plaid.trouble = problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")
@@ -152,7 +152,7 @@ def test_while_our_own_keys_are_wrong_nothing_is_forgotten_and_plaid_is_asked_to
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_a_replaced_key_is_learnt(plaid: Plaid) -> None:
+def test_replaced_key_is_fetched(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(FRESH)
     plaid.keys["k1"] = ec.generate_private_key(ec.SECP256R1())
@@ -165,7 +165,7 @@ def test_a_retired_key_signs_nothing_new(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(age=120), BODY)
 
 
-def test_a_key_is_looked_at_again_after_a_while(plaid: Plaid) -> None:
+def test_key_is_looked_up_again_after_a_while(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
     plaid.expired["k1"] = plaid.clock.at.timestamp() - 60
@@ -183,7 +183,7 @@ def test_unknown_keys_cannot_be_used_to_flood_plaid(plaid: Plaid) -> None:
     assert plaid.fetches == UNKNOWN_PER_MINUTE
     assert answers == {("UNAUTHENTICATED", "webhook_not_verified"), ("UNAVAILABLE", "webhook_keys_busy")}
     assert plaid.stored.reads == 1
-    assert plaid.stored.spent == UNKNOWN_PER_MINUTE + 1, "an instance that knows that none is left asks no more"
+    assert plaid.stored.spent == UNKNOWN_PER_MINUTE + 1, "an instance that knows that the limit is reached stops asking"
     for _ in range(50):
         assert refused(plaid, plaid.sign(key=outsider, kid="random-0"))
     assert plaid.fetches == UNKNOWN_PER_MINUTE
@@ -195,14 +195,14 @@ def test_a_known_key_works_through_a_flood_of_unknown_ones(plaid: Plaid) -> None
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_a_new_instance_in_a_flood_knows_the_key_that_another_has_met(plaid: Plaid) -> None:
+def test_new_instance_in_a_flood_knows_a_key_used_by_another(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.verifier = plaid.instance()
     flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_without_the_store_webhooks_pass_and_the_next_instance_keeps_the_key(plaid: Plaid) -> None:
+def test_webhooks_are_accepted_during_a_store_outage_and_the_key_is_stored_later(plaid: Plaid) -> None:
     plaid.stored.down = True
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.stored.down = False
@@ -210,7 +210,7 @@ def test_without_the_store_webhooks_pass_and_the_next_instance_keeps_the_key(pla
     assert plaid.stored.kept == {"k1"}
 
 
-def test_a_flood_that_lasts_for_hours_does_not_push_a_known_key_out(plaid: Plaid) -> None:
+def test_flood_of_hours_does_not_evict_a_known_key(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     outsider = ec.generate_private_key(ec.SECP256R1())
     for n in range(MAX_KEYS + 10):
@@ -222,7 +222,7 @@ def test_a_flood_that_lasts_for_hours_does_not_push_a_known_key_out(plaid: Plaid
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_a_flood_does_not_stop_a_key_whose_time_to_be_looked_at_again_has_come(plaid: Plaid) -> None:
+def test_flood_does_not_block_a_key_that_is_due_for_a_look_up(plaid: Plaid) -> None:
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.clock.move(KEY_KEPT + timedelta(seconds=1))
     flood(plaid)
@@ -239,7 +239,7 @@ def test_when_the_key_cannot_be_fetched_plaid_is_asked_to_send_again(plaid: Plai
 
 
 def answers(plaid: Plaid, kids: Iterable[str], *, ours: bool = False) -> set[str]:
-    """How forgeries that name these keys are answered."""
+    """The answers to forgeries that name these keys."""
     outsider, codes = ec.generate_private_key(ec.SECP256R1()), set()
     for kid in kids:
         with pytest.raises(BankError) as refused:
@@ -257,7 +257,7 @@ def test_the_instances_of_a_project_share_the_look_ups_of_unknown_keys(plaid: Pl
     assert answers(plaid, ["another"]) == {"webhook_not_verified"}
 
 
-def test_a_new_key_of_plaid_s_that_meets_a_flood_is_taken_when_it_is_sent_again(plaid: Plaid) -> None:
+def test_new_key_during_a_flood_is_accepted_on_redelivery(plaid: Plaid) -> None:
     flood(plaid)
     with pytest.raises(Unavailable) as busy:
         plaid.verifier.verify(plaid.sign(), BODY)
@@ -266,13 +266,13 @@ def test_a_new_key_of_plaid_s_that_meets_a_flood_is_taken_when_it_is_sent_again(
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_a_flood_does_not_keep_a_new_key_out_that_is_sent_to_our_address(plaid: Plaid) -> None:
+def test_flood_does_not_block_a_new_key_at_the_secret_address(plaid: Plaid) -> None:
     flood(plaid)
     plaid.verifier.verify(plaid.sign(), BODY, to_our_address=True)
     plaid.verifier.verify(plaid.sign(), BODY)
 
 
-def test_the_look_ups_of_our_address_are_bounded_too(plaid: Plaid) -> None:
+def test_look_ups_at_the_secret_address_are_bounded_too(plaid: Plaid) -> None:
     kids = [f"k-{n}" for n in range(30)]
     assert answers(plaid, kids, ours=True) == {"webhook_not_verified", "webhook_keys_busy"}
     assert plaid.fetches == UNKNOWN_PER_MINUTE

@@ -1,4 +1,4 @@
-"""These tests run once for each stack, after all other tests on it."""
+"""Tests in this folder run once per stack, after all other tests on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.places import SEARCHED
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One run for each group with a stack; without parallel workers all groups share one stack, and one run does."""
+    """Run once per group that has a stack. Without parallel workers all groups share one stack and one run."""
     metafunc.fixturenames.append("searched_group")
     parallel = hasattr(metafunc.config, "workerinput")
     metafunc.parametrize("searched_group", SEARCHED if parallel else ["all"])

@@ -1,4 +1,4 @@
-"""The audit logs that all other tests have left: signed, whole, and damage is named."""
+"""The audit logs that all other tests left behind can be signed and are complete; damage is reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.usecases.audit.sign_audit import SignAudit
 from tests.e2e.bank import Bank
 from tests.fakes import FakeClock
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 RETENTION = timedelta(days=400)
 
@@ -30,7 +30,7 @@ def audit(bank: Bank) -> FirestoreAudit:
     return FirestoreAudit(client, function="test", retention=RETENTION)
 
 
-def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Bank, audit: FirestoreAudit) -> None:
+def test_every_users_log_is_complete_can_be_signed_and_reports_damage(bank: Bank, audit: FirestoreAudit) -> None:
     clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit"))
     users = audit.unsigned(clock.now(), limit=10_000)
     assert users
@@ -54,4 +54,4 @@ def test_every_user_s_log_is_whole_can_be_signed_and_names_its_damages(bank: Ban
     assert damages(longest) == ["entry 1: was changed"]
     bank.backend.delete(path).raise_for_status()
     assert damages(longest) == ["entry 1: is missing"]
-    bank.backend.seed({}, gone=(f"{HEADS}/{longest}", *entries))  # whoever looks next finds no damage
+    bank.backend.seed({}, gone=(f"{HEADS}/{longest}", *entries))  # later checks of the same stack must find no damage

@@ -1,4 +1,4 @@
-"""After all other tests: one item has one connection, and no item of a living connection was removed."""
+"""After all other tests, each item has one connection, and no item of a live connection was removed at Plaid."""
 
 from __future__ import annotations
 

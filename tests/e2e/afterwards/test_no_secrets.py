@@ -1,7 +1,7 @@
-"""Whatever all other tests have made the backend write, anywhere: no token, no key, no secret is in it.
+"""Nothing that the backend wrote during the other tests contains a token, key or secret.
 
-This comes last. It searches every document, every line of the functions' logs at DEBUG (with the payloads of all tasks)
-and every answer that a test got.
+This test runs last. It searches every document, every line of the functions' logs at DEBUG (with the payloads of all
+tasks) and every answer that a test received.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emulators.environment import KEYSETS, keyset
 from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, ROOT, Json
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 TOKENS = {
     "access token": re.compile(r"access-(?:sandbox|production|development)-[0-9a-fA-F-]{8,}"),
@@ -30,14 +30,14 @@ WHERE, PLANTED = "bank_planted/one", "access-sandbox-00000000-dead-beef-0000-000
 
 
 class Secrets(dict[str, str]):
-    """Names and values; a test that fails shows the names alone."""
+    """Names and values of secrets; the repr shows only the names, so that a failing test leaks nothing."""
 
     def __repr__(self) -> str:
         return repr(list(self))
 
 
 def leaks(where: str, text: str, secrets: dict[str, str]) -> Iterator[str]:
-    """What should not be in a text, and where it is; never the thing itself."""
+    """The names of the secrets in a text and where the text is from; never the values."""
     for kind, pattern in TOKENS.items():
         if kind == "link token" and any(path in where for path in ANSWERED_WITH_A_LINK_TOKEN):
             continue
@@ -49,7 +49,7 @@ def leaks(where: str, text: str, secrets: dict[str, str]) -> Iterator[str]:
 
 
 def all_documents(bank: Bank) -> Iterator[tuple[str, str]]:
-    """In pages: the emulator answers 500 when it is asked for too much at once, and reads all for each of them."""
+    """Read in pages: the emulator answers 500 to a large page, and reads all documents for each one."""
     url = f"{bank.stack.ports.url('firestore')}/v1/{ROOT}:runQuery"
     query: Json = {"from": [{"allDescendants": True}], "orderBy": [{"field": {"fieldPath": "__name__"}}], "limit": PAGE}
     while True:
@@ -64,7 +64,7 @@ def all_documents(bank: Bank) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def stored(bank: Bank) -> list[tuple[str, str]]:
-    """Every document there is, read once; in one of them a token is planted."""
+    """Every stored document, read once; a token is planted in one of them."""
     bank.backend.create(WHERE, {"deep": {"within": [PLANTED]}}).raise_for_status()
     try:
         return list(all_documents(bank))
@@ -72,9 +72,11 @@ def stored(bank: Bank) -> list[tuple[str, str]]:
         bank.backend.delete(WHERE).raise_for_status()
 
 
-def everything(bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def everything(
+    bank: Bank, recorded_answers: list[tuple[str, str]], stored: list[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
     yield from (document for document in stored if document[0] != WHERE)
-    yield from ((f"the answer of {path}", text) for path, text in heard)
+    yield from ((f"the answer of {path}", text) for path, text in recorded_answers)
     logs = (bank.stack.logs / "emulators.log").read_text(encoding="utf-8", errors="replace")
     ours = ((number, line) for number, line in enumerate(logs.splitlines(), 1) if line.startswith(">"))
     yield from ((f"log line {number}", line) for number, line in ours)
@@ -82,22 +84,22 @@ def everything(bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str,
 
 @pytest.fixture(scope="module")
 def secrets(bank: Bank) -> dict[str, str]:
-    """Those that the functions were given, and those that the simulator gave out."""
+    """The secrets given to the functions, and the tokens that the simulator issued."""
     given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(name) for name in KEYSETS}}
     keys = re.findall(r'"value":\s*"([^"]{20,})"', "".join(given[name] for name in KEYSETS))
     return Secrets(given | {f"key {number}": key for number, key in enumerate(keys)})
 
 
 def test_no_secret_is_in_any_document_log_task_or_answer(
-    bank: Bank, heard: list[tuple[str, str]], stored: list[tuple[str, str]], secrets: dict[str, str]
+    bank: Bank, recorded_answers: list[tuple[str, str]], stored: list[tuple[str, str]], secrets: dict[str, str]
 ) -> None:
-    searched = list(everything(bank, heard, stored))
+    searched = list(everything(bank, recorded_answers, stored))
     assert len(searched) > 100
     found = [leak for where, text in searched for leak in leaks(where, text, secrets)]
     assert found == []
 
 
-def test_the_search_finds_what_is_there(stored: list[tuple[str, str]], secrets: dict[str, str]) -> None:
+def test_search_finds_a_planted_token(stored: list[tuple[str, str]], secrets: dict[str, str]) -> None:
     found = [leak for where, text in stored for leak in leaks(where, text, secrets)]
     assert [leak.split(":")[0] for leak in found] == [WHERE]
     for kind, secret in secrets.items():

@@ -1,4 +1,4 @@
-"""Whatever the functions have answered to any test on the running stack is what docs/api/openapi.json describes."""
+"""Every answer of the functions to any test on the running stack is described in docs/api/openapi.json."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emulators.client import User
 from tests.e2e.bank import Bank
 from tests.openapi import Described
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 
 def test_every_answer_of_the_running_functions_is_described(
@@ -22,7 +22,7 @@ def test_every_answer_of_the_running_functions_is_described(
     bank.rest("GET", "nowhere", user)
     described, found, looked_at = Described(), [], 0
     for answer in answers:
-        if answer.request.method == "OPTIONS" or "X-Request-Id" not in answer.headers:  # not a function's
+        if answer.request.method == "OPTIONS" or "X-Request-Id" not in answer.headers:  # not a function's answer
             continue
         looked_at += 1
         url = str(answer.request.url)

@@ -1,4 +1,4 @@
-"""Every error that any test got from a function is declared by that function, and so is in docs/errors.md."""
+"""Every error that a function returned to any test is declared by that function, and so listed in docs/errors.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from emulators.stack import Stack
 from tests.declared_errors import errors_in, undeclared_errors
 
-pytestmark = pytest.mark.usefixtures("lived_in")
+pytestmark = pytest.mark.usefixtures("used_stack")
 
 ROUTES = {
     "connect": "create_link_token",
@@ -23,7 +23,7 @@ ROUTES = {
 
 
 def function_of(path: str) -> str:
-    """Who answers on a path."""
+    """The function that answers on a path."""
     if not path.startswith("/api/"):
         return path.split("/")[3]
     named = (name for route, name in ROUTES.items() if re.fullmatch(f"/api/v1/bank/{route}", path))
@@ -31,8 +31,10 @@ def function_of(path: str) -> str:
 
 
 def test_no_function_answered_an_error_that_it_does_not_declare(
-    stack: Stack, heard: list[tuple[str, str]], searched_group: str
+    stack: Stack, recorded_answers: list[tuple[str, str]], searched_group: str
 ) -> None:
-    found = {(function_of(path), error["details"]["code"]) for path, text in heard for error in errors_in(text)}
+    found = {
+        (function_of(path), error["details"]["code"]) for path, text in recorded_answers for error in errors_in(text)
+    }
     assert len(found) > 5 or searched_group not in ("e2e", "all")
-    assert {error for path, text in heard for error in undeclared_errors(function_of(path), text)} == set()
+    assert {error for path, text in recorded_answers for error in undeclared_errors(function_of(path), text)} == set()

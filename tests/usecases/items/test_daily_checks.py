@@ -1,4 +1,4 @@
-"""What the daily task of a connection does, day after day: the look at the item, and the welcome."""
+"""A connection's daily task: the daily check of the item, and the set-up of the connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def item(world: World) -> FakeItem:
 
 
 def a_day(world: World, institutions: FakeInstitutions) -> None:
-    """What `checkitem` calls."""
+    """Run what the `checkitem` task runs."""
     world.check.daily_check("1")
     world.welcome(institutions)
 
@@ -32,7 +32,11 @@ def connection(world: World) -> BankConnection:
 
 
 def kinds(world: World) -> list[str]:
-    return [told.kind for told in world.store.notifications.values() if told.kind != "first_sync_done"]
+    return [
+        notification.kind
+        for notification in world.store.notifications.values()
+        if notification.kind != "first_sync_done"
+    ]
 
 
 def login_required(code: str = "ITEM_LOGIN_REQUIRED") -> ProviderError:
@@ -48,46 +52,50 @@ def broken_on_the_first_day(world: World, item: FakeItem) -> FakeInstitutions:
     return institutions
 
 
-def days_told(world: World, item: FakeItem, *, days: int, every: timedelta = A_DAY) -> list[int]:
-    """On which days of so many its user is told of a login that broke on day 0."""
+def days_notified(world: World, item: FakeItem, *, days: int, every: timedelta = A_DAY) -> list[int]:
+    """The days on which the user is notified about a login that broke on day 0."""
     institutions = broken_on_the_first_day(world, item)
-    began, told, found = world.clock.at, len(kinds(world)), []
+    began, notified, found = world.clock.at, len(kinds(world)), []
     for day in range(1, days + 1):
         world.clock.at = began + day * every
         a_day(world, institutions)
-        found += [day] * (len(kinds(world)) - told)
-        told = len(kinds(world))
+        found += [day] * (len(kinds(world)) - notified)
+        notified = len(kinds(world))
     return found
 
 
-def test_a_login_that_stays_broken_is_called_to_mind_after_7_and_30_days(world: World, item: FakeItem) -> None:
-    assert days_told(world, item, days=40) == [7, 30]
+def test_user_is_reminded_of_a_broken_login_after_7_and_30_days(world: World, item: FakeItem) -> None:
+    assert days_notified(world, item, days=40) == [7, 30]
     assert set(kinds(world)) == {"needs_repair"}
 
 
 @pytest.mark.parametrize("every", [A_DAY - timedelta(minutes=3), A_DAY + timedelta(minutes=3)])
-def test_rounds_that_are_not_quite_a_day_apart_neither_skip_nor_repeat_a_day(
+def test_irregular_daily_checks_neither_skip_nor_repeat_a_reminder(
     world: World, item: FakeItem, every: timedelta
 ) -> None:
-    assert days_told(world, item, days=40, every=every) == [7, 30]
+    assert days_notified(world, item, days=40, every=every) == [7, 30]
 
 
-def test_a_round_that_failed_on_the_seventh_day_is_made_up_for(world: World, item: FakeItem) -> None:
-    assert days_told(world, item, days=4, every=timedelta(days=3)) == [3], "of days 3, 6, 9 and 12"
+def test_reminder_missed_on_the_seventh_day_is_sent_later(world: World, item: FakeItem) -> None:
+    assert days_notified(world, item, days=4, every=timedelta(days=3)) == [3], "of days 3, 6, 9 and 12"
 
 
-def test_a_reminder_is_told_once_a_day_s_task_that_comes_twice_changes_nothing(world: World, item: FakeItem) -> None:
+def test_daily_task_delivered_twice_sends_one_reminder(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
     world.clock.move(7 * A_DAY)
     a_day(world, institutions)
-    [first] = [told for told in world.store.notifications.values() if told.notification_id.endswith("-7")]
+    [first] = [
+        notification
+        for notification in world.store.notifications.values()
+        if notification.notification_id.endswith("-7")
+    ]
     commits = len(world.store.commits)
     a_day(world, institutions)
     assert len(world.store.commits) == commits
     assert world.store.notifications[first.notification_id] == first
 
 
-def test_a_login_that_broke_again_is_called_to_mind_again(world: World, item: FakeItem) -> None:
+def test_user_is_reminded_again_after_the_login_breaks_again(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
     for _ in range(7):
         world.clock.move(A_DAY)
@@ -102,7 +110,7 @@ def test_a_login_that_broke_again_is_called_to_mind_again(world: World, item: Fa
     assert kinds(world) == ["needs_repair", "needs_repair", "repaired", "needs_repair", "needs_repair"]
 
 
-def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, item: FakeItem) -> None:
+def test_item_status_takes_precedence_over_a_due_reminder(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
     revoked = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
     for day in range(1, 9):
@@ -116,7 +124,7 @@ def test_on_the_day_of_a_reminder_what_the_item_says_comes_first(world: World, i
     assert kinds(world) == ["needs_repair", "revoked"]
 
 
-def test_an_item_that_is_gone_on_the_day_of_a_reminder_is_gone(world: World, item: FakeItem) -> None:
+def test_item_removed_on_the_day_of_a_reminder_is_reported_as_removed(world: World, item: FakeItem) -> None:
     broken_on_the_first_day(world, item)
     world.clock.move(7 * A_DAY)
     dead = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
@@ -126,7 +134,7 @@ def test_an_item_that_is_gone_on_the_day_of_a_reminder_is_gone(world: World, ite
     assert kinds(world) == ["needs_repair", "needs_relink"]
 
 
-def test_another_word_for_the_same_trouble_does_not_begin_the_count_anew(world: World, item: FakeItem) -> None:
+def test_new_error_code_for_the_same_problem_does_not_restart_the_count(world: World, item: FakeItem) -> None:
     institutions = broken_on_the_first_day(world, item)
     for day in range(1, 8):
         item.error = login_required("ITEM_LOCKED" if day % 2 else "ITEM_LOGIN_REQUIRED")
@@ -141,9 +149,7 @@ def since(world: World, item: FakeItem) -> datetime:
     return connection(world).updated_at
 
 
-def test_what_is_learnt_about_the_bank_does_not_move_the_moment_when_a_login_broke(
-    world: World, item: FakeItem
-) -> None:
+def test_institution_update_does_not_change_when_the_login_broke(world: World, item: FakeItem) -> None:
     broke = since(world, item)
     world.clock.move(8 * A_DAY)
     world.plaid.catalogue["ins_1"] = institution(name="Second Bank")
@@ -154,7 +160,7 @@ def test_what_is_learnt_about_the_bank_does_not_move_the_moment_when_a_login_bro
     assert connection(world).updated_at == broke
 
 
-def test_a_welcome_that_learns_nothing_new_writes_nothing(world: World, item: FakeItem) -> None:
+def test_set_up_without_new_data_writes_nothing(world: World, item: FakeItem) -> None:
     institutions = FakeInstitutions()
     world.welcome(institutions)
     before, described = connection(world), world.calls.log.count("store.describe")
@@ -164,7 +170,7 @@ def test_a_welcome_that_learns_nothing_new_writes_nothing(world: World, item: Fa
     assert world.calls.log.count("store.describe") == described
 
 
-def test_what_is_new_about_a_bank_moves_the_moment_of_the_last_change(world: World, item: FakeItem) -> None:
+def test_new_institution_data_updates_the_time_of_the_last_change(world: World, item: FakeItem) -> None:
     world.welcome(FakeInstitutions())
     before = connection(world)
     world.plaid.catalogue["ins_1"] = institution(name="Second Bank")

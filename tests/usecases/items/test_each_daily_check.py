@@ -1,4 +1,4 @@
-"""The daily round over all connections."""
+"""The daily check over all connections."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.usecases.conftest import World
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 
 
-def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
-    """The connections that were checked."""
+def run_daily_check(world: World, owners: list[set[str]], at: datetime = NOW) -> list[str]:
+    """Run the daily check; returns the connections that were checked."""
     monitor = DailyChecks(
         connections=world.store,
         tasks=world.queue,
@@ -32,27 +32,23 @@ def a_round(world: World, owners: list[set[str]], at: datetime = NOW) -> list[st
     return checked
 
 
-def test_every_connection_is_checked_once_and_every_owner_looked_for(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_connection_and_every_owner_is_checked_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daily_checks, "PAGE", 3)
     for number in range(7):
         world.connected(f"c{number}", owner=f"user-{number % 2}")
     owners: list[set[str]] = []
-    assert a_round(world, owners) == [f"c{number}" for number in range(7)]
+    assert run_daily_check(world, owners) == [f"c{number}" for number in range(7)]
     assert set().union(*owners) == {"user-0", "user-1"}
 
 
-def test_a_schedule_that_fires_twice_for_the_same_time_is_one_round_and_one_run_again_is_another(world: World) -> None:
+def test_schedule_fired_twice_for_the_same_time_runs_one_daily_check(world: World) -> None:
     world.connected("c")
-    assert a_round(world, []) == ["c"]
-    assert a_round(world, []) == []
-    assert a_round(world, [], NOW + timedelta(seconds=1)) == ["c"]
+    assert run_daily_check(world, []) == ["c"]
+    assert run_daily_check(world, []) == []
+    assert run_daily_check(world, [], NOW + timedelta(seconds=1)) == ["c"]
 
 
-def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_owner_look_up_does_not_stop_later_checks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daily_checks, "PAGE", 3)
     for number in range(7):
         world.connected(f"c{number}")
@@ -73,5 +69,5 @@ def test_trouble_with_owners_keeps_no_later_connection_from_its_check(
     assert checked == {f"c{number}" for number in range(7)}
 
 
-def test_without_connections_there_is_nothing_to_do(world: World) -> None:
-    assert a_round(world, []) == []
+def test_daily_check_without_connections_does_nothing(world: World) -> None:
+    assert run_daily_check(world, []) == []

@@ -1,4 +1,4 @@
-"""A user follows a connection's action in Link: the problem is resolved, or it stays, and is not reported again."""
+"""After a user follows a connection's action in Link, its problem is resolved, or stays and is not reported again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def item(world: World) -> FakeItem:
 
 
 def next_sync(world: World) -> None:
-    """Something asks for a sync, and everything that waits is done."""
+    """Request a sync and run all waiting tasks."""
     world.clock.move(timedelta(hours=1))
     world.sync_requests.by_event("1")
     run_queue(world)
@@ -45,14 +45,14 @@ def run_queue(world: World) -> None:
 
 
 def refuse(world: World, item: FakeItem, code: str) -> BankConnection:
-    """From now on Plaid answers calls for data with an error that the item itself does not show."""
+    """From now on Plaid answers data calls with an error that the item itself does not report."""
     item.refuses_data = plaid_error(code)
     next_sync(world)
     return connection(world)
 
 
 def follow(world: World) -> BankConnection:
-    """The user goes through Link, the app says so, and the sync that this asks for runs."""
+    """The user completes Link, the app reports it, and the requested sync runs."""
     world.clock.move(timedelta(minutes=5))
     answered = world.reconnect_connection("1", app_user_id=ALICE)
     run_queue(world)
@@ -66,7 +66,7 @@ def test_an_action_that_did_not_help_is_not_reported_again(world: World, item: F
     assert kinds(world) == ["needs_repair"]
     for _ in range(3):
         answered = follow(world)
-        assert (answered.status, answered.action) == (broken.status, broken.action), "it says what is still missing"
+        assert (answered.status, answered.action) == (broken.status, broken.action), "it names what is still missing"
         next_sync(world)
     tell(world, "LOGIN_REPAIRED")
     tell(world, "ERROR")
@@ -125,7 +125,7 @@ def test_a_consent_that_was_renewed_elsewhere_does_not_hide_one_that_is_missing(
     assert (now.status, now.action, now.error_code) == (ItemStatus.GOOD, Action.RECONNECT, CONSENT)
 
 
-def test_during_an_outage_a_repaired_login_counts_as_what_the_item_says(world: World, item: FakeItem) -> None:
+def test_repaired_login_during_an_outage_gets_the_items_status(world: World, item: FakeItem) -> None:
     refuse(world, item, "ITEM_LOGIN_REQUIRED")
     item.refuses_data = problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")
     assert follow(world).status is ItemStatus.GOOD

@@ -1,4 +1,4 @@
-"""After the store was put back: what becomes of each connection, and that everything equals the truth again."""
+"""After a restore of the store, each connection is reconciled, and the store equals the bank again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settled(world: World) -> dict[str, RestoreAction]:
     }
 
 
-def test_what_came_and_went_since_is_read_again_and_what_users_wrote_before_stays(world: World) -> None:
+def test_later_changes_are_read_again_and_earlier_notes_are_kept(world: World) -> None:
     item = world.connected("1", row("a"), row("b"), row("c"))
     world.settle()
     world.store.rows["1"]["a"]["user"] = {"note": "mine"}
@@ -45,7 +45,7 @@ def test_what_came_and_went_since_is_read_again_and_what_users_wrote_before_stay
     assert world.store.rows["1"]["a"]["user"] == {"note": "mine"}
 
 
-def test_what_was_removed_since_is_removed_again(world: World) -> None:
+def test_connections_removed_after_the_backup_are_removed_again(world: World) -> None:
     world.connected("1", row("a"))
     world.settle()
     del world.plaid.items["token-1"]
@@ -55,7 +55,7 @@ def test_what_was_removed_since_is_removed_again(world: World) -> None:
     assert world.audited()[-2:] == ["removal_started", "removal_done"]
 
 
-def test_of_a_token_that_was_replaced_since_the_user_is_told_to_link_again(world: World) -> None:
+def test_token_rotated_after_the_backup_requires_linking_again(world: World) -> None:
     world.connected("1", row("a"))
     world.settle()
     world.plaid.dead_tokens.add("token-1")
@@ -67,7 +67,7 @@ def test_of_a_token_that_was_replaced_since_the_user_is_told_to_link_again(world
     assert world.audited().count("status_changed") == 1
 
 
-def test_a_login_that_is_broken_keeps_its_status_and_what_cannot_be_asked_about_is_left_for_later(world: World) -> None:
+def test_broken_login_keeps_its_status_and_unreachable_items_are_deferred(world: World) -> None:
     for name in ("1", "2"):
         world.connected(name, row("a"))
     world.settle()
@@ -79,10 +79,10 @@ def test_a_login_that_is_broken_keeps_its_status_and_what_cannot_be_asked_about_
     world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     assert reconciliation.plan(["2"]) == {"2": RestoreAction.LATER}
     assert reconciliation.apply("2", RestoreAction.LATER) is RestoreAction.LATER
-    assert reconciliation.apply("nobody", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
+    assert reconciliation.apply("unknown", RestoreAction.REMOVED) is RestoreAction.LEFT_ALONE
 
 
-def test_a_look_changes_nothing_and_keys_of_another_environment_are_noticed(world: World) -> None:
+def test_dry_run_changes_nothing_and_detects_keys_of_another_environment(world: World) -> None:
     for number in range(ENOUGH_TO_DOUBT):
         world.connected(str(number), row("a"))
     world.settle()

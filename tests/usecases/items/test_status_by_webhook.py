@@ -1,4 +1,4 @@
-"""What webhooks and days do to a connection: the item's truth decides, in whatever order they come."""
+"""What webhooks and daily checks do to a connection: the item's state at Plaid decides, in any order of events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def not_found() -> ProviderError:
 
 
 def receive(world: World, code: str, **body: Any) -> str:
-    """A webhook comes in, and is answered; its task waits."""
+    """Receive and acknowledge a webhook; its task waits in the queue."""
     delivery = f"jwt-{next(_numbers)}"
     world.clock.move(timedelta(seconds=1))
     world.receive_webhook(
@@ -46,7 +46,7 @@ def handler(world: World) -> WebhookHandler:
 
 
 def work(world: World) -> None:
-    """The queue delivers what waits."""
+    """Deliver the waiting tasks."""
     while world.queue.others:
         function, payload = world.queue.others.pop(0)
         assert function in ("handlewebhook", "removeitem")
@@ -65,7 +65,11 @@ def connection(world: World) -> BankConnection:
 
 
 def kinds(world: World) -> list[str]:
-    return [told.kind for told in world.store.notifications.values() if told.kind != "first_sync_done"]
+    return [
+        notification.kind
+        for notification in world.store.notifications.values()
+        if notification.kind != "first_sync_done"
+    ]
 
 
 def breaks(item: FakeItem) -> None:
@@ -79,13 +83,15 @@ def item(world: World) -> FakeItem:
     return item
 
 
-def test_a_login_that_broke_is_bad_at_once_with_audit_entry_and_notification_in_one_commit(
-    world: World, item: FakeItem
-) -> None:
+def test_broken_login_sets_status_audit_entry_and_notification_in_one_commit(world: World, item: FakeItem) -> None:
     breaks(item)
     before = len(world.store.commits)
-    told = tell(world, "ERROR", error={"error_code": "ITEM_LOGIN_REQUIRED"})
-    assert (told.status, told.action, told.error_code) == (ItemStatus.BAD, Action.RECONNECT, "ITEM_LOGIN_REQUIRED")
+    updated = tell(world, "ERROR", error={"error_code": "ITEM_LOGIN_REQUIRED"})
+    assert (updated.status, updated.action, updated.error_code) == (
+        ItemStatus.BAD,
+        Action.RECONNECT,
+        "ITEM_LOGIN_REQUIRED",
+    )
     (_, writes), *more = world.store.commits[before:]
     assert not more
     assert writes.connection is not None
@@ -93,7 +99,7 @@ def test_a_login_that_broke_is_bad_at_once_with_audit_entry_and_notification_in_
     assert [one.kind for one in writes.notifications] == ["needs_repair"]
 
 
-def test_a_repaired_login_is_good_at_once_and_syncs(world: World, item: FakeItem) -> None:
+def test_repaired_login_is_good_at_once_and_syncs(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     item.error = None
@@ -105,9 +111,7 @@ def test_a_repaired_login_is_good_at_once_and_syncs(world: World, item: FakeItem
     assert kinds(world) == ["needs_repair", "repaired"]
 
 
-def test_a_late_error_does_not_break_what_was_repaired_and_a_late_repair_mends_nothing(
-    world: World, item: FakeItem
-) -> None:
+def test_late_error_or_repair_webhook_does_not_override_the_item(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     item.error = None
@@ -117,7 +121,7 @@ def test_a_late_error_does_not_break_what_was_repaired_and_a_late_repair_mends_n
     assert tell(world, "LOGIN_REPAIRED").status is ItemStatus.BAD
 
 
-def test_a_webhook_that_comes_twice_tells_the_user_once(world: World, item: FakeItem) -> None:
+def test_webhook_delivered_twice_notifies_once(world: World, item: FakeItem) -> None:
     breaks(item)
     for _ in range(3):
         tell(world, "ERROR")
@@ -129,7 +133,7 @@ def test_a_webhook_that_comes_twice_tells_the_user_once(world: World, item: Fake
     assert kinds(world) == ["needs_repair", "repaired", "expiring"]
 
 
-def test_an_end_that_is_announced_early_is_no_other_the_day_after(world: World, item: FakeItem) -> None:
+def test_consent_end_announced_early_is_the_same_the_day_after(world: World, item: FakeItem) -> None:
     ends = item.consent_expiration_time = world.clock.at + timedelta(days=20)
     tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
     world.check.daily_check("1")
@@ -143,15 +147,15 @@ def test_an_end_that_is_announced_early_is_no_other_the_day_after(world: World, 
 
 def test_a_consent_that_ends_is_pending_until_it_is_renewed(world: World, item: FakeItem) -> None:
     ends = world.clock.at + timedelta(days=6)
-    told = tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
-    assert (told.status, told.action) == (ItemStatus.PENDING_EXPIRATION, Action.RECONNECT)
-    assert told.consent_expiration_time == ends
+    updated = tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat())
+    assert (updated.status, updated.action) == (ItemStatus.PENDING_EXPIRATION, Action.RECONNECT)
+    assert updated.consent_expiration_time == ends
     world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
     item.add(row("t2"))
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.settle()
-    assert connection(world).status is ItemStatus.PENDING_EXPIRATION, "a working call hides nothing"
+    assert connection(world).status is ItemStatus.PENDING_EXPIRATION, "a working call does not hide the pending end"
     item.consent_expiration_time = world.clock.at + timedelta(days=180)
     assert tell(world, "PENDING_EXPIRATION", consent_expiration_time=ends.isoformat()).status is ItemStatus.GOOD
 
@@ -162,22 +166,22 @@ def test_a_disconnect_that_is_announced_is_pending_until_the_login_is_repaired(w
 
 
 @pytest.mark.parametrize("days", [5, 90])
-def test_whatever_was_pending_and_is_no_more_is_told(world: World, item: FakeItem, days: int) -> None:
+def test_user_is_notified_when_a_pending_end_is_averted(world: World, item: FakeItem, days: int) -> None:
     item.consent_expiration_time = world.clock.at + timedelta(days=days)
     tell(world, "PENDING_DISCONNECT")
     tell(world, "LOGIN_REPAIRED")
-    assert every_change_is_told(world)
+    assert every_change_is_notified(world)
     assert kinds(world) == ["disconnecting", "expiring" if days == 5 else "renewed"]
     item.consent_expiration_time = world.clock.at + timedelta(days=180)
     world.check.daily_check("1")
     assert connection(world).status is ItemStatus.GOOD
-    assert every_change_is_told(world)
+    assert every_change_is_notified(world)
     assert kinds(world)[-1] == "renewed"
 
 
 def test_new_accounts_are_offered_and_the_status_stays(world: World, item: FakeItem) -> None:
-    told = tell(world, "NEW_ACCOUNTS_AVAILABLE")
-    assert (told.status, told.action) == (ItemStatus.GOOD, Action.SELECT_ACCOUNTS)
+    updated = tell(world, "NEW_ACCOUNTS_AVAILABLE")
+    assert (updated.status, updated.action) == (ItemStatus.GOOD, Action.SELECT_ACCOUNTS)
     assert kinds(world) == ["new_accounts"]
 
 
@@ -195,7 +199,7 @@ def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(wo
     gone = connection(world)
     assert (gone.status, gone.action, gone.error_code) == (ItemStatus.ERROR, Action.RELINK, "USER_PERMISSION_REVOKED")
     assert world.store.tombstones["1"].access_token is not None
-    assert set(world.rows()) == {"t1"}, "the run that was at work wrote nothing more"
+    assert set(world.rows()) == {"t1"}, "the running sync wrote nothing more"
     assert world.state().status is SyncStatus.FAILED
     for code in ("LOGIN_REPAIRED", "PENDING_EXPIRATION", "NEW_ACCOUNTS_AVAILABLE", "ERROR"):
         assert tell(world, code) == gone
@@ -204,7 +208,7 @@ def test_a_revoked_permission_is_final_stops_every_run_and_leaves_a_tombstone(wo
     assert kinds(world) == ["revoked"]
 
 
-def test_a_revocation_that_a_call_reports_leaves_a_tombstone_too(world: World, item: FakeItem) -> None:
+def test_revocation_reported_by_a_call_leaves_a_tombstone_too(world: World, item: FakeItem) -> None:
     error = problem(ErrorClass.TERMINAL, "USER_PERMISSION_REVOKED")
     world.plaid.fail("changes", error)
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
@@ -213,13 +217,13 @@ def test_a_revocation_that_a_call_reports_leaves_a_tombstone_too(world: World, i
     assert "1" in world.store.tombstones
 
 
-def test_a_revoked_account_goes_with_its_rows_and_they_do_not_come_back(world: World) -> None:
+def test_revoked_account_and_its_rows_are_removed_for_good(world: World) -> None:
     item = world.connected("1", row("t1"), row("s1", account_id="savings"))
     item.accounts.append(account("savings"))
     world.settle()
     item.accounts.pop()
-    told = tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
-    assert told.account_ids == ("checking",)
+    updated = tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
+    assert updated.account_ids == ("checking",)
     assert set(world.rows()) == {"t1"}
     item.add(row("s2", account_id="savings"), row("t2"))
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
@@ -229,7 +233,7 @@ def test_a_revoked_account_goes_with_its_rows_and_they_do_not_come_back(world: W
     assert kinds(world) == ["account_revoked"]
 
 
-def test_a_revoked_account_that_a_sync_found_gone_first_is_told_of_once_and_leaves_no_rows(world: World) -> None:
+def test_revoked_account_that_a_sync_found_gone_is_notified_once_and_leaves_no_rows(world: World) -> None:
     item = world.connected("1", row("t1"), row("s1", account_id="savings"))
     item.accounts.append(account("savings"))
     world.settle()
@@ -247,7 +251,7 @@ def test_a_revoked_account_that_a_sync_found_gone_first_is_told_of_once_and_leav
     assert {user: len(chain) for user, chain in world.store.audit.items()} == trail
 
 
-def test_an_account_s_revocation_that_broke_off_before_a_sync_is_brought_to_its_end(world: World) -> None:
+def test_account_revocation_interrupted_before_a_sync_is_completed(world: World) -> None:
     item = world.connected("1", row("t1"), row("s1", account_id="savings"))
     item.accounts.append(account("savings"))
     world.settle()
@@ -270,7 +274,7 @@ def test_a_revocation_that_names_no_account_changes_nothing(world: World, item: 
     assert tell(world, "USER_ACCOUNT_REVOKED") == before
 
 
-def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, item: FakeItem) -> None:
+def test_webhook_during_a_plaid_outage_is_applied_after_it(world: World, item: FakeItem) -> None:
     breaks(item)
     receive(world, "ERROR")
     world.plaid.fail("item", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
@@ -284,15 +288,13 @@ def test_while_plaid_is_down_nothing_is_believed_and_nothing_lost(world: World, 
     assert world.sweep_inbox() == 0
 
 
-def test_an_item_that_is_gone_is_a_truth_too(world: World, item: FakeItem) -> None:
+def test_removed_item_is_reported_as_an_error(world: World, item: FakeItem) -> None:
     world.plaid.fail("item", not_found())
-    told = tell(world, "ERROR")
-    assert (told.status, told.action) == (ItemStatus.ERROR, Action.RELINK)
+    updated = tell(world, "ERROR")
+    assert (updated.status, updated.action) == (ItemStatus.ERROR, Action.RELINK)
 
 
-def test_an_access_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
-    world: World, item: FakeItem
-) -> None:
+def test_unknown_access_token_is_first_treated_as_a_configuration_error(world: World, item: FakeItem) -> None:
     dead = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
     world.plaid.fail("item", dead)
     with pytest.raises(ProviderError):
@@ -300,7 +302,7 @@ def test_an_access_token_that_plaid_does_not_know_is_first_taken_for_our_own_key
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_of_a_connection_s_webhooks_the_first_to_come_is_handled_first(world: World, item: FakeItem) -> None:
+def test_webhooks_of_a_connection_are_handled_in_arrival_order(world: World, item: FakeItem) -> None:
     receive(world, "PENDING_DISCONNECT")
     receive(world, "LOGIN_REPAIRED")
     world.queue.others.reverse()
@@ -308,7 +310,7 @@ def test_of_a_connection_s_webhooks_the_first_to_come_is_handled_first(world: Wo
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_of_two_checks_at_once_the_one_with_the_older_answer_starts_again(world: World, item: FakeItem) -> None:
+def test_of_two_concurrent_checks_the_one_with_the_older_answer_is_repeated(world: World, item: FakeItem) -> None:
     breaks(item)
     receive(world, "ERROR")
 
@@ -324,7 +326,7 @@ def test_of_two_checks_at_once_the_one_with_the_older_answer_starts_again(world:
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_two_webhooks_at_once_both_have_their_effect(world: World, item: FakeItem) -> None:
+def test_concurrent_webhooks_both_take_effect(world: World, item: FakeItem) -> None:
     receive(world, "NEW_ACCOUNTS_AVAILABLE")
 
     def disconnect_meanwhile(name: str) -> None:
@@ -340,7 +342,7 @@ def test_two_webhooks_at_once_both_have_their_effect(world: World, item: FakeIte
     assert sorted(kinds(world)) == ["disconnecting", "new_accounts"]
 
 
-def test_a_run_that_began_before_the_login_broke_does_not_heal_it(world: World, item: FakeItem) -> None:
+def test_run_started_before_the_login_broke_does_not_clear_the_error(world: World, item: FakeItem) -> None:
     item.add(row("t2"))
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
 
@@ -356,10 +358,10 @@ def test_a_run_that_began_before_the_login_broke_does_not_heal_it(world: World, 
     item.error = None
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.settle()
-    assert connection(world).status is ItemStatus.GOOD, "the next one that works does"
+    assert connection(world).status is ItemStatus.GOOD, "the next working run does"
 
 
-def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item: FakeItem) -> None:
+def test_replay_of_the_inbox_handles_its_webhooks(world: World, item: FakeItem) -> None:
     began = world.clock.now()
     breaks(item)
     receive(world, "ERROR")
@@ -375,7 +377,7 @@ def test_replaying_the_inbox_does_what_its_webhooks_asked_for(world: World, item
     assert world.state().requested == requested + 1
 
 
-def test_a_replay_leaves_what_was_handled_as_it_is(world: World) -> None:
+def test_replay_leaves_handled_webhooks_unchanged(world: World) -> None:
     item = world.connected("1", row("t1"), row("s1", account_id="savings"))
     item.accounts.append(account("savings"))
     world.settle()
@@ -384,29 +386,33 @@ def test_a_replay_leaves_what_was_handled_as_it_is(world: World) -> None:
     tell(world, "NEW_ACCOUNTS_AVAILABLE")
     tell(world, "USER_ACCOUNT_REVOKED", account_id="savings")
     item.add(row("s2", account_id="savings"))
-    assert reconnect(world) is ItemStatus.GOOD  # with all accounts chosen again
+    assert reconnect(world) is ItemStatus.GOOD  # with all accounts selected again
     world.settle()
-    before, rows, told = connection(world), world.rows(), kinds(world)
+    before, rows, notified = connection(world), world.rows(), kinds(world)
     assert "savings" in before.account_ids
     assert "s2" in rows
     assert handler(world).replay(began) == ReplayResult(handled=0, skipped=3)
-    assert (connection(world), world.rows(), kinds(world)) == (before, rows, told)
+    assert (connection(world), world.rows(), kinds(world)) == (before, rows, notified)
     assert handler(world).replay(began, include_handled=True) == ReplayResult(handled=2, skipped=1)
-    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, "asked for so: they have their effect again"
-    assert world.rows() == rows, "but what was shared again since is not taken away"
+    assert connection(world).status is ItemStatus.PENDING_DISCONNECT, (
+        "an explicit replay of handled webhooks repeats their effect"
+    )
+    assert world.rows() == rows, "but an account shared again since is kept"
     assert kinds(world).count("account_revoked") == 1
 
 
-def test_users_are_told_in_their_own_language(world: World, item: FakeItem) -> None:
+def test_users_are_notified_in_their_language(world: World, item: FakeItem) -> None:
     world.profiles.profile = Profile(language="es-MX")
     world.store.describe("1", {"institution_name": "Banco Uno"})
     breaks(item)
     tell(world, "ERROR")
-    assert [told.title for told in world.store.notifications.values()][-1] == "Banco Uno necesita tu atención"
+    assert [notification.title for notification in world.store.notifications.values()][
+        -1
+    ] == "Banco Uno necesita tu atención"
 
 
-def test_the_first_sync_s_end_is_told_once(world: World, item: FakeItem) -> None:
-    assert [told.kind for told in world.store.notifications.values()] == ["first_sync_done"]
+def test_first_sync_is_notified_once(world: World, item: FakeItem) -> None:
+    assert [notification.kind for notification in world.store.notifications.values()] == ["first_sync_done"]
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
     world.settle()
     assert len(world.store.notifications) == 1
@@ -419,7 +425,7 @@ def reconnect(world: World, user: str = ALICE) -> ItemStatus:
     return world.reconnect_connection("1", app_user_id=user).status
 
 
-def test_after_update_mode_the_status_is_what_the_item_says(world: World, item: FakeItem) -> None:
+def test_status_after_update_mode_matches_the_item(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     assert reconnect(world) is ItemStatus.BAD
@@ -445,7 +451,7 @@ NEW_TO_US = problem(ErrorClass.CONFIGURATION, "SOMETHING_NEW")
 
 @pytest.mark.parametrize("error", [OUTAGE, NEW_TO_US])
 @pytest.mark.parametrize("code", ["ERROR", "PENDING_DISCONNECT", None])
-def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
+def test_error_that_the_user_did_not_cause_changes_no_status(
     world: World, item: FakeItem, error: ProviderError, code: str | None
 ) -> None:
     if code == "ERROR":
@@ -453,7 +459,7 @@ def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
     if code is not None:
         tell(world, code)
     world.settle()
-    before, told = connection(world), kinds(world)
+    before, notified = connection(world), kinds(world)
     item.error = error
     assert reconnect(world) is before.status
     assert world.state().status is SyncStatus.PENDING
@@ -461,13 +467,15 @@ def test_an_error_that_is_no_fault_of_the_users_mends_nothing_and_blames_nobody(
     tell(world, "LOGIN_REPAIRED")
     tell(world, "ERROR")
     assert connection(world) == before
-    assert kinds(world) == told
+    assert kinds(world) == notified
     world.settle()
-    assert connection(world).status in (before.status, ItemStatus.GOOD), "what works works, whatever the item says"
+    assert connection(world).status in (before.status, ItemStatus.GOOD), (
+        "working data calls prove a repair, whatever the item reports"
+    )
 
 
 @pytest.mark.parametrize(("code", "left"), [("ERROR", ("savings",)), ("LOGIN_REPAIRED", ())])
-def test_an_outage_lets_no_account_back_that_was_taken_away_a_repair_does(
+def test_revoked_account_returns_with_a_repair_but_not_with_an_outage(
     world: World, item: FakeItem, code: str, left: tuple[str, ...]
 ) -> None:
     loaded = world.store.states["1"]
@@ -477,12 +485,12 @@ def test_an_outage_lets_no_account_back_that_was_taken_away_a_repair_does(
     assert world.state().revoked_accounts == left
 
 
-def test_during_an_outage_what_plaid_announces_is_believed(world: World, item: FakeItem) -> None:
+def test_announcements_are_applied_during_an_outage(world: World, item: FakeItem) -> None:
     item.error = OUTAGE
     assert tell(world, "PENDING_DISCONNECT").status is ItemStatus.PENDING_DISCONNECT
 
 
-def test_update_mode_brings_new_accounts_and_takes_those_that_are_gone(world: World, item: FakeItem) -> None:
+def test_update_mode_adds_new_accounts_and_removes_deselected_ones(world: World, item: FakeItem) -> None:
     tell(world, "NEW_ACCOUNTS_AVAILABLE")
     item.accounts[:] = [account("new")]
     reconnect(world)
@@ -503,7 +511,7 @@ def test_while_plaid_is_down_a_reconnect_changes_nothing(world: World, item: Fak
     assert connection(world) == before
 
 
-def test_what_cannot_be_repaired_has_to_be_linked_anew(world: World, item: FakeItem) -> None:
+def test_connection_beyond_repair_must_be_linked_again(world: World, item: FakeItem) -> None:
     world.plaid.fail("item", not_found())
     tell(world, "ERROR")
     with pytest.raises(FailedPrecondition) as refused:
@@ -511,15 +519,15 @@ def test_what_cannot_be_repaired_has_to_be_linked_anew(world: World, item: FakeI
     assert refused.value.code == "relink_required"
 
 
-def test_somebody_elses_connection_does_not_exist(world: World, item: FakeItem) -> None:
+def test_connection_of_another_user_does_not_exist(world: World, item: FakeItem) -> None:
     with pytest.raises(NotFound):
         reconnect(world, "mallory")
 
 
-# -- a day has passed --
+# -- daily checks --
 
 
-def test_a_consent_is_warned_of_14_7_and_1_days_ahead_once_each(world: World, item: FakeItem) -> None:
+def test_user_is_warned_once_14_7_and_1_days_before_consent_ends(world: World, item: FakeItem) -> None:
     item.consent_expiration_time = world.clock.at + timedelta(days=20)
     for _ in range(20):
         world.clock.move(timedelta(days=1))
@@ -532,7 +540,7 @@ def test_a_consent_is_warned_of_14_7_and_1_days_ahead_once_each(world: World, it
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_a_login_that_stays_broken_is_called_to_mind_after_7_and_30_days(world: World, item: FakeItem) -> None:
+def test_user_is_reminded_of_a_broken_login_after_7_and_30_days(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     for _ in range(40):
@@ -543,7 +551,7 @@ def test_a_login_that_stays_broken_is_called_to_mind_after_7_and_30_days(world: 
     assert connection(world).status is ItemStatus.BAD
 
 
-def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem) -> None:
+def test_new_data_without_a_webhook_is_fetched(world: World, item: FakeItem) -> None:
     world.clock.move(timedelta(hours=5))
     item.add(row("t2"))
     item.last_update = world.clock.at - timedelta(hours=2)
@@ -552,14 +560,14 @@ def test_news_that_no_webhook_told_us_of_is_fetched(world: World, item: FakeItem
     assert world.equals_truth()
 
 
-def test_a_quiet_day_changes_nothing(world: World, item: FakeItem) -> None:
+def test_daily_check_without_news_changes_nothing(world: World, item: FakeItem) -> None:
     commits = len(world.store.commits)
     item.last_update = connection(world).last_sync
     world.check.daily_check("1")
     assert len(world.store.commits) == commits
 
 
-def test_a_repair_that_no_webhook_told_us_of_is_found_by_its_data(world: World, item: FakeItem) -> None:
+def test_repair_without_a_webhook_is_detected_from_new_data(world: World, item: FakeItem) -> None:
     breaks(item)
     tell(world, "ERROR")
     item.error = None
@@ -568,7 +576,7 @@ def test_a_repair_that_no_webhook_told_us_of_is_found_by_its_data(world: World, 
     assert connection(world).status is ItemStatus.GOOD
 
 
-# -- a webhook was lost --
+# -- lost webhooks --
 
 
 def days(world: World, count: int) -> None:
@@ -579,7 +587,7 @@ def days(world: World, count: int) -> None:
 
 
 def announce(world: World, item: FakeItem, code: str, *, dated: bool) -> None:
-    """Plaid announces an end in 7 days, of which the item knows."""
+    """Plaid announces an end in 7 days, which the item also reports."""
     ends = world.clock.at + timedelta(days=7)
     item.consent_expiration_time = ends
     name = {"PENDING_EXPIRATION": "consent_expiration_time", "PENDING_DISCONNECT": "disconnect_time"}[code]
@@ -607,13 +615,11 @@ def test_a_renewal_whose_webhook_was_lost_is_found_by_a_daily_check(
     assert after.consent_expiration_time == item.consent_expiration_time
     assert kinds(world)[-1] in ("renewed", "new_accounts")
     assert "renewed" in kinds(world)
-    assert every_change_is_told(world)
+    assert every_change_is_notified(world)
 
 
 @pytest.mark.parametrize("code", ["PENDING_EXPIRATION", "PENDING_DISCONNECT"])
-def test_an_announcement_that_the_item_says_nothing_about_ends_with_its_time(
-    world: World, item: FakeItem, code: str
-) -> None:
+def test_announcement_that_the_item_does_not_report_expires(world: World, item: FakeItem, code: str) -> None:
     tell(world, code)
     days(world, 7)
     assert connection(world).status.startswith("pending")
@@ -632,7 +638,7 @@ def test_an_announcement_without_a_date_of_a_consent_that_ends_much_later_does_n
     assert connection(world).status is ItemStatus.GOOD
 
 
-def test_an_announced_day_that_passes_during_an_outage_says_nothing(world: World, item: FakeItem) -> None:
+def test_announced_day_that_passes_during_an_outage_changes_nothing(world: World, item: FakeItem) -> None:
     tell(world, "PENDING_DISCONNECT", disconnect_time=(world.clock.at + timedelta(days=7)).isoformat())
     item.error = OUTAGE
     days(world, 12)
@@ -648,7 +654,7 @@ def test_a_renewal_during_an_announced_disconnect_that_ends_soon_is_an_expiry(wo
     item.consent_expiration_time = world.clock.at + timedelta(days=10)
     days(world, 1)
     assert connection(world).status is ItemStatus.PENDING_EXPIRATION
-    assert every_change_is_told(world)
+    assert every_change_is_notified(world)
 
 
 @pytest.mark.parametrize("consent", [None, 180])
@@ -667,9 +673,7 @@ def test_a_pending_connection_that_was_stored_without_its_announcement_does_not_
     assert kinds(world) == ["renewed"]
 
 
-def test_new_accounts_that_were_chosen_without_a_word_of_the_app_are_offered_no_more(
-    world: World, item: FakeItem
-) -> None:
+def test_new_accounts_selected_without_a_report_of_the_app_are_offered_no_more(world: World, item: FakeItem) -> None:
     tell(world, "NEW_ACCOUNTS_AVAILABLE")
     item.add(row("t2"))
     receive(world, "SYNC_UPDATES_AVAILABLE", webhook_type="TRANSACTIONS")
@@ -696,9 +700,7 @@ STORIES = st.lists(st.tuples(HAPPENINGS, FATES), max_size=8)
 )
 @given(story=STORIES, shuffle=st.randoms(use_true_random=False))
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
-    story: list[tuple[str, str]], shuffle: Any
-) -> None:
+def test_status_matches_the_item_in_any_order_of_webhooks(story: list[tuple[str, str]], shuffle: Any) -> None:
     world = World()
     item = world.connected("1", row("t1"))
     world.settle()
@@ -723,12 +725,14 @@ def test_in_whatever_order_webhooks_come_the_status_ends_where_the_item_is(
     assert connection(world).status is truth(item)
     chain = world.store.audit[ALICE]
     moves = [(e.details["from"], e.details["to"]) for e in chain if e.action == "status_changed"]
-    assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), "the audit tells the story"
-    assert every_change_is_told(world)
+    assert all(before == after for (_, before), (after, _) in itertools.pairwise(moves)), (
+        "the audit log records each change"
+    )
+    assert every_change_is_notified(world)
 
 
-def every_change_is_told(world: World) -> bool:
-    """Whether each commit that changes a status also tells its user."""
+def every_change_is_notified(world: World) -> bool:
+    """Whether each commit that changes a status also notifies its user."""
     return all(
         writes.notifications or entry.action != "status_changed" or entry.details["from"] == entry.details["to"]
         for _, writes in world.store.commits
@@ -762,13 +766,13 @@ def truth(item: FakeItem) -> ItemStatus:
 
 @given(codes=st.lists(st.sampled_from(["PENDING_DISCONNECT", "LOGIN_REPAIRED", "PENDING_EXPIRATION"]), min_size=1))
 @settings(max_examples=60, deadline=None)
-def test_of_what_the_item_does_not_say_the_last_that_was_delivered_counts(codes: list[str]) -> None:
+def test_last_delivered_webhook_decides_what_the_item_does_not_report(codes: list[str]) -> None:
     world = World()
     world.connected("1", row("t1"))
     world.settle()
     for code in codes:
         tell(world, code)
-    assert every_change_is_told(world)
+    assert every_change_is_notified(world)
     assert (
         connection(world).status
         == {

@@ -1,4 +1,4 @@
-"""A link token binds what came of Link to the user who opened it."""
+"""A link token binds the result of Link to the user who opened it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def issue(world: World, links: FakeLinks, **wish: str) -> str:
 
 
 def check(world: World, links: FakeLinks, link_token: str | None, *, user: str = ALICE) -> str | None:
-    """Why it is refused; None if it is not."""
+    """Why the link token is refused; None if it is accepted."""
     try:
         CheckLinkToken(links=links, intents=world.intents, clock=world.clock)(link_token, "public-1", app_user_id=user)
     except InvalidArgument as error:
@@ -44,24 +44,24 @@ def check(world: World, links: FakeLinks, link_token: str | None, *, user: str =
     return None
 
 
-def test_the_callers_own_link_token_is_taken_and_without_one_nothing_is_asked(world: World, links: FakeLinks) -> None:
+def test_link_token_of_the_caller_or_none_is_accepted(world: World, links: FakeLinks) -> None:
     assert check(world, links, issue(world, links)) is None
     assert check(world, links, None, user="bob") is None
 
 
-def test_one_of_update_mode_is_taken_too(world: World, links: FakeLinks) -> None:
+def test_link_token_of_update_mode_is_accepted(world: World, links: FakeLinks) -> None:
     world.connected("1")
     assert check(world, links, issue(world, links, connection_id="1")) is None
 
 
-def test_an_unknown_one_and_another_users_are_refused(world: World, links: FakeLinks) -> None:
+def test_unknown_link_token_or_one_of_another_user_is_refused(world: World, links: FakeLinks) -> None:
     token = issue(world, links)
     assert check(world, links, "link-unknown") == "link_token_not_yours"
     assert check(world, links, token, user="bob") == "link_token_not_yours"
     assert "bank.exchange" not in world.calls.log
 
 
-def test_an_expired_one_is_refused_unless_the_exchange_was_begun_in_time(world: World, links: FakeLinks) -> None:
+def test_expired_link_token_is_refused_unless_the_exchange_began_in_time(world: World, links: FakeLinks) -> None:
     token = issue(world, links)
     world.clock.move(timedelta(hours=5))
     assert check(world, links, token) == "link_token_not_yours"
@@ -72,7 +72,7 @@ def test_an_expired_one_is_refused_unless_the_exchange_was_begun_in_time(world: 
     assert check(world, links, token, user="bob") == "link_token_not_yours"
 
 
-def test_a_link_token_that_could_not_be_stored_is_not_handed_out(world: World) -> None:
+def test_link_token_that_could_not_be_stored_is_not_returned(world: World) -> None:
     links = FakeLinks(world.calls)
 
     def down(name: str) -> None:

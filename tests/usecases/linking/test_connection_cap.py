@@ -1,4 +1,4 @@
-"""A user has only so many connections: every item costs the owner money for as long as it exists."""
+"""The number of connections per user is limited: every item costs the owner of the backend money while it exists."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from shared.domain.removal import RemovalReason
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking.test_create_link_token import link
-from tests.usecases.linking_ground import exchange, loose_ends, orphans, sweep, tried
+from tests.usecases.linking_ground import exchange, open_intents_left, orphans, sweep, tried
 
 
 @pytest.fixture
 def full(world: World) -> World:
-    """Alice has as many connections as allowed; a third bank is linked in Link, and not exchanged."""
+    """Alice has as many connections as allowed; a third bank is linked in Link, but not exchanged."""
     world.cap = replace(world.cap, most=2)
     for name in ("1", "2"):
         world.connected(name)
@@ -46,8 +46,8 @@ def updating(world: World) -> None:
 
 
 def fixtures(world: World) -> list[str]:
-    """The intents with which the fixture made the first two connections: it does not settle them."""
-    return loose_ends(world)[:2]
+    """The intents behind the fixture's first two connections, which the fixture leaves open."""
+    return open_intents_left(world)[:2]
 
 
 METADATA = (LinkedAccount("Checking", "9999", account_id="of-another-bank"),)
@@ -60,7 +60,7 @@ def test_one_connection_more_is_refused_before_plaid_is_called(
     for _ in range(2):
         refused(full, accounts=accounts)
     assert at_plaid(full) == []
-    assert loose_ends(full) == fixtures(full)
+    assert open_intents_left(full) == fixtures(full)
 
 
 def test_a_link_token_for_another_bank_is_refused_and_one_for_update_mode_is_not(full: World) -> None:
@@ -71,7 +71,7 @@ def test_a_link_token_for_another_bank_is_refused_and_one_for_update_mode_is_not
     assert link(full, connection_id="1").access_token is not None
 
 
-def test_another_user_is_not_concerned(full: World) -> None:
+def test_limit_does_not_affect_another_user(full: World) -> None:
     assert exchange(full, "public-3", user="bob").first
 
 
@@ -119,12 +119,12 @@ def test_an_item_that_the_user_has_already_is_answered_at_the_limit(full: World,
     assert (done.answer["connection_id"], done.first) == ("1", False)
 
 
-def test_a_new_item_that_comes_by_way_of_update_mode_is_removed_again(full: World) -> None:
+def test_new_item_linked_through_update_mode_is_removed_again(full: World) -> None:
     updating(full)
     refused(full)
     assert full.plaid.removed == ["item-3"]
     assert set(full.store.connections) == {"1", "2"}
-    assert loose_ends(full) == fixtures(full)
+    assert open_intents_left(full) == fixtures(full)
     assert orphans(full) == set()
 
 
@@ -136,10 +136,10 @@ def test_a_new_item_that_plaid_does_not_remove_at_once_is_removed_by_the_sweep(f
     full.clock.move(timedelta(minutes=15))
     sweep(full)
     assert full.plaid.removed == ["item-3"]
-    assert loose_ends(full) == fixtures(full)
+    assert open_intents_left(full) == fixtures(full)
 
 
-def test_an_expired_link_token_for_update_mode_opens_nothing(full: World) -> None:
+def test_expired_link_token_for_update_mode_does_not_bypass_the_limit(full: World) -> None:
     updating(full)
     full.clock.move(timedelta(hours=4))
     refused(full)
@@ -147,7 +147,7 @@ def test_an_expired_link_token_for_update_mode_opens_nothing(full: World) -> Non
 
 
 def test_exchanges_at_the_same_moment_do_not_exceed_the_limit() -> None:
-    """Whatever comes in between: a second exchange begins at every call of the first."""
+    """A second exchange starts at every call of the first."""
     undisturbed = World()
     undisturbed.plaid.new_item("1")
     exchange(undisturbed, "public-1", allow_duplicate=True)
@@ -175,7 +175,7 @@ def test_an_erasure_makes_room(full: World) -> None:
     assert exchange(full, "public-3").first
 
 
-def test_with_none_allowed_no_bank_is_linked(world: World) -> None:
+def test_limit_of_zero_refuses_every_bank(world: World) -> None:
     world.cap = replace(world.cap, most=0)
     world.plaid.new_item("1")
     refused(world, "public-1")

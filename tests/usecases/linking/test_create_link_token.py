@@ -1,4 +1,4 @@
-"""A token that starts Link: what may be asked for, and what is asked of Plaid."""
+"""Link tokens: which options an app may request, and what the backend sends to Plaid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def link(
     plain_http: bool = False,
     **wish: Any,
 ) -> LinkRequest:
-    """What was asked of Plaid."""
+    """The request that was sent to Plaid."""
     CreateLinkToken(
         defaults=LinkDefaults(
             "en",
@@ -50,7 +50,7 @@ def link(
 
 
 def refusal(world: World, **wish: Any) -> str:
-    """Why a wish is refused, before any call."""
+    """Why a request is refused, before any call."""
     with pytest.raises(InvalidArgument) as refused:
         link(world, **wish)
     assert refused.value.code == "invalid_input"
@@ -58,19 +58,19 @@ def refusal(world: World, **wish: Any) -> str:
     return refused.value.message
 
 
-def test_a_new_bank_is_linked_for_the_products_and_told_where_webhooks_go(world: World) -> None:
+def test_link_token_for_a_new_bank_has_the_products_and_the_webhook_address(world: World) -> None:
     request = link(world, offers=("transactions", "auth"))
     assert (request.products, request.consent_products) == (("transactions", "auth"), ())
     assert request.webhook_url == "https://us.example/"
     assert request.access_token is None
 
 
-def test_where_transactions_are_not_among_the_products_the_user_consents_to_them(world: World) -> None:
+def test_transactions_consent_is_requested_when_it_is_no_product(world: World) -> None:
     request = link(world, products=("auth",))
     assert (request.products, request.consent_products) == (("auth",), ("transactions",))
 
 
-def test_what_is_named_twice_is_asked_for_once(world: World) -> None:
+def test_duplicate_options_are_requested_once(world: World) -> None:
     assert link(world, country_codes=("US", "CA", "US")).country_codes == ("US", "CA")
     assert link(world, products=("auth", "auth")).products == ("auth",)
 
@@ -94,7 +94,7 @@ def test_a_country_where_link_does_not_work_is_refused(world: World, countries: 
     assert refusal(world, country_codes=countries).startswith("country_codes:")
 
 
-def test_a_new_bank_may_be_linked_for_whatever_needs_no_more(world: World) -> None:
+def test_new_bank_may_use_every_product_without_further_requirements(world: World) -> None:
     for product in PRODUCTS:
         assert link(world, products=(product,)).products == (product,)
 
@@ -103,7 +103,7 @@ def test_a_new_bank_may_be_linked_for_whatever_needs_no_more(world: World) -> No
     "product",
     ["balance", "recurring_transactions", "statements", "payment_initiation", "identity_verification", "nonsense"],
 )
-def test_what_link_cannot_be_asked_for_is_refused(world: World, product: str) -> None:
+def test_unsupported_options_are_refused(world: World, product: str) -> None:
     assert refusal(world, products=("transactions", product)).startswith("products: for a new bank, request only")
 
 
@@ -133,14 +133,14 @@ def test_a_product_that_the_operator_does_not_allow_is_refused(
         assert why.endswith(" transactions")
 
 
-def test_what_the_backend_needs_is_not_bound_by_what_apps_may_ask_for(world: World) -> None:
+def test_required_products_are_not_limited_by_the_products_of_apps(world: World) -> None:
     assert link(world, offers=("auth",), allowed=()).consent_products == ("transactions",)
     world.connected()
     has_problem(world, "ADDITIONAL_CONSENT_REQUIRED")
     assert link(world, allowed=(), connection_id="1").consent_products == ("transactions",)
 
 
-def test_in_update_mode_no_consent_is_asked_for_that_nobody_wished(world: World) -> None:
+def test_update_mode_requests_no_consent_by_itself(world: World) -> None:
     world.connected()
     request = link(world, connection_id="1")
     assert (request.products, request.consent_products, request.webhook_url) == ((), (), None)
@@ -189,11 +189,11 @@ def test_an_android_app_names_its_package(world: World) -> None:
 @pytest.mark.parametrize(
     "name", ["app", "com.2example", "com..example", ".com.example", "com.exa mple", "com.é.app", ""]
 )
-def test_what_is_no_package_name_is_refused(world: World, name: str) -> None:
+def test_invalid_package_name_is_refused(world: World, name: str) -> None:
     assert refusal(world, android_package_name=name).startswith("android_package_name:")
 
 
-def test_an_app_is_on_android_or_it_is_not(world: World) -> None:
+def test_android_package_and_redirect_address_exclude_each_other(world: World) -> None:
     why = refusal(world, redirect_uri="https://app.example/", android_package_name="com.example.app")
     assert "android_package_name" in why
 
@@ -203,7 +203,7 @@ def test_a_refused_value_is_not_repeated(world: World) -> None:
         assert "public-sandbox" not in refusal(world, **{field: "public-sandbox-1"})
 
 
-def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> None:
+def test_accounts_can_be_selected_again_where_plaid_offers_it(world: World) -> None:
     world.connected()
     assert link(world, connection_id="1", account_selection=True, country_codes=("CA",)).account_selection
     elsewheres: list[dict[str, Any]] = [{"country_codes": ("GB",)}, {"profile": Profile(country_codes=["GB"])}]
@@ -216,7 +216,7 @@ def test_accounts_can_be_chosen_anew_where_plaid_offers_that(world: World) -> No
 
 
 def has_problem(world: World, code: str, *, status: ItemStatus = ItemStatus.GOOD) -> Action | None:
-    """The first connection suffers from one of Plaid's errors."""
+    """The first connection has one of Plaid's errors."""
     error = from_answer(400, f'{{"error_type": "ITEM_ERROR", "error_code": "{code}"}}')
     event = event_of(error)
     assert event is not None
@@ -242,9 +242,7 @@ WISHES: list[dict[str, Any]] = [{}, {"products": ("auth",)}, {"account_selection
 
 @pytest.mark.parametrize("code", IN_LINK)
 @pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_update_mode_asks_for_what_resolves_the_problem_whatever_the_app_asks_for(
-    world: World, code: str, wish: dict[str, Any]
-) -> None:
+def test_update_mode_requests_what_resolves_the_problem(world: World, code: str, wish: dict[str, Any]) -> None:
     world.connected()
     action = has_problem(world, code)
     request = link(world, connection_id="1", **wish)
@@ -283,7 +281,7 @@ def test_where_plaid_offers_no_account_selection_the_bank_asks_for_accounts_in_p
     assert not link(world, connection_id="1", country_codes=("FR",), **wish).account_selection
 
 
-def test_a_connection_that_is_dead_here_is_not_repaired(world: World) -> None:
+def test_dead_connection_in_the_store_is_not_repaired(world: World) -> None:
     world.connected()
     world.store.describe("1", {"status": ItemStatus.ERROR})
     with pytest.raises(FailedPrecondition) as refused:
@@ -306,7 +304,7 @@ def test_a_connection_that_is_dead_at_plaid_is_not_repaired(world: World, code: 
     }
 
 
-def test_a_token_that_plaid_does_not_know_is_first_taken_for_wrong_keys_of_ours(world: World) -> None:
+def test_unknown_access_token_is_first_treated_as_wrong_keys(world: World) -> None:
     world.connected()
     world.plaid.fail("create_link_token", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN"))
     with pytest.raises(ProviderError) as ours:
@@ -315,14 +313,14 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_wrong_keys_of_ours(
 
 
 @pytest.mark.parametrize("code", sorted(OPERATORS))
-def test_what_is_wrong_with_our_keys_or_plan_is_never_the_apps_mistake(world: World, code: str) -> None:
+def test_configuration_error_is_never_reported_as_the_apps_mistake(world: World, code: str) -> None:
     world.plaid.fail("create_link_token", problem(ErrorClass.CONFIGURATION, code))
     with pytest.raises(ProviderError) as ours:
         link(world, language="de")
     assert ours.value.status == "UNAVAILABLE"
 
 
-def test_an_outage_is_an_outage_whatever_was_asked_for(world: World) -> None:
+def test_outage_is_reported_as_an_outage_for_every_option(world: World) -> None:
     world.connected()
     down = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
     wishes: list[dict[str, Any]] = [{"language": "de"}, {"connection_id": "1"}]

@@ -1,4 +1,4 @@
-"""The same account in several connections: refused, or connected and counted once."""
+"""An account that is already connected is refused, or connected and counted once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAILY, SAVE, CARD = ("Daily", "1111"), ("Save", "2222"), ("Card", "3333")
 
 
 def link(world: World, name: str, *accounts: tuple[str, str | None], allow: bool = False, **more: Any) -> str:
-    """Links a bank with these accounts; returns the connection's id."""
+    """Link a bank with these accounts; returns the connection's id."""
     shared = [accounts_of_item(name, *one) for one in accounts]
     world.plaid.new_item(name, accounts=shared, **more)
     return str(exchange(world, f"public-{name}", allow_duplicate=allow).answer["connection_id"])
@@ -35,7 +35,7 @@ def accounts_of_item(item: str, name: str, mask: str | None) -> Account:
 
 
 def duplicates(world: World) -> dict[str, str | None]:
-    """Of every account that is there: the id of the account that is counted in its place."""
+    """For every account, the id of the account that is counted in its place."""
     return {
         account_id: one["duplicate_of"] and one["duplicate_of"]["account_id"]
         for rows in (world.store.account_rows.get(i, {}) for i in world.store.connections)
@@ -51,7 +51,7 @@ def refused(world: World, name: str, *accounts: tuple[str, str | None], hints: t
 
 
 def break_for_good(world: World, connection_id: str) -> ProviderError:
-    """Plaid does not know the item any more, and the next sync finds out."""
+    """Plaid no longer knows the item, and the next sync detects it."""
     error = problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
     world.plaid.fail("changes", error)
     sync(world, connection_id)
@@ -71,7 +71,7 @@ def sync(world: World, connection_id: str) -> None:
     [([DAILY, SAVE, CARD], [DAILY, SAVE]), ([DAILY], [DAILY]), ([CARD, SAVE], [SAVE]), ([SAVE, DAILY], [DAILY, SAVE])],
 )
 @pytest.mark.parametrize("found", ["by the hints", "after the exchange"])
-def test_accounts_that_are_connected_already_are_refused_one_by_one(
+def test_refusal_names_every_account_that_is_already_connected(
     world: World, again: list[Any], same: list[Any], found: str
 ) -> None:
     first = link(world, "1", DAILY, SAVE)
@@ -105,8 +105,8 @@ def test_after_a_refusal_by_the_hints_the_same_token_can_be_connected_anyway(wor
     assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily"}
 
 
-def test_hints_with_ids_of_a_connected_item_come_from_update_mode_and_are_no_duplicate(world: World) -> None:
-    """Whether the item is connected is decided by what the exchange yields, not by a guess."""
+def test_metadata_with_ids_of_a_connected_item_is_no_duplicate(world: World) -> None:
+    """The item returned by the exchange decides whether it is connected, not a guess from metadata."""
     link(world, "1", DAILY)
     world.plaid.public_tokens["public-again"] = "token-1"
     asked = len(world.calls.log)
@@ -158,7 +158,7 @@ def test_linking_a_connection_in_error_again_is_no_duplicate_and_the_new_one_is_
     }
 
 
-# -- Connected all the same -------------------------------------------------------------------------------------------
+# -- Connected as duplicates ------------------------------------------------------------------------------------------
 def test_an_allowed_duplicate_is_marked_in_the_commit_that_writes_its_accounts(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     marked: list[dict[str, str | None]] = []
@@ -238,7 +238,7 @@ def test_accounts_that_are_added_later_are_marked_whichever_connection_gets_them
     assert duplicates(world) == {"1-Daily": None, "1-Card": None, "2-Card": "1-Card", "2-Daily": "1-Daily"}
 
 
-# -- Once the counted copy is gone ------------------------------------------------------------------------------------
+# -- After the counted copy is removed --------------------------------------------------------------------------------
 def test_removing_the_counted_connection_makes_its_duplicate_count_in_the_same_commit(world: World) -> None:
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, SAVE, allow=True)
@@ -255,7 +255,7 @@ def test_removing_the_duplicate_changes_nothing(world: World) -> None:
     assert duplicates(world) == {"1-Daily": None}
 
 
-def test_of_a_chain_one_copy_is_counted_whichever_connection_goes(world: World) -> None:
+def test_one_copy_of_a_chain_is_counted_after_any_removal(world: World) -> None:
     first = link(world, "1", DAILY)
     second, third = link(world, "2", DAILY, allow=True), link(world, "3", DAILY, allow=True)
     assert duplicates(world) == {"1-Daily": None, "2-Daily": "1-Daily", "3-Daily": "1-Daily"}
@@ -267,7 +267,7 @@ def test_of_a_chain_one_copy_is_counted_whichever_connection_goes(world: World) 
     assert duplicates(world) == {"2-Daily": None}
 
 
-def test_a_connection_that_breaks_for_good_is_not_counted_until_it_works_again(world: World) -> None:
+def test_permanently_broken_connection_is_not_counted_until_it_works_again(world: World) -> None:
     first = link(world, "1", DAILY)
     sync(world, first)
     link(world, "2", DAILY, allow=True)
@@ -289,7 +289,7 @@ def test_every_event_that_ends_in_error_makes_the_duplicate_count(world: World, 
     assert duplicates(world)["2-Daily"] is None
 
 
-def test_an_event_that_ends_otherwise_reads_no_accounts(world: World) -> None:
+def test_event_without_an_error_reads_no_accounts(world: World) -> None:
     first = link(world, "1", DAILY)
     link(world, "2", DAILY, allow=True)
     world.calls.log.clear()
@@ -304,7 +304,7 @@ def test_a_revoked_account_makes_its_duplicate_count(world: World) -> None:
     assert duplicates(world) == {"1-Save": None, "2-Daily": None, "2-Save": "1-Save"}
 
 
-def test_an_account_that_is_not_shared_any_more_makes_its_duplicate_count(world: World) -> None:
+def test_account_no_longer_shared_makes_its_duplicate_count(world: World) -> None:
     first = link(world, "1", DAILY, SAVE)
     link(world, "2", DAILY, SAVE, allow=True)
     item = world.plaid.by_id("item-1")
@@ -343,8 +343,8 @@ def test_an_erasure_that_cannot_mark_what_is_left_is_continued(world: World) -> 
     assert duplicates(world) == {"2-Daily": None}
 
 
-# -- Two at the same moment -------------------------------------------------------------------------------------------
-def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_the_end(world: World) -> None:
+# -- Concurrent changes -----------------------------------------------------------------------------------------------
+def test_duplicate_marked_during_the_removal_of_its_original_is_counted(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", CARD)
     world.plaid.by_id("item-2").accounts.append(accounts_of_item("2", *DAILY))
@@ -361,7 +361,7 @@ def test_a_duplicate_that_is_marked_while_its_original_is_removed_is_counted_in_
     assert duplicates(world) == {"2-Card": None, "2-Daily": None}
 
 
-def test_the_same_account_that_two_connections_get_at_once_is_counted_once_in_the_end(world: World) -> None:
+def test_account_added_to_two_connections_at_once_is_counted_once(world: World) -> None:
     first, second = link(world, "1", CARD), link(world, "2", SAVE)
     for name in ("1", "2"):
         world.plaid.by_id(f"item-{name}").accounts.append(accounts_of_item(name, *DAILY))
@@ -376,7 +376,7 @@ def test_the_same_account_that_two_connections_get_at_once_is_counted_once_in_th
     assert duplicates(world) == {"1-Card": None, "1-Daily": None, "2-Save": None, "2-Daily": "1-Daily"}
 
 
-def test_a_removal_that_meets_a_sync_of_the_duplicate_reads_again(world: World) -> None:
+def test_removal_that_conflicts_with_a_sync_of_the_duplicate_reads_again(world: World) -> None:
     first = link(world, "1", DAILY)
     second = link(world, "2", DAILY, allow=True)
 
@@ -392,7 +392,7 @@ def test_a_removal_that_meets_a_sync_of_the_duplicate_reads_again(world: World) 
     assert duplicates(world) == {"2-Daily": None}
 
 
-def test_settling_ends_although_the_store_is_never_still_or_down(world: World) -> None:
+def test_settling_duplicates_ends_during_constant_changes_or_an_outage(world: World) -> None:
     link(world, "1", DAILY)
     second = link(world, "2", DAILY, allow=True)
     rows = world.store.account_rows[second]
@@ -450,7 +450,7 @@ def test_after_every_step_of_any_history_each_account_is_counted_once(world: Wor
 
 
 def assert_counted_once(world: World) -> None:
-    """What is stored is what follows from what is stored, and of every account one usable copy counts."""
+    """The stored marks match the stored accounts, and one usable copy of every account is counted."""
     assert OwnedAccounts.read(ALICE, connections=world.store).marks() == ()
     usable = {i for i, c in world.store.connections.items() if c.status is not ItemStatus.ERROR}
     copies = [

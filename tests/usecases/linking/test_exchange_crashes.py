@@ -1,8 +1,8 @@
-"""The process dies before and after every outside call of an exchange, and of the sweep that cleans up behind it.
+"""The process dies before and after every external call of an exchange, and of the sweep that cleans up after it.
 
-Whatever comes then (the app tries again, or never does, and the sweep) there is no connection without a working
-token, and no item at the bank that nobody has the token of: but in the one window between Plaid's answer and the first
-store, which is one call wide, and reported.
+Whether the app retries or only the sweep runs, every connection has a working token, and every item at the bank has a
+stored token. The one exception is the window of a single call between Plaid's answer and the first store, and it is
+reported.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tests.fakes import Crash
 from tests.usecases.conftest import World
 from tests.usecases.item_ground import item_violations
 from tests.usecases.linking_ground import (
+    broken_invariants,
     exchange,
-    loose_ends,
     new_world,
+    open_intents_left,
     orphans,
     store_down,
     sweep,
     transient,
     tried,
-    wrongs,
 )
 
 SECOND = timedelta(seconds=1)
@@ -40,21 +40,21 @@ def plain(world: World) -> None:
 
 
 def duplicate(world: World) -> None:
-    """The accounts are connected already, which shows only after the exchange."""
+    """The accounts are already connected, which is detected only after the exchange."""
     world.plaid.new_item("0")
     exchange(world, "public-0")
     world.plaid.new_item()
 
 
 def relinked(world: World) -> None:
-    """The same accounts were connected, and that connection is dead."""
+    """The same accounts were connected before, and that connection is dead."""
     duplicate(world)
     for connection_id, connection in world.store.connections.items():
         world.store.connections[connection_id] = connection.model_copy(update={"status": ItemStatus.ERROR})
 
 
 def resumed(world: World) -> None:
-    """An attempt before has stored the token, and died."""
+    """An earlier attempt stored the token and died."""
     world.plaid.new_item()
     world.calls.crash_after = world.calls.log.index("intents.update") if "intents.update" in world.calls.log else 4
     with pytest.raises(Crash):
@@ -65,7 +65,7 @@ def resumed(world: World) -> None:
 
 
 def never_called(world: World) -> None:
-    """An attempt before has died before it called Plaid."""
+    """An earlier attempt died before it called Plaid."""
     world.plaid.new_item()
     world.calls.crash_after = 0
     with pytest.raises(Crash):
@@ -75,15 +75,15 @@ def never_called(world: World) -> None:
 
 
 def stubborn_duplicate(world: World) -> None:
-    """A second item of the same accounts, which Plaid cannot remove at once."""
+    """A second item with the same accounts, which Plaid cannot remove at once."""
     duplicate(world)
     world.plaid.fail("remove", transient())
 
 
 def unstorable(world: World) -> None:
-    """The store is down when the token is to be stored, and stays so until the item is removed.
+    """The store is down when the token is to be stored, until the item is removed.
 
-    Should the process die as well before it has removed the item, then that is two misfortunes at once.
+    A process that also dies before it removes the item would be a second, independent failure.
     """
     world.plaid.new_item()
 
@@ -100,7 +100,7 @@ STORIES = [plain, duplicate, relinked, resumed, never_called, stubborn_duplicate
 
 
 def again(world: World) -> None:
-    """The app comes back, as it would: until it gets an answer that is final."""
+    """The app retries until it gets a final answer."""
     world.clock.move(grace_periods.EXCHANGE + SECOND)
     for _ in range(5):
         error = tried(world)
@@ -110,24 +110,24 @@ def again(world: World) -> None:
 
 
 def rest(world: World) -> None:
-    """The schedule's turns of two days."""
+    """Scheduler runs of two days."""
     for _ in range(4 * 48):
         world.clock.move(timedelta(minutes=15))
         sweep(world)
 
 
 def never(world: World) -> None:
-    """The app does not come back."""
+    """The app does not retry."""
 
 
 def late(world: World) -> None:
-    """The app comes back after more than a day, when the sweep has been there."""
+    """The app retries after more than a day, after the sweep."""
     rest(world)
     again(world)
 
 
 def too_late(world: World) -> None:
-    """The app comes back the moment that the sweep could come, too."""
+    """The app retries at the moment when the sweep becomes due."""
     world.clock.move(RESUMABLE_FOR + SECOND)
     again(world)
 
@@ -143,7 +143,7 @@ def reported(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], int]]
 
 
 def undisturbed(story: Callable[[World], None]) -> tuple[int, list[str]]:
-    """How many calls come before the exchange, and the calls of both."""
+    """The number of calls before the exchange, and the calls of both."""
     world = new_world()
     story(world)
     before = len(world.calls.log)
@@ -154,7 +154,7 @@ def undisturbed(story: Callable[[World], None]) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_a_crash_at_any_call_loses_no_token_but_in_the_one_window(
+def test_crash_outside_the_window_loses_no_token(
     story: Callable[[World], None], way: Callable[[World], None], where: str, reported: Callable[[str], int]
 ) -> None:
     start, log = undisturbed(story)
@@ -172,17 +172,17 @@ def test_a_crash_at_any_call_loses_no_token_but_in_the_one_window(
             exchange(world)
         setattr(world.calls, where, None)
         world.calls.before = None
-        told = reported("exchange.lost")
+        before = reported("exchange.lost")
         way(world)
         rest(world)
         at = f"{where} {number}: {log[number]} ({log[start:]})"
-        assert wrongs(world) == item_violations(world) == [], at
-        assert loose_ends(world) == [], at
+        assert broken_invariants(world) == item_violations(world) == [], at
+        assert open_intents_left(world) == [], at
         lost = (where, number) in window
         assert orphans(world) == ({"item-1"} if lost else set()), at
         asks = [n for n in world.store.notifications.values() if n.kind is NotificationKind.LINK_AGAIN]
         if lost:
-            assert reported("exchange.lost") == told + 1, at
+            assert reported("exchange.lost") == before + 1, at
             assert len(asks) == 1, at
         connected = {c.item_id for c in world.store.connections.values()}
         if way is again and not lost and story in (plain, relinked, resumed, never_called):
@@ -193,7 +193,7 @@ def test_a_crash_at_any_call_loses_no_token_but_in_the_one_window(
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_the_window_is_one_call_wide_in_every_story(story: Callable[[World], None]) -> None:
+def test_window_is_a_single_call_in_every_scenario(story: Callable[[World], None]) -> None:
     start, log = undisturbed(story)
     if story is resumed:
         assert "bank.exchange" not in log[start:]
@@ -202,7 +202,7 @@ def test_the_window_is_one_call_wide_in_every_story(story: Callable[[World], Non
 
 
 @pytest.mark.parametrize("story", [plain, duplicate, resumed, stubborn_duplicate])
-def test_two_crashes_in_a_row_lose_no_token_either(story: Callable[[World], None]) -> None:
+def test_two_consecutive_crashes_lose_no_token(story: Callable[[World], None]) -> None:
     for first in range(14):
         for second in range(14):
             world = new_world()
@@ -219,8 +219,8 @@ def test_two_crashes_in_a_row_lose_no_token_either(story: Callable[[World], None
             again(world)
             rest(world)
             at = f"{first}, {second}"
-            assert wrongs(world) == item_violations(world) == [], at
-            assert loose_ends(world) == [], at
+            assert broken_invariants(world) == item_violations(world) == [], at
+            assert open_intents_left(world) == [], at
             assert orphans(world) == ({"item-1"} if asked else set()), at
 
 
@@ -248,18 +248,18 @@ def left_as_a_duplicate(world: World) -> None:
 @pytest.mark.parametrize("way", [again, never])
 @pytest.mark.parametrize("left", [left_with_a_token, left_in_the_window, left_as_a_duplicate])
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_a_crash_at_any_call_of_the_sweep_is_made_good_by_the_next(
+def test_next_sweep_completes_a_sweep_that_crashed_at_any_call(
     left: Callable[[World], None], way: Callable[[World], None], where: str, reported: Callable[[str], int]
 ) -> None:
     counted = new_world()
     left(counted)
     start = len(counted.calls.log)
     sweep(counted)
-    assert loose_ends(counted) == []
+    assert open_intents_left(counted) == []
     for number in range(start, len(counted.calls.log)):
         world = new_world()
         left(world)
-        told = reported("exchange.lost")
+        before = reported("exchange.lost")
         setattr(world.calls, where, number)
         with pytest.raises(Crash):
             sweep(world)
@@ -268,10 +268,10 @@ def test_a_crash_at_any_call_of_the_sweep_is_made_good_by_the_next(
         world.clock.move(SWEPT_AGAIN_AFTER)
         rest(world)
         at = f"{where} {number}: {counted.calls.log[number]}"
-        assert wrongs(world) == item_violations(world) == [], at
-        assert loose_ends(world) == [], at
+        assert broken_invariants(world) == item_violations(world) == [], at
+        assert open_intents_left(world) == [], at
         if left is left_in_the_window:
-            assert reported("exchange.lost") >= told + 1, at
+            assert reported("exchange.lost") >= before + 1, at
             assert len(world.store.notifications) == 1, at
         else:
             assert orphans(world) == set(), at

@@ -1,4 +1,4 @@
-"""Whatever an exchange fails with, what it has begun is undone or can be resumed at once, and no alert is raised."""
+"""A failed exchange is rolled back or can be resumed at once, and raises no alert, whatever the failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.domain.errors import InvalidArgument, NotStorable
 from shared.domain.overlap import LinkedAccount
 from tests.usecases.conftest import World
 from tests.usecases.linking.test_exchange_crashes import again, rest
-from tests.usecases.linking_ground import exchange, loose_ends, new_world, orphans, wrongs
+from tests.usecases.linking_ground import broken_invariants, exchange, new_world, open_intents_left, orphans
 
 LINKED = (LinkedAccount("Savings", "9999", account_id="s"),)
 KINDS = (RuntimeError, ValueError)
@@ -43,9 +43,7 @@ def failing(at: int, kind: type[Exception]) -> tuple[World, Exception]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("at", "name"), NUMBERED)
-def test_a_call_that_fails_with_any_exception_leaves_nothing_that_another_call_waits_for(
-    at: int, name: str, kind: type[Exception]
-) -> None:
+def test_failed_call_leaves_no_lease_that_blocks_another(at: int, name: str, kind: type[Exception]) -> None:
     world, failure = failing(at, kind)
     with pytest.raises(Exception) as raised:
         exchange(world, accounts=LINKED)
@@ -67,9 +65,9 @@ def test_an_exchange_that_fails_and_is_never_repeated_raises_no_alert(
     with caplog.at_level(logging.INFO):
         rest(world)
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [], name
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []
     assert orphans(world) == set()
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +81,7 @@ def test_the_same_call_sent_again_after_any_failure_connects_the_bank(
     world.calls.before = None
     again(world)
     assert len(world.store.connections) == 1, name
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []
 
 
 @pytest.mark.parametrize("name", ["store.guards", "store.owned_by"])
@@ -96,7 +94,7 @@ def test_a_hint_that_the_store_refuses_is_ignored(name: str) -> None:
 @pytest.mark.parametrize(
     "token", ["\x00", "public 1", "public-1\n", "../..", "p\ud800", "🎂", "public-\u202e", "<script>", "", "%00"]
 )
-def test_a_text_that_cannot_be_a_public_token_is_unknown_before_anything_is_stored(token: str) -> None:
+def test_malformed_public_token_is_refused_before_anything_is_stored(token: str) -> None:
     world = new_world()
     with pytest.raises(InvalidArgument) as raised:
         exchange(world, token)

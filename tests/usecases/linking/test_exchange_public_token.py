@@ -1,4 +1,4 @@
-"""From public token to connection, exactly once, and never a lost access token."""
+"""A public token becomes a connection exactly once, and its access token is never lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,16 @@ from shared.domain.overlap import LinkedAccount
 from shared.usecases.linking.exchange_public_token import Exchanged
 from tests.fakes import Crash, account, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking_ground import exchange, loose_ends, new_world, orphans, store_down, transient, tried, wrongs
+from tests.usecases.linking_ground import (
+    broken_invariants,
+    exchange,
+    new_world,
+    open_intents_left,
+    orphans,
+    store_down,
+    transient,
+    tried,
+)
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def world() -> World:
 
 
 def unanswered() -> ProviderError:
-    """Plaid did not answer: nobody knows what it has done."""
+    """Plaid did not answer, so it is unknown whether the call took effect."""
     return ProviderError("no answer", kind=ErrorKind.PLAID_DOWN, error_type="API_ERROR", error_code="NO_ANSWER")
 
 
@@ -104,7 +113,7 @@ def test_an_unknown_token_leaves_no_trace(world: World) -> None:
     assert world.store.intents == {}
 
 
-def test_a_second_call_waits_for_the_first_and_then_says_so(world: World) -> None:
+def test_second_call_waits_for_the_first_and_is_refused_if_that_takes_too_long(world: World) -> None:
     world.plaid.new_item()
     seen = []
 
@@ -121,7 +130,7 @@ def test_a_second_call_waits_for_the_first_and_then_says_so(world: World) -> Non
     assert exchange(world).answer == first.answer
 
 
-def test_accounts_that_plaid_cannot_name_yet_are_filled_in_later(world: World) -> None:
+def test_accounts_that_plaid_does_not_list_yet_are_added_later(world: World) -> None:
     world.plaid.new_item()
     world.plaid.fail("accounts", transient())
     world.plaid.fail("item", transient())
@@ -183,7 +192,7 @@ def test_a_connection_made_while_another_call_is_at_plaid_is_found(world: World,
     assert len(world.store.connections) == 1
 
 
-def test_where_there_was_no_connection_the_guard_alone_says_that_there_still_is_none(world: World) -> None:
+def test_first_connection_reads_connections_and_guards_once(world: World) -> None:
     world.plaid.new_item("1")
     exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
     assert world.calls.log.count("store.owned_by") == world.calls.log.count("store.guards") == 1
@@ -204,7 +213,7 @@ def test_a_duplicate_removed_while_the_call_was_at_plaid_is_none(world: World) -
     assert [*world.store.connections] == [done.answer["connection_id"]]
 
 
-def test_a_second_login_at_the_same_bank_is_welcome(world: World) -> None:
+def test_second_login_at_the_same_bank_is_connected(world: World) -> None:
     world.plaid.new_item("1")
     world.plaid.new_item("2", accounts=[account("b", mask="1111")])
     exchange(world, "public-1")
@@ -220,7 +229,7 @@ def test_a_duplicate_may_be_allowed(world: World) -> None:
     assert len(world.store.connections) == 2
 
 
-def test_a_connection_that_is_dead_does_not_stand_in_the_way_of_its_new_link(world: World) -> None:
+def test_dead_connection_does_not_block_its_new_link(world: World) -> None:
     world.plaid.new_item("1")
     world.plaid.new_item("2")
     first = exchange(world, "public-1").answer["connection_id"]
@@ -229,7 +238,7 @@ def test_a_connection_that_is_dead_does_not_stand_in_the_way_of_its_new_link(wor
     assert len(world.store.connections) == 2
 
 
-def test_when_plaid_is_down_nothing_is_half_made_and_a_retry_works(world: World) -> None:
+def test_plaid_outage_leaves_no_partial_state_and_a_retry_succeeds(world: World) -> None:
     world.plaid.new_item()
     world.plaid.fail("exchange", transient())
     with pytest.raises(ProviderError):
@@ -238,7 +247,7 @@ def test_when_plaid_is_down_nothing_is_half_made_and_a_retry_works(world: World)
     assert exchange(world).first
 
 
-def test_a_refusal_of_plaids_leaves_no_trace_and_trouble_does(world: World) -> None:
+def test_refused_token_leaves_no_intent_but_an_outage_does(world: World) -> None:
     world.plaid.new_item()
     world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     with pytest.raises(ProviderError):
@@ -268,10 +277,10 @@ def test_without_a_key_the_public_token_is_not_used(world: World) -> None:
 
 @pytest.mark.parametrize("refusals", range(12))
 @pytest.mark.parametrize("outages", range(10))
-def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_it_is_reported(
+def test_token_is_stored_or_its_item_removed_or_the_loss_reported(
     world: World, caplog: pytest.LogCaptureFixture, outages: int, refusals: int
 ) -> None:
-    """The store fails so often, and Plaid's removal so often, before each of them works again."""
+    """The store fails a number of times, and Plaid's removal too, before each of them works again."""
     world.plaid.new_item()
     left = {"intents": outages, "bank": refusals}
 
@@ -290,7 +299,7 @@ def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_
     orphaned = "exchange.orphan" in caplog.messages
     assert stored + removed + orphaned == 1
     assert (error is None) == stored
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []
     if orphaned:
         assert outages >= 8
         assert refusals >= 4
@@ -303,7 +312,7 @@ def test_whatever_a_process_survives_the_token_is_stored_or_the_item_removed_or_
         assert removed
 
 
-def test_after_the_item_was_removed_nothing_is_left_to_look_for(world: World) -> None:
+def test_removed_item_leaves_no_open_intent(world: World) -> None:
     world.plaid.new_item()
 
     def down(name: str) -> None:
@@ -333,7 +342,7 @@ def test_a_bug_in_the_store_removes_the_item_too(world: World) -> None:
     assert world.plaid.removed == ["item-1"]
 
 
-def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world: World) -> None:
+def test_late_token_is_stored_after_another_call_took_over(world: World) -> None:
     world.plaid.new_item()
     overtaken: list[BankError | None] = []
 
@@ -348,11 +357,11 @@ def test_a_token_that_comes_late_is_kept_where_another_call_has_taken_over(world
     assert [type(error) for error in overtaken] == [InvalidArgument]
     assert world.plaid.removed == []
     assert len(world.store.connections) == 1
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
-def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> None:
-    """The store's answer is lost, and by the time this call looks again another one has made the connection."""
+def test_token_that_another_call_resumed_is_left_to_that_call(world: World) -> None:
+    """The store's answer is lost, and before this call checks again, another call has created the connection."""
     world.plaid.new_item()
     really = world.intents.store_token
     others: list[Exchanged] = []
@@ -372,11 +381,11 @@ def test_a_token_that_another_call_went_on_with_is_left_to_it(world: World) -> N
     assert busy.value.code == "exchange_in_progress"
     assert world.plaid.removed == []
     assert exchange(world).answer == others[0].answer
-    assert wrongs(world) == loose_ends(world) == []
+    assert broken_invariants(world) == open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("meanwhile", ["settled as lost", "gone"])
-def test_a_token_whose_intent_is_closed_is_not_kept_and_its_item_is_removed(world: World, meanwhile: str) -> None:
+def test_token_of_a_closed_intent_is_dropped_and_its_item_removed(world: World, meanwhile: str) -> None:
     world.plaid.new_item()
 
     def closed(name: str) -> None:
@@ -393,10 +402,10 @@ def test_a_token_whose_intent_is_closed_is_not_kept_and_its_item_is_removed(worl
         exchange(world)
     assert world.plaid.removed == ["item-1"]
     assert world.store.connections == {}
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
-def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
+def test_call_backs_off_between_attempts(world: World) -> None:
     world.plaid.new_item()
     waited: list[float] = []
 
@@ -413,7 +422,7 @@ def test_between_its_tries_a_call_waits_longer_and_longer(world: World) -> None:
 
 
 @pytest.mark.parametrize("at", ["bank.exchange", "bank.accounts"])
-def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
+def test_only_one_of_two_concurrent_retries_continues(world: World, at: str) -> None:
     world.plaid.new_item()
     world.calls.crash_after = 0 if at == "bank.exchange" else 4
     with pytest.raises(Crash):
@@ -435,7 +444,7 @@ def test_of_two_retries_at_once_one_goes_on(world: World, at: str) -> None:
     assert world.calls.log.count("bank.exchange") == 1
 
 
-def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world: World) -> None:
+def test_refused_retry_keeps_the_intent_of_the_earlier_attempt(world: World) -> None:
     world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
@@ -448,7 +457,7 @@ def test_a_retry_that_plaid_refuses_keeps_the_trace_of_the_attempt_before(world:
     assert len(world.store.intents) == 1
 
 
-def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: World) -> None:
+def test_second_call_takes_over_when_the_first_dies(world: World) -> None:
     world.plaid.new_item()
     world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
     second: list[Exchanged] = []
@@ -470,7 +479,7 @@ def test_a_second_call_goes_on_itself_when_nothing_comes_of_the_first(world: Wor
     assert len(world.store.connections) == 1
 
 
-def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> None:
+def test_unreachable_key_is_not_waited_for(world: World) -> None:
     world.plaid.new_item()
     world.calls.crash_after = 4
     with pytest.raises(Crash):
@@ -489,7 +498,7 @@ def test_a_key_that_cannot_be_asked_for_is_no_reason_to_wait(world: World) -> No
     assert exchange(world).first
 
 
-def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
+def test_item_that_may_be_removed_is_checked_before_it_is_connected(world: World) -> None:
     world.plaid.new_item()
     world.calls.crash_after = 4
     with pytest.raises(Crash):
@@ -504,7 +513,7 @@ def test_an_item_that_may_be_gone_is_not_connected_unseen(world: World) -> None:
     assert exchange(world).first
 
 
-def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
+def test_retry_after_the_window_keeps_the_intent(world: World) -> None:
     world.plaid.new_item()
     world.calls.crash_after = 3
     with pytest.raises(Crash):
@@ -520,7 +529,7 @@ def test_a_retry_after_the_window_keeps_the_only_trace(world: World) -> None:
     assert intent.due_at <= world.clock.at, "there is nothing to wait for"
 
 
-def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already(world: World) -> None:
+def test_retry_ignores_metadata_when_the_token_may_already_be_used(world: World) -> None:
     world.plaid.new_item("0")
     exchange(world, "public-0")
     world.plaid.new_item("1")
@@ -532,11 +541,11 @@ def test_a_retry_does_not_take_metadatas_word_when_the_token_may_be_used_already
     with pytest.raises(AlreadyExists):
         exchange(world, "public-1", accounts=(LinkedAccount("Checking", "0000"),))
     assert world.plaid.removed == ["item-1"]
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("after", [ANSWER_KEPT - timedelta(minutes=1), ANSWER_KEPT + timedelta(minutes=1)])
-def test_an_answer_is_given_again_for_a_day(world: World, after: timedelta) -> None:
+def test_answer_is_repeated_for_a_day(world: World, after: timedelta) -> None:
     world.plaid.new_item()
     first = exchange(world)
     world.clock.move(after)
@@ -548,10 +557,10 @@ def test_an_answer_is_given_again_for_a_day(world: World, after: timedelta) -> N
             exchange(world)
         assert world.calls.log[asked:] == ["intents.begin"]
     assert len(world.store.connections) == 1
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
-def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
+def test_lost_answer_of_the_store_counts_as_stored(world: World) -> None:
     world.plaid.new_item()
     really = world.intents.update
     lost: list[bool] = []
@@ -568,7 +577,7 @@ def test_a_store_whose_answer_was_lost_did_store(world: World) -> None:
     assert world.plaid.removed == []
 
 
-def test_an_item_that_was_removed_again_makes_no_connection(world: World) -> None:
+def test_item_that_was_removed_makes_no_connection(world: World) -> None:
     world.plaid.new_item()
     world.calls.crash_before = 5
     with pytest.raises(Crash):
@@ -597,7 +606,7 @@ def test_a_slow_call_does_not_remove_the_item_of_the_call_that_took_over(world: 
     assert len(world.store.connections) == 1
 
 
-def test_a_first_intent_whose_answer_was_lost_does_not_lock_its_own_caller_out(world: World) -> None:
+def test_lost_answer_to_the_first_intent_does_not_block_its_caller(world: World) -> None:
     world.plaid.new_item()
     really = world.intents.begin
     setattr(world.intents, "begin", lambda intent: (really(intent), really(intent))[1])  # noqa: B010
@@ -639,7 +648,7 @@ def test_a_commit_whose_answer_was_lost_is_answered_with_what_it_wrote(world: Wo
 
     def create(*args: object, **kwargs: object) -> None:
         really(*args, **kwargs)  # type: ignore[arg-type]
-        raise Conflict  # as a client that tries a commit again that had gone through
+        raise Conflict  # as a client that retries a commit that had succeeded
 
     setattr(world.store, "create", create)  # noqa: B010
     done = exchange(world)
@@ -671,10 +680,10 @@ def test_ten_calls_with_one_token_at_once_make_one_item_and_one_connection(world
     assert world.calls.log.count("bank.exchange") == 1
     assert len(world.store.connections) == 1
     assert orphans(world) == set()
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
-def test_ten_logins_at_one_bank_at_once_are_all_kept_but_for_the_same_accounts(world: World) -> None:
+def test_ten_concurrent_logins_are_all_kept_except_duplicates(world: World) -> None:
     for n in range(10):
         world.plaid.new_item(str(n), accounts=[account(f"a{n}", mask=f"{n // 2:04}")])
     started = threading.Barrier(10)
@@ -699,4 +708,4 @@ def test_ten_logins_at_one_bank_at_once_are_all_kept_but_for_the_same_accounts(w
     assert {connection_id for connection_id, _ in answers} == set(world.store.connections)
     assert len(world.store.connections) == 5
     assert orphans(world) == set()
-    assert wrongs(world) == loose_ends(world) == []
+    assert broken_invariants(world) == open_intents_left(world) == []

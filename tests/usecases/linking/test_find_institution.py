@@ -1,4 +1,4 @@
-"""An institution is fetched once for all who ask, and kept fresh in bulk."""
+"""An institution is fetched once for all callers, and refreshed in bulk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def at_bank(world: World) -> list[str]:
     return [name for name in world.calls.log if name.startswith("bank.")]
 
 
-def test_a_second_look_costs_plaid_nothing(world: World, cache: FakeInstitutions) -> None:
+def test_second_look_up_is_served_from_the_cache(world: World, cache: FakeInstitutions) -> None:
     first = find(world, cache)
     world.clock.move(FRESH_FOR - timedelta(minutes=1))
     looked = len(world.calls.log)
@@ -67,7 +67,7 @@ def test_a_stale_institution_is_fetched_again_and_served_as_it_is_while_plaid_is
     assert find(world, cache).name == "First Bank"
 
 
-def test_while_somebody_fetches_others_get_what_is_stale_at_once(world: World, cache: FakeInstitutions) -> None:
+def test_callers_get_the_stale_entry_while_another_fetches(world: World, cache: FakeInstitutions) -> None:
     cache.put(institution(name="Old Bank", at=OLD))
     meanwhile: list[str] = []
 
@@ -82,7 +82,7 @@ def test_while_somebody_fetches_others_get_what_is_stale_at_once(world: World, c
     assert at_bank(world) == ["bank.institution"]
 
 
-def test_many_who_find_nothing_at_the_same_time_make_one_call(world: World, cache: FakeInstitutions) -> None:
+def test_concurrent_cache_misses_make_one_call(world: World, cache: FakeInstitutions) -> None:
     world.calls.before = lambda name: time.sleep(0.05 if name == "bank.institution" else 0)
     found: list[InstitutionInfo] = []
     sleep: Callable[[float], None] = lambda _: time.sleep(0.02)  # noqa: E731
@@ -95,7 +95,7 @@ def test_many_who_find_nothing_at_the_same_time_make_one_call(world: World, cach
     assert at_bank(world) == ["bank.institution"]
 
 
-def test_whoever_looked_a_moment_too_early_does_not_call_again(world: World, cache: FakeInstitutions) -> None:
+def test_caller_that_lost_the_race_for_the_claim_makes_no_second_call(world: World, cache: FakeInstitutions) -> None:
     def meanwhile(name: str) -> None:
         if name == "institutions.claim":
             world.calls.before = None
@@ -106,7 +106,7 @@ def test_whoever_looked_a_moment_too_early_does_not_call_again(world: World, cac
     assert at_bank(world) == ["bank.institution"]
 
 
-def test_when_the_first_fails_the_next_asks_after_one_wait(world: World, cache: FakeInstitutions) -> None:
+def test_next_caller_fetches_after_the_first_one_failed(world: World, cache: FakeInstitutions) -> None:
     claim = cache.claim("ins_1", now=START, until=START + CLAIM_FOR)
     assert claim is not None
     waited: list[float] = []
@@ -119,16 +119,14 @@ def test_when_the_first_fails_the_next_asks_after_one_wait(world: World, cache: 
     assert len(waited) == 1
 
 
-def test_a_failure_gives_the_claim_back_and_is_told_where_there_is_nothing_stale(
-    world: World, cache: FakeInstitutions
-) -> None:
+def test_failure_releases_the_claim_and_is_raised_without_a_stale_entry(world: World, cache: FakeInstitutions) -> None:
     world.plaid.fail("institution", down())
     with pytest.raises(ProviderError):
         find(world, cache)
     assert cache.claims == {}
 
 
-def test_whoever_died_with_the_claim_is_waited_for_a_bounded_time(world: World, cache: FakeInstitutions) -> None:
+def test_wait_for_a_dead_claim_owner_is_bounded(world: World, cache: FakeInstitutions) -> None:
     world.calls.crash_before = 2  # find, claim
     with pytest.raises(Crash):
         find(world, cache)
@@ -138,7 +136,7 @@ def test_whoever_died_with_the_claim_is_waited_for_a_bounded_time(world: World, 
     assert world.clock.at - before < timedelta(seconds=sum(WAITS) + 1) < timedelta(seconds=10)
 
 
-def test_a_claim_that_nobody_gave_back_ends(world: World, cache: FakeInstitutions) -> None:
+def test_claim_that_was_not_released_expires(world: World, cache: FakeInstitutions) -> None:
     cache.put(institution(name="Old Bank", at=OLD))
     cache.claim("ins_1", now=START, until=START + CLAIM_FOR)
     assert find(world, cache).name == "Old Bank"
@@ -151,7 +149,7 @@ def test_an_institution_of_another_country_is_found(world: World, cache: FakeIns
     assert find(world, cache, "ins_9").name == "Banque"
 
 
-# -- the daily turn ---------------------------------------------------------------------------------------------------
+# -- the daily refresh ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -160,7 +158,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(world: World, count: int, **kwargs: object) -> list[str]:
-    """Institutions that Plaid lists, under new names."""
+    """Institutions that Plaid lists under new names."""
     ids = [f"ins_{n}" for n in range(count)]
     world.plaid.catalogue |= {i: institution(i, name=f"New {i}") for i in ids}
     return ids
@@ -171,7 +169,7 @@ def cached(cache: FakeInstitutions, *ids: str, age: timedelta = REFRESH_AFTER) -
         cache.put(institution(i, name=f"Old {i}", at=START - age))
 
 
-def test_what_is_stale_is_refreshed_in_bulk_before_a_user_finds_it_so(world: World, cache: FakeInstitutions) -> None:
+def test_stale_entries_are_refreshed_in_bulk(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 30))
     cached(cache, "ins_3", age=timedelta(days=1))
     assert refresh(world, cache) == Refreshed(refreshed=29, left=0)
@@ -181,35 +179,35 @@ def test_what_is_stale_is_refreshed_in_bulk_before_a_user_finds_it_so(world: Wor
     assert refresh(world, cache) == Refreshed(refreshed=0, left=0)
 
 
-def test_what_plaid_lists_and_nobody_uses_is_not_cached(world: World, cache: FakeInstitutions) -> None:
+def test_listed_institution_without_connections_is_not_cached(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 30)[:3])
     refresh(world, cache)
     assert len(cache.known) == 3
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_pages_are_read_only_while_they_spare_calls(world: World, cache: FakeInstitutions) -> None:
+def test_pages_are_read_only_while_they_save_calls(world: World, cache: FakeInstitutions) -> None:
     ids = listed(world, 40)
     cached(cache, *ids[:3], *ids[38:])
     assert refresh(world, cache) == Refreshed(refreshed=5, left=0)
     assert at_bank(world) == ["bank.institutions", "bank.institution", "bank.institution"]
 
 
-def test_a_single_one_is_asked_for_by_itself(world: World, cache: FakeInstitutions) -> None:
+def test_single_stale_institution_is_fetched_by_id(world: World, cache: FakeInstitutions) -> None:
     cached(cache, listed(world, 30)[7])
     assert refresh(world, cache) == Refreshed(refreshed=1, left=0)
     assert at_bank(world) == ["bank.institution"]
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_the_list_is_read_to_its_end_and_no_further(world: World, cache: FakeInstitutions) -> None:
+def test_list_is_read_up_to_its_end(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 12), "ins_x1", "ins_x2")
     refresh(world, cache)
     assert at_bank(world) == ["bank.institutions"] * 3 + ["bank.institution"] * 4
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_list_that_says_it_goes_on_and_does_not_is_not_read_for_ever(world: World, cache: FakeInstitutions) -> None:
+def test_list_with_a_wrong_total_is_not_read_forever(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 4), *(f"ins_x{n}" for n in range(30)))
     really = world.plaid.institutions
     endless = lambda **page: replace(really(**page), total=100)  # noqa: E731
@@ -218,25 +216,25 @@ def test_a_list_that_says_it_goes_on_and_does_not_is_not_read_for_ever(world: Wo
     assert at_bank(world).count("bank.institutions") == 2
 
 
-def test_the_list_is_asked_for_the_countries_of_what_is_missing(world: World, cache: FakeInstitutions) -> None:
+def test_list_is_requested_for_the_countries_of_stale_entries(world: World, cache: FakeInstitutions) -> None:
     for n in range(3):
         found = institution(f"ins_{n}", name=f"New ins_{n}", countries=("FR",))
         world.plaid.catalogue[f"ins_{n}"] = found
         cache.put(found.model_copy(update={"name": "Old", "fetched_at": OLD}))
     cache.put(institution("ins_x", countries=("FR",), at=OLD))
     refresh(world, cache)
-    # The one that is not listed is unknown in its own country, and then in all of them.
+    # The institution that is not listed is unknown in its own country, and then in all countries.
     assert at_bank(world) == ["bank.institutions", "bank.institution", "bank.institution"]
 
 
-def test_one_of_another_country_is_asked_for_by_its_own(world: World, cache: FakeInstitutions) -> None:
+def test_institution_of_another_country_is_requested_with_that_country(world: World, cache: FakeInstitutions) -> None:
     world.plaid.catalogue["ins_fr"] = institution("ins_fr", countries=("FR",))
     cache.put(institution("ins_fr", countries=("FR",), at=OLD))
     refresh(world, cache)
     assert at_bank(world) == ["bank.institution"]
 
 
-def test_single_failures_do_not_end_a_turn(world: World, cache: FakeInstitutions) -> None:
+def test_single_failures_do_not_end_a_refresh(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *(f"ins_{n}" for n in range(10)))
     world.plaid.fail("institutions", down())
 
@@ -249,7 +247,7 @@ def test_single_failures_do_not_end_a_turn(world: World, cache: FakeInstitutions
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_what_the_list_does_not_hold_is_asked_for_by_its_id(world: World, cache: FakeInstitutions) -> None:
+def test_institution_missing_from_the_list_is_fetched_by_id(world: World, cache: FakeInstitutions) -> None:
     ids = listed(world, 10)
     world.plaid.catalogue["ins_fr"] = institution("ins_fr", name="New ins_fr", countries=("FR",))
     cached(cache, *ids, "ins_fr")
@@ -258,7 +256,7 @@ def test_what_the_list_does_not_hold_is_asked_for_by_its_id(world: World, cache:
     assert cache.known["ins_fr"].name == "New ins_fr"
 
 
-def test_what_plaid_knows_no_more_is_kept_and_asked_for_seldom(world: World, cache: FakeInstitutions) -> None:
+def test_institution_unknown_to_plaid_is_kept_and_rarely_requested(world: World, cache: FakeInstitutions) -> None:
     listed(world, 1)
     cached(cache, "ins_gone")
     assert refresh(world, cache) == Refreshed(refreshed=1, left=0)
@@ -269,7 +267,7 @@ def test_what_plaid_knows_no_more_is_kept_and_asked_for_seldom(world: World, cac
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_turn_that_plaid_breaks_off_is_gone_on_with_by_the_next(world: World, cache: FakeInstitutions) -> None:
+def test_refresh_interrupted_by_plaid_is_resumed_by_the_next(world: World, cache: FakeInstitutions) -> None:
     cached(cache, *listed(world, 12))
     world.plaid.fail("institution", *[down()] * 50)
 
@@ -280,13 +278,13 @@ def test_a_turn_that_plaid_breaks_off_is_gone_on_with_by_the_next(world: World, 
 
     world.calls.before = second_page_fails
     assert refresh(world, cache) == Refreshed(refreshed=5, left=7)
-    assert at_bank(world).count("bank.institution") == refreshing.MAX_FAILURES, "Plaid is down: nobody insists"
+    assert at_bank(world).count("bank.institution") == refreshing.MAX_FAILURES, "Plaid is down: the refresh stops"
     world.plaid.errors.clear()
     assert refresh(world, cache) == Refreshed(refreshed=7, left=0)
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_a_crash_at_any_call_of_a_turn_costs_only_that_turn(where: str) -> None:
+def test_crash_at_any_call_affects_only_that_refresh(where: str) -> None:
     for number in range(40):
         world = World()
         cache = FakeInstitutions(world.calls)
@@ -306,7 +304,7 @@ def test_a_crash_at_any_call_of_a_turn_costs_only_that_turn(where: str) -> None:
 
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("listing", [1, 100])
-def test_a_turn_ends_in_time(world: World, cache: FakeInstitutions, listing: int) -> None:
+def test_refresh_ends_before_its_deadline(world: World, cache: FakeInstitutions, listing: int) -> None:
     listed(world, listing)
     cached(cache, *(f"ins_x{n}" for n in range(40)))
     world.calls.before = lambda name: world.clock.move(timedelta(seconds=30 * name.startswith("bank.")))

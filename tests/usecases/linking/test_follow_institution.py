@@ -1,4 +1,4 @@
-"""An item whose institution changes: its connection follows, whatever else fails."""
+"""When an item's institution changes, its connection follows, whatever else fails."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_every_read_of_the_item_notices_the_change_and_the_logo_follows(
     assert shown(world) == ("ins_2", "Second Bank", None), "never the old bank's logo beside the new id"
     assert (world.state().source, world.state().is_set_up) == ("ins_2", False)
     world.tick()
-    world.welcome(institutions)  # what the queue does with an enqueued run whose set-up is missing
+    world.welcome(institutions)  # as the queue does with an enqueued run of a connection that is not set up
     assert shown(world) == SECOND
     assert world.state().is_set_up
 
@@ -95,7 +95,7 @@ def test_the_daily_check_updates_name_logo_and_group(
     assert institutions.known["ins_2"].name == "Second Bank"
 
 
-def test_a_set_up_that_a_move_still_needs_comes_with_the_next_requested_sync(
+def test_set_up_after_an_institution_change_is_done_by_the_next_requested_sync(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.institution_id = "ins_2"
@@ -181,18 +181,16 @@ def test_a_broken_login_moves_with_its_item_and_its_notification_names_the_new_b
     assert titles == ["Second Bank needs your attention"]
 
 
-def test_a_connection_that_moved_is_found_as_a_duplicate_there_and_not_where_it_was(
-    world: World, item: FakeItem
-) -> None:
+def test_moved_connection_is_a_duplicate_at_its_new_bank_only(world: World, item: FakeItem) -> None:
     before = Siblings.read(ALICE, "ins_2", connections=world.store)
     item.institution_id = "ins_2"
     world.check.daily_check("1")
     after = Siblings.read(ALICE, "ins_2", connections=world.store)
     assert {one: held.institution_id for one, held in after.owned.holdings.items()} == {"1": "ins_2"}
-    assert after.guards.institution != before.guards.institution, "an exchange under way at the new bank looks again"
+    assert after.guards.institution != before.guards.institution, "a concurrent exchange at the new bank checks again"
 
 
-def test_a_pause_of_the_new_institution_holds_the_connection(world: World, item: FakeItem) -> None:
+def test_pause_of_the_new_institution_defers_the_connection(world: World, item: FakeItem) -> None:
     item.institution_id = "ins_2"
     world.check.daily_check("1")
     world.pauses.pause("ins_2", by="op", reason="")
@@ -223,7 +221,7 @@ def test_a_connection_without_an_institution_gets_its_first_in_the_same_way(
     assert world.store.guards(ALICE, institution_id="ins_1").institution != before
 
 
-def test_a_change_that_is_noticed_while_the_old_bank_is_looked_up_is_not_taken_back(
+def test_change_noticed_while_the_old_bank_is_looked_up_is_kept(
     world: World, institutions: FakeInstitutions, item: FakeItem
 ) -> None:
     def change(call: str) -> None:

@@ -1,4 +1,4 @@
-"""What users link on Plaid's own page becomes a connection of theirs, once, and its token lies nowhere in the clear."""
+"""Each bank linked on Plaid's page becomes one connection of its user; its token is never stored in plain text."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ RESULT = digest("public-1")
 
 
 class Hosted:
-    """Plaid's page, and what is done about it here."""
+    """Hosted Link sessions, and the backend's handling of them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.links = FakeLinks(world.calls)
 
     def open(self, *, user: str = ALICE, **wish: Any) -> str | None:
-        """A link token, made while Hosted Link is on."""
+        """Create a link token while Hosted Link is on."""
         made = CreateLinkToken(
             defaults=LinkDefaults(
                 "en",
@@ -57,12 +57,12 @@ class Hosted:
         return made.hosted_link_url
 
     def hear(self, code: str = "SESSION_FINISHED", link_token: object = "link-fake", **body: object) -> None:
-        """A LINK webhook, verified."""
+        """Receive a verified LINK webhook."""
         known = {"webhook_type": "LINK", "webhook_code": code, "environment": "sandbox", "link_token": link_token}
         self.take(parse_webhook({**known, **body}))
 
     def take(self, webhook: Webhook) -> None:
-        """Takes the public tokens out of one."""
+        """Extract the public tokens from a webhook."""
         world = self.world
         ReceiveLinkWebhook(links=self.links, vault=world.vault, tasks=world.queue, clock=world.clock)(webhook)
 
@@ -90,7 +90,7 @@ def owners(world: World) -> list[str]:
     return [connection.app_user_id for connection in world.store.connections.values()]
 
 
-def test_what_is_linked_becomes_a_connection_of_whom_the_session_was_made_for(hosted: Hosted, world: World) -> None:
+def test_linked_bank_becomes_a_connection_of_the_sessions_user(hosted: Hosted, world: World) -> None:
     assert hosted.open() == "https://hosted.example/link-fake"
     hosted.hear(status="SUCCESS", public_tokens=["public-1"])
     assert hosted.tasks() == [RESULT]
@@ -101,7 +101,7 @@ def test_what_is_linked_becomes_a_connection_of_whom_the_session_was_made_for(ho
     assert hosted.result.public_token is None
 
 
-def test_plaid_is_asked_for_a_page_of_its_own(hosted: Hosted, world: World) -> None:
+def test_hosted_page_is_requested_from_plaid(hosted: Hosted, world: World) -> None:
     hosted.open()
     assert world.plaid.link_requests[0].hosted
     assert world.plaid.link_requests[0].completion_redirect_uri == "https://app.example/done"
@@ -146,7 +146,7 @@ def test_public_tokens_are_found_wherever_plaid_puts_them(body: dict[str, Any], 
     assert public_tokens(body) == found
 
 
-def test_a_session_brings_so_many_banks_and_no_more() -> None:
+def test_number_of_banks_per_session_is_limited() -> None:
     assert len(public_tokens({"public_tokens": [f"t{n}" for n in range(500)]})) == MAX_PUBLIC_TOKENS
 
 
@@ -165,14 +165,14 @@ def test_a_session_without_a_bank_asks_for_nothing(hosted: Hosted, body: dict[st
     assert (hosted.tasks(), hosted.links.results) == ([], {})
 
 
-@pytest.mark.parametrize("link_token", ["link-of-nobody", "", None, 7, ["link-fake"]])
-def test_a_session_that_is_not_ours_makes_no_connection(hosted: Hosted, link_token: object) -> None:
+@pytest.mark.parametrize("link_token", ["link-unknown", "", None, 7, ["link-fake"]])
+def test_unknown_session_makes_no_connection(hosted: Hosted, link_token: object) -> None:
     hosted.open()
     hosted.hear(link_token=link_token, status="SUCCESS", public_tokens=["public-1"])
     assert (hosted.tasks(), hosted.links.results) == ([], {})
 
 
-def test_update_mode_gives_no_second_connection(hosted: Hosted, world: World) -> None:
+def test_update_mode_makes_no_second_connection(hosted: Hosted, world: World) -> None:
     world.connected("2")
     assert hosted.open(connection_id="2") is not None
     assert [session.hosted for session in hosted.links.sessions.values()] == [False]
@@ -180,7 +180,7 @@ def test_update_mode_gives_no_second_connection(hosted: Hosted, world: World) ->
     assert hosted.tasks() == []
 
 
-def test_one_bank_too_many_is_settled_without_a_call_to_plaid(hosted: Hosted, world: World) -> None:
+def test_bank_beyond_the_limit_is_settled_without_a_call_to_plaid(hosted: Hosted, world: World) -> None:
     hosted.open()
     world.cap = replace(world.cap, most=1)
     world.connected("already")
@@ -191,14 +191,14 @@ def test_one_bank_too_many_is_settled_without_a_call_to_plaid(hosted: Hosted, wo
     assert set(world.store.connections) == {"already"}
 
 
-def test_link_does_not_open_a_page_for_one_bank_too_many(hosted: Hosted, world: World) -> None:
+def test_no_page_is_opened_for_a_bank_beyond_the_limit(hosted: Hosted, world: World) -> None:
     world.cap = replace(world.cap, most=0)
     with pytest.raises(ResourceExhausted):
         hosted.open()
     assert "bank.create_link_token" not in world.calls.log
 
 
-def test_a_session_that_could_not_be_noted_is_not_begun(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_that_could_not_be_stored_is_not_started(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_args: object, **_more: object) -> None:
         raise Unavailable("down", code="store_unavailable")
 
@@ -207,11 +207,11 @@ def test_a_session_that_could_not_be_noted_is_not_begun(hosted: Hosted, monkeypa
         hosted.open()
 
 
-def test_the_public_token_lies_nowhere_in_the_clear(
+def test_public_token_is_stored_nowhere_in_plain_text(
     hosted: Hosted, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Sealing:
-        """Unlike the other fake, hides what it seals."""
+        """Unlike the other fake, hides the sealed plain text."""
 
         def seal(self, token: Any, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
             sealed = world.vault.seal(token, app_user_id=app_user_id, connection_id=connection_id)
@@ -238,7 +238,7 @@ def test_the_public_token_lies_nowhere_in_the_clear(
         assert secret not in seen
 
 
-def test_a_token_is_sealed_for_its_owner_and_its_place(hosted: Hosted) -> None:
+def test_token_is_sealed_for_its_owner_and_location(hosted: Hosted) -> None:
     hosted.open()
     hosted.hear(public_tokens=["public-1"])
     assert hosted.result.public_token is not None
@@ -256,7 +256,7 @@ class TestTask:
         assert [hosted.deliver() for _ in range(3)] == [False, False, True]
         assert owners(world) == [ALICE]
 
-    def test_so_it_is_while_our_keys_are_wrong(self, hosted: Hosted, world: World) -> None:
+    def test_with_wrong_keys_it_is_delivered_again(self, hosted: Hosted, world: World) -> None:
         world.plaid.fail("exchange", problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS"))
         assert not hosted.deliver()
         assert hosted.deliver()
@@ -270,15 +270,15 @@ class TestTask:
         assert world.calls.log.count("bank.exchange") == 1
 
     @pytest.mark.parametrize("fault", [ErrorClass.USER, ErrorClass.TERMINAL])
-    def test_what_only_a_new_link_can_help_is_settled(self, hosted: Hosted, world: World, fault: ErrorClass) -> None:
+    def test_failure_that_only_a_new_link_resolves_is_settled(
+        self, hosted: Hosted, world: World, fault: ErrorClass
+    ) -> None:
         world.plaid.fail("exchange", problem(fault, "ITEM_NOT_SUPPORTED"))
         assert hosted.deliver()
         assert hosted.result.outcome is LinkOutcome.UNUSABLE
         assert owners(world) == []
 
-    def test_the_same_accounts_again_are_settled_with_the_connection_that_has_them(
-        self, hosted: Hosted, world: World
-    ) -> None:
+    def test_duplicate_is_settled_with_the_existing_connection(self, hosted: Hosted, world: World) -> None:
         assert hosted.deliver()
         [first] = world.store.connections
         world.plaid.new_item("2")
@@ -289,7 +289,7 @@ class TestTask:
         assert (settled.outcome, settled.connection_id) == (LinkOutcome.DUPLICATE, first)
         assert world.plaid.removed == ["item-2"]
 
-    def test_the_app_may_exchange_the_token_as_well(self, hosted: Hosted, world: World) -> None:
+    def test_app_may_exchange_the_token_too(self, hosted: Hosted, world: World) -> None:
         by_the_app = exchanger(world)(LinkedItem("public-1"), app_user_id=ALICE)
         assert hosted.deliver()
         assert owners(world) == [ALICE]
@@ -300,8 +300,8 @@ class TestTask:
         assert owners(world) == []
 
 
-def test_a_process_that_dies_anywhere_is_made_up_for() -> None:
-    """But for the one window of the exchange itself, between Plaid's answer and the first store."""
+def test_crash_anywhere_is_recovered() -> None:
+    """Except in the exchange's one window, between Plaid's answer and the first store."""
     for step in range(30):
         world, calls = World(), Calls()
         hosted = Hosted(world)
@@ -323,7 +323,7 @@ def test_a_process_that_dies_anywhere_is_made_up_for() -> None:
     assert step == len(calls.log) > 4
 
 
-def test_a_webhook_that_could_not_be_kept_or_enqueued_is_wanted_again(hosted: Hosted, world: World) -> None:
+def test_webhook_that_could_not_be_stored_or_enqueued_is_requested_again(hosted: Hosted, world: World) -> None:
     hosted.open()
     for method in ("links.keep", "queue.add"):
 
@@ -341,7 +341,7 @@ def test_a_webhook_that_could_not_be_kept_or_enqueued_is_wanted_again(hosted: Ho
     assert owners(world) == [ALICE]
 
 
-def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hosted, world: World) -> None:
+def test_verified_webhook_is_stored_without_its_tokens(hosted: Hosted, world: World) -> None:
     hosted.open()
     tokens = {"link_token": "link-fake", "public_token": "public-1", "public_tokens": ["public-1"]}
     for code in ("ITEM_ADD_RESULT", "SESSION_FINISHED"):
@@ -356,7 +356,7 @@ def test_a_verified_webhook_is_handed_on_and_kept_without_its_tokens(hosted: Hos
     assert not any(name in body for body in kept for name in tokens)
 
 
-def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) -> None:
+def test_nothing_is_stored_when_the_vault_cannot_seal(hosted: Hosted, world: World) -> None:
     class Closed:
         def seal(self, *_args: object, **_more: object) -> SealedToken:
             raise vault_problem(ErrorClass.CONFIGURATION, "NO_VAULT_KEY")
@@ -368,7 +368,7 @@ def test_a_vault_that_cannot_seal_keeps_nothing(hosted: Hosted, world: World) ->
     assert (hosted.links.results, hosted.tasks()) == ({}, [])
 
 
-def test_somebody_else_gets_nothing_of_it(hosted: Hosted, world: World) -> None:
+def test_another_user_gets_no_token(hosted: Hosted, world: World) -> None:
     hosted.open(user="bob")
     hosted.hear(public_tokens=["public-1"])
     assert hosted.deliver()
@@ -377,7 +377,7 @@ def test_somebody_else_gets_nothing_of_it(hosted: Hosted, world: World) -> None:
         exchanger(world)(LinkedItem("public-1"), app_user_id=ALICE)
 
 
-def test_hosted_link_is_heard_of_by_webhook_alone() -> None:
+def test_hosted_link_needs_a_webhook_address() -> None:
     with pytest.raises(ValueError, match="HOSTED_LINK needs WEBHOOK_URL"):
         Settings.read({"GCLOUD_PROJECT": "demo-bank", "HOSTED_LINK": "1"})
     given = {"GCLOUD_PROJECT": "demo-bank", "HOSTED_LINK": "1", "WEBHOOK_URL": "https://us.example/"}

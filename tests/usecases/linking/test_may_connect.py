@@ -1,4 +1,4 @@
-"""Who may make new connections, and that everybody keeps what they have."""
+"""Who may create connections; existing connections are always kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from shared.domain.caller import Caller
 from shared.domain.errors import ErrorClass, InvalidArgument, PermissionDenied, Unavailable
 from tests.fakes import problem
 from tests.usecases.conftest import ALICE, World
-from tests.usecases.linking_ground import exchange, loose_ends, may_connect, orphans, store_down, sweep, tried, wrongs
+from tests.usecases.linking_ground import (
+    broken_invariants,
+    exchange,
+    may_connect,
+    open_intents_left,
+    orphans,
+    store_down,
+    sweep,
+    tried,
+)
 
 ANONYMOUS = Caller(ALICE, is_anonymous=True)
 UNVERIFIED = Caller(ALICE, email_verified=False)
@@ -33,7 +42,7 @@ REFUSED = PermissionDenied("verify your e-mail address first", code="email_not_v
         (None, False, True, None),  # the task of Hosted Link, whose link token was checked
     ],
 )
-def test_anonymous_users_and_unverified_addresses_are_refused_as_set(
+def test_anonymous_users_and_unverified_addresses_are_refused_as_configured(
     world: World, caller: Caller | None, allow_anonymous: bool, require_verified_email: bool, code: str | None
 ) -> None:
     rule = may_connect(world, allow_anonymous=allow_anonymous, require_verified_email=require_verified_email)
@@ -62,8 +71,8 @@ def test_a_new_item_of_a_refused_user_who_has_connections_is_removed(
         exchange(world, "public-2", allow_duplicate=True, refused=REFUSED)
     assert world.store.connections == before
     assert orphans(world) == set()
-    assert loose_ends(world) == []
-    assert wrongs(world) == []
+    assert open_intents_left(world) == []
+    assert broken_invariants(world) == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     with pytest.raises(InvalidArgument):
         exchange(world, "public-2", allow_duplicate=True)
@@ -82,7 +91,7 @@ def test_a_new_item_that_plaid_cannot_remove_now_is_removed_by_the_sweep(world: 
     assert orphans(world) == set()
 
 
-def test_a_refused_user_exchanges_an_item_of_theirs_after_update_mode(world: World) -> None:
+def test_refused_user_may_exchange_their_own_item_after_update_mode(world: World) -> None:
     world.plaid.new_item("1")
     made = exchange(world).answer
     answered = exchange(world, world.plaid.update_mode("1"), refused=REFUSED)
@@ -91,7 +100,7 @@ def test_a_refused_user_exchanges_an_item_of_theirs_after_update_mode(world: Wor
     assert set(world.store.connections) == {made["connection_id"]}
 
 
-def test_a_refused_user_gets_the_answer_that_was_given_before(world: World) -> None:
+def test_refused_user_gets_the_earlier_answer(world: World) -> None:
     world.plaid.new_item()
     made = exchange(world)
     assert exchange(world, refused=REFUSED).answer == made.answer
@@ -119,7 +128,7 @@ def store_fails_at(part: str) -> Callable[[str], None]:
     return fail
 
 
-def test_a_store_that_is_down_before_the_exchange_leaves_nothing_that_looks_like_a_lost_token(world: World) -> None:
+def test_store_outage_before_the_exchange_is_not_mistaken_for_a_lost_token(world: World) -> None:
     world.plaid.new_item()
 
     def owned_by_fails(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Exchanges that broke off are brought to an end, each once."""
+"""Interrupted exchanges are completed or rolled back by the sweep, each once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from shared.usecases.linking.sweep_exchanges import Swept
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import (
+    broken_invariants,
     exchange,
-    loose_ends,
     new_world,
+    open_intents_left,
     orphans,
     store_down,
     sweep,
     transient,
     tried,
-    wrongs,
 )
 
 STORED, IN_THE_WINDOW = "bank.accounts", "intents.update"
@@ -38,7 +38,7 @@ def world() -> World:
     return new_world()
 
 
-def broken_off(world: World, before: str, name: str = "1", *, user: str = ALICE) -> None:
+def interrupted_exchange(world: World, before: str, name: str = "1", *, user: str = ALICE) -> None:
     """An exchange whose process died before a call."""
     world.plaid.new_item(name)
 
@@ -56,17 +56,17 @@ def audited(world: World, user: str = ALICE) -> list[tuple[str, dict[str, str]]]
     return [(e.action, e.details) for e in world.store.audit.get(user, []) if e.action is AuditAction.LINK_LOST]
 
 
-def test_a_turn_with_nothing_due_reads_nothing_and_asks_nobody(world: World) -> None:
+def test_sweep_with_nothing_due_makes_no_calls(world: World) -> None:
     world.plaid.new_item()
     exchange(world)
-    broken_off(world, STORED, "2")
+    interrupted_exchange(world, STORED, "2")
     asked = len(world.calls.log)
     assert sweep(world) == Swept()
     assert world.calls.log[asked:] == ["intents.due"]
 
 
-def test_an_item_that_nobody_came_back_for_is_removed_after_a_day(world: World) -> None:
-    broken_off(world, STORED)
+def test_item_of_an_abandoned_exchange_is_removed_after_a_day(world: World) -> None:
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR - timedelta(minutes=1))
     assert sweep(world) == Swept()
     world.clock.move(timedelta(minutes=2))
@@ -78,8 +78,8 @@ def test_an_item_that_nobody_came_back_for_is_removed_after_a_day(world: World) 
     assert sweep(world) == Swept()
 
 
-def test_while_plaid_is_down_the_token_is_kept_for_the_next_turn(world: World) -> None:
-    broken_off(world, STORED)
+def test_token_is_kept_for_the_next_sweep_while_plaid_is_down(world: World) -> None:
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     world.plaid.fail("remove", transient(), transient())
     assert sweep(world) == Swept(postponed=1)
@@ -93,9 +93,9 @@ def test_while_plaid_is_down_the_token_is_kept_for_the_next_turn(world: World) -
     assert len(audited(world)) == 1
 
 
-def test_an_item_that_is_to_be_removed_is_not_connected_any_more(world: World) -> None:
-    """Plaid may have removed it and its answer may be lost."""
-    broken_off(world, STORED)
+def test_item_that_is_being_removed_is_not_connected(world: World) -> None:
+    """Plaid may have removed the item although its answer was lost."""
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     world.plaid.fail("remove", transient())
     sweep(world)
@@ -104,8 +104,8 @@ def test_an_item_that_is_to_be_removed_is_not_connected_any_more(world: World) -
     assert world.store.connections == {}
 
 
-def test_an_app_that_comes_back_while_the_sweep_is_at_it_gets_no_dead_connection(world: World) -> None:
-    broken_off(world, STORED)
+def test_app_retrying_during_the_sweep_gets_no_dead_connection(world: World) -> None:
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     came: list[object] = []
 
@@ -117,12 +117,12 @@ def test_an_app_that_comes_back_while_the_sweep_is_at_it_gets_no_dead_connection
     world.calls.before = meanwhile
     assert sweep(world) == Swept(removed=1)
     assert isinstance(came[0], InvalidArgument)
-    assert wrongs(world) == []
+    assert broken_invariants(world) == []
     assert world.store.connections == {}
 
 
-def test_an_app_that_comes_back_first_keeps_its_connection(world: World) -> None:
-    broken_off(world, STORED)
+def test_app_retrying_before_the_sweep_keeps_its_connection(world: World) -> None:
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
 
     def meanwhile(name: str) -> None:
@@ -133,14 +133,14 @@ def test_an_app_that_comes_back_first_keeps_its_connection(world: World) -> None
     world.calls.before = meanwhile
     assert sweep(world) == Swept()
     assert len(world.store.connections) == 1
-    assert wrongs(world) == loose_ends(world) == []
+    assert broken_invariants(world) == open_intents_left(world) == []
 
 
-def test_a_token_that_may_be_lost_is_reported_once_and_the_user_asked_to_link_again(
+def test_possibly_lost_token_is_reported_once_and_the_user_asked_to_link_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.profiles.profile = Profile(language="es-MX")
-    broken_off(world, IN_THE_WINDOW)
+    interrupted_exchange(world, IN_THE_WINDOW)
     world.clock.move(grace_periods.LOST_EXCHANGE - timedelta(minutes=1))
     assert sweep(world) == Swept()
     world.clock.move(timedelta(minutes=2))
@@ -160,8 +160,8 @@ def test_a_token_that_may_be_lost_is_reported_once_and_the_user_asked_to_link_ag
 
 
 @pytest.mark.parametrize("before", [IN_THE_WINDOW, "bank.exchange"])
-def test_what_is_settled_as_lost_is_no_longer_exchanged(world: World, before: str) -> None:
-    broken_off(world, before)
+def test_exchange_settled_as_lost_is_not_resumed(world: World, before: str) -> None:
+    interrupted_exchange(world, before)
     world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     sweep(world)
     asked = len(world.calls.log)
@@ -170,8 +170,8 @@ def test_what_is_settled_as_lost_is_no_longer_exchanged(world: World, before: st
     assert world.calls.log[asked:] == ["intents.begin"]
 
 
-def test_a_lost_token_that_an_app_asked_for_again_is_reported_at_the_next_turn(world: World) -> None:
-    broken_off(world, IN_THE_WINDOW)
+def test_lost_token_requested_again_by_an_app_is_reported_by_the_next_sweep(world: World) -> None:
+    interrupted_exchange(world, IN_THE_WINDOW)
     world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert isinstance(tried(world), InvalidArgument)
     assert sweep(world) == Swept(lost=1)
@@ -183,7 +183,7 @@ def test_a_second_item_that_plaid_could_not_remove_is_removed(world: World) -> N
     first = exchange(world, "public-1").answer["connection_id"]
     world.plaid.fail("remove", transient())
     assert isinstance(tried(world, "public-2"), AlreadyExists)
-    assert sweep(world) == Swept(), "its own call may still be at it"
+    assert sweep(world) == Swept(), "its own call may still be running"
     world.clock.move(grace_periods.EXCHANGE + timedelta(seconds=1))
     assert sweep(world) == Swept(removed=1)
     assert world.plaid.removed == ["item-2"]
@@ -191,16 +191,16 @@ def test_a_second_item_that_plaid_could_not_remove_is_removed(world: World) -> N
         exchange(world, "public-2")
     assert refused.value.connection_id == first
     assert audited(world) == []
-    assert loose_ends(world) == []
+    assert open_intents_left(world) == []
 
 
 @pytest.mark.parametrize("trouble", ["vault.open", "bank.remove"])
-def test_one_exchange_in_trouble_does_not_stand_in_the_way_of_the_others(
+def test_failing_exchange_does_not_block_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(sweeping, "MAX_INTENTS", 2)
     for name in "123456":
-        broken_off(world, STORED, name, user=f"user-{name}")
+        interrupted_exchange(world, STORED, name, user=f"user-{name}")
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     seen: list[str] = []
 
@@ -216,10 +216,10 @@ def test_one_exchange_in_trouble_does_not_stand_in_the_way_of_the_others(
     assert orphans(world) == set()
 
 
-def test_a_report_in_trouble_does_not_stand_in_the_way_of_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_report_does_not_block_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "MAX_INTENTS", 1)
     for name in "12":
-        broken_off(world, IN_THE_WINDOW, name, user=f"user-{name}")
+        interrupted_exchange(world, IN_THE_WINDOW, name, user=f"user-{name}")
     world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     really = world.profiles.find
 
@@ -235,8 +235,8 @@ def test_a_report_in_trouble_does_not_stand_in_the_way_of_others(world: World, m
     assert sweep(world) == Swept(lost=1)
 
 
-def test_a_report_whose_answer_was_lost_was_made(world: World) -> None:
-    broken_off(world, IN_THE_WINDOW)
+def test_report_with_a_lost_answer_is_not_repeated(world: World) -> None:
+    interrupted_exchange(world, IN_THE_WINDOW)
     world.clock.move(grace_periods.LOST_EXCHANGE + timedelta(minutes=1))
     really = world.intents.update
 
@@ -252,9 +252,9 @@ def test_a_report_whose_answer_was_lost_was_made(world: World) -> None:
     assert len(audited(world)) == 1
 
 
-def test_while_the_store_is_down_everything_stays_for_the_next_turn(world: World) -> None:
-    broken_off(world, STORED)
-    broken_off(world, IN_THE_WINDOW, "2")
+def test_store_outage_defers_everything_to_the_next_sweep(world: World) -> None:
+    interrupted_exchange(world, STORED)
+    interrupted_exchange(world, IN_THE_WINDOW, "2")
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
 
     def down(name: str) -> None:
@@ -263,24 +263,24 @@ def test_while_the_store_is_down_everything_stays_for_the_next_turn(world: World
 
     world.calls.before = down
     assert sweep(world) == Swept(postponed=2)
-    assert world.plaid.removed == [], "nothing is removed that somebody might still go on with"
+    assert world.plaid.removed == [], "no item is removed that an app may still connect"
     world.calls.before = None
     assert sweep(world) == Swept(removed=1, lost=1)
 
 
-def test_a_turn_ends_in_time_and_the_next_goes_on(world: World) -> None:
+def test_sweep_ends_before_its_deadline_and_the_next_one_continues(world: World) -> None:
     for name in "123456":
-        broken_off(world, STORED, name, user=f"user-{name}")
+        interrupted_exchange(world, STORED, name, user=f"user-{name}")
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     world.calls.before = lambda name: world.clock.move(timedelta(seconds=45 if name == "bank.remove" else 0))
     assert [sweep(world).removed for _ in range(3)] == [3, 3, 0]
 
 
 @pytest.mark.parametrize(("fault", "level"), [(ErrorClass.TRANSIENT, "WARNING"), (ErrorClass.CONFIGURATION, "ERROR")])
-def test_an_item_that_nobody_can_remove_is_an_operators_matter(
+def test_item_that_cannot_be_removed_is_reported_to_operators(
     world: World, caplog: pytest.LogCaptureFixture, fault: ErrorClass, level: str
 ) -> None:
-    broken_off(world, STORED)
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
 
     def closed(name: str) -> None:
@@ -293,8 +293,8 @@ def test_an_item_that_nobody_can_remove_is_an_operators_matter(
     assert line.levelname == level
 
 
-def test_an_item_that_is_gone_already_counts_as_removed(world: World) -> None:
-    broken_off(world, STORED)
+def test_item_already_gone_counts_as_removed(world: World) -> None:
+    interrupted_exchange(world, STORED)
     world.plaid.items.clear()
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world) == Swept(removed=1)
@@ -304,10 +304,10 @@ def unknown_token() -> ProviderError:
     return problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
 
 
-def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
+def test_unknown_token_is_first_treated_as_a_configuration_error(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken_off(world, STORED)
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     world.plaid.fail("remove", *[unknown_token()] * 5)
     for _ in range(5):
@@ -320,10 +320,10 @@ def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(
 
 
 @pytest.mark.parametrize("outage", [timedelta(), timedelta(days=30)])
-def test_after_some_days_a_token_that_plaid_does_not_know_is_an_operators_matter(
+def test_token_unknown_for_days_is_reported_to_operators(
     world: World, caplog: pytest.LogCaptureFixture, outage: timedelta
 ) -> None:
-    broken_off(world, STORED)
+    interrupted_exchange(world, STORED)
     world.clock.move(RESUMABLE_FOR + outage)
     world.plaid.fail("remove", *[unknown_token()] * 1000)
     began, swept = world.clock.at, Swept(postponed=1)

@@ -1,4 +1,4 @@
-"""What stories about removals do again and again, as somebody outside would."""
+"""Steps that tests of removals share, taken from outside as an app, Plaid or the queue would."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def revoked_error() -> ProviderError:
 
 
 def tell(world: World, code: str, kind: str = "ITEM") -> None:
-    """A webhook, answered and handled."""
+    """Deliver a webhook, which is acknowledged and handled."""
     world.receive_webhook(
         {"webhook_type": kind, "webhook_code": code, "item_id": "item-1", "environment": "sandbox"},
         delivery_id=f"{code}-{world.clock.now()}",

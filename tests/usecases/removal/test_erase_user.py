@@ -1,4 +1,4 @@
-"""Somebody's bank data goes, all of it but the audit trail, and what they link afterwards stays."""
+"""An erasure removes all of a user's bank data except the audit log, and keeps what the user links afterwards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def erase(world: World, owner: str = ALICE) -> None:
 
 
 def left(world: World, owner: str = ALICE) -> list[str]:
-    """Whatever is left of somebody."""
+    """All remaining documents of a user."""
     store = world.store
     found = [c.connection_id for c in store.connections.values() if c.app_user_id == owner]
     found += [f"intent {i.intent_id}" for i, _ in store.intents.values() if i.app_user_id == owner]
@@ -45,10 +45,10 @@ def connected(world: World) -> World:
     return world
 
 
-def test_everything_goes_but_the_audit_trail(connected: World) -> None:
+def test_erasure_removes_everything_except_the_audit_log(connected: World) -> None:
     world = connected
     erase(world)
-    assert not {"1", "2", "3"} & world.store.connections.keys(), "they are gone before the answer"
+    assert not {"1", "2", "3"} & world.store.connections.keys(), "they are removed before the answer"
     world.clean_up()
     assert left(world) == []
     assert [world.left_of(name) for name in ("1", "2", "3")] == [[], [], []]
@@ -61,7 +61,7 @@ def test_everything_goes_but_the_audit_trail(connected: World) -> None:
     assert reasons == {"erasure"}
 
 
-def test_nothing_of_others_goes(connected: World) -> None:
+def test_erasure_keeps_the_data_of_other_users(connected: World) -> None:
     world = connected
     before = world.left_of("bob")
     erase(world)
@@ -70,7 +70,7 @@ def test_nothing_of_others_goes(connected: World) -> None:
     assert world.equals_truth("bob")
 
 
-def test_it_is_over_when_plaid_has_removed_the_last_item(connected: World) -> None:
+def test_erasure_completes_when_plaid_has_removed_the_last_item(connected: World) -> None:
     world = connected
     world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
@@ -80,7 +80,7 @@ def test_it_is_over_when_plaid_has_removed_the_last_item(connected: World) -> No
     assert len(world.plaid.removed) == 3
 
 
-def test_the_end_of_the_last_removal_ends_it_without_the_schedule(connected: World) -> None:
+def test_last_removal_completes_the_erasure_without_the_scheduler(connected: World) -> None:
     world = connected
     erase(world)
     began = world.clock.at
@@ -88,7 +88,7 @@ def test_the_end_of_the_last_removal_ends_it_without_the_schedule(connected: Wor
     assert world.clock.at - began < timedelta(minutes=1)
 
 
-def test_who_links_again_while_it_is_under_way_keeps_that(connected: World) -> None:
+def test_connection_linked_during_an_erasure_is_kept(connected: World) -> None:
     world = connected
     world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
@@ -101,7 +101,7 @@ def test_who_links_again_while_it_is_under_way_keeps_that(connected: World) -> N
     assert world.audited()[-1] == "erasure_done"
 
 
-def test_asked_for_again_while_it_is_under_way_the_new_connections_go_too(connected: World) -> None:
+def test_second_erasure_during_the_first_removes_new_connections_too(connected: World) -> None:
     world = connected
     world.plaid.fail("remove", *[DOWN] * 20)
     erase(world)
@@ -114,7 +114,7 @@ def test_asked_for_again_while_it_is_under_way_the_new_connections_go_too(connec
 
 @pytest.mark.parametrize("reason", list(RemovalReason))
 def test_erasing_nothing_writes_nothing(world: World, reason: RemovalReason) -> None:
-    world.eraser.begin("nobody", reason=reason)
+    world.eraser.begin("unknown", reason=reason)
     assert world.store.audit == {}
     assert world.erasures.kept == {}
     assert world.queue.others == []
@@ -131,7 +131,7 @@ def test_a_second_erasure_writes_nothing_either(connected: World) -> None:
     assert world.queue.others == []
 
 
-def test_an_erasure_without_connections_still_removes_what_users_were_told(world: World) -> None:
+def test_erasure_without_connections_removes_notifications(world: World) -> None:
     told = notification(
         NotificationKind.LINK_AGAIN,
         event_id="lost",
@@ -146,7 +146,7 @@ def test_an_erasure_without_connections_still_removes_what_users_were_told(world
     assert world.store.audit == {}
 
 
-# -- exchanges that were never finished --
+# -- unfinished exchanges --
 
 
 def unfinished(world: World, answer: dict[str, object] | None = None) -> None:
@@ -159,7 +159,7 @@ def unfinished(world: World, answer: dict[str, object] | None = None) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"), [(None, RemovalReason.ABANDONED), ({"duplicate_of": "1"}, RemovalReason.DUPLICATE)]
 )
-def test_the_item_of_an_exchange_that_broke_off_is_removed_too(
+def test_item_of_an_interrupted_exchange_is_removed_too(
     world: World, answer: dict[str, object] | None, reason: RemovalReason
 ) -> None:
     unfinished(world, answer)
@@ -181,7 +181,7 @@ def test_an_exchange_that_began_afterwards_stays(world: World) -> None:
     assert world.plaid.removed == ["item-1"]
 
 
-def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() -> None:
+def test_exchange_interleaved_with_an_erasure_is_complete_or_rolled_back() -> None:
     undisturbed = World()
     undisturbed.plaid.new_item("1").add(row("t1"))
     exchange(undisturbed, "public-1")
@@ -213,7 +213,7 @@ def test_an_exchange_is_whole_or_undone_wherever_the_erasure_comes_in_between() 
             assert world.plaid.removed == (["item-1"] if exchanged else []), at
 
 
-# -- owners who are gone --
+# -- deleted owners --
 
 
 def test_a_user_whose_document_is_deleted_is_erased(connected: World) -> None:
@@ -225,7 +225,7 @@ def test_a_user_whose_document_is_deleted_is_erased(connected: World) -> None:
     assert (started.actor, started.details["reason"]) == ("backend", "owner_gone")
 
 
-def test_an_event_that_comes_late_leaves_what_was_linked_since(world: World) -> None:
+def test_late_event_keeps_connections_linked_since(world: World) -> None:
     world.connected("old")
     deleted = world.clock.now()
     world.connected("new")
@@ -234,31 +234,31 @@ def test_an_event_that_comes_late_leaves_what_was_linked_since(world: World) -> 
     assert set(world.store.connections) == {"new"}
 
 
-def test_of_users_who_never_had_to_do_with_a_bank_nothing_is_put_on_record(world: World) -> None:
-    world.eraser.user_deleted("nobody", at=world.clock.now())
+def test_nothing_is_recorded_for_users_without_bank_data(world: World) -> None:
+    world.eraser.user_deleted("unknown", at=world.clock.now())
     assert world.store.audit == {}
     assert world.erasures.kept == {}
     assert world.queue.others == []
 
 
-def test_owners_whom_auth_does_not_know_any_more_are_erased(connected: World) -> None:
+def test_owners_deleted_in_auth_are_erased(connected: World) -> None:
     world = connected
     world.owners.missing = {ALICE, "carol"}
     world.erase_missing_owners([ALICE, "bob", ALICE])
     world.clean_up()
     assert left(world) == []
-    assert "carol" not in world.store.audit, "only who was asked about"
+    assert "carol" not in world.store.audit, "only users that were asked about"
     assert set(world.store.connections) == {"bob"}
 
 
-def test_while_auth_is_down_nobody_is_erased(connected: World) -> None:
+def test_auth_outage_erases_no_user(connected: World) -> None:
     connected.owners.missing, connected.owners.down = {ALICE, "bob"}, True
     connected.erase_missing_owners([ALICE, "bob"])
     assert len(connected.store.connections) == 4
     assert connected.erasures.kept == {}
 
 
-def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None:
+def test_answer_that_most_users_are_deleted_is_not_trusted(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = {ALICE, "bob", *(f"user-{n}" for n in range(5))}
     connected.erase_missing_owners(everybody)
@@ -268,17 +268,17 @@ def test_it_is_not_believed_that_most_of_many_are_gone(connected: World) -> None
     assert set(connected.erasures.kept) == {ALICE}
 
 
-def test_where_users_are_made_up_even_all_of_many_may_be_gone(connected: World) -> None:
+def test_with_made_up_users_all_of_them_may_be_deleted(connected: World) -> None:
     everybody = [ALICE, "bob", *(f"user-{n}" for n in range(10))]
     connected.owners.missing = set(everybody)
     replace(connected.erase_missing_owners, max_missing_share=1.0)(everybody)
-    assert set(connected.erasures.kept) == {ALICE, "bob"}, "those who have anything"
+    assert set(connected.erasures.kept) == {ALICE, "bob"}, "only users with bank data"
 
 
-# -- what the queue and the store do not take --
+# -- failures of queue and store --
 
 
-def test_what_the_queue_does_not_take_the_schedule_finds(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheduler_finds_work_that_the_queue_refused(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = connected
 
     def refuse(*args: object, **kwargs: object) -> None:
@@ -292,7 +292,7 @@ def test_what_the_queue_does_not_take_the_schedule_finds(connected: World, monke
     assert left(world) == []
 
 
-def test_a_store_that_goes_away_after_the_first_commit_only_delays_it(connected: World) -> None:
+def test_store_outage_after_the_first_commit_only_delays_the_erasure(connected: World) -> None:
     world = connected
 
     def away(name: str) -> None:
@@ -307,7 +307,7 @@ def test_a_store_that_goes_away_after_the_first_commit_only_delays_it(connected:
     assert left(world) == []
 
 
-def test_a_store_that_does_not_take_the_first_commit_is_answered_so(connected: World) -> None:
+def test_store_outage_at_the_first_commit_is_reported_to_the_caller(connected: World) -> None:
     world = connected
 
     def away(name: str) -> None:
@@ -320,7 +320,7 @@ def test_a_store_that_does_not_take_the_first_commit_is_answered_so(connected: W
     assert world.erasures.kept == {}
 
 
-def test_a_task_is_named_by_no_uid(connected: World) -> None:
+def test_task_names_contain_no_uid(connected: World) -> None:
     erase(connected)
     names = [name for name in connected.queue.names if name.startswith(f"e{hashlib.sha256(b'alice').hexdigest()[:32]}")]
     assert names

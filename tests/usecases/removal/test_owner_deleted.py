@@ -1,4 +1,4 @@
-"""A user's document was deleted: only the store's own word is enough to erase."""
+"""After a user's document was deleted, the backend erases the user only if the store confirms it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process dies before and after every outside call of a removal; queue and schedule bring it to its end."""
+"""The process dies before and after every external call of a removal; queue and scheduler complete it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def revoked_then_removed(world: World) -> None:
 
 
 def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World, str]]:
-    """One world for each outside call at which the process died; then queue and schedule have done their work."""
+    """One world per external call at which the process died, after queue and scheduler have completed their work."""
     undisturbed = World()
     connected(undisturbed)
     start = len(undisturbed.calls.log)
@@ -60,7 +60,7 @@ def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World,
     calls = len(undisturbed.calls.log)
     assert calls - start > 10
 
-    def to_the_end(world: World) -> None:
+    def to_completion(world: World) -> None:
         begin(world)
         world.clean_up()
 
@@ -69,13 +69,13 @@ def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World,
         connected(world)
         setattr(world.calls, where, number)
         with pytest.raises(Crash):
-            to_the_end(world)
+            to_completion(world)
         setattr(world.calls, where, None)
         at = f"{where} {number}: {world.calls.log[number]}"
         if "removal_started" not in world.audited():
             assert {"1"} <= world.store.states.keys() & world.store.connections.keys() & world.store.tokens.keys(), at
             assert len(world.store.rows["1"]) == 5, f"all of it, or nothing: {at}"
-            begin(world)  # whoever asked has got no answer, and asks again
+            begin(world)  # the caller got no answer, and asks again
         world.clean_up()
         assert world.plaid.removed == ["item-1"], at
         assert item_violations(world) == [], at
@@ -84,7 +84,7 @@ def crashed(begin: Callable[[World], None], where: str) -> Iterator[tuple[World,
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
 @pytest.mark.parametrize("begin", [removed, removed_while_plaid_is_down])
-def test_a_removal_that_breaks_off_anywhere_comes_to_its_end(begin: Callable[[World], None], where: str) -> None:
+def test_removal_interrupted_anywhere_completes(begin: Callable[[World], None], where: str) -> None:
     for world, at in crashed(begin, where):
         assert world.left_of("1") == [], at
         assert world.audited()[1:] == ["removal_started", "removal_done"], at
@@ -92,7 +92,7 @@ def test_a_removal_that_breaks_off_anywhere_comes_to_its_end(begin: Callable[[Wo
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
 @pytest.mark.parametrize("begin", [revoked_by_webhook, revoked_by_a_run])
-def test_so_does_what_follows_a_revocation(begin: Callable[[World], None], where: str) -> None:
+def test_removal_after_a_revocation_interrupted_anywhere_completes(begin: Callable[[World], None], where: str) -> None:
     for world, at in crashed(begin, where):
         stays = {"connection", "state", "notification revoked", "notification first_sync_done"}
         left = {what for what in world.left_of("1") if not what.startswith(("delivery", "ended"))}
@@ -101,7 +101,7 @@ def test_so_does_what_follows_a_revocation(begin: Callable[[World], None], where
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_so_does_the_removal_of_a_revoked_connection(where: str) -> None:
+def test_removal_of_a_revoked_connection_interrupted_anywhere_completes(where: str) -> None:
     for world, at in crashed(revoked_then_removed, where):
         if "1" in world.store.connections:
             revoked_then_removed(world)
@@ -111,7 +111,7 @@ def test_so_does_the_removal_of_a_revoked_connection(where: str) -> None:
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
 @pytest.mark.parametrize("down", [0, 5])
-def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: int) -> None:
+def test_erasure_interrupted_anywhere_completes(where: str, down: int) -> None:
     def prepared() -> World:
         world = World()
         for name in ("1", "2"):
@@ -123,23 +123,23 @@ def test_an_erasure_that_breaks_off_anywhere_comes_to_its_end(where: str, down: 
         world.plaid.fail("remove", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * down)
         return world
 
-    def to_the_end(world: World) -> None:
+    def to_completion(world: World) -> None:
         world.eraser.begin(ALICE, reason=RemovalReason.ERASURE)
         world.clean_up()
 
     undisturbed = prepared()
     start = len(undisturbed.calls.log)
-    to_the_end(undisturbed)
+    to_completion(undisturbed)
     for number in range(start, len(undisturbed.calls.log)):
         world = prepared()
         setattr(world.calls, where, number)
         with pytest.raises(Crash):
-            to_the_end(world)
+            to_completion(world)
         setattr(world.calls, where, None)
         at = f"{where} {number}: {world.calls.log[number]}"
         if "erasure_started" not in world.audited():
             assert set(world.store.connections) == {"1", "2"}, f"all of it, or nothing: {at}"
-            to_the_end(world)
+            to_completion(world)
         world.clean_up()
         assert [world.left_of(name) for name in ("1", "2", "half")] == [[], [], []], at
         assert [

@@ -1,4 +1,4 @@
-"""A connection that is removed is gone at once, then all that belongs to it, and its item as soon as Plaid answers."""
+"""A removed connection disappears at once, then all its data, and its item as soon as Plaid answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DOWN = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
 
 @pytest.fixture
 def item(world: World) -> FakeItem:
-    """One connection, in sync, with something of everything."""
+    """One connection, in sync, with every kind of document."""
     made = world.connected("1", *rows())
     world.settle()
     world.store.write_note("1", "t1", "mine")
@@ -31,10 +31,10 @@ def item(world: World) -> FakeItem:
     return made
 
 
-# -- the user removes it --
+# -- the user removes a connection --
 
 
-def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: FakeItem) -> None:
+def test_first_commit_hides_the_connection_from_all_clients(world: World, item: FakeItem) -> None:
     world.remove()
     for call in (
         lambda: ask_for_sync(world),
@@ -49,7 +49,7 @@ def test_it_is_gone_for_everybody_with_the_first_commit(world: World, item: Fake
     assert world.audited()[-1] == "removal_started"
 
 
-def test_then_all_that_belongs_to_it_goes_and_its_item_at_plaid(world: World, item: FakeItem) -> None:
+def test_removal_deletes_all_data_and_the_item_at_plaid(world: World, item: FakeItem) -> None:
     world.remove()
     world.clean_up()
     assert world.left_of("1") == []
@@ -60,7 +60,7 @@ def test_then_all_that_belongs_to_it_goes_and_its_item_at_plaid(world: World, it
     assert (done.connection_id, done.details) == ("1", {"reason": "user", "item": "removed"})
 
 
-def test_what_is_not_its_own_stays(world: World, item: FakeItem) -> None:
+def test_removal_keeps_other_data(world: World, item: FakeItem) -> None:
     world.connected("2", *rows(3))
     world.connected("3", *rows(2), owner="bob")
     world.settle()
@@ -75,13 +75,13 @@ def test_what_is_not_its_own_stays(world: World, item: FakeItem) -> None:
 
 
 @pytest.mark.parametrize("name", ["1", "never-there"])
-def test_another_s_connection_is_not_found(world: World, item: FakeItem, name: str) -> None:
+def test_connection_of_another_user_is_not_found(world: World, item: FakeItem, name: str) -> None:
     with pytest.raises(NotFound):
         world.remove(name, owner="bob")
     assert "1" in world.store.connections
 
 
-def test_of_two_removals_at_once_one_is_too_late(world: World, item: FakeItem) -> None:
+def test_second_of_two_concurrent_removals_is_too_late(world: World, item: FakeItem) -> None:
     def first(name: str) -> None:
         if name == "removals.begin":
             world.calls.before = None
@@ -116,7 +116,7 @@ def test_the_same_public_token_does_not_answer_with_a_dead_connection(world: Wor
         exchange(world, "public-1")
 
 
-# -- Plaid does not answer, or answers something else --
+# -- Plaid does not answer, or returns an error --
 
 
 def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) -> None:
@@ -139,7 +139,7 @@ def test_plaid_being_down_holds_up_the_item_alone(world: World, item: FakeItem) 
     assert world.left_of("1") == []
 
 
-def test_keys_of_ours_that_are_wrong_remove_nothing_and_nothing_is_given_up(world: World, item: FakeItem) -> None:
+def test_wrong_keys_remove_nothing_and_the_removal_is_retried(world: World, item: FakeItem) -> None:
     world.plaid.fail("remove", *[problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")] * 9)
     world.remove()
     world.clean_up(turns=200)
@@ -147,7 +147,7 @@ def test_keys_of_ours_that_are_wrong_remove_nothing_and_nothing_is_given_up(worl
     assert world.calls.log.count("bank.remove") == 10
 
 
-def test_an_item_that_plaid_does_not_know_is_removed(world: World, item: FakeItem) -> None:
+def test_item_unknown_to_plaid_counts_as_removed(world: World, item: FakeItem) -> None:
     del world.plaid.items["token-1"]
     world.remove()
     world.clean_up()
@@ -159,18 +159,18 @@ def unknown_token(times: int) -> list[ProviderError]:
     return [problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")] * times
 
 
-def test_a_token_that_plaid_does_not_know_is_first_taken_for_our_own_keys_fault(world: World, item: FakeItem) -> None:
+def test_unknown_token_is_first_treated_as_a_configuration_error(world: World, item: FakeItem) -> None:
     world.plaid.fail("remove", *unknown_token(9))
     world.remove()
     began = world.clock.at
     world.clean_up(turns=200)
-    assert world.clock.at - began < grace_periods.UNKNOWN_TOKEN, "somebody has put the right keys in place"
+    assert world.clock.at - began < grace_periods.UNKNOWN_TOKEN, "an operator has corrected the keys"
     assert world.plaid.removed == ["item-1"]
     assert world.left_of("1") == []
     assert world.store.audit[ALICE][-1].details["item"] == "removed"
 
 
-def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_is_called(
+def test_token_unknown_for_days_is_lost_and_reported_to_operators(
     world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.plaid.fail("remove", *unknown_token(1000))
@@ -186,7 +186,7 @@ def test_after_some_days_a_token_that_plaid_does_not_know_is_lost_and_a_person_i
     assert lost.message == "removal.token_lost"
 
 
-def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
+def test_token_known_to_be_lost_is_not_checked_again(
     world: World, item: FakeItem, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.plaid.dead_tokens.add("token-1")
@@ -198,16 +198,14 @@ def test_a_token_that_is_known_to_be_lost_is_doubted_no_more(
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
 
 
-def test_the_days_count_from_when_the_token_became_unknown_not_from_an_outage_before(
-    world: World, item: FakeItem
-) -> None:
+def test_days_count_from_the_first_unknown_token_not_from_an_earlier_outage(world: World, item: FakeItem) -> None:
     world.plaid.fail("remove", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 40, *unknown_token(3))
     world.remove()
     world.clean_up(turns=24 * 4 * 30)
     assert world.plaid.removed == ["item-1"]
 
 
-def test_what_the_queue_does_not_take_the_schedule_finds(
+def test_scheduler_finds_work_that_the_queue_refused(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
@@ -223,11 +221,11 @@ def test_what_the_queue_does_not_take_the_schedule_finds(
     assert world.left_of("1") == []
 
 
-# -- the token is replaced in that moment --
+# -- the token is rotated at the same time --
 
 
 def rotate(world: World) -> None:
-    """Somebody wants a new token; the queue sees to it."""
+    """Request a new token; the queue replaces it."""
     world.rotations.request("1", by=Actor.OPERATOR)
     world.rotation("1")
 
@@ -236,7 +234,7 @@ def removed_at_last(world: World) -> bool:
     return world.plaid.removed == ["item-1"] and world.left_of("1") == []
 
 
-def test_a_removal_at_any_moment_of_a_rotation_removes_the_item() -> None:
+def test_removal_at_any_moment_of_a_rotation_removes_the_item() -> None:
     undisturbed = World()
     undisturbed.connected("1", *rows(3))
     undisturbed.settle()
@@ -303,11 +301,11 @@ def test_while_the_token_may_be_changing_an_unknown_one_proves_nothing(
     assert world.store.tombstones["1"].due_at - began > timedelta(minutes=5)
     world.clean_up()
     assert world.left_of("1") == []
-    assert world.store.audit[ALICE][-1].details["item"] == "lost", "nobody has its token any more"
+    assert world.store.audit[ALICE][-1].details["item"] == "lost", "its token is lost"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["removal.token_lost"]
 
 
-# -- the user takes the permission away, at Plaid --
+# -- the user revokes the permission at Plaid --
 
 
 def revoked_by_webhook(world: World) -> None:
@@ -324,11 +322,13 @@ REVOCATIONS = [revoked_by_webhook, revoked_by_a_call]
 
 
 @pytest.mark.parametrize("revoked", REVOCATIONS)
-def test_a_revoked_connection_stays_to_say_so_and_its_data_go(
+def test_revoked_connection_stays_as_a_tombstone_and_its_data_are_removed(
     world: World, item: FakeItem, revoked: Callable[[World], None]
 ) -> None:
     revoked(world)
-    assert [function for function, _ in world.queue.others] == ["removeitem"], "nobody has to wait for the schedule"
+    assert [function for function, _ in world.queue.others] == ["removeitem"], (
+        "the removal does not wait for the scheduler"
+    )
     world.clean_up()
     connection = world.store.connections["1"]
     assert (connection.status, connection.action) == (ItemStatus.ERROR, Action.RELINK)
@@ -341,11 +341,9 @@ def test_a_revoked_connection_stays_to_say_so_and_its_data_go(
 
 
 @pytest.mark.parametrize("revoked", REVOCATIONS)
-def test_nothing_runs_again_on_a_revoked_connection(
-    world: World, item: FakeItem, revoked: Callable[[World], None]
-) -> None:
+def test_no_sync_runs_on_a_revoked_connection(world: World, item: FakeItem, revoked: Callable[[World], None]) -> None:
     item.add(row("late"))
-    asked = world.store.connections["1"]  # as a caller read it a moment ago
+    asked = world.store.connections["1"]  # as a caller had just read it
     revoked(world)
     world.store.connections["1"], after = asked, world.store.connections["1"]
     ask_for_sync(world)

@@ -1,4 +1,4 @@
-"""Whatever is at work while a connection is removed, or comes late, brings nothing of it back."""
+"""Concurrent or late work does not restore any data of a removed connection."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def a_run_that_learns_of_a_revocation(world: World) -> None:
     world.sync()
 
 
-def a_webhook_of_news(world: World) -> None:
+def a_webhook_of_new_data(world: World) -> None:
     tell(world, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
 
 
-def a_webhook_of_trouble(world: World) -> None:
+def a_webhook_of_an_error(world: World) -> None:
     world.plaid.items["token-1"].error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     tell(world, "ERROR")
 
 
-def a_webhook_of_nothing(world: World) -> None:
+def a_webhook_without_effect(world: World) -> None:
     tell(world, "WEBHOOK_UPDATE_ACKNOWLEDGED")
 
 
@@ -96,14 +96,14 @@ def the_schedule(world: World) -> None:
 
 ACTORS = [
     *(a_run, a_removal_of_rows, a_run_that_fails, a_run_that_learns_of_a_revocation),
-    *(a_webhook_of_news, a_webhook_of_trouble, a_webhook_of_nothing, a_revocation),
+    *(a_webhook_of_new_data, a_webhook_of_an_error, a_webhook_without_effect, a_revocation),
     *(the_trigger, the_user, the_day, the_schedule),
 ]
 
 
 @pytest.mark.usefixtures("_size")
 @pytest.mark.parametrize("actor", ACTORS)
-def test_nothing_brings_it_back_wherever_it_was_removed_in_between(actor: Callable[[World], None]) -> None:
+def test_work_interleaved_with_the_removal_restores_no_data(actor: Callable[[World], None]) -> None:
     undisturbed = World()
     undisturbed.connected("1", *rows())
     start = len(undisturbed.calls.log)
@@ -131,9 +131,9 @@ def test_nothing_brings_it_back_wherever_it_was_removed_in_between(actor: Callab
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_nothing_that_comes_late_brings_it_back(world: World, item: FakeItem, actor: Callable[[World], None]) -> None:
+def test_late_work_restores_no_data(world: World, item: FakeItem, actor: Callable[[World], None]) -> None:
     remove_all(world)
-    world.plaid.items["token-1"] = item  # should anybody still have the token
+    world.plaid.items["token-1"] = item  # in case a caller still has the token
     world.deliver(lambda: actor(world), attempts=1)
     world.clock.move(timedelta(days=3))
     world.tick()
@@ -142,7 +142,7 @@ def test_nothing_that_comes_late_brings_it_back(world: World, item: FakeItem, ac
     assert world.left_of("1") == []
 
 
-def test_a_delivery_that_waits_for_its_task_goes_with_the_connection(world: World, item: FakeItem) -> None:
+def test_waiting_webhook_is_removed_with_its_connection(world: World, item: FakeItem) -> None:
     world.inbox.record(Delivery("d2", {"webhook_code": "ERROR"}, world.clock.now(), "1", world.clock.now()))
     remove_all(world)
     assert world.store.deliveries == {}

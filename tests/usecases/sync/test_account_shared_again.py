@@ -1,4 +1,4 @@
-"""An account that went from here without Plaid naming its rows, and is shared again, has all its history."""
+"""An account that was removed although Plaid did not name its rows has its full history when it is shared again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def item(world: World) -> FakeItem:
 
 
 def revoke(world: World) -> None:
-    """The webhook comes late: Plaid holds the account still, or again, and will not name its rows."""
+    """The webhook is late: Plaid still holds the account, or holds it again, and will not name its rows."""
     tell(world, "USER_ACCOUNT_REVOKED", account_id="save")
 
 
@@ -83,8 +83,8 @@ def test_a_repair_that_shares_no_account_again_reads_only_what_is_new(world: Wor
     assert world.equals_truth()
 
 
-def test_an_account_that_a_sync_found_gone_is_read_again_when_it_is_back(world: World, item: FakeItem) -> None:
-    """Deselected in Link, and its rows not named when it is chosen again."""
+def test_account_found_missing_by_a_sync_is_read_again_when_it_returns(world: World, item: FakeItem) -> None:
+    """The account was deselected in Link, and its rows are not named when it is selected again."""
     gone = item.accounts.pop()
     item.add(row("d2"))
     sync(world)
@@ -99,7 +99,7 @@ def test_an_account_that_a_sync_found_gone_is_read_again_when_it_is_back(world: 
 
 
 @pytest.mark.parametrize("when", range(40))
-def test_whenever_it_is_revoked_and_shared_again_during_a_run_nothing_is_missing(when: int) -> None:
+def test_account_revoked_and_shared_again_during_a_run_is_complete(when: int) -> None:
     world = World()
     item = world.connected("1", row("d1"), *(row(f"s{n}", account_id="save") for n in range(5)))
     item.accounts.append(account("save"))
@@ -127,7 +127,7 @@ def test_whenever_it_is_revoked_and_shared_again_during_a_run_nothing_is_missing
 
 
 @pytest.mark.parametrize("calls", range(30))
-def test_wherever_the_process_dies_meanwhile_nothing_is_missing(world: World, item: FakeItem, calls: int) -> None:
+def test_account_shared_again_is_complete_after_a_crash_anywhere(world: World, item: FakeItem, calls: int) -> None:
     revoke(world)
     reconnect(world)
     world.calls.crash_after = len(world.calls.log) + calls
@@ -143,7 +143,7 @@ def test_wherever_the_process_dies_meanwhile_nothing_is_missing(world: World, it
     assert world.equals_truth()
 
 
-def test_it_is_read_again_also_where_that_takes_more_than_one_run(world: World, item: FakeItem) -> None:
+def test_account_shared_again_is_read_over_several_runs(world: World, item: FakeItem) -> None:
     item.add(*(row(f"x{n}", account_id="save") for n in range(9)))
     sync(world)
     revoke(world)
@@ -153,7 +153,7 @@ def test_it_is_read_again_also_where_that_takes_more_than_one_run(world: World, 
     assert world.equals_truth()
 
 
-def test_what_its_user_wrote_on_other_accounts_stays(world: World, item: FakeItem) -> None:
+def test_notes_on_other_accounts_are_kept(world: World, item: FakeItem) -> None:
     world.store.write_note("1", "d1", "mine")
     revoke(world)
     reconnect(world)
@@ -161,8 +161,8 @@ def test_what_its_user_wrote_on_other_accounts_stays(world: World, item: FakeIte
     assert world.store.rows["1"]["d1"]["user"] == {"note": "mine"}
 
 
-def test_after_a_restore_an_account_is_here_that_was_shared_again_since(world: World, item: FakeItem) -> None:
-    revoke(world)  # and then the backup was made, and then the account was shared again, which is forgotten
+def test_account_shared_again_after_the_backup_is_complete_after_a_restore(world: World, item: FakeItem) -> None:
+    revoke(world)  # the backup was made before the account was shared again, and so does not contain that fact
     reconciliation = world.restore_reconciliation
     assert reconciliation.apply("1", RestoreAction.READ_AGAIN) is RestoreAction.READ_AGAIN
     world.settle()

@@ -1,4 +1,4 @@
-"""Change logs that have no end: the attempt fails, is retried ever less often, and succeeds once the log is sane."""
+"""Endless change logs: the attempt fails, is retried with growing delays, and succeeds once the log is valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.usecases.conftest import World
 
 
 def answers_with(world: World, monkeypatch: pytest.MonkeyPatch, after: Callable[[str | None], str | None]) -> list[str]:
-    """Makes every page name the cursor that `after` says and have more; returns the cursors that are asked for."""
+    """Make every page name the cursor from `after` and claim more pages; returns the cursors that are requested."""
     asked: list[str] = []
 
     def changes(access_token: Secret, *, cursor: str | None) -> Page:
@@ -46,7 +46,7 @@ def circle(tail: int, length: int) -> Callable[[str | None], str]:
 
 
 @pytest.mark.parametrize(("tail", "length"), [(1, 1), (1, 2), (3, 2), (1, 3), (2, 7), (20, 30)])
-def test_a_circle_of_cursors_fails_at_its_first_repetition(
+def test_cursor_loop_fails_at_the_first_repetition(
     world: World, monkeypatch: pytest.MonkeyPatch, tail: int, length: int
 ) -> None:
     world.connected("1", row("t1"))
@@ -62,7 +62,7 @@ def test_a_circle_of_cursors_fails_at_its_first_repetition(
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_a_circle_through_the_cursor_of_the_last_sync_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cursor_loop_through_the_last_syncs_cursor_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected("1", row("t1"))
     world.settle()
     known = world.state().cursor
@@ -81,11 +81,11 @@ def test_a_circle_through_the_cursor_of_the_last_sync_fails(world: World, monkey
 
 
 @pytest.mark.parametrize(("tail", "length"), [(1, 2), (3, 2), (1, 9)])
-def test_a_circle_is_found_across_hand_overs(
+def test_cursor_loop_is_detected_across_handovers(
     world: World, monkeypatch: pytest.MonkeyPatch, tail: int, length: int
 ) -> None:
     world.connected("1", row("t1"))
-    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))  # two pages a run
+    world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))  # two pages per run
     with monkeypatch.context() as patched:
         asked = answers_with(world, patched, circle(tail, length))
         for _ in range(20):
@@ -94,10 +94,10 @@ def test_a_circle_is_found_across_hand_overs(
                 break
     assert len(asked) == tail + length
     assert world.state().status is SyncStatus.FAILED
-    assert world.state().handover is None, "the next attempt does not begin within the circle"
+    assert world.state().handover is None, "the next attempt does not start within the cursor loop"
 
 
-def test_a_connection_recovers_from_a_circle_without_ghosts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cursor_loop_leaves_no_stale_rows_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(7)))
     monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
@@ -113,7 +113,7 @@ def test_a_connection_recovers_from_a_circle_without_ghosts(world: World, monkey
 
 
 def calls_in_days(world: World, asked: list[str], *, days: int) -> list[int]:
-    """How many pages are asked for on each day, while the scheduler retries and the queue delivers."""
+    """The number of page requests per day, while the scheduler retries and the queue delivers."""
     found = []
     for _ in range(days):
         before, until = len(asked), world.clock.at + timedelta(days=1)
@@ -127,14 +127,14 @@ def calls_in_days(world: World, asked: list[str], *, days: int) -> list[int]:
     return found
 
 
-def test_a_circle_that_stays_costs_a_few_calls_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permanent_cursor_loop_costs_a_few_calls_per_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected("1", row("t1"))
     days = calls_in_days(world, answers_with(world, monkeypatch, circle(1, 2)), days=30)
     assert max(days[1:]) <= 3 * 6
     assert world.state().status is SyncStatus.FAILED
 
 
-def test_pages_without_end_fail_over_several_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_pages_fail_after_several_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_trail, "MAX_PAGES", 400)
     world.connected("1", row("t1"))
     numbers = count(1)
@@ -164,7 +164,7 @@ def test_empty_pages_that_promise_more_fail(world: World, monkeypatch: pytest.Mo
 
 
 def until_it_fails(world: World, *, between: Callable[[], None] = lambda: None) -> int:
-    """How many deliveries an attempt takes that never completes."""
+    """The number of deliveries until an attempt that never completes fails."""
     for deliveries in range(1, 60):
         outcome = world.sync(task="a")
         if outcome is Outcome.RETRY or world.state().status is SyncStatus.FAILED:

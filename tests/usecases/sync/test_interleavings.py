@@ -1,4 +1,4 @@
-"""Orders of events that once went wrong, or nearly: stalls, late requests, lost answers, chains of rows."""
+"""Regression tests for event orders that once failed: stalls, late requests, lost answers, row chains."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def again(world: World) -> None:
 
 
 def handed_over(world: World, rows: int = 12) -> None:
-    """A first run whose time was up in the middle of a streamed history."""
+    """A first run that reached its time limit in the middle of a streamed history."""
     world.connected("1", *(row(f"t{n}") for n in range(rows)))
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     assert world.sync(task="first") is Outcome.DONE
@@ -47,7 +47,7 @@ def handed_over(world: World, rows: int = 12) -> None:
 
 
 def stall_once(world: World, when: Callable[[Any, Written], bool]) -> None:
-    """The next commit that fits stalls past its lease, and another delivery claims meanwhile."""
+    """The next matching commit stalls past its lease, and another delivery takes the lease meanwhile."""
     really: Any = world.store._save
     stalled: list[bool] = []
 
@@ -63,7 +63,7 @@ def stall_once(world: World, when: Callable[[Any, Written], bool]) -> None:
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_stalled_continuation_does_not_take_anothers_claim_for_its_own_commit(world: World) -> None:
+def test_stalled_continuation_does_not_mistake_another_claim_for_its_own_commit(world: World) -> None:
     handed_over(world)
     stall_once(world, lambda state, writes: bool(writes.upserts) and (state.lease_owner or "").startswith("slow"))
     world.sync(task="slow")
@@ -72,7 +72,7 @@ def test_a_stalled_continuation_does_not_take_anothers_claim_for_its_own_commit(
     assert world.equals_truth()
 
 
-def test_a_stalled_restart_does_not_take_anothers_claim_for_its_own_commit(world: World) -> None:
+def test_stalled_restart_does_not_mistake_another_claim_for_its_own_commit(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(6)))
 
     def mutate(at: int) -> None:
@@ -86,7 +86,7 @@ def test_a_stalled_restart_does_not_take_anothers_claim_for_its_own_commit(world
     assert (world.state().lease_owner, world.state().status) == ("other#1", "in_progress")
 
 
-def test_a_claim_whose_answer_was_lost_is_known_for_our_own(world: World) -> None:
+def test_run_recognizes_its_claim_after_a_lost_answer(world: World) -> None:
     world.connected("1", row("t"))
     really: Any = world.store._save
     lost: list[bool] = []
@@ -95,7 +95,7 @@ def test_a_claim_whose_answer_was_lost_is_known_for_our_own(world: World) -> Non
         version = really(*arguments)
         if not lost:
             lost.append(True)
-            raise Conflict  # as a client that tries a commit again that had gone through
+            raise Conflict  # as a client that retries a commit that had succeeded
         return version
 
     setattr(world.store, "_save", save)  # noqa: B010
@@ -109,7 +109,7 @@ def test_a_run_whose_commits_are_all_refused_is_delivered_again(world: World) ->
 
     def save(state: Any, *arguments: Any) -> Any:
         if state.stage != "starting":
-            raise Conflict  # somebody else is always quicker
+            raise Conflict  # another writer is always faster
         return really(state, *arguments)
 
     setattr(world.store, "_save", save)  # noqa: B010
@@ -122,7 +122,7 @@ def test_a_run_whose_commits_are_all_refused_is_delivered_again(world: World) ->
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_request_between_a_run_and_its_continuation_is_served_by_one_more_run(world: World) -> None:
+def test_request_between_a_run_and_its_continuation_starts_one_more_run(world: World) -> None:
     handed_over(world)
     world.plaid.items["token-1"].add(row("late"))
     world.sync_requests.by_event("1")
@@ -131,7 +131,7 @@ def test_a_request_between_a_run_and_its_continuation_is_served_by_one_more_run(
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_continuation_does_not_ask_the_bank_again(world: World) -> None:
+def test_continuation_does_not_refresh_again(world: World) -> None:
     item = world.connected("1", row("t0"))
     world.settle()
     item.add(*(row(f"x{n}") for n in range(12)))
@@ -142,7 +142,7 @@ def test_a_continuation_does_not_ask_the_bank_again(world: World) -> None:
     assert world.equals_truth()
 
 
-def test_a_sync_by_hand_during_a_run_still_asks_the_bank(world: World) -> None:
+def test_manual_sync_during_a_run_still_refreshes(world: World) -> None:
     world.connected("1", row("t0"))
     world.settle()
 
@@ -160,7 +160,7 @@ def test_a_sync_by_hand_during_a_run_still_asks_the_bank(world: World) -> None:
     assert world.calls.log.count("bank.refresh") == 1
 
 
-def test_a_note_never_makes_a_row_of_its_own(world: World) -> None:
+def test_note_never_creates_a_row(world: World) -> None:
     item = world.connected("1", row("a", pending=True))
     world.settle()
     world.store.write_note("1", "a", "mine")
@@ -193,7 +193,7 @@ def test_a_note_follows_a_chain_of_rows(world: World) -> None:
     assert {i: r.get("user") for i, r in world.store.rows["1"].items()} == {"c": {"note": "mine"}}
 
 
-def test_of_two_notes_the_posted_rows_stays_and_the_pending_ones_is_sent(world: World) -> None:
+def test_note_of_the_posted_row_is_kept_and_the_pending_rows_is_sent(world: World) -> None:
     item = world.connected("1", row("a", pending=True))
     world.settle()
     world.store.write_note("1", "a", "mine")
@@ -207,7 +207,7 @@ def test_of_two_notes_the_posted_rows_stays_and_the_pending_ones_is_sent(world: 
     assert "mine" in str(world.store.notifications)
 
 
-def test_a_sync_by_hand_sets_a_dead_run_going_at_once(world: World) -> None:
+def test_manual_sync_restarts_a_dead_run_at_once(world: World) -> None:
     world.connected("1", row("t"))
     world.calls.crash_before = len(world.calls.log) + 3
     with pytest.raises(Crash):
@@ -218,7 +218,7 @@ def test_a_sync_by_hand_sets_a_dead_run_going_at_once(world: World) -> None:
     assert world.queue.tasks
 
 
-def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(world: World) -> None:
+def test_connection_whose_set_up_failed_is_retried_at_the_next_scheduler_run(world: World) -> None:
     world.connected("1", row("t"))
     world.queue.enqueue("1", name="first")
     world.settle()
@@ -227,7 +227,7 @@ def test_a_connection_that_nobody_could_welcome_is_looked_at_at_the_next_tick(wo
     assert world.tick() == 1
 
 
-def test_the_pace_is_kept_over_restarts(world: World) -> None:
+def test_request_rate_is_kept_across_restarts(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(40)))
     times: list[datetime] = []
     world.plaid.on_page = lambda: times.append(world.clock.at)
@@ -244,7 +244,7 @@ def test_the_pace_is_kept_over_restarts(world: World) -> None:
         assert sum(later - at < timedelta(minutes=1) for later in times[n:]) <= 50
 
 
-def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_alone(world: World) -> None:
+def test_error_without_a_status_names_its_action_and_keeps_a_pending_status(world: World) -> None:
     item = world.connected("1", row("t"))
     world.settle()
     world.store.describe("1", {"status": ItemStatus.PENDING_EXPIRATION})
@@ -261,7 +261,7 @@ def test_a_fault_without_a_status_names_its_action_and_leaves_a_pending_status_a
     assert (connection.status, connection.error_code) == (ItemStatus.PENDING_EXPIRATION, None)
 
 
-def test_one_connections_trouble_does_not_stop_the_schedule(world: World) -> None:
+def test_failing_connection_does_not_stop_the_scheduler_run(world: World) -> None:
     world.connected("1", row("t"))
     world.connected("2", row("t"))
     world.clock.move(timedelta(minutes=15))
@@ -276,7 +276,7 @@ def test_one_connections_trouble_does_not_stop_the_schedule(world: World) -> Non
     assert world.tick() == 1
 
 
-def test_accounts_that_the_exchange_knew_and_the_first_sync_does_not_go(world: World) -> None:
+def test_accounts_missing_from_the_first_sync_are_removed(world: World) -> None:
     item = world.connected("1", row("t"))
     item.accounts = [account("a1")]
     world.store.account_rows["1"] = {"a1": account("a1"), "a2": account("a2")}

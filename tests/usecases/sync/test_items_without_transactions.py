@@ -1,4 +1,4 @@
-"""A sync that Plaid refuses because of one user's item: the user is notified once, and no operator."""
+"""When Plaid refuses a sync because of one user's item, the user is notified once, and no operator is alerted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refusal(code: str) -> str:
 
 @pytest.fixture(params=["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"])
 def refused(world: World, request: pytest.FixtureRequest) -> World:
-    """A connection whose syncs are refused, for ever; with a history that was read before or without."""
+    """A connection whose syncs are always refused, with or without a history that was read before."""
     world.connected("1", row("t1"))
     error = from_answer(400, refusal(request.param), endpoint=SYNC)
     world.plaid.fail("changes", *([error] * 100))
@@ -38,7 +38,7 @@ def days(world: World, number: int) -> None:
         world.welcome(FakeInstitutions())
 
 
-def test_the_connection_ends_in_error_and_says_what_to_do(refused: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_connection_ends_in_error_and_names_an_action(refused: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         refused.sync()
     there, state = refused.store.connections["1"], refused.state()
@@ -50,9 +50,7 @@ def test_the_connection_ends_in_error_and_says_what_to_do(refused: World, caplog
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_its_user_is_notified_once_however_often_the_days_try_again(
-    refused: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_user_is_notified_once_despite_daily_retries(refused: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         refused.sync()
         days(refused, 10)
@@ -61,7 +59,7 @@ def test_its_user_is_notified_once_however_often_the_days_try_again(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_an_item_that_gets_its_transactions_after_all_works_again(refused: World) -> None:
+def test_item_that_later_supports_transactions_works_again(refused: World) -> None:
     refused.sync()
     refused.plaid.errors.clear()
     days(refused, 2)
@@ -69,7 +67,7 @@ def test_an_item_that_gets_its_transactions_after_all_works_again(refused: World
     assert refused.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_an_item_error_that_we_do_not_know_calls_no_operator_and_blames_no_user(
+def test_unknown_item_error_alerts_no_operator_and_asks_nothing_of_the_user(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.connected("1", row("t1"))

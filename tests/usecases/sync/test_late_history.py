@@ -1,4 +1,4 @@
-"""A history that does not arrive: who is told, and how often Plaid is asked."""
+"""A history that does not arrive: who is notified, and how often Plaid is polled."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def connection(world: World) -> BankConnection:
     return world.store.connections["1"]
 
 
-def told(world: World) -> list[str]:
+def notified_kinds(world: World) -> list[str]:
     return [str(one.kind) for one in world.store.notifications.values()]
 
 
 def live(world: World, time: timedelta) -> int:
-    """Scheduler and queue work for some time; returns how often Plaid is asked for changes."""
+    """Run scheduler and queue for some time; returns how often Plaid was asked for changes."""
     world.welcome(FakeInstitutions())
     before, until = world.calls.log.count("bank.changes"), world.clock.at + time
     while world.clock.at < until:
@@ -56,23 +56,21 @@ def test_a_history_that_never_completes_costs_four_calls_a_day_after_the_first(w
 
 
 @pytest.mark.parametrize("ready", [History.RECENT, History.NOT_READY])
-def test_a_day_after_the_exchange_the_connection_says_so_and_its_user_is_notified_once(
-    world: World, ready: History
-) -> None:
+def test_late_history_is_shown_and_notified_once_a_day_after_the_exchange(world: World, ready: History) -> None:
     stuck(world, ready)
     live(world, A_DAY - timedelta(hours=1))
     assert not connection(world).history_late
-    assert told(world) == []
+    assert notified_kinds(world) == []
     live(world, timedelta(hours=2))
     assert connection(world).history_late
-    assert told(world) == ["history_late"]
+    assert notified_kinds(world) == ["history_late"]
     live(world, 5 * A_DAY)
-    assert told(world) == ["history_late"]
+    assert notified_kinds(world) == ["history_late"]
     assert connection(world).status is ItemStatus.GOOD
 
 
 @pytest.mark.parametrize("ready", [History.RECENT, History.NOT_READY])
-def test_a_history_that_arrives_late_is_late_no_more(world: World, ready: History) -> None:
+def test_arriving_history_clears_the_late_mark(world: World, ready: History) -> None:
     item = stuck(world, ready)
     live(world, 3 * A_DAY)
     item.add(row("t0"))
@@ -81,18 +79,18 @@ def test_a_history_that_arrives_late_is_late_no_more(world: World, ready: Histor
     assert world.equals_truth()
     assert world.state().history_complete
     assert not connection(world).history_late
-    assert told(world) == ["history_late", "first_sync_done"]
-    assert live(world, A_DAY) <= 3, "it is polled as any other"
+    assert notified_kinds(world) == ["history_late", "first_sync_done"]
+    assert live(world, A_DAY) <= 3, "it is polled like any other"
 
 
 def test_a_history_in_time_is_never_late(world: World) -> None:
     world.connected("1", row("t1"))
     live(world, 3 * A_DAY)
     assert not connection(world).history_late
-    assert told(world) == ["first_sync_done"]
+    assert notified_kinds(world) == ["first_sync_done"]
 
 
-def test_a_webhook_is_served_at_once_however_late_the_history_is(world: World) -> None:
+def test_webhook_starts_a_sync_at_once_despite_a_late_history(world: World) -> None:
     item = stuck(world, History.NOT_READY)
     live(world, 3 * A_DAY)
     item.ready = History.COMPLETE
@@ -108,7 +106,7 @@ def test_an_outage_since_the_exchange_makes_the_history_late_too(world: World) -
     live(world, 2 * A_DAY)
     assert world.state().status is SyncStatus.FAILED
     assert connection(world).history_late
-    assert told(world) == ["history_late"]
+    assert notified_kinds(world) == ["history_late"]
     world.plaid.errors.clear()
     live(world, timedelta(hours=7))
     assert not connection(world).history_late
@@ -121,7 +119,7 @@ def test_a_broken_login_is_notified_instead_of_a_late_history(world: World) -> N
     world.plaid.fail("changes", *([broken] * 60))
     live(world, 3 * A_DAY)
     assert not connection(world).history_late
-    assert told(world) == ["needs_repair"]
+    assert notified_kinds(world) == ["needs_repair"]
 
 
 def test_a_complete_connection_that_plaid_is_not_ready_for_is_polled_less_and_no_user_is_notified(
@@ -135,14 +133,14 @@ def test_a_complete_connection_that_plaid_is_not_ready_for_is_polled_less_and_no
     for _ in range(5):
         assert live(world, A_DAY) <= 4
     assert not connection(world).history_late
-    assert told(world) == ["first_sync_done"]
+    assert notified_kinds(world) == ["first_sync_done"]
 
 
 @pytest.mark.parametrize("when", ["crash_before", "crash_after"])
 def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world: World, when: str) -> None:
     stuck(world, History.RECENT)
     live(world, A_DAY - timedelta(minutes=30))
-    for later in count():  # one call further each time, until the run gets through
+    for later in count():  # one call further each time, until a run completes
         world.clock.move(timedelta(hours=7))
         world.tick()
         setattr(world.calls, when, len(world.calls.log) + later)
@@ -156,4 +154,4 @@ def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world:
     setattr(world.calls, when, None)
     live(world, A_DAY)
     assert connection(world).history_late
-    assert told(world) == ["history_late"]
+    assert notified_kinds(world) == ["history_late"]

@@ -1,4 +1,4 @@
-"""Rows that cannot be stored: put on record for operators, and in nobody's way."""
+"""Rows that cannot be stored are recorded for operators, and do not block other rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("atomic", [800, 3])
-def test_an_unusable_row_stops_none_of_its_page(
+def test_unusable_row_does_not_block_its_page(
     world: World, item: FakeItem, atomic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", atomic)
@@ -59,7 +59,7 @@ def test_an_unusable_row_stops_none_of_its_page(
     assert world.equals_truth()
 
 
-def test_a_row_that_becomes_usable_or_is_removed_goes_off_the_record(world: World, item: FakeItem) -> None:
+def test_record_of_a_row_is_deleted_when_it_becomes_usable_or_is_removed(world: World, item: FakeItem) -> None:
     item.spoil("t1", "t2", "a/b", "c/d")
     world.settle()
     assert len(keys(world)) == 4
@@ -88,7 +88,7 @@ def test_a_row_that_becomes_unusable_keeps_its_last_usable_version_and_its_note(
     assert keys(world) == []
 
 
-def test_within_one_reading_the_last_word_about_a_row_counts(world: World, item: FakeItem) -> None:
+def test_last_version_of_a_row_within_one_sync_counts(world: World, item: FakeItem) -> None:
     world.plaid.page_rows = 1
     item.spoil("t1")
     item.add(row("t2"), row("t3"))
@@ -104,9 +104,7 @@ def test_within_one_reading_the_last_word_about_a_row_counts(world: World, item:
     assert keys(world) == []
 
 
-def test_what_plaid_no_longer_holds_goes_off_the_record_when_everything_is_read_again(
-    world: World, item: FakeItem
-) -> None:
+def test_full_read_deletes_records_of_rows_that_plaid_no_longer_holds(world: World, item: FakeItem) -> None:
     item.add(row("t1"))
     item.spoil("gone", "stays")
     world.settle()
@@ -116,7 +114,7 @@ def test_what_plaid_no_longer_holds_goes_off_the_record_when_everything_is_read_
     assert world.equals_truth()
 
 
-def test_a_run_that_hands_over_forgets_no_row_that_it_set_aside(
+def test_handover_keeps_the_records_of_unusable_rows(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.add(*(row(f"t{n}") for n in range(4)))
@@ -146,7 +144,7 @@ def test_each_row_is_reported_once_and_never_as_an_error(
     assert {line["severity"] for line in reported} == {"WARNING"}
 
 
-def test_a_bank_that_sends_nothing_usable_fills_no_store(
+def test_number_of_recorded_rows_is_bounded(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("shared.usecases.sync.set_aside_rows.MAX_KEPT", 5)
@@ -158,7 +156,7 @@ def test_a_bank_that_sends_nothing_usable_fills_no_store(
     assert set_aside.MAX_KEPT == 500
 
 
-def test_rows_set_aside_go_with_their_account_and_come_back_with_it(world: World, item: FakeItem) -> None:
+def test_recorded_rows_are_removed_and_restored_with_their_account(world: World, item: FakeItem) -> None:
     item.accounts.append(account("savings"))
     item.spoil("t1")
     item.spoil("s1", account_id="savings")
@@ -175,7 +173,7 @@ def test_rows_set_aside_go_with_their_account_and_come_back_with_it(world: World
 
 
 @pytest.mark.parametrize("how", ["removed", "erased", "revoked"])
-def test_rows_set_aside_go_with_their_connection(world: World, item: FakeItem, how: str) -> None:
+def test_recorded_rows_are_removed_with_their_connection(world: World, item: FakeItem, how: str) -> None:
     item.spoil("t1", "t2")
     world.settle()
     if how == "removed":
@@ -191,7 +189,7 @@ def test_rows_set_aside_go_with_their_connection(world: World, item: FakeItem, h
     assert "rows set aside" not in world.left_of()
 
 
-def test_an_ordinary_connection_costs_no_read_for_it(
+def test_connection_without_unusable_rows_costs_no_extra_read(
     world: World, item: FakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item.add(row("t1"))
@@ -216,22 +214,20 @@ def test_a_webhook_with_odd_values_is_kept_and_handled(world: World, item: FakeI
     assert world.store.connections["1"].consent_expiration_time is None
 
 
-def test_a_note_on_a_row_with_the_longest_id_and_name_is_told_in_a_document_that_fits(
-    world: World, item: FakeItem
-) -> None:
+def test_notification_of_the_longest_note_fits_a_document(world: World, item: FakeItem) -> None:
     longest = "é" * 750
     item.add(row(longest, name="n" * 800_000), row("t1"))
     world.settle()
     world.store.write_note("1", longest, "mine")
     item.remove(longest)
     sync(world)
-    (told,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
-    assert is_document_id(told.notification_id)
-    assert "mine" in told.body
-    assert len(told.body) < 1_000
+    (notification,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
+    assert is_document_id(notification.notification_id)
+    assert "mine" in notification.body
+    assert len(notification.body) < 1_000
 
 
-def test_the_longest_ids_fit_what_a_run_leaves_to_its_continuation(world: World, item: FakeItem) -> None:
+def test_longest_ids_fit_into_the_handover(world: World, item: FakeItem) -> None:
     names = [f"{n:03}{'x' * 1_497}" for n in range(300)]
     item.add(*(row(name) for name in names), row("t1"))
     world.plaid.page_rows = 150
@@ -268,5 +264,5 @@ def test_the_note_of_a_pending_row_whose_posted_one_the_store_refuses_is_not_los
     world.store.refuses.add("refused")
     sync(world)
     assert world.rows() == {}
-    (told,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
-    assert "mine" in told.body
+    (notification,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
+    assert "mine" in notification.body

@@ -1,4 +1,4 @@
-"""Syncs that an operator has paused: none begins, nothing is lost, and everybody else goes on."""
+"""While an operator pauses syncs, none starts and no event is lost; connections outside the pause continue."""
 
 from __future__ import annotations
 
@@ -36,16 +36,14 @@ def deliver(world: World) -> None:
 
 
 @pytest.mark.parametrize("what", ["ins_1", None])
-def test_nothing_begins_while_it_is_paused_and_everything_is_there_after_its_end(
-    world: World, what: str | None
-) -> None:
+def test_no_sync_starts_during_a_pause_and_all_data_arrives_after_it(world: World, what: str | None) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     pause(world, what)
     item.add(row("t2"))
     calls = world.calls.log.count("bank.changes")
     webhook(world)
-    assert world.state().status == "pending", "asked for, as ever"
+    assert world.state().status == "pending", "requested, as usual"
     for _ in range(5):
         deliver(world)
         world.clock.move(TICK)
@@ -61,7 +59,7 @@ def test_nothing_begins_while_it_is_paused_and_everything_is_there_after_its_end
     assert world.state().status == "completed"
 
 
-def test_a_poll_that_is_due_is_put_off_and_shows_nothing_to_the_user(world: World) -> None:
+def test_due_poll_is_deferred_without_a_visible_change(world: World) -> None:
     world.connected("1")
     world.settle()
     pause(world)
@@ -73,7 +71,7 @@ def test_a_poll_that_is_due_is_put_off_and_shows_nothing_to_the_user(world: Worl
     assert world.tick() == 1
 
 
-def test_an_institution_s_pause_keeps_nobody_else_waiting_however_many_are_due(
+def test_pause_of_an_institution_does_not_delay_other_connections(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orchestrator, "PAGE", 2)
@@ -89,10 +87,10 @@ def test_an_institution_s_pause_keeps_nobody_else_waiting_however_many_are_due(
     assert world.tick() == 1
     assert [connection_id for _, connection_id in world.queue.tasks] == ["other"]
     due = [loaded.state.connection_id for loaded in world.store.due(world.clock.at + timedelta(minutes=10), limit=10)]
-    assert due == ["other"], "what is held is not looked at again and again"
+    assert due == ["other"], "deferred syncs are not checked at every run"
 
 
-def test_a_run_that_died_is_free_again_and_waits_like_the_others(world: World) -> None:
+def test_dead_run_loses_its_lease_and_is_deferred(world: World) -> None:
     world.connected("1", row("t1"))
     dead = world.store.states["1"].state.claim(now=world.clock.at, owner="dead#1")
     world.store.save(dead, expected=world.store.states["1"].version)
@@ -106,7 +104,7 @@ def test_a_run_that_died_is_free_again_and_waits_like_the_others(world: World) -
     assert world.equals_truth()
 
 
-def test_a_run_that_works_goes_on_to_its_end(world: World) -> None:
+def test_running_sync_completes_during_a_pause(world: World) -> None:
     world.connected("1", row("t1"))
 
     def meanwhile(call: str) -> None:
@@ -119,7 +117,7 @@ def test_a_run_that_works_goes_on_to_its_end(world: World) -> None:
     assert world.equals_truth()
 
 
-def test_pausing_twice_is_pausing_once_and_the_first_to_do_so_is_remembered(world: World) -> None:
+def test_second_pause_keeps_the_first_operator(world: World) -> None:
     assert pause(world)
     first = world.paused.load()[0]
     world.clock.move(TICK)
@@ -131,7 +129,7 @@ def test_pausing_twice_is_pausing_once_and_the_first_to_do_so_is_remembered(worl
     assert set(world.paused.load()[0].institutions) == {"ins_2"}
 
 
-def test_everything_is_apart_from_its_parts(world: World) -> None:
+def test_global_pause_is_independent_of_institution_pauses(world: World) -> None:
     pause(world)
     pause(world, None)
     resume(world, None)
@@ -142,7 +140,7 @@ def test_everything_is_apart_from_its_parts(world: World) -> None:
 
 
 class Contested(FakePauses):
-    """Somebody else is always a moment earlier."""
+    """Another operator always writes first."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -155,7 +153,7 @@ class Contested(FakePauses):
         super().save(pauses, expected=expected)
 
 
-def test_operators_who_meet_do_not_undo_each_other(world: World) -> None:
+def test_concurrent_operators_do_not_overwrite_each_other(world: World) -> None:
     world.paused = Contested(2)
     assert pause(world)
     world.paused = Contested(1000)
@@ -164,7 +162,7 @@ def test_operators_who_meet_do_not_undo_each_other(world: World) -> None:
 
 
 @pytest.mark.parametrize("rest", ["completed", "failed", "stopped"])
-def test_a_late_task_during_a_pause_does_not_wake_what_rests(world: World, rest: str) -> None:
+def test_late_task_during_a_pause_starts_no_sync(world: World, rest: str) -> None:
     world.connected("1", row("t1"))
     world.settle()
     if rest == "failed":

@@ -1,4 +1,4 @@
-"""Plaid charges for each refresh: how often a bank is asked is bounded per connection, user and project."""
+"""Plaid charges for each refresh, so refreshes are limited per connection, user and project."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_connection_is_refreshed_once_an_hour_and_synced_each_time(world: Worl
     assert asked(world) == 2
 
 
-def test_the_progress_says_when_the_bank_was_last_asked(world: World) -> None:
+def test_progress_shows_the_time_of_the_last_refresh(world: World) -> None:
     connected(world, "1")
     assert world.state().progress().refreshed_at is None
     by_hand(world)
@@ -56,7 +56,7 @@ def test_the_progress_says_when_the_bank_was_last_asked(world: World) -> None:
     assert timedelta() <= world.clock.at - first < timedelta(minutes=1)
     world.clock.move(timedelta(minutes=30))
     by_hand(world)
-    assert world.state().progress().refreshed_at == first, "the later sync did not ask the bank"
+    assert world.state().progress().refreshed_at == first, "the later sync did not refresh"
 
 
 def test_one_user_refreshes_twenty_times_a_day(world: World) -> None:
@@ -89,7 +89,7 @@ def test_all_users_together_refresh_sixty_times_a_minute(world: World) -> None:
     assert asked(world) == 61
 
 
-def test_a_refresh_that_is_refused_counts_for_nobody(world: World) -> None:
+def test_refused_refresh_counts_against_no_budget(world: World) -> None:
     world.ceilings = replace(world.ceilings, per_minute=1)
     connected(world, "1", "2")
     connected(world, "3", owner="bob")
@@ -103,7 +103,7 @@ def test_a_refresh_that_is_refused_counts_for_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("ceiling", ["per_user_and_day", "per_minute"])
-def test_a_ceiling_of_zero_means_that_no_bank_is_asked(world: World, ceiling: str) -> None:
+def test_ceiling_of_zero_switches_refreshes_off(world: World, ceiling: str) -> None:
     world.ceilings = replace(world.ceilings, **{ceiling: 0})  # type: ignore[arg-type]
     connected(world, "1")
     by_hand(world)
@@ -138,7 +138,7 @@ def test_an_operators_refresh_obeys_the_same_ceilings(world: World) -> None:
 
 
 @pytest.mark.parametrize("spacing", [HOUR, timedelta()])
-def test_a_crash_never_makes_one_call_more_than_was_counted(spacing: timedelta) -> None:
+def test_crash_never_leads_to_an_uncounted_call(spacing: timedelta) -> None:
     undisturbed = World()
     connected(undisturbed, "1")
     begun = len(undisturbed.calls.log)
@@ -162,7 +162,7 @@ def test_a_crash_never_makes_one_call_more_than_was_counted(spacing: timedelta) 
             assert world.equals_truth(), at
 
 
-def test_a_run_that_lost_its_lease_does_not_ask_the_bank(world: World) -> None:
+def test_run_without_its_lease_does_not_refresh(world: World) -> None:
     connected(world, "1")
 
     def taken_over(name: str) -> None:
@@ -179,7 +179,7 @@ def test_a_run_that_lost_its_lease_does_not_ask_the_bank(world: World) -> None:
     assert asked(world) == 0
 
 
-def test_while_calls_cannot_be_counted_none_is_made_and_the_sync_goes_on(world: World) -> None:
+def test_sync_continues_without_a_refresh_while_calls_cannot_be_counted(world: World) -> None:
     connected(world, "1")
     world.plaid.by_id("item-1").add(row("t2"))
 
@@ -192,7 +192,7 @@ def test_while_calls_cannot_be_counted_none_is_made_and_the_sync_goes_on(world: 
     assert world.equals_truth()
 
 
-def test_syncs_that_nobody_asked_for_touch_no_shared_counter(world: World) -> None:
+def test_automatic_syncs_touch_no_shared_counter(world: World) -> None:
     connected(world, "1")
     world.clock.move(timedelta(hours=13))
     world.tick()

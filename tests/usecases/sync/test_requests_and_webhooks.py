@@ -1,4 +1,4 @@
-"""Who asks for a sync, and what webhooks do."""
+"""Sync requests by users and schedules, and the effects of webhooks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_second_request_within_the_spacing_is_refused_with_the_time_to_wait(wo
     ask(world)
 
 
-def test_a_request_that_is_refused_is_not_counted_and_one_that_is_made_is_counted_once(
+def test_refused_request_is_not_counted_and_accepted_request_is_counted_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.connected()
@@ -80,10 +80,10 @@ def test_a_request_that_is_refused_is_not_counted_and_one_that_is_made_is_counte
 
 
 @pytest.mark.parametrize("on_top", [False, True])
-def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
+def test_request_with_a_lost_commit_answer_is_enqueued(
     world: World, monkeypatch: pytest.MonkeyPatch, on_top: bool
 ) -> None:
-    """Also where somebody else has written since."""
+    """Also when another process has written since."""
     world.connected()
     world.settle()
     really, lost = world.store._save, [Conflict]
@@ -93,7 +93,7 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
         if lost and on_top:
             really(world.state().touched(), version, ())
         if lost:
-            raise lost.pop()  # as a client that tries a commit again that had gone through
+            raise lost.pop()  # as a client that retries a commit that had succeeded
         return version
 
     monkeypatch.setattr(world.store, "_save", save)
@@ -101,7 +101,7 @@ def test_a_request_whose_commit_was_made_and_only_its_answer_lost_is_enqueued(
     assert len(world.queue.tasks) == 1
 
 
-def test_of_two_events_at_the_same_moment_each_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_events_are_both_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connected()
     really, others = world.store._save, [True]
     before = world.state().requested
@@ -109,7 +109,7 @@ def test_of_two_events_at_the_same_moment_each_is_counted(world: World, monkeypa
     def save(*arguments: Any) -> Any:
         if others:
             others.pop()
-            really(*arguments)  # another delivery, whose state is the same in everything
+            really(*arguments)  # another delivery that leaves an identical state
         return really(*arguments)
 
     monkeypatch.setattr(world.store, "_save", save)
@@ -117,7 +117,7 @@ def test_of_two_events_at_the_same_moment_each_is_counted(world: World, monkeypa
     assert world.state().requested == before + 2
 
 
-def test_somebody_elses_connection_does_not_exist(world: World) -> None:
+def test_connection_of_another_user_does_not_exist(world: World) -> None:
     world.connected()
     with pytest.raises(NotFound) as others:
         ask(world, user="bob")
@@ -127,7 +127,7 @@ def test_somebody_elses_connection_does_not_exist(world: World) -> None:
     assert others.value.form() == missing.value.form()
 
 
-def test_a_dead_connection_is_not_synced_but_the_user_told_to_link_again(world: World) -> None:
+def test_sync_of_a_dead_connection_is_refused_with_a_request_to_link_again(world: World) -> None:
     world.connected()
     world.store.describe("1", {"status": ItemStatus.ERROR})
     with pytest.raises(FailedPrecondition) as refused:
@@ -137,14 +137,14 @@ def test_a_dead_connection_is_not_synced_but_the_user_told_to_link_again(world: 
 
 def test_a_queue_that_is_down_does_not_lose_the_request(world: World) -> None:
     world.connected("1", row("t1"))
-    world.queue.names.add("1-q2")  # as if the task had been swallowed
+    world.queue.names.add("1-q2")  # as if the queue had lost the task
     ask(world)
     assert world.queue.tasks == []
     world.clock.move(timedelta(minutes=15))
     assert world.tick() == 1
 
 
-def test_news_make_a_run(world: World) -> None:
+def test_webhook_about_new_data_starts_a_run(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     item.add(row("t2"))
@@ -161,7 +161,7 @@ def test_older_codes_matter_only_while_history_is_coming_in(world: World) -> Non
     assert world.state().requested == requested
 
 
-def test_unknown_codes_are_kept_and_ask_for_nothing(world: World) -> None:
+def test_unknown_codes_are_stored_and_start_nothing(world: World) -> None:
     world.connected()
     requested = world.state().requested
     webhook(world, "SOMETHING_NEW")
@@ -169,20 +169,20 @@ def test_unknown_codes_are_kept_and_ask_for_nothing(world: World) -> None:
     assert len(world.inbox.deliveries) == 1
 
 
-def test_nothing_is_kept_of_a_webhook_for_an_item_that_nobody_has(world: World) -> None:
+def test_webhook_for_an_unknown_item_is_not_stored(world: World) -> None:
     world.connected()
-    webhook(world, item_id="nobody")
+    webhook(world, item_id="unknown")
     assert world.inbox.deliveries == {}
 
 
-def test_another_environments_webhook_is_none_of_our_business(world: World) -> None:
+def test_webhook_of_another_environment_is_ignored(world: World) -> None:
     world.connected()
     inbox = FakeInbox()
     webhook(world, inbox=inbox, environment="production")
     assert inbox.deliveries == {}
 
 
-def test_a_signed_body_that_is_no_webhook_is_logged_and_taken_so_that_it_does_not_come_again(
+def test_signed_body_that_is_no_webhook_is_logged_and_acknowledged(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.connected()
@@ -193,7 +193,7 @@ def test_a_signed_body_that_is_no_webhook_is_logged_and_taken_so_that_it_does_no
 
 @pytest.mark.parametrize("code", ["EVENTS", "SESSION_FINISHED", "HANDOFF", "SOMETHING_NEW"])
 @pytest.mark.parametrize("whose", [{"item_id": None}, {"item_id": "item-1"}])
-def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(world: World, code: str, whose: dict[str, Any]) -> None:
+def test_link_webhook_is_stored_without_its_content(world: World, code: str, whose: dict[str, Any]) -> None:
     world.connected()
     personal: dict[str, Any] = {
         "events": [{"event_name": "SELECT_INSTITUTION", "event_metadata": {"institution_name": "First Bank"}}],
@@ -213,7 +213,7 @@ def test_of_a_link_session_no_more_is_kept_than_that_it_told_us(world: World, co
     }
 
 
-def test_of_a_webhook_that_names_no_item_of_ours_no_more_is_kept_either(world: World) -> None:
+def test_webhook_that_names_no_known_item_is_stored_without_its_content(world: World) -> None:
     webhook(world, "SOMETHING_NEW", webhook_type="USER", item_id=None, user_id="usr_1", link_session_id={"no": "id"})
     [kept] = [delivery.body for delivery in world.inbox.deliveries.values()]
     assert kept == {"webhook_type": "USER", "webhook_code": "SOMETHING_NEW", "environment": "sandbox"}
@@ -238,7 +238,7 @@ def test_a_new_connection_is_synced_and_shown_with_its_bank(world: World) -> Non
     "error",
     [problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"), problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")],
 )
-def test_what_was_learnt_is_kept_when_the_institution_cannot_be_had(world: World, error: ProviderError) -> None:
+def test_item_data_is_kept_when_the_institution_look_up_fails(world: World, error: ProviderError) -> None:
     world.connected()
     world.store.describe("1", {"institution_id": None})
     world.plaid.fail("institution", error)
@@ -259,7 +259,7 @@ NO_LONGER_SUPPORTED = [problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPO
 
 
 @pytest.mark.parametrize("refusals", [REFUSED_EVERYWHERE, NOT_OURS, NO_LONGER_SUPPORTED])
-def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_with_every_sync(
+def test_unavailable_institution_is_requested_daily_and_not_with_every_sync(
     world: World, refusals: list[ProviderError]
 ) -> None:
     world.connected("1", row("t1"))
@@ -274,7 +274,7 @@ def test_an_institution_that_plaid_will_not_tell_of_is_asked_for_daily_and_not_w
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
-def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world: World) -> None:
+def test_failed_webhook_address_update_does_not_hide_the_institution(world: World) -> None:
     world.connected()
     institutions = FakeInstitutions()
     world.plaid.fail("set_webhook", problem(ErrorClass.CONFIGURATION, "INVALID_FIELD"))
@@ -286,14 +286,14 @@ def test_a_webhook_address_that_cannot_be_set_costs_no_connection_its_bank(world
     assert world.state().is_set_up
 
 
-def test_an_institution_of_another_country_than_the_operators_is_found(world: World) -> None:
+def test_institution_of_another_country_is_found(world: World) -> None:
     world.connected()
     world.plaid.fail("institution", problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION"))
     world.welcome(FakeInstitutions())
     assert world.store.connections["1"].institution_name == "First Bank"
 
 
-def test_an_institution_is_fetched_once_for_everybody_and_served_stale_when_plaid_is_down(world: World) -> None:
+def test_institution_is_fetched_once_and_served_stale_during_an_outage(world: World) -> None:
     world.connected()
     institutions = FakeInstitutions()
     world.welcome(institutions)
@@ -319,7 +319,7 @@ def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:
     )(wish, app_user_id=ALICE)
 
 
-def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(world: World) -> None:
+def test_link_token_prefers_the_request_over_user_settings_over_defaults(world: World) -> None:
     link(world, LinkOptions())
     link(world, LinkOptions(), Profile("fr", ["FR"]))
     link(world, LinkOptions(language="de"), Profile("fr", ["FR"]))
@@ -331,7 +331,7 @@ def test_a_link_token_takes_the_wish_then_the_users_settings_then_the_defaults(w
     ]
 
 
-def test_a_users_own_setting_that_link_does_not_know_counts_as_not_set(world: World) -> None:
+def test_user_setting_that_link_does_not_support_counts_as_not_set(world: World) -> None:
     link(world, LinkOptions(), Profile("en-US", ["XX"]))
     link(world, LinkOptions(), Profile("klingon", 7))
     link(world, LinkOptions(), Profile("pt_BR", ["gb", "XX", "GB", None]))
@@ -339,7 +339,7 @@ def test_a_users_own_setting_that_link_does_not_know_counts_as_not_set(world: Wo
     assert asked == [("en", ("US",)), ("en", ("US",)), ("pt", ("GB",))]
 
 
-def test_what_the_app_chose_and_plaid_refuses_is_the_apps_mistake(world: World) -> None:
+def test_option_of_the_app_that_plaid_refuses_is_a_client_error(world: World) -> None:
     refusal = problem(ErrorClass.CONFIGURATION, "INVALID_FIELD")
     world.plaid.fail("create_link_token", refusal, refusal)
     with pytest.raises(InvalidArgument) as refused:

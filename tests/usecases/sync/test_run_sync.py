@@ -1,4 +1,4 @@
-"""One run of a sync, on fakes: what it writes, and how it ends."""
+"""One sync run on fakes: what it writes, and how it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.usecases.conftest import World
 
 
 def again(world: World) -> None:
-    """Half a day later, the schedule has its turn."""
+    """Run the scheduler half a day later."""
     world.clock.move(timedelta(hours=13))
     world.tick()
     world.settle()
@@ -27,7 +27,7 @@ def again(world: World) -> None:
 
 @pytest.fixture
 def streaming(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes everything above two rows too large for one commit."""
+    """Make every change set above two rows too large for one commit."""
     monkeypatch.setattr(write_changes, "MAX_ATOMIC_ROWS", 2)
     monkeypatch.setattr(write_changes, "STREAM_ROWS", 2)
 
@@ -42,14 +42,14 @@ def test_a_first_sync_writes_every_row_and_completes(world: World) -> None:
     assert world.store.connections["1"].last_sync is not None
 
 
-def test_what_fits_one_commit_appears_at_once_with_its_cursor(world: World) -> None:
+def test_small_change_set_is_committed_together_with_its_cursor(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(7)))
     world.sync()
     with_rows = [(s.status, s.cursor) for s, w in world.store.commits if w.upserts or w.removals]
     assert with_rows == [(SyncStatus.COMPLETED, world.state().cursor)]
 
 
-def test_an_idle_sync_asks_plaid_once_and_commits_twice(world: World) -> None:
+def test_sync_without_changes_calls_plaid_once_and_commits_twice(world: World) -> None:
     world.connected("1", row("t1"))
     world.sync()
     world.store.states["1"] = type(world.store.states["1"])(
@@ -60,7 +60,7 @@ def test_an_idle_sync_asks_plaid_once_and_commits_twice(world: World) -> None:
     assert world.calls.log == ["store.load", "store.save", "store.credentials", "bank.changes", "store.save"]
 
 
-def test_changes_follow(world: World) -> None:
+def test_later_changes_are_synced(world: World) -> None:
     item = world.connected("1", row("t1"), row("t2"), row("t3"))
     world.settle()
     item.modify(row("t1", name="Tea"))
@@ -71,7 +71,7 @@ def test_changes_follow(world: World) -> None:
     assert (world.state().added, world.state().modified, world.state().removed) == (1, 1, 1)
 
 
-def test_a_first_sync_that_comes_too_early_is_not_completed_with_nothing(world: World) -> None:
+def test_first_sync_before_data_is_ready_does_not_complete(world: World) -> None:
     item = world.connected("1", row("t1"))
     item.ready = History.NOT_READY
     assert world.sync(task="a") is Outcome.RETRY
@@ -119,7 +119,7 @@ def test_a_large_change_set_is_streamed_with_removals_and_cursor_last(world: Wor
     assert len(set(cursors)) == 1, "the cursor moved before the last commit"
 
 
-def test_a_change_set_that_the_store_finds_too_large_is_streamed(world: World) -> None:
+def test_change_set_that_the_store_rejects_as_too_large_is_streamed(world: World) -> None:
     world.store.max_writes = 3
     item = world.connected("1", *(row(f"t{n}") for n in range(20)))
     world.settle()
@@ -147,7 +147,7 @@ def test_data_that_never_stops_changing_ends_the_attempt_not_the_process(world: 
 
 
 @pytest.mark.usefixtures("streaming")
-def test_rows_streamed_then_taken_back_by_plaid_and_named_by_nobody_are_gone(world: World) -> None:
+def test_streamed_rows_that_plaid_silently_withdrew_are_removed(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(8)))
 
     def take_back(at: int) -> None:
@@ -164,7 +164,7 @@ def test_rows_streamed_then_taken_back_by_plaid_and_named_by_nobody_are_gone(wor
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_suspect_row_that_comes_again_as_modified_is_kept(world: World) -> None:
+def test_suspect_row_that_is_sent_again_as_modified_is_kept(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(8)))
 
     def change(at: int) -> None:
@@ -179,7 +179,7 @@ def test_a_suspect_row_that_comes_again_as_modified_is_kept(world: World) -> Non
     assert world.rows()["t0"]["name"] == "changed"
 
 
-def test_a_rejected_cursor_makes_one_full_read_and_rows_that_do_not_come_again_go(world: World) -> None:
+def test_rejected_cursor_starts_a_full_read_that_removes_missing_rows(world: World) -> None:
     item = world.connected("1", row("t1"), row("t2"))
     world.settle()
     item.log = [("added", "t2", row("t2")), ("added", "t3", row("t3"))]
@@ -188,7 +188,7 @@ def test_a_rejected_cursor_makes_one_full_read_and_rows_that_do_not_come_again_g
     assert world.equals_truth()
 
 
-def test_a_cursor_that_is_rejected_again_and_again_is_an_operators_matter(world: World) -> None:
+def test_repeatedly_rejected_cursor_is_reported_to_operators(world: World) -> None:
     world.connected("1", row("t1"))
     world.plaid.fail("changes", *([problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)] * 2))
     assert world.sync() is Outcome.DONE
@@ -196,7 +196,7 @@ def test_a_cursor_that_is_rejected_again_and_again_is_an_operators_matter(world:
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_status(world: World) -> None:
+def test_outage_is_retried_by_the_queue_then_the_scheduler_and_sets_no_status(world: World) -> None:
     world.connected("1", row("t1"))
     world.plaid.fail("changes", *([problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN")] * 3))
     assert [world.sync(task="a") for _ in range(3)] == [Outcome.RETRY, Outcome.RETRY, Outcome.DONE]
@@ -214,7 +214,7 @@ def test_an_outage_is_tried_again_within_seconds_then_by_the_schedule_and_is_no_
     assert world.equals_truth()
 
 
-def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_itself(world: World) -> None:
+def test_required_login_is_shown_on_progress_and_connection_until_a_sync_succeeds(world: World) -> None:
     world.connected("1", row("t1"))
     needed = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
     world.plaid.fail("changes", needed)
@@ -230,7 +230,7 @@ def test_a_login_that_is_needed_is_said_on_progress_and_connection_and_heals_by_
     assert (connection.status, connection.action, connection.error_code) == ("good", None, None)
 
 
-def test_a_bug_of_ours_is_recorded_and_tried_again_and_blames_no_user(world: World) -> None:
+def test_internal_error_is_logged_and_retried_without_a_status_change(world: World) -> None:
     world.connected("1", row("t1"))
     broken = row("t2")
     broken["pending_transaction_id"] = ["unhashable"]  # type: ignore[typeddict-item]
@@ -264,7 +264,7 @@ def test_while_the_store_is_down_the_queue_delivers_again(world: World) -> None:
     assert world.state().failures == 0
 
 
-def test_only_one_of_eight_deliveries_of_a_task_works(world: World) -> None:
+def test_only_one_of_eight_deliveries_of_a_task_runs(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(4)))
     outcomes: list[Outcome] = []
 
@@ -295,7 +295,7 @@ def test_a_run_that_lost_its_lease_writes_nothing_more(world: World) -> None:
     assert (last.status, last.run) == (SyncStatus.COMPLETED, 2)
 
 
-def test_a_commit_whose_answer_was_lost_is_known_for_our_own(world: World) -> None:
+def test_run_recognizes_its_commit_after_a_lost_answer(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(4)))
     lost: list[Any] = []
     really_save: Any = world.store._save
@@ -319,7 +319,7 @@ def test_a_commit_whose_answer_was_lost_is_known_for_our_own(world: World) -> No
     assert world.equals_truth()
 
 
-def test_requests_during_a_run_make_exactly_one_more(world: World) -> None:
+def test_requests_during_a_run_start_exactly_one_more(world: World) -> None:
     item = world.connected("1", row("t1"))
 
     def ask(name: str) -> None:
@@ -338,7 +338,7 @@ def test_requests_during_a_run_make_exactly_one_more(world: World) -> None:
     assert world.equals_truth()
 
 
-def test_what_a_user_wrote_on_a_pending_row_moves_to_the_posted_one(world: World) -> None:
+def test_note_on_a_pending_row_moves_to_the_posted_row(world: World) -> None:
     item = world.connected("1", row("p1", pending=True), row("p2", pending=True))
     world.settle()
     world.store.write_note("1", "p1", "lunch with Bob")
@@ -350,7 +350,7 @@ def test_what_a_user_wrote_on_a_pending_row_moves_to_the_posted_one(world: World
     assert "user" not in world.store.rows["1"]["t2"]
 
 
-def test_a_note_written_in_the_very_moment_of_the_change_is_not_lost(world: World) -> None:
+def test_note_written_at_the_moment_of_the_change_is_kept(world: World) -> None:
     item = world.connected("1", row("p1", pending=True))
     world.settle()
     item.remove("p1")
@@ -379,20 +379,20 @@ def test_a_note_survives_every_change_of_its_row(world: World) -> None:
     assert world.rows()["t1"]["amount"] == "99.00"
 
 
-def test_what_a_user_wrote_on_a_row_that_vanishes_is_sent_to_them(world: World) -> None:
+def test_note_on_a_removed_row_is_sent_to_the_user(world: World) -> None:
     item = world.connected("1", row("p1", pending=True, name="Hotel hold"), row("p2", pending=True))
     world.settle()
     world.store.write_note("1", "p1", "claim back")
     item.remove("p1", "p2")
     again(world)
     assert world.rows() == {}
-    (told,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
-    assert "Hotel hold" in told.body
-    assert "claim back" in told.body
+    (notification,) = [one for one in world.store.notifications.values() if one.kind == "note_kept"]
+    assert "Hotel hold" in notification.body
+    assert "claim back" in notification.body
 
 
 @pytest.mark.usefixtures("streaming")
-def test_streamed_rows_that_come_as_modified_and_did_not_change_are_not_written(world: World) -> None:
+def test_unchanged_streamed_rows_sent_as_modified_are_not_written(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(9)))
     world.settle()
     item.modify(*(row(f"t{n}") for n in range(9)))
@@ -403,7 +403,7 @@ def test_streamed_rows_that_come_as_modified_and_did_not_change_are_not_written(
 
 
 @pytest.mark.usefixtures("streaming")
-def test_what_was_streamed_by_a_run_that_broke_off_is_not_taken_for_new(world: World) -> None:
+def test_rows_streamed_by_an_interrupted_run_are_not_treated_as_new(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(8)))
 
     def change(at: int) -> None:
@@ -422,7 +422,7 @@ def test_what_was_streamed_by_a_run_that_broke_off_is_not_taken_for_new(world: W
 def test_modified_rows_that_did_not_change_are_read_once_and_not_written(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(5)))
     world.settle()
-    assert world.store.reads == 0, "nothing is read where nothing is modified"
+    assert world.store.reads == 0, "no row is read when none is modified"
     item.modify(*(row(f"t{n}") for n in range(4)), row("t4", name="changed"))
     world.store.commits.clear()
     again(world)
@@ -432,7 +432,7 @@ def test_modified_rows_that_did_not_change_are_read_once_and_not_written(world: 
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_run_whose_time_is_up_hands_over_and_nothing_is_read_twice(world: World) -> None:
+def test_run_at_its_time_limit_hands_over_and_reads_nothing_twice(world: World) -> None:
     item = world.connected("1", *(row(f"p{n}", pending=True) for n in range(6)))
     world.settle()
     for n in range(6):
@@ -456,7 +456,7 @@ def test_a_run_whose_time_is_up_hands_over_and_nothing_is_read_twice(world: Worl
 
 
 @pytest.mark.usefixtures("streaming")
-def test_a_lost_continuation_is_found_by_the_schedule_and_goes_on(world: World) -> None:
+def test_scheduler_resumes_a_lost_continuation(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(12)))
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     assert world.sync() is Outcome.DONE
@@ -471,7 +471,7 @@ def test_a_lost_continuation_is_found_by_the_schedule_and_goes_on(world: World) 
 
 
 @pytest.mark.usefixtures("streaming")
-def test_data_that_changes_between_a_run_and_its_continuation_leaves_no_ghosts(world: World) -> None:
+def test_changes_between_a_run_and_its_continuation_leave_no_stale_rows(world: World) -> None:
     item = world.connected("1", *(row(f"t{n}") for n in range(12)))
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     world.sync()
@@ -481,7 +481,7 @@ def test_data_that_changes_between_a_run_and_its_continuation_leaves_no_ghosts(w
     assert world.equals_truth()
 
 
-def test_a_page_in_the_middle_is_asked_for_again_rather_than_all_before_it(world: World) -> None:
+def test_failed_page_is_requested_again_without_earlier_pages(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(8)))
 
     def hiccup(at: int) -> None:
@@ -508,7 +508,7 @@ def test_calls_stay_within_plaids_limit_per_item(world: World) -> None:
         assert sum(timedelta() <= later - at < timedelta(minutes=1) for later in times[n:]) <= 50
 
 
-def test_a_sync_by_hand_first_asks_the_bank_for_what_is_new(world: World) -> None:
+def test_manual_sync_refreshes_first(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     world.plaid.on_refresh = lambda: item.add(row("fresh"))
@@ -518,7 +518,7 @@ def test_a_sync_by_hand_first_asks_the_bank_for_what_is_new(world: World) -> Non
     assert world.calls.log.count("bank.refresh") == 1, "only then"
 
 
-def test_where_the_bank_cannot_be_asked_what_plaid_holds_is_read(world: World) -> None:
+def test_manual_sync_reads_plaids_data_when_the_refresh_fails(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     item.add(row("t2"))
@@ -535,7 +535,7 @@ def _by_hand(world: World) -> None:
     world.settle()
 
 
-def test_an_unknown_access_token_is_first_taken_for_our_own_keys_fault(world: World) -> None:
+def test_unknown_access_token_is_first_treated_as_a_configuration_error(world: World) -> None:
     world.connected("1", row("t1"))
     unknown = problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
     world.plaid.fail("changes", *([unknown] * 20))
@@ -564,7 +564,7 @@ def test_a_reconciliation_proves_or_repairs_the_store(world: World) -> None:
     assert not world.state().rebuilding
 
 
-def test_an_account_that_is_gone_is_not_shown_any_more(world: World) -> None:
+def test_account_missing_at_plaid_is_removed(world: World) -> None:
     item = world.connected("1", row("t1"))
     item.accounts = [account(), account("savings")]
     world.settle()
@@ -583,5 +583,5 @@ def test_accounts_are_written_when_anything_changed_and_only_then(world: World) 
     assert world.store.connections["1"].account_ids == ("checking", "savings")
 
 
-def test_a_task_for_a_connection_that_is_gone_is_acknowledged(world: World) -> None:
-    assert world.sync("nobody") is Outcome.DONE
+def test_task_for_a_removed_connection_is_acknowledged(world: World) -> None:
+    assert world.sync("unknown") is Outcome.DONE

@@ -1,4 +1,4 @@
-"""The process dies before and after every outside call of a run; the ordinary means bring everything to the truth."""
+"""A process that dies at any external call of a run loses nothing: ordinary retries complete the sync."""
 
 from __future__ import annotations
 

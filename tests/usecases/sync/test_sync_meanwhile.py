@@ -1,4 +1,4 @@
-"""What others do while a run works is not undone by its end, and a long run shows life and comes to its end."""
+"""A run does not overwrite concurrent changes, and a long run renews its heartbeat and completes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.usecases.conftest import World
 
 
 def while_pages_are_fetched(world: World, change: Callable[[SyncState], SyncState]) -> None:
-    """Somebody changes the state, once, just before the next page is asked for."""
+    """Change the state concurrently, once, just before the next page is requested."""
 
     def before(name: str) -> None:
         if name == "bank.changes":
@@ -49,10 +49,10 @@ def due(world: World) -> None:
     ],
     ids=("user", "terminal"),
 )
-def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(
+def test_request_during_a_run_that_fails_permanently_starts_one_more_run(
     world: World, trouble: ProviderError, status: ItemStatus
 ) -> None:
-    """The user repairs the login while a run that still meets the old one is under way."""
+    """The user repairs the login while a run that still uses the old one is in progress."""
     world.connected("1", row("t1"))
     world.settle()
     due(world)
@@ -66,18 +66,18 @@ def test_a_request_during_a_run_that_fails_for_good_makes_one_more_run(
     world.plaid.fail("changes", trouble)
     name, _ = world.queue.tasks.pop()
     assert world.sync(task=name) is Outcome.DONE
-    assert world.state().status == SyncStatus.FAILED, "nobody asked during this one"
+    assert world.state().status == SyncStatus.FAILED, "no request arrived during this run"
     assert status_of(world) == status
     assert world.queue.tasks == []
 
 
-def test_accounts_that_are_chosen_anew_during_a_run_are_read_by_the_next(world: World) -> None:
+def test_accounts_selected_again_during_a_run_are_read_by_the_next(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     due(world)
 
     def choose(state: SyncState) -> SyncState:
-        item.accounts = [account(), account("ira")]  # without transactions: no page names it
+        item.accounts = [account(), account("ira")]  # without transactions, so that no page names it
         return state.reselect_accounts().request(now=world.clock.now())
 
     item.accounts_on_pages = [account()]
@@ -87,10 +87,10 @@ def test_accounts_that_are_chosen_anew_during_a_run_are_read_by_the_next(world: 
 
 
 @pytest.mark.parametrize("last_commit", [False, True])
-def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
+def test_account_revoked_during_a_run_is_not_restored(
     world: World, monkeypatch: pytest.MonkeyPatch, last_commit: bool
 ) -> None:
-    """Just before the page comes, or just before what it brought is committed."""
+    """Just before the page arrives, or just before its changes are committed."""
     item = world.connected("1", row("t1"), row("t0", account_id="savings", pending=True))
     item.accounts = [account(), account("savings")]
     world.settle()
@@ -128,7 +128,7 @@ def test_an_account_that_is_revoked_during_a_run_does_not_come_back(
 def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_user(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The revocation's first commit comes just before the run's last one, and its process dies after it."""
+    """The revocation commits first just before the run's last commit, and then its process dies."""
     item = world.connected("1", row("t1"), row("t2", account_id="savings"))
     item.accounts = [account(), account("savings")]
     world.settle()
@@ -148,12 +148,12 @@ def test_a_run_leaves_a_revoked_account_to_its_revocation_which_notifies_the_use
     world.sync()
     assert world.state().revoked_accounts == ("savings",)
 
-    def told() -> list[str]:
+    def revocations_notified() -> list[str]:
         return [one.kind for one in world.store.notifications.values() if one.kind == "account_revoked"]
 
-    assert told() == []
+    assert revocations_notified() == []
     world.remove_account("1", "savings")
-    assert told() == ["account_revoked"]
+    assert revocations_notified() == ["account_revoked"]
     assert set(world.store.account_rows["1"]) == {"checking"}
     assert world.store.connections["1"].account_ids == ("checking",)
     assert set(world.rows()) == {"t1", "t3"}
@@ -167,7 +167,7 @@ def _small_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_run_that_finds_nothing_to_write_shows_life_all_the_same(world: World) -> None:
+def test_run_without_writes_still_renews_its_heartbeat(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.sync_requests.reconcile("1")
@@ -178,11 +178,11 @@ def test_a_run_that_finds_nothing_to_write_shows_life_all_the_same(world: World)
     moments: list[datetime] = [state.updated_at for state, _ in world.store.commits]
     assert max(after - before for before, after in pairwise(moments)) < timedelta(seconds=45)
     assert world.state().status is SyncStatus.COMPLETED
-    assert world.state().run == world.store.commits[0][0].run, "nobody took over"
+    assert world.state().run == world.store.commits[0][0].run, "no other run took over"
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_reconciliation_that_takes_longer_than_a_run_is_handed_over_and_ends(world: World) -> None:
+def test_reconciliation_longer_than_one_run_is_handed_over_and_completes(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.store.rows["1"].pop("t0")
@@ -210,7 +210,7 @@ BROKEN = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
 
 
 def start_and_hand_over(world: World) -> None:
-    """A run whose time is up, of which a continuation is enqueued."""
+    """A run at its time limit, whose continuation is enqueued."""
     world.plaid.on_page = lambda: world.clock.move(timedelta(minutes=4))
     name, _ = world.queue.tasks.pop()
     world.sync(task=name)
@@ -220,7 +220,7 @@ def start_and_hand_over(world: World) -> None:
 
 @pytest.mark.parametrize("refresh", [False, True])
 @pytest.mark.usefixtures("_small_pages")
-def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: World, refresh: bool) -> None:
+def test_continuation_that_fails_permanently_ends_the_attempt(world: World, refresh: bool) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.queue.enqueue("1", name="first")
     start_and_hand_over(world)
@@ -242,7 +242,7 @@ def test_a_continuation_that_failed_and_then_fails_for_good_ends_there(world: Wo
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(world: World) -> None:
+def test_rejected_page_cursor_only_restarts_the_loop(world: World) -> None:
     item = world.connected("1", row("t"))
     world.settle()
     item.add(*(row(f"u{n}") for n in range(40)))
@@ -256,7 +256,7 @@ def test_a_page_cursor_that_is_rejected_starts_the_loop_again_and_nothing_more(w
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_end_it(world: World) -> None:
+def test_rejected_page_cursor_does_not_end_a_full_read(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(40)))
     world.settle()
     world.store.put_row("1", "surplus", dict(row("surplus")))
@@ -274,7 +274,7 @@ def test_a_page_cursor_that_is_rejected_while_everything_is_read_again_does_not_
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removals_beyond_the_handover_limit_are_committed_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hand_over, "MAX_HANDOVER_IDS", 3)
     item = world.connected("1", *(row(f"t{n}", pending=n >= 20) for n in range(24)))
     world.settle()
@@ -297,7 +297,7 @@ def test_more_removals_than_a_handover_holds_are_made_before_it(world: World, mo
     assert "of a row that goes" in str(world.store.notifications)
 
 
-def test_a_provider_that_gives_no_way_on_is_not_asked_for_ever(world: World) -> None:
+def test_page_without_a_new_cursor_ends_the_attempt(world: World) -> None:
     world.connected("1", *(row(f"t{n}") for n in range(4)))
     world.plaid.page_rows = 2
     page = world.plaid._page
@@ -314,8 +314,8 @@ def test_a_provider_that_gives_no_way_on_is_not_asked_for_ever(world: World) -> 
 
 
 @pytest.mark.parametrize(("asked_for", "waits"), [(30, True), (3600, False)])
-def test_who_is_told_when_to_ask_again_asks_no_sooner(world: World, asked_for: int, waits: bool) -> None:
-    """A minute is waited for in the run; what is longer is the schedule's."""
+def test_retry_delay_from_plaid_is_respected(world: World, asked_for: int, waits: bool) -> None:
+    """Delays up to a minute are waited for in the run; longer ones are left to the scheduler."""
     world.connected("1", row("t1"))
     world.plaid.fail("changes", problem(ErrorClass.TRANSIENT, "RATE_LIMIT", retry_after_seconds=asked_for))
     began = world.clock.at
@@ -330,7 +330,7 @@ def test_who_is_told_when_to_ask_again_asks_no_sooner(world: World, asked_for: i
         assert world.calls.log.count("bank.changes") == 1
 
 
-def test_one_odd_answer_does_not_take_the_history_back(world: World) -> None:
+def test_single_inconsistent_answer_does_not_reset_the_history(world: World) -> None:
     item = world.connected("1", row("t1"))
     world.settle()
     item.ready = History.RECENT

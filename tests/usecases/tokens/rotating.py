@@ -1,4 +1,4 @@
-"""What tests of an access token's replacement do again and again."""
+"""Steps that tests of token rotation share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATER = grace_periods.ROTATION + timedelta(seconds=1)
 
 
 def with_a_connection(world: World) -> World:
-    """A connection, all synced."""
+    """A connection whose data are synced."""
     world.connected("1", *(row(f"t{n}") for n in range(5)))
     world.settle()
     return world
@@ -30,7 +30,7 @@ def ask(world: World) -> None:
 
 
 def work(world: World, *, turns: int = 1) -> None:
-    """The queue delivers what waits; the schedule finds what is left."""
+    """The queue delivers waiting tasks; the scheduler finds the remaining work."""
     for _ in range(turns):
         while world.queue.others:
             function, payload = world.queue.others.pop(0)
@@ -67,7 +67,7 @@ def actions(world: World) -> list[AuditAction]:
 
 
 def is_lost(world: World) -> bool:
-    """Whether the token is taken for lost, with everything that belongs to it; or with nothing of it."""
+    """Whether the token counts as lost; all documents that record a loss must agree."""
     connection = world.store.connections["1"]
     lost = AuditAction.TOKEN_LOST in actions(world)
     assert (connection.status is ItemStatus.ERROR) is lost

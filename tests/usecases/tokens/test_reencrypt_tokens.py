@@ -1,4 +1,4 @@
-"""Tokens move to the newest key, whatever breaks off the steps; with real encryption."""
+"""Tokens are re-encrypted with the newest key, even when steps are interrupted; with real encryption."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Killed(BaseException):
 
 
 class Fragile:
-    """Calls something, and dies now and then, before or after it is done."""
+    """Wraps an object and sometimes dies before or after one of its calls."""
 
     def __init__(self, what: Any, dies: Callable[[], bool]) -> None:
         self._what, self._dies = what, dies
@@ -80,7 +80,7 @@ def without_the_old_key() -> str:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_thousand_tokens_broken_off_at_random_end_on_the_new_key_and_all_of_them_open(seed: int) -> None:
+def test_thousand_tokens_with_random_interruptions_end_on_the_new_key(seed: int) -> None:
     seals, rng = sealed_with_the_old_key(1000), random.Random(seed)
     before = opened(seals, OLD)
     kills = 0
@@ -98,7 +98,7 @@ def test_a_thousand_tokens_broken_off_at_random_end_on_the_new_key_and_all_of_th
     assert opened(seals, without_the_old_key()) == before
 
 
-def test_a_step_is_bounded_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_is_bounded_and_the_next_one_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     seals = sealed_with_the_old_key(10)
     again = Reencryption(seals=seals, vault=vault(BOTH))
     newest = vault(BOTH).newest_key()
@@ -118,7 +118,7 @@ def test_a_token_that_does_not_open_is_reported_and_does_not_stop_the_others(cap
     assert left == {"bank_credentials/c0", "bank_removals/c2"}
 
 
-def test_a_token_that_is_replaced_meanwhile_stays_as_it_was_replaced() -> None:
+def test_token_rotated_meanwhile_is_not_overwritten() -> None:
     seals = sealed_with_the_old_key(3)
     newer = vault(BOTH).seal(Secret("rotated"), **place_of(0), generation=2)
 
@@ -135,7 +135,7 @@ def test_a_token_that_is_replaced_meanwhile_stays_as_it_was_replaced() -> None:
     assert opened(seals, BOTH)["c0"] == "rotated"
 
 
-def test_an_earlier_ciphertext_does_not_open_once_its_place_was_sealed_anew() -> None:
+def test_earlier_ciphertext_does_not_open_after_it_was_replaced() -> None:
     seals = sealed_with_the_old_key(1)
     before = seals.places["bank_credentials/c0"].sealed
     Reencryption(seals=seals, vault=vault(BOTH))()
@@ -146,7 +146,7 @@ def test_an_earlier_ciphertext_does_not_open_once_its_place_was_sealed_anew() ->
     assert refused.value.error_code == "SEAL_OUTDATED"
 
 
-def test_while_the_key_s_keeper_is_down_it_stops_and_blames_no_token() -> None:
+def test_key_service_outage_stops_the_step_and_reports_no_token() -> None:
     seals = sealed_with_the_old_key(2)
 
     class Down(EnvelopeVault):

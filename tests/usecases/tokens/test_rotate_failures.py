@@ -1,4 +1,4 @@
-"""Plaid, the store or the vault fails while an access token is being replaced."""
+"""Plaid, the store or the vault fails while an access token is rotated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def connected(world: World) -> World:
     return with_a_connection(world)
 
 
-def test_no_answer_leaves_the_mark_until_the_old_token_tells(connected: World) -> None:
+def test_rotation_without_an_answer_stays_marked_until_the_old_token_is_checked(connected: World) -> None:
     world = connected
     world.plaid.fail("invalidate", no_answer())
     ask(world)
@@ -51,8 +51,8 @@ def test_no_answer_leaves_the_mark_until_the_old_token_tells(connected: World) -
     assert not is_lost(world)
 
 
-def test_an_answer_that_was_lost_is_found_out(connected: World) -> None:
-    """The network is an outside, too: this is the same window."""
+def test_lost_answer_is_detected(connected: World) -> None:
+    """A lost network answer opens the same window as a crash."""
     world = connected
     really: Any = world.plaid.invalidate
 
@@ -69,8 +69,8 @@ def test_an_answer_that_was_lost_is_found_out(connected: World) -> None:
     assert is_lost(world)
 
 
-def test_a_request_done_late_by_plaid_is_no_refusal(connected: World) -> None:
-    """The first request took effect after the old token was seen to work, and before the second."""
+def test_request_executed_late_by_plaid_is_no_refusal(connected: World) -> None:
+    """The first request took effect after the old token was verified to work, and before the second request."""
     world = connected
     world.plaid.fail("invalidate", no_answer())
     ask(world)
@@ -91,7 +91,7 @@ def test_a_request_done_late_by_plaid_is_no_refusal(connected: World) -> None:
     assert is_lost(world)
 
 
-def test_a_refusal_takes_the_mark_away_and_is_tried_again_later(connected: World) -> None:
+def test_refusal_clears_the_mark_and_is_retried_later(connected: World) -> None:
     world = connected
     world.plaid.fail("invalidate", problem(ErrorClass.TRANSIENT, "RATE_LIMIT"))
     rotate(world)
@@ -104,7 +104,7 @@ def test_a_refusal_takes_the_mark_away_and_is_tried_again_later(connected: World
     assert stored(world) == "token-1+"
 
 
-def test_wrong_keys_of_ours_blame_nobody(connected: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_keys_change_no_connection(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
     world.plaid.fail("invalidate", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN"))
     with caplog.at_level(logging.ERROR, logger="bank"):
@@ -118,7 +118,7 @@ def test_wrong_keys_of_ours_blame_nobody(connected: World, caplog: pytest.LogCap
     assert stored(world) == "token-1+"
 
 
-def test_a_token_taken_for_lost_with_wrong_keys_heals_with_right_ones(connected: World) -> None:
+def test_token_considered_lost_with_wrong_keys_recovers_with_the_right_ones(connected: World) -> None:
     world = connected
     world.plaid.fail("invalidate", no_answer())
     ask(world)
@@ -135,15 +135,15 @@ def test_a_token_taken_for_lost_with_wrong_keys_heals_with_right_ones(connected:
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_an_item_that_is_gone_has_no_token_to_replace(connected: World) -> None:
+def test_removed_item_has_no_token_to_rotate(connected: World) -> None:
     world = connected
     del world.plaid.items["token-1"]
     rotate(world)
     assert kept(world).due_at is None
-    assert not is_lost(world), "what becomes of the connection is for sync and check to say"
+    assert not is_lost(world), "sync and daily check decide the connection's status"
 
 
-def test_plaid_being_down_when_a_replacement_is_looked_into_changes_nothing(connected: World) -> None:
+def test_plaid_outage_during_the_check_of_a_rotation_changes_nothing(connected: World) -> None:
     world = connected
     world.plaid.fail("invalidate", no_answer())
     world.plaid.fail("item", no_answer(), no_answer())
@@ -157,7 +157,7 @@ def test_plaid_being_down_when_a_replacement_is_looked_into_changes_nothing(conn
     assert works(world)
 
 
-def test_a_token_of_an_item_in_trouble_is_known_all_the_same(connected: World) -> None:
+def test_token_of_an_unhealthy_item_still_counts_as_valid(connected: World) -> None:
     world = connected
     world.plaid.fail("invalidate", no_answer(), problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
     world.plaid.fail("item", problem(ErrorClass.TERMINAL, "INSTITUTION_NO_LONGER_SUPPORTED"))
@@ -180,7 +180,7 @@ def down(world: World, what: str, *, until: Callable[[], bool]) -> None:
     world.calls.before = hook
 
 
-def test_as_long_as_the_process_lives_the_new_token_is_stored_as_soon_as_the_store_is_back(connected: World) -> None:
+def test_live_process_stores_the_new_token_once_the_store_is_back(connected: World) -> None:
     world = connected
     back = world.clock.at + timedelta(minutes=2)
     down(world, "credentials", until=lambda: world.clock.at > back)
@@ -191,7 +191,7 @@ def test_as_long_as_the_process_lives_the_new_token_is_stored_as_soon_as_the_sto
 
 
 @pytest.mark.parametrize("plaid_is_down", [False, True])
-def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
+def test_token_that_cannot_be_stored_leaves_no_item(
     connected: World, caplog: pytest.LogCaptureFixture, plaid_is_down: bool
 ) -> None:
     world = connected
@@ -203,8 +203,8 @@ def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
     with pytest.raises(Unavailable), caplog.at_level(logging.ERROR, logger="bank"):
         world.rotation("1")
     assert timedelta(minutes=3) < world.clock.at - begun < grace_periods.ROTATION
-    told = "rotation.orphan" if plaid_is_down else "rotation.item_removed"
-    assert [record.message for record in caplog.records] == [told]
+    event = "rotation.orphan" if plaid_is_down else "rotation.item_removed"
+    assert [record.message for record in caplog.records] == [event]
     assert world.plaid.removed == ([] if plaid_is_down else ["item-1"])
     world.calls.before = None
     world.clock.move(LATER)
@@ -213,7 +213,7 @@ def test_a_token_that_can_be_stored_nowhere_leaves_no_item_behind(
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_lost_answer_of_the_store_is_no_loss(connected: World, nth: int) -> None:
+def test_lost_answer_of_the_store_loses_no_token(connected: World, nth: int) -> None:
     world, saves = connected, [0]
     really = world.credentials.save
     ask(world)
@@ -237,7 +237,7 @@ def test_a_lost_answer_of_the_store_is_no_loss(connected: World, nth: int) -> No
     assert actions(world).count(AuditAction.TOKEN_ROTATED) == 1
 
 
-def test_somebody_who_writes_the_credentials_meanwhile_does_not_cost_the_new_token(connected: World) -> None:
+def test_concurrent_credentials_write_does_not_lose_the_new_token(connected: World) -> None:
     world = connected
 
     def touch(name: str) -> None:
@@ -251,8 +251,8 @@ def test_somebody_who_writes_the_credentials_meanwhile_does_not_cost_the_new_tok
     assert kept(world).due_at is None
 
 
-def test_a_process_that_slept_past_its_time_still_brings_its_token(connected: World) -> None:
-    """Its mark was taken for broken off, and its token for lost, just before it stores it."""
+def test_process_that_stalled_past_its_lease_still_stores_its_token(connected: World) -> None:
+    """Just before the process stores the token, its rotation counts as interrupted and its token as lost."""
     world = connected
 
     def asleep(name: str) -> None:
@@ -270,7 +270,7 @@ def test_a_process_that_slept_past_its_time_still_brings_its_token(connected: Wo
     assert world.store.connections["1"].status is ItemStatus.GOOD
 
 
-def test_a_vault_that_cannot_seal_is_found_out_while_the_old_token_lives(connected: World) -> None:
+def test_vault_that_cannot_seal_is_detected_while_the_old_token_works(connected: World) -> None:
     world = connected
 
     def seal(*_: Any, **__: Any) -> Any:

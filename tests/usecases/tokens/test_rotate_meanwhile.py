@@ -1,4 +1,4 @@
-"""Who works with an access token while it is being replaced goes on, or waits, and blames nobody."""
+"""Concurrent users of an access token that is being rotated continue or retry, and no connection gets an error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def changed(world: World) -> None:
-    """A connection with news at the bank, and a sync that is due."""
+    """A connection with new data at the bank, and a sync that is due."""
     item = world.connected("1", *(row(f"t{n}") for n in range(5)))
     world.settle()
     item.add(*(row(f"u{n}") for n in range(6)))
@@ -52,7 +52,7 @@ def changed(world: World) -> None:
 
 
 @pytest.mark.usefixtures("_size")
-def test_a_token_replaced_at_any_call_of_a_sync_stops_no_sync_and_blames_nobody() -> None:
+def test_rotation_at_any_call_of_a_sync_does_not_fail_it() -> None:
     undisturbed = World()
     changed(undisturbed)
     start = len(undisturbed.calls.log)
@@ -78,7 +78,7 @@ def replace_before(world: World, number: int) -> None:
     world.calls.before = hook
 
 
-def test_a_sync_that_meets_a_token_being_replaced_waits_and_blames_nobody(connected: World) -> None:
+def test_sync_during_a_rotation_waits_and_sets_no_error(connected: World) -> None:
     world = connected
     world.plaid.by_id("item-1").add(row("t9"))
     world.clock.move(timedelta(hours=13))
@@ -100,7 +100,7 @@ def test_a_sync_that_meets_a_token_being_replaced_waits_and_blames_nobody(connec
     assert world.equals_truth()
 
 
-def test_an_unknown_token_that_nobody_replaces_is_still_judged_as_before(connected: World) -> None:
+def test_unknown_token_without_a_rotation_is_treated_as_before(connected: World) -> None:
     world = connected
     world.plaid.dead_tokens.add("token-1")
     world.clock.move(timedelta(hours=13))
@@ -109,11 +109,11 @@ def test_an_unknown_token_that_nobody_replaces_is_still_judged_as_before(connect
     failed = world.state().error
     assert failed is not None
     assert failed.code == "INVALID_ACCESS_TOKEN"
-    assert world.store.connections["1"].status is ItemStatus.GOOD, "wrong keys of ours look just like this"
+    assert world.store.connections["1"].status is ItemStatus.GOOD, "wrong API keys look the same"
 
 
 def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
-    """What somebody else gets who comes in the middle of a replacement: Plaid has answered, nothing is stored yet."""
+    """The answer for another caller in the middle of a rotation: Plaid has answered, but nothing is stored yet."""
     got: list[Any] = []
 
     def meanwhile(name: str) -> None:
@@ -143,7 +143,7 @@ def link(world: World) -> Any:
     )(LinkOptions(connection_id="1"), app_user_id=ALICE)
 
 
-def test_checks_and_links_that_meet_a_token_being_replaced_are_to_come_again(connected: World) -> None:
+def test_checks_and_links_during_a_rotation_are_retried_later(connected: World) -> None:
     busy = meet(connected, lambda: connected.check.daily_check("1"), when="credentials.save")
     assert isinstance(busy, Unavailable)
     assert busy.retry_after_seconds
@@ -151,7 +151,7 @@ def test_checks_and_links_that_meet_a_token_being_replaced_are_to_come_again(con
     assert link(connected).link_token
 
 
-def test_a_check_that_had_the_old_token_asks_again_with_the_new_one(connected: World) -> None:
+def test_check_with_the_old_token_is_repeated_with_the_new_one(connected: World) -> None:
     def replaced_meanwhile(name: str) -> None:
         if name == "bank.item":
             connected.calls.before = None
@@ -164,9 +164,7 @@ def test_a_check_that_had_the_old_token_asks_again_with_the_new_one(connected: W
 
 
 @pytest.mark.parametrize("tombstone", [True, False])
-def test_the_new_token_of_a_connection_that_is_being_removed_goes_to_its_removal(
-    connected: World, tombstone: bool
-) -> None:
+def test_removal_of_a_connection_uses_the_rotated_token(connected: World, tombstone: bool) -> None:
     world = connected
 
     def remove(name: str) -> None:
@@ -181,7 +179,7 @@ def test_the_new_token_of_a_connection_that_is_being_removed_goes_to_its_removal
     rotate(world)
     assert "1" not in world.store.tokens
     if not tombstone:
-        assert world.plaid.removed == ["item-1"], "the removal is over already: nobody else has this token"
+        assert world.plaid.removed == ["item-1"], "the removal has completed, so only this process has the token"
         return
     left = world.store.tombstones["1"]
     assert left.access_token is not None
@@ -189,7 +187,7 @@ def test_the_new_token_of_a_connection_that_is_being_removed_goes_to_its_removal
     assert left.due_at <= world.clock.now()
 
 
-def test_a_lost_token_of_a_connection_that_is_being_removed_is_on_record(connected: World) -> None:
+def test_lost_token_of_a_connection_being_removed_is_recorded(connected: World) -> None:
     world = connected
     crash_in_the_window(world)
     del world.store.connections["1"]
@@ -200,7 +198,7 @@ def test_a_lost_token_of_a_connection_that_is_being_removed_is_on_record(connect
 
 
 def gone_before(world: World, call: str) -> None:
-    """A removal takes connection and credentials, and the item at Plaid, just before a call."""
+    """A removal deletes connection, credentials and the item at Plaid just before a call."""
 
     def hook(name: str) -> None:
         if name == call:
@@ -212,7 +210,7 @@ def gone_before(world: World, call: str) -> None:
     world.calls.before = hook
 
 
-def test_a_check_of_what_is_removed_meanwhile_changes_nothing(connected: World) -> None:
+def test_check_of_a_connection_removed_meanwhile_changes_nothing(connected: World) -> None:
     commits = len(connected.store.commits)
     gone_before(connected, "bank.item")
     connected.check.daily_check("1")
@@ -220,14 +218,14 @@ def test_a_check_of_what_is_removed_meanwhile_changes_nothing(connected: World) 
     assert len(connected.store.commits) == commits
 
 
-def test_a_link_to_what_is_removed_meanwhile_is_to_be_made_anew(connected: World) -> None:
+def test_link_to_a_connection_removed_meanwhile_requires_a_new_link(connected: World) -> None:
     gone_before(connected, "bank.create_link_token")
     with pytest.raises(FailedPrecondition) as refused:
         link(connected)
     assert refused.value.code == "relink_required"
 
 
-def test_a_sync_of_what_is_removed_meanwhile_ends_without_a_word(
+def test_sync_of_a_connection_removed_meanwhile_ends_silently(
     connected: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = connected

@@ -1,4 +1,4 @@
-"""An access token is replaced: whatever crashes, one that works is left, but for a window of one outside call."""
+"""After any crash of a rotation a working access token is stored, except in a window of one external call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def connected(world: World) -> World:
     return with_a_connection(world)
 
 
-def test_a_token_is_replaced_and_the_next_sync_goes_on_where_the_last_one_was(connected: World) -> None:
+def test_sync_continues_from_its_cursor_after_a_rotation(connected: World) -> None:
     world, before = connected, connected.store.kept["1"][0]
     cursor = world.state().cursor
     rotate(world)
@@ -49,10 +49,10 @@ def test_a_token_is_replaced_and_the_next_sync_goes_on_where_the_last_one_was(co
     assert world.state().cursor == cursor
     world.settle()
     assert world.equals_truth()
-    assert world.state().added == 1, "it read on from its cursor"
+    assert world.state().added == 1, "it continued from its cursor"
 
 
-def test_what_nobody_wants_is_left_alone(connected: World) -> None:
+def test_token_without_a_rotation_request_is_not_rotated(connected: World) -> None:
     connected.rotation("1")
     connected.rotation("unknown")
     assert "bank.invalidate" not in connected.calls.log
@@ -61,7 +61,7 @@ def test_what_nobody_wants_is_left_alone(connected: World) -> None:
     assert connected.calls.log.count("bank.invalidate") == 1
 
 
-def test_of_two_deliveries_at_once_one_works_and_the_other_comes_again(connected: World) -> None:
+def test_of_two_concurrent_deliveries_one_runs_and_the_other_is_retried(connected: World) -> None:
     world, refused = connected, []
 
     def second(name: str) -> None:
@@ -79,7 +79,7 @@ def test_of_two_deliveries_at_once_one_works_and_the_other_comes_again(connected
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_a_crash_anywhere_leaves_a_token_that_works_but_in_a_window_of_one_call(where: str) -> None:
+def test_crash_outside_the_window_leaves_a_working_token(where: str) -> None:
     undisturbed = World()
     undisturbed.connected("1", row("t1"))
     undisturbed.settle()
@@ -113,11 +113,11 @@ def test_a_crash_anywhere_leaves_a_token_that_works_but_in_a_window_of_one_call(
         asked = number > calls.index("credentials.save") - (where == "crash_after")
         assert stored(world) == ("token-1+" if asked else "token-1"), at
     answered = calls.index("bank.invalidate")
-    assert calls[answered + 1] == "credentials.save", "what Plaid answers is stored before any other call"
+    assert calls[answered + 1] == "credentials.save", "Plaid's answer is stored before any other call"
     assert lost == [answered if where == "crash_after" else answered + 1]
 
 
-def test_two_crashes_in_a_row_lose_nothing_but_in_that_window(connected: World) -> None:
+def test_two_consecutive_crashes_outside_the_window_leave_a_working_token(connected: World) -> None:
     for first in range(8):
         for second in range(8):
             world = World()
@@ -145,7 +145,7 @@ def test_two_crashes_in_a_row_lose_nothing_but_in_that_window(connected: World) 
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-def test_a_crash_while_a_loss_is_told_tells_it_once_all_the_same(where: str) -> None:
+def test_crash_while_a_loss_is_reported_still_reports_it_once(where: str) -> None:
     def lost() -> World:
         world = with_a_connection(World())
         crash_in_the_window(world)
@@ -169,12 +169,12 @@ def test_a_crash_while_a_loss_is_told_tells_it_once_all_the_same(where: str) -> 
         assert kept(world).due_at is None
 
 
-def test_a_lost_token_is_told_once_and_loudly(connected: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_token_is_reported_once_as_an_error(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
     crash_in_the_window(world)
     with pytest.raises(Unavailable):
         world.rotation("1")
-    assert not is_lost(world), "not before nobody can be at it any more"
+    assert not is_lost(world), "not while a process may still own the rotation"
     world.clock.move(LATER)
     with caplog.at_level(logging.ERROR, logger="bank"):
         world.rotation("1")
@@ -183,12 +183,12 @@ def test_a_lost_token_is_told_once_and_loudly(connected: World, caplog: pytest.L
     assert [record.message for record in caplog.records] == ["rotation.token_lost"]
     assert "token-1" not in caplog.text
     assert actions(world).count(AuditAction.TOKEN_LOST) == 1
-    told = world.state()
-    assert (told.status, told.error and told.error.action, told.due_at) == ("failed", Action.RELINK, None)
+    state = world.state()
+    assert (state.status, state.error and state.error.action, state.due_at) == ("failed", Action.RELINK, None)
     assert world.tick() == 0
 
 
-def test_a_replacement_is_asked_for_once(connected: World) -> None:
+def test_rotation_is_requested_once(connected: World) -> None:
     world = connected
     ask(world)
     assert not world.rotations.request("1", by=Actor.OPERATOR)
@@ -197,7 +197,7 @@ def test_a_replacement_is_asked_for_once(connected: World) -> None:
         world.rotations.request("2", by=Actor.OPERATOR)
 
 
-def test_a_lost_task_is_found_by_the_schedule(connected: World) -> None:
+def test_scheduler_finds_a_lost_task(connected: World) -> None:
     world = connected
     ask(world)
     world.queue.others.clear()
@@ -211,7 +211,7 @@ def test_a_lost_task_is_found_by_the_schedule(connected: World) -> None:
     assert world.rotations.sweep() == 0
 
 
-def test_what_somebody_takes_up_just_now_is_not_the_schedules(connected: World) -> None:
+def test_scheduler_leaves_a_rotation_that_just_started(connected: World) -> None:
     world = connected
     ask(world)
     world.queue.others.clear()
@@ -228,7 +228,7 @@ def test_what_somebody_takes_up_just_now_is_not_the_schedules(connected: World) 
     assert works(world)
 
 
-def test_a_queue_that_takes_nothing_leaves_it_to_the_schedule(connected: World) -> None:
+def test_scheduler_finds_requests_that_the_queue_refused(connected: World) -> None:
     world = connected
 
     def refuse(name: str) -> None:
@@ -243,20 +243,20 @@ def test_a_queue_that_takes_nothing_leaves_it_to_the_schedule(connected: World) 
     assert world.rotations.sweep() == 1
 
 
-def test_tokens_are_replaced_when_they_are_older_than_the_operator_wants(connected: World) -> None:
+def test_tokens_older_than_the_configured_age_are_rotated(connected: World) -> None:
     world = connected
     assert world.rotations.request_all_older_than(None) == 0
     assert world.rotations.request_all_older_than(timedelta(days=30)) == 0
     world.clock.move(timedelta(days=31))
     world.connected("2")
     assert world.rotations.request_all_older_than(timedelta(days=30)) == 1
-    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0, "it is wanted already"
+    assert world.rotations.request_all_older_than(timedelta(days=30)) == 0, "its rotation is already requested"
     work(world)
     assert world.store.audit[ALICE][-1].actor is Actor.BACKEND
     assert world.rotations.request_all_older_than(timedelta(days=30)) == 0
 
 
-def test_the_daily_round_asks_for_a_minute_and_an_operator_for_as_long_as_it_takes(connected: World) -> None:
+def test_daily_check_requests_rotations_for_a_minute_and_an_operator_without_limit(connected: World) -> None:
     world = connected
     for number in range(2, 10):
         world.connected(str(number))
@@ -266,7 +266,7 @@ def test_the_daily_round_asks_for_a_minute_and_an_operator_for_as_long_as_it_tak
     assert world.rotations.request_all_older_than(timedelta(days=30), limit=None) == 6
 
 
-def test_one_connection_s_trouble_does_not_stop_the_daily_round(connected: World) -> None:
+def test_failing_connection_does_not_stop_the_daily_check(connected: World) -> None:
     world = connected
     world.connected("2")
     world.clock.move(timedelta(days=31))
