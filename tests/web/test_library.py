@@ -107,9 +107,43 @@ def test_a_user_who_may_not_connect_a_bank_is_told_the_way_on(library: Library) 
         assert library("errors.ts", f"[toBankError({given}).wayOn, toBankError({given}).wantsNewToken]") == [way, True]
 
 
-def test_a_sum_in_a_currency_without_usual_decimals_keeps_its_own(library: Library) -> None:
+@pytest.mark.parametrize(
+    ("amount", "currency", "language", "shown"),
+    [
+        ("52989.265957", "USD", "en", "$52,989.27"),
+        ("52989.265957", "USD", "es", "52.989,27 US$"),
+        ("0.005", "USD", "en", "$0.01"),
+        ("-12", "USD", "en", "-$12.00"),
+        ("-0.004", "USD", "en", "$0.00"),
+        ("9007199254740993.01", "USD", "en", "$9,007,199,254,740,993.01"),  # more digits than a double holds
+        ("1234.5", "JPY", "en", "¥1,235"),
+        ("1.23456", "KWD", "en", "KWD 1.235"),
+    ],
+)
+def test_money_is_rounded_to_the_decimals_of_its_currency(
+    amount: str, currency: str, language: str, shown: str, library: Library
+) -> None:
+    of = json.dumps({"iso_currency_code": currency, "unofficial_currency_code": None})
+    found = library("money.ts", f"money('{amount}', {of}, '{language}')")
+    assert found.replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_money_in_a_currency_without_an_iso_code_keeps_every_digit(library: Library) -> None:
     of = "{ iso_currency_code: null, unofficial_currency_code: 'BTC' }"
-    assert library("money.ts", f"roundMoney('0.00123', {of}, 'en')") == "0.00123 BTC"
+    for show in ("money", "wholeMoney"):
+        assert library("money.ts", f"{show}('0.00123', {of}, 'en')") == "0.00123 BTC"
+    assert library("money.ts", f"money('12', {of}, 'en')") == "12.00 BTC"
+
+
+def test_the_scale_of_a_chart_has_no_decimals(library: Library) -> None:
+    for currency, shown in (("USD", "$1,235"), ("KWD", "KWD 1,235")):
+        of = json.dumps({"iso_currency_code": currency, "unofficial_currency_code": None})
+        assert library("money.ts", f"wholeMoney('1234.5', {of}, 'en')").replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_a_share_is_a_whole_percentage_as_each_language_writes_it(library: Library) -> None:
+    assert library("money.ts", "percent(0.3666, 'en')") == "37%"
+    assert library("money.ts", "percent(0.3666, 'es')") == "37\N{NO-BREAK SPACE}%"
 
 
 def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on(library: Library) -> None:

@@ -8,7 +8,7 @@ export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
-export { currencyOf, money, negated, roundMoney, sizeIn } from "./money";
+export { currencyOf, money, negated, percent, sizeIn, wholeMoney } from "./money";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
 export { useReachable } from "./reach";

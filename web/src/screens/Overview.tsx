@@ -4,8 +4,8 @@ import {
   type Account,
   type BankConnection,
   balancesOf,
+  money,
   negated,
-  roundMoney,
   type SyncProgress,
   useAccounts,
   useAllProgress,
@@ -102,13 +102,13 @@ function Totals({ accounts }: { accounts: Account[] }) {
   return (
     <section className="totals" aria-label={t.overview.net}>
       <p className="soft">{t.overview.net}</p>
-      <p className="big">{roundMoney(main.net, main.of, language)}</p>
+      <p className="big">{money(main.net, main.of, language)}</p>
       <p className="soft">
-        {t.overview.assets} {roundMoney(main.assets, main.of, language)} · {t.overview.debts}{" "}
-        {roundMoney(negated(main.debts), main.of, language)}
+        {t.overview.assets} {money(main.assets, main.of, language)} · {t.overview.debts}{" "}
+        {money(negated(main.debts), main.of, language)}
       </p>
       {others.map((one) => (
-        <p key={one.currency}>{roundMoney(one.net, one.of, language)}</p>
+        <p key={one.currency}>{money(one.net, one.of, language)}</p>
       ))}
     </section>
   );
