@@ -96,7 +96,7 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
         )
     link_again(ann).get_by_role("button", name="Connect anyway").click()
     if recognised == "after the exchange":
-        expect(page.locator(".toast").filter(has_text="Log in once more")).to_be_attached()
+        expect(page.locator(".toast").filter(has_text="Log in again to connect")).to_be_attached()
         link = ann.link()
         link.locator("#continue").click()
         link.get_by_role("button", name=BANK, exact=True).click()

@@ -43,7 +43,7 @@ def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person
     page = connected.page
     connected.bank_does("state", state="login_required")
     notice = page.get_by_test_id("notice")
-    expect(notice).to_contain_text("asks you to log in again")
+    expect(notice).to_contain_text("Until then, no new transactions arrive")
     expect(connected.card(BANK)).to_contain_text("Log in again")
     screenshot(page, "desktop-needs-repair")
     assert violations(page) == []
@@ -106,15 +106,15 @@ def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Per
     answer = answers[0].fetch()
 
     # Who is removing it themselves is not told that somebody else has.
-    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    expect(other.get_by_role("heading", name="This connection no longer exists")).to_be_visible()
     expect(page.locator("h1", has_text=SECOND)).to_be_attached()
     answers[0].fulfill(response=answer)
     expect(page.get_by_test_id("connection")).to_have_count(1)
     expect(page.get_by_test_id("connection")).to_contain_text(BANK)
 
-    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    expect(other.get_by_role("heading", name="This connection no longer exists")).to_be_visible()
     assert violations(other) == []
-    other.get_by_role("link", name="To your accounts").click()
+    other.get_by_role("link", name="Go to your accounts").click()
     expect(other.get_by_test_id("connection")).to_have_count(1)
 
 
@@ -144,13 +144,13 @@ def test_a_bank_that_is_connected_twice_is_counted_once_and_says_so(connected: P
 def test_new_accounts_are_added(connected: Person) -> None:
     page = connected.page
     connected.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}])
-    expect(page.get_by_test_id("notice")).to_contain_text("accounts that you have not shared yet")
+    expect(page.get_by_test_id("notice")).to_contain_text("accounts you have not shared yet")
     page.get_by_test_id("notice").get_by_role("button", name="Choose accounts").click()
     connected.log_in()
     connected.link().get_by_label("Brand new").check()
     connected.link().locator("#share").click()
     expect(page.get_by_test_id("notice")).to_have_count(0)
-    expect(connected.card(BANK)).to_contain_text("All 15 accounts")
+    expect(connected.card(BANK)).to_contain_text("Show all 15 accounts")
 
 
 def test_everything_is_deleted_once_the_word_is_typed(person: Callable[..., Person]) -> None:
@@ -204,7 +204,7 @@ def test_a_refresh_too_soon_says_when_it_is_possible_again(connected: Person) ->
     page.get_by_role("link", name=BANK).click()
     refresh = page.get_by_role("button", name="Refresh")
     refresh.click()
-    expect(page.locator(".toast").filter(has_text="asked for news")).to_be_visible()
+    expect(page.locator(".toast").filter(has_text="Checking for new transactions")).to_be_visible()
     expect(refresh).to_be_enabled()
     refresh.click()
     connected.forgiven.append("429")
@@ -225,7 +225,7 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
         page.get_by_role("link", name=BANK).click()
         connected.bank_does("transactions", add=[{"amount": 1, "name": "Later"}])
         line = page.get_by_test_id("sync-line")
-        expect(line).to_contain_text("did not answer; trying again")
+        expect(line).to_contain_text("did not respond; retrying")
         bank = Bank(stack, http)
 
         def failed() -> bool:
@@ -234,7 +234,7 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
             return bool(progress["status"] == "failed")
 
         wait_until("it gives up", failed)
-        expect(line).to_contain_text("is not answering. Next try")
+        expect(line).to_contain_text("is not responding. We will retry")
         expect(page.locator(".status")).to_have_text("Connected")  # an outage is not a status
         screenshot(page, "desktop-bank-down")
         [progress] = connected.admin().owned(connected.uid(), "bank_sync_progress")
@@ -261,7 +261,7 @@ def test_a_session_that_ended_elsewhere_asks_to_sign_in_again(
     http.post(url, headers={"Authorization": "Bearer owner"}, json={"localId": bob.uid()}).raise_for_status()
     bob.forgiven += ["401", "400", "permission"]
     page.get_by_role("button", name="Connect a bank").click()
-    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    expect(page.get_by_text("Your session has expired.")).to_be_visible()
     expect(page.get_by_label("Email")).to_have_value(bob.email)
     assert violations(page) == []
 
@@ -290,19 +290,19 @@ def test_data_that_cannot_be_reached_is_said_on_every_screen_and_appears_once_it
     page.route(address, lambda route: route.abort())
     page.reload()
     said = page.get_by_test_id("unreachable")
-    expect(said).to_contain_text("Your data cannot be reached right now")
+    expect(said).to_contain_text("We cannot reach your data right now")
     expect(page.get_by_role("alert")).to_contain_text("Check your network")
     expect(page.locator(".skeleton")).to_have_count(0)
     assert violations(page) == []
     screenshot(page, "desktop-unreachable")
     for screen in ("Transactions", "Spending", "Notifications"):
         connected.open(screen)
-        expect(page.get_by_role("heading", name="This could not be loaded")).to_be_visible()
+        expect(page.get_by_role("heading", name="This page could not be loaded")).to_be_visible()
         expect(said).to_be_visible()
     page.unroute(address)
     expect(said).to_have_count(0, timeout=2 * PATIENCE)  # Firestore tries ever more seldom
     connected.open("Spending")
-    expect(page.get_by_role("heading", name="This could not be loaded")).to_have_count(0)
+    expect(page.get_by_role("heading", name="This page could not be loaded")).to_have_count(0)
     connected.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_be_visible()
     connected.open("Accounts")

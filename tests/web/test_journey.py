@@ -62,7 +62,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     expect(ann.card(BANK).get_by_role("status").filter(has_text=f"{BANK} is up to date")).to_have_count(1)
     expect(ann.card(BANK)).to_contain_text("Connected")
     expect(ann.card(BANK)).to_contain_text("$110.00")
-    expect(ann.card(BANK)).to_contain_text("All 14 accounts")
+    expect(ann.card(BANK)).to_contain_text("Show all 14 accounts")
 
     ann.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_be_visible()
@@ -103,7 +103,7 @@ def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None
     rows.filter(has_text="Touchstone").first.click()
     dialog = page.get_by_role("dialog", name="Touchstone Climbing")
     dialog.get_by_label("Note").fill("monthly pass")
-    dialog.get_by_label("Own category").fill("Climbing")
+    dialog.get_by_label("Your category").fill("Climbing")
     dialog.get_by_label("Tags").fill("sport, fun")
     assert violations(page, within=".dialog") == []
     screenshot(page, "desktop-edit")
@@ -128,14 +128,14 @@ def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None
     page.get_by_label("Amount from").fill("400,01")
     expect(rows.filter(has_text="United Airlines").first).to_be_visible()
     page.get_by_label("Amount from").fill("99.999,50")
-    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
-    expect(page.locator(".page-head [role=status]")).to_have_text("Nothing fits")
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
+    expect(page.locator(".page-head [role=status]")).to_have_text("No matches")
     page.get_by_role("button", name="Reset filters").click()
     expect(page.get_by_role("button", name="Filters", exact=True)).to_be_focused()
     page.get_by_role("searchbox").fill("monthly pass")
     expect(rows).to_have_count(1)
     page.get_by_role("searchbox").fill("no such thing")
-    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
     assert violations(page) == []
 
 

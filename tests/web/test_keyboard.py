@@ -89,7 +89,7 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     tab_to(ann, "Refresh")
     expect(page.get_by_role("button", name="Refresh")).to_be_enabled()  # it has the focus while it is not, too
     keys.press("Enter")
-    expect(page.locator(".toast").filter(has_text="asked for news")).to_be_visible()
+    expect(page.locator(".toast").filter(has_text="Checking for new transactions")).to_be_visible()
     assert "Refresh" in page.evaluate(FOCUSED)  # what is busy does not let go of the keyboard
     tab_to(ann, "Remove")
     keys.press("Enter")

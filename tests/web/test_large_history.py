@@ -176,17 +176,17 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     # However many keys were typed, it was one search.
     before = ann.reads()["transactions"]
     page.get_by_role("searchbox").evaluate(TYPE, "no merchant has this name")
-    go_on = page.get_by_role("button", name="Look further back")
+    go_on = page.get_by_role("button", name="Search older transactions")
     expect(go_on).to_be_visible(timeout=SLOW)
     read = ann.reads()["transactions"] - before
     assert UNASKED - PAGE <= read <= UNASKED  # the newest page may have been there already
     go_on.click()
     expect(page.locator(".list-end")).to_be_focused()  # the button has gone
-    expect(page.get_by_text("Looked at the newest 1,000")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Searched the newest 1,000")).to_be_visible(timeout=SLOW)
     assert ann.reads()["transactions"] - before <= 2 * UNASKED
     assert violations(page) == []
 
     ann.open("Spending")
     expect(page.get_by_test_id("month-chart").locator("path.recharts-rectangle").first).to_be_visible(timeout=SLOW)
     assert ann.reads()["spending"] <= MOST_FOR_CHARTS
-    expect(page.get_by_text("These are your newest 3,000 transactions")).to_be_visible()
+    expect(page.get_by_text("Based on your newest 3,000 transactions")).to_be_visible()

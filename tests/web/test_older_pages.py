@@ -100,7 +100,7 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
       requestAnimationFrame(next);
     })"""
     assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
-    expect(page.get_by_text("That is everything.")).to_have_count(0)
+    expect(page.get_by_text("No more transactions.")).to_have_count(0)
     shown = found.inner_text()
     page.context.set_offline(False)
     expect(found).not_to_have_text(shown)
@@ -108,7 +108,7 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
 
     page.context.set_offline(True)
     ann.open("Spending")
-    expect(page.get_by_role("heading", name="This could not be loaded.")).to_be_visible()
+    expect(page.get_by_role("heading", name="This page could not be loaded.")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
 
@@ -124,10 +124,10 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     row.click()
     dialog = page.get_by_role("dialog", name="Older 80")
     expect(dialog.get_by_label("Note")).to_have_value("")
-    dialog.get_by_label("Do not count").check()
+    dialog.get_by_label("Exclude from spending").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
-    expect(row).to_contain_text("Not counted")
+    expect(row).to_contain_text("Excluded")
     assert (ann.admin().get(at(ann, 80)) or {})["user"] == {"note": "from the phone", "hidden": True}
 
     # Newer rows come above the window, and move nothing in it.

@@ -113,7 +113,7 @@ def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_lose
     held[0].abort()
     page.context.set_offline(False)
     expect(page.locator(".toast.good")).to_contain_text("is connected")
-    page.get_by_role("button", name="Load again").click()
+    page.get_by_role("button", name="Reload").click()
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
     assert len(ann.connections()) == 1
 
@@ -153,20 +153,22 @@ def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in
 
     asked = answer(bob, "sync_connection", expired)
     refresh.click()
-    expect(page.locator(".toast.good").filter(has_text="asked for news")).to_be_visible()
+    expect(page.locator(".toast.good").filter(has_text="Checking for new transactions")).to_be_visible()
     assert len(asked) == 2
 
     # A function that nobody may call does not send its user to the sign-in page.
     answer(bob, "remove_connection", {"status": 403, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "no"})
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
-    expect(page.locator(".toast.bad").filter(has_text="This was refused")).to_be_visible()
+    expect(page.locator(".toast.bad").filter(has_text="The request was refused")).to_be_visible()
 
     # Where accounts cannot be chosen anew, it is said what to do instead.
     store = Client(bob.http, bob.stack.ports.url("firestore"), BACKEND)
     store.seed({f"users/{bob.uid()}": {"country_codes": ["ES"]}})
     page.get_by_role("button", name="Add or remove accounts").click()
-    expect(page.locator(".toast.bad").filter(has_text="accounts cannot be chosen anew")).to_be_visible()
+    expect(
+        page.locator(".toast.bad").filter(has_text="does not let you change which accounts you share")
+    ).to_be_visible()
 
 
 def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(bob: Person) -> None:
@@ -183,7 +185,7 @@ def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(bob: Perso
     ]
     store.seed({}, gone=tuple(at))
     dialog.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast.bad").filter(has_text="This has changed meanwhile")).to_be_visible()
+    expect(page.locator(".toast.bad").filter(has_text="This transaction has changed")).to_be_visible()
     expect(dialog.get_by_label("Note")).to_have_value("monthly pass")  # nothing that was typed is lost
 
 

@@ -23,7 +23,7 @@ def test_without_its_configuration_the_page_says_so(person: Callable[..., Person
     ann.forgiven.append("503")
     ann.page.route("**/config.json", lambda route: route.fulfill(status=503))
     ann.go()
-    expect(ann.page.get_by_role("alert")).to_contain_text("Our service is not answering")
+    expect(ann.page.get_by_role("alert")).to_contain_text("Our service is not responding")
     assert violations(ann.page) == []
     ann.page.unroute("**/config.json")
     ann.page.get_by_role("button", name="Try again").click()
