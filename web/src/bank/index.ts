@@ -1,4 +1,4 @@
-/** The client library: everything of it that needs Firestore and Functions. Who is signed in is in session.ts. */
+/** The client library, as far as it needs Firestore and Functions. session.ts handles authentication. */
 export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
 export * from "./calls";
 export type { Notes, Notification, Transaction } from "./documents";

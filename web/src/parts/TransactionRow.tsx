@@ -12,7 +12,7 @@ export function useCategoryName() {
 export function Amount({ of }: { of: Transaction }) {
   const { language } = useText();
   const incoming = of.amount_value < 0;
-  // Plaid counts what goes out as positive.
+  // At Plaid, outgoing amounts are positive.
   const text = money(negated(of.amount), of, language);
   return <span className={`amount ${incoming ? "incoming" : ""}`}>{incoming ? `+${text}` : text}</span>;
 }

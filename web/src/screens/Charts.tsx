@@ -24,7 +24,7 @@ const OTHERS = "var(--bar)";
 const box = { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: 10, color: "var(--ink)" };
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** A bar for each month. */
+/** A bar chart with one bar a month. */
 export function MonthBars(props: Props & { label: string; chosen: string | undefined; onChoose(month: string): void }) {
   const { spending, format, scale, month } = props;
   return (
@@ -74,7 +74,7 @@ export function MonthBars(props: Props & { label: string; chosen: string | undef
   );
 }
 
-/** A ring of categories. */
+/** A ring chart with one slice a category. */
 export function CategoryRing({
   spending,
   colours,

@@ -34,12 +34,12 @@ const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: 
 const SPANS = [3, 6, 12];
 const NO_CURRENCY = { iso_currency_code: null, unofficial_currency_code: null };
 
-/** The transactions since a day; read again when a sync has changed something, not when a connection is gone or another
- * copy of an account is counted. */
+/** The transactions since a day. Reloaded when a sync has changed transactions, but not when a connection is removed or
+ * another copy of an account is counted. */
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
-  const waiting = useAllProgress(); // until it has answered, nothing is read
+  const waiting = useAllProgress(); // nothing is read until the progress is known
   const present = usePresent();
   const accounts = useAccounts();
   const [loaded, setLoaded] = useState<(Loaded & { from: string }) | null>(null);
@@ -76,11 +76,11 @@ function useSince(from: string) {
     [loaded, present, accounts.rows],
   );
   const problem = error ?? (change === null ? waiting.error : null);
-  if (accounts.state === "loading") return { loaded: null, error: problem }; // not known yet what is counted
+  if (accounts.state === "loading") return { loaded: null, error: problem }; // the counted accounts are not known yet
   return { loaded: kept?.from === from ? kept : null, error: problem };
 }
 
-/** What was spent, by month and by category. */
+/** Spending by month and by category. */
 export default function Spending() {
   const { t, language } = useText();
   const words = t.spending;
