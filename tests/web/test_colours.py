@@ -1,4 +1,4 @@
-"""Slices of the category ring that lie beside each other are easy to tell apart, in light and in dark mode."""
+"""Neighbouring slices of the category ring have clearly different colours, in light and dark mode."""
 
 from __future__ import annotations
 

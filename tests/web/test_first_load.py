@@ -1,4 +1,4 @@
-"""How much a browser loads before there is something to see, compressed as Hosting compresses it."""
+"""How much a browser downloads before the first page shows, compressed as Hosting compresses it."""
 
 from __future__ import annotations
 
