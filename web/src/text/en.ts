@@ -235,7 +235,7 @@ const en = {
   },
   spending: {
     title: "Spending",
-    lead: "Money out. Transfers between accounts, credit card payments and transactions you excluded do not count.",
+    lead: "Money out, without transfers, credit card payments and transactions you excluded.",
     months: "Months",
     lastMonths: (count: number) => `Last ${count} months`,
     byMonth: "By month",

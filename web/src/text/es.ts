@@ -244,7 +244,7 @@ const es: Texts = {
   },
   spending: {
     title: "Gastos",
-    lead: "Dinero que sale. No cuentan los traspasos entre cuentas, los pagos de tarjetas ni los movimientos que has excluido.",
+    lead: "Dinero que sale, sin traspasos, pagos de tarjetas ni movimientos excluidos.",
     months: "Meses",
     lastMonths: (count) => `Últimos ${count} meses`,
     byMonth: "Por mes",
