@@ -76,12 +76,7 @@ export function syncLineOf(
     case "failed":
       if (connection.status === "bad" || connection.status === "error") return calm; // the notice explains the error
       if (!progress.error?.retryable) return { ...calm, text: t.sync.failed, tone: "warn" };
-      if (!progress.next_retry_at) return { ...calm, text: t.sync.retrySoon(bank), tone: "warn" };
-      return {
-        ...calm,
-        text: t.sync.retryAt(bank, relative(progress.next_retry_at.toDate(), now, language)),
-        tone: "warn",
-      };
+      return { ...calm, text: retryText(bank, progress.next_retry_at?.toDate(), now, t, language), tone: "warn" };
     case "in_progress":
       return busy(t.sync[progress.stage]);
     case "pending":
@@ -92,6 +87,10 @@ export function syncLineOf(
       return connection.history_late ? late : { ...busy(t.sync.history), percent: null };
   }
 }
+
+/** When the next attempt is; a time in less than a minute would read "just now". */
+const retryText = (bank: string, at: Date | undefined, now: number, t: Texts, language: string) =>
+  at && at.getTime() - now >= 60_000 ? t.sync.retryAt(bank, relative(at, now, language)) : t.sync.retrySoon(bank);
 
 /** Whether any connection is still in its first sync. */
 export const isArriving = (all: SyncProgress[]) => all.some((one) => !one.history_complete && one.status !== "failed");
