@@ -48,7 +48,7 @@ test: setup-tests ## run every test
 test-fast: setup-tests ## run every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
 
-check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules
+check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules, prose
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
 	@find $(SMALL_FILES) -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > $(MAX_LINES) { \
@@ -56,6 +56,7 @@ check: setup-web ## lint, format, complexity, file sizes, strict types, architec
 	@venv/bin/mypy
 	@$(PYTHON) -m web.generate_types --check
 	@$(INSIDE) npm --prefix web run --silent check
+	@$(PYTHON) -m docs.prose
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
 soak: setup-tests ## run the long test campaigns in full

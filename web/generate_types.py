@@ -32,19 +32,19 @@ import type { Timestamp } from "firebase/firestore";
 """
 OWNER = {"connection_id": str, "app_user_id": str}
 WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
-    # What the adapters write beside the model's own fields.
+    # Fields that the adapters add to those of the model.
     Account: {**OWNER, "updated_at": datetime},
     Transaction: OWNER,
 }
 NOT_STORED: dict[type, set[str]] = {
-    # The first two are stored where no client can read them; `announced` serves the daily check, and no client.
+    # The first two are stored where no client can read them; `announced` is only for the daily check.
     BankConnection: {"access_token", "cursor", "announced"},
-    InstitutionInfo: {"next_try_at"},  # serves the daily refresh
-    Notification: {"notification_id"},  # the document's own name
+    InstitutionInfo: {"next_try_at"},  # only for the daily refresh
+    Notification: {"notification_id"},  # equals the document's name
 }
 ABSENT_AT_FIRST: dict[type, set[str]] = {
     Notification: {"read_at"},
-    BankConnection: {"history_late"},  # documents of earlier releases do not have it
+    BankConnection: {"history_late"},  # missing in documents of earlier releases
 }
 DOCUMENTS = (BankConnection, Account, Transaction, SyncProgress, InstitutionInfo, Notification)
 FUNCTIONS = (create_link_token, exchange_public_token, sync_connection, reconnect_connection, remove_connection)
@@ -60,7 +60,7 @@ SIMPLE: dict[Any, str] = {
 
 
 class Writer:
-    """Collects declarations; a type that is met inside another one is declared, too."""
+    """Collects declarations, including those of types that other types refer to."""
 
     def __init__(self) -> None:
         self._declared: dict[str, tuple[type, str]] = {}
@@ -76,7 +76,7 @@ class Writer:
         """
         name = name or what.__name__
         if name not in self._declared:
-            self._declared[name] = (what, "")  # holds the place, so that its own parts come after it
+            self._declared[name] = (what, "")  # reserves its place before the types it refers to
             self._declared[name] = (what, self._declaration(what, name))
         if self._declared[name][0] is not what:
             raise ValueError(f"two models are called {name}")
@@ -98,7 +98,7 @@ class Writer:
 
     @staticmethod
     def _fields(what: type) -> Iterator[tuple[str, Any, bool]]:
-        """Name, type, and whether it may be missing: in what is sent, that is whatever has a default."""
+        """Name, type, and whether the field is optional: in inputs, fields with a default are."""
         if is_typeddict(what):
             hints = get_type_hints(what) | WRITTEN_BESIDE.get(what, {})
             yield from ((field, hint, False) for field, hint in hints.items())
@@ -126,7 +126,7 @@ class Writer:
 
 
 def generate() -> str:
-    """The whole file."""
+    """Returns the content of the generated file."""
     writer = Writer()
     for model in DOCUMENTS:
         writer.declare(model)
@@ -137,7 +137,7 @@ def generate() -> str:
 
 
 def main(arguments: list[str], say: Callable[[str], object]) -> int:
-    """Writes, or compares."""
+    """Writes the file, or with `--check` compares it with the existing one."""
     text = generate()
     if "--check" not in arguments:
         TARGET.write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
 // An app that listens to its transactions with the real Firebase SDK while the bank posts pending ones, and whose user
-// writes notes before, and in the very moment. The addresses come as JSON in argv[2]; what was seen goes to stdout.
+// writes notes before and while they post. argv[2] has the URLs as JSON; the observations go to stdout.
 import { request } from "node:http";
 import { initializeApp } from "firebase/app";
 import { connectAuthEmulator, createUserWithEmailAndPassword, getAuth, signInWithEmailAndPassword } from "firebase/auth";
@@ -8,7 +8,7 @@ import { connectFunctionsEmulator, getFunctions, httpsCallable } from "firebase/
 
 const at = JSON.parse(process.argv[2]);
 const HOST = "127.0.0.1";
-// The emulator breaks off a listening stream at times; the SDK then waits up to a minute and a half, twice perhaps.
+// The emulator sometimes closes a listen stream; the SDK then backs off for up to a minute and a half, perhaps twice.
 const PATIENCE = 240_000;
 const HISTORY = 40;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -57,7 +57,7 @@ function phone(name) {
   return { app, auth, db };
 }
 
-// The same user twice: one phone writes, the other only listens, so that what it shows is never its own guess.
+// The same user twice: one device writes, the other only listens, so that it never shows its own pending writes.
 const email = `atomic-${Date.now()}-${Math.random().toString(36).slice(2)}@example.com`;
 const { app, auth, db } = phone("writes");
 const { user } = await createUserWithEmailAndPassword(auth, email, "a long password");
@@ -86,11 +86,11 @@ const row = (transactionId) => store.doc(db, root, transactionId);
 const itemId = (await store.getDoc(store.doc(db, "bank_connections", id))).data().item_id;
 const change = (body) => plaid(`/_sim/items/${itemId}/transactions`, body);
 
-// What the listener holds at every moment, and what must be true of it once the pending rows are there.
+// Every snapshot of the listener, and what must hold for it once the pending rows have arrived.
 //
-// The Firestore emulator sends a listener all rows anew at each change, so a deleted row is not named: the SDK keeps
-// it, calls the snapshot `fromCache`, and asks for the row by itself. Such a snapshot shows rows that are gone, whoever
-// deleted them; so "both" is judged where the SDK says that it is level with the server, and "neither" everywhere.
+// The Firestore emulator resends all rows to a listener at each change, so it never names a deleted row: the SDK keeps
+// it, calls the snapshot `fromCache`, and reads the row separately. Such a snapshot shows deleted rows, whichever app
+// deleted them; so "both" is checked only in snapshots from the server, and "neither" in all.
 let pairs = [];
 let posted = new Map();
 let shown = new Map();
@@ -107,7 +107,7 @@ function judge(ids, successors, where, level) {
   }
 }
 
-const listed = store.query(store.collection(watching.db, root), store.limit(500)); // the rules ask for a limit
+const listed = store.query(store.collection(watching.db, root), store.limit(500)); // the rules require a limit
 store.onSnapshot(listed, { includeMetadataChanges: true }, (snapshot) => {
   shown = new Map(snapshot.docs.map((document) => [document.id, document.data()]));
   posted = new Map();
@@ -173,7 +173,7 @@ pairs = added;
 const over = { is: false };
 const asking = ask(over);
 
-// The last note that the store has acknowledged on each pending row: it must be found on the posted one.
+// The last note that Firestore has acknowledged on each pending row: the posted row must have it.
 const notes = {};
 const next = random(at.seed);
 const write = async (pending, note) => {

@@ -1,5 +1,5 @@
 // What an app's code does, with the real Firebase SDK: sign in, connect a bank, watch the sync, read, and be refused.
-// The addresses come as JSON in argv[2]; what was seen goes to stdout as JSON, for the Python test to judge.
+// argv[2] has the URLs as JSON; the results go to stdout as JSON, for the Python test to check.
 import { initializeApp } from "firebase/app";
 import { connectAuthEmulator, createUserWithEmailAndPassword, getAuth, signOut } from "firebase/auth";
 import * as store from "firebase/firestore";
@@ -9,8 +9,8 @@ const at = JSON.parse(process.argv[2]);
 const HOST = "127.0.0.1";
 const PATIENCE = 80_000;
 
-/** An app of its own, with somebody signed in. */
-async function somebody(name) {
+/** A Firebase app with a signed-in user. */
+async function signedIn(name) {
   const app = initializeApp({ apiKey: "local", projectId: at.project }, name);
   const auth = getAuth(app);
   connectAuthEmulator(auth, `http://${HOST}:${at.auth}`, { disableWarnings: true });
@@ -79,7 +79,7 @@ async function answered(db, ask) {
       return await ask();
     } catch (error) {
       if (error.code !== "unavailable" || Date.now() > until) throw error;
-      await store.disableNetwork(db); // it forgets for how long it meant to wait
+      await store.disableNetwork(db); // resets the SDK's backoff
       await store.enableNetwork(db);
     }
   }
@@ -88,15 +88,15 @@ async function answered(db, ask) {
 const list = async (query) =>
   (await answered(query.firestore, () => store.getDocsFromServer(query))).docs.map((document) => document.data());
 const read = async (document) => (await answered(document.firestore, () => store.getDocFromServer(document))).data();
-// The rules ask for a limit in lists of transactions.
+// The security rules require a limit in lists of transactions.
 const ofOwner = (db, collection, uid) =>
   store.query(store.collectionGroup(db, collection), store.where("app_user_id", "==", uid), store.limit(500));
 
-const ann = await somebody("ann");
-const bob = await somebody("bob");
+const ann = await signedIn("ann");
+const bob = await signedIn("bob");
 const { db } = ann;
 
-// Whoever listens before there is a connection misses nothing, however quickly the first run starts.
+// A listener that starts before the connection exists misses no progress, however quickly the first run starts.
 const mine = (collection) => store.query(store.collection(db, collection), store.where("app_user_id", "==", ann.uid));
 const fromTheStart = watch(mine("bank_sync_progress"));
 const link = await ann.call("create_link_token", {});

@@ -1,4 +1,4 @@
-"""A real Chromium on the running stack. What it shows is kept in .local/screenshots."""
+"""A real Chromium on the running stack. Screenshots are stored in .local/screenshots."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that hangs is broken off in the end, but a machine that has too much to do makes none fail."""
+    """Aborts a test that hangs; the timeout is long enough for an overloaded machine."""
     for item in items:
         if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(300))
@@ -31,14 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def empty_store(stack: Stack, http: httpx.Client) -> None:
-    """The emulator has no index: for each answer it looks through everything that all other tests have left."""
+    """Deletes the documents of all other tests: without indexes, the emulator scans every document for each query."""
     documents = f"{stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
     http.delete(documents).raise_for_status()
 
 
 @pytest.fixture(scope="session")
 def prompt_bank(stack: Stack, http: httpx.Client) -> None:
-    """A new login's history is there at once."""
+    """Makes the simulator return the whole history of a new login immediately."""
     http.post(f"{stack.plaid.base_url}/_sim/settings", json=AT_ONCE).raise_for_status()
 
 
@@ -54,7 +54,7 @@ def chromium(empty_store: None, prompt_bank: None) -> Iterator[Browser]:
 def person(
     chromium: Browser, stack: Stack, http: httpx.Client, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Person]]:
-    """Makes people, each with a browser of their own; whoever saw an error in the console fails the test."""
+    """Creates users, each with a browser context; a console error of any of them fails the test."""
     people: list[Person] = []
 
     def made(**options: Any) -> Person:

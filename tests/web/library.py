@@ -1,4 +1,4 @@
-"""The client library without a browser: what an expression over one of its files answers."""
+"""Evaluates expressions against a module of the client library, without a browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from emulators.setup import ROOT
 
-# Vite comes with the app, and knows how its TypeScript is run. A line is a question, and its answer is a line.
+# Vite, a dependency of the app, runs its TypeScript. Each input line is a question, each output line an answer.
 RUN = """
 import { createInterface } from "node:readline";
 import { runnerImport } from "vite";
@@ -30,14 +30,14 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 
 class Library(Protocol):
-    """Answers a JavaScript expression, in which everything that the file exports has its name."""
+    """Evaluates a JavaScript expression that can use every export of the file by its name."""
 
     def __call__(self, file: str, expression: str) -> Any: ...
 
 
 @contextmanager
 def client_library() -> Iterator[Library]:
-    """The library, in one process for all questions."""
+    """Runs one Node process that evaluates all expressions."""
     command = ["node", "--input-type=module", "-e", RUN]
     with subprocess.Popen(
         command, cwd=ROOT / "web", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"

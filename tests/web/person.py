@@ -1,4 +1,4 @@
-"""Somebody at a browser: what they click, and what they must never see."""
+"""A user at a browser: their actions, and the errors they must never see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "a long password"
 PATIENCE = 60_000  # milliseconds; a loaded machine starts workers slowly
 Json = dict[str, Any]
 
-# Notes how far the page moved under the user's eyes, and what the policy refused.
+# Records layout shifts, and violations of the content security policy.
 WATCH = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -39,7 +39,7 @@ FRAMES = """async (count) => {
 
 
 def screenshot(page: Page, name: str, *, full: bool = False) -> Path:
-    """Kept for people to look at."""
+    """Stores a screenshot for manual review."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
     page.screenshot(path=path, full_page=full, animations="disabled")
@@ -47,19 +47,19 @@ def screenshot(page: Page, name: str, *, full: bool = False) -> Path:
 
 
 def still(page: Page) -> None:
-    """Waits until nothing moves, but for what always does."""
+    """Waits for all animations to finish, except endless ones."""
     while page.evaluate(MOVING):
         page.wait_for_timeout(50)
 
 
 def frames(page: Page, count: int = 10) -> None:
-    """Lets the page do what it has on its hands: its events and so many frames."""
+    """Lets the page process its pending events and render the given number of frames."""
     page.evaluate(FRAMES, count)
 
 
 def violations(page: Page, *, within: str | None = None) -> list[str]:
-    """What axe has against the page, by WCAG 2.2 A and AA and its best practices."""
-    still(page)  # colours on their way from one to another are nobody's fault
+    """The violations of WCAG 2.2 A and AA and of best practices that axe finds on the page."""
+    still(page)  # axe would measure the contrast of colours in transition
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("(within) => axe.run(within ?? document, { resultTypes: ['violations'] })", within)
@@ -71,14 +71,14 @@ def violations(page: Page, *, within: str | None = None) -> list[str]:
 def wait_until(page: Page, condition: str) -> None:
     """Waits for a condition in the page.
 
-    As a function: an expression is evaluated at each look, which the page's policy allows at the first one only.
+    As a function: the page's policy allows evaluating an expression only the first time, and this polls it.
     """
     page.wait_for_function(f"() => {condition}")
 
 
 @dataclass
 class Person:
-    """A browser of their own, on the running stack."""
+    """A browser context on the running stack."""
 
     page: Page
     stack: Stack
@@ -89,7 +89,7 @@ class Person:
 
     @classmethod
     def at(cls, context: BrowserContext, stack: Stack, http: httpx.Client) -> Person:
-        """Opens a page that notes every error."""
+        """Opens a page that records every error."""
         context.set_default_timeout(PATIENCE)
         context.add_init_script(WATCH)
         person = cls(context.new_page(), stack, http)
@@ -97,7 +97,7 @@ class Person:
         return person
 
     def listen(self, page: Page) -> None:
-        """Notes what the page's console says."""
+        """Records the page's console errors."""
         page.on(
             "console",
             lambda line: self.complaints.append(line.text) if line.type in ("error", "warning") else None,
@@ -105,11 +105,11 @@ class Person:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def unforgiven(self) -> list[str]:
-        """The complaints that nothing in the test explains, nor a machine that has too much to do."""
+        """The console errors that neither the test nor an overloaded machine explains."""
         known = [*self.forgiven, "Could not reach Cloud Firestore backend. Backend didn't respond within 10 seconds"]
         return [one for one in self.complaints if not any(re.search(part, one) for part in known)]
 
-    # -- what they do --
+    # -- actions --
 
     def go(self, path: str = "/") -> None:
         self.page.goto(self.stack.ports.url("hosting") + path)
@@ -126,7 +126,7 @@ class Person:
         page.get_by_label("Email").fill(self.email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Create account", exact=True).click()
-        # Firestore's first answer: an attempt that goes wrong costs it ten seconds and more.
+        # Firestore's first answer: each failed attempt takes ten seconds or more.
         expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible(timeout=2 * PATIENCE)
 
     def connect(
@@ -149,7 +149,7 @@ class Person:
         link.locator("#password").fill(password)
         link.locator("#submit").click()
 
-    # -- what they see --
+    # -- what the page shows --
 
     def card(self, bank: str) -> Locator:
         return self.page.get_by_test_id("connection").filter(has_text=bank)
@@ -160,13 +160,13 @@ class Person:
     def wait_until_stored(self, path: str, wanted: Json) -> None:
         for _ in range(PATIENCE // 100):
             if self.admin().get(path) == wanted:
-                self.page.evaluate("0")  # the page's events arrive during calls only: now those of the write have
+                self.page.evaluate("0")  # Playwright delivers page events during calls only, so make one
                 return
             self.page.wait_for_timeout(100)
         assert self.admin().get(path) == wanted
 
     def wait_until_listed(self, connection_id: str, name: str) -> None:
-        """Waits until an account of that name is among the connection's."""
+        """Waits until the connection has an account of that name."""
         self.page.goto(f"{self.stack.ports.url('hosting')}/connections/{connection_id}")
         expect(self.page.get_by_role("listitem").filter(has_text=name).first).to_be_visible(timeout=2 * PATIENCE)
 
@@ -185,7 +185,7 @@ class Person:
         return str(found["users"][0]["localId"])
 
     def id_token(self) -> str:
-        """What their app sends with its calls."""
+        """The ID token that the app sends with its calls."""
         url = f"{self.stack.ports.url('auth')}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=any"
         body = {"email": self.email, "password": PASSWORD, "returnSecureToken": True}
         return str(self.http.post(url, json=body).raise_for_status().json()["idToken"])
@@ -194,7 +194,7 @@ class Person:
         return list(self.admin().owned(self.uid(), "bank_connections"))
 
     def bank_does(self, what: str, **body: object) -> Json:
-        """Something happens at the bank of the user's first connection."""
+        """Makes something happen at the bank of the user's first connection."""
         [connection, *_] = self.connections()
         url = f"{self.stack.plaid.base_url}/_sim/items/{connection['item_id']}/{what}"
         done: Json = self.http.post(url, json=body).raise_for_status().json()

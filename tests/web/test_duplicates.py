@@ -1,4 +1,4 @@
-"""Linking the same accounts again: the app names the connected accounts, and offers what a user may want to do."""
+"""Linking the same accounts again: the app names the connected accounts, and offers the possible actions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ann(person: Callable[..., Person]) -> Person:
 
 
 def link_again(ann: Person) -> Locator:
-    """Links the same bank again, and returns the dialog that asks what to do."""
+    """Links the same bank again, and returns the dialog that asks the user what to do."""
     ann.page.get_by_role("button", name="Connect a bank").click()
     link = ann.link()
     link.locator("#continue").click()
@@ -40,7 +40,7 @@ def link_again(ann: Person) -> Locator:
 
 
 def naming_two_accounts(route: Route) -> None:
-    """The backend refuses, and names two accounts, one of them without a mask."""
+    """Answers with an error that names two accounts, one of them without a mask."""
     if route.request.method == "OPTIONS":
         return route.fallback()
     refused = route.fetch()
@@ -84,7 +84,7 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
     page = ann.page
 
     def without_hints(route: Route) -> None:
-        """The backend learns of the accounts only from Plaid, and the public token is used up."""
+        """Removes the hints, so that the backend finds the duplicate only after it has used the public token."""
         body = json.loads(route.request.post_data or "{}")
         for hint in ("institution", "accounts"):
             body["data"].pop(hint, None)
@@ -96,7 +96,7 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
         )
     link_again(ann).get_by_role("button", name="Connect anyway").click()
     if recognised == "after the exchange":
-        expect(page.locator(".toast").filter(has_text="Log in once more")).to_be_attached()
+        expect(page.locator(".toast").filter(has_text="Log in again to connect")).to_be_attached()
         link = ann.link()
         link.locator("#continue").click()
         link.get_by_role("button", name=BANK, exact=True).click()

@@ -1,4 +1,4 @@
-"""What goes wrong in a user's life, and the way on that each of these moments has."""
+"""Errors, outages and removals: in each case the app tells the user what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NETWORK = r"Failed to fetch dynamically|ERR_INTERNET_DISCONNECTED|WebChannelConn
 
 @pytest.fixture(scope="module")
 def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
-    """Somebody whose bank has sent everything; each test leaves it so, the last with an account more."""
+    """A user with a fully synced connection; each test leaves it synced, the last with one more account."""
     ann = Person.at(chromium.new_context(), stack, http)
     ann.sign_up()
     ann.connect()
@@ -31,7 +31,7 @@ def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
 
 @pytest.fixture
 def connected(ann: Person, person: Callable[..., Person]) -> Person:
-    """Ann at another browser."""
+    """A connected user in a browser of their own."""
     again = person(storage_state=ann.page.context.storage_state(indexed_db=True))
     again.email = ann.email
     again.go()
@@ -43,22 +43,22 @@ def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person
     page = connected.page
     connected.bank_does("state", state="login_required")
     notice = page.get_by_test_id("notice")
-    expect(notice).to_contain_text("asks you to log in again")
+    expect(notice).to_contain_text("Until then, no new transactions arrive")
     expect(connected.card(BANK)).to_contain_text("Log in again")
     screenshot(page, "desktop-needs-repair")
     assert violations(page) == []
 
-    notice.get_by_role("button", name="Log in again").click()  # and leave: nothing changes
+    notice.get_by_role("button", name="Log in again").click()  # leaving Link changes nothing
     connected.link().get_by_label("Close").click()
     expect(notice).to_be_visible()
 
     notice.get_by_role("button", name="Log in again").click()
     connected.log_in()
-    expect(page.locator(".toast.good").last).to_contain_text("works again")  # first: it goes by itself
+    expect(page.locator(".toast.good").last).to_contain_text("works again")  # checked first, because it disappears
     expect(notice).to_have_count(0)
     expect(connected.card(BANK)).to_contain_text("Connected")
 
-    # So is a consent that is missing, though the connection is good, and Plaid's item shows nothing of it.
+    # The user can also give a missing consent; the connection is good, and Plaid's item does not show the problem.
     connected.bank_does("state", state="consent_missing")
     connected.bank_does("webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
     expect(notice).to_contain_text("needs your consent")
@@ -67,7 +67,7 @@ def test_the_bank_asks_for_a_new_login_and_the_user_repairs_it(connected: Person
     connected.log_in()
     expect(notice).to_have_count(0)
 
-    # A bank that announces to end the connection is renewed the same way, before anything breaks.
+    # A connection that the bank will end soon can be renewed the same way, before it fails.
     announced = {"webhook_type": "ITEM", "webhook_code": "PENDING_DISCONNECT", "reason": "INSTITUTION_MIGRATION"}
     connected.bank_does("webhook", **announced)
     expect(notice).to_contain_text("to stay connected")
@@ -105,16 +105,16 @@ def test_two_tabs_a_second_bank_and_a_removal_on_the_other_device(connected: Per
         page.wait_for_timeout(50)
     answer = answers[0].fetch()
 
-    # Who is removing it themselves is not told that somebody else has.
-    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    # The tab that removes the connection does not report that it was removed elsewhere.
+    expect(other.get_by_role("heading", name="This connection no longer exists")).to_be_visible()
     expect(page.locator("h1", has_text=SECOND)).to_be_attached()
     answers[0].fulfill(response=answer)
     expect(page.get_by_test_id("connection")).to_have_count(1)
     expect(page.get_by_test_id("connection")).to_contain_text(BANK)
 
-    expect(other.get_by_role("heading", name="This connection is gone")).to_be_visible()
+    expect(other.get_by_role("heading", name="This connection no longer exists")).to_be_visible()
     assert violations(other) == []
-    other.get_by_role("link", name="To your accounts").click()
+    other.get_by_role("link", name="Go to your accounts").click()
     expect(other.get_by_test_id("connection")).to_have_count(1)
 
 
@@ -131,7 +131,7 @@ def test_a_bank_that_is_connected_twice_is_counted_once_and_says_so(connected: P
     body = {"public_token": public_token, "allow_duplicate": True}
     second = http.post(f"{api}/set_access_token", json=body, headers=headers).raise_for_status().json()
     copies = page.get_by_text(f"Also connected through {BANK}")
-    expect(copies).to_have_count(5)  # of a card's accounts the first five are shown
+    expect(copies).to_have_count(5)  # a card shows the first five accounts
     assert total.inner_text() == before
     assert violations(page) == []
     screenshot(page, "desktop-duplicates", full=True)
@@ -144,13 +144,13 @@ def test_a_bank_that_is_connected_twice_is_counted_once_and_says_so(connected: P
 def test_new_accounts_are_added(connected: Person) -> None:
     page = connected.page
     connected.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}])
-    expect(page.get_by_test_id("notice")).to_contain_text("accounts that you have not shared yet")
+    expect(page.get_by_test_id("notice")).to_contain_text("accounts you have not shared yet")
     page.get_by_test_id("notice").get_by_role("button", name="Choose accounts").click()
     connected.log_in()
     connected.link().get_by_label("Brand new").check()
     connected.link().locator("#share").click()
     expect(page.get_by_test_id("notice")).to_have_count(0)
-    expect(connected.card(BANK)).to_contain_text("All 15 accounts")
+    expect(connected.card(BANK)).to_contain_text("Show all 15 accounts")
 
 
 def test_everything_is_deleted_once_the_word_is_typed(person: Callable[..., Person]) -> None:
@@ -177,11 +177,11 @@ def test_the_connection_to_the_network_drops_and_comes_back(connected: Person) -
     connected.forgiven.append(NETWORK)
     page.context.set_offline(True)
     expect(page.get_by_text("You are offline.")).to_be_visible()
-    expect(connected.card(BANK)).to_contain_text("$110.00")  # what was loaded stays
+    expect(connected.card(BANK)).to_contain_text("$110.00")  # loaded data stays visible
     expect(page.get_by_role("button", name="Connect a bank")).to_be_disabled()
     assert violations(page) == []
     screenshot(page, "desktop-offline")
-    connected.open("Settings")  # never opened before, so it has to wait
+    connected.open("Settings")  # its code is not loaded yet, so it waits for the network
     expect(page.get_by_role("heading", name="Not loaded yet")).to_be_visible()
     assert violations(page) == []
 
@@ -191,7 +191,7 @@ def test_the_connection_to_the_network_drops_and_comes_back(connected: Person) -
     connected.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_contain_text("Coffee while away")
 
-    # A list that is open goes on by itself.
+    # An open list resumes automatically.
     page.context.set_offline(True)
     connected.bank_does("transactions", add=[{"amount": 2.1, "name": "Tea while away"}])
     expect(page.get_by_text("You are offline.")).to_be_visible()
@@ -204,7 +204,7 @@ def test_a_refresh_too_soon_says_when_it_is_possible_again(connected: Person) ->
     page.get_by_role("link", name=BANK).click()
     refresh = page.get_by_role("button", name="Refresh")
     refresh.click()
-    expect(page.locator(".toast").filter(has_text="asked for news")).to_be_visible()
+    expect(page.locator(".toast").filter(has_text="Checking for new transactions")).to_be_visible()
     expect(refresh).to_be_enabled()
     refresh.click()
     connected.forgiven.append("429")
@@ -213,7 +213,7 @@ def test_a_refresh_too_soon_says_when_it_is_possible_again(connected: Person) ->
     assert violations(page) == []
 
 
-def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
+def test_a_bank_outage_is_explained_and_support_gets_the_request_id(
     connected: Person, stack: Stack, http: httpx.Client
 ) -> None:
     page = connected.page
@@ -225,7 +225,7 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
         page.get_by_role("link", name=BANK).click()
         connected.bank_does("transactions", add=[{"amount": 1, "name": "Later"}])
         line = page.get_by_test_id("sync-line")
-        expect(line).to_contain_text("did not answer; trying again")
+        expect(line).to_contain_text("did not respond; retrying")
         bank = Bank(stack, http)
 
         def failed() -> bool:
@@ -234,8 +234,8 @@ def test_a_bank_that_is_down_is_nobody_s_fault_and_support_gets_the_request_id(
             return bool(progress["status"] == "failed")
 
         wait_until("it gives up", failed)
-        expect(line).to_contain_text("is not answering. Next try")
-        expect(page.locator(".status")).to_have_text("Connected")  # an outage is not a status
+        expect(line).to_contain_text("is not responding. We will retry")
+        expect(page.locator(".status")).to_have_text("Connected")  # an outage does not change the status
         screenshot(page, "desktop-bank-down")
         [progress] = connected.admin().owned(connected.uid(), "bank_sync_progress")
         page.get_by_role("link", name="Report a problem").click()
@@ -261,12 +261,12 @@ def test_a_session_that_ended_elsewhere_asks_to_sign_in_again(
     http.post(url, headers={"Authorization": "Bearer owner"}, json={"localId": bob.uid()}).raise_for_status()
     bob.forgiven += ["401", "400", "permission"]
     page.get_by_role("button", name="Connect a bank").click()
-    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    expect(page.get_by_text("Your session has expired.")).to_be_visible()
     expect(page.get_by_label("Email")).to_have_value(bob.email)
     assert violations(page) == []
 
 
-def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_that_is_certain(
+def test_an_empty_list_is_shown_only_once_the_server_has_confirmed_it(
     person: Callable[..., Person],
 ) -> None:
     eve = person()
@@ -277,32 +277,32 @@ def test_after_a_start_without_the_database_nothing_is_shown_as_nothing_once_tha
     page.route(address, lambda route: route.abort())
     with page.expect_console_message(lambda line: "Could not reach Cloud Firestore backend" in line.text):
         page.reload()
-    frames(page)  # Firestore has given up, and answers from its empty cache
+    frames(page)  # Firestore has given up, and returns its empty cache
     expect(page.get_by_role("heading", name="Connect your first bank")).to_have_count(0)
     page.unroute(address)
     expect(page.get_by_role("heading", name="Connect your first bank")).to_be_visible()
 
 
-def test_data_that_cannot_be_reached_is_said_on_every_screen_and_appears_once_it_can(connected: Person) -> None:
+def test_unreachable_data_is_reported_on_every_screen_and_appears_once_reachable(connected: Person) -> None:
     page = connected.page
     connected.forgiven += [NETWORK, "Could not reach Cloud Firestore backend"]
     address = f"**:{connected.stack.ports.firestore}/**"
     page.route(address, lambda route: route.abort())
     page.reload()
     said = page.get_by_test_id("unreachable")
-    expect(said).to_contain_text("Your data cannot be reached right now")
+    expect(said).to_contain_text("We cannot reach your data right now")
     expect(page.get_by_role("alert")).to_contain_text("Check your network")
     expect(page.locator(".skeleton")).to_have_count(0)
     assert violations(page) == []
     screenshot(page, "desktop-unreachable")
     for screen in ("Transactions", "Spending", "Notifications"):
         connected.open(screen)
-        expect(page.get_by_role("heading", name="This could not be loaded")).to_be_visible()
+        expect(page.get_by_role("heading", name="This page could not be loaded")).to_be_visible()
         expect(said).to_be_visible()
     page.unroute(address)
-    expect(said).to_have_count(0, timeout=2 * PATIENCE)  # Firestore tries ever more seldom
+    expect(said).to_have_count(0, timeout=2 * PATIENCE)  # Firestore backs off between its attempts
     connected.open("Spending")
-    expect(page.get_by_role("heading", name="This could not be loaded")).to_have_count(0)
+    expect(page.get_by_role("heading", name="This page could not be loaded")).to_have_count(0)
     connected.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_be_visible()
     connected.open("Accounts")

@@ -1,4 +1,4 @@
-"""From the first visit to the charts, and every state on the way."""
+"""A new user's journey from the first visit to the charts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
 }
 
-# Notes what each sync line says, and how far its bar is, as they change.
+# Records each change of a sync line's text and progress bar.
 NOTE_PROGRESS = """
 window.progress = [];
 setInterval(() => {
@@ -41,7 +41,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     page.evaluate(NOTE_PROGRESS)
     faults = f"{ann.stack.plaid.base_url}/_sim/faults"
     slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}
-    ann.http.post(faults, json=slow).raise_for_status()  # what is to be seen lasts longer than a look
+    ann.http.post(faults, json=slow).raise_for_status()  # slow enough that the test can observe each state
     try:
         with page.expect_request(lambda request: request.url.endswith("/exchange_public_token")) as exchange:
             ann.connect()
@@ -62,7 +62,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     expect(ann.card(BANK).get_by_role("status").filter(has_text=f"{BANK} is up to date")).to_have_count(1)
     expect(ann.card(BANK)).to_contain_text("Connected")
     expect(ann.card(BANK)).to_contain_text("$110.00")
-    expect(ann.card(BANK)).to_contain_text("All 14 accounts")
+    expect(ann.card(BANK)).to_contain_text("Show all 14 accounts")
 
     ann.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_be_visible()
@@ -77,7 +77,7 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     expect(page.get_by_test_id("notification")).to_contain_text(f"{BANK} is connected")
     page.get_by_role("button", name="Mark all as read").click()
     expect(page.get_by_text("New", exact=True)).to_have_count(0)
-    expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_focused()  # the button has gone
+    expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_focused()  # the button has disappeared
 
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -103,7 +103,7 @@ def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None
     rows.filter(has_text="Touchstone").first.click()
     dialog = page.get_by_role("dialog", name="Touchstone Climbing")
     dialog.get_by_label("Note").fill("monthly pass")
-    dialog.get_by_label("Own category").fill("Climbing")
+    dialog.get_by_label("Your category").fill("Climbing")
     dialog.get_by_label("Tags").fill("sport, fun")
     assert violations(page, within=".dialog") == []
     screenshot(page, "desktop-edit")
@@ -111,7 +111,7 @@ def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None
     expect(rows.filter(has_text="Climbing")).to_contain_text("monthly pass")
     expect(dialog).to_have_count(0)
 
-    # What Firestore holds is what was written, and nothing else changed.
+    # Firestore has the written fields, and no other field has changed.
     [written] = [one for one in bob.admin().owned(bob.uid(), "bank_transactions") if "user" in one]
     assert written["user"] == {"note": "monthly pass", "category": "Climbing", "tags": ["sport", "fun"]}
 
@@ -128,14 +128,14 @@ def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None
     page.get_by_label("Amount from").fill("400,01")
     expect(rows.filter(has_text="United Airlines").first).to_be_visible()
     page.get_by_label("Amount from").fill("99.999,50")
-    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
-    expect(page.locator(".page-head [role=status]")).to_have_text("Nothing fits")
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
+    expect(page.locator(".page-head [role=status]")).to_have_text("No matches")
     page.get_by_role("button", name="Reset filters").click()
     expect(page.get_by_role("button", name="Filters", exact=True)).to_be_focused()
     page.get_by_role("searchbox").fill("monthly pass")
     expect(rows).to_have_count(1)
     page.get_by_role("searchbox").fill("no such thing")
-    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
     assert violations(page) == []
 
 

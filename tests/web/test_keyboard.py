@@ -1,4 +1,4 @@
-"""Without a mouse: everything can be reached, seen and used with the keyboard."""
+"""Keyboard only: every control can be reached, shows its focus, and works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.web.person import PASSWORD, Person
 
 BANK = "First Platypus Bank"
-# What has the focus, into the frame of Link.
+# The element with the focus, also inside Link's frame.
 FOCUSED = """() => {
   const at = document.activeElement;
   const nowhere = !at || at === document.body || at.id === "content";
@@ -19,13 +19,13 @@ FOCUSED = """() => {
 
 
 def tab_to(person: Person, what: str, *, most: int = 40, key: str = "Tab") -> None:
-    """Presses Tab until something has the focus, and it shows that it has."""
+    """Presses Tab until the given element has the focus, and checks that the focus is visible."""
     page = person.page
     for _ in range(most):
         page.keyboard.press(key)
         if what in page.evaluate(FOCUSED):
             outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-            assert outline != "none" or what == "IFRAME", f"{what} has the focus, and nobody sees it"
+            assert outline != "none" or what == "IFRAME", f"{what} has the focus, but shows no outline"
             return
     pytest.fail(f"{what} cannot be reached with {key}")
 
@@ -72,13 +72,13 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     row = page.evaluate(FOCUSED)
     keys.press("Enter")
     dialog = page.get_by_role("dialog", name="Uber")
-    expect(dialog.locator(":focus")).to_have_count(1)  # it takes a frame or two to move there
-    for _ in range(12):  # the focus stays in the window; from its end to its start it takes a frame
+    expect(dialog.locator(":focus")).to_have_count(1)  # the focus moves there after a frame or two
+    for _ in range(12):  # the focus stays in the dialog; from its end to its start takes a frame
         keys.press("Tab")
         expect(dialog.locator(":focus")).to_have_count(1)
     keys.press("Escape")
     expect(dialog).to_have_count(0)
-    assert page.evaluate(FOCUSED) == row  # and goes back to where it was
+    assert page.evaluate(FOCUSED) == row  # the focus is restored
 
     tab_to(ann, "Accounts", key="Shift+Tab")
     keys.press("Enter")
@@ -87,10 +87,10 @@ def test_a_bank_is_connected_looked_at_and_removed_with_the_keyboard_alone(perso
     keys.press("Enter")
     expect(page.get_by_role("heading", name=BANK, level=1)).to_be_visible()
     tab_to(ann, "Refresh")
-    expect(page.get_by_role("button", name="Refresh")).to_be_enabled()  # it has the focus while it is not, too
+    expect(page.get_by_role("button", name="Refresh")).to_be_enabled()  # it keeps the focus while it is disabled
     keys.press("Enter")
-    expect(page.locator(".toast").filter(has_text="asked for news")).to_be_visible()
-    assert "Refresh" in page.evaluate(FOCUSED)  # what is busy does not let go of the keyboard
+    expect(page.locator(".toast").filter(has_text="Checking for new transactions")).to_be_visible()
+    assert "Refresh" in page.evaluate(FOCUSED)  # a busy button keeps the focus
     tab_to(ann, "Remove")
     keys.press("Enter")
     expect(page.get_by_role("alertdialog").locator(":focus")).to_have_count(1)

@@ -38,7 +38,7 @@ NOTIFICATIONS = 30
 PAGE = 50
 UNASKED = 500
 MOST_FOR_CHARTS = 3_000
-SLOW = 90_000  # milliseconds; the emulator has no indexes, and looks through everything for each answer
+SLOW = 90_000  # milliseconds; the emulator has no indexes, and scans every document for each query
 BANK = "First Platypus Bank"
 WATCH_FOR_ROWS = """() => {
   addEventListener("click", () => {
@@ -58,7 +58,7 @@ def test_the_bounds_are_those_that_are_written_down() -> None:
         assert re.search(rf"\b{bound:,}\b", text), bound
 
 
-# On from where the last frame left it: what has moved the page between two calls is counted as well.
+# Starts at the position of the last frame, so that shifts between two calls count as well.
 SCROLL = """async (step) => {
   const before = window.scrolledTo ?? scrollY;
   scrollBy(0, step);
@@ -75,7 +75,7 @@ SLOWEST_FRAME = """async (step) => {
   }
   return slowest;
 }"""
-# Key by key, as somebody types; within the page, whose timers a slow machine delays all alike.
+# Key by key, as a user types; inside the page, where a slow machine delays all timers equally.
 TYPE = """async (box, words) => {
   const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
   for (let i = 1; i <= words.length; i++) {
@@ -88,7 +88,7 @@ TYPE = """async (box, words) => {
 
 @pytest.fixture
 def ann(person: Callable[..., Person]) -> Iterator[Person]:
-    """Somebody with a long history; it is put into the store directly, since the sync of one has tests of its own."""
+    """A user with a long history, which is written to Firestore directly: other tests cover its sync."""
     ann = person()
     ann.sign_up()
     ann.connect()
@@ -121,12 +121,12 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
 ) -> None:
     page = ann.page
 
-    # A visit that begins anew, so that only what the screen needs is counted.
+    # Reload, so that only the reads of this screen count.
     page.reload()
     expect(ann.card(BANK)).to_be_visible()
     wait_until(page, "['connections', 'progress', 'accounts', 'notifications'].every((one) => one in window.bankReads)")
 
-    # The first page is one query of 50 documents. How long that takes is the machine's matter: told, not asserted.
+    # The first page is one query of 50 documents. Its duration depends on the machine: it is printed, not asserted.
     page.evaluate(WATCH_FOR_ROWS)
     ann.open("Transactions")
     expect(page.get_by_test_id("transaction").first).to_be_visible()
@@ -134,7 +134,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
         print(f"\nthe first page of {TRANSACTIONS:,} was there after {page.evaluate('firstRowAfter'):.0f} ms")  # noqa: T201
     assert ann.reads()["transactions"] == PAGE
 
-    # What was asked for before has been answered by now: nothing more than what the first screen shows.
+    # All earlier reads have completed: no more than the first screen shows.
     home = ann.reads()
     assert home["connections"] == home["progress"] == 1
     assert home["accounts"] == ACCOUNTS
@@ -149,11 +149,11 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
         "transactions",
     }
 
-    # Down through the list, page by page; only what is near the window exists.
+    # Scroll down the list, page by page; only rows near the window are rendered.
     seen: set[str] = set()
     deadline = time.monotonic() + 60
     while len(seen) < 6 * PAGE and time.monotonic() < deadline:
-        # A page that arrives below does not take the reader along, nor ask for the next one by doing so.
+        # A page that arrives below neither scrolls the list nor triggers the next page.
         before, there = page.evaluate(SCROLL, 800)
         assert there <= before + 800
         rows = page.get_by_test_id("transaction").all_inner_texts()
@@ -166,27 +166,27 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
     )
     shown = int(re.sub(r"\D", "", said))
     assert 6 * PAGE <= len(seen) <= shown
-    assert read == shown < 24 * PAGE  # what was scrolled to, not what there is
+    assert read == shown < 24 * PAGE  # reads follow the scrolling, not the size of the history
 
-    # Frames while scrolling: none that a person would notice as a halt. One of the list's own comes each time; one of
-    # the machine's does not.
+    # No frame while scrolling is so slow that a user would notice. A slow frame of the list recurs in each attempt; one
+    # of the machine does not.
     assert min(page.evaluate(SLOWEST_FRAME, step) for step in (-150, 150, -150)) < 1000
 
-    # A search that finds nothing does not read everything: it stops, says so, and goes on when asked.
-    # However many keys were typed, it was one search.
+    # A search without matches does not read everything: it pauses, says so, and continues when the user asks.
+    # All keys together started one search.
     before = ann.reads()["transactions"]
     page.get_by_role("searchbox").evaluate(TYPE, "no merchant has this name")
-    go_on = page.get_by_role("button", name="Look further back")
+    go_on = page.get_by_role("button", name="Search older transactions")
     expect(go_on).to_be_visible(timeout=SLOW)
     read = ann.reads()["transactions"] - before
-    assert UNASKED - PAGE <= read <= UNASKED  # the newest page may have been there already
+    assert UNASKED - PAGE <= read <= UNASKED  # the newest page may have been loaded already
     go_on.click()
-    expect(page.locator(".list-end")).to_be_focused()  # the button has gone
-    expect(page.get_by_text("Looked at the newest 1,000")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".list-end")).to_be_focused()  # the button has disappeared
+    expect(page.get_by_text("Searched the newest 1,000")).to_be_visible(timeout=SLOW)
     assert ann.reads()["transactions"] - before <= 2 * UNASKED
     assert violations(page) == []
 
     ann.open("Spending")
     expect(page.get_by_test_id("month-chart").locator("path.recharts-rectangle").first).to_be_visible(timeout=SLOW)
     assert ann.reads()["spending"] <= MOST_FOR_CHARTS
-    expect(page.get_by_text("These are your newest 3,000 transactions")).to_be_visible()
+    expect(page.get_by_text("Based on your newest 3,000 transactions")).to_be_visible()

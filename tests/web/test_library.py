@@ -1,4 +1,4 @@
-"""The rules of the client library that need no screen."""
+"""Unit tests of the client library."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def row(amount: float, primary: str | None, own: str | None = None, day: str = "
         (row(80, "TRAVEL"), True),
         (row(-30, "TRAVEL"), True),  # a refund
         (row(-30, "TRAVEL", "Holiday"), True),
-        (row(80, "TRANSFER_OUT", "Rent"), True),  # its user knows better
+        (row(80, "TRANSFER_OUT", "Rent"), True),  # the user's category takes precedence
         (row(-3000, "INCOME", "Salary"), False),
         (row(-500, "TRANSFER_IN", "From Ann"), False),
         (row(-9000, "LOAN_DISBURSEMENTS"), False),
@@ -39,14 +39,14 @@ def row(amount: float, primary: str | None, own: str | None = None, day: str = "
         (row(20, None), True),
     ],
 )
-def test_what_comes_in_is_a_refund_only_if_the_bank_does_not_call_it_income(
+def test_incoming_money_is_a_refund_unless_the_bank_calls_it_income(
     one: dict[str, Any], counts: bool, library: Library
 ) -> None:
     [month] = library("spending.ts", f"addUp([{json.dumps(one)}], 'USD', ['2026-03']).months")
     assert month["total"] == (one["amount_value"] if counts else 0)
 
 
-def test_shares_are_of_what_was_paid_and_a_category_that_gave_money_back_has_none(library: Library) -> None:
+def test_a_share_is_of_all_spending_and_a_negative_category_has_none(library: Library) -> None:
     rows = json.dumps([row(30, "TRAVEL"), row(10, "MEDICAL"), row(-80, "GENERAL_MERCHANDISE"), row(0, "OTHER")])
     spending = json.dumps(library("spending.ts", f"addUp({rows}, 'USD', ['2026-03'])"))
     shares = f"({spending}).categories.map((one) => [one.category, shareOf(one.total, {spending})])"
@@ -54,17 +54,17 @@ def test_shares_are_of_what_was_paid_and_a_category_that_gave_money_back_has_non
     assert json.loads(spending)["total"] == -40
 
 
-def test_what_comes_to_nothing_is_no_category_since_sums_are_of_decimals(library: Library) -> None:
+def test_a_category_whose_exact_sum_is_zero_is_left_out(library: Library) -> None:
     rows = json.dumps([row(10.1, "TRAVEL"), row(20.2, "TRAVEL"), row(-30.3, "TRAVEL")])
     assert library("spending.ts", f"addUp({rows}, 'USD', ['2026-03'])")["categories"] == []
 
 
-def test_an_own_category_that_was_emptied_leaves_the_bank_s(library: Library) -> None:
+def test_an_empty_user_category_falls_back_to_the_bank_category(library: Library) -> None:
     one = json.dumps({**row(1, "TRAVEL"), "user": {"category": "", "note": "a note"}})
     assert library("feed.ts", f"categoryOf({one})") == "TRAVEL"
 
 
-def test_what_is_available_on_a_credit_card_is_not_owed(library: Library) -> None:
+def test_available_credit_is_not_a_debt(library: Library) -> None:
     balances = {"current": None, "available": "900", "iso_currency_code": "USD"}
     accounts = json.dumps([{"type": kind, "balances": balances} for kind in ("depository", "credit")])
     assert library("balances.ts", f"{accounts}.map(balanceOf)") == ["900", None]
@@ -83,7 +83,7 @@ def test_an_account_that_is_connected_twice_is_counted_once(library: Library) ->
     assert library("balances.ts", f"balancesOf({only_duplicates})") == []
 
 
-def test_what_was_spent_from_an_account_that_is_connected_twice_is_counted_once(library: Library) -> None:
+def test_spending_from_an_account_that_is_connected_twice_counts_once(library: Library) -> None:
     rows = json.dumps([row(80, "TRAVEL") | {"account_id": name} for name in ("one", "copy", "unknown")])
     accounts = json.dumps(
         [{"account_id": "one"}, {"account_id": "copy", "duplicate_of": {"connection_id": "1", "account_id": "one"}}]
@@ -99,7 +99,7 @@ def test_a_refused_duplicate_names_the_accounts_that_are_connected_already(libra
         assert library("errors.ts", f"toBankError({given}).accounts") == accounts
 
 
-def test_a_user_who_may_not_connect_a_bank_is_told_the_way_on(library: Library) -> None:
+def test_a_user_who_may_not_connect_a_bank_learns_what_to_do(library: Library) -> None:
     for code, way in (("email_not_verified", "verify_email"), ("anonymous_not_allowed", "sign_in")):
         given = json.dumps({"code": "functions/permission-denied", "details": {"code": code}})
         found = library("errors.ts", f"toBankError({given})")
@@ -107,9 +107,43 @@ def test_a_user_who_may_not_connect_a_bank_is_told_the_way_on(library: Library) 
         assert library("errors.ts", f"[toBankError({given}).wayOn, toBankError({given}).wantsNewToken]") == [way, True]
 
 
-def test_a_sum_in_a_currency_without_usual_decimals_keeps_its_own(library: Library) -> None:
+@pytest.mark.parametrize(
+    ("amount", "currency", "language", "shown"),
+    [
+        ("52989.265957", "USD", "en", "$52,989.27"),
+        ("52989.265957", "USD", "es", "52.989,27 US$"),
+        ("0.005", "USD", "en", "$0.01"),
+        ("-12", "USD", "en", "-$12.00"),
+        ("-0.004", "USD", "en", "$0.00"),
+        ("9007199254740993.01", "USD", "en", "$9,007,199,254,740,993.01"),  # more digits than a double holds
+        ("1234.5", "JPY", "en", "¥1,235"),
+        ("1.23456", "KWD", "en", "KWD 1.235"),
+    ],
+)
+def test_money_is_rounded_to_the_decimals_of_its_currency(
+    amount: str, currency: str, language: str, shown: str, library: Library
+) -> None:
+    of = json.dumps({"iso_currency_code": currency, "unofficial_currency_code": None})
+    found = library("money.ts", f"money('{amount}', {of}, '{language}')")
+    assert found.replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_money_in_a_currency_without_an_iso_code_keeps_every_digit(library: Library) -> None:
     of = "{ iso_currency_code: null, unofficial_currency_code: 'BTC' }"
-    assert library("money.ts", f"roundMoney('0.00123', {of}, 'en')") == "0.00123 BTC"
+    for show in ("money", "wholeMoney"):
+        assert library("money.ts", f"{show}('0.00123', {of}, 'en')") == "0.00123 BTC"
+    assert library("money.ts", f"money('12', {of}, 'en')") == "12.00 BTC"
+
+
+def test_the_scale_of_a_chart_has_no_decimals(library: Library) -> None:
+    for currency, shown in (("USD", "$1,235"), ("KWD", "KWD 1,235")):
+        of = json.dumps({"iso_currency_code": currency, "unofficial_currency_code": None})
+        assert library("money.ts", f"wholeMoney('1234.5', {of}, 'en')").replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_a_share_is_a_whole_percentage_as_each_language_writes_it(library: Library) -> None:
+    assert library("money.ts", "percent(0.3666, 'en')") == "37%"
+    assert library("money.ts", "percent(0.3666, 'es')") == "37\N{NO-BREAK SPACE}%"
 
 
 def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on(library: Library) -> None:
@@ -165,7 +199,7 @@ FEED = """(() => {
 })()"""
 
 
-def test_rows_that_newer_ones_push_out_of_the_live_page_stay_and_each_is_read_once(library: Library) -> None:
+def test_rows_pushed_out_of_the_live_page_stay_and_each_is_read_once(library: Library) -> None:
     shown, read, user = library("feed.ts", FEED)
     assert shown == [*range(999, 999 - 53, -1)]
     assert read == 53
@@ -185,18 +219,16 @@ ATTEMPTS = """(async () => {
     ("code", "times", "came"),
     [
         ("exchange_in_progress", 2, ["done", 3]),
-        ("store_unavailable", 9, ["store_unavailable", 6]),  # at some time it is the user's turn again
-        ("public_token_invalid", 1, ["public_token_invalid", 1]),  # this asks for Link anew
+        ("store_unavailable", 9, ["store_unavailable", 6]),  # it gives up after six attempts, and the user can retry
+        ("public_token_invalid", 1, ["public_token_invalid", 1]),  # this needs a new Link session
         ("duplicate_connection", 1, ["duplicate_connection", 1]),
     ],
 )
-def test_only_what_may_pass_by_itself_is_tried_again(
-    code: str, times: int, came: list[object], library: Library
-) -> None:
+def test_only_transient_errors_are_retried(code: str, times: int, came: list[object], library: Library) -> None:
     assert library("patience.ts", ATTEMPTS % {"code": code, "times": times}) == came
 
 
-def test_a_listener_that_the_server_does_not_answer_is_told_again_and_again_until_it_does(library: Library) -> None:
+def test_a_late_listener_is_notified_repeatedly_until_the_server_answers(library: Library) -> None:
     waited, told = library(
         "reach.ts",
         """(() => {

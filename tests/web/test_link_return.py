@@ -1,4 +1,4 @@
-"""An OAuth bank sends the browser back: Link continues there, in whichever tab, for the user who opened it."""
+"""An OAuth bank redirects the browser back: Link resumes there, in any tab, for the user who opened it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT = "Object.keys(localStorage).some((name) => name.startsWith('bank.link'))"
 
 
 def leave_for_the_bank(person: Person) -> None:
-    """From now on this tab stays at the bank, and the return is opened in another tab."""
+    """Keeps this tab at the bank, so that the test can open the redirect URI in another tab."""
 
     def at_the_bank(route: Route) -> None:
         route.fulfill(body=BANK_PAGE, content_type="text/html")
@@ -29,7 +29,7 @@ def address_of_return(person: Person) -> str:
 
 
 def another_tab(person: Person, address: str) -> Page:
-    """The user opens the address in a new tab, and continues there."""
+    """Opens the redirect URI in a new tab, and continues there."""
     person.page = person.page.context.new_page()
     person.listen(person.page)
     person.page.goto(address)
@@ -118,7 +118,7 @@ def test_a_kept_link_belongs_to_the_user_who_opened_it_and_ends_at_sign_out(pers
 
     ann.email = f"other-{ann.email}"
     ann.sign_up()
-    # Even if something put it back, it stays the first user's.
+    # Even if the stored session is restored, it belongs to the first user.
     page.evaluate("(kept) => Object.assign(localStorage, kept)", kept)
     page.goto(address)
     expect(page.locator(".toast.bad")).to_contain_text("nothing to continue here")

@@ -1,4 +1,4 @@
-"""What lies beyond the live page of a list: it is read once, and has to notice what happens meanwhile."""
+"""Pages older than the live page: they are read once, and have to follow later changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Person, frames, wait_until
 
 OLDER = 150
-NEWER = 3  # that come while they are read
+NEWER = 3  # rows that arrive while older pages load
 FORGIVEN = r"ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
 CHART = "path.recharts-rectangle"
 
@@ -31,12 +31,12 @@ def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
 
 @pytest.fixture
 def ann(home: Person, person: Callable[..., Person]) -> Iterator[Person]:
-    """Ann at a browser of her own, with a bank and three pages of old rows, which are named by their numbers."""
+    """A user in a new browser, with a bank and three pages of old rows, which are named by their numbers."""
     if not home.connections():
         home.go()
         home.connect()
         home.wait_until_synced()
-        Bank(home.stack, home.http).rests(home.connections()[0]["connection_id"])  # no run of its own comes in between
+        Bank(home.stack, home.http).rests(home.connections()[0]["connection_id"])  # no other sync interferes
     ann = person(storage_state=home.page.context.storage_state(indexed_db=True))
     ann.email = home.email
     pattern = next(ann.admin().owned(ann.uid(), "bank_transactions", newest="date"))
@@ -99,8 +99,8 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
       const next = () => (++frames < 30 ? requestAnimationFrame(next) : resolve(seen));
       requestAnimationFrame(next);
     })"""
-    assert page.evaluate(changes) < 5  # it asks once, and not as often as it can
-    expect(page.get_by_text("That is everything.")).to_have_count(0)
+    assert page.evaluate(changes) < 5  # it retries once, not in a loop
+    expect(page.get_by_text("No more transactions.")).to_have_count(0)
     shown = found.inner_text()
     page.context.set_offline(False)
     expect(found).not_to_have_text(shown)
@@ -108,7 +108,7 @@ def test_offline_a_list_has_no_end_and_nothing_was_not_spent(ann: Person) -> Non
 
     page.context.set_offline(True)
     ann.open("Spending")
-    expect(page.get_by_role("heading", name="This could not be loaded.")).to_be_visible()
+    expect(page.get_by_role("heading", name="This page could not be loaded.")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
 
@@ -119,18 +119,18 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     row = page.get_by_test_id("transaction").filter(has_text="Older 80")
     scroll_to(ann, row)
 
-    # A note from the phone, which this page has not read, outlives what is changed here.
+    # A note from another device, which this page has not read, survives a change made here.
     store(ann).update(at(ann, 80), {"user": {"note": "from the phone"}}).raise_for_status()
     row.click()
     dialog = page.get_by_role("dialog", name="Older 80")
     expect(dialog.get_by_label("Note")).to_have_value("")
-    dialog.get_by_label("Do not count").check()
+    dialog.get_by_label("Exclude from spending").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
-    expect(row).to_contain_text("Not counted")
+    expect(row).to_contain_text("Excluded")
     assert (ann.admin().get(at(ann, 80)) or {})["user"] == {"note": "from the phone", "hidden": True}
 
-    # Newer rows come above the window, and move nothing in it.
+    # Newer rows arrive above the window, and do not move its content.
     found = page.locator(".page-head [role=status]")
     expect(page.locator(".list-end")).not_to_contain_text("Loading")
     row.click()
@@ -141,12 +141,12 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     expect(found).not_to_have_text(shown)
     assert row.bounding_box() == place
 
-    # Back closes what is open over the page, and leaves the page only then.
+    # Back closes the dialog first, and only then leaves the page.
     page.go_back()
     expect(dialog).to_have_count(0)
     assert row.bounding_box() == place
 
-    # What is stored late closes nothing that was opened since.
+    # A late write does not close a dialog that was opened after it.
     held: list[Route] = []
     holds = True
     page.route(re.compile(r"Firestore/Write/channel"), lambda route: held.append(route) if holds else route.continue_())
@@ -165,7 +165,7 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     frames(page)  # going back takes a moment
     expect(other).to_be_visible()
 
-    # And an entry in the history that is left of it is gone once the page is there again.
+    # A left-over history entry of the dialog is removed when the page loads again.
     page.reload()
     expect(page.get_by_test_id("transaction").first).to_be_visible()
     wait_until(page, "history.state !== 'over'")
@@ -179,12 +179,12 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     end = {"status": "completed", "completed_at": ended, "modified": 1}
 
     def noticed(change: dict[str, object]) -> None:
-        """Stores a change, and waits until the page has it."""
+        """Stores a change, and waits until the page shows it."""
         before = ann.reads()["progress"]
         store(ann).update(progress, change).raise_for_status()
         wait_until(page, f"window.bankReads.progress > {before}")
 
-    # The charts are not read again because a run begins, nor because one ends without a change; but once if with one.
+    # The charts are reloaded once when a run ends with changes, not when a run starts or ends without any.
     ann.open("Spending")
     expect(page.get_by_test_id("month-chart").locator(CHART).first).to_be_visible()
     once = ann.reads()["spending"]
@@ -195,7 +195,7 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     wait_until(page, f"window.bankReads.spending >= {2 * once}")
     assert ann.reads()["spending"] == 2 * once
 
-    # An older page is, once a run that was under way has ended: here it has changed a row, and removed another.
+    # Older pages are reloaded once a run has ended; this run changed one row and removed another.
     ann.open("Transactions")
     rows = page.get_by_test_id("transaction")
     scroll_to(ann, rows.filter(has_text="Older 80"))
@@ -204,7 +204,7 @@ def test_a_sync_is_noticed_by_its_end_and_a_removal_without_a_read(ann: Person) 
     noticed({**end, "completed_at": ended + timedelta(minutes=2)})
     expect(rows.filter(has_text="Renamed by the bank")).to_be_visible()
 
-    # The bank is removed elsewhere: no row of it stays, though the deletion takes its time.
+    # Another device removes the bank: its rows disappear at once, although their deletion takes a while.
     other = page.context.new_page()
     ann.listen(other)
     other.goto(ann.stack.ports.url("hosting"))

@@ -1,4 +1,4 @@
-"""What is refused though nobody did anything wrong, and what the app makes of it."""
+"""Errors that the user did not cause, and how the app handles them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ann(person: Callable[..., Person]) -> Person:
 
 @pytest.fixture(scope="module")
 def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
-    """Bob, whose bank has sent everything; tests leave it there."""
+    """A user with a fully synced connection; tests do not remove it."""
     bob = Person.at(chromium.new_context(), stack, http)
     bob.sign_up()
     bob.connect()
@@ -37,7 +37,7 @@ def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
 
 @pytest.fixture
 def bob(home: Person, person: Callable[..., Person]) -> Person:
-    """Bob at another browser."""
+    """The same user in a new browser."""
     again = person(storage_state=home.page.context.storage_state(indexed_db=True))
     again.email = home.email
     again.forgiven.append("Failed to load resource")
@@ -53,7 +53,7 @@ def refusal(status: int, name: str, code: str, **details: object) -> dict[str, o
 
 
 def answer(person: Person, function: str, *answers: dict[str, object] | None) -> list[Json]:
-    """The function's next answers (None: the network fails), before it answers itself; and what it was asked."""
+    """Replaces the function's next answers (None: a network error), and returns the requests it received."""
     asked: list[Json] = []
     coming = list(answers)
 
@@ -70,7 +70,7 @@ def answer(person: Person, function: str, *answers: dict[str, object] | None) ->
     return asked
 
 
-def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -> None:
+def test_a_login_at_the_bank_survives_a_transient_backend_error(ann: Person) -> None:
     busy = refusal(503, "UNAVAILABLE", "exchange_in_progress", retry_after_seconds=1)
     asked = answer(ann, "exchange_public_token", None, busy)
     ann.connect()
@@ -80,7 +80,7 @@ def test_a_login_at_the_bank_survives_a_bad_moment_of_the_backend(ann: Person) -
     wait_until(ann.page, f"!({kept})")  # once the function has answered, too
 
 
-def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_loses_nothing(ann: Person) -> None:
+def test_leaving_the_page_while_a_bank_is_being_connected_loses_nothing(ann: Person) -> None:
     page = ann.page
     ann.forgiven.append(NETWORK)
     held: list[Route] = []
@@ -100,12 +100,12 @@ def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_lose
     while not held:
         page.wait_for_timeout(50)
 
-    # Link is one thing: another button shows that it is under way.
+    # The buttons share one Link: another button shows that it is in progress.
     ann.open("Notifications")
     ann.open("Accounts")
     expect(page.get_by_role("button", name=f"Connecting {BANK}")).to_be_disabled()
 
-    # A screen that cannot be loaded without network comes by itself later, but not at the cost of the login.
+    # A screen that needs the network loads automatically later, but not while that would lose the login.
     page.context.set_offline(True)
     ann.open("Settings")
     expect(page.get_by_role("heading", name="Not loaded yet")).to_be_visible()
@@ -113,7 +113,7 @@ def test_who_goes_elsewhere_while_a_bank_is_being_connected_stays_there_and_lose
     held[0].abort()
     page.context.set_offline(False)
     expect(page.locator(".toast.good")).to_contain_text("is connected")
-    page.get_by_role("button", name="Load again").click()
+    page.get_by_role("button", name="Reload").click()
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
     assert len(ann.connections()) == 1
 
@@ -127,7 +127,7 @@ def test_a_user_verifies_their_address_and_continues_with_a_new_token(ann: Perso
     refused = page.locator(".toast.bad").filter(has_text="Verify your email address")
     refused.locator("button", has_text="Send verification email").click()  # hidden from roles until it has the focus
     expect(page.locator(".toast.good").filter(has_text=f"We sent an email to {ann.email}")).to_be_visible()
-    assert len(asked) == 2, "once more with a new token"
+    assert len(asked) == 2, "one retry with a new token"
 
     url = ann.stack.ports.url("auth")
     sent = ann.http.get(f"{url}/emulator/v1/projects/demo-bank/oobCodes").json()["oobCodes"]
@@ -139,7 +139,7 @@ def test_a_user_verifies_their_address_and_continues_with_a_new_token(ann: Perso
     assert len(asked) == 4
 
 
-def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in_silence(bob: Person) -> None:
+def test_a_rejected_token_is_retried_once_and_then_reported(bob: Person) -> None:
     page = bob.page
     page.get_by_role("link", name=BANK).click()
     refresh = page.get_by_role("button", name="Refresh")
@@ -153,23 +153,25 @@ def test_a_token_that_is_refused_costs_one_more_call_and_is_never_passed_over_in
 
     asked = answer(bob, "sync_connection", expired)
     refresh.click()
-    expect(page.locator(".toast.good").filter(has_text="asked for news")).to_be_visible()
+    expect(page.locator(".toast.good").filter(has_text="Checking for new transactions")).to_be_visible()
     assert len(asked) == 2
 
-    # A function that nobody may call does not send its user to the sign-in page.
+    # A function that no client may call does not send the user to the sign-in page.
     answer(bob, "remove_connection", {"status": 403, "headers": {"Access-Control-Allow-Origin": "*"}, "body": "no"})
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
-    expect(page.locator(".toast.bad").filter(has_text="This was refused")).to_be_visible()
+    expect(page.locator(".toast.bad").filter(has_text="The request was refused")).to_be_visible()
 
-    # Where accounts cannot be chosen anew, it is said what to do instead.
+    # Where account selection is not available, the app says what to do instead.
     store = Client(bob.http, bob.stack.ports.url("firestore"), BACKEND)
     store.seed({f"users/{bob.uid()}": {"country_codes": ["ES"]}})
     page.get_by_role("button", name="Add or remove accounts").click()
-    expect(page.locator(".toast.bad").filter(has_text="accounts cannot be chosen anew")).to_be_visible()
+    expect(
+        page.locator(".toast.bad").filter(has_text="does not let you change which accounts you share")
+    ).to_be_visible()
 
 
-def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(bob: Person) -> None:
+def test_a_note_on_a_row_that_a_sync_has_replaced_shows_an_error(bob: Person) -> None:
     page = bob.page
     bob.open("Transactions")
     page.get_by_test_id("transaction").filter(has_text="Touchstone").first.click()
@@ -183,12 +185,12 @@ def test_a_note_on_a_row_that_a_sync_has_replaced_is_refused_in_words(bob: Perso
     ]
     store.seed({}, gone=tuple(at))
     dialog.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast.bad").filter(has_text="This has changed meanwhile")).to_be_visible()
-    expect(dialog.get_by_label("Note")).to_have_value("monthly pass")  # nothing that was typed is lost
+    expect(page.locator(".toast.bad").filter(has_text="This transaction has changed")).to_be_visible()
+    expect(dialog.get_by_label("Note")).to_have_value("monthly pass")  # the typed text is kept
 
 
-def test_a_way_back_from_a_bank_that_leads_nowhere_is_said(ann: Person) -> None:
-    ann.page.route("**/assets/Toaster-*.js", lambda route: route.abort())  # it is said all the same
+def test_a_return_without_a_link_session_shows_an_error(ann: Person) -> None:
+    ann.page.route("**/assets/Toaster-*.js", lambda route: route.abort())  # the message shows nevertheless
     ann.page.goto(ann.stack.ports.url("hosting") + "/link-return")
     expect(ann.page.locator(".toast.bad").filter(has_text="nothing to continue here")).to_be_visible()
     expect(ann.page.get_by_role("heading", name="Connect your first bank")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Spending has one definition: the demo and the web app agree on every case of one table."""
+"""The demo and the web app compute spending alike: both agree on every case of one table."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @one_case
-def test_the_demo_spends_by_the_table(case: dict[str, Any]) -> None:
+def test_the_demo_computes_spending_by_the_table(case: dict[str, Any]) -> None:
     expected = {
         currency: [(category or UNCATEGORIZED, Decimal(total), count) for category, total, count in rows]
         for currency, rows in case["spent"].items()
@@ -47,7 +47,7 @@ def test_the_demo_spends_by_the_table(case: dict[str, Any]) -> None:
 
 
 @one_case
-def test_the_web_app_spends_by_the_table(case: dict[str, Any], library: Library) -> None:
+def test_the_web_app_computes_spending_by_the_table(case: dict[str, Any], library: Library) -> None:
     rows = json.dumps(documents(case))
     for currency in ("USD", "EUR", "GBP"):
         found = library("spending.ts", f"addUp({rows}, '{currency}', ['2026-03']).categories")

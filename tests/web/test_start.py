@@ -1,4 +1,4 @@
-"""How the app starts: with its configuration, without it, and where App Check has to vouch for it."""
+"""How the app starts: with its configuration, without it, and with App Check."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def test_without_its_configuration_the_page_says_so(person: Callable[..., Person
     ann.forgiven.append("503")
     ann.page.route("**/config.json", lambda route: route.fulfill(status=503))
     ann.go()
-    expect(ann.page.get_by_role("alert")).to_contain_text("Our service is not answering")
+    expect(ann.page.get_by_role("alert")).to_contain_text("Our service is not responding")
     assert violations(ann.page) == []
     ann.page.unroute("**/config.json")
     ann.page.get_by_role("button", name="Try again").click()
     expect(ann.page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_browser_that_remembers_nothing_shows_the_page_all_the_same(person: Callable[..., Person]) -> None:
+def test_a_browser_that_blocks_storage_shows_the_page(person: Callable[..., Person]) -> None:
     ann = person()
     ann.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused'); } })")
     ann.go()
@@ -38,7 +38,7 @@ def test_a_browser_that_remembers_nothing_shows_the_page_all_the_same(person: Ca
     expect(ann.page.get_by_role("heading", name="Iniciar sesión")).to_be_visible()
 
 
-def test_without_the_words_of_its_language_the_page_says_so_all_the_same(person: Callable[..., Person]) -> None:
+def test_without_its_texts_the_page_shows_an_error(person: Callable[..., Person]) -> None:
     eva = person(locale="es-ES")
     eva.forgiven.append("Failed to load resource")
     eva.page.route("**/assets/es-*.js", lambda route: route.abort())
@@ -81,7 +81,7 @@ def test_with_a_site_key_every_call_carries_the_token_of_app_check(person: Calla
     assert asked == [token]
 
 
-def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[..., Person]) -> None:
+def test_the_language_of_a_user_who_never_chose_one_is_stored_once(person: Callable[..., Person]) -> None:
     eva = person(locale="es-ES")
     page = eva.page
     eva.page.add_init_script("localStorage.setItem('language', localStorage.getItem('language') ?? 'en')")
@@ -95,8 +95,8 @@ def test_the_language_of_who_never_chose_one_is_stored_once(person: Callable[...
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
     wait_until(page, "window.bankReads?.profile >= 1")
-    assert eva.admin().get(document) == {"language": "en"}  # what is there was chosen, perhaps on another device
-    # What is written is written in its order: only what is chosen from now on.
+    assert eva.admin().get(document) == {"language": "en"}  # perhaps chosen on another device
+    # Writes keep their order: from now on, only the user's choice is written.
     page.get_by_label("Idioma").select_option("en")
     expect(page.get_by_role("heading", name="Settings")).to_be_visible()
     page.get_by_label("Language").select_option("es")

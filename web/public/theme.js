@@ -1,7 +1,7 @@
-// Before the first paint, so that a chosen theme does not flash; the policy allows no inline script.
+// Runs before the first paint, so that the theme does not flash. A file, because the CSP forbids inline scripts.
 try {
   const chosen = localStorage.getItem("theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 } catch {
-  // A browser that is told to remember nothing has no chosen theme.
+  // A browser that blocks storage has no chosen theme.
 }

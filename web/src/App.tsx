@@ -7,7 +7,7 @@ import { useText } from "./text/language";
 
 const Shell = lazy(() => import("./screens/Shell"));
 
-/** Either nobody is signed in, or somebody is: the rest of the app is loaded only then. */
+/** Shows the sign-in page, or the app, whose code is loaded only for a signed-in user. */
 export function App() {
   const { t } = useText();
   const [user, setUser] = useState<User | null | undefined>(undefined);
@@ -16,7 +16,7 @@ export function App() {
   useEffect(
     () =>
       onUser((now) => {
-        // Another account in another tab: nothing of the first may stay in memory.
+        // Another account signed in, in another tab: no data of the first account may stay in memory.
         if (last.current && now && last.current.uid !== now.uid) return location.reload();
         if (now) last.current = now;
         setUser(now);
@@ -27,14 +27,14 @@ export function App() {
     return <div className="splash" role="status" aria-label={t.loading} />;
   if (user === null) return <SignIn ended={last.current?.email ?? null} />;
   const signOut = async () => {
-    leaving.current = true; // of their own will: it is not said that the session has ended
+    leaving.current = true; // the user signed out, so the page does not say that the session has expired
     try {
       await leave();
     } catch (error) {
       leaving.current = false;
       throw error;
     }
-    // A new page: nothing of the user stays in memory, not even for who comes back by the browser's button.
+    // Loading a new page clears the user's data from memory, also for the browser's Back button.
     addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     location.assign("/");
   };

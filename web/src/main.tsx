@@ -7,7 +7,7 @@ import { LanguageProvider, loadTexts, preferredLanguage } from "./text/language"
 import "./app.css";
 
 const language = preferredLanguage();
-// Without its configuration the app can do nothing; but it can say so.
+// Without its configuration the app cannot work, but it can show an error.
 const started = startBank().then(
   () => true,
   () => false,

@@ -1,4 +1,4 @@
-/** App Check: the SDKs send its token with every call by themselves. Loaded only where the configuration asks for it. */
+/** App Check: the SDKs add its token to every call. Loaded only if the configuration enables it. */
 import type { FirebaseApp } from "firebase/app";
 import { initializeAppCheck, ReCaptchaEnterpriseProvider } from "firebase/app-check";
 

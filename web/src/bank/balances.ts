@@ -1,4 +1,4 @@
-/** What all accounts add up to, in each currency. */
+/** The sum of all accounts, for each currency. */
 import { isCounted } from "./duplicates";
 import { currencyOf, negated } from "./money";
 import { sum } from "./sums";
@@ -14,17 +14,17 @@ export interface Balance {
 
 const OWED = new Set(["credit", "loan"]);
 
-/** Whether an account's balance is what its user owes. */
+/** Whether an account's balance is a debt. */
 export const isOwed = ({ type }: Account) => OWED.has(type);
 
-/** What is in an account, or owed on it; what is available on a credit card is neither. */
+/** An account's balance or debt. The available credit of a card is neither. */
 export const balanceOf = (account: Account): string | null =>
   account.balances.current ?? (isOwed(account) ? null : account.balances.available);
 
-/** The currency of the most accounts first. An account that is connected twice is counted once. */
+/** Balances by currency, the one with most accounts first. An account that is connected twice counts once. */
 export function balancesOf(accounts: Account[]): Balance[] {
   const known = accounts.filter((one) => isCounted(one) && balanceOf(one) !== null);
-  // Object.groupBy would shut out Safari before 17.4.
+  // Object.groupBy needs Safari 17.4.
   const groups = new Map<string, Account[]>();
   for (const one of known) {
     const currency = currencyOf(one.balances);

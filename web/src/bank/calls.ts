@@ -1,4 +1,4 @@
-/** The functions, typed. Inputs come from the models; refusals are thrown as BankError. */
+/** Typed calls of the backend's functions. Input types are generated from the models; errors are BankErrors. */
 import { connectFunctionsEmulator, type Functions, getFunctions, httpsCallable } from "firebase/functions";
 import { toBankError } from "./errors";
 import { bank, checkSession } from "./session";
@@ -48,7 +48,7 @@ function call<Input, Answer>(name: string, timeout = 60_000) {
     try {
       return await once(input);
     } catch (error) {
-      // An ID token that was refused, though the session goes on: with a new one the call is worth another try.
+      // The ID token was rejected but the session is still valid: retry once with a new token.
       if (!toBankError(error).wantsNewToken || !(await checkSession())) throw error;
       return once(input);
     }

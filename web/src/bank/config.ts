@@ -1,14 +1,14 @@
-/** config.json beside the page: the committed one in production, the stack's own locally. */
+/** config.json: the committed file in production, the local stack's own file in development. */
 export interface Config {
-  /** The Firebase project; left out in production, where Hosting answers it at a reserved address. */
+  /** The Firebase project; omitted in production, where Hosting serves it at a reserved URL. */
   firebase?: { apiKey: string; projectId: string; authDomain?: string; appId?: string };
   region: string;
-  /** Plaid's script or, locally, the simulator's, which has the same interface. */
+  /** The URL of Plaid Link's script, or of the simulator's, which has the same interface. */
   link_script: string;
-  /** Whether banks with OAuth may send the browser back to `/link-return`: that address is registered at Plaid. */
+  /** Whether `/link-return` is registered at Plaid as a redirect URI for OAuth banks. */
   oauth_redirect: boolean;
   support_email?: string | null;
-  /** Of reCAPTCHA Enterprise. With one, App Check vouches for this app: the backend's `APP_CHECK=1` asks for that. */
+  /** The reCAPTCHA Enterprise site key. It enables App Check, which the backend requires with `APP_CHECK=1`. */
   app_check_site_key?: string | null;
   emulators?: { host: string; auth: number; firestore: number; functions: number };
 }
@@ -19,7 +19,7 @@ async function json<T>(address: string): Promise<T> {
   return (await answer.json()) as T;
 }
 
-/** Reads where the app runs. */
+/** Reads the configuration of the environment the app runs in. */
 export async function loadConfig(): Promise<Config> {
   const config = await json<Config>("/config.json");
   // https://firebase.google.com/docs/hosting/reserved-urls

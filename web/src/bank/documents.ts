@@ -1,4 +1,4 @@
-/** Where the documents are, and what is in them. */
+/** The paths and types of the Firestore documents. */
 import {
   type CollectionReference,
   collection,
@@ -21,7 +21,7 @@ import type {
   SyncProgress,
 } from "./types.generated";
 
-/** What users write on a transaction; the rules bound it. */
+/** A user's notes on a transaction; the security rules limit their size. */
 export interface Notes {
   note?: string;
   category?: string;
@@ -36,11 +36,11 @@ const typed = <T>(path: string) => collection(db(), path) as CollectionReference
 const group = <T>(name: string) => collectionGroup(db(), name) as Query<T>;
 const owned = (uid: string) => where("app_user_id", "==", uid);
 
-// A filter by owner in every query: the rules ask for it, and without it one rule would read a document more.
+// Every query filters by owner: the security rules require it, and it saves one rule a document read.
 export const connectionsOf = (uid: string) => query(typed<BankConnection>("bank_connections"), owned(uid));
 export const progressOf = (uid: string) => query(typed<SyncProgress>("bank_sync_progress"), owned(uid));
 export const accountsOf = (uid: string) => query(group<Account>("bank_accounts"), owned(uid));
-/** The longest list of transactions that the rules allow; without a limit they refuse any. */
+/** The largest limit that the security rules allow for a list of transactions; they refuse queries without a limit. */
 export const LONGEST_LIST = 500;
 export const allTransactions = () => group<Transaction>("bank_transactions");
 export const notificationsOf = (uid: string, most: number) =>

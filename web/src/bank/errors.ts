@@ -1,7 +1,7 @@
-/** What went wrong, and what a user can do about it. */
+/** Errors, and what a user can do about each. */
 import type { FunctionsError } from "firebase/functions";
 
-/** The ways on that a screen can offer. */
+/** The next steps that a screen can offer after an error. */
 export type WayOn =
   | "retry"
   | "wait"
@@ -20,15 +20,15 @@ interface Details {
   display_message?: string;
   retry_after_seconds?: number;
   connection_id?: string;
-  /** Of `duplicate_connection`: the accounts of the existing connection that the new link has, too. */
+  /** With `duplicate_connection`: the accounts of the existing connection that the new link also has. */
   accounts?: { account_id: string; name: string; mask: string | null }[];
 }
 
-/** An error of the backend, or of the way to it. docs/errors.md lists the codes. */
+/** An error of the backend or of the network. docs/errors.md lists the codes. */
 export class BankError extends Error {
   override name = "BankError";
   constructor(
-    /** Ours, stable: for programs. Those that docs/errors.md does not know are this library's own. */
+    /** A stable code, for programs. Codes that docs/errors.md does not list are defined by this library. */
     readonly code: string,
     message: string,
     readonly details: Details = {},
@@ -37,7 +37,7 @@ export class BankError extends Error {
     super(message);
   }
 
-  /** Plaid's id of the failed request: support asks for it. */
+  /** Plaid's `request_id` of the failed request, which Plaid's support asks for. */
   get requestId(): string | undefined {
     return this.details.plaid?.request_id;
   }
@@ -46,12 +46,12 @@ export class BankError extends Error {
     return this.details.retry_after_seconds;
   }
 
-  /** Of `duplicate_connection`: what is connected already. */
+  /** With `duplicate_connection`: the accounts that are already connected. */
   get accounts(): NonNullable<Details["accounts"]> {
     return this.details.accounts ?? [];
   }
 
-  /** Whether a new ID token may pass: it says who the user is by now, and whether their address is verified. */
+  /** Whether a retry with a new ID token may succeed: it has the user's current state, such as a verified email. */
   get wantsNewToken(): boolean {
     return this.wayOn === "sign_in" || this.wayOn === "verify_email";
   }
@@ -86,10 +86,10 @@ const WAYS: Record<string, WayOn> = {
   too_many_connections: "remove",
 };
 
-/** Errors of late, newest first: what a report to support is made of. */
+/** Recent errors, newest first, for a report to support. */
 export const recentErrors: BankError[] = [];
 
-/** Any error as a BankError; it is remembered for a report. */
+/** Converts any error to a BankError, and keeps it for a report. */
 export function toBankError(error: unknown): BankError {
   const found = error instanceof BankError ? error : translated(error);
   if (!recentErrors.includes(found)) recentErrors.unshift(found);
@@ -103,7 +103,7 @@ function translated(error: unknown): BankError {
   const given = details as Details | undefined;
   if (given?.code) return new BankError(given.code, message ?? "", given);
   if (code?.endsWith("unauthenticated")) return new BankError("id_token_missing", message ?? "");
-  // Of a function: nobody may call it. Of Firestore: its rules say no. Neither is mended by signing in.
+  // A function that no client may call, or a refusal by the security rules: signing in again fixes neither.
   if (code?.endsWith("permission-denied")) return new BankError("refused", message ?? "");
   if (code?.endsWith("unavailable") || code?.endsWith("internal") || code?.endsWith("deadline-exceeded")) {
     return new BankError("store_unavailable", message ?? "");

@@ -1,4 +1,4 @@
-/** A list of transactions, newest first: the newest page live, older pages on demand, and every read accounted for. */
+/** A list of transactions, newest first: the newest page is live, older pages load on demand, and reads are bounded. */
 import {
   and,
   limit,
@@ -21,10 +21,10 @@ import { unreachable } from "./reach";
 export interface Filter {
   account?: string;
   category?: string;
-  /** Days, `YYYY-MM-DD`, both included. */
+  /** Days, `YYYY-MM-DD`, both inclusive. */
   from?: string;
   to?: string;
-  /** Amounts without their sign. */
+  /** Absolute amounts. */
   least?: number;
   most?: number;
   text?: string;
@@ -33,28 +33,28 @@ export interface FeedState {
   rows: Transaction[];
   state: "loading" | "ready" | "failed";
   error: BankError | null;
-  /** Whether there is more than what is loaded. */
+  /** Whether there are more transactions to load. */
   more: boolean;
   loading: boolean;
-  /** Whether the search for matches has paused, so as not to read everything unasked. */
+  /** Whether the search has paused until the user asks for more, to limit the documents it reads. */
   paused: boolean;
-  /** How many documents were looked at. */
+  /** How many documents were searched. */
   looked: number;
 }
 type Row = QueryDocumentSnapshot<Transaction>;
 
 export const PAGE = 50;
-export const UNASKED = 500; // documents read in search of matches before the user is asked whether to go on
-const SCAN = 250; // documents of one answer in such a search
+export const UNASKED = 500; // documents that a search reads before it asks the user whether to continue
+const SCAN = 250; // documents per query of such a search
 const ENOUGH = 25;
 const LABEL = "transactions";
 
-/** A user's own category comes before the bank's. */
+/** The user's category, or else the bank's. */
 export const categoryOf = (one: Transaction): string | null => one.user?.category || (one.category?.primary ?? null);
 
 /**
- * What Firestore narrows down: days, and one account or one category; `matches` does the rest.
- * Its indexes are in firestore.indexes.json.
+ * The part of a filter that Firestore applies: days, and one account or one category; `matches` applies the rest.
+ * The indexes are in firestore.indexes.json.
  */
 export function transactionsQuery(uid: string, filter: Filter): Query<Transaction> {
   const { account, category, from, to } = filter;
@@ -70,7 +70,7 @@ export function transactionsQuery(uid: string, filter: Filter): Query<Transactio
 
 const plain = (text: string) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** Whether a transaction is what a filter asks for. */
+/** Whether a transaction matches a filter. */
 export function matches(one: Transaction, filter: Filter): boolean {
   const { account, category, least, most, text } = filter;
   if (account && one.account_id !== account) return false;
@@ -88,18 +88,18 @@ export function matches(one: Transaction, filter: Filter): boolean {
 export class Feed {
   private head: Row[] = [];
   private tail: Row[] = [];
-  private pushed: Row[] = []; // out of the live page while the older ones are being read anew
-  private read = new WeakMap<Row, Transaction>(); // Firestore converts a row anew each time that it is asked
+  private pushed: Row[] = []; // rows that left the live page while the older pages are being reloaded
+  private read = new WeakMap<Row, Transaction>(); // a cache: Firestore converts a row at each call of data()
   private tailEnded = false;
   private want = ENOUGH;
   private askedAt = 0;
   private busy = false;
-  private stale = false; // whether the older pages wait to be read anew
+  private stale = false; // whether the older pages need a reload
   private ready = false;
   private error: BankError | null = null;
   private stopListening: (() => void) | null = null;
   private watchers = new Set<() => void>();
-  private generation = 0; // of the older pages: an answer that comes after they were replaced belongs nowhere
+  private generation = 0; // of the older pages: an answer for an earlier generation is dropped
   private present: ReadonlySet<string> | null = null;
   value: FeedState = { rows: [], state: "loading", error: null, more: true, loading: true, paused: false, looked: 0 };
 
@@ -125,7 +125,7 @@ export class Feed {
     this.stopListening ??= listen(LABEL, query(this.query, limit(PAGE)), this.headChanged, this.headFailed, this.late);
   }
 
-  /** Goes on after an error. */
+  /** Retries after an error. */
   retry = async (): Promise<void> => {
     if (!this.error) return;
     this.error = null;
@@ -134,14 +134,14 @@ export class Feed {
     if (!this.error) await this.fill();
   };
 
-  /** Asks for the next page of matches. */
+  /** Loads the next page of matches. */
   more = (): void => {
     this.want = this.value.rows.length + PAGE;
     this.askedAt = this.looked;
     void (this.error ? this.retry() : this.fill());
   };
 
-  /** Reads the older pages anew: a sync has changed something somewhere. */
+  /** Reloads the older pages, after a sync has changed transactions. */
   reload = async (): Promise<void> => {
     const last = this.head.at(-1);
     if (this.tail.length === 0 || !last) return;
@@ -169,7 +169,7 @@ export class Feed {
     }
   };
 
-  /** Says which connections there are: rows of others are being deleted, and no longer shown. */
+  /** Sets the existing connections. Rows of other connections are being deleted, and are hidden. */
   only(connections: ReadonlySet<string>): void {
     this.present = connections;
     if (this.ready) void this.fill();
@@ -179,7 +179,7 @@ export class Feed {
     return this.head.length + this.tail.length;
   }
 
-  /** Whether Firestore answers more than what is asked for. */
+  /** Whether Firestore can return rows that do not match the filter. */
   private get searches() {
     const { account, category, least, most, text } = this.filter;
     return !!text || least !== undefined || most !== undefined || !!(account && category);
@@ -197,15 +197,15 @@ export class Feed {
     if (snapshot.metadata.fromCache && snapshot.size === 0 && !this.ready) return;
     const last = snapshot.docs.at(-1);
     if (snapshot.size < PAGE && !snapshot.metadata.fromCache) {
-      // There is nothing beside the live page: whatever was read beyond it is gone.
+      // The live page holds every row, so older pages no longer exist.
       this.generation++;
       this.tail = [];
       this.tailEnded = false;
     } else if (snapshot.size === PAGE && last) {
-      // Newer rows push older ones out of the live page: those go on to the rest, unlike those that are gone.
+      // Newer rows push older ones out of the live page: those move to the older pages. Deleted rows do not.
       const gone = snapshot.docChanges().filter(({ type }) => type === "removed");
       const pushed = gone.map(({ doc }) => doc).filter((doc) => isAfter(doc, last));
-      // Where nothing was read beyond the page, nor is being read, the next page begins with them.
+      // If no older page is loaded or loading, the next page starts with them anyway.
       if (this.tail.length > 0 || this.tailEnded || this.busy) this.tail = [...pushed, ...this.tail];
       if (this.stale) this.pushed = [...pushed, ...this.pushed];
     }
@@ -216,7 +216,7 @@ export class Feed {
   };
 
   private headFailed = (error: unknown) => {
-    this.stopListening = null; // Firestore has ended it
+    this.stopListening = null; // Firestore ends a listener that fails
     this.failed(error);
   };
 
@@ -284,7 +284,7 @@ export class Feed {
     return one;
   }
 
-  /** What the user wrote on a row that is not live is shown at once. */
+  /** Shows the user's change to a row outside the live page immediately. */
   amend(id: string, change: (one: Transaction) => Transaction): void {
     const row = this.tail.find((one) => one.id === id);
     if (!row) return;
@@ -293,7 +293,7 @@ export class Feed {
   }
 }
 
-/** In the order of the list: by day, then by path, both descending. */
+/** Whether a row comes after another in the list's order: by day, then by path, both descending. */
 function isAfter(one: Row, other: Row): boolean {
   const day: string = one.get("date");
   const otherDay: string = other.get("date");

@@ -1,4 +1,4 @@
-/** Firestore, and a count of what is read from it. */
+/** Firestore, and a count of the documents read from it. */
 import {
   connectFirestoreEmulator,
   type DocumentReference,
@@ -18,7 +18,7 @@ import { bank } from "./session";
 
 let database: Firestore | null = null;
 
-/** The database. Nothing is kept on the device: bank data of a shared computer would outlive its user's session. */
+/** The database. It has no persistent cache: on a shared computer, bank data would outlive the user's session. */
 export function db(): Firestore {
   if (database) return database;
   const { app, config } = bank();
@@ -27,7 +27,7 @@ export function db(): Firestore {
   return database;
 }
 
-/** Documents read, by what for, as Firestore bills them: each document of an answer and of a change, at least one. */
+/** Documents read, by purpose, as Firestore bills them: each document of a result or a change, at least one a query. */
 export const reads: Record<string, number> = {};
 
 function count(label: string, snapshot: QuerySnapshot, fresh: boolean): void {
@@ -39,9 +39,10 @@ function count(label: string, snapshot: QuerySnapshot, fresh: boolean): void {
 }
 
 /**
- * Listens to a query; the answer is the function that stops. What comes from the cache is told apart from what the server
- * confirms, even where both are the same: after a start without network, "nothing" is an answer only once it does.
- * @param late called while the server does not answer; the listener goes on
+ * Listens to a query, and returns the function that stops listening. Results from the cache and from the server are
+ * reported separately, even if they are equal: without a network, an empty result is valid only once the server has
+ * confirmed it.
+ * @param late called while the server does not answer; the listener stays active
  */
 export function listen<T>(
   label: string,
@@ -77,8 +78,8 @@ export function listen<T>(
 }
 
 /**
- * Listens to one document, as `listen` does to a query, and tells of it as of a list of one or none. The rules let some
- * documents be read by their name only, never by a query.
+ * Listens to one document, as `listen` does to a query, and reports a list of one or none. The security rules allow
+ * some documents to be read by name only, never by a query.
  */
 export function listenToOne<T>(
   label: string,
@@ -112,14 +113,14 @@ export function listenToOne<T>(
   };
 }
 
-/** Asks once, the server only: an empty cache would answer "nothing" while offline. */
+/** Reads once, from the server only: while offline, an empty cache would return an empty result. */
 export async function ask<T>(label: string, query: Query<T>): Promise<QuerySnapshot<T>> {
   const snapshot = await getDocsFromServer(query);
   count(label, snapshot as QuerySnapshot, true);
   return snapshot;
 }
 
-/** Asks for one document. */
+/** Reads one document once, from the server only. */
 export async function askFor<T>(label: string, document: DocumentReference<T>): Promise<DocumentSnapshot<T>> {
   const snapshot = await getDocFromServer(document);
   reads[label] = (reads[label] ?? 0) + 1;

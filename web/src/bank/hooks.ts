@@ -1,4 +1,4 @@
-/** What screens look at, live. */
+/** Hooks with live data for the screens. */
 import { serverTimestamp, setDoc, updateDoc } from "firebase/firestore";
 import { createContext, useContext, useMemo } from "react";
 import * as documents from "./documents";
@@ -7,12 +7,12 @@ import { type Live, useLive } from "./live";
 import type { Account, BankConnection, InstitutionInfo, SyncProgress } from "./types.generated";
 
 const Uid = createContext<string | null>(null);
-/** Says whose documents everything below it shows. */
+/** Provides the id of the user whose documents the components below show. */
 export const UserProvider = Uid.Provider;
 
 export function useUid(): string {
   const uid = useContext(Uid);
-  if (uid === null) throw new Error("nobody is signed in here");
+  if (uid === null) throw new Error("no user is signed in");
   return uid;
 }
 
@@ -26,20 +26,20 @@ export function useConnections(): Live<BankConnection> {
   );
 }
 
-/** Which connections there are; null while that is not known. A removed one's rows are deleted in the background. */
+/** The ids of the existing connections; null while unknown. Rows of others are being deleted. */
 export function usePresent(): ReadonlySet<string> | null {
   const { rows, state } = useConnections();
   const ids = rows.map((one) => one.connection_id).join(" ");
   return useMemo(() => (state === "ready" ? new Set(ids.split(" ")) : null), [ids, state]);
 }
 
-/** How each connection's sync is getting on. */
+/** The sync progress of every connection. */
 export function useAllProgress(): Live<SyncProgress> {
   const uid = useUid();
   return useLive("progress", uid, () => documents.progressOf(uid));
 }
 
-/** How one connection's sync is getting on; undefined while unknown, or once the connection is gone. */
+/** The sync progress of one connection; undefined while unknown, or after the connection was removed. */
 export function useSyncProgress(connectionId: string): SyncProgress | undefined {
   return useAllProgress().rows.find((one) => one.connection_id === connectionId);
 }
@@ -48,7 +48,7 @@ const TYPES = ["depository", "credit", "investment", "loan"];
 const rank = ({ type }: Account) => (TYPES.indexOf(type) + TYPES.length + 1) % (TYPES.length + 1);
 const byType = (a: Account, b: Account) => rank(a) - rank(b) || a.name.localeCompare(b.name);
 
-/** The accounts of all connections that are there: cash first, loans and whatever else there is last. */
+/** The accounts of all existing connections: cash first, loans and other types last. */
 export function useAccounts(): Live<Account> {
   const uid = useUid();
   const live = useLive("accounts", uid, () => documents.accountsOf(uid));
@@ -59,7 +59,7 @@ export function useAccounts(): Live<Account> {
   }, [live, present]);
 }
 
-/** A bank's shared facts: for a connection whose own document does not have them yet. */
+/** The shared document of an institution, for a connection whose own document lacks these fields. */
 export function useInstitution(institutionId: string | null): InstitutionInfo | undefined {
   const live = useLive("institutions", institutionId, documents.institution);
   return live.rows[0];
@@ -67,7 +67,7 @@ export function useInstitution(institutionId: string | null): InstitutionInfo | 
 
 const NEWEST = 30;
 
-/** The newest of what the user was told, and how many of them are unread. */
+/** The user's newest notifications, and how many of them are unread. */
 export function useNotifications(): Live<documents.Notification> & { unread: number } {
   const uid = useUid();
   const live = useLive("notifications", uid, () => documents.notificationsOf(uid, NEWEST));
@@ -77,11 +77,11 @@ export function useNotifications(): Live<documents.Notification> & { unread: num
 export const markRead = (uid: string, notificationId: string) =>
   updateDoc(documents.notification(uid, notificationId), { read_at: serverTimestamp() });
 
-/** In which language the backend writes to the user, and Link opens. */
+/** Stores the language of the backend's notifications and of Link. */
 export const setLanguage = (uid: string, language: string) =>
   setDoc(documents.profile(uid), { language }, { merge: true });
 
-/** The same, unless the user's document says so already: they have never chosen, and read this language. */
+/** Stores the language of a user who has never chosen one, unless the user's document already has it. */
 export async function offerLanguage(uid: string, language: string): Promise<void> {
   const found = await askFor("profile", documents.profile(uid));
   if (!found.get("language")) await setLanguage(uid, language);

@@ -1,4 +1,4 @@
-/** The client library: everything of it that needs Firestore and Functions. Who is signed in is in session.ts. */
+/** The client library, as far as it needs Firestore and Functions. session.ts handles authentication. */
 export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
 export * from "./calls";
 export type { Notes, Notification, Transaction } from "./documents";
@@ -8,7 +8,7 @@ export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
-export { currencyOf, money, negated, roundMoney, sizeIn } from "./money";
+export { currencyOf, money, negated, percent, sizeIn, wholeMoney } from "./money";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
 export { useReachable } from "./reach";

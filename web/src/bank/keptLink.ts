@@ -1,23 +1,23 @@
 /**
- * Link sessions that are open: an OAuth bank may send the browser back to one of them in another tab.
+ * Open Link sessions: an OAuth bank may send the browser back to one of them in another tab.
  *
- * They are kept for one user, until they are used, until the link token expires, or until that user signs out.
+ * A session is stored for one user, until it is used, its link token expires, or that user signs out.
  */
 import type { Purpose } from "./link";
 
 export interface KeptLink {
   link_token: string;
   purpose: Purpose;
-  /** In milliseconds since 1970, by this device's clock. */
+  /** Milliseconds since 1970, by this device's clock. */
   expires: number;
 }
 
 const PREFIX = "bank.link.";
-/** In the tab's own memory: which of the sessions it opened last. Two tabs may each have one open. */
+/** In the tab's session storage: the session it opened last. Two tabs may each have one open. */
 const OWN = "bank.link";
-const AT_LEAST = 30 * 60_000; // the shortest life of a link token, for devices whose clock is wrong
+const AT_LEAST = 30 * 60_000; // the shortest lifetime of a link token, for devices whose clock is wrong
 
-/** A browser that blocks storage throws: Link works there, except for the return from an OAuth bank. */
+/** A browser that blocks storage throws: Link works there, except the return from an OAuth bank. */
 function ifAllowed<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -43,14 +43,14 @@ function write(uid: string, links: KeptLink[]): void {
   );
 }
 
-/** @param expiration of the link token, ISO 8601 */
+/** @param expiration when the link token expires, ISO 8601 */
 export function keepLink(uid: string, link_token: string, purpose: Purpose, expiration: string): void {
   const expires = Math.max(Date.parse(expiration) || 0, Date.now() + AT_LEAST);
   write(uid, [...allOf(uid), { link_token, purpose, expires }]);
   ifAllowed(() => sessionStorage.setItem(OWN, link_token));
 }
 
-/** The session to continue: this tab's own, else the one that the user opened last. */
+/** The session to resume: this tab's own, or else the user's latest. */
 export function keptLink(uid: string): KeptLink | undefined {
   const links = allOf(uid);
   const own = ifAllowed(() => sessionStorage.getItem(OWN));

@@ -1,4 +1,4 @@
-/** Link: Plaid's script, or the simulator's, as a promise. https://plaid.com/docs/link/web/ */
+/** Plaid Link, or the simulator's, as a promise. https://plaid.com/docs/link/web/ */
 import { createLinkToken, exchangePublicToken, reconnectConnection } from "./calls";
 import { BankError, toBankError } from "./errors";
 import { forgetLink, keepLink, keptLink } from "./keptLink";
@@ -36,12 +36,12 @@ declare global {
   }
 }
 
-/** What Link is opened for: a new bank, or a connection that is there. */
+/** Why Link is opened: to connect a bank, or to update an existing connection. */
 export type Purpose =
   | { kind: "connect"; allow_duplicate?: true }
   | { kind: "repair" | "accounts" | "consent"; connection_id: string };
 type Shared = (bank: string | null) => void;
-/** `action`: what the connection still needs from its user. */
+/** `action`: what the user still has to do for the connection. */
 export type Outcome = {
   connection_id: string;
   status: ItemStatus;
@@ -68,7 +68,7 @@ function plaid(): Promise<Plaid> {
   return script;
 }
 
-/** Shows Link; null if the user left it, or signed out in another tab: Link closes then. */
+/** Shows Link; returns null if the user left it, or signed out in another tab, which closes Link. */
 async function show(token: string, receivedRedirectUri?: string): Promise<Success | null> {
   const { create } = await plaid();
   const uid = currentUid();
@@ -102,7 +102,7 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
   return new BankError("link_failed", error.error_message, { code: "link_failed", plaid: plaidError });
 }
 
-/** What Link returned for a refused duplicate. Kept apart from the error, because errors are shown and reported. */
+/** Link's result for a refused duplicate. It is not part of the error, because errors are shown and reported. */
 const refusedSuccesses = new WeakMap<BankError, Success>();
 
 async function exchanged(success: Success, allowDuplicate = false): Promise<Outcome> {
@@ -120,10 +120,10 @@ async function exchanged(success: Success, allowDuplicate = false): Promise<Outc
 const USED_UP = ["duplicate_connection", "public_token_invalid", "link_token_not_yours"]; // the last: it has expired
 
 /**
- * Connects a bank although its accounts are connected already.
+ * Connects a bank although its accounts are already connected.
  *
- * If the backend recognised the duplicate by Link's metadata, its public token is unused and is exchanged now. If it
- * recognised it after the exchange, the token is used up, and Link opens again.
+ * If the backend recognised the duplicate from Link's metadata, the public token is unused and is exchanged now. If it
+ * recognised the duplicate after the exchange, the token has been used, and Link opens again.
  * @param duplicate the error `duplicate_connection` of `goThroughLink` or `resumeLink`
  * @param more.onAgain called when the user has to go through Link again
  * @throws BankError
@@ -148,15 +148,15 @@ export async function connectAnyway(
 async function settle(purpose: Purpose, success: Success | null, onShared?: Shared): Promise<Outcome> {
   if (!success) return null;
   onShared?.(success.institution?.name ?? null);
-  // The user has logged in at the bank: that is not thrown away because an answer failed to come.
+  // The user has logged in at the bank: retry, rather than lose that login to a failed call.
   if (purpose.kind === "connect") return exchanged(success, purpose.allow_duplicate);
   const { connection_id } = purpose;
   return { connection_id, ...(await patiently(() => reconnectConnection({ connection_id }))) };
 }
 
 /**
- * The whole way through Link: a token, the bank's login, and the call that makes use of it.
- * @param onShared told when the user is through with Link, and the backend is asked to connect the bank
+ * The whole Link flow: create a link token, show Link, and send its result to the backend.
+ * @param onShared called when the user has finished Link, before the backend connects the bank
  * @returns the connection, or null if the user left.
  * @throws BankError
  */
@@ -172,7 +172,7 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
       }),
       plaid(),
     ]);
-    // A bank with OAuth may take the browser away; the way back begins a new page, perhaps in another tab.
+    // An OAuth bank may redirect the browser; the user returns to a new page, perhaps in another tab.
     keepLink(uid, link_token, purpose, expiration);
     return await finish(purpose, link_token, { onShared });
   } catch (error) {
@@ -180,13 +180,13 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
   }
 }
 
-/** Shows Link, makes use of what comes of it, and only then forgets how to come back to it. */
+/** Shows Link, sends its result to the backend, and only then deletes the stored session. */
 async function finish(
   purpose: Purpose,
   token: string,
   more: { receivedRedirectUri?: string; onShared?: Shared | undefined },
 ): Promise<Outcome> {
-  await plaid(); // without the script Link has not begun, and can be resumed later
+  await plaid(); // if the script fails to load, Link has not started and can be resumed later
   const uid = currentUid();
   try {
     return await settle(purpose, await show(token, more.receivedRedirectUri), more.onShared);
@@ -195,14 +195,14 @@ async function finish(
   }
 }
 
-/** Accounts can be chosen anew in some countries only, which the backend alone knows. */
+/** Account selection works in some countries only, and only the backend knows which. */
 function refusedFor({ kind }: Purpose, error: BankError): BankError {
   if (kind !== "accounts" || error.code !== "invalid_input") return error;
   return new BankError("accounts_fixed", error.message, { ...error.details, code: "accounts_fixed" });
 }
 
 /**
- * Continues where a bank with OAuth has sent the browser back to, in whichever tab.
+ * Resumes the Link session that an OAuth bank has sent the browser back to, in any tab.
  * @throws BankError `nothing_to_resume` if this user has no Link session in this browser
  */
 export async function resumeLink(onShared?: Shared): Promise<{ purpose: Purpose; outcome: Outcome }> {

@@ -1,4 +1,4 @@
-/** Live answers of Firestore that several components share: one listener for each query, however many look at it. */
+/** Live Firestore data that several components share: one listener for each query. */
 import type { DocumentReference, Query } from "firebase/firestore";
 import { useCallback, useSyncExternalStore } from "react";
 import { type BankError, toBankError } from "./errors";
@@ -44,7 +44,7 @@ class Source<T> {
   }
 
   private next = (snapshot: { docs: { data(): T }[]; metadata: { fromCache: boolean }; size: number }) => {
-    // Nothing in an empty cache says nothing: the server has not answered yet.
+    // An empty cache is no result: the server has not answered yet.
     if (snapshot.metadata.fromCache && snapshot.size === 0 && this.value.state !== "ready") return;
     this.tell({ rows: snapshot.docs.map((one) => one.data()), state: "ready", error: null });
   };
@@ -55,7 +55,7 @@ class Source<T> {
   };
 
   private late = () => {
-    if (this.value.state !== "loading") return; // what was loaded stays
+    if (this.value.state !== "loading") return; // keep the data that has been loaded
     const error = unreachable();
     if (error) this.tell({ ...this.value, state: "failed", error });
   };
@@ -85,8 +85,8 @@ function sourceOf<T>(label: string, key: string, target: (key: string) => Target
 }
 
 /**
- * The live answer to a query, or one document as a list of one or none.
- * @param key names it: whoever uses the same key gets the same answer. With null nothing is asked.
+ * The live result of a query, or one document as a list of one or none.
+ * @param key identifies the query: components with the same key share one result. With null, no query runs.
  */
 export function useLive<T>(label: string, key: string | null, target: (key: string) => Target<T>): Live<T> {
   const found = key === null ? NOTHING_ASKED : sourceOf(label, key, target);

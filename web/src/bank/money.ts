@@ -1,4 +1,4 @@
-/** Amounts: decimal strings, exact as the bank sent them, in the currency that it named. */
+/** Amounts: exact decimal strings, as the bank sent them; only their display is rounded. */
 interface Currencies {
   iso_currency_code: string | null;
   unofficial_currency_code: string | null;
@@ -6,13 +6,16 @@ interface Currencies {
 
 const formats = new Map<string, Intl.NumberFormat>();
 
-function format(language: string, currency: string | null, digits: number): Intl.NumberFormat {
+/** A cached formatter; without `digits`, Intl rounds to the currency's own number of decimals. */
+function format(language: string, currency: string | null, digits?: number): Intl.NumberFormat {
   const key = `${language}/${currency}/${digits}`;
   let found = formats.get(key);
   if (!found) {
-    const usual = currency ? { style: "currency" as const, currency } : { minimumFractionDigits: 2 };
-    const least = new Intl.NumberFormat(language, usual).resolvedOptions().minimumFractionDigits ?? 0;
-    found = new Intl.NumberFormat(language, { ...usual, maximumFractionDigits: Math.max(least, digits) });
+    found = new Intl.NumberFormat(language, {
+      ...(currency ? { style: "currency", currency } : {}),
+      ...(digits === undefined ? {} : { minimumFractionDigits: Math.min(digits, 2), maximumFractionDigits: digits }),
+      signDisplay: "negative", // a rounded "-$0.00" would look like a debt
+    });
     formats.set(key, found);
   }
   return found;
@@ -20,18 +23,32 @@ function format(language: string, currency: string | null, digits: number): Intl
 
 export const currencyOf = (of: Currencies): string => of.iso_currency_code ?? of.unofficial_currency_code ?? "";
 
-/** An amount as text. No digit of what the bank sent is lost, and a currency has its usual number of decimals. */
-export function money(amount: string | number, of: Currencies, language: string): string {
-  const digits = typeof amount === "string" ? (amount.split(".")[1]?.replace(/0+$/, "").length ?? 0) : 0;
-  const official = of.iso_currency_code && /^[A-Z]{3}$/.test(of.iso_currency_code) ? of.iso_currency_code : null;
-  // A decimal string is formatted as such, not by way of a double.
-  const text = format(language, official, Math.min(digits, 20)).format(amount as Intl.StringNumericLiteral);
-  return official ? text : `${text} ${currencyOf(of)}`.trim();
+const officialCurrency = (of: Currencies) =>
+  of.iso_currency_code && /^[A-Z]{3}$/.test(of.iso_currency_code) ? of.iso_currency_code : null;
+
+/**
+ * An amount for display: an ISO currency is rounded to its own decimals (two for USD, none for JPY). Other currencies,
+ * such as cryptocurrencies, have no such rule and keep every digit.
+ */
+export function money(amount: string, of: Currencies, language: string): string {
+  // Intl formats a decimal string exactly, without converting it to a double.
+  const exact = amount as Intl.StringNumericLiteral;
+  const official = officialCurrency(of);
+  if (official) return format(language, official).format(exact);
+  const digits = amount.split(".")[1]?.replace(/0+$/, "").length ?? 0;
+  return `${format(language, null, Math.min(Math.max(digits, 2), 20)).format(exact)} ${currencyOf(of)}`.trim();
 }
 
-/** A sum, in a currency's usual decimals, where it has some: what banks send beyond those is for the single amounts. */
-export const roundMoney = (amount: string, of: Currencies, language: string) =>
-  money(of.iso_currency_code ? Number(amount) : amount, of, language);
+/** An amount without decimals, for the scale of a chart; a currency without an ISO code keeps its digits. */
+export function wholeMoney(amount: string, of: Currencies, language: string): string {
+  const official = officialCurrency(of);
+  return official
+    ? format(language, official, 0).format(amount as Intl.StringNumericLiteral)
+    : money(amount, of, language);
+}
+
+/** A share from 0 to 1 as a whole percentage: "37%" in English, "37 %" in Spanish. */
+export const percent = (share: number, language: string) => share.toLocaleString(language, { style: "percent" });
 
 /** What came in is a negative amount at Plaid; people write it the other way round. */
 export const negated = (amount: string): string =>

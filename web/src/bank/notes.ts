@@ -1,11 +1,11 @@
-/** What users write on a transaction. */
+/** The user's notes on a transaction. */
 import { deleteField, updateDoc } from "firebase/firestore";
 import { type Notes, type Transaction, transaction } from "./documents";
 import { BankError, toBankError } from "./errors";
 
 /**
- * Stores the notes that are given, and leaves the others as they are: another device may have written those meanwhile.
- * What is empty goes.
+ * Stores the given notes, and leaves other notes unchanged: another device may have written them. Empty notes are
+ * deleted.
  * @throws BankError
  */
 export async function writeNotes(of: Transaction, notes: Notes): Promise<void> {
@@ -18,7 +18,7 @@ export async function writeNotes(of: Transaction, notes: Notes): Promise<void> {
     await updateDoc(transaction(of.connection_id, of.transaction_id), Object.fromEntries(changes));
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
-    // A document that is gone has no owner, so the rules refuse it: a sync has put another in its place.
+    // The rules refuse a write to a deleted document, which has no owner: a sync has replaced the transaction.
     const gone = code === "permission-denied" || code === "not-found";
     throw toBankError(gone ? new BankError("changed", message ?? "") : error);
   }

@@ -9,5 +9,5 @@ function subscribe(watcher: () => void) {
   };
 }
 
-/** Whether the browser has a network. Live data goes on by itself when it is back. */
+/** Whether the browser has a network. Live data resumes automatically when it is back. */
 export const useOnline = () => useSyncExternalStore(subscribe, () => navigator.onLine);

@@ -1,9 +1,9 @@
-/** Calls that are worth a few tries of their own, because what they are made with cannot be had again. */
+/** Retries for calls whose input, such as a public token, cannot be obtained again. */
 import { type BankError, toBankError } from "./errors";
 
 const TRIES = 6;
-const LONGEST = 60; // seconds between two of them
-/** These ask for Link anew: the same call cannot help. */
+const LONGEST = 60; // seconds between two attempts
+/** Errors that need a new Link session: repeating the call cannot succeed. */
 const FINAL = new Set(["public_token_invalid", "link_failed", "link_unavailable"]);
 
 const isPassing = ({ wayOn, code }: BankError) => ["retry", "wait", "online"].includes(wayOn) && !FINAL.has(code);
@@ -11,14 +11,14 @@ const isPassing = ({ wayOn, code }: BankError) => ["retry", "wait", "online"].in
 const online = () => new Promise<unknown>((resolve) => addEventListener("online", resolve, { once: true }));
 
 const underWay = new Set<Promise<unknown>>();
-/** How many such calls are under way: a page that is loaded anew loses what they are made with. */
+/** How many such calls are running: reloading the page would lose their input. */
 export const pending = () => underWay.size;
 export async function settled(): Promise<void> {
   while (underWay.size > 0) await Promise.allSettled(underWay);
 }
 
 /**
- * Repeats a call that may be repeated while what hinders it may pass by itself: no network, somebody busy, an outage.
+ * Retries an idempotent call after transient errors: no network, a busy connection, an outage.
  * @throws BankError
  */
 export function patiently<T>(call: () => Promise<T>, second = 1000): Promise<T> {

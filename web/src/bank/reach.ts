@@ -1,10 +1,10 @@
-/** Whether Firestore answers: an address that is blocked, a firewall or an outage is no error to its SDK, only silence. */
+/** Whether Firestore answers. Its SDK reports no error for a firewall, a content blocker or an outage: it waits. */
 import { useSyncExternalStore } from "react";
 import { BankError, toBankError } from "./errors";
 
-/** Milliseconds that a listener waits for the server before its user is told; the SDK itself waits ten seconds. */
+/** Milliseconds that a listener waits for the server before the app says so; the SDK itself waits ten seconds. */
 export const PATIENCE = 12_000;
-const KNOWN = 1_000; // where others wait in vain already
+const KNOWN = 1_000; // the wait while another listener is already late
 
 const late = new Set<symbol>();
 const watchers = new Set<() => void>();
@@ -17,9 +17,9 @@ function mark(listener: symbol, isLate: boolean): void {
 }
 
 /**
- * Watches over one listener.
- * @param tooLate called after PATIENCE without an answer of the server, and again after each PATIENCE more
- * @returns `wait`: what is shown comes from the cache; `answered`: the server has answered, or nobody listens any more
+ * Watches one listener.
+ * @param tooLate called after each PATIENCE without an answer from the server
+ * @returns `wait` to call when a result comes from the cache; `answered`, when the server answers or the listener stops
  */
 export function expectAnswer(tooLate: () => void): { wait(): void; answered(): void } {
   const me = Symbol();
@@ -41,7 +41,7 @@ export function expectAnswer(tooLate: () => void): { wait(): void; answered(): v
   return { wait, answered };
 }
 
-/** The error of data that did not come in time; null while the browser is offline, which is said elsewhere. */
+/** The error for data that did not arrive in time; null while offline, for which the app has a message of its own. */
 export const unreachable = (): BankError | null =>
   navigator.onLine ? toBankError(new BankError("unreachable", "Firestore does not answer")) : null;
 
@@ -50,5 +50,5 @@ function subscribe(watcher: () => void) {
   return () => watchers.delete(watcher);
 }
 
-/** Whether every listener has its answer, or still has time to get it. */
+/** Whether no listener is late. */
 export const useReachable = () => useSyncExternalStore(subscribe, () => late.size === 0);

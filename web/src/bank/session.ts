@@ -1,4 +1,4 @@
-/** Who is signed in. Kept apart from the rest, so that the sign-in page loads without Firestore. */
+/** Authentication. A module of its own, so that the sign-in page loads without Firestore. */
 import { type FirebaseApp, initializeApp } from "firebase/app";
 import {
   type Auth,
@@ -28,12 +28,12 @@ export interface Bank {
 
 let started: Bank | null = null;
 
-/** Starts the library, once; everything else in it asks `bank()`. */
+/** Initialises the library, once; its other modules call `bank()`. */
 export async function startBank(): Promise<Bank> {
   if (started) return started;
   const config = await loadConfig();
   const app = initializeApp(config.firebase ?? {});
-  // Before anything else speaks to Firebase: what it sends without a token would be refused.
+  // App Check first: Firebase would refuse requests without its token.
   if (config.app_check_site_key) (await import("./appCheck")).vouchFor(app, config.app_check_site_key);
   const auth = initializeAuth(app, { persistence: indexedDBLocalPersistence });
   if (config.emulators) {
@@ -57,7 +57,7 @@ export const signIn = (email: string, password: string) => signInWithEmailAndPas
 
 export const resetPassword = (email: string) => sendPasswordResetEmail(bank().auth, email);
 
-/** Sends the user an e-mail with a link that verifies their address; says to which. */
+/** Sends the user an email with a link that verifies their address, and returns that address. */
 export async function sendVerification(): Promise<string> {
   const { currentUser } = bank().auth;
   if (!currentUser?.email) throw new Error("this user has no e-mail address");
@@ -65,7 +65,7 @@ export async function sendVerification(): Promise<string> {
   return currentUser.email;
 }
 
-/** Google's own window or, on the emulators, which have none, an account of that address. */
+/** Signs in with Google's window; the emulators have none and sign in with the given address. */
 export async function signInWithGoogle(localEmail?: string) {
   const { auth, config } = bank();
   if (!config.emulators) return signInWithPopup(auth, new GoogleAuthProvider(), browserPopupRedirectResolver);
@@ -80,7 +80,7 @@ export const leave = () => {
 
 export const isSignedIn = () => bank().auth.currentUser !== null;
 
-/** Whoever has no token because of one of these gets none by trying again. */
+/** Errors after which retrying cannot produce an ID token. */
 const OVER = new Set([
   "auth/user-disabled",
   "auth/user-not-found",
@@ -90,8 +90,8 @@ const OVER = new Set([
 ]);
 
 /**
- * Asks for a new ID token, and ends the session here if there is none to be had: the account is gone, or revoked.
- * @returns whether the session goes on
+ * Refreshes the ID token. Signs out if that is impossible, because the account was deleted or its session revoked.
+ * @returns whether the user is still signed in
  */
 export async function checkSession(): Promise<boolean> {
   try {

@@ -1,33 +1,33 @@
-/** What was spent, by month and by category, from the newest transactions. */
+/** Spending by month and by category, from the newest transactions. */
 import { limit, query, startAfter } from "firebase/firestore";
 import { LONGEST_LIST, type Transaction } from "./documents";
 import { categoryOf, transactionsQuery } from "./feed";
 import { ask } from "./firestore";
 import { currencyOf } from "./money";
-import rules from "./spending.json"; // the demo's, too
+import rules from "./spending.json"; // shared with the demo
 import { sum } from "./sums";
 
-export const MOST_READ = 3000; // documents for one look at the charts
+export const MOST_READ = 3000; // documents for one view of the charts
 const CHUNK = LONGEST_LIST;
-/** Money that only changes places: counting it would count what it paid for twice. */
+/** Money that only moves between accounts: counting it would count purchases twice. */
 const NOT_SPENT = new Set(rules.not_spent);
-/** What comes in under one of these is no refund, whatever its user calls it. */
+/** Incoming money of these bank categories is never a refund, whatever category the user chose. */
 const RECEIVED = new Set(rules.received);
 
 export interface Loaded {
   transactions: Transaction[];
-  /** The first day that is complete; null if all of the time that was asked for is. */
+  /** The first complete day; null if the whole requested period is complete. */
   cutAt: string | null;
 }
 export interface Spending {
   months: { month: string; total: number }[];
-  /** The dearest first; one that has only given money back comes last, with a negative total. */
+  /** The largest first; categories with refunds only come last, with a negative total. */
   categories: { category: string; total: number; count: number }[];
-  /** What all categories come to. */
+  /** The sum of all categories. */
   total: number;
 }
 
-/** Reads the transactions since a day, newest first, MOST_READ at most. */
+/** Reads the transactions since a day, newest first, at most MOST_READ. */
 export async function loadSince(uid: string, from: string): Promise<Loaded> {
   const since = transactionsQuery(uid, { from });
   const transactions: Transaction[] = [];
@@ -47,7 +47,7 @@ export function dayAfter(day: string): string {
   return new Date(Date.UTC(year, month - 1, date + 1)).toISOString().slice(0, 10);
 }
 
-/** The currencies that occur, the most frequent first. */
+/** The currencies of the transactions, the most frequent first. */
 export function currenciesIn(transactions: Transaction[]): string[] {
   const counts = new Map<string, number>();
   for (const one of transactions) counts.set(currencyOf(one), (counts.get(currencyOf(one)) ?? 0) + 1);
@@ -62,9 +62,9 @@ const isSpending = (one: Transaction) => {
 };
 
 /**
- * Adds up in one currency. A refund lowers what its category has cost.
- * @param months which, `YYYY-MM`, in order
- * @param only the month whose categories are wanted; all of them without one
+ * Adds up the spending in one currency. A refund lowers the total of its category.
+ * @param months the months, `YYYY-MM`, in order
+ * @param only the month to add up by category; by default all months
  */
 export function addUp(transactions: Transaction[], currency: string, months: string[], only?: string): Spending {
   const byMonth = new Map<string, string[]>(months.map((month) => [month, []]));
@@ -79,7 +79,7 @@ export function addUp(transactions: Transaction[], currency: string, months: str
     if (amounts) amounts.push(one.amount);
     else byCategory.set(category, [one.amount]);
   }
-  // Added up as decimals, and only the sums are doubles, for the charts.
+  // Sums are exact decimals; only their results become doubles, for the charts.
   const added = (amounts: string[]) => Number(sum(amounts));
   return {
     months: months.map((month) => ({ month, total: added(byMonth.get(month) ?? []) })),
@@ -91,7 +91,7 @@ export function addUp(transactions: Transaction[], currency: string, months: str
   };
 }
 
-/** Of all that was paid, the part of one category, from 0 to 1; null for one that gave money back. */
+/** The share of one category in all spending, from 0 to 1; null for a category with a negative total. */
 export function shareOf(total: number, spending: Spending): number | null {
   if (total <= 0) return null;
   return total / spending.categories.reduce((paid, one) => paid + Math.max(one.total, 0), 0);

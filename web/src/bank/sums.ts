@@ -1,4 +1,4 @@
-/** Sums of decimal strings, exact. */
+/** Exact sums of decimal strings. */
 function parts(amount: string): [bigint, number] {
   const [whole = "0", decimals = ""] = amount.split(".");
   return [BigInt(whole + decimals), decimals.length];

@@ -2,11 +2,11 @@ import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "reac
 import { Feed, type FeedState, type Filter, transactionsQuery } from "./feed";
 import { useAllProgress, usePresent, useUid } from "./hooks";
 
-/** When a sync last changed something, as one number that never falls; null as long as it is not known. */
+/** A number that grows whenever a sync has changed transactions; null while unknown. */
 export function useLastChange(): number | null {
   const { rows, state, error } = useAllProgress();
   const [latest, setLatest] = useState(0);
-  // A run that begins starts its counts anew, and takes back when the one before it ended: that is no change.
+  // A new run resets the counts and the end time of the previous run: that is no change.
   const now = rows
     .filter((one) => one.status === "completed" && one.added + one.modified + one.removed)
     .reduce((most, one) => Math.max(most, one.completed_at?.toMillis() ?? 0), latest);
@@ -14,7 +14,7 @@ export function useLastChange(): number | null {
   return state === "loading" || error?.code === "unreachable" ? null : now;
 }
 
-/** The user's transactions of all banks, newest first, as a filter narrows them down. */
+/** The user's transactions of all banks that match a filter, newest first. */
 export function useTransactions(filter: Filter): FeedState & { loadMore: () => void; amend: Feed["amend"] } {
   const uid = useUid();
   const key = JSON.stringify(filter);

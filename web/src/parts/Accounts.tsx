@@ -3,14 +3,14 @@ import { balanceOf, isCounted, isOwed, money, negated, useConnections } from "..
 import { useText } from "../text/language";
 import { nameOf } from "./situation";
 
-/** Where else an account is connected, if it is counted there. */
+/** The other connection under which a duplicate account is counted. */
 function Duplicate({ of }: { of: NonNullable<Account["duplicate_of"]> }) {
   const { t } = useText();
   const other = useConnections().rows.find((one) => one.connection_id === of.connection_id);
   return <small className="soft duplicate">{t.overview.duplicate(other ? nameOf(other, t) : t.yourBank)}</small>;
 }
 
-/** One account in a list: what is owed is written as a negative balance. */
+/** One account in a list; a debt is shown as a negative balance. */
 export function AccountRow({ account, full = false }: { account: Account; full?: boolean }) {
   const { t, language } = useText();
   const { balances } = account;

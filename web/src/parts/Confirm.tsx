@@ -3,12 +3,12 @@ import { useState } from "react";
 import { useText } from "../text/language";
 import { Button, Field } from "./basics";
 
-/** Asks before something that cannot be undone. */
+/** Asks the user to confirm an action that cannot be undone. */
 export default function Confirm(props: {
   title: string;
   body: string;
   confirm: string;
-  /** A word to type first, and how it is asked for. */
+  /** A word that the user must type to confirm, and the label of its field. */
   word?: { label: string; value: string };
   busy: boolean;
   onConfirm(): void;

@@ -12,13 +12,13 @@ function Broken() {
     if (!offline) return;
     const back = () => {
       if (pending() === 0) return again();
-      // A login at a bank would be lost with the page, and what came of it unsaid: then it is the user who loads it.
+      // Reloading now would lose a bank login in progress and its result, so the user decides when to reload.
       void settled().then(() => setOffline(false));
     };
     addEventListener("online", back);
     return () => removeEventListener("online", back);
   }, [offline]);
-  // A page that was never opened cannot be loaded without a network; it comes by itself once there is one.
+  // A page whose code was never loaded needs a network; it loads automatically when the network is back.
   if (offline) {
     return (
       <div className="empty" role="alert">
@@ -38,7 +38,7 @@ function Broken() {
   );
 }
 
-/** A page that cannot be shown says so, instead of leaving nothing. It also catches a chunk that a new deploy took away. */
+/** Shows an error instead of a blank page, also when a new deploy has removed a chunk that the page needs. */
 export class Crash extends Component<{ children: ReactNode }, { broken: boolean }> {
   override state = { broken: false };
   static getDerivedStateFromError() {

@@ -3,7 +3,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { useText } from "../text/language";
 
-/** A window over the page: it holds the focus, closes with Escape, and gives the focus back. */
+/** A modal dialog: it traps the focus, closes with Escape, and then restores the focus. */
 export default function Dialog(props: { title: ReactNode; onClose(): void; children: ReactNode; wide?: boolean }) {
   const { t } = useText();
   return (

@@ -3,9 +3,9 @@ import { useText } from "../text/language";
 import { Button } from "./basics";
 import { useMessages } from "./toasts";
 
-let closed = 0; // for the page's life, as the messages are
+let closed = 0; // kept until the page is reloaded, as the messages are
 
-/** Instead of the toasts: the last message, until it is closed. */
+/** The last message, until it is closed: a fallback for the toasts. */
 export function LastMessage() {
   const { t } = useText();
   const last = useMessages().at(-1);

@@ -4,7 +4,7 @@ import { useText } from "../text/language";
 import { Button, Empty } from "./basics";
 import { words } from "./useAction";
 
-/** Instead of what could not be read. */
+/** An error in place of data that could not be loaded. */
 export function LoadFailed({ error, alone = false }: { error: BankError | null; alone?: boolean }) {
   const { t } = useText();
   return (

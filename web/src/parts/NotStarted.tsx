@@ -1,7 +1,7 @@
 import { type Language, useText } from "../text/language";
 import { Button, Empty } from "./basics";
 
-/** Instead of the app, when what it needs to start cannot be read. */
+/** An error in place of the app, if its configuration cannot be loaded. */
 export function NotStarted() {
   const { t } = useText();
   return (
@@ -21,7 +21,7 @@ const SPEECHLESS: Record<Language, [string, string]> = {
   es: ["No se pudo cargar la página.", "Intentar de nuevo"],
 };
 
-/** Instead of that, when not even the words for it came. */
+/** An error in place of the app, if even its texts cannot be loaded. */
 export function Speechless({ language }: { language: Language }) {
   const [title, again] = SPEECHLESS[language];
   return (

@@ -6,7 +6,7 @@ import { useText } from "../text/language";
 import { useNow } from "./basics";
 import { nameOf, syncLineOf } from "./situation";
 
-/** Whether a run that was watched has ended well: that is said once, while the line goes on changing with the time. */
+/** Whether the sync completed while the page was open: screen readers announce that once. */
 function useEnded(status: SyncProgress["status"] | undefined): boolean {
   const before = useRef(status);
   const [ended, setEnded] = useState(false);
@@ -17,7 +17,7 @@ function useEnded(status: SyncProgress["status"] | undefined): boolean {
   return ended;
 }
 
-/** One line under a connection; its height is the same whatever it says, so that nothing jumps. */
+/** The sync status under a connection, in one line of constant height so that the layout does not shift. */
 export function SyncLine({ connection, progress }: { connection: BankConnection; progress: SyncProgress | undefined }) {
   const { t, language } = useText();
   const line = syncLineOf(connection, progress, useNow(), t, language);

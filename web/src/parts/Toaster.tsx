@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { useText } from "../text/language";
 import { type Message, useMessages } from "./toasts";
 
-let shown = 0; // the last message that was; of those before a sign-out none comes back
+let shown = 0; // the id of the last message shown; messages from before a sign-out do not come back
 
 function List() {
   const { t } = useText();

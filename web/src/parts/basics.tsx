@@ -13,7 +13,7 @@ type Look = "main" | "plain" | "quiet" | "danger";
 
 const nothing = (event: SyntheticEvent) => event.preventDefault();
 
-/** What is busy, or cannot be used now, does nothing; the keyboard stays on it, which `disabled` would take away. */
+/** A busy or disabled button ignores clicks but keeps the keyboard focus, which the attribute `disabled` would lose. */
 export function Button({
   look = "plain",
   busy = false,
@@ -90,7 +90,7 @@ export function BankLogo({
   );
 }
 
-/** @param props.alone whether nothing else is on the page: then its title is the page's */
+/** @param props.alone whether the page shows nothing else, so that the title is the page's heading */
 export function Empty(props: { icon: ReactNode; title: string; alone?: boolean; children: ReactNode }) {
   const { icon, title, alone, children } = props;
   return (
@@ -106,7 +106,7 @@ export function Skeleton({ lines, height = 64 }: { lines: number; height?: numbe
   return (
     <div className="skeleton" aria-hidden>
       {Array.from({ length: lines }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the lines are all the same
+        // biome-ignore lint/suspicious/noArrayIndexKey: the lines are identical
         <span key={i} style={{ height }} />
       ))}
     </div>
@@ -122,7 +122,7 @@ setInterval(() => {
   for (const watcher of minutes.watchers) watcher();
 }, 15_000);
 
-/** The present, four times a minute: for "5 minutes ago". */
+/** The current time, updated four times a minute, for "5 minutes ago". */
 export function useNow(): number {
   return useSyncExternalStore(
     (watcher) => {

@@ -1,11 +1,11 @@
-/** A bank that is already connected: one dialog asks the user what to do, wherever Link was opened. */
+/** Duplicate connections: one dialog asks the user what to do, wherever Link was opened. */
 import { useSyncExternalStore } from "react";
 import { type BankError, toBankError } from "../bank";
 
 let found: BankError | null = null;
 const watchers = new Set<() => void>();
 
-/** Opens the dialog about a refused duplicate; closes it with null. */
+/** Opens the dialog for a refused duplicate; null closes it. */
 export function askAboutDuplicate(error: BankError | null): void {
   found = error;
   for (const watcher of watchers) watcher();
@@ -21,7 +21,7 @@ export function useDuplicate(): BankError | null {
   );
 }
 
-/** Runs work that may end with a duplicate, and asks the user about it. */
+/** Runs work that may fail because of a duplicate, and then asks the user about it. */
 export async function askingAboutDuplicates(work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -1,4 +1,4 @@
-/** What a connection's documents mean to its user. */
+/** A connection's status and sync progress in words for the user. */
 import type { BankConnection, Purpose, SyncProgress } from "../bank";
 import type { Texts } from "../text/en";
 import { longDay, relative } from "../text/language";
@@ -14,7 +14,7 @@ export const nameOf = (connection: BankConnection, t: Texts) => connection.insti
 
 const NO_TRANSACTIONS = new Set(["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"]);
 
-/** What its user should do about a connection, if anything. */
+/** What the user should do about a connection, if anything. */
 export function noticeOf(connection: BankConnection, t: Texts, language: string): Notice | null {
   const { connection_id, status, action, consent_expiration_time } = connection;
   const bank = nameOf(connection, t);
@@ -41,7 +41,7 @@ export function noticeOf(connection: BankConnection, t: Texts, language: string)
     return { tone: "info", text: t.notice.newAccounts(bank), action: t.notice.accounts, purpose: accounts };
   }
   if (action === "reconnect") {
-    // It works, but for something that its user has not agreed to.
+    // The connection works, but the user has not consented to everything it needs.
     const consent: Purpose = { kind: "consent", connection_id };
     return { tone: "warn", text: t.notice.consent(bank), action: t.notice.agree, purpose: consent };
   }
@@ -51,12 +51,12 @@ export function noticeOf(connection: BankConnection, t: Texts, language: string)
 export interface SyncLine {
   text: string;
   tone: "busy" | "calm" | "warn";
-  /** For the bar: null means that it is not known how far. */
+  /** For the progress bar; null if the progress is unknown. */
   percent: number | null;
   busy: boolean;
 }
 
-/** How its sync is getting on, in one line. */
+/** The sync status of a connection, in one line. */
 export function syncLineOf(
   connection: BankConnection,
   progress: SyncProgress | undefined,
@@ -74,14 +74,9 @@ export function syncLineOf(
   const late: SyncLine = { ...calm, text: t.sync.late(bank), tone: "warn" };
   switch (progress.status) {
     case "failed":
-      if (connection.status === "bad" || connection.status === "error") return calm; // the notice says more
+      if (connection.status === "bad" || connection.status === "error") return calm; // the notice explains the error
       if (!progress.error?.retryable) return { ...calm, text: t.sync.failed, tone: "warn" };
-      if (!progress.next_retry_at) return { ...calm, text: t.sync.retrySoon(bank), tone: "warn" };
-      return {
-        ...calm,
-        text: t.sync.retryAt(bank, relative(progress.next_retry_at.toDate(), now, language)),
-        tone: "warn",
-      };
+      return { ...calm, text: retryText(bank, progress.next_retry_at?.toDate(), now, t, language), tone: "warn" };
     case "in_progress":
       return busy(t.sync[progress.stage]);
     case "pending":
@@ -93,5 +88,9 @@ export function syncLineOf(
   }
 }
 
-/** Whether a first sync is still under way somewhere. */
+/** When the next attempt is; a time in less than a minute would read "just now". */
+const retryText = (bank: string, at: Date | undefined, now: number, t: Texts, language: string) =>
+  at && at.getTime() - now >= 60_000 ? t.sync.retryAt(bank, relative(at, now, language)) : t.sync.retrySoon(bank);
+
+/** Whether any connection is still in its first sync. */
 export const isArriving = (all: SyncProgress[]) => all.some((one) => !one.history_complete && one.status !== "failed");

@@ -1,4 +1,4 @@
-/** Short messages at the edge of the page. What shows them is loaded with the first one. */
+/** Toast messages. The component that shows them is loaded with the first message. */
 import { useSyncExternalStore } from "react";
 
 export interface Message {

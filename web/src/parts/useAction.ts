@@ -6,16 +6,19 @@ import type { Texts } from "../text/en";
 import { useText } from "../text/language";
 import { say } from "./toasts";
 
-/** An error in words for users: Plaid's own where it has some, else ours. */
+const A_MINUTE = 60;
+
+/** An error message for users: Plaid's `display_message` if there is one, else the app's own text. */
 export function words(error: BankError, t: Texts): string {
   const { details, code, wayOn, retryAfterSeconds } = error;
   if (details.display_message) return details.display_message;
   const fallback = wayOn === "sign_in" ? "session" : wayOn === "retry" ? "store_unavailable" : "unknown";
   const text = t.errors[code] ?? t.errors[fallback] ?? "";
-  return retryAfterSeconds ? `${text} ${t.retryIn(retryAfterSeconds)}` : text;
+  const seconds = retryAfterSeconds ?? (wayOn === "wait" ? A_MINUTE : undefined);
+  return seconds ? `${text} ${t.retryIn(seconds)}` : text;
 }
 
-/** Runs what a button does: busy meanwhile, and a failure is said with its way on. */
+/** Runs a button's work: the button is busy meanwhile, and a failure is shown with what the user can do about it. */
 export function useAction() {
   const { t } = useText();
   const [, go] = useLocation();

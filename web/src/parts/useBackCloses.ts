@@ -3,8 +3,8 @@ import { useEffect, useRef } from "react";
 const OVER = "over";
 
 /**
- * Gives what is open over the page an entry in the history, so that Back closes it instead of leaving the page.
- * @returns how it is closed otherwise: by going back, too, so that the entry does not stay
+ * Adds a history entry for a dialog, so that the browser's Back button closes the dialog and does not leave the page.
+ * @returns a function that closes the dialog by going back, so that the entry does not remain
  */
 export function useBackCloses(onClose: () => void): () => void {
   const latest = useRef(onClose);
@@ -12,14 +12,14 @@ export function useBackCloses(onClose: () => void): () => void {
   const closing = useRef(false);
   useEffect(() => {
     if (history.state !== OVER) {
-      history.scrollRestoration = "manual"; // the page may have moved below, to keep what is read in its place
+      history.scrollRestoration = "manual"; // the page under the dialog may have scrolled to keep its rows in place
       history.pushState(OVER, "");
     }
     const gone = () => {
-      closing.current = true; // what it still waits for closes nothing that is open by then
+      closing.current = true; // a pending close must not close a dialog that opens later
       latest.current();
       setTimeout(() => {
-        history.scrollRestoration = "auto"; // from another page it is gone back to as it was left
+        history.scrollRestoration = "auto"; // returning from another page restores the scroll position
       });
     };
     addEventListener("popstate", gone);
@@ -33,7 +33,7 @@ export function useBackCloses(onClose: () => void): () => void {
   };
 }
 
-/** For the page below: an entry that is left of what was open, before the page was loaded anew or left, is no place. */
+/** For the page under a dialog: removes a dialog's history entry that a reload or a navigation has left behind. */
 export function useNothingOver(): void {
   const looked = useRef(false);
   useEffect(() => {

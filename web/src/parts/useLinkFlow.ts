@@ -8,7 +8,7 @@ import { nameOf } from "./situation";
 import { say } from "./toasts";
 import { useAction } from "./useAction";
 
-/** Says what came of Link, and goes there. */
+/** Shows the outcome of Link, and opens the page for it. */
 export function useLinkOutcome() {
   const { t } = useText();
   const [from, go] = useLocation();
@@ -19,7 +19,7 @@ export function useLinkOutcome() {
     const bank = known ? nameOf(known, t) : (outcome.institution_name ?? t.yourBank);
     if (purpose.kind === "connect") {
       say(t.connection.connected(bank));
-      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
+      if (location.pathname === from) go("/"); // unless the user has opened another page since
     } else if (outcome.status === "bad" || outcome.action) say(stillWrong(outcome, bank, t), { tone: "bad" });
     else say(t.connection.repaired(bank));
   };
@@ -30,7 +30,7 @@ function stillWrong({ status, action }: NonNullable<Outcome>, bank: string, t: T
   return status === "bad" ? t.connection.stillBroken(bank) : t.connection.stillNoConsent(bank);
 }
 
-/** Link is one thing in a page, whichever button opens it: which purpose it has, and which bank was shared in it. */
+/** The state of Link, which all buttons of a page share: its purpose, and the bank that the user connected in it. */
 interface UnderWay {
   purpose: Purpose | null;
   shared?: string;
@@ -48,7 +48,7 @@ function becomes(now: UnderWay | null) {
   for (const watcher of watchers) watcher();
 }
 
-/** Until the work is done nobody else opens Link. */
+/** Only one button can open Link at a time. */
 export async function withLink(purpose: Purpose | null, work: () => Promise<void>): Promise<void> {
   becomes({ purpose });
   try {
@@ -60,7 +60,7 @@ export async function withLink(purpose: Purpose | null, work: () => Promise<void
 
 const nameFor = (purpose: Purpose) => `${purpose.kind} ${"connection_id" in purpose ? purpose.connection_id : ""}`;
 
-/** Opens Link; `shared` is the bank that is being connected since Link was done with. */
+/** Opens Link; `shared` is the bank that is being connected after Link has closed. */
 export function useLinkFlow() {
   const { t, language } = useText();
   const { run } = useAction();
@@ -71,7 +71,7 @@ export function useLinkFlow() {
     if (underWay) return;
     const shared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
     const told = async () => tell(purpose, await work(shared));
-    // A user who has decided to connect the bank twice is not asked again.
+    // The user has already decided to connect the bank twice: do not ask again.
     const decided = purpose.kind === "connect" && purpose.allow_duplicate;
     await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };

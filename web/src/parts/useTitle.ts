@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { useText } from "../text/language";
 
-/** What the browser's tab says. */
+/** Sets the title of the browser tab. */
 export function useTitle(title: string): void {
   const { t } = useText();
   useEffect(() => {

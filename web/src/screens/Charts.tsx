@@ -11,11 +11,12 @@ import {
   YAxis,
 } from "recharts";
 import type { Spending } from "../bank";
-import { hueOf } from "../parts/TransactionRow";
 
 interface Props {
   spending: Spending;
   format(amount: number): string;
+  /** An amount on the axis, without decimals. */
+  scale(amount: number): string;
   month(month: string): string;
 }
 const CHOSEN = "var(--accent)";
@@ -23,11 +24,9 @@ const OTHERS = "var(--bar)";
 const box = { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: 10, color: "var(--ink)" };
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-export const colourOf = (category: string) => `oklch(0.66 0.13 ${hueOf(category || null)})`;
-
-/** A bar for each month. */
+/** A bar chart with one bar a month. */
 export function MonthBars(props: Props & { label: string; chosen: string | undefined; onChoose(month: string): void }) {
-  const { spending, format, month } = props;
+  const { spending, format, scale, month } = props;
   return (
     <ResponsiveContainer width="100%" height={240}>
       <BarChart
@@ -45,14 +44,7 @@ export function MonthBars(props: Props & { label: string; chosen: string | undef
           stroke="var(--ink-2)"
           fontSize={12}
         />
-        <YAxis
-          tickFormatter={format}
-          tickLine={false}
-          axisLine={false}
-          stroke="var(--ink-2)"
-          width={72}
-          fontSize={12}
-        />
+        <YAxis tickFormatter={scale} tickLine={false} axisLine={false} stroke="var(--ink-2)" width={72} fontSize={12} />
         <Tooltip
           formatter={(value) => format(Number(value))}
           labelFormatter={(value) => month(String(value))}
@@ -82,12 +74,13 @@ export function MonthBars(props: Props & { label: string; chosen: string | undef
   );
 }
 
-/** A ring of categories. */
+/** A ring chart with one slice a category. */
 export function CategoryRing({
   spending,
+  colours,
   format,
   name,
-}: Pick<Props, "spending" | "format"> & { name(category: string): string }) {
+}: Pick<Props, "spending" | "format"> & { colours: Map<string, string>; name(category: string): string }) {
   const paid = spending.categories.filter((one) => one.total > 0);
   return (
     <ResponsiveContainer width="100%" height={240}>
@@ -104,7 +97,7 @@ export function CategoryRing({
           isAnimationActive={!still}
         >
           {paid.map((one) => (
-            <Cell key={one.category} fill={colourOf(one.category)} />
+            <Cell key={one.category} fill={colours.get(one.category)} />
           ))}
         </Pie>
         <Tooltip formatter={(value) => format(Number(value))} contentStyle={box} itemStyle={{ color: "var(--ink)" }} />

@@ -28,7 +28,7 @@ const Confirm = lazy(() => import("../parts/Confirm"));
 const TYPES = ["depository", "credit", "investment", "loan", "other"];
 const typeOf = (account: Account) => (TYPES.includes(account.type) ? account.type : "other");
 
-/** Seconds that go by; 0 when they are over. */
+/** A countdown in seconds, down to 0. */
 function useCountdown(): [number, (seconds: number) => void] {
   const [left, setLeft] = useState(0);
   useEffect(() => {
@@ -143,7 +143,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
     const refused = await removal.run(async () => {
       await removeConnection({ connection_id });
       say(t.connection.removed(bank));
-      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
+      if (location.pathname === from) go("/"); // unless the user has opened another page since
     });
     if (refused) setAsking(false);
   };
@@ -195,7 +195,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
   );
 }
 
-/** One connection: its accounts, its sync, and what can be done about it. */
+/** One connection: its accounts, its sync, and its actions. */
 export default function Connection({ id }: { id: string }) {
   const { t } = useText();
   const connections = useConnections();
@@ -203,7 +203,7 @@ export default function Connection({ id }: { id: string }) {
   const last = useRef(there);
   const removal = useAction();
   if (there) last.current = there;
-  // Its document goes before the call that removes it has its answer: nobody else has done that.
+  // The document is deleted before the call to remove it returns: do not report that another device removed it.
   const found = there ?? (removal.busy ? last.current : undefined);
   useTitle(found ? nameOf(found, t) : t.overview.title);
   return (

@@ -8,11 +8,11 @@ import { useAction } from "../parts/useAction";
 import { useBackCloses } from "../parts/useBackCloses";
 import { dayOf, longDay, useText } from "../text/language";
 
-/** Everything about a transaction, and what its user wrote on it. */
+/** A transaction's details, and the user's notes on it. */
 export default function EditTransaction(props: {
   one: Transaction;
   account: Account | undefined;
-  /** Categories that the user has made up before. */
+  /** Categories that the user has created before. */
   own: string[];
   onSaved(notes: Notes): void;
   onClose(): void;
@@ -37,7 +37,7 @@ export default function EditTransaction(props: {
 
   const save = (event: FormEvent) => {
     event.preventDefault();
-    // A category of the bank's list is stored by its code, so that it is the same one in every language.
+    // A category of the bank's list is stored by its code, which is the same in every language.
     const code = Object.entries(t.category).find(
       ([, name]) => name.toLowerCase() === category.trim().toLowerCase(),
     )?.[0];
@@ -46,7 +46,7 @@ export default function EditTransaction(props: {
       .filter(Boolean)
       .map((tag) => tag.slice(0, 50))
       .slice(0, 20);
-    // Only what was changed here: the rest may be older than what another device has written.
+    // Store only changed fields: another device may have written newer values of the others.
     const notes: Notes = {
       ...(note !== opened.note && { note: note.trim() }),
       ...(category !== opened.category && { category: code ?? category.trim() }),

@@ -6,7 +6,7 @@ import { useText } from "../text/language";
 
 export const narrowing = ({ text, ...rest }: Filter) => Object.values(rest).filter((one) => one !== undefined).length;
 
-/** What narrows the list down. */
+/** The filters of the list. */
 export function Filters(props: { filter: Filter; own: string[]; onChange(filter: Filter): void }) {
   const { filter } = props;
   const { t } = useText();
@@ -124,7 +124,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
             <Button
               onClick={() => {
                 setOpen(false);
-                toggle.current?.focus(); // this button goes, and the keyboard must not be lost with it
+                toggle.current?.focus(); // this button disappears: move the keyboard focus
                 props.onChange(filter.text ? { text: filter.text } : {});
               }}
             >

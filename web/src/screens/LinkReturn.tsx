@@ -7,10 +7,10 @@ import { LoadFailed } from "../parts/LoadFailed";
 import { useAction } from "../parts/useAction";
 import { useLinkOutcome, withLink } from "../parts/useLinkFlow";
 
-/** Link's script did not come: what there is to resume is still there, so the page can be loaded again. */
+/** Link's script failed to load: the session can still be resumed, so a reload may help. */
 const isUnbegun = (error: BankError | null) => error?.code === "link_unavailable" || error?.code === "offline";
 
-/** Where a bank with OAuth sends the browser back to: Link goes on from here. */
+/** The redirect URI of OAuth banks: resumes Link. */
 export default function LinkReturn() {
   const [from, go] = useLocation();
   const { run } = useAction();
@@ -26,7 +26,7 @@ export default function LinkReturn() {
     };
     void run(() => withLink(null, () => askingAboutDuplicates(resume))).then((refused) => {
       if (isUnbegun(refused)) setError(refused);
-      else if (location.pathname === from) go("/", { replace: true }); // who has gone elsewhere meanwhile stays there
+      else if (location.pathname === from) go("/", { replace: true }); // unless the user has opened another page since
     });
   });
   if (error) return <LoadFailed error={error} alone />;

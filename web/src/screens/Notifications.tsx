@@ -33,7 +33,7 @@ function Told({ one, known }: { one: Notification; known: boolean }) {
   const uid = useUid();
   const now = useNow();
   const read = () => {
-    if (!one.read_at) markRead(uid, one.notification_id).catch(() => undefined); // then it stays new
+    if (!one.read_at) markRead(uid, one.notification_id).catch(() => undefined); // on failure it stays unread
   };
   return (
     <li className={`told ${one.read_at ? "" : "unread"}`} data-testid="notification">
@@ -59,7 +59,7 @@ function Told({ one, known }: { one: Notification; known: boolean }) {
   );
 }
 
-/** What the user was told, newest first. */
+/** The user's notifications, newest first. */
 export default function Notifications() {
   const { t } = useText();
   const uid = useUid();
@@ -70,7 +70,7 @@ export default function Notifications() {
   const { run } = useAction();
   const title = useRef<HTMLHeadingElement>(null);
   const readAll = () => {
-    title.current?.focus(); // the button goes, and the keyboard does not go with it
+    title.current?.focus(); // the button disappears: move the keyboard focus
     const unseen = rows.filter((one) => !one.read_at);
     void run(async () => void (await Promise.all(unseen.map((one) => markRead(uid, one.notification_id)))));
   };

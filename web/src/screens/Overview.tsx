@@ -4,8 +4,8 @@ import {
   type Account,
   type BankConnection,
   balancesOf,
+  money,
   negated,
-  roundMoney,
   type SyncProgress,
   useAccounts,
   useAllProgress,
@@ -24,9 +24,9 @@ import { useLinkFlow } from "../parts/useLinkFlow";
 import { useTitle } from "../parts/useTitle";
 import { useText } from "../text/language";
 
-const SHOWN = 5; // accounts of a card, before "all"
+const SHOWN = 5; // accounts on a card, before "Show all"
 
-/** What the user waits for: Link, or the bank that is being connected. */
+/** The button to connect a bank; it shows progress while Link opens or the bank is being connected. */
 export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
   const { t } = useText();
   const link = useLinkFlow();
@@ -48,7 +48,7 @@ export function ConnectButton({ look = "main" }: { look?: "main" | "plain" }) {
 
 export function ConnectionLogo({ connection, size }: { connection: BankConnection; size?: number }) {
   const { t } = useText();
-  // The connection's own document has the logo once it was fetched; until then the shared one may.
+  // Until the connection's own document has the logo, the institution's shared document may have it.
   const shared = useInstitution(connection.institution ? null : connection.institution_id);
   return (
     <BankLogo name={nameOf(connection, t)} branding={connection.institution ?? shared} {...(size ? { size } : {})} />
@@ -102,13 +102,13 @@ function Totals({ accounts }: { accounts: Account[] }) {
   return (
     <section className="totals" aria-label={t.overview.net}>
       <p className="soft">{t.overview.net}</p>
-      <p className="big">{roundMoney(main.net, main.of, language)}</p>
+      <p className="big">{money(main.net, main.of, language)}</p>
       <p className="soft">
-        {t.overview.assets} {roundMoney(main.assets, main.of, language)} · {t.overview.debts}{" "}
-        {roundMoney(negated(main.debts), main.of, language)}
+        {t.overview.assets} {money(main.assets, main.of, language)} · {t.overview.debts}{" "}
+        {money(negated(main.debts), main.of, language)}
       </p>
       {others.map((one) => (
-        <p key={one.currency}>{roundMoney(one.net, one.of, language)}</p>
+        <p key={one.currency}>{money(one.net, one.of, language)}</p>
       ))}
     </section>
   );
@@ -130,7 +130,7 @@ function Nothing() {
   );
 }
 
-/** The connections with their accounts, and how each is getting on. */
+/** The connections with their accounts and sync status. */
 export function Overview() {
   const { t } = useText();
   const connections = useConnections();

@@ -8,7 +8,7 @@ import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useText } from "../text/language";
 
-/** What support needs to find what happened: ids and codes, nothing of the user's money. */
+/** A report for support: ids and error codes, no financial data. */
 function useDetails(uid: string): string[] {
   const connections = useConnections().rows;
   const progress = useAllProgress().rows;

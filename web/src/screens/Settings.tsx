@@ -42,9 +42,9 @@ function ThemeChoice() {
 function LanguageChoice({ uid }: { uid: string }) {
   const { t, language, speak } = useText();
   const failed = (error: unknown) => say(words(toBankError(error), t), { tone: "bad" });
-  // The backend writes its notifications, and opens Link, in the language that it finds in the user's document.
+  // The backend uses the language in the user's document for notifications and Link.
   const choose = (chosen: Language) => {
-    // Neither is waited for: without a network that takes as long as it lasts, and the last choice counts.
+    // Do not await these: offline they stay pending until the network is back, and the last choice wins.
     speak(chosen).catch(failed);
     setLanguage(uid, chosen).catch(failed);
   };
@@ -63,7 +63,7 @@ function LanguageChoice({ uid }: { uid: string }) {
   );
 }
 
-/** Account, appearance, help, and the way to take everything away. */
+/** Account, appearance, help, and deleting all data. */
 export default function Settings({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const words = t.settings;
@@ -82,7 +82,7 @@ export default function Settings({ user, signOut }: { user: User; signOut(): Pro
     const refused = await erasure.run(async () => {
       await deleteBankData({});
       say(words.deleted);
-      if (location.pathname === from) go("/"); // who has gone elsewhere meanwhile stays there
+      if (location.pathname === from) go("/"); // unless the user has opened another page since
     });
     if (refused) setDeleting(false);
   };

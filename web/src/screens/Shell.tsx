@@ -39,10 +39,10 @@ const Notifications = lazy(() => import("./Notifications"));
 const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
 const Duplicate = lazy(() => import("../parts/Duplicate"));
-// What there is to say is said, even where what shows it cannot be loaded.
+// If the toasts cannot be loaded, show the last message without them.
 const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: LastMessage })));
 
-// On the local stack only: what each screen costs can be looked at in the browser's console, and by tests.
+// On the local stack only: the browser's console and the tests can inspect how many documents each screen reads.
 if (bank().config.emulators) Object.assign(window, { bankReads: reads });
 
 function Item({ to, icon: Icon, label, count = 0 }: { to: string; icon: LucideIcon; label: string; count?: number }) {
@@ -105,7 +105,7 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const [at] = useLocation();
   useEffect(() => {
     if (at) scrollTo(0, 0);
-    // What had the focus is gone with the screen before: the keyboard goes on here.
+    // The element with the focus was on the previous screen: move the focus to this one.
     if (document.activeElement === document.body) document.getElementById("content")?.focus({ preventScroll: true });
   }, [at]);
   return (
@@ -128,7 +128,7 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   );
 }
 
-/** What most screens look at is listened to as long as the session lasts, and so is read once. */
+/** Keeps the listeners that most screens need active for the whole session, so that their data is read once. */
 function Kept() {
   useConnections();
   useAllProgress();
@@ -136,7 +136,7 @@ function Kept() {
   return null;
 }
 
-/** Once a session; what fails is tried in the next one. */
+/** Runs once a session; a failure is retried in the next session. */
 function useLanguageStored(uid: string) {
   const { language } = useText();
   const offered = useRef(false);
@@ -147,7 +147,7 @@ function useLanguageStored(uid: string) {
   }, [uid, language]);
 }
 
-/** What stands around every screen of somebody who is signed in. */
+/** The frame around every screen of a signed-in user. */
 export default function Shell({ user, signOut }: { user: User; signOut(): Promise<void> }) {
   const { t } = useText();
   const online = useOnline();

@@ -19,7 +19,7 @@ const REASONS: Record<string, string> = {
   "auth/user-not-found": "wrong",
 };
 
-/** @param props.ended whose session ended without their asking, if somebody's did */
+/** @param props.ended the email of the user whose session has expired, if any */
 export function SignIn({ ended }: { ended: string | null }) {
   const { t, language, speak } = useText();
   const words = t.signIn;

@@ -10,6 +10,7 @@ import {
   lastMonths,
   loadSince,
   money,
+  percent,
   shareOf,
   toBankError,
   useAccounts,
@@ -18,10 +19,12 @@ import {
   useLastChange,
   usePresent,
   useUid,
+  wholeMoney,
 } from "../bank";
 import { Empty, Field, Skeleton } from "../parts/basics";
+import { ringColours } from "../parts/colours";
 import { LoadFailed } from "../parts/LoadFailed";
-import { hueOf, useCategoryName } from "../parts/TransactionRow";
+import { useCategoryName } from "../parts/TransactionRow";
 import { useTitle } from "../parts/useTitle";
 import { dayOf, longDay, monthName, useText } from "../text/language";
 import { ConnectButton } from "./Overview";
@@ -31,12 +34,12 @@ const CategoryRing = lazy(() => import("./Charts").then((charts) => ({ default: 
 const SPANS = [3, 6, 12];
 const NO_CURRENCY = { iso_currency_code: null, unofficial_currency_code: null };
 
-/** The transactions since a day; read again when a sync has changed something, not when a connection is gone or another
- * copy of an account is counted. */
+/** The transactions since a day. Reloaded when a sync has changed transactions, but not when a connection is removed or
+ * another copy of an account is counted. */
 function useSince(from: string) {
   const uid = useUid();
   const change = useLastChange();
-  const waiting = useAllProgress(); // until it has answered, nothing is read
+  const waiting = useAllProgress(); // nothing is read until the progress is known
   const present = usePresent();
   const accounts = useAccounts();
   const [loaded, setLoaded] = useState<(Loaded & { from: string }) | null>(null);
@@ -73,11 +76,11 @@ function useSince(from: string) {
     [loaded, present, accounts.rows],
   );
   const problem = error ?? (change === null ? waiting.error : null);
-  if (accounts.state === "loading") return { loaded: null, error: problem }; // not known yet what is counted
+  if (accounts.state === "loading") return { loaded: null, error: problem }; // the counted accounts are not known yet
   return { loaded: kept?.from === from ? kept : null, error: problem };
 }
 
-/** What was spent, by month and by category. */
+/** Spending by month and by category. */
 export default function Spending() {
   const { t, language } = useText();
   const words = t.spending;
@@ -98,10 +101,10 @@ export default function Spending() {
     [loaded, currency, months, chosen],
   );
   const of = loaded?.transactions.find((one) => currencyOf(one) === currency) ?? NO_CURRENCY;
-  const exact = (amount: number) => money(String(amount), of, language);
-  const round = (amount: number) =>
-    of.iso_currency_code ? money(Math.round(amount), of, language).replace(/[.,]00(?=\D*$)/, "") : exact(amount);
-  const percent = (share: number | null) => (share === null ? "" : `${Math.round(100 * share)} %`);
+  const shown = (amount: number) => money(String(amount), of, language);
+  const whole = (amount: number) => wholeMoney(String(amount), of, language);
+  const shareText = (share: number | null) => (share === null ? "" : percent(share, language));
+  const colours = ringColours(spending.categories.filter((one) => one.total > 0).map((one) => one.category));
   const shortMonth = (month: string) => monthName(month, language, "short");
   const title = (
     <header className="page-head">
@@ -180,7 +183,8 @@ export default function Spending() {
           <Suspense>
             <MonthBars
               spending={spending}
-              format={round}
+              format={shown}
+              scale={whole}
               month={shortMonth}
               label={words.monthChart(monthName(months[0] ?? "", language), monthName(months.at(-1) ?? "", language))}
               chosen={chosen}
@@ -201,7 +205,7 @@ export default function Spending() {
               {spending.months.map((one) => (
                 <tr key={one.month}>
                   <td>{monthName(one.month, language)}</td>
-                  <td>{exact(one.total)}</td>
+                  <td>{shown(one.total)}</td>
                 </tr>
               ))}
             </tbody>
@@ -223,11 +227,11 @@ export default function Spending() {
         <div className="by-category">
           <div className="chart ring" aria-hidden data-testid="category-chart">
             <Suspense>
-              <CategoryRing spending={spending} format={exact} name={nameOf} />
+              <CategoryRing spending={spending} colours={colours} format={shown} name={nameOf} />
             </Suspense>
             <p className="ring-total">
               <small className="soft">{words.total}</small>
-              <strong>{round(spending.total)}</strong>
+              <strong>{whole(spending.total)}</strong>
             </p>
           </div>
           <table>
@@ -242,14 +246,11 @@ export default function Spending() {
               {spending.categories.map((one) => (
                 <tr key={one.category}>
                   <td>
-                    <span
-                      className="swatch"
-                      style={{ background: `oklch(0.66 0.13 ${hueOf(one.category || null)})` }}
-                    />
+                    <span className="swatch" style={{ background: colours.get(one.category) ?? "var(--edge)" }} />
                     {nameOf(one.category || null)}
                   </td>
-                  <td className="soft">{percent(shareOf(one.total, spending))}</td>
-                  <td>{exact(one.total)}</td>
+                  <td className="soft">{shareText(shareOf(one.total, spending))}</td>
+                  <td>{shown(one.total)}</td>
                 </tr>
               ))}
             </tbody>

@@ -25,12 +25,12 @@ import { ConnectButton } from "./Overview";
 const EditTransaction = lazy(() => import("./EditTransaction"));
 const ROW = 68;
 const HEADING = 44;
-const TYPING = 300; // milliseconds without a key before a search begins: each one reads
-const AHEAD = 20; // rows before the end at which the next page is asked for
+const TYPING = 300; // milliseconds after the last key before a search starts, because each search reads documents
+const AHEAD = 20; // rows before the end at which the next page is loaded
 
 type Line = { day: string } | { one: Transaction; position: number };
 
-/** Days as headings between the rows. */
+/** The list's rows, with a heading for each day. */
 function linesOf(rows: Transaction[]): Line[] {
   const lines: Line[] = [];
   let day = "";
@@ -79,7 +79,7 @@ function List(props: { rows: Transaction[]; more: boolean; onEnd(): void; onOpen
     getItemKey,
     overscan: 12,
     scrollMargin: top.current?.offsetTop ?? 0,
-    // Rows that come above the window move nothing in it ("end" means just that); at the list's top they are seen.
+    // "end" keeps the visible rows in place when new rows arrive above them; at the top of the list new rows show.
     anchorTo: top.current && scrollY > top.current.offsetTop ? "end" : "start",
   });
   const shown = virtual.getVirtualItems();
@@ -146,7 +146,7 @@ export default function Transactions() {
   for (const { user } of list.rows)
     if (user?.category && !(user.category in t.category)) own.current.add(user.category);
   const filtered = !!filter.text || narrowing(filter) > 0;
-  // The button goes while it works: the keyboard stays where it was.
+  // The button disappears while it works: keep the keyboard focus in place.
   const goOn = () => {
     end.current?.focus({ preventScroll: true });
     list.loadMore();

@@ -1,4 +1,4 @@
-/** The language of the page, and dates in it. */
+/** The language of the page, and its date formats. */
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { Texts } from "./en";
 import { remember, remembered } from "./remembered";
@@ -12,7 +12,7 @@ const files: Record<Language, () => Promise<{ default: Texts }>> = {
 };
 const isLanguage = (text: string | null | undefined): text is Language => !!text && text in files;
 
-/** The chosen one, else the browser's, else English. */
+/** The language the user chose, else the browser's, else English. */
 export function preferredLanguage(): Language {
   const chosen = remembered("language");
   if (isLanguage(chosen)) return chosen;
@@ -54,7 +54,7 @@ export function useText(): Spoken {
   return found;
 }
 
-/** `YYYY-MM-DD` is a day of the calendar, whatever the time zone. */
+/** Parses `YYYY-MM-DD` as a calendar day, independent of the time zone. */
 export function dayOf(day: string): Date {
   const [year = 1970, month = 1, date = 1] = day.split("-").map(Number);
   return new Date(year, month - 1, date);
@@ -72,7 +72,7 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60_000],
 ];
 
-/** "5 minutes ago", "in 2 hours"; days apart it is the date. */
+/** "5 minutes ago", "in 2 hours", or the date if it is more than six days away. */
 export function relative(time: Date, now: number, language: string): string {
   const distance = time.getTime() - now;
   if (Math.abs(distance) > 6 * 86_400_000) return longDay(time, language);

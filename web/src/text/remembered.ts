@@ -1,4 +1,4 @@
-/** What the device remembers; a browser that is told to remember nothing throws at the mere sight of its memory. */
+/** Values in local storage. A browser that blocks storage throws on any access to it. */
 export function remembered(name: string): string | null {
   try {
     return localStorage.getItem(name);
@@ -11,6 +11,6 @@ export function remember(name: string, value: string): void {
   try {
     localStorage.setItem(name, value);
   } catch {
-    // It holds for as long as the page does.
+    // The value then lasts until the page is reloaded.
   }
 }
