@@ -1,4 +1,4 @@
-"""The test environment: the emulators and the Plaid simulator, without latency, emptied before each round."""
+"""The test environment: the emulators and the Plaid simulator, without latency, emptied before each repetition."""
 
 from __future__ import annotations
 

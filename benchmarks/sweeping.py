@@ -33,7 +33,7 @@ def sweep(on: Ground, *, rounds: int, quick: bool) -> list[Result]:  # noqa: ARG
 
 
 def purge(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """Compares the purge with a query for all names and raw deletes. The first round is a warm-up for both."""
+    """Compares the purge with a query for all names and raw deletes. The first repetition is a warm-up for both."""
     count = 2_000 if quick else 50_000
     ours: list[float] = []
     floor: list[float] = []

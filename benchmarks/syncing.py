@@ -11,7 +11,7 @@ from benchmarks.table import Result, median
 
 
 def speed(on: Ground, *, rounds: int, quick: bool) -> list[Result]:
-    """Compares first syncs with typical implementations and with the floor. The first round is a warm-up.
+    """Compares first syncs with typical implementations and with the floor. The first repetition is a warm-up.
 
     Deleted documents slow the emulator down, so the backend and the floors alternate in running first.
     """

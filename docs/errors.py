@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import main
-from shared.contract.errors import CATALOGUE, Refusal
+from shared.contract.errors import CATALOGUE
+from shared.contract.refusal import Refusal
 from shared.serving.declared_errors import AUTHENTICATED_ERRORS
 from shared.serving.http import Route
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.contract.log_events import KEY_EVENTS, OTHER_EVENTS, Event
+from shared.contract.log_events import KEY_EVENTS, Event
+from shared.contract.other_log_events import OTHER_EVENTS
 
 PAGE = Path(__file__).parent / "events.md"
 

@@ -21,7 +21,8 @@ from docs.errors import refusals
 from docs.examples import REQUESTS, RESPONSES
 from docs.page import written
 from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
-from shared.contract.errors import CATALOGUE, Refusal
+from shared.contract.errors import CATALOGUE
+from shared.contract.refusal import Refusal
 from shared.contract.responses import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
 from shared.serving.declared_errors import BODY_ERRORS
 from shared.serving.http import Route

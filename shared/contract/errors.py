@@ -4,8 +4,7 @@ Each HTTP function declares its errors next to its route; docs/errors.py generat
 functions never import this module: only developers, tests and the API description read it.
 """
 
-from dataclasses import dataclass
-
+from shared.contract.refusal import Refusal
 from shared.domain.errors import (
     AlreadyExists,
     BankError,
@@ -26,27 +25,6 @@ FIX = "Fix the request; retrying it unchanged will not succeed."
 LATER = "Retry after `retry_after_seconds`, or after a few seconds if the field is absent."
 SIGN_IN = "Ask the user to sign in again."
 REPORT = "Show a generic error and report it to the operators: only they can fix it."
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One entry of the error catalogue.
-
-    Attributes:
-        code: The backend's own stable code, in `details.code`.
-        status: The canonical status.
-        http: The HTTP status that belongs to the canonical status.
-        when: When the error occurs.
-        app: What the app should do.
-        operators_only: Only operators' commands report the error; no HTTP function returns it.
-    """
-
-    code: str
-    status: str
-    http: int
-    when: str
-    app: str
-    operators_only: bool = False
 
 
 def _ours(kind: type[BankError], code: str, when: str, app: str, *, operators_only: bool = False) -> Refusal:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.events import PAGE, rendered
-from shared.contract.log_events import KEY_EVENTS, OTHER_EVENTS
+from shared.contract.log_events import KEY_EVENTS
+from shared.contract.other_log_events import OTHER_EVENTS
 
 ROOT = Path(__file__).parents[2]
 LOGGING = {"debug", "info", "warning", "error", "exception"}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 USERS_AT_ONCE = 100  # https://firebase.google.com/docs/auth/admin/manage-users#bulk_retrieve_user_data
 LONGEST_UID = 128
-CLOCK_SKEW_SECONDS = 5  # how far the issuer's clock may be ahead of ours
+CLOCK_SKEW_SECONDS = 5  # how far the issuer's clock may be ahead of this machine's
 AUTH_EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 TIMEOUT_SECONDS = 10
 # Errors that the SDK raises for malformed tokens: claims of a wrong type, headers without a field.

@@ -25,14 +25,14 @@ export type ItemStatus = "good" | "bad" | "error" | "pending_expiration" | "pend
 
 export type Action = "reconnect" | "relink" | "select_accounts";
 
-/** What an app shows beside a connection. */
+/** The bank's logo, website and color, which apps show with a connection. */
 export interface Branding {
   logo: string | null;
   url: string | null;
   primary_color: string | null;
 }
 
-/** One account. `persistent_account_id` survives a new link at the few banks that have it. */
+/** One account. `persistent_account_id` stays the same when the bank is linked again; only a few banks have it. */
 export interface Account {
   account_id: string;
   name: string;
@@ -48,7 +48,7 @@ export interface Account {
   updated_at: Timestamp;
 }
 
-/** Decimal strings, exact as the bank sent them; None where the bank says nothing. */
+/** Balances as decimal strings, exactly as the bank sent them; None if the bank sent none. */
 export interface Balances {
   current: string | null;
   available: string | null;
@@ -57,13 +57,13 @@ export interface Balances {
   unofficial_currency_code: string | null;
 }
 
-/** The account that is counted in place of a duplicate: the same account in another connection of the user. */
+/** The account that counts instead of a duplicate: the same account in another connection of the user. */
 export interface DuplicateOf {
   connection_id: string;
   account_id: string;
 }
 
-/** One transaction. A plain dictionary with a type, since tens of thousands of them pass in one run. */
+/** One transaction. A plain dictionary with a type, because one run may process tens of thousands of them. */
 export interface Transaction {
   transaction_id: string;
   account_id: string;
@@ -128,7 +128,7 @@ export type SyncStatus = "pending" | "in_progress" | "completed" | "failed";
 
 export type Stage = "queued" | "starting" | "fetching" | "writing" | "retrying" | "waiting_for_bank" | "done" | "failed";
 
-/** Why a sync failed, in words that are safe to show. */
+/** Why a sync failed, in a form that is safe to show. */
 export interface ErrorSummary {
   type: string;
   code: string;
@@ -138,7 +138,7 @@ export interface ErrorSummary {
   request_id: string | null;
 }
 
-/** The shared, cached facts about one institution. */
+/** The cached data of an institution, shared by all users. */
 export interface InstitutionInfo {
   institution_id: string;
   name: string;
@@ -151,7 +151,7 @@ export interface InstitutionInfo {
   fetched_at: Timestamp;
 }
 
-/** A document under the user; `notification_id` is made from the event, so that telling twice tells once. */
+/** A document under the user. `notification_id` is derived from the event, so writing one twice is idempotent. */
 export interface Notification {
   kind: NotificationKind;
   connection_id: string;
@@ -163,7 +163,7 @@ export interface Notification {
 
 export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "note_kept";
 
-/** All optional: without a connection, Link starts for a new bank with the user's own settings. */
+/** All fields are optional. Without `connection_id`, Link starts for a new bank, with the user's own settings. */
 export interface CreateLinkTokenInput {
   connection_id?: string | null;
   account_selection?: boolean;
@@ -184,13 +184,13 @@ export interface ExchangePublicTokenInput {
   items?: Item[] | null;
 }
 
-/** The institution as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored. */
+/** The institution from Link's onSuccess. It is only a hint, so malformed values are ignored. */
 export interface LinkInstitution {
   institution_id?: string | null;
   name?: string | null;
 }
 
-/** An account as Link's onSuccess gives it. A hint: whatever is malformed in it is ignored. */
+/** An account from Link's onSuccess. It is only a hint, so malformed values are ignored. */
 export interface LinkAccount {
   id?: string | null;
   name?: string | null;
@@ -199,7 +199,7 @@ export interface LinkAccount {
   subtype?: string | null;
 }
 
-/** One success of Link. */
+/** The result of one successful Link session. */
 export interface Item {
   public_token: string;
   link_token?: string | null;
@@ -208,17 +208,17 @@ export interface Item {
   allow_duplicate?: boolean;
 }
 
-/** Which connection. */
+/** The connection to sync. */
 export interface SyncConnectionInput {
   connection_id: string;
 }
 
-/** Which connection. */
+/** The connection that the user repaired. */
 export interface ReconnectConnectionInput {
   connection_id: string;
 }
 
-/** Which connection. */
+/** The connection to remove. */
 export interface RemoveConnectionInput {
   connection_id: string;
 }
