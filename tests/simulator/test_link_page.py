@@ -162,6 +162,17 @@ def test_leaving_immediately_is_no_error(page: Any, start: Callable[..., Any]) -
     assert metadata["link_session_id"]
 
 
+def test_a_click_before_the_script_of_the_page_has_loaded_is_not_lost(page: Any, start: Callable[..., Any]) -> None:
+    held: list[Any] = []
+    page.route("**/link.js", lambda route: held.append(route))
+    close = start().get_by_label("Close")
+    close.wait_for(state="attached")
+    assert not close.is_visible()  # a button that can be clicked now has no listener
+    held[0].continue_()
+    close.click()
+    assert outcome(page, "exit")[0] is None
+
+
 def test_update_mode_repairs_the_item(sim: Sim, page: Any, start: Callable[..., Any]) -> None:
     item = sim.link()
     item.call("/sandbox/item/reset_login")

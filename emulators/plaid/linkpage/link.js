@@ -200,6 +200,7 @@
     if (data.type === "exit") exit();
   });
 
+  document.querySelector("main").hidden = false; // only now: a click on a button without its listener would be lost
   if (hosted) open();
   else tell("ready");
 })();
