@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from shared.serving import container
+from shared.serving import container, tokens_container
 
 if TYPE_CHECKING:
     from shared.domain.connection import BankConnection
@@ -159,7 +159,7 @@ def set_up_connection() -> "SetUpConnection":
         connections=container.connections(),
         syncs=container.syncs(),
         plaid=plaid,
-        vault=container.vault(),
+        access_tokens=tokens_container.access_tokens(),
         find_institution=FindInstitution(
             country_codes=settings.country_codes,
             institutions=container.institutions(),

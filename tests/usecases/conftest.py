@@ -310,7 +310,7 @@ class World:
             connections=self.store,
             syncs=self.store,
             plaid=self.plaid,
-            vault=self.vault,
+            access_tokens=AccessTokens(credentials=self.credentials, vault=self.vault),
             find_institution=FindInstitution(
                 country_codes=("US",),
                 institutions=institutions,
