@@ -387,13 +387,14 @@ class FakePlaid:
 
     def refresh(self, access_token: Secret) -> None:
         def call() -> None:
+            self._item(access_token)
             if self.on_refresh is not None:
                 self.on_refresh()
 
         self._call("refresh", call)
 
     def set_webhook(self, access_token: Secret, url: str) -> None:
-        self._call("set_webhook", lambda: None)
+        self._call("set_webhook", lambda: self._item(access_token))
 
     def remove(self, access_token: Secret) -> bool:
         def call() -> bool:
