@@ -60,7 +60,7 @@ def plaid() -> "PlaidClient":
     """The client of Plaid."""
     from shared.adapters.plaid.client import PlaidClient
 
-    return PlaidClient(settings=settings())
+    return PlaidClient(settings=settings(), clock=clock())
 
 
 @once
