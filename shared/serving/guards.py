@@ -166,7 +166,8 @@ def queue_delay(headers: trace.Headers) -> dict[str, Any]:
         due = float(headers.get("X-Cloudtasks-Tasketa", ""))
     except ValueError:
         due = math.nan
-    waited = max(0.0, round(time.time() - due, 3)) if retries == 0 and math.isfinite(due) else None
+    counts = retries == 0 and math.isfinite(due)
+    waited = max(0.0, round(container.clock().now().timestamp() - due, 3)) if counts else None
     return {"retries": retries, "waited_seconds": waited}
 
 
