@@ -90,8 +90,12 @@ class Scheduler:
             return _Result.SKIPPED if isinstance(error, Unavailable) else self._postpone(loaded)
         # The run and the time make the name unique to this scheduler run, since a queue blocks used names for a while.
         name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
-        with trace.resumed(queued.trace):
-            is_new = enqueue(self.queue, state.connection_id, name=name, welcome=not state.is_set_up)
+        try:
+            with trace.resumed(queued.trace):
+                is_new = enqueue(self.queue, state.connection_id, name=name, welcome=not state.is_set_up)
+        except Exception:  # noqa: BLE001 (as above; the next scheduler run enqueues it again)
+            log.exception("schedule.skipped", connection_id=state.connection_id)
+            return _Result.REQUEUED
         return _Result.ENQUEUED if is_new else _Result.REQUEUED
 
     def _postpone(self, loaded: Loaded) -> _Result:
