@@ -200,8 +200,9 @@ def make_web() -> None:
     web = ROOT / "web"
     make_node_modules(web, "web")
     sources = (path for top in ("src", "public") for path in sorted((web / top).rglob("*")) if path.is_file())
-    made_from = [web / name for name in ("index.html", "package-lock.json", "vite.config.ts")]
-    wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(web)), path)))
+    made_from = [web / name for name in ("index.html", "reference/index.html", "package-lock.json", "vite.config.ts")]
+    made_from.append(ROOT / "docs" / "api" / "openapi.json")
+    wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(ROOT)), path)))
     stamp = LOCAL / "web-made-from"
     if stamped(stamp, wanted) and (web / "dist" / "index.html").is_file():
         return
