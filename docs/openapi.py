@@ -236,7 +236,7 @@ def _refusal(group: list[Refusal]) -> Json:
 
 def _example(refusal: Refusal) -> Json:
     details = {"code": refusal.code, **DETAILS.get(refusal.code, {})}
-    return {"error": {"status": refusal.status, "message": refusal.when, "details": details}}
+    return {"error": {"status": refusal.status, "message": refusal.when.replace("`", ""), "details": details}}
 
 
 def _schemas(modules: Iterable[Any]) -> Json:
