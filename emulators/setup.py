@@ -199,8 +199,9 @@ def make_web() -> None:
     """Builds the web app for Hosting in web/dist, again whenever its sources have changed."""
     web = ROOT / "web"
     make_node_modules(web, "web")
-    sources = (path for top in ("src", "public") for path in sorted((web / top).rglob("*")) if path.is_file())
-    made_from = [web / name for name in ("index.html", "reference/index.html", "package-lock.json", "vite.config.ts")]
+    folders = (web / name for name in ("src", "public", "reference"))
+    sources = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+    made_from = [web / name for name in ("index.html", "package-lock.json", "vite.config.ts")]
     made_from.append(ROOT / "docs" / "api" / "openapi.json")
     wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(ROOT)), path)))
     stamp = LOCAL / "web-made-from"
