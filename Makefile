@@ -64,7 +64,7 @@ check: setup-web ## lint, format, complexity, file sizes, strict types, architec
 
 soak: setup-tests ## run the long test campaigns in full
 	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
-		tests/web/test_large_history.py --timeout 7200 \
+		tests/web/test_large_history.py tests/web/test_screens.py --timeout 7200 \
 		--ignore tests/soak/test_restore.py
 	@SOAK=1 $(PYTEST) tests/soak/test_restore.py --timeout 600
 	@SOAK=1 $(PYTEST) tests/adopted --timeout 600

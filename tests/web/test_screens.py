@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Locator, ViewportSize, expect
 
+from tests.soak.ground import SOAK
 from tests.web.person import PASSWORD, PATIENCE, Person, frames, screenshot, still, violations
 
 BANK = "First Platypus Bank"
@@ -19,6 +21,11 @@ SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
 }
+SHOTS: dict[Literal["light", "dark"], tuple[str, ...]] = (
+    {"light": ("desktop", "phone"), "dark": ("desktop", "phone")}
+    if SOAK
+    else {"light": ("phone",), "dark": ("desktop",)}
+)
 EXPECTED_ERRORS = r"400|404|409|429|503|ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
 
 # Texts that their box cuts off without an ellipsis.
@@ -92,19 +99,19 @@ class Album:
         return self.user.page.get_by_role("button", name=self.text(name))
 
     def take(self, name: str, *, whole: bool = True) -> None:
-        """Takes a screen at both widths, light and dark, and checks each."""
+        """Takes a screen at both widths, light and dark (without SOAK: each width in one of them), and checks each."""
         page = self.user.page
-        for scheme in ("light", "dark"):
+        for scheme, sizes in SHOTS.items():
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for size, viewport in SIZES.items():
-                page.set_viewport_size(viewport)
+            for size in sizes:
+                page.set_viewport_size(SIZES[size])
                 frames(page, 2)
                 still(page)
                 where = f"{name}-{self.language}-{size}-{scheme}"
                 screenshot(page, f"screens/{where}", full=whole)
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
                 assert page.evaluate(CUT_OFF) == [], where
-            assert violations(page) == [], where  # at phone width
+            assert violations(page) == [], where
         page.set_viewport_size(SIZES["desktop"])
 
     def visit(self, path: str, name: str, *, whole: bool = True) -> None:
