@@ -1,7 +1,7 @@
 """The command: `make simulate YEARS=<n> SEED=<s>`, or `STORY=<file>` for one failing story.
 
-It runs worlds of about one user-year each, with the seeds s, s+1, …, on all cores. Each seed gives the same run by itself,
-so `make simulate YEARS=1 SEED=<k>` repeats the run of any seed k.
+It runs worlds of about one user-year each, with the seeds s, s+1, …, on all cores. Each seed gives the same run by
+itself, so `make simulate YEARS=1 SEED=<k>` repeats the run of any seed k.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def _progress(years: float, wanted: float, results: list[Result], began: float) 
     events = sum(result.events for result in results)
     bar = "#" * round(30 * done)
     bad = sum(bool(result.violations) for result in results)
-    text = f"[{bar:<30}] {years:7.1f} user-years, {60 * years / seconds:5.1f} a minute, {events / seconds:6.0f} events a second"
+    speed = f"{60 * years / seconds:5.1f} a minute, {events / seconds:6.0f} events a second"
+    text = f"[{bar:<30}] {years:7.1f} user-years, {speed}"
     end = "\r" if sys.stdout.isatty() else "\n"
     if sys.stdout.isatty() or len(results) % 20 == 0:
         sys.stdout.write(text + (f", {bad} worlds with violations" if bad else "") + end)

@@ -106,6 +106,6 @@ def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, 
                 at = chance.randrange(days * DAY)
                 if not is_quiet(at):
                     events.append(Event(at, action, user, chance.getrandbits(32)))
-    for user in range(users):  # every user begins by linking a bank
-        events.append(Event(60 + 600 * user, "link", user, chance.getrandbits(32)))
+    # Every user begins by linking a bank.
+    events += [Event(60 + 600 * user, "link", user, chance.getrandbits(32)) for user in range(users)]
     return Story(seed, users, days, tuple(sorted(events)))

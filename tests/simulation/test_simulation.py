@@ -51,4 +51,4 @@ def test_nothing_happens_in_quiet_times_and_every_action_happens_at_some_time() 
     assert {event.action for story in stories for event in story.events} == set(ACTIONS)
     assert not any(is_quiet(event.at) for story in stories for event in story.events)
     assert is_quiet(QUIET_EVERY + 1)
-    assert sorted([Event(2, "b", 0, 0), Event(1, "c", 0, 0)])[0].action == "c"
+    assert min([Event(2, "b", 0, 0), Event(1, "c", 0, 0)]).action == "c"
