@@ -24,7 +24,17 @@ def login(person: Person, chance: random.Random) -> dict[str, str]:
     return {"institution_id": bank, "username": "user_generated", "password": password}
 
 
-def ask(world: World, person: Person, name: str, method: str, path: str, *, body: Any = None, tries: int = 1, query: Any = None) -> Any:
+def ask(
+    world: World,
+    person: Person,
+    name: str,
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    tries: int = 1,
+    query: Any = None,
+) -> Any:
     """Calls the API as an app does, and repeats a call that got no answer or a 5xx. None if all tries failed."""
     for attempt in range(tries):
         call = world.backend.http(name, method, path, uid=person.uid, body=body, query=query)
@@ -62,11 +72,20 @@ def in_link(world: World, token: str, chance: random.Random, given: dict[str, st
 def exchange(world: World, person: Person, done: dict[str, Any], chance: random.Random, **fields: Any) -> Any:
     """The app hands over what Link returned; a lost answer makes it ask again."""
     metadata = done["metadata"]
-    body = {"public_token": done["public_token"], "institution": metadata["institution"], "accounts": metadata["accounts"]}
+    body = {
+        "public_token": done["public_token"],
+        "institution": metadata["institution"],
+        "accounts": metadata["accounts"],
+    }
     body["accounts"] = [{k: a[k] for k in ("id", "name", "mask", "type", "subtype")} for a in body["accounts"]]
     return ask(
-        world, person, "exchange_public_token", "POST", "/api/v1/bank/set_access_token",
-        body=body | fields, tries=chance.choice((1, 3, 3)),
+        world,
+        person,
+        "exchange_public_token",
+        "POST",
+        "/api/v1/bank/set_access_token",
+        body=body | fields,
+        tries=chance.choice((1, 3, 3)),
     )
 
 
@@ -131,7 +150,11 @@ def refresh(world: World, event: Event) -> None:
 def write_note(world: World, event: Event) -> None:
     """A user writes a note on a transaction, directly in the store, as the security rules allow."""
     person, chance, store = world.people[event.user], event.chance(), world.backend.store
-    rows = [(c.connection_id, row) for c in world.connections_of(person) for row in sorted(store.rows.get(c.connection_id, {}))]
+    rows = [
+        (c.connection_id, row)
+        for c in world.connections_of(person)
+        for row in sorted(store.rows.get(c.connection_id, {}))
+    ]
     if rows:
         connection_id, transaction_id = chance.choice(rows)
         text = f"note {event.at}"
