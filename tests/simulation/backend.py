@@ -22,8 +22,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from flask import Request
 from firebase_functions import https_fn
+from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from shared.adapters.plaid import webhook_signature
@@ -55,6 +55,7 @@ from tests.fakes import (
     FakeVault,
     FakeWebhookKeys,
 )
+from tests.simulation import sizes
 from tests.simulation.boundary import Boundary
 from tests.simulation.google import Mail, Messages, Queues, Retries, Watched
 from tests.simulation.loop import Executor, Lock, Loop, Process, Task
@@ -165,6 +166,7 @@ class Backend:
 
     def __init__(self, boundary: Boundary, plaid: PlaidSide, *, seed: int) -> None:
         self.boundary, self.loop, self.plaid = boundary, boundary.loop, plaid
+        self.seed = seed
         self.random = random.Random(f"backend {seed}")  # noqa: S311
         self.store = FakeStore()
         self.store.connections = Watched(self._connection_created)
@@ -254,6 +256,7 @@ class Backend:
         modules = [importlib.import_module(f"shared.serving.{name}") for name in containers]
         modules.append(importlib.import_module("shared.adapters.plaid.client"))
         patches: list[tuple[Any, str, Any]] = [(m, "time", virtual) for m in modules if hasattr(m, "time")]
+        patches += sizes.of_world(self.seed)
         for name in ("shared.usecases.sync.prefetch_pages", "shared.usecases.sync.schedule_syncs"):
             module = importlib.import_module(name)
             if hasattr(module, "ThreadPoolExecutor"):

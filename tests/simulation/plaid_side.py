@@ -1,7 +1,7 @@
 """The Plaid simulator in the same process: its world on the virtual clock, its answers without sockets.
 
-The backend's own Plaid client runs unchanged; only the transport below Plaid's library is replaced. Webhooks are signed,
-delivered to the backend's webhook function, and retried as Plaid does.
+The backend's own Plaid client runs unchanged; only the transport below Plaid's library is replaced. Webhooks are
+signed, delivered to the backend's webhook function, and retried as Plaid does.
 """
 
 from __future__ import annotations

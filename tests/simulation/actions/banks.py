@@ -25,10 +25,6 @@ ODD: tuple[dict[str, Any], ...] = (
     {"date": 5},
     {"account_id": None},
     {"account_id": "a/b"},
-    {"transaction_id": None},
-    {"transaction_id": ""},
-    {"transaction_id": ".."},
-    {"transaction_id": "__x__"},
     {"name": None},
     {"name": {"text": "a shop"}},
     {"name": "\ud800 half a character"},
@@ -52,6 +48,8 @@ ODD: tuple[dict[str, Any], ...] = (
     {"unknown_field": {"deep": [[[[[[{}]]]]]]}},
 )
 """Values that a faulty bank sends: each breaks another rule."""
+ODD_IDS = ("{}/{}", "__{}-{}__", "\x00{}-{}", "{}-{}" + "x" * 1_600, "é{}-{}")
+"""Ids that are no document ids, except the last. They are their rows' real ids, so Plaid removes them by these."""
 
 
 def some_item(world: World, event: Event, chance: random.Random) -> Item | None:
@@ -122,6 +120,9 @@ def odd_values(world: World, event: Event) -> None:
     body: dict[str, Any] = {"add": [], "modify": [], "notify": chance.random() < 0.8}
     for odd in chance.sample(ODD, chance.randrange(1, 4)):
         body["add"].append(booking(world, item, chance, odd=odd))
+    for number in range(chance.randrange(3)):
+        name = chance.choice(ODD_IDS).format(event.pick, number)
+        body["add"].append(booking(world, item, chance, transaction_id=name))
     body["add"].append(booking(world, item, chance))
     names = [row.transaction_id for row in some_rows(world, item, chance)]
     if names:
@@ -134,8 +135,10 @@ def odd_values(world: World, event: Event) -> None:
         """The bank repairs its rows."""
         if item in world.plaid.living() and item.error is None and covered(item):
             there = [name for name in made["added"] if item.log.get(name) is not None]
-            changes = [{"transaction_id": name, **booking(world, item, chance)} for name in there[1:]]
-            world.plaid.control(control.change_transactions, item, modify=changes, remove=there[:1])
+            gone = there[:: chance.choice((1, 2, 3))]
+            kept = [name for name in there if name not in gone]
+            changes = [{"transaction_id": name, **booking(world, item, chance)} for name in kept]
+            world.plaid.control(control.change_transactions, item, modify=changes, remove=gone)
 
     if chance.random() < 0.6:
         world.loop.after(chance.choice((1.0, 600.0, 86_400.0)), mend)
@@ -199,7 +202,11 @@ def changes_while_read(world: World, event: Event) -> None:
         rows = world.plaid.newest_rows(item)
         if rows and chance.random() < 0.7:
             now["remove"] = [chance.choice(rows).transaction_id]
-        pending = [row.transaction_id for row in rows if PENDING in row.body and row.transaction_id not in now.get("remove", [])]
+        pending = [
+            row.transaction_id
+            for row in rows
+            if PENDING in row.body and row.transaction_id not in now.get("remove", [])
+        ]
         if pending and chance.random() < 0.5:
             now["post"] = pending[:1]
         world.plaid.control(control.change_transactions, item, **now)

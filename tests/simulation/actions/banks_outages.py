@@ -24,7 +24,9 @@ def bank_down(world: World, event: Event) -> None:
     if item is not None:
         until = world.loop.microseconds + chance.choice(DURATIONS) * MICROSECONDS
         rate, about = chance.choice((1.0, 1.0, 0.7)), item.institution.institution_id
-        fault = Fault(Mode.UNAVAILABLE, DATA_CALLS, about, times=None, rate=rate, until=until, error=chance.choice(DOWN))
+        fault = Fault(
+            Mode.UNAVAILABLE, DATA_CALLS, about, times=None, rate=rate, until=until, error=chance.choice(DOWN)
+        )
         world.boundary.faults.append(fault)
 
 

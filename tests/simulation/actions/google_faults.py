@@ -14,7 +14,18 @@ HOUR = 3_600 * MICROSECONDS
 SERVICES = (FIRESTORE, QUEUES, AUTH, ("vault.",), ("messaging.",))
 ANYTHING = (*FIRESTORE, *QUEUES, *AUTH, "vault.", "messaging.", "plaid.")
 WRITES = (
-    *("store.", "credentials.", "intents.", "removals.", "erasures.", "inbox.", "items.", "pushes.", "seals.", "links."),
+    *(
+        "store.",
+        "credentials.",
+        "intents.",
+        "removals.",
+        "erasures.",
+        "inbox.",
+        "items.",
+        "pushes.",
+        "seals.",
+        "links.",
+    ),
     *QUEUES,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emulators.plaid.control import items as control
 from emulators.plaid.errors import CATALOGUE
+from shared.domain.connection import REVOKED_CODE
 from shared.domain.errors import ErrorClass
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item
@@ -35,9 +36,12 @@ BROKEN = (None, "half", "html", "truncated")
 
 @action("plaid_refuses", per_year=25)
 def plaid_refuses(world: World, event: Event) -> None:
-    """An endpoint refuses calls with any error of the catalogue, once or for some time."""
+    """An endpoint refuses calls with any error of the catalogue, once or for some time.
+
+    Only a withdrawn permission is always true: the backend then removes the item.
+    """
     chance = event.chance()
-    path, code = chance.choice(ENDPOINTS), chance.choice(CODES)
+    path, code = chance.choice(ENDPOINTS), chance.choice([code for code in CODES if code != REVOKED_CODE])
     about, error_class = None, meaning(code, path).error_class
     if error_class is ErrorClass.TERMINAL:  # an item that is said to be dead stays so: no login repairs what is true
         item = some_item(world, event, chance)

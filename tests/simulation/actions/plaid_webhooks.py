@@ -23,7 +23,11 @@ UNKNOWN: tuple[dict[str, Any], ...] = (
     {"webhook_type": "ITEM", "webhook_code": "ERROR"},
     {"webhook_type": "ITEM", "webhook_code": "ERROR", "error": None},
     {"webhook_type": "ITEM", "webhook_code": "ERROR", "error": ["odd"]},
-    {"webhook_type": "ITEM", "webhook_code": "ERROR", "error": {"error_type": "ITEM_ERROR", "error_code": "A_NEW_CODE"}},
+    {
+        "webhook_type": "ITEM",
+        "webhook_code": "ERROR",
+        "error": {"error_type": "ITEM_ERROR", "error_code": "A_NEW_CODE"},
+    },
     {"webhook_type": "ITEM", "webhook_code": "PENDING_EXPIRATION", "consent_expiration_time": "soon"},
     {"webhook_type": "ITEM", "webhook_code": "USER_ACCOUNT_REVOKED", "account_id": 5},
     {"webhook_type": "LINK", "webhook_code": "SESSION_FINISHED", "public_tokens": "none"},

@@ -12,14 +12,14 @@ def settled(world: World) -> None:
     """Finds every note that an app was told is stored."""
     for person in world.people:
         for (connection_id, transaction_id), text in sorted(person.notes.items()):
-            if not _expected(world, person, connection_id):
+            if transaction_id in world.withdrawn or not _expected(world, person, connection_id):
                 del person.notes[connection_id, transaction_id]
             elif not _found(world, connection_id, transaction_id, text):
                 world.violated(f"the note {text!r} on {transaction_id} of {connection_id} is lost")
 
 
 def _expected(world: World, person: Person, connection_id: str) -> bool:
-    """Deleting a connection deletes its notes; so does withdrawing the permission."""
+    """Deleting a connection deletes its notes; so does withdrawing the permission, or that for an account."""
     connection = world.backend.store.connections.get(connection_id)
     item = world.item_of(connection) if connection is not None else None
     return item is not None and not item.revoked and not item.removed
