@@ -53,7 +53,6 @@ class World:
         self.daily_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
-        self.withdrawn: dict[str, None] = {}  # transactions of accounts that their users stopped sharing
 
     # -- Time --------------------------------------------------------------------------------------------------------
 

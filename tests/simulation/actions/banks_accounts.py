@@ -57,11 +57,7 @@ def account_unshared(world: World, event: Event) -> None:
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None and len(item.accounts) > 1:
-        account_id = chance.choice(item.accounts).account_id
-        body = {"revoke": [account_id], "announce": chance.random() < 0.8}
-        for row in item.log.current():  # what users wrote on an account that they withdraw is deleted with it
-            if row.account_id == account_id:
-                world.withdrawn[row.transaction_id] = None
+        body = {"revoke": [chance.choice(item.accounts).account_id], "announce": chance.random() < 0.8}
         world.plaid.control(control.change_accounts, item, **body)
 
 
