@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import plaid
 import urllib3
@@ -30,7 +30,7 @@ from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
 from emulators.plaid.world import Settings, World
 from shared.adapters.plaid.client import PlaidClient
 from shared.adapters.plaid.errors import from_answer
-from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from tests.simulation.boundary import Boundary, Fault
 from tests.simulation.loop import Loop
 
@@ -200,9 +200,9 @@ class PlaidSide:
             case "half":
                 return _Half()
             case "truncated":
-                return urllib3.exceptions.IncompleteRead(10, 20)
+                return cast("Exception", urllib3.exceptions.IncompleteRead(10, 20))
             case _:
-                return urllib3.exceptions.ReadTimeoutError(None, name, "no answer")  # type: ignore[arg-type]
+                return cast("Exception", urllib3.exceptions.ReadTimeoutError(cast("Any", None), name, "no answer"))
 
     def _deliver(self, delivery: Delivery, raw: bytes, token: str, ended: Callable[[int | str], None]) -> None:
         assert self.deliver is not None
@@ -255,8 +255,9 @@ def meaning(code: str, path: str) -> ProviderError:
 
 
 def is_operators(code: str, path: str) -> bool:
-    """Whether an operator must hear of it: it is no fault of a user or a bank."""
-    return meaning(code, path).error_class is ErrorClass.CONFIGURATION
+    """Whether an operator must hear of it: it is no fault of a user or a bank. Wrong keys make tokens unknown, too."""
+    understood = meaning(code, path)
+    return understood.error_class is ErrorClass.CONFIGURATION or understood.kind is ErrorKind.UNKNOWN_TOKEN
 
 
 class _Half(Exception):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from emulators.plaid.control import items as control
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
 from emulators.plaid.synclog import Row
 from tests.simulation.actions import action
 from tests.simulation.story import Event
@@ -59,9 +59,11 @@ def some_item(world: World, event: Event, chance: random.Random) -> Item | None:
 
 
 def working_item(world: World, event: Event, chance: random.Random) -> Item | None:
-    """One of the user's items whose login works, and which has accounts with transactions."""
+    """One of the user's items whose login works, which has accounts with transactions, and some history."""
     item = some_item(world, event, chance)
-    return item if item is not None and item.error is None and covered(item) else None
+    if item is None or item.error is not None or item.readiness is Readiness.NOT_READY or not covered(item):
+        return None
+    return item
 
 
 def covered(item: Item) -> list[str]:
@@ -79,7 +81,7 @@ def booking(world: World, item: Item, chance: random.Random, **more: object) -> 
 def some_rows(world: World, item: Item, chance: random.Random) -> list[Row]:
     """Rows that may change: mostly new ones, and a few old ones."""
     rows = world.plaid.newest_rows(item)
-    if item.readiness == "NOT_READY" or not len(item.log):
+    if not len(item.log):
         return rows
     old = item.log._row(chance.randrange(len(item.log)))
     current = item.log.get(old.transaction_id) if old is not None else None
