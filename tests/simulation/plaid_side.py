@@ -138,7 +138,7 @@ class PlaidSide:
         self.boundary, self.loop = boundary, boundary.loop
         self.world = world = Banks(Settings(seed=seed))
         world.clock = PlaidClock(self.loop)
-        world.keys = Keys(world.ids, random.Random(f"keys {seed}"), self.loop)  # noqa: S311
+        world.keys = Keys(world.ids, random.Random(f"keys {seed}"), self.loop)
         world.cursors = CursorFormat(f"cursors {seed}".encode())
         self.webhooks = VirtualWebhooks(world, self.loop, self._deliver)
         world.webhooks = self.webhooks

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
+from emulators.plaid import announcements
 from emulators.plaid.control import items as control
+from emulators.plaid.people import custom
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item, working_item
 from tests.simulation.story import Event
@@ -42,13 +44,23 @@ def account_opened(world: World, event: Event) -> None:
     """The user opens an account: Plaid offers it (NEW_ACCOUNTS_AVAILABLE), or the bank shares it at once."""
     chance = event.chance()
     item = working_item(world, event, chance)
-    if item is not None and len(item.accounts) + len(item.hidden_accounts) < MOST:
-        how = chance.choice(("offer", "offer", "add"))
-        before = len(item.log)
-        body = {how: [_new_account(world, chance)], "announce": chance.random() < 0.8}
-        world.plaid.control(control.change_accounts, item, **body)
-        if how == "add":
-            world.plaid.world.announce_changes(item, before, [])
+    if item is None or len(item.accounts) + len(item.hidden_accounts) >= MOST:
+        return
+    place = 10_000 + event.pick  # never used before: ids are made from it
+    account, bookings = custom.read_account(
+        _new_account(world, chance), place, item.item_id, world.plaid.world.clock.today()
+    )
+    rows, is_announced = [booking.as_row() for booking in bookings], chance.random() < 0.8
+    if chance.random() < 0.7:
+        item.hidden_accounts.append(account)
+        item.hidden_rows += rows
+        if is_announced:
+            world.plaid.webhooks.send(item, announcements.new_accounts_available())
+        return
+    before = len(item.log)
+    item.add_account(account, rows)
+    if is_announced:
+        world.plaid.world.announce_changes(item, before, [])
 
 
 @action("account_unshared", per_year=2)
