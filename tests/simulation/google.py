@@ -40,7 +40,7 @@ class Retries:
         """Seconds before the next attempt: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig"""
         doubled = min(failures - 1, self.doublings)
         more = max(0, failures - 1 - self.doublings)
-        return min(self.max_backoff, self.min_backoff * 2**doubled * (1 + more))
+        return min(self.max_backoff, self.min_backoff * float(2**doubled) * (1 + more))
 
 
 @dataclass

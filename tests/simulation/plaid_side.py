@@ -264,7 +264,8 @@ class _Half(Exception):
     """The body of the answer ends early, and nobody noticed."""
 
 
-def _refusal(status: int, body: bytes, headers: Any) -> plaid.ApiException:
-    error = plaid.ApiException(status=status, reason="refused")
+def _refusal(status: int, body: bytes, headers: Any) -> Exception:
+    error: Any = plaid.ApiException(status=status, reason="refused")
     error.body, error.headers = body, dict(headers)
-    return error
+    refusal: Exception = error
+    return refusal
