@@ -1,4 +1,4 @@
-"""Every call that leaves the backend passes here: it takes time, and it can fail, lose its answer, or kill its caller."""
+"""Every call that leaves the backend passes here: it takes time, can fail, lose its answer, or kill its caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Mode(StrEnum):
 
     KILL_BEFORE = "kill_before"
     KILL_AFTER = "kill_after"
-    UNAVAILABLE = "unavailable"  # it has no effect, and the caller is told
+    UNAVAILABLE = "unavailable"  # it has no effect, and the caller gets an error
     LOST = "lost"  # it has its effect, and the caller gets an error
     CONFLICT = "conflict"  # another writer was faster
     SLOW = "slow"  # it takes long

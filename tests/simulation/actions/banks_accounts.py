@@ -1,7 +1,7 @@
 """Accounts at banks: opened, no longer shared, closed, renamed. Users share accounts again in Link.
 
-A sync names only the accounts of the rows that it brings, so accounts come and go with rows here: nobody could know of
-others before the user's next update mode.
+A sync names only the accounts of the rows that it brings, so accounts come and go with rows here: the
+backend cannot know of others before the user's next update mode.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def plaid_refuses(world: World, event: Event) -> None:
     chance = event.chance()
     path, code = chance.choice(ENDPOINTS), chance.choice([code for code in CODES if code != REVOKED_CODE])
     about, error_class = None, meaning(code, path).error_class
-    if error_class is ErrorClass.TERMINAL:  # an item that is said to be dead stays so: no login repairs what is true
+    if error_class is ErrorClass.TERMINAL:  # an item that Plaid calls dead stays so: no login repairs it
         item = some_item(world, event, chance)
         if item is None or path not in ABOUT_ITEMS:
             return

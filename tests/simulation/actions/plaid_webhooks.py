@@ -54,7 +54,7 @@ def webhooks_astray(world: World, event: Event) -> None:
 
 @action("webhook_again", per_year=6)
 def webhook_again(world: World, event: Event) -> None:
-    """Plaid sends an old webhook again, signed anew: its news is none any more."""
+    """Plaid sends an old webhook again, with a new signature: by now it is out of date."""
     chance = event.chance()
     item = some_item(world, event, chance)
     sent = [one for one in world.plaid.webhooks.log if item is not None and one.item_id == item.item_id]
@@ -65,7 +65,7 @@ def webhook_again(world: World, event: Event) -> None:
 
 @action("webhook_unknown", per_year=6)
 def webhook_unknown(world: World, event: Event) -> None:
-    """Plaid sends a code that nobody knows, or a body that its documentation does not allow."""
+    """Plaid sends a code that the backend does not know, or a body that its documentation does not allow."""
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None:
@@ -74,7 +74,7 @@ def webhook_unknown(world: World, event: Event) -> None:
 
 @action("webhook_forged", per_year=6)
 def webhook_forged(world: World, event: Event) -> None:
-    """Somebody else sends a webhook: nothing may come of it."""
+    """A sender without Plaid's key sends a webhook: it changes nothing."""
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is None or not item.webhook:
