@@ -33,6 +33,8 @@ def settled(world: World) -> None:
     for connection in list(world.backend.store.connections.values()):
         item = world.item_of(connection)
         if item is None or item.removed:
+            if connection.status is ItemStatus.ERROR:  # its user revoked it: the document stays, and asks for a new link
+                continue
             world.violated(f"{connection.connection_id} has no item at Plaid; status {connection.status}")
             continue
         _status(world, connection, item)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from tests.simulation import invariants
 from tests.simulation.actions import ACTIONS
 from tests.simulation.actions import banks as _banks  # noqa: F401
+from tests.simulation.actions import operators as _operators  # noqa: F401
+from tests.simulation.actions import operators_restore as _operators_restore  # noqa: F401
 from tests.simulation.actions import users as _users  # noqa: F401
+from tests.simulation.actions import users_exchange as _users_exchange  # noqa: F401
+from tests.simulation.actions import users_leave as _users_leave  # noqa: F401
+from tests.simulation.actions import users_notes as _users_notes  # noqa: F401
+from tests.simulation.actions import users_repair as _users_repair  # noqa: F401
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import DAY, QUIET_FOR, Event, Story
 from tests.simulation.world import World
@@ -46,8 +52,7 @@ def run(story: Story, *, keep_log: bool = False) -> Result:
         for end in story.quiet_times():
             begin = (end - QUIET_FOR) * MICROSECONDS
             world.loop.run_until(begin)
-            world.boundary.faults.clear()
-            world.schedule_stops_until = 0
+            world.calm()
             world.loop.run_until(end * MICROSECONDS)
             invariants.settled(world)
             happened = sum(event.at < end for event in story.events)
