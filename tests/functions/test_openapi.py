@@ -148,10 +148,16 @@ def trials(function: tuple[str, FlaskClient], seen: Seen) -> Iterator[Callable[[
             stand_in(world, patch)
             world.connected("1")
             world.connected("of-another", owner="bob")
-            patch.setattr("time.sleep", lambda seconds: world.clock.move(timedelta(seconds=seconds)))
+            patch.setattr(container, "sleep", lambda seconds: world.clock.move(timedelta(seconds=seconds)))
             made = Trial(*function, world, patch, seen)
             made.instead(
-                "webhooks", WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
+                "webhooks",
+                WebhookVerifier(
+                    fetch_key=lambda _: JWK,
+                    stored=FakeWebhookKeys(),
+                    clock=world.clock,
+                    executors=world.executors,
+                ),
             )
             session = LinkSession(ALICE, world.clock.at + timedelta(hours=4), hosted=True)
             container.links().remember("link-fake", session, now=world.clock.at)
@@ -375,7 +381,12 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
                 trial.rest(headers=headers, data=raw)
             unknown = problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
             for failure in (problem(ErrorClass.TRANSIENT, "DOWN"), unknown, NotStorable()):
-                verifier = WebhookVerifier(fetch_key=_raising(failure), stored=FakeWebhookKeys(), clock=world.clock)
+                verifier = WebhookVerifier(
+                    fetch_key=_raising(failure),
+                    stored=FakeWebhookKeys(),
+                    clock=world.clock,
+                    executors=world.executors,
+                )
                 trial.instead("webhooks", verifier)
                 for number in range(70):
                     headers, raw = signed(world, UPDATE, kid=f"k{number}")

@@ -181,7 +181,7 @@ class Backend:
         self.on_log: list[Callable[[str, str, dict[str, Any]], None]] = []
         self.is_closed = False  # an operator blocks all calls, and pauses the queues
         self._paused_tasks: list[Callable[[], None]] = []
-        self.tokens: dict[str, None] = {}  # secrets that must not be seen
+        self.was_connected: dict[str, str] = {}  # by item: the connection that it had first
         self._numbers = 0
         self.clock = Clock(self.loop)
         plaid.deliver = self._deliver_webhook
@@ -255,7 +255,9 @@ class Backend:
         for name in ("shared.usecases.sync.prefetch_pages", "shared.usecases.sync.schedule_syncs"):
             module = importlib.import_module(name)
             if hasattr(module, "ThreadPoolExecutor"):
-                patches.append((module, "ThreadPoolExecutor", lambda workers=1, **_: Executor(loop, _.get("max_workers", workers))))
+                patches.append(
+                    (module, "ThreadPoolExecutor", lambda workers=1, **_: Executor(loop, _.get("max_workers", workers)))
+                )
         if hasattr(container, "executors"):
             patches.append((container, "executors", lambda: lambda workers, _name: Executor(loop, workers)))
         if hasattr(container, "sleep"):
@@ -298,8 +300,16 @@ class Backend:
         return Process(f"{name}#{self._numbers}", skew=self.skews[self._numbers % len(self.skews)])
 
     def http(
-        self, name: str, method: str, path: str, *, uid: str | None = None, body: Any = None, query: Any = None,
-        headers: dict[str, str] | None = None, raw: bytes | None = None,
+        self,
+        name: str,
+        method: str,
+        path: str,
+        *,
+        uid: str | None = None,
+        body: Any = None,
+        query: Any = None,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> Task:
         """Starts a request to an HTTP function. The task's value is (status, body); it has an error if it was killed."""
         endpoint = function(name).__wrapped__
@@ -310,8 +320,12 @@ class Backend:
             if self.is_closed:
                 return 503, None
             builder = EnvironBuilder(
-                path=path, method=method, query_string=query, headers=sent | (headers or {}),
-                input_stream=io.BytesIO(data), content_length=len(data),
+                path=path,
+                method=method,
+                query_string=query,
+                headers=sent | (headers or {}),
+                input_stream=io.BytesIO(data),
+                content_length=len(data),
                 content_type="application/json" if data else None,
             )
             answer = endpoint(Request(builder.get_environ()))
@@ -340,9 +354,7 @@ class Backend:
 
     def _deliver_webhook(self, delivery: Any, raw: bytes, token: str, ended: Callable[[int | str], None]) -> None:
         path, _, query = delivery.url.removeprefix("https://backend.example").partition("?")
-        call = self.http(
-            "plaid_webhook", "POST", path, query=query, raw=raw, headers={"Plaid-Verification": token}
-        )
+        call = self.http("plaid_webhook", "POST", path, query=query, raw=raw, headers={"Plaid-Verification": token})
         call.on_done.append(lambda: ended(call.value[0] if call.value is not None else "ConnectError"))
 
     def close(self) -> None:
@@ -367,7 +379,8 @@ class Backend:
         event = SimpleNamespace(params={"uid": uid}, time=self.loop.now())
         return self.loop.spawn(self.process("on_user_deleted"), lambda: handler(event))
 
-    def _connection_created(self, connection_id: str, _: Any) -> None:
+    def _connection_created(self, connection_id: str, connection: Any) -> None:
+        self.was_connected.setdefault(connection.item_id, connection_id)
         self._trigger("on_connection_created", {"connection_id": connection_id}, None)
 
     def _notification_created(self, name: str, notification: Any) -> None:

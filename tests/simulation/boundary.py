@@ -61,7 +61,18 @@ def unavailable(name: str) -> Exception:
     return Unavailable("the store did not answer", code="store_unavailable")
 
 
-CONFLICTING = ("save", "update", "create", "begin", "finish", "store_token", "take_credentials", "mark", "claim", "spend")
+CONFLICTING = (
+    "save",
+    "update",
+    "create",
+    "begin",
+    "finish",
+    "store_token",
+    "take_credentials",
+    "mark",
+    "claim",
+    "spend",
+)
 NEVER_RAISES = ("messaging.", "webhooks.")
 
 
@@ -75,6 +86,7 @@ class Boundary:
         faults: What goes wrong, until it is used up.
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
+        google_failed_at: When a service of Google last failed, in virtual microseconds.
     """
 
     loop: Loop
@@ -84,6 +96,7 @@ class Boundary:
     log: Any = field(default_factory=hashlib.sha256)
     lines: list[str] | None = None
     watchers: list[Callable[[str], None]] = field(default_factory=list)
+    google_failed_at: int = -(10**15)  # when a service of Google last failed
 
     def note(self, text: str) -> None:
         """Writes a line of the event log."""
@@ -92,7 +105,9 @@ class Boundary:
         if self.lines is not None:
             self.lines.append(line)
 
-    def call(self, name: str, effect: Callable[[], Any], *, broken: Callable[[str, Fault], Exception] | None = None) -> Any:
+    def call(
+        self, name: str, effect: Callable[[], Any], *, broken: Callable[[str, Fault], Exception] | None = None
+    ) -> Any:
         """Makes an outside call of the current task.
 
         Args:
@@ -108,6 +123,8 @@ class Boundary:
             raise Killed(process.name)
         self.counts[name] += 1
         fault = self._fault(name) if self.faults else None
+        if fault is not None and not name.startswith("plaid."):
+            self.google_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(60.0 if fault is not None and fault.mode is Mode.SLOW else seconds / 2)

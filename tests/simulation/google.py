@@ -80,10 +80,13 @@ class Queues:
         self.names: set[str] = set()
         self.waiting = 0  # tasks that are not acknowledged yet
         self.given_up: list[tuple[str, str]] = []
+        self.watchers: list[Callable[[str, dict[str, Any]], None]] = []
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
         """Adds a sync."""
-        self.add("synctransactions", {"connection_id": connection_id} | ({"welcome": True} if welcome else {}), name=name)
+        self.add(
+            "synctransactions", {"connection_id": connection_id} | ({"welcome": True} if welcome else {}), name=name
+        )
 
     def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
         """Adds a task; no effect if its name was used before."""
@@ -92,6 +95,8 @@ class Queues:
             return
         self.names.add(full)
         body = json.loads(json.dumps(dict(payload)))
+        for watch in self.watchers:
+            watch(str(function), body)
         for delay in self.mail.setdefault(str(function), Mail()).take():
             self.waiting += 1
             self._loop.after(0.02 + delay, lambda: self._attempt(str(function), name, body, 0))

@@ -55,7 +55,9 @@ class PlaidClock(Clock):
 class VirtualWebhooks(Webhooks):
     """Deliveries by tasks on virtual time instead of an event loop's."""
 
-    def __init__(self, world: World, loop: Loop, post: Callable[[Delivery, bytes, str, Callable[[int | str], None]], None]) -> None:
+    def __init__(
+        self, world: World, loop: Loop, post: Callable[[Delivery, bytes, str, Callable[[int | str], None]], None]
+    ) -> None:
         super().__init__(world.clock, world.ids, world.keys, world.webhook_faults)
         self._loop, self._post_to_backend = loop, post
 
@@ -103,7 +105,11 @@ class Keys(signing.KeyRing):
         digest = signing.sha256(body).hexdigest()
         claims = {"iat": int(self._loop.seconds()) - age, "request_body_sha256": digest}
         signed = f"{signing._segment(header)}.{signing._segment(claims)}"
-        key = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1()) if wrong_key else self._current.private
+        key = (
+            ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
+            if wrong_key
+            else self._current.private
+        )
         r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
         return f"{signed}.{signing._base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
@@ -150,7 +156,9 @@ class PlaidSide:
 
     # -- The banks' side ---------------------------------------------------------------------------------------------
 
-    def control(self, handler: Callable[..., Coroutine[Any, Any, Any]], item: Item | None = None, /, **body: Any) -> Any:
+    def control(
+        self, handler: Callable[..., Coroutine[Any, Any, Any]], item: Item | None = None, /, **body: Any
+    ) -> Any:
         """Calls a handler of the simulator's control API. Raises what it raises."""
         request = SimpleNamespace(path_params={"item_id": item.item_id if item else ""})
         try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from emulators.plaid.items import Item
@@ -80,6 +80,7 @@ class World:
         self.schedule_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
         self.on_calm: list[Callable[[], None]] = []
+        self.dead_items: dict[str, str] = {}  # item: why no login repairs it
 
     # -- Time --------------------------------------------------------------------------------------------------------
 
@@ -100,15 +101,28 @@ class World:
 
     def is_due(self) -> bool:
         """Whether the scheduler has anything to do; if not, its run changes nothing, and is left out."""
-        now, store = self.loop.now() + timedelta(minutes=2), self.backend.store
-        return (
-            any(one.state.due_at is not None and one.state.due_at <= now for one in store.states.values())
-            or any(one.due_at is not None and one.due_at <= now for one in store.deliveries.values())
-            or any(one.due_at <= now for one in store.tombstones.values())
-            or any(one.due_at is not None and one.due_at <= now for one, _ in store.intents.values())
-            or any(one.due_at is not None and one.due_at <= now for one, _ in store.kept.values())
-            or any(one.due_at <= now for one, _ in self.backend.erasures.kept.values())
-        )
+        soon = self.loop.now() + timedelta(minutes=2)
+        return any(due <= soon for _, due in self.due_times())
+
+    def due_times(self) -> Iterator[tuple[str, datetime]]:
+        """When each document is due for the scheduler."""
+        store = self.backend.store
+        for loaded in store.states.values():
+            if loaded.state.due_at is not None:
+                yield f"sync of {loaded.state.connection_id}", loaded.state.due_at
+        for delivery in store.deliveries.values():
+            if delivery.due_at is not None:
+                yield f"webhook of {delivery.connection_id}", delivery.due_at
+        for removal in store.tombstones.values():
+            yield f"removal of {removal.connection_id}", removal.due_at
+        for intent, _ in store.intents.values():
+            if intent.due_at is not None:
+                yield f"exchange for {intent.connection_id}", intent.due_at
+        for token, _ in store.kept.values():
+            if token.due_at is not None and token.connection_id in store.tokens:
+                yield f"rotation of {token.connection_id}", token.due_at
+        for erasure, _ in self.backend.erasures.kept.values():
+            yield f"erasure of {erasure.app_user_id}", erasure.due_at
 
     def calm(self) -> None:
         """Ends all faults: a quiet time begins."""

@@ -1,19 +1,18 @@
 """The scheduler: starts syncs that are due, and resumes those whose trigger, task, webhook or process was lost."""
 
-import contextvars
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 
 from shared import trace
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.pause import Pauses
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
-from shared.ports import Clock, Loaded, PausedSyncs, SyncQueue, Syncs
+from shared.ports import Clock, Executors, Loaded, PausedSyncs, SyncQueue, Syncs
 from shared.usecases.due_pages import due_pages
 from shared.usecases.enqueue import enqueue
 
@@ -41,6 +40,7 @@ class Scheduler:
     paused: PausedSyncs
     queue: SyncQueue
     clock: Clock
+    executors: Executors
     at_once: int = 1
 
     def run(self) -> int:
@@ -67,8 +67,8 @@ class Scheduler:
         if self.at_once == 1:
             yield from (self._requeue(loaded, pauses) for loaded in page)
             return
-        with ThreadPoolExecutor(self.at_once, thread_name_prefix="schedule") as pool:
-            futures = [pool.submit(contextvars.copy_context().run, self._requeue, loaded, pauses) for loaded in page]
+        with closing(self.executors(self.at_once, "schedule")) as workers:
+            futures = [workers.submit(partial(self._requeue, loaded, pauses)) for loaded in page]
             yield from (future.result() for future in futures)
 
     def _requeue(self, loaded: Loaded, pauses: Pauses) -> _Result:

@@ -34,7 +34,12 @@ def spend(world: World, event: Event) -> None:
     for _ in range(chance.randrange(1, 4)):
         amount = round(chance.uniform(-200, 200), 2)
         when = str(today - timedelta(days=chance.randrange(4)))
-        new = {"amount": amount, "date": when, "name": f"Shop {chance.randrange(30)}", "account_id": chance.choice(covered)}
+        new = {
+            "amount": amount,
+            "date": when,
+            "name": f"Shop {chance.randrange(30)}",
+            "account_id": chance.choice(covered),
+        }
         body["add"].append(new | ({"pending": True} if chance.random() < 0.4 else {}))  # type: ignore[attr-defined]
     if rows and chance.random() < 0.3:
         body["modify"] = [{"transaction_id": chance.choice(rows), "amount": round(chance.uniform(1, 90), 2)}]
