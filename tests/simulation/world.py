@@ -78,8 +78,8 @@ class World:
             self.people.append(self.sign_up(number))
         self.violations: list[str] = []
         self.schedule_stops_until = 0
+        self.daily_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
-        self.on_calm: list[Callable[[], None]] = []
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
 
     # -- Time --------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class World:
         self.loop.at(self.loop.microseconds + TICK, self._tick)
 
     def _daily(self) -> None:
-        if self.loop.microseconds >= self.schedule_stops_until:
+        if self.loop.microseconds >= self.daily_stops_until:
             self.backend.schedule("monitor_connections")
         self.loop.at(self.loop.microseconds + DAY, self._daily)
 
@@ -125,12 +125,11 @@ class World:
             yield f"erasure of {erasure.app_user_id}", erasure.due_at
 
     def calm(self) -> None:
-        """Ends all faults: a quiet time begins."""
+        """Ends every fault that an event began."""
         self.boundary.faults.clear()
-        self.schedule_stops_until = 0
-        for end in self.on_calm:
-            end()
-        self.on_calm.clear()
+        self.schedule_stops_until = self.daily_stops_until = 0
+        self.backend.calm()
+        self.plaid.calm()
 
     def until_quiet(self) -> float:
         """Seconds until the next quiet time begins."""

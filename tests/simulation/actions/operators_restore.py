@@ -11,6 +11,7 @@ from shared.domain.errors import BankError
 from tests.simulation.actions import action
 from tests.simulation.actions.operators import PATIENCE, RETRY_AFTER, operate, persist
 from tests.simulation.actions.users import DAY, HOUR
+from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import Event
 from tests.simulation.world import Person, World
 
@@ -97,7 +98,7 @@ def _restore(world: World, backup: Backup) -> None:
     backend = world.backend
     persist(world, "pause --all --reason restore", tries=2)
     backend.close()
-    world.schedule_stops_until = world.loop.microseconds + round(10 * DAY * 1_000_000)
+    world.schedule_stops_until = world.daily_stops_until = world.loop.microseconds + round(10 * DAY * MICROSECONDS)
     world.loop.sleep(DRAINED_AFTER)
     backup.put_back()
     for person in [*world.people, *world.former]:
@@ -105,7 +106,7 @@ def _restore(world: World, backup: Backup) -> None:
     backend.vault.disabled.clear()  # an old version of the key is needed again
     persist(world, "pause --all --reason restore")
     backend.open()
-    world.schedule_stops_until = 0
+    world.schedule_stops_until = world.daily_stops_until = 0
     _reconcile(world)
     _settle_what_the_store_cannot_know(world, backup)
     persist(world, "resume --all")
