@@ -1,4 +1,6 @@
-import sys, time, cProfile
+import sys
+import time
+
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.run import run
 from tests.simulation.story import write

@@ -12,7 +12,6 @@ import json
 import logging
 import random
 import secrets
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,11 +21,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from flask import Request
 from firebase_functions import https_fn
+from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from shared.adapters.plaid import webhook_signature
 from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.adapters.plaid.webhook_signature import WebhookVerifier
 from shared.domain.caller import Caller
@@ -57,7 +55,7 @@ from tests.fakes import (
 )
 from tests.simulation.boundary import Boundary
 from tests.simulation.google import Mail, Messages, Queues, Retries, Watched
-from tests.simulation.loop import Executor, Lock, Loop, Process, Task
+from tests.simulation.loop import Executor, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
 
 WEBHOOK_URL = "https://backend.example/api/v1/bank/webhook"
@@ -165,7 +163,7 @@ class Backend:
 
     def __init__(self, boundary: Boundary, plaid: PlaidSide, *, seed: int) -> None:
         self.boundary, self.loop, self.plaid = boundary, boundary.loop, plaid
-        self.random = random.Random(f"backend {seed}")  # noqa: S311
+        self.random = random.Random(f"backend {seed}")
         self.store = FakeStore()
         self.store.connections = Watched(self._connection_created)
         self.store.notifications = Watched(self._notification_created)
@@ -192,9 +190,11 @@ class Backend:
 
     def adapters(self) -> dict[str, Any]:
         """What the container's factories return."""
-        store, client = self.store, self.plaid.client(SETTINGS)
+        store, client = self.store, self.plaid.client(SETTINGS, self.clock)
         known = self.boundary.around("webhook_keys", FakeWebhookKeys())
-        verifier = WebhookVerifier(fetch_key=client.webhook_key, stored=known, clock=self.clock)
+        verifier = WebhookVerifier(
+            fetch_key=client.webhook_key, stored=known, clock=self.clock, executors=self.executors
+        )
         ports: dict[str, tuple[str, Any]] = {
             "audit_log": ("audit", store),
             "budgets": ("budgets", FakeBudgets()),
@@ -249,30 +249,21 @@ class Backend:
 
     def _process_patches(self) -> list[tuple[Any, str, Any]]:
         loop, chance = self.loop, self.random
-        virtual = SimpleNamespace(
-            sleep=loop.sleep, time=loop.seconds, monotonic=loop.seconds, perf_counter=time.perf_counter
-        )
-        containers = ("linking_container", "sync_container", "tokens_container", "container", "guards")
-        modules = [importlib.import_module(f"shared.serving.{name}") for name in containers]
-        modules.append(importlib.import_module("shared.adapters.plaid.client"))
-        patches: list[tuple[Any, str, Any]] = [(m, "time", virtual) for m in modules if hasattr(m, "time")]
-        for name in ("shared.usecases.sync.prefetch_pages", "shared.usecases.sync.schedule_syncs"):
-            module = importlib.import_module(name)
-            if hasattr(module, "ThreadPoolExecutor"):
-                patches.append(
-                    (module, "ThreadPoolExecutor", lambda workers=1, **_: Executor(loop, _.get("max_workers", workers)))
-                )
-        if hasattr(container, "executors"):
-            patches.append((container, "executors", lambda: lambda workers, _name: Executor(loop, workers)))
-        if hasattr(container, "sleep"):
-            patches.append((container, "sleep", lambda: loop.sleep))
+        virtual = SimpleNamespace(monotonic=loop.seconds, time=loop.seconds)
+        modules = [importlib.import_module(name) for name in ("shared.serving.guards", "shared.adapters.plaid.client")]
+        patches: list[tuple[Any, str, Any]] = [(module, "time", virtual) for module in modules]
         patches += [
-            (webhook_signature, "threading", SimpleNamespace(Lock=lambda: Lock(loop))),
+            (container, "executors", lambda: self.executors),
+            (container, "sleep", loop.sleep),
             (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
             (secrets, "token_hex", lambda size=32: f"{chance.getrandbits(8 * size):0{2 * size}x}"),
             (random, "random", chance.random),
         ]
         return patches
+
+    def executors(self, workers: int, _name: str) -> Executor:
+        """The port `Executors`."""
+        return Executor(self.loop, workers)
 
     @contextmanager
     def _observed(self) -> Iterator[None]:
@@ -330,7 +321,7 @@ class Backend:
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
     ) -> Task:
-        """Starts a request to an HTTP function. The task's value is (status, body); it has an error if it was killed."""
+        """Starts a request to an HTTP function. The task's value is (status, body); None if it was killed."""
         endpoint = function(name).__wrapped__
         sent = {"Authorization": f"Bearer {uid}"} if uid else {}
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else b""

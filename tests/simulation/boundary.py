@@ -1,4 +1,4 @@
-"""Every call that leaves the backend passes here: it takes time, and it can fail, lose its answer, or kill its caller."""
+"""Every call that leaves the backend passes here: it takes time, can fail, lose its answer, or kill its caller."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Virtual time, and the tasks that run on it. One task runs at a time; a task gives way only when it sleeps or waits.
 
-Tasks are greenlets (https://greenlet.readthedocs.io), so the backend's ordinary, synchronous code can be suspended at any
-outside call, without threads. Time moves only when every task waits, and equal times are served in order of creation, so a
-run depends on nothing but its seed.
+Tasks are greenlets (https://greenlet.readthedocs.io), so the backend's ordinary, synchronous code can be suspended at
+any outside call, without threads. Time moves only when every task waits, and equal times are served in order of
+creation, so a run depends on nothing but its seed.
 """
 
 from __future__ import annotations
@@ -222,39 +222,36 @@ class Executor:
     """A pool of tasks of the current process, in place of a thread pool."""
 
     def __init__(self, loop: Loop, workers: int) -> None:
-        assert loop.task is not None
-        self._loop, self._process, self._workers = loop, loop.task.process, workers
-        self._queue: deque[tuple[Future, Callable[[], Any]]] = deque()
+        self._loop, self._workers = loop, workers
+        self._queue: deque[tuple[Future, Callable[[], Any], contextvars.Context, Process]] = deque()
         self._running = 0
         self._idle: list[Callable[[], None]] = []
 
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Runs a call as soon as a worker is free."""
+    def submit(self, work: Callable[[], Any]) -> Future:
+        """Runs a call as soon as a worker is free, with the caller's context variables."""
+        assert self._loop.task is not None
         future = Future(self._loop)
-        self._queue.append((future, lambda: call(*args, **kwargs)))
+        self._queue.append((future, work, contextvars.copy_context(), self._loop.task.process))
         self._start()
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the pool; waits for running calls, or leaves them alone."""
-        if cancel_futures:
-            self._queue.clear()
-        while wait and (self._running or self._queue):
+    def close(self) -> None:
+        """Waits for all calls."""
+        while self._running or self._queue:
             wake = self._loop.event()
             self._idle.append(wake)
             self._loop.suspend(wake)
 
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown(wait=not self._process.dead)
+    def cancel(self) -> None:
+        """Drops calls that have not started; the others go on by themselves."""
+        self._queue.clear()
 
     def _start(self) -> None:
         while self._queue and self._running < self._workers:
-            future, work = self._queue.popleft()
+            future, work, context, process = self._queue.popleft()
             self._running += 1
-            task = self._loop.spawn(self._process, work)
+            task = self._loop.spawn(process, work)
+            task.greenlet.gr_context = context
             task.on_done.append(self._finished)
             future.started(task)
 
@@ -265,27 +262,3 @@ class Executor:
             idle, self._idle = self._idle, []
             for wake in idle:
                 wake()
-
-
-class Lock:
-    """A lock for tasks, in place of `threading.Lock`."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._owner: Task | None = None
-        self._waiting: deque[Callable[[], None]] = deque()
-
-    def __enter__(self) -> bool:
-        if self._loop.task is None:  # set-up and checks run alone
-            return True
-        while self._owner is not None and not self._owner.is_done:
-            wake = self._loop.event()
-            self._waiting.append(wake)
-            self._loop.suspend(wake)
-        self._owner = self._loop.task
-        return True
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = None
-        if self._waiting:
-            self._waiting.popleft()()

@@ -1,7 +1,7 @@
 """The Plaid simulator in the same process: its world on the virtual clock, its answers without sockets.
 
-The backend's own Plaid client runs unchanged; only the transport below Plaid's library is replaced. Webhooks are signed,
-delivered to the backend's webhook function, and retried as Plaid does.
+The backend's own Plaid client runs unchanged; only the transport below Plaid's library is replaced. Webhooks are
+signed, delivered to the backend's webhook function, and retried as Plaid does.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ class PlaidClock(Clock):
         """The virtual time."""
         return self._loop.now()
 
+    def wall_time(self) -> float:
+        """The virtual time, in seconds since 1970."""
+        return self._loop.seconds()
+
     def at(self, when: datetime, action: Callable[[], None]) -> None:
         """Schedules a call."""
         self._loop.after((when - self._loop.now()).total_seconds(), action)
@@ -57,8 +61,8 @@ class PlaidClock(Clock):
 class Banks(World):
     """The simulator's world, in which something may happen to a new item before its history is loaded."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        super().__init__(settings, clock)
         self.on_new_item: dict[str | None, Callable[[Item], None]] = {}  # by user, once
 
     def keep_item(self, item: Item) -> None:
@@ -100,34 +104,26 @@ class VirtualWebhooks(Webhooks):
 class Keys(signing.KeyRing):
     """Signing keys from a seed, with deterministic signatures (RFC 6979), on virtual time."""
 
-    def __init__(self, ids: Any, seed: random.Random, loop: Loop) -> None:
-        self._seed, self._loop = seed, loop
-        super().__init__(ids)
+    def __init__(self, ids: Any, seed: random.Random, wall_time: Callable[[], float]) -> None:
+        self._seed = seed
+        super().__init__(ids, wall_time)
 
     def _new(self) -> signing.Key:
         private = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
-        key = signing.Key(self._ids.uuid(), private, int(self._loop.seconds()))
+        key = signing.Key(self._ids.uuid(), private, int(self._wall_time()))
         self._keys[key.kid] = key
         return key
-
-    def rotate(self) -> str:
-        """Retires the current key and creates a new one."""
-        self._current.expired_at = int(self._loop.seconds())
-        self._current = self._new()
-        return self._current.kid
 
     def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
         """The JWT for a body."""
         header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
         digest = signing.sha256(body).hexdigest()
-        claims = {"iat": int(self._loop.seconds()) - age, "request_body_sha256": digest}
+        claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": digest}
         signed = f"{signing._segment(header)}.{signing._segment(claims)}"
-        key = (
-            ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
-            if wrong_key
-            else self._current.private
-        )
-        r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
+        private = self._current.private
+        if wrong_key:
+            private = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
+        r, s = decode_dss_signature(private.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
         return f"{signed}.{signing._base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
@@ -136,9 +132,8 @@ class PlaidSide:
 
     def __init__(self, boundary: Boundary, seed: int) -> None:
         self.boundary, self.loop = boundary, boundary.loop
-        self.world = world = Banks(Settings(seed=seed))
-        world.clock = PlaidClock(self.loop)
-        world.keys = Keys(world.ids, random.Random(f"keys {seed}"), self.loop)  # noqa: S311
+        self.world = world = Banks(Settings(seed=seed), PlaidClock(self.loop))
+        world.keys = Keys(world.ids, random.Random(f"keys {seed}"), world.clock.wall_time)
         world.cursors = CursorFormat(f"cursors {seed}".encode())
         self.webhooks = VirtualWebhooks(world, self.loop, self._deliver)
         world.webhooks = self.webhooks
@@ -148,9 +143,9 @@ class PlaidSide:
 
     # -- The backend's side ------------------------------------------------------------------------------------------
 
-    def client(self, settings: Any) -> PlaidClient:
+    def client(self, settings: Any, clock: Any) -> PlaidClient:
         """The backend's own client, over this transport."""
-        client = PlaidClient(settings=settings)
+        client = PlaidClient(settings=settings, clock=clock)
         client._client.call_api = self._call_api
         return client
 
@@ -161,11 +156,9 @@ class PlaidSide:
         about = received.item_id(self.world)
 
         def effect() -> Response:
-            item_id = received.item_id(self.world)
-            self.plaid._count(path, item_id)
-            answer = self.plaid._answer(received, item_id, self.world.ids.request_id())
-            if item_id in self.after_page and path == "/transactions/sync":
-                self._change_after_page(item_id)
+            answer = self.plaid.answer(received)
+            if about in self.after_page and path == "/transactions/sync":
+                self._change_after_page(about)
             return answer
 
         item = self.world.items.get(about or "")

@@ -35,7 +35,7 @@ class Event:
 
     def chance(self) -> random.Random:
         """The choices of this event: always the same ones."""
-        return random.Random(f"{self.action} {self.pick}")  # noqa: S311
+        return random.Random(f"{self.action} {self.pick}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, 
         users: The number of users; by default the seed decides.
         days: The number of days; by default the seed decides.
     """
-    chance = random.Random(f"story {seed}")  # noqa: S311
+    chance = random.Random(f"story {seed}")
     shape = SHAPES[seed % len(SHAPES)]
     users, days = users or shape[0], days or shape[1]
     # Some worlds are calm and some stormy: faults that need others to be absent are found, too.

@@ -69,7 +69,7 @@ class World:
     def __init__(self, story: Story, *, keep_log: bool = False) -> None:
         self.story = story
         self.loop = Loop()
-        self.boundary = Boundary(self.loop, random.Random(f"boundary {story.seed}"), lines=[] if keep_log else None)  # noqa: S311
+        self.boundary = Boundary(self.loop, random.Random(f"boundary {story.seed}"), lines=[] if keep_log else None)
         self.plaid = PlaidSide(self.boundary, story.seed)
         self.backend = Backend(self.boundary, self.plaid, seed=story.seed)
         self.people: list[Person] = []

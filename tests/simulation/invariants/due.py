@@ -30,6 +30,6 @@ def settled(world: World) -> None:
             state.status is not SyncStatus.COMPLETED or state.completed_at is None or now - state.completed_at > FRESH
         ):
             world.violated(
-                f"{connection.connection_id} is not synced: {state.status} {state.stage}, completed {state.completed_at},"
+                f"{connection.connection_id} is not synced: {state.status} {state.stage}, last {state.completed_at},"
                 f" due {state.due_at}, error {state.error}"
             )
