@@ -12,15 +12,21 @@ from tests.fakes import START, FakeStore
 def put_seal(store: FakeStore, place: str, sealed: SealedToken, *, owner: str) -> None:
     """Writes the document of a place; its user and its connection both have the id `owner`."""
     collection, _, name = place.partition("/")
-    about = {"app_user_id": owner, "connection_id": owner}
     if collection == "bank_credentials":
-        kept = StoredAccessToken(**about, item_id="item", token=sealed, issued_at=START)
+        kept = StoredAccessToken(connection_id=owner, app_user_id=owner, item_id="item", token=sealed, issued_at=START)
         store.tokens[name], store.kept[name] = sealed, (kept, store.next_version())
     elif collection == "bank_exchange_intents":
         intent = Intent(name, owner, owner, START, attempt="", access_token=sealed)
         store.intents[name] = (intent, store.next_version())
     else:
-        dates = {"created_at": START, "due_at": START}
-        reason = RemovalReason.USER
-        store.tombstones[name] = Removal(**about, **dates, item_id="item", access_token=sealed, reason=reason)
+        removal = Removal(
+            connection_id=owner,
+            app_user_id=owner,
+            item_id="item",
+            access_token=sealed,
+            reason=RemovalReason.USER,
+            created_at=START,
+            due_at=START,
+        )
+        store.tombstones[name] = removal
         store.tombstone_versions[name] = store.next_version()

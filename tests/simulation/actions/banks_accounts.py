@@ -8,6 +8,7 @@ from decimal import Decimal
 from emulators.plaid.control import items as control
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item, working_item
+from tests.simulation.actions.users import stopped_sharing
 from tests.simulation.story import Event
 from tests.simulation.world import World
 
@@ -57,8 +58,10 @@ def account_unshared(world: World, event: Event) -> None:
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None and len(item.accounts) > 1:
-        body = {"revoke": [chance.choice(item.accounts).account_id], "announce": chance.random() < 0.8}
+        before = [account.account_id for account in item.accounts]
+        body = {"revoke": [chance.choice(before)], "announce": chance.random() < 0.8}
         world.plaid.control(control.change_accounts, item, **body)
+        stopped_sharing(world, world.people[event.user], item, before)
 
 
 @action("account_closed", per_year=1)

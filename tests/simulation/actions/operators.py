@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from operations import commands
 from shared import trace
-from shared.domain.errors import BankError
+from shared.domain.errors import BankError, NotFound
 from tests.simulation.actions import action
 from tests.simulation.actions.users import DAY, HOUR
 from tests.simulation.story import Event
@@ -30,6 +30,9 @@ def persist(world: World, line: str, *, tries: int = PATIENCE) -> str | None:
     for _ in range(tries):
         try:
             return operate(world, line)
+        except NotFound as error:  # it was removed meanwhile
+            world.boundary.note(f"operator {line.split()[0]}: {error.code}")
+            return None
         except BankError as error:
             world.boundary.note(f"operator {line.split()[0]}: {error.code}")
             world.loop.sleep(RETRY_AFTER)
