@@ -143,10 +143,11 @@ class World:
         return self.loop.spawn(Process(name), work)
 
     def sign_up(self, number: int) -> Person:
-        """A new user, whose app writes the user's document."""
+        """A new user, whose app writes the user's document and registers a device."""
         again = sum(person.number == number for person in self.former)
         person = Person(f"user-{number}" + (f"-{again}" if again else ""), number)
         self.backend.profiles.existing.add(person.uid)
+        self.backend.pushes.write(person.uid, [f"device of {person.uid}"])
         return person
 
     def connections_of(self, person: Person) -> list[BankConnection]:

@@ -16,7 +16,6 @@ from tests.simulation.story import Event
 from tests.simulation.world import Person, World
 
 DRAINED_AFTER = 1800.0  # seconds until every call that began before has ended
-NOT_DATA = ("commits",)  # what the fake keeps for tests
 
 
 @dataclass
@@ -39,11 +38,13 @@ class Backup:
     def take(cls, world: World) -> Backup:
         """Copies the store, and reads the log from now on."""
         backend = world.backend
-        places = [(backend.store, name) for name, kept in vars(backend.store).items() if isinstance(kept, dict)]
+        collections = [name for name, kept in vars(backend.store).items() if isinstance(kept, dict)]
+        places: list[tuple[Any, str]] = [(backend.store, name) for name in collections]
         places += [(backend.erasures, "kept"), (backend.paused, "kept"), (backend.institutions, "known")]
         places += [(backend.links, "sessions"), (backend.links, "results"), (backend.profiles, "of_user")]
+        places += [(backend.profiles, "existing"), (backend.pushes, "written"), (backend.pushes, "languages")]
         backup = cls(
-            [(holder, name, _copied(getattr(holder, name))) for holder, name in places if name not in NOT_DATA],
+            [(holder, name, _copied(getattr(holder, name))) for holder, name in places],
             {person.uid: copy.deepcopy(person) for person in [*world.people, *world.former]},
         )
         backend.on_log.append(backup.heard)
@@ -72,7 +73,7 @@ class Backup:
 def _copied(documents: Any) -> Any:
     """A copy of a collection: the documents themselves are immutable."""
     if not isinstance(documents, dict):
-        return documents
+        return copy.copy(documents)
     return {key: copy.copy(one) if isinstance(one, (dict, list)) else one for key, one in documents.items()}
 
 

@@ -66,8 +66,15 @@ def delete_account(world: World, event: Event) -> None:
     backend.owners.missing.add(person.uid)
     backend.users.deleted.add(person.uid)
     backend.profiles.existing.discard(person.uid)
+    backend.profiles.of_user.pop(person.uid, None)
+    for document in (backend.pushes.written, backend.pushes.languages):
+        document.pop(person.uid, None)
+
+    def trigger() -> None:
+        backend.user_deleted(person.uid)
+
     for delay in chance.choice(((), (0.5,), (1.0,), (2.0, 7.0), (600.0,))):
-        world.loop.after(delay, lambda: backend.user_deleted(person.uid))
+        world.loop.after(delay, trigger)
     world.former.append(person)
     world.people[event.user] = again = world.sign_up(person.number)
 

@@ -24,8 +24,8 @@ from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import Event
 from tests.simulation.world import Person, World
 
-LANGUAGES = ("en", "es", "es-MX", "xx", "", 7, None)
-COUNTRIES = (["US"], ["US", "CA"], ["GB"], "US", [], [1], None)
+LANGUAGES: tuple[object, ...] = ("en", "es", "es-MX", "xx", "", 7, None)
+COUNTRIES: tuple[object, ...] = (["US"], ["US", "CA"], ["GB"], "US", [], [1], None)
 
 
 def reconnected(world: World, person: Person, connection: BankConnection) -> None:
@@ -136,6 +136,10 @@ def ignore(world: World, event: Event) -> None:
 
 @action("settings", per_year=1)
 def settings(world: World, event: Event) -> None:
-    """An app writes the user's language and countries, or nonsense."""
-    person, chance = world.people[event.user], event.chance()
-    world.backend.profiles.of_user[person.uid] = Profile(chance.choice(LANGUAGES), chance.choice(COUNTRIES))
+    """An app writes the user's language, countries and devices: another user's device too, or nonsense."""
+    person, chance, backend = world.people[event.user], event.chance(), world.backend
+    language, devices = chance.choice(LANGUAGES), [f"device of {one.uid}" for one in world.people]
+    backend.profiles.of_user[person.uid] = Profile(language, chance.choice(COUNTRIES))
+    backend.pushes.languages[person.uid] = language
+    own = f"device of {person.uid}"
+    backend.pushes.write(person.uid, chance.choice(([own], [own, f"another {own}"], [own, *devices[:1]], [], None, 7)))
