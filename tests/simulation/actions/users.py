@@ -129,12 +129,20 @@ def in_link(
 
 
 def stopped_sharing(world: World, person: Person, item: Item, before: list[str]) -> None:
-    """The expectation of the notes ends for the accounts that the item had before, and has no more."""
+    """The expectation of the notes ends for the accounts that the item had before, and has no more.
+
+    A bank may have moved a row to another account since the note was written: Plaid's account of a row counts, too.
+    """
     gone = set(before) - {account.account_id for account in item.accounts}
+    hidden = {row.transaction_id for row in item.hidden_rows if row.account_id in gone}
     for connection in world.connections_of(person):
         if connection.item_id == item.item_id:
             for account_id in sorted(gone):
                 person.forget_notes(connection.connection_id, account_id)
+            rows = world.backend.store.rows.get(connection.connection_id, {})
+            for transaction_id, fields in rows.items():
+                if transaction_id in hidden or fields["account_id"] in gone:
+                    person.forget_note((fields.get("user") or {}).get("note", ""))
 
 
 def go_through_link(world: World, person: Person, chance: random.Random, **more: Any) -> Done | None:
