@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast soak check bench deploy destroy status ops adopt trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast soak check audit bench deploy destroy status ops adopt trace docs lock clean
 
 # The setup runs under any python3 and finds Python 3.11 itself, because a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -10,6 +10,9 @@ PYTHON := venv/bin/python
 # pytest recompiles every test in every worker unless it can keep the compiled files.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
+
+# The tools of `make audit` have an environment of their own, so that nothing else needs their packages.
+AUDIT := .local/audit
 
 # The maximum length of Python files in these folders, so that a reader can read each file as a whole.
 SMALL_FILES := main.py shared functions operations deploy
@@ -59,6 +62,15 @@ check: setup-web ## lint, format, complexity, file sizes, strict types, architec
 	@$(PYTHON) -m docs.prose
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
 
+audit: setup-web ## list what is deployed (.local/sbom), and known vulnerabilities in it
+	@venv/bin/uv venv -q --clear $(AUDIT)
+	@VIRTUAL_ENV=$(AUDIT) UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip sync -q --require-hashes requirements-audit.txt
+	@mkdir -p .local/sbom
+	@$(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml -o .local/sbom/functions.cdx.json requirements.txt
+	@$(INSIDE) npm --prefix web sbom --omit dev --sbom-format cyclonedx > .local/sbom/web.cdx.json
+	@$(AUDIT)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r requirements.txt; found=$$?; \
+		$(INSIDE) npm --prefix web audit --audit=true --omit dev; exit $$((found || $$?))
+
 soak: setup-tests ## run the long test campaigns in full
 	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
 		tests/web/test_large_history.py --timeout 7200 \
@@ -98,6 +110,7 @@ types: setup ## generate the web app's types from the models
 lock: setup ## update the pinned dependencies
 	@$(UV) -o requirements.txt requirements.in
 	@$(UV) -o requirements-dev.txt requirements-dev.in
+	@$(UV) -o requirements-audit.txt requirements-audit.in
 
 clean: ## remove everything that the setup created
 	@rm -rf venv emulators/node_modules tests/js/node_modules web/node_modules web/dist .local .secret.local .env.local firebase.*.local.json
