@@ -4,12 +4,17 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast soak check audit bench deploy destroy status ops adopt trace docs lock clean
 
-# The setup runs under any python3 and finds Python 3.11 itself, because a python3.11 that is only a shim may not start.
-SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
+# The setup runs under any Python 3.9 or newer and finds a supported one itself. Every folder of the PATH counts, because
+# the first python3 can be a shim of pyenv whose version is not installed.
+SYSTEM_PYTHON := $(shell IFS=:; for folder in $$PATH; do for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$folder/$$name" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$folder/$$name" && exit; done; done)
+SETUP = $(if $(SYSTEM_PYTHON),"$(SYSTEM_PYTHON)" -m emulators.setup,echo "setup: install Python 3.13: https://www.python.org" >&2; exit 1;)
 PYTHON := venv/bin/python
 # pytest recompiles every test in every worker unless it can keep the compiled files.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
-UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
+# One list of pins for all supported Python versions, of which 3.11 is the oldest. Dependabot repeats the command that
+# uv writes into the header.
+UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --universal --fork-strategy=fewest --python-version=3.11
 
 # The tools of `make audit` have an environment of their own, so that nothing else needs their packages.
 AUDIT := .local/audit
@@ -25,16 +30,13 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 setup:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py
+	@$(SETUP)
 
 setup-web:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py --web
+	@$(SETUP) --web
 
 setup-tests:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py --tests
+	@$(SETUP) --tests
 
 demo: setup ## connect a bank on the local stack and show its data
 	@$(PYTHON) -m emulators.demo
@@ -51,7 +53,8 @@ test: setup-tests ## run every test
 test-fast: setup-tests ## run every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
 
-check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules, prose
+check: setup-web ## packages, lint, format, complexity, file sizes, strict types, architecture rules, prose
+	@$(PYTHON) -m pip check
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
 	@find $(SMALL_FILES) -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > $(MAX_LINES) { \
