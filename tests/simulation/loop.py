@@ -67,6 +67,10 @@ class Task:
             self.value = self.work()
         except BaseException as error:  # noqa: BLE001 (the result of the task, also if its process was killed)
             self.error = error
+        self.end()
+
+    def end(self) -> None:
+        """The result is known: wakes the tasks that wait for it."""
         self.is_done = True
         self.process.tasks.remove(self)
         for call in self.on_done:
@@ -177,7 +181,10 @@ class Loop:
         self.switches += 1
         self.task = task
         try:
-            if task.process.dead:
+            if task.process.dead and not task.greenlet:  # it was killed before it began
+                task.error = Killed(task.process.name)
+                task.end()
+            elif task.process.dead:
                 task.greenlet.throw(Killed(task.process.name))
             else:
                 task.greenlet.switch()

@@ -93,3 +93,12 @@ def test_an_error_of_submitted_work_reaches_the_caller(loop: Loop) -> None:
     task = loop.spawn(Process("p"), main)
     loop.run_until(MICROSECONDS)
     assert isinstance(task.error, ZeroDivisionError)
+
+
+def test_a_task_whose_process_dies_before_it_begins_ends_without_running(loop: Loop) -> None:
+    process, heard = Process("p"), list[str]()
+    waiting = loop.spawn(process, lambda: heard.append("ran"))
+    loop.kill(process)
+    loop.run_until(MICROSECONDS)
+    assert heard == []
+    assert isinstance(waiting.error, Killed)
