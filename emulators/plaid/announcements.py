@@ -127,3 +127,11 @@ def liabilities_update(new: list[str], updated: dict[str, list[str]]) -> Json:
         account_ids_with_new_liabilities=new,
         account_ids_with_updated_liabilities=updated,
     )
+
+
+def identity_update(changed: dict[str, list[str]]) -> Json:
+    return _body("IDENTITY", "DEFAULT_UPDATE", error=None, account_ids_with_updated_identity=changed)
+
+
+def statements_refresh_complete(*, success: bool) -> Json:
+    return _body("STATEMENTS", "STATEMENTS_REFRESH_COMPLETE", result="SUCCESS" if success else "FAILURE")

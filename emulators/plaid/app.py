@@ -17,9 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from emulators.plaid import link_pages, snapshot, wire
+from emulators.plaid import activity, link_pages, snapshot, wire
 from emulators.plaid.control import control_routes
-from emulators.plaid.endpoints import HANDLERS, Call
+from emulators.plaid.endpoints import HANDLERS, Call, Download
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
@@ -29,6 +29,7 @@ from emulators.plaid.world import Settings, World
 
 CREDENTIALS = {"client_id": "PLAID-CLIENT-ID", "secret": "PLAID-SECRET"}
 JSON_TYPE = "application/json; charset=utf-8"
+PUBLIC = {"/categories/get"}  # needs no credentials and ignores its body
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,18 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            answer = {**handler(Call(self.world, fields, received.base_url)), "request_id": request_id}
+            result = handler(Call(self.world, fields, received.base_url))
         except PlaidError as error:
             return self._refuse(error, request_id)
-        return Response(wire.dumps(answer), media_type=JSON_TYPE)
+        activity.note_access(self.world, item_id, received.path)
+        if isinstance(result, Download):
+            return Response(result.content, headers=result.headers, media_type=result.media_type)
+        return Response(wire.dumps({**result, "request_id": request_id}), media_type=JSON_TYPE)
 
     def _judge(self, received: Received, item_id: str | None) -> dict[str, Any]:
         """Returns the request's validated fields, or raises the validation error."""
+        if received.path in PUBLIC:
+            return {}
         if received.content_type is None:
             raise PlaidError("INVALID_HEADERS")
         if received.content_type != "application/json" or received.body is None:

@@ -3,6 +3,7 @@
 Source: plaid.com/docs/api, one page per product. Objects of products that the simulator does not implement are `Free`.
 """
 
+from emulators.plaid.more_fields import more_endpoints
 from emulators.plaid.validation import Day, Fields, Flag, Free, Kind, ListOf, Moment, Number, OneOf, Text, Url, Whole
 from emulators.plaid.wire import words
 
@@ -250,4 +251,5 @@ ENDPOINTS: dict[str, Fields] = {
         ),
     ),
     "/webhook_verification_key/get": _with(key_id=_TOKEN),
+    **more_endpoints(PRODUCTS),
 }

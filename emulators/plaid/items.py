@@ -5,16 +5,16 @@ error, endpoints that repair or remove the Item still work); revoked by its user
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from emulators.plaid.bank import Account, Portfolio
+from emulators.plaid.bank import Account, Portfolio, select_accounts
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
-from emulators.plaid.people import Login
+from emulators.plaid.people import Login, open_bank
 from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
@@ -35,6 +35,8 @@ class Item:
     `shared`: the accounts that the user chose in Link, None for all of them. `logins` counts the repairs.
     `missing_consents`: the products without the user's consent; only their endpoints return the error.
     `history_stops_at`: the bank delivers no more history than that.
+    `statement_periods`: the first and last posting dates of the extracted statements. `known_owners`: the owners as of
+    the last extraction, by account. `imported_as`: the user id of /item/import. `activities`, `accessed`: activity.py.
     """
 
     item_id: str
@@ -64,6 +66,11 @@ class Item:
     hidden_accounts: list[Account] = field(default_factory=list)
     hidden_rows: list[Row] = field(default_factory=list)
     missing_consents: list[str] = field(default_factory=list)
+    statement_periods: list[list[str]] = field(default_factory=list)
+    known_owners: dict[str, list[Json]] = field(default_factory=dict)
+    imported_as: str | None = None
+    activities: list[Json] = field(default_factory=list)
+    accessed: dict[str, str] = field(default_factory=dict)
     logins: int = 0
     login_expires: datetime | None = None
 
@@ -135,6 +142,17 @@ class Item:
         self.hidden_rows = [row for row in self.hidden_rows if row.account_id != account.account_id]
         self.hidden_accounts.remove(account)
         self.add_account(account, rows)
+
+    def request_days(self, days: int) -> None:
+        """Sets the length of a history that has not been loaded."""
+        if len(self.log):
+            return
+        self.login = replace(self.login, days=days)
+        opened = open_bank(self.login)
+        if self.shared is not None:
+            opened = select_accounts(opened, self.shared)
+        opened.accounts[:] = self.accounts
+        self.portfolio, self.log = opened, SyncLog(opened.history)
 
     def as_object(self) -> Json:
         """The item object of most answers."""

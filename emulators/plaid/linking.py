@@ -6,7 +6,7 @@ plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webho
 
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import activity, announcements, institutions
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError
@@ -121,6 +121,8 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
             item.shared = chosen
             item.portfolio = select_accounts(item.portfolio, chosen)
             item.log = SyncLog(item.portfolio.history)
+        if wanted := token.request.get("statements"):
+            item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]
         world.keep_item(item)
     public_token = world.new_public_token(item)
     _event(world, session, "HANDOFF")
@@ -167,6 +169,7 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
             if account.account_id not in chosen
             for transaction_id in item.unshare_account(account)
         ]
+        activity.record(item, "SCOPES_UPDATE", world.clock.now())
         world.announce_changes(item, before, removed)
     world.heal_item(item)
 

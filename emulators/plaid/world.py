@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import activity, announcements, institutions
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import Faults, WebhookFaults
@@ -128,6 +128,7 @@ class World:
 
     def keep_item(self, item: Item) -> None:
         self.items[item.item_id] = item
+        activity.record(item, "ITEM_IMPORT" if item.imported_as else "ITEM_CREATE", self.clock.now())
         self._start_login(item)
         if "transactions" in item.products:
             self.begin_extraction(item)
@@ -232,6 +233,7 @@ class World:
         """Repairs the Item, as update mode does. LOGIN_REPAIRED, for repairs elsewhere, is sent only on request."""
         item.check_alive()
         item.error = item.error_reason = None
+        activity.record(item, "ITEM_UPDATE", self.clock.now())
         self._start_login(item)
         if "transactions" in item.products and item.readiness is not Readiness.HISTORICAL:
             self.begin_extraction(item)
@@ -241,11 +243,13 @@ class World:
     def revoke_item(self, item: Item, *, announce: bool = True) -> None:
         """Revokes the Item, as a user does at my.plaid.com."""
         item.revoked = True
+        activity.record(item, "PORTAL_UNLINK", self.clock.now())
         if announce:
             self.webhooks.send(item, announcements.user_permission_revoked())
 
     def remove_item(self, item: Item) -> None:
         item.removed = True
+        activity.record(item, "ITEM_REMOVE", self.clock.now())
         item.webhook = None
 
     def expire_consent(self, item: Item, when: datetime) -> None:

@@ -28,6 +28,15 @@ FIELDS: dict[str, dict[str, Any]] = {
     "/sandbox/item/fire_webhook": {"webhook_code": "DEFAULT_UPDATE"},
     "/sandbox/transactions/create": {"transactions": [ROW]},
     "/item/webhook/update": {"webhook": "http://127.0.0.1:9/w"},
+    "/item/products/terminate": {"reason_code": "OTHER"},
+    "/transactions/get": {
+        "start_date": TODAY - timedelta(days=700),
+        "end_date": TODAY,
+        "options": {"days_requested": 9},
+    },
+    "/identity/match": {"user": {"legal_name": "Ada Example", "address": {"postal_code": "1"}}},
+    "/statements/download": {"statement_id": "unknown"},
+    "/statements/refresh": {"start_date": TODAY - timedelta(days=90), "end_date": TODAY},
 }
 OF_ITEMS = sorted(path for path, fields in ENDPOINTS.items() if fields.table.get("access_token") is not None)
 STATES: dict[str, Callable[[Linked], Any]] = {
@@ -63,7 +72,13 @@ def test_every_endpoint_in_every_state(api: Api, sim: Sim, state: str, username:
         username, LOGINS[username], ready=state not in {"not ready", "healthy"}, webhook="http://127.0.0.1:9/w"
     )
     STATES[state](item)
-    last = ("/sandbox/item/reset_login", "/item/access_token/invalidate", "/item/remove")
+    last = (
+        "/sandbox/item/reset_login",
+        "/item/access_token/invalidate",
+        "/item/activity/list",
+        "/item/remove",
+        "/item/products/terminate",
+    )
     answers: dict[str, str] = {}
     for path in [*(path for path in OF_ITEMS if path not in last), *last]:
         fields = deepcopy({key: value for key, value in FIELDS.get(path, {}).items() if value is not None})
@@ -79,6 +94,14 @@ def test_every_endpoint_in_every_state(api: Api, sim: Sim, state: str, username:
     assert (answers["/item/remove"] == "ok") == (state != "removed")
     assert (answers["/item/get"] == "ok") == (state not in {"removed", "revoked"})
     assert answers["/transactions/sync"] == answers["/accounts/get"] or state == "without accounts"
+    for path in ("/identity/match", "/statements/list", "/statements/refresh"):
+        assert answers[path] == answers["/accounts/get"], path
+    assert answers["/statements/download"] == ("INVALID_FIELD" if healthy else answers["/accounts/get"])
+    assert answers["/identity/refresh"] == answers["/accounts/get"] or state == "without accounts"
+    not_ready = state == "not ready" and answers["/transactions/get"] == "PRODUCT_NOT_READY"  # for one second
+    assert answers["/transactions/get"] == answers["/accounts/get"] or not_ready
+    assert answers["/item/activity/list"] == answers["/item/get"]
+    assert answers["/item/products/terminate"] == "ITEM_NOT_FOUND"  # the Item was removed before
 
 
 def test_institutions_and_tokens_are_the_other_endpoints() -> None:
@@ -92,4 +115,7 @@ def test_institutions_and_tokens_are_the_other_endpoints() -> None:
         "/institutions/get_by_id",
         "/institutions/search",
         "/webhook_verification_key/get",
+        "/categories/get",
+        "/item/import",
+        "/transactions/enrich",
     }

@@ -12,7 +12,7 @@ from emulators.plaid.control.base import JSON_TYPE, Json, Refused, Table, item_o
 from emulators.plaid.ids import derive
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.merchants import recognise
-from emulators.plaid.people import custom, dynamic
+from emulators.plaid.people import custom, custom_products, dynamic
 from emulators.plaid.synclog import Row
 from emulators.plaid.transactions import Booking, to_row
 from emulators.plaid.world import World
@@ -152,8 +152,10 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
     if body.get("offer") and announce:
         world.webhooks.send(item, announcements.new_accounts_available())
     for change in body.get("change", []):
-        only(change, "account_id", *_ACCOUNT_FIELDS)
+        only(change, "account_id", "identity", *_ACCOUNT_FIELDS)
         account = item.account(change.pop("account_id", ""))
+        if "identity" in change:
+            account.owners = custom_products.owners(change.pop("identity"))
         for name, value in change.items():
             setattr(account, name, value)
     for account_id in body.get("revoke", []):

@@ -42,7 +42,16 @@ class Call:
         return item
 
 
-Handler = Callable[[Call], Json]
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a file instead of JSON."""
+
+    content: bytes
+    media_type: str
+    headers: dict[str, str]
+
+
+Handler = Callable[[Call], Json | Download]
 HANDLERS: dict[str, Handler] = {}
 
 

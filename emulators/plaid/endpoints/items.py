@@ -19,11 +19,23 @@ def get(call: Call) -> Json:
 
 @endpoint("/item/remove")
 def remove(call: Call) -> Json:
+    _end_item(call)
+    return {}
+
+
+@endpoint("/item/products/terminate")
+def terminate(call: Call) -> Json:
+    """Ends the billing of all products; as after /item/remove, the access token is no longer valid."""
+    _end_item(call)
+    return {}
+
+
+def _end_item(call: Call) -> None:
+    """Removes the Item, also a revoked one."""
     item = call.world.item_by_token(call.fields["access_token"])
     if item.removed or not item.revoked:
         item.check_alive()
     call.world.remove_item(item)
-    return {}
 
 
 @endpoint("/item/access_token/invalidate")

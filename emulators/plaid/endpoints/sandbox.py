@@ -34,6 +34,8 @@ def create_public_token(call: Call) -> Json:
         days=_days(call),
         user_id=fields.get("user_id"),
     )
+    if wanted := options.get("statements"):
+        item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]
     return {"public_token": call.world.new_public_token(item)}
 
 

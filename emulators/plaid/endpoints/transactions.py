@@ -15,9 +15,8 @@ NOW = "now"
 
 @endpoint("/transactions/sync")
 def sync(call: Call) -> Json:
-    item = call.healthy_item("transactions")
+    item = transactions_item(call)
     item.sync_called = True
-    call.world.begin_extraction(item)
     account_id = call.options.get("account_id")
     if account_id is not None:
         item.account(account_id)
@@ -29,14 +28,24 @@ def sync(call: Call) -> Json:
     return {
         "transactions_update_status": item.readiness,
         "accounts": _accounts_in_scope(item, account_id),
-        "added": wire.array(_as_sent(call, row) for row in page.added),
-        "modified": wire.array(_as_sent(call, row) for row in page.modified),
+        "added": wire.array(as_sent(call, row) for row in page.added),
+        "modified": wire.array(as_sent(call, row) for row in page.modified),
         "removed": [
             {"transaction_id": change.transaction_id, "account_id": change.account_id} for change in page.removed
         ],
         "next_cursor": call.world.cursors.write(page.cursor, item.item_id, account_id),
         "has_more": page.has_more,
     }
+
+
+def transactions_item(call: Call) -> Item:
+    """The Item, whose history starts to load. `days_requested` counts only if this call adds Transactions to it."""
+    initialised = "transactions" in call.item().products
+    item = call.healthy_item("transactions")
+    if not initialised and "days_requested" in call.options:
+        item.request_days(int(call.options["days_requested"]))
+    call.world.begin_extraction(item)
+    return item
 
 
 def _read_cursor(call: Call, item: Item, account_id: str | None) -> Cursor:
@@ -69,7 +78,8 @@ def _accounts_in_scope(item: Item, account_id: str | None) -> list[Json]:
     ]
 
 
-def _as_sent(call: Call, row: Row) -> bytes:
+def as_sent(call: Call, row: Row) -> bytes:
+    """The row in the form that the request's options ask for."""
     body = with_original_description(row) if call.options.get("include_original_description") else row.body
     return in_version_one(body) if call.options.get("personal_finance_category_version") == "v1" else body
 

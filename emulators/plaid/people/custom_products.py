@@ -55,7 +55,7 @@ _INVESTMENT_SUBTYPE = {"cancel": "adjustment", "cash": "deposit", "fee": "accoun
 
 def attach(account: Account, override: Json, item_id: str) -> None:
     """Adds the file's data for this account in Plaid's response format."""
-    account.owners = _owners(override.get("identity"))
+    account.owners = owners(override.get("identity"))
     if account.type == "depository" or override.get("numbers"):
         account.numbers = _numbers(mapping(override.get("numbers")), account.mask or "0000")
     attach_more(account, override, item_id)
@@ -71,7 +71,8 @@ def attach_more(account: Account, override: Json, item_id: str) -> None:
         account.investment_transactions.append(_investment_transaction(written, account, place, item_id))
 
 
-def _owners(identity: Any) -> list[Json]:
+def owners(identity: Any) -> list[Json]:
+    """The owners in the format of /identity/get; the default owner if the file names none."""
     if not isinstance(identity, dict):
         return [defaults.default_owner()]
     names = identity.get("names")
