@@ -25,6 +25,7 @@ _READS = {
     "/transactions/sync": "transactions",
     "/transactions/recurring/get": "transactions",
     "/liabilities/get": "credit_loan_info",
+    "/investments/auth/get": "investments",
     "/investments/holdings/get": "investments",
     "/investments/transactions/get": "investments",
 }

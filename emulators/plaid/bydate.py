@@ -32,13 +32,13 @@ class ByDate:
     def read(self, length: int, placed: "Iterable[tuple[int, int, Row]]") -> list[Dated]:
         """The list for a log of this length; `placed` has each row's first and current place."""
         if length != self._length:
-            rows = sorted(((first, Dated(_day(row.body), row.account_id, place)) for first, place, row in placed))
+            rows = sorted(((first, Dated(day_of(row.body), row.account_id, place)) for first, place, row in placed))
             self._dated = sorted((dated for _, dated in rows), key=lambda dated: dated.day, reverse=True)
             self._length = length
         return self._dated
 
 
-def _day(body: bytes) -> str:
+def day_of(body: bytes) -> str:
     """The date in a serialized transaction, found without parsing all of it."""
     found = _DATE.search(body)
     return found[1].decode() if found else NO_DATE

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from emulators.plaid import wire
 from emulators.plaid.bank import Account
+from emulators.plaid.bydate import NO_DATE, day_of
 from emulators.plaid.ids import derive
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.pdf import write_pdf
@@ -19,6 +20,14 @@ from emulators.plaid.synclog import Row
 Json = dict[str, Any]
 _DEFAULT_MONTHS = 3
 _FIRST_YEAR = 2010
+
+
+class Posting(NamedTuple):
+    """A posted transaction as its bank shows it."""
+
+    day: str
+    name: str
+    amount: Decimal
 
 
 class Statement(NamedTuple):
@@ -77,11 +86,10 @@ def _month_ends(first: date, last: date) -> Iterator[date]:
 def as_pdf(item: Item, statement: Statement) -> bytes:
     """The statement as a PDF: the bank, the owner, the account, the transactions and the balances of the month."""
     account, first = statement.account, statement.posted.replace(day=1)
-    rows = _posted(item, account)
-    month = [row for row in rows if str(first) <= row["date"] <= str(statement.posted)]
-    later = sum((Decimal(row["amount"]) for row in rows if row["date"] > str(statement.posted)), Decimal())
-    closing = Decimal(account.current or 0) + later
-    opening = closing + sum((Decimal(row["amount"]) for row in month), Decimal())
+    since = _posted(item, account, str(first))
+    month = [posting for posting in since if posting.day <= str(statement.posted)]
+    closing = Decimal(account.current or 0) + sum(posting.amount for posting in since[len(month) :])
+    opening = closing + sum(posting.amount for posting in month)
     currency = account.currency or account.unofficial_currency or ""
     title = f"{item.institution.name} - statement of {statement.posted:%B %Y}"
     lines = [
@@ -93,7 +101,7 @@ def as_pdf(item: Item, statement: Statement) -> bytes:
         f"Period:  {first} to {statement.posted}",
         "",
         f"{'Opening balance':<60}{_money(opening, currency)}",
-        *(f"{row['date']}  {str(row['name'])[:46]:<48}{_money(-Decimal(row['amount']), currency)}" for row in month),
+        *(f"{posting.day}  {posting.name[:46]:<48}{_money(-posting.amount, currency)}" for posting in month),
         f"{'Closing balance':<60}{_money(closing, currency)}",
     ]
     return write_pdf(title, lines)
@@ -114,15 +122,29 @@ def _money(amount: Decimal, currency: str) -> str:
     return f"{amount:>15,.2f} {currency}"
 
 
-def _posted(item: Item, account: Account) -> list[Json]:
-    """The posted transactions of an account at its bank, oldest first, whether or not Plaid has loaded them yet."""
-    rows = [wire.loads(row.body) for row in _at_the_bank(item) if row.account_id == account.account_id]
-    valid = [row for row in rows if not row["pending"] and isinstance(row["date"], str)]
-    return sorted(valid, key=lambda row: str(row["date"]))
+def _posted(item: Item, account: Account, first: str) -> list[Posting]:
+    """The account's posted transactions since a day, oldest first, whether or not Plaid has loaded them yet."""
+    found = []
+    for row in _at_the_bank(item, account.account_id, first):
+        written, day = wire.loads(row.body), day_of(row.body)
+        amount = wire.decimal(written["amount"])
+        if day != NO_DATE and amount is not None and written["pending"] is False:
+            found.append(Posting(day, str(written["name"]), amount))
+    return sorted(found)
 
 
-def _at_the_bank(item: Item) -> Iterator[Row]:
-    whole = len(item.portfolio.history)
-    loaded = {Readiness.NOT_READY: 0, Readiness.INITIAL: item.portfolio.recent, Readiness.HISTORICAL: whole}
-    yield from item.log.current()
-    yield from (item.portfolio.history.row(index) for index in range(loaded[item.readiness], whole))
+def _at_the_bank(item: Item, account_id: str, first: str) -> Iterator[Row]:
+    """The account's transactions since a day. Both lists are newest first, so older rows need not be created."""
+    for dated in item.log.newest_first():
+        if dated.day < first:
+            break
+        if dated.account_id == account_id:
+            yield item.log.row_at(dated.place)
+    history, recent = item.portfolio.history, item.portfolio.recent
+    loaded = {Readiness.NOT_READY: 0, Readiness.INITIAL: recent, Readiness.HISTORICAL: len(history)}
+    for index in range(loaded[item.readiness], len(history)):
+        row = history.row(index)
+        if day_of(row.body) < first:
+            break
+        if row.account_id == account_id:
+            yield row

@@ -110,7 +110,7 @@ def test_scores_are_null_without_data_in_the_request(item: Linked, user: Json | 
 
 
 def test_scores_are_null_without_data_at_the_bank(sim: Sim) -> None:
-    bare = {"names": [], "emails": [], "phone_numbers": [], "addresses": []}
+    bare: Json = {"names": [], "emails": [], "phone_numbers": [], "addresses": []}
     person = {"override_accounts": [{"type": "depository", "subtype": "checking", "identity": bare}]}
     account = match(sim.link("user_custom", person), ALBERTA)
     assert [account[name]["score"] for name in FIELDS] == [None, None, None, None]

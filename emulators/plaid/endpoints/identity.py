@@ -38,7 +38,7 @@ def refresh(call: Call) -> Json:
     known = item.known_owners or {account.account_id: account.owners for account in open_bank(item.login).accounts}
     changed = {
         account.account_id: kinds
-        for account in item.accounts
+        for account in item.chosen_accounts(None)
         if (kinds := _changed_kinds(known.get(account.account_id, account.owners), account.owners))
     }
     item.known_owners = {account.account_id: deepcopy(account.owners) for account in item.accounts}
