@@ -23,9 +23,10 @@ from emulators.plaid.endpoints import HANDLERS, Call
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
+from emulators.plaid.settings import Settings
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
-from emulators.plaid.world import Settings, World
+from emulators.plaid.world import World
 
 CREDENTIALS = {"client_id": "PLAID-CLIENT-ID", "secret": "PLAID-SECRET"}
 JSON_TYPE = "application/json; charset=utf-8"
@@ -88,9 +89,12 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            answer = {**handler(Call(self.world, fields, received.base_url)), "request_id": request_id}
+            call = Call(self.world, fields, received.base_url, received.path)
+            answer = {**handler(call), "request_id": request_id}
         except PlaidError as error:
             return self._refuse(error, request_id)
+        if item := self.world.items.get(item_id or ""):
+            item.bill.add_call(received.path)
         return Response(wire.dumps(answer), media_type=JSON_TYPE)
 
     def _judge(self, received: Received, item_id: str | None) -> dict[str, Any]:
@@ -104,8 +108,7 @@ class Plaid:
         self.world.limits.count(
             self.world.settings.rate_limits, received.path, client_id, item_id, self.world.clock.now()
         )
-        hold_against(ENDPOINTS[received.path], received.body)
-        return received.body
+        return hold_against(ENDPOINTS[received.path], received.body)
 
     def _check_credentials(self, given: dict[str, Any]) -> None:
         """Accepts any non-empty client id and secret, unless the settings require a given pair."""
@@ -141,7 +144,11 @@ async def _receive(request: Request) -> Received:
     except ValueError:
         body = None
     body = body if isinstance(body, dict) else None
-    credentials = {name: (body or {}).get(name, request.headers.get(header)) for name, header in CREDENTIALS.items()}
+    in_body = {name: (body or {}).get(name) for name in CREDENTIALS}
+    credentials = {
+        name: request.headers.get(header) if in_body[name] is None else in_body[name]
+        for name, header in CREDENTIALS.items()
+    }
     content_type = request.headers.get("content-type")
     if content_type is not None:
         content_type = content_type.partition(";")[0].strip().lower()

@@ -13,7 +13,10 @@ from typing import Any
 
 from emulators.plaid.errors import PlaidError
 
-_US = "assets auth balance identity investments liabilities signal statements transactions transfer"
+_US = (
+    "assets auth balance employment identity identity_match income_verification investments investments_auth "
+    "liabilities signal statements transactions transfer"
+)
 _EU = "assets auth balance identity payment_initiation transactions"
 
 
@@ -54,6 +57,8 @@ _ALL = [
     Institution("ins_132363", "Unhealthy Platypus Bank - Degraded", health="DEGRADED"),
     Institution("ins_132361", "Unhealthy Platypus Bank - Down", health="DOWN"),
     Institution("ins_133402", "Unsupported Platypus Bank", products=()),
+    Institution("ins_1", "Bank of America", routing_numbers=("021200339", "052001633")),
+    Institution("ins_12", "Fidelity"),
     Institution("ins_56", "Chase", oauth=True, persistent_account_ids=True, consent_days=365),
     Institution("ins_127989", "Bank of America", oauth=True, consent_days=365),
     Institution("ins_127991", "Wells Fargo", oauth=True),

@@ -6,7 +6,8 @@ a lock.
 
 import secrets
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from emulators.plaid.items import Item, Readiness
 from emulators.plaid.limits import Limits
 from emulators.plaid.linktokens import LinkToken, Session
 from emulators.plaid.people import Login, open_bank
+from emulators.plaid.settings import Settings
 from emulators.plaid.signing import KeyRing
 from emulators.plaid.synclog import CursorFormat, SyncLog
 from emulators.plaid.webhooks import Webhooks
@@ -27,20 +29,6 @@ Json = dict[str, Any]
 PUBLIC_TOKEN_LIVES = timedelta(minutes=30)
 SANDBOX_LOGIN_LIVES = timedelta(days=30)
 WARNING_BEFORE_EXPIRY = timedelta(days=7)
-
-
-@dataclass
-class Settings:
-    """Settings, given at start and changed by POST /_sim/settings."""
-
-    initial_after: float = 1.0
-    history_after: float = 3.0
-    rate_limits: str | None = None
-    client_id: str | None = None
-    secret: str | None = None
-    username: str | None = None  # the login that the Link page fills in, if any
-    password: str | None = field(default=None, repr=False)
-    seed: int | None = None
 
 
 @dataclass
@@ -126,9 +114,13 @@ class World:
             client_user_id=client_user_id,
         )
 
-    def keep_item(self, item: Item) -> None:
+    def keep_item(self, item: Item, unbilled: Iterable[str] = ()) -> None:
+        """Stores a new Item. Its products are billed, except `unbilled` ones."""
         self.items[item.item_id] = item
         self._start_login(item)
+        for product in item.products:
+            if product not in unbilled:
+                item.begin_use(product, self.clock.now())
         if "transactions" in item.products:
             self.begin_extraction(item)
 
@@ -241,11 +233,13 @@ class World:
     def revoke_item(self, item: Item, *, announce: bool = True) -> None:
         """Revokes the Item, as a user does at my.plaid.com."""
         item.revoked = True
+        item.bill.end(self.clock.today())
         if announce:
             self.webhooks.send(item, announcements.user_permission_revoked())
 
     def remove_item(self, item: Item) -> None:
         item.removed = True
+        item.bill.end(self.clock.today())
         item.webhook = None
 
     def expire_consent(self, item: Item, when: datetime) -> None:
