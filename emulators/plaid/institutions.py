@@ -100,8 +100,8 @@ def select(
     ]
 
 
-def describe(institution: Institution, options: dict[str, Any], since: str) -> dict[str, Any]:
-    """The institution object of the endpoints; `since` is the time of the last health change."""
+def describe(institution: Institution, options: dict[str, Any]) -> dict[str, Any]:
+    """The institution object of the endpoints, without its status."""
     answer: dict[str, Any] = {
         "institution_id": institution.institution_id,
         "name": institution.name,
@@ -124,8 +124,6 @@ def describe(institution: Institution, options: dict[str, Any], since: str) -> d
     if options.get("include_payment_initiation_metadata"):
         pays = "payment_initiation" in institution.products
         answer["payment_initiation_metadata"] = _payment_initiation() if pays else None
-    if options.get("include_status"):
-        answer["status"] = _status(institution, since)
     return answer
 
 
@@ -143,24 +141,6 @@ def _payment_initiation() -> dict[str, Any]:
         "supports_payment_consents": False,
         "supports_commercial_payment_consents": False,
     }
-
-
-def _status(institution: Institution, since: str) -> dict[str, Any]:
-    success = {"HEALTHY": 0.98, "DEGRADED": 0.62, "DOWN": 0.03}[institution.health]
-    one = {
-        "status": institution.health,
-        "last_status_change": since,
-        "breakdown": {
-            "success": success,
-            "error_plaid": 0.01,
-            "error_institution": round(0.99 - success, 2),
-            "refresh_interval": {"HEALTHY": "NORMAL", "DEGRADED": "DELAYED", "DOWN": "STOPPED"}[institution.health],
-        },
-    }
-    parts = (
-        "item_logins transactions_updates auth identity investments_updates liabilities_updates liabilities investments"
-    )
-    return {**dict.fromkeys(parts.split(), one), "health_incidents": None}
 
 
 def _color(institution_id: str) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import announcements, health, institutions
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import Faults, WebhookFaults
@@ -55,6 +55,8 @@ class World:
         self.public_tokens: dict[str, PublicToken] = {}
         self.link_tokens: dict[str, LinkToken] = {}
         self.link_sessions: dict[str, Session] = {}
+        self.institution_health: dict[str, health.InstitutionHealth] = {}
+        self.healthy_since = self.clock.now() - timedelta(days=2)
         self.changes = 0
         self.calls: Counter[str] = Counter()
         self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -69,8 +71,14 @@ class World:
         self.limits.forget()
         for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens, self.link_sessions):
             known.clear()
+        self.institution_health.clear()
         for counter in (self.calls, self.calls_of_item, self.errors):
             counter.clear()
+
+    def health_of(self, institution: institutions.Institution) -> health.InstitutionHealth:
+        """The health of an institution as Plaid reports it, which the control API can change."""
+        usual = health.usual(institution.health, self.healthy_since)
+        return self.institution_health.setdefault(institution.institution_id, usual)
 
     # -- Items --------------------------------------------------------------------------------------------------
 
