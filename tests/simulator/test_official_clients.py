@@ -291,6 +291,13 @@ def test_institutions_are_found_by_id(sim: Sim, institution_id: str) -> None:
     assert with_status["status"]["item_logins"]["status"]
 
 
+def test_the_webhook_key_that_the_clients_know_can_be_read(sim: Sim) -> None:
+    kid = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
+    key = sim.call("/webhook_verification_key/get", key_id=kid)["key"]
+    assert all(key[name] for name in ("alg", "created_at", "crv", "kid", "kty", "use", "x", "y"))
+    assert sim.control("/webhooks/rotate_key")["retired"] != kid
+
+
 def test_errors_are_those_of_the_sandbox(sim: Sim) -> None:
     for path, name, code in (
         ("/item/get", "access_token", "INVALID_ACCESS_TOKEN"),
