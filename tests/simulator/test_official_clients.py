@@ -219,6 +219,19 @@ def test_bad_options_are_invalid_requests(sim: Sim, options: Json) -> None:
     assert refused(sim, "/investments/transactions/get", **fields).code == "INVALID_FIELD"
 
 
+def test_a_start_date_long_ago_gives_two_years(sim: Sim) -> None:
+    made = sim.call(
+        "/sandbox/public_token/create",
+        institution_id=BANK,
+        initial_products=["transactions"],
+        options={"transactions": {"start_date": "2016-01-01", "end_date": "2017-01-01"}},
+    )
+    done = sim.call("/item/public_token/exchange", public_token=made["public_token"])
+    sim.advance(10)
+    rows = Linked(sim, done["item_id"], done["access_token"]).truth()["transactions"]
+    assert len(rows) == len(sim.link(days=730).truth()["transactions"])
+
+
 def test_a_refresh_right_after_the_creation_is_accepted(sim: Sim) -> None:
     start = {"start_date": str(TODAY), "end_date": str(TODAY)}
     made = sim.call(

@@ -11,7 +11,7 @@ from emulators.plaid.items import Item
 from emulators.plaid.merchants import recognise
 from emulators.plaid.transactions import Booking
 
-_DEFAULT_DAYS = 90
+_DEFAULT_DAYS, _MOST_DAYS = 90, 730
 _CREATE_WITHIN = timedelta(days=14)
 
 
@@ -39,7 +39,8 @@ def _days(call: Call) -> int:
     if "days_requested" in wished:
         return int(wished["days_requested"])
     if "start_date" in wished:
-        return max((call.world.clock.today() - date.fromisoformat(wished["start_date"])).days, 1)
+        days = (call.world.clock.today() - date.fromisoformat(wished["start_date"])).days
+        return min(max(days, 1), _MOST_DAYS)
     return _DEFAULT_DAYS
 
 
