@@ -11,7 +11,6 @@ from emulators.plaid.ids import derive
 
 if TYPE_CHECKING:
     from emulators.plaid.items import Item
-    from emulators.plaid.world import World
 
 Json = dict[str, Any]
 APPLICATION_ID = derive("the application of this client")
@@ -75,11 +74,10 @@ def _scopes(item: "Item") -> Json:
     }
 
 
-def note_access(world: "World", item_id: str | None, path: str) -> None:
+def note_access(item: "Item", path: str, when: datetime) -> None:
     """Notes that the application has read a kind of data."""
-    item, scope = world.items.get(item_id or ""), _READS.get(path)
-    if item and scope:
-        item.accessed[scope] = iso(world.clock.now())
+    if scope := _READS.get(path):
+        item.accessed[scope] = iso(when)
 
 
 def last_access(items: list["Item"]) -> list[Json]:

@@ -23,9 +23,10 @@ from emulators.plaid.endpoints import HANDLERS, Call, Download
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
+from emulators.plaid.settings import Settings
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
-from emulators.plaid.world import Settings, World
+from emulators.plaid.world import World
 
 CREDENTIALS = {"client_id": "PLAID-CLIENT-ID", "secret": "PLAID-SECRET"}
 JSON_TYPE = "application/json; charset=utf-8"
@@ -89,10 +90,12 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            result = handler(Call(self.world, fields, received.base_url))
+            result = handler(Call(self.world, fields, received.base_url, received.path))
         except PlaidError as error:
             return self._refuse(error, request_id)
-        activity.note_access(self.world, item_id, received.path)
+        if item := self.world.items.get(item_id or ""):
+            item.bill.add_call(received.path)
+            activity.note_access(item, received.path, self.world.clock.now())
         if isinstance(result, Download):
             return Response(result.content, headers=result.headers, media_type=result.media_type)
         return Response(wire.dumps({**result, "request_id": request_id}), media_type=JSON_TYPE)
@@ -110,8 +113,7 @@ class Plaid:
         self.world.limits.count(
             self.world.settings.rate_limits, received.path, client_id, item_id, self.world.clock.now()
         )
-        hold_against(ENDPOINTS[received.path], received.body)
-        return received.body
+        return hold_against(ENDPOINTS[received.path], received.body)
 
     def _check_credentials(self, given: dict[str, Any]) -> None:
         """Accepts any non-empty client id and secret, unless the settings require a given pair."""
@@ -147,7 +149,11 @@ async def _receive(request: Request) -> Received:
     except ValueError:
         body = None
     body = body if isinstance(body, dict) else None
-    credentials = {name: (body or {}).get(name, request.headers.get(header)) for name, header in CREDENTIALS.items()}
+    in_body = {name: (body or {}).get(name) for name in CREDENTIALS}
+    credentials = {
+        name: request.headers.get(header) if in_body[name] is None else in_body[name]
+        for name, header in CREDENTIALS.items()
+    }
     content_type = request.headers.get("content-type")
     if content_type is not None:
         content_type = content_type.partition(";")[0].strip().lower()

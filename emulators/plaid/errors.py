@@ -65,8 +65,8 @@ CATALOGUE: dict[str, Known] = {
         ),
         MANUAL_VERIFICATION_REQUIRED="the accounts must be verified by hand",
         ACCESS_NOT_GRANTED=(
-            "access to this product was denied for the account",
-            "You did not grant access to the data needed for this service.",
+            "access to this product was not granted for the account",
+            "The user did not grant the necessary permissions for this product on their account.",
         ),
         NO_ACCOUNTS=("no valid accounts were found for this item", "No eligible accounts were found."),
         NO_AUTH_ACCOUNTS="no eligible checking or savings accounts were found for this item",

@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from emulators.plaid.bank import Account, Portfolio, select_accounts
+from emulators.plaid.billing import Bill
 from emulators.plaid.clock import iso
+from emulators.plaid.consent import Consent, scopes_of
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
 from emulators.plaid.people import Login, open_bank
@@ -33,8 +35,7 @@ class Item:
     """The state of one Item.
 
     `shared`: the accounts that the user chose in Link, None for all of them. `logins` counts the repairs.
-    `missing_consents`: the products without the user's consent; only their endpoints return the error.
-    `history_stops_at`: the bank delivers no more history than that.
+    `history_stops_at`: the bank delivers no more history than that. `used_since`: the first use of each product.
     `statement_periods`: the first and last posting dates of the extracted statements. `known_owners`: the owners as of
     the last extraction, by account. `imported_as`: the user id of /item/import. `activities`, `accessed`: activity.py.
     """
@@ -65,7 +66,9 @@ class Item:
     last_webhook: tuple[datetime, str] | None = None
     hidden_accounts: list[Account] = field(default_factory=list)
     hidden_rows: list[Row] = field(default_factory=list)
-    missing_consents: list[str] = field(default_factory=list)
+    consent: Consent = field(default_factory=Consent)
+    bill: Bill = field(default_factory=Bill)
+    used_since: dict[str, str] = field(default_factory=dict)
     statement_periods: list[list[str]] = field(default_factory=list)
     known_owners: dict[str, list[Json]] = field(default_factory=dict)
     imported_as: str | None = None
@@ -99,6 +102,11 @@ class Item:
         self.check_alive()
         if self.error:
             raise item_error(self.error, self.error_reason)
+
+    def begin_use(self, product: str, now: datetime) -> None:
+        """Records the first use of a product, and bills it."""
+        self.used_since.setdefault(product, now.isoformat())
+        self.bill.add(product, now.date())
 
     def account(self, account_id: str) -> Account:
         """The account of an id. Raises INVALID_ACCOUNT_ID."""
@@ -156,6 +164,7 @@ class Item:
 
     def as_object(self) -> Json:
         """The item object of most answers."""
+        consented = self.consent.among(self.institution.products)
         return {
             "item_id": self.item_id,
             "institution_id": self.institution.institution_id,
@@ -166,6 +175,7 @@ class Item:
             "available_products": [product for product in self.institution.products if product not in self.products],
             "billed_products": self.products,
             "products": self.products,
+            **({} if consented is None else {"consented_products": consented}),
             "consent_expiration_time": iso(self.consent_expires) if self.consent_expires else None,
             "update_type": "background",
         }
@@ -176,7 +186,7 @@ class Item:
             **self.as_object(),
             "created_at": iso(self.created_at),
             "consented_use_cases": [],
-            "consented_data_scopes": [],
+            "consented_data_scopes": scopes_of(self.consent.among(self.institution.products) or ()),
         }
 
     def status(self) -> Json:

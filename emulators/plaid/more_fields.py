@@ -5,7 +5,20 @@ Source: plaid.com/docs/api, one page per product. `fields.py` adds these tables 
 
 from collections.abc import Sequence
 
-from emulators.plaid.validation import Day, Fields, Flag, Kind, ListOf, Number, OneOf, Text, Url, Whole
+from emulators.plaid.validation import (
+    AccountIds,
+    Day,
+    Fields,
+    Flag,
+    Kind,
+    ListOf,
+    Number,
+    OneOf,
+    Product,
+    Text,
+    Url,
+    Whole,
+)
 from emulators.plaid.wire import words
 
 TERMINATION_REASONS = words(
@@ -17,8 +30,8 @@ MOST_ENRICHED = 100
 
 _TOKEN = Text(required=True, least=1)
 _VERSION = OneOf(values=("v1", "v2"))
-_ACCOUNT_IDS = ListOf(of=Text(least=1))
-_ADDRESS = {name: Text(nullable=True) for name in ("street", "city", "region", "postal_code", "country")}
+_ACCOUNT_IDS = AccountIds()
+_ADDRESS = {name: Text() for name in ("street", "city", "region", "postal_code", "country")}
 _PLACE = {name: Text() for name in ("country", "region", "city", "address", "postal_code")}
 _TO_ENRICH = Fields(
     table={
@@ -49,7 +62,7 @@ def more_endpoints(products: Sequence[str]) -> dict[str, Fields]:
                     "account_ids": _ACCOUNT_IDS,
                     "count": Whole(least=1, most=500),
                     "offset": Whole(least=0),
-                    "include_original_description": Flag(nullable=True),
+                    "include_original_description": Flag(),
                     "include_personal_finance_category_beta": Flag(),
                     "include_personal_finance_category": Flag(),
                     "include_logo_and_counterparty_beta": Flag(),
@@ -67,8 +80,8 @@ def more_endpoints(products: Sequence[str]) -> dict[str, Fields]:
             access_token=_TOKEN,
             user=Fields(
                 table={
-                    **{name: Text(nullable=True) for name in ("legal_name", "phone_number", "email_address")},
-                    "address": Fields(nullable=True, table=_ADDRESS),
+                    **{name: Text() for name in ("legal_name", "phone_number", "email_address")},
+                    "address": Fields(table=_ADDRESS),
                 }
             ),
             options=Fields(table={"account_ids": _ACCOUNT_IDS}),
@@ -76,7 +89,7 @@ def more_endpoints(products: Sequence[str]) -> dict[str, Fields]:
         "/identity/refresh": _with(access_token=_TOKEN),
         "/item/import": _with(
             institution_id=Text(least=1),
-            products=ListOf(required=True, least=1, of=OneOf(values=products)),
+            products=ListOf(required=True, least=1, of=Product(values=products)),
             user_auth=Fields(
                 required=True, table={"user_id": Text(required=True, least=1), "auth_token": Text(required=True)}
             ),
@@ -86,7 +99,7 @@ def more_endpoints(products: Sequence[str]) -> dict[str, Fields]:
         "/item/products/terminate": _with(
             access_token=_TOKEN,
             reason_code=OneOf(required=True, values=TERMINATION_REASONS),
-            reason_note=Text(most=512, nullable=True),
+            reason_note=Text(most=512),
         ),
         "/statements/list": _with(access_token=_TOKEN),
         "/statements/download": _with(access_token=_TOKEN, statement_id=Text(required=True, least=1)),

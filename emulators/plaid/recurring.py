@@ -5,16 +5,18 @@ them; here a stream is three or more bookings of one account with the same name,
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 from typing import Any
 
 from emulators.plaid import wire
 from emulators.plaid.clock import iso
 from emulators.plaid.ids import derive
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
+from emulators.plaid.synclog import Row
 
 Json = dict[str, Any]
 _LEAST = 3
@@ -30,7 +32,7 @@ _FREQUENCIES = (
 
 def find_streams(item: Item, account_ids: set[str], now: datetime, version: str) -> Json:
     groups: defaultdict[tuple[str, str, bool], list[Json]] = defaultdict(list)
-    for _, row in zip(range(_READ_AT_MOST), item.log.current(), strict=False):
+    for row in islice(_known_rows(item), _READ_AT_MOST):
         if row.account_id in account_ids:
             transaction = wire.loads(row.body)
             if not transaction["pending"]:
@@ -46,6 +48,14 @@ def find_streams(item: Item, account_ids: set[str], now: datetime, version: str)
         "updated_datetime": iso(item.last_update or now),
         "personal_finance_category_version": version,
     }
+
+
+def _known_rows(item: Item) -> Iterator[Row]:
+    """The Item's transactions. While its history is being loaded, those of the bank: the Sandbox answers at once."""
+    history = item.portfolio.history
+    if item.readiness is Readiness.HISTORICAL or item.history_stops_at is not None:
+        return item.log.current()
+    return (history.row(index) for index in range(len(history)))
 
 
 def _stream(item: Item, account_id: str, name: str, members: list[Json], today: date, version: str) -> Json | None:

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.ids import IdSource
 
+PUBLISHED = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
+
 
 @dataclass
 class Key:
@@ -28,11 +30,14 @@ class Key:
 
 
 class KeyRing:
-    """All signing keys so far; the last one signs."""
+    """All signing keys so far; the last one signs.
+
+    The Sandbox also has the key that the tests of Plaid's clients read. It signs nothing here.
+    """
 
     def __init__(self, ids: IdSource) -> None:
         self._ids = ids
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, Key] = {PUBLISHED: _key(PUBLISHED)}
         self._current = self._new()
 
     @property
@@ -98,9 +103,13 @@ class KeyRing:
         self._current = list(self._keys.values())[-1]
 
     def _new(self) -> Key:
-        key = Key(self._ids.uuid(), ec.generate_private_key(ec.SECP256R1()), int(time.time()))
+        key = _key(self._ids.uuid())
         self._keys[key.kid] = key
         return key
+
+
+def _key(kid: str) -> Key:
+    return Key(kid, ec.generate_private_key(ec.SECP256R1()), int(time.time()))
 
 
 def _segment(value: dict[str, Any]) -> str:

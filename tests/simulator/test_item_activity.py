@@ -65,7 +65,7 @@ def test_repeated_imports_of_a_user_return_the_same_item_until_it_is_removed(sim
     ("change", "code"),
     [
         ({"products": []}, "INVALID_FIELD"),
-        ({"products": ["gold"]}, "INVALID_FIELD"),
+        ({"products": ["gold"]}, "INVALID_PRODUCT"),
         ({"products": ["balance"]}, "INVALID_PRODUCT"),
         ({"user_auth": {}}, "MISSING_FIELDS"),
         ({"user_auth": {"user_id": "", "auth_token": "x"}}, "INVALID_FIELD"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulators.plaid.world import Settings
+from emulators.plaid.settings import Settings
 
 from .harness import Json, Linked, Refused, Sim, running_simulator
 from .people import EVERYTHING

@@ -1,7 +1,15 @@
 """Items. Source: plaid.com/docs/api/items."""
 
 from emulators.plaid import announcements
+from emulators.plaid.clock import iso
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
+
+
+@endpoint("/item/public_token/create")
+def create_public_token(call: Call) -> Json:
+    """Deprecated, but the tests of Plaid's clients call it."""
+    token = call.world.new_public_token(call.item())
+    return {"public_token": token, "expiration": iso(call.world.public_tokens[token].expires)}
 
 
 @endpoint("/item/public_token/exchange")

@@ -1,6 +1,8 @@
 """Auth, identity, liabilities and investments.
 
-Sources: plaid.com/docs/api/products/auth, identity, liabilities, investments.
+Sources: plaid.com/docs/api/products/auth, identity, liabilities, investments. The errors for a missing kind of account
+concern the whole Item: `account_ids` of other accounts are answered with these accounts and empty lists, as the tests
+of Plaid's clients rely on.
 """
 
 from datetime import date
@@ -18,11 +20,13 @@ _AUTH_SUBTYPES = {"checking", "savings", "cash management"}
 @endpoint("/auth/get")
 def auth(call: Call) -> Json:
     item = call.healthy_item("auth")
-    accounts = [account for account in item.chosen_accounts(call.options) if account.subtype in _AUTH_SUBTYPES]
-    if not accounts:
+    accounts = item.chosen_accounts(call.options)
+    if not any(account.subtype in _AUTH_SUBTYPES for account in item.accounts):
         raise PlaidError("NO_AUTH_ACCOUNTS")
     numbers: dict[str, list[Json]] = {kind: [] for kind in _NUMBER_KINDS}
     for account in accounts:
+        if account.subtype not in _AUTH_SUBTYPES:
+            continue
         for kind, number in account.numbers.items():
             numbers[kind].append({"account_id": account.account_id, **number})
     return {**_answer(item, accounts), "numbers": numbers}
@@ -47,9 +51,13 @@ def liabilities(call: Call) -> Json:
         kind = _liability_kind(account)
         if kind and account.liability is not None:
             found[kind].append({"account_id": account.account_id, **account.liability})
-    if not any(found.values()):
+    if not any(_has_liability(account) for account in item.accounts):
         raise PlaidError("NO_LIABILITY_ACCOUNTS")
     return {**_answer(item, accounts), "liabilities": {kind: list_ or None for kind, list_ in found.items()}}
+
+
+def _has_liability(account: Account) -> bool:
+    return _liability_kind(account) is not None and account.liability is not None
 
 
 def _liability_kind(account: Account) -> str | None:
@@ -96,7 +104,7 @@ def investment_transactions(call: Call) -> Json:
 
 def _with_investments(call: Call, item: Item) -> list[Account]:
     accounts = item.chosen_accounts(call.options)
-    if not any(account.type in {"investment", "brokerage"} for account in accounts):
+    if not any(account.type in {"investment", "brokerage"} for account in item.accounts):
         raise PlaidError("NO_INVESTMENT_ACCOUNTS")
     return accounts
 

@@ -2,7 +2,6 @@
 
 from emulators.plaid import wire
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
-from emulators.plaid.errors import PlaidError
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.people import dynamic
 from emulators.plaid.recurring import find_streams
@@ -88,8 +87,8 @@ def as_sent(call: Call, row: Row) -> bytes:
 def refresh(call: Call) -> Json:
     item = call.healthy_item("transactions")
     call.world.begin_extraction(item)
-    if item.readiness is Readiness.NOT_READY:
-        raise PlaidError("PRODUCT_NOT_READY")
+    if item.readiness is Readiness.NOT_READY:  # the extraction that is under way will bring the newest data
+        return {}
     before, today = len(item.log), call.world.clock.today()
     if item.portfolio.dynamic:
         accounts = [account.account_id for account in item.accounts if account.has_transactions]
@@ -104,9 +103,7 @@ def refresh(call: Call) -> Json:
 @endpoint("/transactions/recurring/get")
 def recurring(call: Call) -> Json:
     item = call.healthy_item("transactions")
-    if item.readiness is not Readiness.HISTORICAL:
-        call.world.begin_extraction(item)
-        raise PlaidError("PRODUCT_NOT_READY")
+    call.world.begin_extraction(item)
     accounts = item.chosen_accounts({"account_ids": call.fields.get("account_ids")})
     wanted = {account.account_id for account in accounts}
     version = call.options.get("personal_finance_category_version", "v2")
