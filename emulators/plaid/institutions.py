@@ -13,7 +13,7 @@ from typing import Any
 
 from emulators.plaid.errors import PlaidError
 
-_US = "assets auth balance identity investments liabilities signal statements transactions transfer"
+_US = "assets auth balance identity investments investments_auth liabilities signal statements transactions transfer"
 _EU = "assets auth balance identity payment_initiation transactions"
 
 

@@ -6,7 +6,7 @@ plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webho
 
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import announcements, extraction, institutions
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError
@@ -119,6 +119,7 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
     else:
         if len(chosen) < len(item.accounts):
             item.shared = chosen
+            item.leave_out(account for account in item.accounts if account.account_id not in chosen)
             item.portfolio = select_accounts(item.portfolio, chosen)
             item.log = SyncLog(item.portfolio.history)
         world.keep_item(item)
@@ -159,7 +160,8 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
     item.missing_consents = [product for product in item.missing_consents if product not in agreed]
     if session.token.request.get("update", {}).get("account_selection_enabled"):
         before = len(item.log)
-        for account in [one for one in item.hidden_accounts if one.account_id in chosen]:
+        shared = [account for account in item.hidden_accounts if account.account_id in chosen]
+        for account in shared:
             item.share_account(account)
         removed = [
             transaction_id
@@ -168,6 +170,7 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
             for transaction_id in item.unshare_account(account)
         ]
         world.announce_changes(item, before, removed)
+        extraction.announce_shared(world, item, shared)
     world.heal_item(item)
 
 

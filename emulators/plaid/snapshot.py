@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from emulators.plaid import institutions, wire
+from emulators.plaid import extraction, institutions, product_data, series, wire
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.linktokens import LinkToken
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 VERSION = 1
 EVERY = 2.0
 _SEPARATE = {"institution", "portfolio", "log", "login", "hidden_accounts", "hidden_rows", "last_webhook"}
-_SEPARATE |= {"readiness", "history_stops_at"}
+_SEPARATE |= {"readiness", "history_stops_at", "other"}
 _PLAIN = [field.name for field in fields(Item) if field.name not in _SEPARATE]
 _TIMES = {"created_at", "consent_expires", "last_update", "last_failed_update", "login_expires"}
 
@@ -103,6 +103,7 @@ def _saved(item: Item) -> Json:
         "hidden_rows": [[row.transaction_id, row.account_id, *map(bytes.decode, row[2:])] for row in item.hidden_rows],
         "switches": [item.log.name_unseen_removals, item.log.repeat_rows, item.log.cursor_cycle],
         "log": item.log.export(),
+        "other": asdict(item.other),
     }
 
 
@@ -128,6 +129,7 @@ def _item(saved: Json) -> Item:
         history_stops_at=Readiness(saved["history_stops_at"]) if saved.get("history_stops_at") else None,
         last_webhook=(datetime.fromisoformat(sent[0]), sent[1]) if sent else None,
         hidden_accounts=list(_accounts(saved["hidden_accounts"])),
+        other=product_data.from_json(saved.get("other", {})),
         hidden_rows=[Row(row[0], row[1], row[2].encode(), row[3].encode()) for row in saved["hidden_rows"]],
     )
 
@@ -140,6 +142,8 @@ def _accounts(saved: list[Json]) -> Iterator[Account]:
 def _resume(world: World, item: Item) -> None:
     """Restarts the timers of the old process."""
     world.arm(item)
+    extraction.arm(world, item)
+    series.arm_all(world, item)
     if item.extraction_began and item.readiness is not Readiness.HISTORICAL:
         item.extraction_began = False
         world.begin_extraction(item)

@@ -46,7 +46,7 @@ def item(sim: Sim) -> Linked:
 
 def test_every_endpoint_of_the_field_table_exists(sim: Sim) -> None:
     assert set(HANDLERS) == set(ENDPOINTS)
-    assert len(ENDPOINTS) == 26
+    assert len(ENDPOINTS) == 28
     for path in ENDPOINTS:
         answer = sim.post(path, {})
         assert answer.status_code in {200, 400}, path
