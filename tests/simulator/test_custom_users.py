@@ -256,6 +256,45 @@ def test_an_empty_template_of_an_identity_is_no_identity(sim: Sim) -> None:
     ]
 
 
+def test_yield_of_an_account_comes_back_only_if_stated() -> None:
+    accounts, _ = opened({"override_accounts": [{"meta": {"apy": 4.25}}, {}]})
+    assert (str(accounts[0]["apy"]), "apy" in accounts[1]) == ("4.25", False)
+
+
+def test_dates_roll_forward_so_that_the_latest_activity_is_today(sim: Sim) -> None:
+    row = {"date_transacted": "2020-01-10", "date_posted": "2020-01-12", "amount": 1, "description": "late"}
+    earlier = {"date_posted": "2020-01-03", "amount": 2, "description": "early"}
+    loan = {"origination_date": "2019-01-10", "next_payment_due_date": "2020-02-10", "last_payment_date": "2020-01-01"}
+    file = {
+        "roll_dates_forward": True,
+        "override_accounts": [
+            {"transactions": [row, earlier]},
+            {"type": "loan", "subtype": "student", "liability": loan},
+        ],
+    }
+    item = sim.link("user_custom", file)
+    today = date.fromisoformat(sim.look("/clock")["now"][:10])
+    moved = today - date(2020, 1, 10)
+
+    def then(written: str) -> str:
+        return str(date.fromisoformat(written) + moved)
+
+    dates = {row["name"]: (row["authorized_date"], row["date"], row["pending"]) for row in item.truth()["transactions"]}
+    assert dates == {
+        "late": (str(today), then("2020-01-12"), True),
+        "early": (None, then("2020-01-03"), False),
+    }
+    [student] = item.call("/liabilities/get")["liabilities"]["student"]
+    assert {name: student[name] for name in loan} == {name: then(written) for name, written in loan.items()}
+
+
+@pytest.mark.parametrize("flag", [False, None, "yes"])
+def test_dates_stay_without_the_flag(flag: Any) -> None:
+    row = {"date_posted": "2020-01-03", "amount": 2, "description": "early"}
+    _, [got] = opened({"roll_dates_forward": flag, "override_accounts": [{"transactions": [row]}]})
+    assert got["date"] == "2020-01-03"
+
+
 def test_joint_owners_and_all_their_contacts_come_back_unchanged(sim: Sim) -> None:
     identity = {
         "names": ["Ada Example", "Bob Example"],

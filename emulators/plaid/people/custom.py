@@ -18,6 +18,7 @@ from emulators.plaid.ids import derive
 from emulators.plaid.merchants import recognise
 from emulators.plaid.people import custom_products, good
 from emulators.plaid.people.reading import Json, currencies, day, list_of, mapping, number, one_of, text
+from emulators.plaid.people.rolling import roll_forward
 from emulators.plaid.transactions import Booking
 from emulators.plaid.wire import words
 
@@ -58,6 +59,8 @@ def open_bank(password: str, item_id: str, today: date) -> Portfolio:
         raise PlaidError(forced, error_type=None if forced in CATALOGUE else "ITEM_ERROR")
     seed = text(config.get("seed")) or ""
     written = list_of(config.get("override_accounts"))
+    if config.get("roll_dates_forward") is True:
+        written = roll_forward(written, today)
     if not written:
         return good.open_bank(item_id, today, 90)
     accounts: list[Account] = []
@@ -99,6 +102,7 @@ def _account(override: Json, place: int, item_id: str, seed: str) -> Account:
         current=current,
         available=_available(override, kind, current),
         limit=number(meta.get("limit")),
+        apy=number(meta.get("apy")),
         currency=currency,
         unofficial_currency=unofficial,
         official_name=text(meta.get("official_name")),
