@@ -5,6 +5,7 @@ Source: plaid.com/docs/api/products/investments. Some banks send a sell with a p
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from emulators.plaid.bank import Account
@@ -42,7 +43,7 @@ def transactions_of(item: Item, accounts: Iterable[Account], start: str, end: st
 
 def _with_wrong_sign(entry: Json) -> Json:
     transaction = entry["transaction"]
-    if transaction["type"] != "sell":
+    if transaction["type"] != "sell" or not isinstance(transaction["quantity"], int | Decimal):
         return entry
     return {**entry, "transaction": {**transaction, "quantity": abs(transaction["quantity"])}}
 

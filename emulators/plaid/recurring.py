@@ -18,6 +18,7 @@ from emulators.plaid import wire
 from emulators.plaid.clock import iso
 from emulators.plaid.ids import derive
 from emulators.plaid.items import Item
+from emulators.plaid.people.reading import day
 
 Json = dict[str, Any]
 _LEAST, _MATURE, _MATURE_ANNUAL = 2, 3, 2
@@ -61,11 +62,17 @@ def _detected(item: Item, account_ids: set[str], today: date, version: str) -> I
     for _, row in zip(range(_READ_AT_MOST), item.log.current(), strict=False):
         if row.account_id in account_ids:
             transaction = wire.loads(row.body)
-            if not transaction["pending"]:
+            if _is_regular(transaction):
                 groups[row.account_id, transaction["name"], transaction["amount"] < 0].append(transaction)
     for (account_id, name, incoming), members in groups.items():
         if stream := _stream(item, account_id, name, members, today, version):
             yield stream, incoming
+
+
+def _is_regular(transaction: Json) -> bool:
+    """Whether it is booked and valid; tests can give a row fields of any type."""
+    valid = isinstance(transaction["amount"], int | Decimal) and isinstance(transaction["name"], str)
+    return valid and transaction["pending"] is False and day(transaction["date"]) == transaction["date"]
 
 
 def _stream(item: Item, account_id: str, name: str, members: list[Json], today: date, version: str) -> Json | None:

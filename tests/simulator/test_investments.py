@@ -154,6 +154,23 @@ def test_wrong_sign_on_sells_affects_only_the_quantity_of_sells(item: Linked) ->
     assert [row["quantity"] for row in before if row["type"] == "sell"] == [-500]
 
 
+def test_unusual_values_are_sent_unchanged(item: Linked) -> None:
+    item.control("products", wrong_sign_on_sells=True)
+    sell = next(row for row in trades(item)["investment_transactions"] if row["type"] == "sell")
+    odd = {"quantity": "many", "price": None, "date": None, "fees": [1]}
+    item.control(
+        "investment_transactions",
+        change=[
+            {"investment_transaction_id": sell["investment_transaction_id"], **odd, "date": "2026-01-09T00:00:00Z"}
+        ],
+    )
+    changed = next(row for row in trades(item)["investment_transactions"] if row["type"] == "sell")
+    assert changed == {**sell, **odd, "date": "2026-01-09T00:00:00Z"}
+    held = holdings(item)["SIMX"]
+    item.control("holdings", change=[{"security_id": held["security_id"], "quantity": None, "cost_basis": "x"}])
+    assert holdings(item)["SIMX"] == {**held, "quantity": None, "cost_basis": "x"}
+
+
 def test_hollow_answer_is_empty_although_there_is_data(item: Linked) -> None:
     item.control("products", hollow=["holdings", "investment_transactions"])
     answer = item.call("/investments/holdings/get")

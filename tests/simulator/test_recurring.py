@@ -67,6 +67,16 @@ def test_status_follows_the_number_and_age_of_bookings(
     assert len(gym["transaction_ids"]) == len(days)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"amount": "9.99"}, {"amount": None}, {"name": None}, {"date": "soon"}, {"pending": 5}]
+)
+def test_rows_with_unusual_values_belong_to_no_stream(sim: Sim, odd: Json) -> None:
+    item = sim.link("user_custom", rows(*ago(sim, 62, 31, 1)))
+    for row in item.truth()["transactions"]:
+        item.control("transactions", modify=[{"transaction_id": row["transaction_id"], "odd": odd}])
+    assert streams(item) == {}
+
+
 @pytest.mark.parametrize("days", [(1,), (20, 1), (62, 31, 20, 1)])
 def test_irregular_or_single_bookings_are_no_stream(sim: Sim, days: tuple[int, ...]) -> None:
     assert streams(sim.link("user_custom", rows(*ago(sim, *days)))) == {}
