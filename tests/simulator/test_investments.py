@@ -17,6 +17,51 @@ PRODUCTS = ["transactions", "investments"]
 FUND = {"ticker_symbol": "NEWX", "name": "New Fund", "type": "etf", "currency": "USD"}
 BUY = {"date": "2026-06-02", "name": "BUY NEWX", "type": "buy", "quantity": 2, "price": 10.5, "currency": "USD"}
 
+INDEX = {"name": "Simulated Index Fund", "ticker_symbol": "SIMX", "type": "mutual fund"}
+PENNY = {"name": "Simulated Penny Stock", "ticker_symbol": "SIMP", "type": "equity"}
+PORTFOLIO = {
+    "override_accounts": [
+        {"type": "depository"},
+        {
+            "type": "investment",
+            "subtype": "ira",
+            "investment_transactions": [
+                {"date": "2026-05-01", "name": "DEPOSIT", "type": "cash", "quantity": 0, "price": 0, "amount": -50}
+            ],
+        },
+        {
+            "type": "investment",
+            "subtype": "401k",
+            "holdings": [
+                {"institution_price": 24.5, "quantity": 213.471, "cost_basis": 4300.25, "security": INDEX},
+                {"institution_price": 0.011, "quantity": 10000.125, "security": PENNY},
+            ],
+            "investment_transactions": [
+                {
+                    "date": "2026-04-15",
+                    "name": "BUY SIMX",
+                    "type": "buy",
+                    "quantity": 12.5,
+                    "price": 23.1,
+                    "security": INDEX,
+                },
+                {
+                    "date": "2026-04-20",
+                    "name": "SELL SIMP",
+                    "type": "sell",
+                    "quantity": -500,
+                    "price": 0.01,
+                    "security": PENNY,
+                },
+            ],
+        },
+    ]
+}
+
+
+def link(sim: Sim, **more: Any) -> Linked:
+    return sim.link("user_custom", PORTFOLIO, **more)
+
 
 def holdings(item: Linked) -> dict[str, Json]:
     """The holdings by ticker."""
@@ -35,7 +80,7 @@ def bodies(receiver: Receiver, code: str) -> list[Json]:
 
 @pytest.fixture
 def item(sim: Sim, receiver: Receiver) -> Linked:
-    linked = sim.link(products=PRODUCTS, webhook=receiver.url)
+    linked = link(sim, products=PRODUCTS, webhook=receiver.url)
     receiver.wait_for(2)
     return linked
 
@@ -174,7 +219,7 @@ def test_unusual_values_are_sent_unchanged(item: Linked) -> None:
 def test_hollow_answer_is_empty_although_there_is_data(item: Linked) -> None:
     item.control("products", hollow=["holdings", "investment_transactions"])
     answer = item.call("/investments/holdings/get")
-    assert (answer["holdings"], answer["securities"], len(answer["accounts"])) == ([], [], 14)
+    assert (answer["holdings"], answer["securities"], len(answer["accounts"])) == ([], [], 3)
     assert (trades(item)["investment_transactions"], trades(item)["total_investment_transactions"]) == ([], 0)
     item.control("products", hollow=[])
     assert holdings(item)
@@ -182,7 +227,7 @@ def test_hollow_answer_is_empty_although_there_is_data(item: Linked) -> None:
 
 
 def test_asynchronous_first_read_ends_with_a_historical_update(sim: Sim, receiver: Receiver) -> None:
-    item = sim.link(webhook=receiver.url)
+    item = link(sim, webhook=receiver.url)
     receiver.wait_for(2)
     for path, fields in (
         ("/investments/transactions/get", {**PERIOD, "options": {"async_update": True}}),
@@ -204,7 +249,7 @@ def test_asynchronous_first_read_ends_with_a_historical_update(sim: Sim, receive
 def test_a_first_read_that_is_not_asynchronous_has_all_data_and_no_webhook(
     sim: Sim, receiver: Receiver, products: list[str]
 ) -> None:
-    item = sim.link(products=products, webhook=receiver.url)
+    item = link(sim, products=products, webhook=receiver.url)
     options = {"async_update": "investments" in products}  # it has no effect on an Item that has the product
     assert trades(item, **options)["total_investment_transactions"] == 3
     sim.advance(60)
@@ -212,7 +257,7 @@ def test_a_first_read_that_is_not_asynchronous_has_all_data_and_no_webhook(
 
 
 def test_asynchronous_read_of_an_item_in_error_ends_after_the_repair(sim: Sim, receiver: Receiver) -> None:
-    item = sim.link(webhook=receiver.url)
+    item = link(sim, webhook=receiver.url)
     with pytest.raises(Refused, match="PRODUCT_NOT_READY"):
         trades(item, async_update=True)
     item.control("state", state="login_required", announce=False)
@@ -241,12 +286,12 @@ def test_refresh_announces_what_was_not_announced_yet(item: Linked, receiver: Re
 
 
 def test_no_webhook_for_an_item_without_the_product(sim: Sim, receiver: Receiver) -> None:
-    item = sim.link(webhook=receiver.url)
+    item = link(sim, webhook=receiver.url)
     assert item.control("investment_transactions", add=[BUY])["sent"] == []
 
 
 def test_investments_auth_has_owners_and_numbers_of_each_account(sim: Sim) -> None:
-    answer = sim.link().call("/investments/auth/get")
+    answer = link(sim).call("/investments/auth/get")
     ira, plan = answer["accounts"]
     assert [account["subtype"] for account in (ira, plan)] == ["ira", "401k"]
     assert answer["owners"] == [
@@ -257,7 +302,7 @@ def test_investments_auth_has_owners_and_numbers_of_each_account(sim: Sim) -> No
     assert acats["account"]
     assert acats["dtc_numbers"]
     assert answer["numbers"]["aton"] == []
-    assert {holding["account_id"] for holding in answer["holdings"]} == {ira["account_id"], plan["account_id"]}
+    assert {holding["account_id"] for holding in answer["holdings"]} == {plan["account_id"]}
     assert answer["data_sources"] == {"numbers": "INSTITUTION", "owners": "INSTITUTION", "holdings": "INSTITUTION"}
 
 
@@ -284,7 +329,7 @@ def test_item_without_investment_accounts(sim: Sim, path: str, code: str) -> Non
 
 
 def test_other_accounts_of_an_item_have_no_investments(sim: Sim) -> None:
-    item = sim.link(products=PRODUCTS)
+    item = link(sim, products=PRODUCTS)
     checking = item.account_ids()[0]
     answer = item.call("/investments/holdings/get", options={"account_ids": [checking]})
     assert ([account["account_id"] for account in answer["accounts"]], answer["holdings"]) == ([checking], [])
@@ -318,10 +363,9 @@ def test_impossible_changes_are_refused(item: Linked, what: str, body: Json, sta
 
 def test_a_holding_is_neither_added_twice_nor_oversold(item: Linked) -> None:
     held = holdings(item)["SIMX"]
-    same = {"name": "Simulated Index Fund", "ticker_symbol": "SIMX", "type": "mutual fund"}
     url = f"{item.sim.url}/_sim/items/{item.item_id}/holdings"
     for body in (
-        {"add": [{"account_id": held["account_id"], "quantity": 1, "security": same}]},
+        {"add": [{"account_id": held["account_id"], "quantity": 1, "security": INDEX}]},
         {"sell": [{"security_id": held["security_id"], "quantity": 1000}]},
     ):
         assert item.sim.http.post(url, json=body).status_code == 400
@@ -331,7 +375,7 @@ def test_a_holding_is_neither_added_twice_nor_oversold(item: Linked) -> None:
 def test_changes_of_investments_survive_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     with running_simulator(state=file) as sim:
-        item, waiting = sim.link(products=PRODUCTS), sim.link()
+        item, waiting = link(sim, products=PRODUCTS), link(sim)
         item.control("holdings", sell=[{"security_id": holdings(item)["SIMP"]["security_id"]}])
         item.control("investment_transactions", add=[BUY], between_pages=[BUY])
         item.control("products", wrong_sign_on_sells=True, hollow=["holdings"], balances_age=60)

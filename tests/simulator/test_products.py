@@ -246,7 +246,8 @@ def codes_of(receiver: Receiver, count: int) -> list[str]:
 
 def linked_with(sim: Sim, account_names: list[str]) -> tuple[Linked, list[str]]:
     """An Item whose user chose only some accounts in Link, and the ids of all accounts."""
-    token = sim.call("/link/token/create", **LINK)["link_token"]
+    consent = {"additional_consented_products": ["investments", "liabilities"]}
+    token = sim.call("/link/token/create", **LINK, **consent)["link_token"]
     session = sim.control(f"/link/{token}/begin")["link_session_id"]
     login = {"username": "user_good", "password": "pass_good"}
     offered = sim.control(f"/link/{token}/log_in", link_session_id=session, **login)["accounts"]
