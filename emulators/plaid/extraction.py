@@ -51,10 +51,18 @@ def _end(world: World, item: Item) -> None:
         return
     other.async_extraction = False
     other.not_ready.pop(INVESTMENT_TRANSACTIONS, None)
+    announce_history(world, item)
+
+
+def announce_history(world: World, item: Item) -> list[str]:
+    """Sends HISTORICAL_UPDATE for all investment transactions; returns the codes that were sent."""
+    other = item.other
     other.investments_updated = world.clock.now().isoformat()
     other.unannounced.new_investment_transactions = other.unannounced.cancelled_investment_transactions = 0
     total = sum(len(account.investment_transactions) for account in item.accounts)
-    world.webhooks.send(item, announcements.investments_historical_update(total, 0))
+    body = announcements.investments_historical_update(total, 0)
+    wanted = PRODUCT_OF[INVESTMENT_TRANSACTIONS] in item.products
+    return [_code(body)] if wanted and world.webhooks.send(item, body) else []
 
 
 def announce(world: World, item: Item, *kinds: str, even_if_unchanged: bool = True) -> list[str]:
@@ -66,8 +74,12 @@ def announce(world: World, item: Item, *kinds: str, even_if_unchanged: bool = Tr
             item.other.investments_updated = world.clock.now().isoformat()
         wanted = (changed or even_if_unchanged) and PRODUCT_OF[kind] in item.products
         if wanted and world.webhooks.send(item, body):
-            sent.append(f"{body['webhook_type']}/{body['webhook_code']}")
+            sent.append(_code(body))
     return sent
+
+
+def _code(body: Json) -> str:
+    return f"{body['webhook_type']}/{body['webhook_code']}"
 
 
 def _take(item: Item, kind: str) -> tuple[Json, bool]:

@@ -269,6 +269,14 @@ def test_asynchronous_read_of_an_item_in_error_ends_after_the_repair(sim: Sim, r
     assert len(bodies(receiver, "INVESTMENTS_TRANSACTIONS/HISTORICAL_UPDATE")) == 1
 
 
+def test_end_of_the_history_is_announced_on_request(item: Linked, receiver: Receiver) -> None:
+    sent = item.control("investment_transactions", add=[BUY], announce="HISTORICAL_UPDATE")["sent"]
+    assert sent == ["INVESTMENTS_TRANSACTIONS/HISTORICAL_UPDATE"]
+    receiver.wait_for(3)
+    [body] = bodies(receiver, "INVESTMENTS_TRANSACTIONS/HISTORICAL_UPDATE")
+    assert body["new_investments_transactions"] == 4
+
+
 def test_refresh_announces_what_was_not_announced_yet(item: Linked, receiver: Receiver) -> None:
     assert set(item.call("/investments/refresh")) == {"request_id"}
     item.control("holdings", add=[{"institution_price": 1, "quantity": 1, "security": FUND}], announce=False)

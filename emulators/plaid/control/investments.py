@@ -31,6 +31,7 @@ async def change_investment_transactions(world: World, request: Request, body: J
     """Adds, changes and removes investment transactions, in this order.
 
     One of `between_pages` is added after each page that is not the last, so that the total changes between two pages.
+    `announce` may also be `HISTORICAL_UPDATE`, as at the end of an asynchronous extraction.
     """
     only(body, "add", "change", "remove", "between_pages", "announce")
     item = item_of(world, request)
@@ -42,7 +43,10 @@ async def change_investment_transactions(world: World, request: Request, body: J
     for identifier in body.get("remove", []):
         investment_changes.remove_transaction(item, str(identifier))
     announced = body.get("announce", set(body) != {"between_pages"})
-    sent = extraction.announce(world, item, INVESTMENT_TRANSACTIONS) if announced else []
+    if announced == "HISTORICAL_UPDATE":
+        sent = extraction.announce_history(world, item)
+    else:
+        sent = extraction.announce(world, item, INVESTMENT_TRANSACTIONS) if announced else []
     return {"added": added, "between_pages": len(item.other.between_pages), "sent": sent}
 
 
