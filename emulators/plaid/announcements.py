@@ -110,9 +110,17 @@ def holdings_update(new: int, updated: int) -> Json:
 
 
 def investments_update(new: int, cancelled: int) -> Json:
+    return _investments("DEFAULT_UPDATE", new, cancelled)
+
+
+def investments_historical_update(new: int, cancelled: int) -> Json:
+    return _investments("HISTORICAL_UPDATE", new, cancelled)
+
+
+def _investments(code: str, new: int, cancelled: int) -> Json:
     return _body(
         "INVESTMENTS_TRANSACTIONS",
-        "DEFAULT_UPDATE",
+        code,
         error=None,
         new_investments_transactions=new,
         cancelled_investments_transactions=cancelled,

@@ -68,8 +68,9 @@ class Plaid:
         fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
         item = self.world.items.get(item_id or "")
         was_there = item is not None and not item.removed
-        if fault:
-            await self.world.clock.sleep(delay(fault))
+        seconds = (delay(fault) if fault else 0) + (item.other.take_first_call(received.path) if item else 0)
+        if fault or seconds:
+            await self.world.clock.sleep(seconds)
         if item and was_there and item.removed:
             return self._refuse(PlaidError("ITEM_CONCURRENTLY_DELETED"), request_id)
         answer = self._faulty(received, item_id, request_id, fault) if fault else None

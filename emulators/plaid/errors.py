@@ -84,6 +84,10 @@ CATALOGUE: dict[str, Known] = {
         INSTANT_MATCH_FAILED="the account could not be matched",
     ),
     **_rows(
+        "INVALID_RESULT",
+        LAST_UPDATED_DATETIME_OUT_OF_RANGE="requested datetime out of range",
+    ),
+    **_rows(
         "INVALID_INPUT",
         INVALID_ACCESS_TOKEN="could not find matching access token",
         INVALID_PUBLIC_TOKEN="could not find matching public token",

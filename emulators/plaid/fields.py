@@ -223,6 +223,8 @@ ENDPOINTS: dict[str, Fields] = {
             }
         ),
     ),
+    "/investments/refresh": _ITEM_ONLY,
+    "/investments/auth/get": _ITEM_ACCOUNTS,
     "/institutions/get": _with(
         count=Whole(required=True, least=1, most=500),
         offset=Whole(required=True, least=0),

@@ -17,6 +17,7 @@ from emulators.plaid.consent import Consent, scopes_of
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
 from emulators.plaid.people import Login, open_bank
+from emulators.plaid.product_data import ProductData
 from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
@@ -38,6 +39,8 @@ class Item:
     `history_stops_at`: the bank delivers no more history than that. `used_since`: the first use of each product.
     `statement_periods`: the first and last posting dates of the extracted statements. `known_owners`: the owners as of
     the last extraction, by account. `imported_as`: the user id of /item/import. `activities`, `accessed`: activity.py.
+    `left_out`: accounts that the user deselected in Link and did not share since. `other`: how the data of the other
+    products behaves.
     """
 
     item_id: str
@@ -74,6 +77,8 @@ class Item:
     imported_as: str | None = None
     activities: list[Json] = field(default_factory=list)
     accessed: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    other: ProductData = field(default_factory=ProductData)
     logins: int = 0
     login_expires: datetime | None = None
 
@@ -149,6 +154,9 @@ class Item:
         rows = [row for row in self.hidden_rows if row.account_id == account.account_id]
         self.hidden_rows = [row for row in self.hidden_rows if row.account_id != account.account_id]
         self.hidden_accounts.remove(account)
+        if account.account_id in self.left_out:
+            self.left_out.remove(account.account_id)
+            rows += self._rows_left_out(account.account_id)
         self.add_account(account, rows)
 
     def request_days(self, days: int) -> None:
@@ -161,6 +169,16 @@ class Item:
             opened = select_accounts(opened, self.shared)
         opened.accounts[:] = self.accounts
         self.portfolio, self.log = opened, SyncLog(opened.history)
+
+    def leave_out(self, accounts: Iterable[Account]) -> None:
+        """Records the accounts that the user deselected in Link. Their transactions are read only when shared."""
+        for account in accounts:
+            self.hidden_accounts.append(account)
+            self.left_out.append(account.account_id)
+
+    def _rows_left_out(self, account_id: str) -> list[Row]:
+        history = open_bank(self.login).history
+        return [history.row(i) for i in reversed(range(len(history))) if history.account_id(i) == account_id]
 
     def as_object(self) -> Json:
         """The item object of most answers."""
@@ -191,13 +209,15 @@ class Item:
 
     def status(self) -> Json:
         """`status` of /item/get."""
-        updates = {
-            "last_successful_update": iso(self.last_update) if self.last_update else None,
-            "last_failed_update": iso(self.last_failed_update) if self.last_failed_update else None,
-        }
-        sent = self.last_webhook
+        sent, failed = self.last_webhook, iso(self.last_failed_update) if self.last_failed_update else None
+        read = self.other.investments_updated
+        investments = datetime.fromisoformat(read) if read else self.last_update
+
+        def updates(last: datetime | None) -> Json:
+            return {"last_successful_update": iso(last) if last else None, "last_failed_update": failed}
+
         return {
-            "transactions": updates if "transactions" in self.products else None,
-            "investments": updates if "investments" in self.products else None,
+            "transactions": updates(self.last_update) if "transactions" in self.products else None,
+            "investments": updates(investments) if "investments" in self.products else None,
             "last_webhook": {"sent_at": iso(sent[0]), "code_sent": sent[1]} if sent else None,
         }

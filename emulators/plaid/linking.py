@@ -7,7 +7,7 @@ plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webho
 from collections.abc import Sequence
 from typing import Any
 
-from emulators.plaid import activity, announcements, consent, institutions
+from emulators.plaid import activity, announcements, consent, extraction, institutions
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.billing import ONCE
 from emulators.plaid.clock import iso
@@ -127,6 +127,7 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None,
     else:
         if len(chosen) < len(item.accounts):
             item.shared = chosen
+            item.leave_out(account for account in item.accounts if account.account_id not in chosen)
             item.portfolio = select_accounts(item.portfolio, chosen)
             item.log = SyncLog(item.portfolio.history)
         if wanted := token.request.get("statements"):
@@ -184,7 +185,8 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
     item.consent.give(session.token.asked_products)
     if session.token.request.get("update", {}).get("account_selection_enabled"):
         before = len(item.log)
-        for account in [one for one in item.hidden_accounts if one.account_id in chosen]:
+        shared = [account for account in item.hidden_accounts if account.account_id in chosen]
+        for account in shared:
             item.share_account(account)
         removed = [
             transaction_id
@@ -194,6 +196,7 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
         ]
         activity.record(item, "SCOPES_UPDATE", world.clock.now())
         world.announce_changes(item, before, removed)
+        extraction.announce_shared(world, item, shared)
     world.heal_item(item)
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from emulators.plaid import institutions, wire
+from emulators.plaid import extraction, institutions, product_data, series, wire
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.billing import Bill
 from emulators.plaid.consent import Consent
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 VERSION = 1
 EVERY = 2.0
 _SEPARATE = {"institution", "portfolio", "log", "login", "hidden_accounts", "hidden_rows", "last_webhook"}
-_SEPARATE |= {"readiness", "history_stops_at", "consent", "bill"}
+_SEPARATE |= {"readiness", "history_stops_at", "consent", "bill", "other"}
 _PLAIN = [field.name for field in fields(Item) if field.name not in _SEPARATE]
 _TIMES = {"created_at", "consent_expires", "last_update", "last_failed_update", "login_expires"}
 
@@ -107,6 +107,7 @@ def _saved(item: Item) -> Json:
         "log": item.log.export(),
         "consent": asdict(item.consent),
         "bill": asdict(item.bill),
+        "other": asdict(item.other),
     }
 
 
@@ -134,6 +135,7 @@ def _item(saved: Json) -> Item:
         history_stops_at=Readiness(saved["history_stops_at"]) if saved.get("history_stops_at") else None,
         last_webhook=(datetime.fromisoformat(sent[0]), sent[1]) if sent else None,
         hidden_accounts=list(_accounts(saved["hidden_accounts"])),
+        other=product_data.from_json(saved.get("other", {})),
         hidden_rows=[Row(row[0], row[1], row[2].encode(), row[3].encode()) for row in saved["hidden_rows"]],
     )
 
@@ -146,6 +148,8 @@ def _accounts(saved: list[Json]) -> Iterator[Account]:
 def _resume(world: World, item: Item) -> None:
     """Restarts the timers of the old process."""
     world.arm(item)
+    extraction.arm(world, item)
+    series.arm_all(world, item)
     if item.extraction_began and item.readiness is not Readiness.HISTORICAL:
         item.extraction_began = False
         world.begin_extraction(item)

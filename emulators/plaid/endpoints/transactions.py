@@ -2,8 +2,10 @@
 
 from emulators.plaid import wire
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
+from emulators.plaid.extraction import check_ready
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.people import dynamic
+from emulators.plaid.product_data import RECURRING
 from emulators.plaid.recurring import find_streams
 from emulators.plaid.synclog import Cursor, Row
 from emulators.plaid.transactions import in_version_one, with_original_description
@@ -105,6 +107,8 @@ def recurring(call: Call) -> Json:
     item = call.healthy_item("transactions")
     call.world.begin_extraction(item)
     accounts = item.chosen_accounts({"account_ids": call.fields.get("account_ids")})
-    wanted = {account.account_id for account in accounts}
-    version = call.options.get("personal_finance_category_version", "v2")
+    check_ready(call.world, item, RECURRING)
+    item.other.recurring_read = True
+    wanted = set() if RECURRING in item.other.hollow else {account.account_id for account in accounts}
+    version = call.options.get("personal_finance_category_version") or "v2"
     return find_streams(item, wanted, call.world.clock.now(), version)
