@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast soak check bench deploy destroy status ops adopt trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check bench deploy destroy status ops adopt trace docs lock clean
 
 # The setup runs under any python3 and finds Python 3.11 itself, because a python3.11 that is only a shim may not start.
 SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
@@ -48,6 +48,9 @@ test: setup-tests ## run every test
 test-fast: setup-tests ## run every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
 
+simulate: setup-tests ## simulate years of use: YEARS=<n> SEED=<s>, or STORY=<file> to replay one
+	@$(PYTHON) -m tests.simulation $(if $(STORY),--story "$(STORY)",--years $(or $(YEARS),20) --seed $(or $(SEED),1))
+
 check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules, prose
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
@@ -61,7 +64,7 @@ check: setup-web ## lint, format, complexity, file sizes, strict types, architec
 
 soak: setup-tests ## run the long test campaigns in full
 	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
-		tests/web/test_large_history.py --timeout 7200 \
+		tests/web/test_large_history.py tests/web/test_screens.py --timeout 7200 \
 		--ignore tests/soak/test_restore.py
 	@SOAK=1 $(PYTEST) tests/soak/test_restore.py --timeout 600
 	@SOAK=1 $(PYTEST) tests/adopted --timeout 600

@@ -71,6 +71,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
         tasks=container.tasks(),
         status_events=container.status_events(),
         clock=container.clock(),
+        executors=container.executors(),
         sleep=_no_sleep,
     )
     with Timed() as took:
@@ -139,7 +140,12 @@ def sweep() -> Json:
     queue = CountingQueue()
     with Timed() as took:
         enqueued = Scheduler(
-            syncs=container.syncs(), paused=container.paused(), queue=queue, clock=container.clock(), at_once=16
+            syncs=container.syncs(),
+            paused=container.paused(),
+            queue=queue,
+            clock=container.clock(),
+            executors=container.executors(),
+            at_once=16,
         ).run()
     return {"seconds": took.seconds, "memory": peak_memory(), "enqueued": enqueued, **asdict(spent.since(before))}
 

@@ -101,7 +101,9 @@ class Project:
         config = json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))
         for codebase in config["functions"]:
             codebase["configDir"] = str(self.work.relative_to(ROOT))
-        for header in (one for rule in config["hosting"]["headers"] for one in rule["headers"]):
+        # Only the app's policy names the project; the API page's (source /reference) stays as it is.
+        app = [rule for rule in config["hosting"]["headers"] if rule["source"] == "**"]
+        for header in (one for rule in app for one in rule["headers"]):
             if header["key"] == "Content-Security-Policy":
                 header["value"] = deployed_policy(header["value"], self.id)
         path = ROOT / f"firebase.{self.id}.local.json"

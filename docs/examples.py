@@ -6,8 +6,16 @@ from typing import Any
 
 Json = dict[str, Any]
 
+CONNECTION_ID = "c7f3b0e2d94a4c0f8f5f3a3d1b6e2a90"
+_ACCOUNT = {"account_id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}
+_PLAID: Json = {
+    "error_type": "INSTITUTION_ERROR",
+    "error_code": "INSTITUTION_DOWN",
+    "request_id": "m8MDnv9okwxFNBV",
+}
+
 _CONNECTION: Json = {
-    "connection_id": "c7f3b0e2d94a4c0f8f5f3a3d1b6e2a90",
+    "connection_id": CONNECTION_ID,
     "institution_id": "ins_109508",
     "institution_name": "First Platypus Bank",
     "status": "good",
@@ -20,8 +28,24 @@ REQUESTS: dict[str, Json] = {
         "institution": {"institution_id": "ins_109508", "name": "First Platypus Bank"},
         "accounts": [{"id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp", "name": "Checking", "mask": "0000"}],
     },
+    "plaid_webhook": {
+        "webhook_type": "TRANSACTIONS",
+        "webhook_code": "SYNC_UPDATES_AVAILABLE",
+        "item_id": "wz666MBjYWTp2PDzzggYhM6oWWmBb",
+        "initial_update_complete": True,
+        "historical_update_complete": True,
+        "environment": "production",
+    },
 }
 """Request bodies by function."""
+
+DETAILS: dict[str, Json] = {
+    "rate_limited": {"retry_after_seconds": 12},
+    "sync_too_soon": {"retry_after_seconds": 41},
+    "duplicate_connection": {"connection_id": CONNECTION_ID, "accounts": [_ACCOUNT]},
+    "bank_unavailable": {"retry_after_seconds": 30, "plaid": _PLAID},
+}
+"""What errors have in `details` beside their code."""
 
 RESPONSES: dict[str, dict[int, Json]] = {
     "create_link_token": {
@@ -35,7 +59,7 @@ RESPONSES: dict[str, dict[int, Json]] = {
     "sync_connection": {
         202: {
             "sync_progress": {
-                "connection_id": "c7f3b0e2d94a4c0f8f5f3a3d1b6e2a90",
+                "connection_id": CONNECTION_ID,
                 "app_user_id": "JkPq3vYxT2bQm0sW8rZ1cDfGh4A2",
                 "kind": "transactions",
                 "status": "pending",

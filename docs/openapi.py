@@ -1,4 +1,4 @@
-"""Generates the API reference from the code: `make docs` writes docs/api/openapi.json and an HTML page.
+"""Generates the API reference from the code: `make docs` writes docs/api/openapi.json, which /reference/ shows.
 
 Routes, inputs and errors come from the functions' modules, responses from shared/contract/responses.py. Tests compare
 the description with the running functions, both ways.
@@ -18,9 +18,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from docs.errors import refusals
-from docs.examples import REQUESTS, RESPONSES
-from docs.page import written
-from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter
+from docs.examples import CONNECTION_ID, DETAILS, REQUESTS, RESPONSES
+from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter, untitled
 from shared.contract.errors import CATALOGUE
 from shared.contract.refusal import Refusal
 from shared.contract.responses import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
@@ -143,7 +142,7 @@ def _callable(name: str) -> Json:
     operation = _operation(name, "callable")
     operation["operationId"] = f"call_{name}"
     data = {"anyOf": [{"$ref": SCHEMA.format(model=_input_name(name))}, {"type": "null"}]}
-    operation["requestBody"] = json_of(object_of({"data": data}), required=True)
+    operation["requestBody"] = json_of(object_of({"data": data}), example={"data": _called_with(name)}, required=True)
     bodies = [_body(name, http) for http in ANSWERS[name]]
     result = bodies[0] if len(bodies) == 1 else {"anyOf": distinct(bodies)}
     http = next(iter(ANSWERS[name]))
@@ -154,8 +153,15 @@ def _callable(name: str) -> Json:
     return operation
 
 
+def _called_with(name: str) -> Json:
+    fields = importlib.import_module(f"functions.{name}").Input.model_fields
+    must = [field for field, info in fields.items() if info.is_required()]
+    return REQUESTS.get(name) or dict.fromkeys(must, CONNECTION_ID)
+
+
 def _webhook(module: Any) -> Json:
-    kept = _answer(WEBHOOK, 200, {"$ref": SCHEMA.format(model="NothingMore")}, means="The webhook was recorded.")
+    nothing = {"$ref": SCHEMA.format(model="NothingMore")}
+    kept = _answer(WEBHOOK, 200, nothing, means="The webhook was recorded.", example={})
     return _operation(WEBHOOK, "Plaid", doc=inspect.getdoc(module)) | {
         "security": [],
         "parameters": [
@@ -167,7 +173,7 @@ def _webhook(module: Any) -> Json:
                 "schema": {"type": "string"},
             }
         ],
-        "requestBody": json_of({"type": "object"}, required=True),
+        "requestBody": json_of({"type": "object"}, example=REQUESTS[WEBHOOK], required=True),
         "responses": {"200": kept} | _refused(answered(WEBHOOK, method="POST")),
     }
 
@@ -224,7 +230,13 @@ def _refusal(group: list[Refusal]) -> Json:
     narrowed = narrow({"error": narrow({"status": statuses, "details": codes})})
     schema = {"allOf": [{"$ref": SCHEMA.format(model="Refusal")}, narrowed]}
     lines = [f"- `{r.code}`: {r.when} {r.app}" for r in group]
-    return {"description": "\n".join(lines), "headers": headers, **json_of(schema)}
+    examples = {r.code: {"summary": r.code, "value": _example(r)} for r in group}
+    return {"description": "\n".join(lines), "headers": headers, **json_of(schema, examples=examples)}
+
+
+def _example(refusal: Refusal) -> Json:
+    details = {"code": refusal.code, **DETAILS.get(refusal.code, {})}
+    return {"error": {"status": refusal.status, "message": refusal.when.replace("`", ""), "details": details}}
 
 
 def _schemas(modules: Iterable[Any]) -> Json:
@@ -236,6 +248,7 @@ def _schemas(modules: Iterable[Any]) -> Json:
         schema = model.model_json_schema(ref_template=SCHEMA)
         schemas |= schema.pop("$defs", {})
         schemas[name] = schema
+    schemas = {name: untitled(schema) for name, schema in schemas.items()}
     schemas["Refusal"] = _refusal_schema()
     connected = {"$ref": SCHEMA.format(model="ConnectionAnswer")}
     each = {"anyOf": [connected, {"$ref": SCHEMA.format(model="Refusal")}]}
@@ -281,6 +294,4 @@ def _input_name(function: str) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in {DESCRIPTION: rendered(), **written(described())}.items():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    DESCRIPTION.write_text(rendered(), encoding="utf-8")

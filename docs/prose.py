@@ -25,7 +25,7 @@ CONFIG = ROOT / "web" / ".textlintrc.json"
 
 STYLE_GUIDE = Path("docs", "style.md")  # it quotes the words that it asks to avoid
 ENGLISH_TEXTS = Path("web", "src", "text", "en.ts")
-SKIPPED = {"venv", "node_modules", "dist", "__pycache__", "reference"}  # the last: the generated API page
+SKIPPED = {"venv", "node_modules", "dist", "__pycache__"}
 MESSAGE_WORDS = 3  # a string with fewer words is a name or a value
 SCRIPTS = {".ts", ".tsx", ".js", ".mjs", ".cjs"}
 

@@ -42,9 +42,17 @@ def narrow(properties: Json) -> Json:
     return {"type": "object", "properties": properties}
 
 
-def json_of(schema: Json, *, example: Json | None = None, **more: Any) -> Json:
+def untitled(schema: Json) -> Json:
+    """The schema without the titles that pydantic makes from names; a reader sees the names already."""
+    plain = {key: inner for key, inner in schema.items() if key != "title"}
+    if "properties" in plain:
+        plain["properties"] = {name: untitled(inner) for name, inner in plain["properties"].items()}
+    return plain
+
+
+def json_of(schema: Json, *, example: Json | None = None, examples: Json | None = None, **more: Any) -> Json:
     """A JSON request or response body."""
-    shown = {"example": example} if example is not None else {}
+    shown = {"example": example} if example is not None else {"examples": examples} if examples else {}
     return {"content": {"application/json": {"schema": schema, **shown}}, **more}
 
 

@@ -54,6 +54,11 @@ def local_policy(policy: str, ports: Ports, plaid: Plaid) -> str:
     return "; ".join(" ".join([*part, *(one for one in more.get(part[0], []) if one not in part)]) for part in parts)
 
 
+def app_headers(hosting: dict[str, Any]) -> list[dict[str, str]]:
+    """The headers of the whole site. Rules for a part of it, such as /reference, never name a stack's addresses."""
+    return [header for rule in hosting["headers"] if rule["source"] == "**" for header in rule["headers"]]
+
+
 def localize(hosting: dict[str, Any], ports: Ports, plaid: Plaid) -> None:
     """Changes the `hosting` of a config to a copy of the built app with the addresses of this stack."""
     public = LOCAL / "hosting" / str(ports.offset)
@@ -65,7 +70,6 @@ def localize(hosting: dict[str, Any], ports: Ports, plaid: Plaid) -> None:
         (public / "index.html").write_text(NOT_BUILT, encoding="utf-8")
     (public / "config.json").write_text(json.dumps(web_config(ports, plaid), indent=2), encoding="utf-8")
     hosting["public"] = str(public.relative_to(ROOT))
-    for rule in hosting["headers"]:
-        for header in rule["headers"]:
-            if header["key"] == POLICY:
-                header["value"] = local_policy(header["value"], ports, plaid)
+    for header in app_headers(hosting):
+        if header["key"] == POLICY:
+            header["value"] = local_policy(header["value"], ports, plaid)

@@ -199,9 +199,11 @@ def make_web() -> None:
     """Builds the web app for Hosting in web/dist, again whenever its sources have changed."""
     web = ROOT / "web"
     make_node_modules(web, "web")
-    sources = (path for top in ("src", "public") for path in sorted((web / top).rglob("*")) if path.is_file())
+    folders = (web / name for name in ("src", "public", "reference"))
+    sources = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
     made_from = [web / name for name in ("index.html", "package-lock.json", "vite.config.ts")]
-    wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(web)), path)))
+    made_from.append(ROOT / "docs" / "api" / "openapi.json")
+    wanted = digest(*(part for path in (*made_from, *sources) for part in (str(path.relative_to(ROOT)), path)))
     stamp = LOCAL / "web-made-from"
     if stamped(stamp, wanted) and (web / "dist" / "index.html").is_file():
         return

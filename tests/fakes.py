@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC
+from shared.adapters.threads import ThreadExecutor
 from shared.domain.account import Account
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
@@ -80,6 +81,17 @@ class FakeClock:
 
     def move(self, by: timedelta) -> None:
         self.at += by
+
+
+class FakeExecutors:
+    """Threads as in production, since some tests need work that is really concurrent; records what was created."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, str]] = []
+
+    def __call__(self, workers: int, name: str) -> ThreadExecutor:
+        self.made.append((workers, name))
+        return ThreadExecutor(workers, name)
 
 
 class Crash(BaseException):
@@ -387,13 +399,14 @@ class FakePlaid:
 
     def refresh(self, access_token: Secret) -> None:
         def call() -> None:
+            self._item(access_token)
             if self.on_refresh is not None:
                 self.on_refresh()
 
         self._call("refresh", call)
 
     def set_webhook(self, access_token: Secret, url: str) -> None:
-        self._call("set_webhook", lambda: None)
+        self._call("set_webhook", lambda: self._item(access_token))
 
     def remove(self, access_token: Secret) -> bool:
         def call() -> bool:

@@ -64,16 +64,32 @@ class Described:
 
     def wrong_examples(self) -> Iterator[str]:
         """Where the example of a body does not match the body's schema."""
+        for place, content in self._bodies():
+            schema = {"$ref": f"urn:api#{place}/content/application~1json/schema"}
+            for example in _examples(content):
+                found = OAS31Validator(schema, registry=self._registry).iter_errors(example)
+                yield from (f"{place}: {error.json_path}: {error.message}" for error in found)
+
+    def without_example(self) -> Iterator[str]:
+        """The bodies that have no example."""
+        yield from (place for place, content in self._bodies() if not _examples(content))
+
+    def error_examples(self) -> Iterator[tuple[str, Json]]:
+        """Every operation with each of its examples of an error."""
+        for _, _, operation in self.operations():
+            for http, answer in operation["responses"].items():
+                if int(http) >= 400:
+                    examples = _examples(answer["content"]["application/json"])
+                    yield from ((operation["operationId"], example) for example in examples)
+
+    def _bodies(self) -> Iterator[tuple[str, Json]]:
+        """The place and the content of each body of a request or an answer."""
         for path, method, operation in self.operations():
             bodies = {f"responses/{http}": answer for http, answer in operation["responses"].items()}
             if "requestBody" in operation:
                 bodies["requestBody"] = operation["requestBody"]
             for place, body in bodies.items():
-                content = body["content"]["application/json"]
-                if "example" in content:
-                    schema = {"$ref": f"urn:api#{_pointer(path, method)}/{place}/content/application~1json/schema"}
-                    found = OAS31Validator(schema, registry=self._registry).iter_errors(content["example"])
-                    yield from (f"{method} {path} {place}: {error.json_path}: {error.message}" for error in found)
+                yield f"{_pointer(path, method)}/{place}", body["content"]["application/json"]
 
     def complaints(self, method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
         """Where an answer differs from its description; empty if it matches."""
@@ -90,6 +106,11 @@ class Described:
         return [f"{where}: {error.json_path}: {error.message[:300]}" for error in found] + [
             f"{where}: no header {name}" for name in lacking
         ]
+
+
+def _examples(content: Json) -> list[Any]:
+    named = [example["value"] for example in content.get("examples", {}).values()]
+    return [content["example"]] if "example" in content else named
 
 
 def _codes(answer: Json) -> list[str]:

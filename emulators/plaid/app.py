@@ -23,6 +23,7 @@ from emulators.plaid.endpoints import HANDLERS, Call, Download
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
+from emulators.plaid.items import Item
 from emulators.plaid.settings import Settings
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
@@ -54,6 +55,21 @@ class Received:
         return found.item_id if found else None
 
 
+@dataclass(frozen=True)
+class _Accepted:
+    """A request between its arrival and its answer. `item` is its Item if that existed at its arrival.
+
+    `seconds`: how long it takes, because of a fault or of a slow first call.
+    """
+
+    received: Received
+    request_id: str
+    item_id: str | None
+    item: Item | None
+    fault: ErrorClass | None
+    seconds: float
+
+
 class Plaid:
     """Serves Plaid's endpoints."""
 
@@ -61,17 +77,28 @@ class Plaid:
         self.world = world
 
     async def __call__(self, request: Request) -> Response:
-        received = await _receive(request)
-        request_id = self.world.ids.request_id()
-        item_id = received.item_id(self.world)
+        call = self._accept(await _receive(request))
+        if call.fault or call.seconds:
+            await self.world.clock.sleep(call.seconds)
+        return self._respond(call)
+
+    def answer(self, received: Received) -> Response:
+        """Answers a request at once, with the next fault that applies but without any latency."""
+        return self._respond(self._accept(received))
+
+    def _accept(self, received: Received) -> _Accepted:
+        """Counts a request and takes the fault that applies to it."""
+        request_id, item_id = self.world.ids.request_id(), received.item_id(self.world)
         self._count(received.path, item_id)
         fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
         item = self.world.items.get(item_id or "")
-        was_there = item is not None and not item.removed
+        existing = item if item is not None and not item.removed else None
         seconds = (delay(fault) if fault else 0) + (item.other.take_first_call(received.path) if item else 0)
-        if fault or seconds:
-            await self.world.clock.sleep(seconds)
-        if item and was_there and item.removed:
+        return _Accepted(received, request_id, item_id, existing, fault, seconds)
+
+    def _respond(self, call: _Accepted) -> Response:
+        received, request_id, item_id, fault = call.received, call.request_id, call.item_id, call.fault
+        if call.item and call.item.removed:
             return self._refuse(PlaidError("ITEM_CONCURRENTLY_DELETED"), request_id)
         answer = self._faulty(received, item_id, request_id, fault) if fault else None
         answer = answer or self._answer(received, item_id, request_id)

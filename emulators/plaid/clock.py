@@ -7,6 +7,7 @@ All lifetimes (tokens, consent, webhook retries, rate limits) and injected laten
 import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -25,6 +26,10 @@ class Clock:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
+
+    def wall_time(self) -> float:
+        """The Unix time that the receivers of webhooks have."""
+        return time.time()
 
     def today(self) -> date:
         return self.now().date()

@@ -6,6 +6,7 @@ Sources: plaid.com/docs/api (tokens are `<kind>-<environment>-<uuid>`), plaid.co
 
 import random
 import re
+import secrets
 import uuid
 from hashlib import blake2b
 
@@ -21,6 +22,7 @@ class IdSource:
 
     def __init__(self, seed: int | None = None) -> None:
         self._random = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._secret = secrets.token_bytes(32) if seed is None else str(seed).encode()
 
     def uuid(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
@@ -35,6 +37,10 @@ class IdSource:
 
     def request_id(self) -> str:
         return f"{self._random.getrandbits(60):015x}"
+
+    def secret_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes; always the same one for a purpose."""
+        return blake2b(self._secret, digest_size=32, person=purpose.encode()).digest()
 
     def chance(self, rate: float) -> bool:
         return self._random.random() < rate

@@ -6,7 +6,7 @@ Source: plaid.com/docs/api/webhooks/webhook-verification. A JWT with header {alg
 
 import base64
 import json
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -35,9 +35,10 @@ class KeyRing:
     The Sandbox also has the key that the tests of Plaid's clients read. It signs nothing here.
     """
 
-    def __init__(self, ids: IdSource) -> None:
-        self._ids = ids
-        self._keys: dict[str, Key] = {PUBLISHED: _key(PUBLISHED)}
+    def __init__(self, ids: IdSource, wall_time: Callable[[], float]) -> None:
+        self._ids, self._wall_time = ids, wall_time
+        self._keys: dict[str, Key] = {}
+        self._add(PUBLISHED)
         self._current = self._new()
 
     @property
@@ -46,7 +47,7 @@ class KeyRing:
 
     def rotate(self) -> str:
         """Retires the current key and creates a new one."""
-        self._current.expired_at = int(time.time())
+        self._current.expired_at = int(self._wall_time())
         self._current = self._new()
         return self._current.kid
 
@@ -71,7 +72,7 @@ class KeyRing:
     def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
         """The JWT for a body. Options make it invalid: an old `iat`, an unknown `kid`, or another key's signature."""
         header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
-        claims = {"iat": int(time.time()) - age, "request_body_sha256": sha256(body).hexdigest()}
+        claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": sha256(body).hexdigest()}
         signed = f"{_segment(header)}.{_segment(claims)}"
         key = ec.generate_private_key(ec.SECP256R1()) if wrong_key else self._current.private
         r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
@@ -103,13 +104,12 @@ class KeyRing:
         self._current = list(self._keys.values())[-1]
 
     def _new(self) -> Key:
-        key = _key(self._ids.uuid())
+        return self._add(self._ids.uuid())
+
+    def _add(self, kid: str) -> Key:
+        key = Key(kid, ec.generate_private_key(ec.SECP256R1()), int(self._wall_time()))
         self._keys[key.kid] = key
         return key
-
-
-def _key(kid: str) -> Key:
-    return Key(kid, ec.generate_private_key(ec.SECP256R1()), int(time.time()))
 
 
 def _segment(value: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ Deliveries run concurrently with the calls that cause them, so a receiver that f
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,3 +167,6 @@ class Webhooks:
         if mode == "altered_body":
             raw = raw.replace(b"{", b'{\n  "altered": true,', 1)
         return raw, token
+
+
+MakeWebhooks = Callable[[Clock, IdSource, KeyRing, WebhookFaults], Webhooks]

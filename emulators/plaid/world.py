@@ -4,7 +4,6 @@ Only the server's event loop accesses the state, and no change awaits anything h
 a lock.
 """
 
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from emulators.plaid.people import Login, open_bank
 from emulators.plaid.settings import Settings
 from emulators.plaid.signing import KeyRing
 from emulators.plaid.synclog import CursorFormat, SyncLog
-from emulators.plaid.webhooks import Webhooks
+from emulators.plaid.webhooks import MakeWebhooks, Webhooks
 
 Json = dict[str, Any]
 PUBLIC_TOKEN_LIVES = timedelta(minutes=30)
@@ -38,18 +37,18 @@ class PublicToken:
 
 
 class World:
-    """One simulated Plaid."""
+    """One simulated Plaid. With another clock and other webhooks, it runs without an event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, webhooks: MakeWebhooks = Webhooks) -> None:
         self.settings = settings
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.ids = IdSource(settings.seed)
         self.faults = Faults(self.ids.chance)
         self.webhook_faults = WebhookFaults(self.ids.chance)
         self.limits = Limits()
-        self.keys = KeyRing(self.ids)
-        self.webhooks = Webhooks(self.clock, self.ids, self.keys, self.webhook_faults)
-        self.cursors = CursorFormat(secrets.token_bytes(32))
+        self.keys = KeyRing(self.ids, self.clock.wall_time)
+        self.webhooks = webhooks(self.clock, self.ids, self.keys, self.webhook_faults)
+        self.cursors = CursorFormat(self.ids.secret_key("cursors"))
         self.items: dict[str, Item] = {}
         self.access_tokens: dict[str, str] = {}
         self.public_tokens: dict[str, PublicToken] = {}

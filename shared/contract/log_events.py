@@ -27,11 +27,15 @@ KEY_EVENTS: dict[str, Event] = {
     "call.refused": Event("An HTTP function returned an error with this code of docs/errors.md.", ("status", "code")),
     "call.failed": Event("A bug in an HTTP function: it returned `internal`."),
     "event.done": Event("A trigger or a scheduled function has ended.", ("ms",)),
+    "event.postponed": Event(
+        "A service did not answer a trigger or a scheduled function; the scheduler makes up for it.", ("code",)
+    ),
     "event.failed": Event("A bug in a trigger or a scheduled function."),
     "task.enqueued": Event("A task was added to a function's queue.", ("queue", "task")),
     "task.ended": Event(
         "A task delivery has ended: `done`, `again` or `failed`.", ("outcome", "ms", "retries", "waited_seconds")
     ),
+    "task.postponed": Event("A service did not answer a task; Cloud Tasks delivers the task again.", ("code",)),
     "task.failed": Event("A bug in a task; Cloud Tasks delivers the task again."),
     "queue.not_taken": Event("Cloud Tasks did not accept a task; the scheduler enqueues it again."),
     "instance.started": Event(

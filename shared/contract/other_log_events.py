@@ -7,6 +7,10 @@ OTHER_EVENTS: dict[str, Event] = {
         "A trigger reported a user's document as deleted, but the document exists: nothing is erased.", ("app_user_id",)
     ),
     "task.refused": Event("An account other than that of Cloud Tasks called a task function: nothing was done."),
+    "step.postponed": Event(
+        "A service did not answer one step of a scheduled function; the next scheduler run repeats it.",
+        ("step", "code"),
+    ),
     "step.failed": Event("A bug in one step of a scheduled function; the other steps ran.", ("step",)),
     "operation.skipped": Event("An operator's command skipped a connection.", ("connection_id", "code")),
     "operation.failed": Event("A bug in an operator's command.", ("command",)),

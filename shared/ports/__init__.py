@@ -4,6 +4,7 @@ from shared.ports.audit import AuditLog, Signer
 from shared.ports.budgets import Budgets
 from shared.ports.clock import Clock, Version
 from shared.ports.connections import Connections, Credentials, Guards, Intents, Items, Mark, OwnedAccount
+from shared.ports.executor import Executor, Executors, Future
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
@@ -47,6 +48,9 @@ __all__ = [
     "Delivery",
     "Devices",
     "Erasures",
+    "Executor",
+    "Executors",
+    "Future",
     "Guards",
     "Handover",
     "HealthFigures",

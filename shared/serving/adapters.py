@@ -38,6 +38,13 @@ def clock() -> "ports.Clock":
     return SystemClock()
 
 
+def executors() -> "ports.Executors":
+    """Threads."""
+    from shared.adapters.threads import ThreadExecutor
+
+    return ThreadExecutor
+
+
 @once
 def _auth() -> "FirebaseCallers":
     from shared.adapters.google.firebase_auth import FirebaseCallers
@@ -60,7 +67,7 @@ def plaid() -> "PlaidClient":
     """The client of Plaid."""
     from shared.adapters.plaid.client import PlaidClient
 
-    return PlaidClient(settings=settings())
+    return PlaidClient(settings=settings(), clock=clock())
 
 
 @once
@@ -85,7 +92,7 @@ def webhooks() -> "WebhookVerifier":
     from shared.adapters.plaid.webhook_signature import WebhookVerifier
 
     stored = FirestoreWebhookKeys(firestore_client())
-    return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock())
+    return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock(), executors=executors())
 
 
 def sync_queue() -> "ports.SyncQueue":
@@ -186,7 +193,7 @@ def connection_data() -> "ports.ConnectionData":
     """The data of removed connections."""
     from shared.adapters.firestore.purge import FirestoreConnectionData
 
-    return FirestoreConnectionData(firestore_client())
+    return FirestoreConnectionData(firestore_client(), executors=executors())
 
 
 @once

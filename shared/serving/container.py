@@ -14,6 +14,7 @@ from shared.serving.adapters import connection_data as connection_data
 from shared.serving.adapters import connections as connections
 from shared.serving.adapters import credentials as credentials
 from shared.serving.adapters import erasures as erasures
+from shared.serving.adapters import executors as executors
 from shared.serving.adapters import firestore_client as firestore_client
 from shared.serving.adapters import health_figures as health_figures
 from shared.serving.adapters import inbox as inbox
@@ -51,6 +52,11 @@ if TYPE_CHECKING:
     from shared.usecases.measure_health import MeasureHealth
     from shared.usecases.send_push import SendPush
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+
+
+def sleep(seconds: float) -> None:
+    """Waits; for use cases that wait between retries."""
+    time.sleep(seconds)
 
 
 @once
@@ -91,7 +97,7 @@ def send_push() -> "SendPush":
     from shared.usecases.send_push import SendPush
 
     devices = DeviceOwnership(pushes=pushes(), clock=clock())
-    return SendPush(pushes=pushes(), messaging=messaging(), devices=devices, clock=clock(), sleep=time.sleep)
+    return SendPush(pushes=pushes(), messaging=messaging(), devices=devices, clock=clock(), sleep=sleep)
 
 
 @once

@@ -93,8 +93,8 @@ class Item(StrictInput):
 # Describes the check of `_one_or_many` in the API reference.
 ONE_OR_MANY: dict[str, JsonValue] = {
     "oneOf": [
-        {"required": ["public_token"], "properties": {"items": {"type": "null"}}},
-        {"required": ["items"], "maxProperties": 1},
+        {"title": "one item", "required": ["public_token"], "properties": {"items": {"const": None}}},
+        {"title": "several items", "required": ["items"], "maxProperties": 1},
     ]
 }
 

@@ -23,7 +23,7 @@ from flask import Request, Response
 from pydantic import BaseModel
 
 from shared import trace
-from shared.domain.errors import BankError, InvalidArgument, NotStorable
+from shared.domain.errors import BankError, ErrorClass, InvalidArgument, NotStorable, ServiceError, Unavailable
 from shared.log import age, configure, log
 from shared.serving import container
 from shared.serving.authentication import authenticate, require_tasks_account
@@ -95,8 +95,11 @@ def event_handler(handler: Callable[[Event], None]) -> Callable[[Event], None]:
         with request_scope(handler.__name__, dict[str, str]()) as scope:
             try:
                 handler(event)
-            except Exception:  # noqa: BLE001 (the SDK would log the exception's text, which may contain secrets)
-                log.exception("event.failed")
+            except Exception as error:  # noqa: BLE001 (the SDK would log its text, which may contain secrets)
+                if (code := outage_code(error)) is not None:
+                    log.warning("event.postponed", code=code)
+                else:
+                    log.exception("event.failed")
             else:
                 log.info("event.done", ms=scope.elapsed_ms())
 
@@ -108,8 +111,21 @@ def run_steps(*steps: Callable[[], object]) -> None:
     for step in steps:
         try:
             step()
-        except Exception:  # noqa: BLE001 (as in event_handler)
-            log.exception("step.failed", step=step.__name__)
+        except Exception as error:  # noqa: BLE001 (as in event_handler)
+            if (code := outage_code(error)) is not None:
+                log.warning("step.postponed", step=step.__name__, code=code)
+            else:
+                log.exception("step.failed", step=step.__name__)
+
+
+def outage_code(error: Exception) -> str | None:
+    """The code of an error that means that a service does not answer now; None for a bug.
+
+    Wrong keys or requests (class CONFIGURATION) are no outage: an operator must fix them.
+    """
+    if isinstance(error, ServiceError):
+        return None if error.error_class is ErrorClass.CONFIGURATION else error.error_code
+    return error.code if isinstance(error, Unavailable) else None
 
 
 def task_handler(handler: Callable[[Task], None]) -> Callable[[Task], None]:
@@ -126,9 +142,12 @@ def task_handler(handler: Callable[[Task], None]) -> Callable[[Task], None]:
                 outcome = "done"
             except https_fn.HttpsError:
                 raise
-            except Exception:  # noqa: BLE001 (as in event_handler)
-                outcome = "failed"
-                log.exception("task.failed")
+            except Exception as error:  # noqa: BLE001 (as in event_handler)
+                if (code := outage_code(error)) is not None:
+                    log.warning("task.postponed", code=code)
+                else:
+                    outcome = "failed"
+                    log.exception("task.failed")
                 raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "deliver again") from None
             finally:
                 log.info("task.ended", outcome=outcome, ms=scope.elapsed_ms(), **queue_delay(headers))
@@ -147,7 +166,8 @@ def queue_delay(headers: trace.Headers) -> dict[str, Any]:
         due = float(headers.get("X-Cloudtasks-Tasketa", ""))
     except ValueError:
         due = math.nan
-    waited = max(0.0, round(time.time() - due, 3)) if retries == 0 and math.isfinite(due) else None
+    counts = retries == 0 and math.isfinite(due)
+    waited = max(0.0, round(container.clock().now().timestamp() - due, 3)) if counts else None
     return {"retries": retries, "waited_seconds": waited}
 
 

@@ -1,9 +1,8 @@
 """Typed factories of the use cases of linking, built on `container.py`."""
 
-import time
 from typing import TYPE_CHECKING
 
-from shared.serving import container
+from shared.serving import container, tokens_container
 
 if TYPE_CHECKING:
     from shared.domain.connection import BankConnection
@@ -89,10 +88,10 @@ def exchange_public_token() -> "ExchangePublicToken":
         vault=container.vault(),
         connections=container.connections(),
         cap=container.connection_cap(),
-        claim_intent=ClaimIntent(intents=container.intents(), clock=clock, sleep=time.sleep),
+        claim_intent=ClaimIntent(intents=container.intents(), clock=clock, sleep=container.sleep),
         may_connect=may_connect(),
         ownership=ownership,
-        store_new_token=StoreNewToken(ownership=ownership, sleep=time.sleep),
+        store_new_token=StoreNewToken(ownership=ownership, sleep=container.sleep),
         create_connection=create_connection(),
         existing_connection=existing_connection(),
         clock=clock,
@@ -109,7 +108,7 @@ def create_connection() -> "CreateConnection":
         ownership=container.item_ownership(),
         cap=container.connection_cap(),
         clock=container.clock(),
-        sleep=time.sleep,
+        sleep=container.sleep,
     )
 
 
@@ -159,13 +158,13 @@ def set_up_connection() -> "SetUpConnection":
         connections=container.connections(),
         syncs=container.syncs(),
         plaid=plaid,
-        vault=container.vault(),
+        access_tokens=tokens_container.access_tokens(),
         find_institution=FindInstitution(
             country_codes=settings.country_codes,
             institutions=container.institutions(),
             plaid=plaid,
             clock=clock,
-            sleep=time.sleep,
+            sleep=container.sleep,
         ),
         follow_institution=FollowInstitution(syncs=container.syncs(), clock=clock),
         clock=clock,

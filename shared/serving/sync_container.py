@@ -1,6 +1,5 @@
 """Typed factories of the use cases of syncs, built on `container.py`."""
 
-import time
 from typing import TYPE_CHECKING
 
 from shared.serving import container
@@ -43,7 +42,8 @@ def run_sync() -> "RunSync":
         tasks=container.tasks(),
         status_events=container.status_events(),
         clock=container.clock(),
-        sleep=time.sleep,
+        executors=container.executors(),
+        sleep=container.sleep,
     )
 
 
@@ -56,6 +56,7 @@ def scheduler() -> "Scheduler":
         paused=container.paused(),
         queue=container.sync_queue(),
         clock=container.clock(),
+        executors=container.executors(),
         at_once=SCHEDULED_AT_ONCE,
     )
 

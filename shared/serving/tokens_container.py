@@ -1,6 +1,5 @@
 """Typed factories of the use cases of access tokens, built on `container.py`."""
 
-import time
 from typing import TYPE_CHECKING
 
 from shared.serving import container
@@ -44,7 +43,7 @@ def _rotated_tokens() -> "RotatedTokenStore":
         ownership=container.item_ownership(),
         vault=container.vault(),
         clock=container.clock(),
-        sleep=time.sleep,
+        sleep=container.sleep,
     )
 
 

@@ -15,6 +15,7 @@ from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.adapters.firestore.webhook_inbox import FirestoreInbox
+from shared.adapters.threads import ThreadExecutor
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.exchange import Intent
@@ -83,7 +84,7 @@ def firestore(client: Any) -> Ports:
 
     return Ports(
         FirestoreRemovals(client, audit=audit),
-        FirestoreConnectionData(client),
+        FirestoreConnectionData(client, executors=ThreadExecutor),
         FirestoreErasures(client, audit=audit),
         FirestoreConnections(client, audit=audit),
         FirestoreSyncs(client, audit=audit),

@@ -19,6 +19,7 @@ from shared.adapters.firestore.profiles import FirestoreProfiles
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
+from shared.adapters.threads import ThreadExecutor
 from tests.fakes import FakeClock, FakeVault
 from tests.usecases.conftest import World
 
@@ -49,7 +50,7 @@ def stored_world(client: Any, clock: FakeClock) -> World:
     world.credentials = FirestoreCredentials(client, audit=audit)
     world.removals = FirestoreRemovals(client, audit=audit)
     world.erasures = FirestoreErasures(client, audit=audit)
-    connection_data = FirestoreConnectionData(client)
+    connection_data = FirestoreConnectionData(client, executors=ThreadExecutor)
     world.cap = replace(world.cap, connections=connections, links=world.links)
     world.status_events = replace(world.status_events, connections=connections, profiles=world.profiles)
     world.check = replace(

@@ -13,6 +13,7 @@ from shared.adapters.firestore.budgets import FirestoreBudgets
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.adapters.firestore.link_sessions import FirestoreLinks
 from shared.adapters.firestore.purge import FirestoreConnectionData
+from shared.adapters.threads import ThreadExecutor
 from shared.domain.ceilings import Budget
 from shared.domain.connection import SealedToken
 from shared.domain.erasure import Erasure
@@ -110,7 +111,7 @@ def test_guard_without_connections_is_removed(ports: Ports, uid: str) -> None:
 
 @pytest.fixture
 def connection_data(firestore_client: Any) -> FirestoreConnectionData:
-    return FirestoreConnectionData(firestore_client)
+    return FirestoreConnectionData(firestore_client, executors=ThreadExecutor)
 
 
 def test_rate_limits_and_budgets_survive_an_erasure(

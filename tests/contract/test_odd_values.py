@@ -133,7 +133,7 @@ def test_an_institution_with_odd_values_is_stored(firestore_client: Any, name: s
     institutions = FirestoreInstitutions(firestore_client)
     for value in ODD:
         odd = dict.fromkeys(("name", "url", "logo", "primary_color", "country_codes", "products", "oauth"), value)
-        made = item_mapping.institution_info({"institution_id": name, **odd})
+        made = item_mapping.institution_info({"institution_id": name, **odd}, fetched_at=NOW)
         institutions.put(made)
         assert institutions.find(name) == made
 

@@ -37,7 +37,7 @@ def bank(request: pytest.FixtureRequest) -> Plaid:
         return fake
     sim = request.getfixturevalue("simulator")
     given: dict[str, Any] = {"plaid_client_id": "id", "plaid_secret": "secret", "plaid_base_url": sim.url}
-    return PlaidClient(settings=Settings(project="demo-bank", **given))
+    return PlaidClient(settings=Settings(project="demo-bank", **given), clock=FakeClock())
 
 
 def test_an_institution_is_known_by_its_own_countries(bank: Plaid) -> None:

@@ -166,15 +166,19 @@ def test_firebase_cli_reads_the_variables_correctly(ready: Deploy, environment: 
 def test_page_policy_allows_only_the_project_and_the_styles_of_link(
     ready: Deploy,
 ) -> None:
-    def policy(config: Path) -> list[str]:
+    def policies(config: Path) -> dict[str, list[str]]:
         headers = json.loads(config.read_text(encoding="utf-8"))["hosting"]["headers"]
-        values = [
-            one["value"] for rule in headers for one in rule["headers"] if one["key"] == "Content-Security-Policy"
-        ]
-        assert len(values) == 1
-        return [part.strip() for part in values[0].split(";")]
+        return {
+            rule["source"]: [part.strip() for part in one["value"].split(";")]
+            for rule in headers
+            for one in rule["headers"]
+            if one["key"] == "Content-Security-Policy"
+        }
 
-    ours, deployed = policy(ROOT / "firebase.json"), policy(ready().project.write_config())
+    before, after = policies(ROOT / "firebase.json"), policies(ready().project.write_config())
+    assert list(after) == ["**", "/reference{,/**}"], "the last match decides"
+    assert after["/reference{,/**}"] == before["/reference{,/**}"]
+    ours, deployed = before["**"], after["**"]
     opened = {a.split()[0]: set(b.split()) - set(a.split()) for a, b in zip(ours, deployed, strict=True) if a != b}
     assert opened == {
         "style-src": {"'unsafe-inline'"},

@@ -85,6 +85,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "callers": Callers(),
         "limits": Limits(),
         "clock": world.clock,
+        "executors": world.executors,
         "plaid": world.plaid,
         "vault": world.vault,
         "connections": world.store,
@@ -104,7 +105,9 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "item_status_refresh": world.check,
         "item_ownership": world.ownership,
         "inbox": world.inbox,
-        "webhooks": WebhookVerifier(fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock),
+        "webhooks": WebhookVerifier(
+            fetch_key=_no_key, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
+        ),
         "paused": world.paused,
         "recently_paused": world.paused,
         "refused_calls": RefusedCalls(),

@@ -95,6 +95,7 @@ def test_plaid_python_and_urllib3_at_debug_print_no_answers() -> None:
     lines, whole = printed("""
         import threading
         from http.server import BaseHTTPRequestHandler, HTTPServer
+        from shared.adapters.clock import SystemClock
         from shared.adapters.plaid.client import PlaidClient
         from shared.domain.secret import Secret
         from shared.settings import Settings
@@ -113,7 +114,7 @@ def test_plaid_python_and_urllib3_at_debug_print_no_answers() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         settings = Settings(project="demo-bank", plaid_base_url=url, plaid_client_id="c", plaid_secret=SECRET)
-        bank = PlaidClient(settings=settings)
+        bank = PlaidClient(settings=settings, clock=SystemClock())
         for name in ("plaid", "urllib3"):
             logging.getLogger(name).setLevel(logging.DEBUG)  # plaid-python's configuration has lowered them
         assert bank.exchange(PUBLIC).access_token == Secret(ACCESS)

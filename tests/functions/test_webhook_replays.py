@@ -28,7 +28,9 @@ EVENT = {"webhook_type": "ITEM", "webhook_code": "LOGIN_REPAIRED", "item_id": "i
 @pytest.fixture
 def webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     world.connected()
-    verifier = WebhookVerifier(fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock)
+    verifier = WebhookVerifier(
+        fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
+    )
     monkeypatch.setattr(container, "webhooks", lambda: verifier)
     yield from client("plaid_webhook")
 

@@ -6,16 +6,20 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from firebase_functions.https_fn import HttpsError
 from flask import Response
 
-from shared.domain.errors import MethodNotAllowed, NotFound, NotStorable, ResourceExhausted, Unavailable
+from shared.domain.errors import ErrorClass, MethodNotAllowed, NotFound, NotStorable, ResourceExhausted, Unavailable
 from shared.serving import container
-from shared.serving.guards import event_handler, handle_errors, queue_delay, request_scope, run_steps
+from shared.serving.guards import event_handler, handle_errors, queue_delay, request_scope, run_steps, task_handler
 from shared.serving.http import error_response
 from shared.serving.rate_limits import check_refused_calls, count_if_refused, limited
 from shared.serving.refused_calls import RefusedCalls
+from shared.settings import Settings
+from tests.fakes import problem
 
 SECRET = "access-sandbox-11111111-2222-3333-4444-555555555555"
 
@@ -89,6 +93,49 @@ def test_a_step_that_fails_does_not_stop_the_next_ones(logged: list[tuple[str, s
 
     run_steps(lambda: taken.append("first"), broken, lambda: taken.append("last"))
     assert taken == ["first", "last"]
+    assert logged == [("ERROR", "step.failed")]
+
+
+OUTAGES = [
+    Unavailable("the store did not answer", code="store_unavailable"),
+    problem(ErrorClass.TRANSIENT, "INSTITUTION_DOWN"),
+    problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"),
+]
+
+
+@pytest.mark.parametrize("error", OUTAGES)
+def test_an_outage_is_logged_as_a_warning_not_as_a_bug(
+    logged: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(container, "settings", lambda: Settings(project="demo-bank"))
+
+    @event_handler
+    def event(_: str) -> None:
+        raise error
+
+    @task_handler
+    def task(_: object) -> None:
+        raise error
+
+    def step() -> None:
+        raise error
+
+    event("any")
+    run_steps(step)
+    with pytest.raises(HttpsError):
+        task(SimpleNamespace(raw_request=SimpleNamespace(headers={})))  # type: ignore[arg-type]
+    assert [line for line in logged if line[0] != "INFO"] == [
+        ("WARNING", "event.postponed"),
+        ("WARNING", "step.postponed"),
+        ("WARNING", "task.postponed"),
+    ]
+
+
+def test_wrong_keys_are_logged_as_an_error(logged: list[tuple[str, str]]) -> None:
+    def step() -> None:
+        raise problem(ErrorClass.CONFIGURATION, "INVALID_API_KEYS")
+
+    run_steps(step)
     assert logged == [("ERROR", "step.failed")]
 
 

@@ -132,6 +132,9 @@ def test_web_app_is_built_once_and_again_after_a_change_or_an_interruption(clone
         "dist/index.html",
     ):
         (web / name).write_text("{}")
+    description = clone / "docs" / "api" / "openapi.json"
+    description.parent.mkdir(parents=True)
+    description.write_text("{}")
 
     def builds() -> int:
         return sum(command[1] == "run" for command in installer.commands)
@@ -150,6 +153,9 @@ def test_web_app_is_built_once_and_again_after_a_change_or_an_interruption(clone
     (web / "dist" / "index.html").unlink()
     setup.make_web()
     assert builds() == 4
+    description.write_text("changed")
+    setup.make_web()
+    assert builds() == 5
 
 
 def test_jar_is_downloaded_if_possible(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

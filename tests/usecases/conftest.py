@@ -57,6 +57,7 @@ from tests.fakes import (
     Crash,
     FakeClock,
     FakeCredentials,
+    FakeExecutors,
     FakeInbox,
     FakeInstitutions,
     FakeIntents,
@@ -83,6 +84,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.plaid = FakePlaid(self.clock, self.calls)
+        self.executors = FakeExecutors()
         self.store = FakeStore(self.calls)
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
@@ -286,6 +288,7 @@ class World:
             tasks=self.queue,
             status_events=self.status_events,
             clock=self.clock,
+            executors=self.executors,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
         )
         self._runs += 1
@@ -296,10 +299,18 @@ class World:
             if not self._runs:  # deliveries do not nest
                 _wait_for_pages_on_their_way()
 
-    def tick(self) -> int:
+    def tick(self, *, at_once: int = 1) -> int:
         """One scheduler run."""
         SweepRemovals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
-        return Scheduler(syncs=self.store, paused=self.paused, queue=self.queue, clock=self.clock).run()
+        scheduler = Scheduler(
+            syncs=self.store,
+            paused=self.paused,
+            queue=self.queue,
+            clock=self.clock,
+            executors=self.executors,
+            at_once=at_once,
+        )
+        return scheduler.run()
 
     def welcome(
         self, institutions: FakeInstitutions, *, name: str = "1", webhook_url: str | None = "https://us.example/"
@@ -310,7 +321,7 @@ class World:
             connections=self.store,
             syncs=self.store,
             plaid=self.plaid,
-            vault=self.vault,
+            access_tokens=AccessTokens(credentials=self.credentials, vault=self.vault),
             find_institution=FindInstitution(
                 country_codes=("US",),
                 institutions=institutions,

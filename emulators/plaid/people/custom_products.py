@@ -39,8 +39,8 @@ def attach_more(account: Account, override: Json, item_id: str) -> None:
 
 
 def owners(identity: Any) -> list[Json]:
-    """The owner in the format of /identity/get; a template without a value describes none, and gets the default."""
-    if not isinstance(identity, dict) or not says_something(identity):
+    """The owner in the format of /identity/get; the default owner if the file describes none."""
+    if not isinstance(identity, dict) or not _describes_an_owner(identity):
         return [defaults.default_owner()]
     names = identity.get("names")
     return [
@@ -54,6 +54,12 @@ def owners(identity: Any) -> list[Json]:
             ],
         }
     ]
+
+
+def _describes_an_owner(identity: Json) -> bool:
+    """A template without a value describes none; with nothing but empty lists, the bank knows nothing of its owner."""
+    without_data = bool(identity) and all(written == [] for written in identity.values())
+    return without_data or says_something(identity)
 
 
 def _filled(written: Any) -> list[Json]:

@@ -1,6 +1,6 @@
 """Caches that nothing is paused, so that not every run reads the stored pauses."""
 
-import threading
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.pause import Pauses
@@ -9,26 +9,35 @@ from shared.ports import Clock, PausedSyncs, Version
 CACHED_FOR = timedelta(seconds=5)
 
 
+@dataclass(frozen=True, slots=True)
+class _NothingPaused:
+    """The answer of a read that found no pause, and the last save before that read."""
+
+    at: datetime
+    version: Version | None
+    last_save: object
+
+
 class CachedPauses:
     """The port `PausedSyncs` with a cache: a new pause takes effect within five seconds, a resume at once."""
 
     def __init__(self, store: PausedSyncs, *, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._lock = threading.Lock()
-        self._nothing: tuple[datetime, Version | None] | None = None
+        self._cached: _NothingPaused | None = None
+        self._last_save = object()
 
     def load(self) -> tuple[Pauses, Version | None]:
-        """Loads the pauses: while nothing is paused, at most one read every five seconds."""
-        with self._lock:
-            now = self._clock.now()
-            if self._nothing is not None and timedelta() <= now - self._nothing[0] < CACHED_FOR:
-                return Pauses(), self._nothing[1]
-            pauses, version = self._store.load()
-            self._nothing = None if pauses != Pauses() else (now, version)
-            return pauses, version
+        """Loads the pauses. If nothing is paused, the answer is reused for five seconds."""
+        now, cached, last_save = self._clock.now(), self._cached, self._last_save
+        if cached and cached.last_save is last_save and timedelta() <= now - cached.at < CACHED_FOR:
+            return Pauses(), cached.version
+        pauses, version = self._store.load()
+        self._cached = _NothingPaused(now, version, last_save) if pauses == Pauses() else None
+        return pauses, version
 
     def save(self, pauses: Pauses, *, expected: Version | None) -> None:
-        """Stores the pauses in one commit, and empties the cache."""
-        with self._lock:
-            self._nothing = None
+        """Stores the pauses in one commit, and makes the cached answer and reads that have begun obsolete."""
+        try:
             self._store.save(pauses, expected=expected)
+        finally:
+            self._last_save = object()

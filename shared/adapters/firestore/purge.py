@@ -1,10 +1,10 @@
 """Deletes the data of removed connections from Firestore, any number of documents in commits of a few hundred."""
 
-import contextvars
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -23,6 +23,7 @@ from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain import retention
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.removal import Removal
+from shared.ports import Executors, Future
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -37,8 +38,8 @@ NAMES_AT_ONCE = 100_000  # per query: names are streamed during the deletes, nev
 class FirestoreConnectionData:
     """The port `ConnectionData`."""
 
-    def __init__(self, client: "firestore.Client") -> None:
-        self._client = client
+    def __init__(self, client: "firestore.Client", *, executors: Executors) -> None:
+        self._client, self._executors = client, executors
 
     def purge(self, removal: Removal) -> None:
         """Deletes the data of a connection: a commit per 400 documents, a query per 100,000, and a few more."""
@@ -145,13 +146,12 @@ class FirestoreConnectionData:
         """
         count, last, under_way = 0, None, deque[Future[None]]()
         found = document_names(page)
-        with ThreadPoolExecutor(COMMITS_AT_ONCE, thread_name_prefix="purge") as pool:
+        with closing(self._executors(COMMITS_AT_ONCE, "purge")) as workers:
             while some := list(islice(found, DELETES_AT_ONCE)):
                 count, last = count + len(some), some[-1]
                 if len(under_way) >= COMMITS_AT_ONCE:
                     under_way.popleft().result()
-                context = contextvars.copy_context()  # keeps the log's fields
-                under_way.append(pool.submit(context.run, self._delete, some))
+                under_way.append(workers.submit(partial(self._delete, some)))
             while under_way:
                 under_way.popleft().result()
         return count, last

@@ -21,7 +21,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
-from shared.ports import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
+from shared.ports import Clock, InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem
 from shared.settings import Settings
 
 PAGE_ROWS = 500  # Plaid's maximum: fewer pages mean fewer changes between them
@@ -45,7 +45,7 @@ _RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect
 class PlaidClient:
     """The port `Plaid`; also fetches the keys of webhooks."""
 
-    def __init__(self, *, settings: Settings) -> None:
+    def __init__(self, *, settings: Settings, clock: Clock) -> None:
         configuration = plaid.Configuration(
             host=settings.plaid_base_url or HOSTS[settings.plaid_env],
             api_key={
@@ -56,6 +56,7 @@ class PlaidClient:
         )
         configuration.retries = _RETRIES
         self._client = plaid.ApiClient(configuration)
+        self._clock = clock
         self._client_name = settings.client_name
         self._days_requested = settings.days_requested
 
@@ -143,7 +144,7 @@ class PlaidClient:
         }
         found = self._call("/institutions/get_by_id", body)["institution"]
         with _unusable_is_an_outage():
-            return item_mapping.institution_info(found)
+            return item_mapping.institution_info(found, fetched_at=self._clock.now())
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
         """https://plaid.com/docs/api/institutions/#institutionsget; skips unreadable institutions."""
@@ -156,9 +157,10 @@ class PlaidClient:
         answer = self._call("/institutions/get", body, read_seconds=SYNC_READ_SECONDS)
         with _unusable_is_an_outage():
             found, total, read = list(answer["institutions"]), int(answer["total"]), []
+        fetched_at = self._clock.now()
         for one in found:
             with suppress(ProviderError), _unusable_is_an_outage():
-                read.append(item_mapping.institution_info(one))
+                read.append(item_mapping.institution_info(one, fetched_at=fetched_at))
         return InstitutionPage(read, size=len(found), total=total)
 
     def refresh(self, access_token: Secret) -> None:

@@ -1,7 +1,7 @@
 """Maps Plaid's items and institutions to domain values. A malformed optional value becomes None and is counted."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from shared.adapters.plaid import transaction_mapping
@@ -45,7 +45,7 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
     return facts
 
 
-def institution_info(found: Mapping[str, Any]) -> InstitutionInfo:
+def institution_info(found: Mapping[str, Any], *, fetched_at: datetime) -> InstitutionInfo:
     """An institution; its id replaces an unusable name.
 
     Raises:
@@ -62,7 +62,7 @@ def institution_info(found: Mapping[str, Any]) -> InstitutionInfo:
         country_codes=_words(found.get("country_codes"), "country_codes", odd),
         products=_words(found.get("products"), "products", odd),
         oauth=found.get("oauth") is True,
-        fetched_at=datetime.now(UTC),
+        fetched_at=fetched_at,
     )
     log_oddities(odd, of="institution")
     return made

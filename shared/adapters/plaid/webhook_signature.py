@@ -11,19 +11,19 @@ import base64
 import hashlib
 import hmac
 import re
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import jwt
 
 from shared.domain.errors import Conflict, ProviderError, Unauthenticated, Unavailable
 from shared.log import log
-from shared.ports import Clock, WebhookKeys
+from shared.ports import Clock, Executors, WebhookKeys
 
 MAX_AGE = timedelta(minutes=5)
 MAX_AHEAD = timedelta(seconds=60)
@@ -65,9 +65,12 @@ class WebhookVerifier:
         fetch_key: Fetches the JWK of a key id from Plaid; raises ProviderError.
         stored: The stored ids of Plaid's keys.
         clock: The clock.
+        executors: Creates the only worker that looks up keys.
     """
 
-    def __init__(self, *, fetch_key: Callable[[str], dict[str, Any]], stored: WebhookKeys, clock: Clock) -> None:
+    def __init__(
+        self, *, fetch_key: Callable[[str], dict[str, Any]], stored: WebhookKeys, clock: Clock, executors: Executors
+    ) -> None:
         self._fetch_key = fetch_key
         self._stored = stored
         self._seen: frozenset[str] = frozenset()
@@ -76,7 +79,7 @@ class WebhookVerifier:
         self._keys: dict[str, _Kept] = {}
         self._fetches: dict[bool, deque[datetime]] = {known: deque() for known in (True, False)}
         self._used_up_until: dict[str, datetime] = {}
-        self._lock = threading.Lock()
+        self._look_ups = executors(1, "webhook-keys")
 
     def verify(self, signed: str, body: bytes, *, to_our_address: bool = False) -> VerifiedDelivery:
         """Verifies the signature of a delivery.
@@ -139,35 +142,34 @@ class WebhookVerifier:
                 return claims, kept
 
     def _key(self, kid: str, *, fresh: bool, to_our_address: bool) -> tuple[_Kept, bool]:
-        """The key, and whether it was fetched just now. Fetches are serialized, so that a burst makes one call."""
+        """The key, and whether fetching it again would be too early."""
         kept = self._keys.get(kid)
         if kept is not None and not fresh and self._clock.now() < kept.until:
-            return kept, False  # without the lock, so that look-ups do not delay known keys
-        with self._lock:
-            now = self._clock.now()
-            kept = self._keys.get(kid)
-            if kept is not None and now < kept.until and not (fresh and now - kept.since >= FRESH):
-                return kept, fresh
-            known = (kept is not None and kept.key is not None) or kid in self._known_ids(now)
-            if not (
-                self._may_fetch(now, known=True) if known else self._may_look_up(now, to_our_address=to_our_address)
-            ):
-                if kept is not None and kept.key is not None:
-                    return kept, True  # a stale key is better than refusing Plaid
-                # Not 401, which could be final: the webhook may be from Plaid, with a new key.
-                raise Unavailable(
-                    "too many unknown keys; retry later", code="webhook_keys_busy", retry_after_seconds=60
-                )
-            kept = self._fetch(kid, now)
-            if kept.key is not None:
-                self._store_known(kid, now)
-            self._keys.pop(kid, None)
-            if len(self._keys) >= MAX_KEYS:
-                self._keys.pop(
-                    next((old for old, one in self._keys.items() if one.key is None), next(iter(self._keys)))
-                )
-            self._keys[kid] = kept
-            return kept, True
+            return kept, False  # without the worker, so that look-ups do not delay known keys
+        # One worker does all look-ups, one after the other, so that a burst of webhooks fetches a key once.
+        look_up = partial(self._look_up, kid, fresh=fresh, to_our_address=to_our_address)
+        return self._look_ups.submit(look_up).result()
+
+    def _look_up(self, kid: str, *, fresh: bool, to_our_address: bool) -> tuple[_Kept, bool]:
+        """The key from the cache or from Plaid, and whether fetching it again would be too early."""
+        now = self._clock.now()
+        kept = self._keys.get(kid)
+        if kept is not None and now < kept.until and not (fresh and now - kept.since >= FRESH):
+            return kept, fresh
+        known = (kept is not None and kept.key is not None) or kid in self._known_ids(now)
+        if not (self._may_fetch(now, known=True) if known else self._may_look_up(now, to_our_address=to_our_address)):
+            if kept is not None and kept.key is not None:
+                return kept, True  # a stale key is better than refusing Plaid
+            # Not 401, which could be final: the webhook may be from Plaid, with a new key.
+            raise Unavailable("too many unknown keys; retry later", code="webhook_keys_busy", retry_after_seconds=60)
+        kept = self._fetch(kid, now)
+        if kept.key is not None:
+            self._store_known(kid, now)
+        self._keys.pop(kid, None)
+        if len(self._keys) >= MAX_KEYS:
+            self._keys.pop(next((old for old, one in self._keys.items() if one.key is None), next(iter(self._keys))))
+        self._keys[kid] = kept
+        return kept, True
 
     def _known_ids(self, now: datetime) -> frozenset[str]:
         """The ids of Plaid's keys, read from the store at most once a minute."""

@@ -7,11 +7,12 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.status import is_revoked, moment_of
 from shared.log import log
-from shared.ports import Clock, Connections, ItemFacts, Plaid, Syncs, Vault
+from shared.ports import Clock, Connections, ItemFacts, Plaid, Syncs
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.linking.find_institution import FindInstitution
 from shared.usecases.linking.follow_institution import FollowInstitution
 from shared.usecases.mark_duplicates import settle_after_commit
+from shared.usecases.tokens.call_with_token import AccessTokens
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 
@@ -28,7 +29,7 @@ class SetUpConnection:
     connections: Connections
     syncs: Syncs
     plaid: Plaid
-    vault: Vault
+    access_tokens: AccessTokens
     find_institution: FindInstitution
     follow_institution: FollowInstitution
     clock: Clock
@@ -41,14 +42,14 @@ class SetUpConnection:
 
         Raises:
             ServiceError: Plaid or the vault did not answer; the scheduler repeats the set-up.
-            Unavailable: The connection is busy; the scheduler repeats the set-up.
+            Unavailable: The connection is busy, or its token is being rotated; the scheduler repeats the set-up.
         """
         connection = self.connections.find(connection_id)
-        sealed = self.connections.credentials(connection_id)
-        if connection is None or sealed is None or is_revoked(connection):
+        if connection is None or is_revoked(connection):
             return
-        token = self.vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection_id)
-        facts = self.plaid.item(token)
+        facts = self.access_tokens.call(connection_id, self.plaid.item)
+        if facts is None:
+            return
         followed = self.follow_institution(connection, facts)
         if followed is None:
             return
@@ -56,8 +57,8 @@ class SetUpConnection:
         self._describe(followed, learnt)
         if followed.institution_id != connection.institution_id:  # accounts are compared within an institution
             settle_after_commit(connection.app_user_id, connections=self.connections)
-        if self.webhook_url and facts.webhook_url != self.webhook_url:
-            self.plaid.set_webhook(token, self.webhook_url)
+        if (url := self.webhook_url) and facts.webhook_url != url:
+            self.access_tokens.call(connection_id, lambda token: self.plaid.set_webhook(token, url))
         if unanswered is not None:
             raise unanswered
         self._mark_set_up(followed)

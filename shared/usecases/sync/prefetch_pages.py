@@ -1,10 +1,9 @@
-"""Fetches a change log's pages in a separate thread, one page ahead of the writing, within Plaid's rate limit."""
+"""Fetches a change log's pages with a separate worker, one page ahead of the writing, within Plaid's rate limit."""
 
-import contextvars
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +12,7 @@ from shared.domain.plaid_rate_limits import SYNC_CALLS_PER_ITEM_AND_MINUTE
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
-from shared.ports import Clock, Plaid
+from shared.ports import Clock, Executors, Future, Plaid
 
 PATIENCE = 4  # retries of a page in mid-loop, where a failure would waste all earlier pages
 HEARTBEAT_SECONDS = 5.0
@@ -29,10 +28,11 @@ class PagePrefetcher:
         plaid: Plaid.
         token: The item's access token.
         clock: The time.
-        sleep: Waits the given seconds, in the fetching thread.
-        heartbeat: Called every few seconds during the wait for a page, in the caller's thread.
+        executors: Creates the worker that fetches.
+        sleep: Waits the given seconds, in that worker.
+        heartbeat: Called every few seconds during the wait for a page, by the caller.
         deadline: No request is retried after this time.
-        ready: Prepares a page for writing, in the fetching thread.
+        ready: Prepares a page for writing, in the worker.
         calls: The times of page requests in the last minute; the caller passes it from loop to loop.
     """
 
@@ -42,6 +42,7 @@ class PagePrefetcher:
         plaid: Plaid,
         token: Secret,
         clock: Clock,
+        executors: Executors,
         sleep: Callable[[float], None],
         heartbeat: Callable[[], None],
         deadline: datetime,
@@ -52,7 +53,7 @@ class PagePrefetcher:
         self._sleep, self._heartbeat, self._deadline = sleep, heartbeat, deadline
         self._calls, self._ready = calls, ready
         self._closed = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
+        self._worker = executors(1, "fetch")
         self._next: Future[Page]
 
     def __enter__(self) -> Self:
@@ -60,12 +61,11 @@ class PagePrefetcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closed = True
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._worker.cancel()
 
     def fetch(self, cursor: str | None, *, first: bool = False) -> None:
         """Starts fetching the page after a cursor; a loop's `first` page is retried only if Plaid names a delay."""
-        context = contextvars.copy_context()  # for the log's fields
-        self._next = self._thread.submit(context.run, self._fetch_patiently, cursor, 0 if first else PATIENCE)
+        self._next = self._worker.submit(partial(self._fetch_patiently, cursor, 0 if first else PATIENCE))
 
     def page(self) -> Page:
         """Waits for the page whose fetch was started last.

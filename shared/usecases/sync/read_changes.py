@@ -23,7 +23,7 @@ from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
 from shared.log import log
-from shared.ports import Clock, Plaid, Syncs
+from shared.ports import Clock, Executors, Plaid, Syncs
 from shared.usecases.apply_status_event import StatusEvents
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.complete_run import AccountsReturned, RunCompletion
@@ -53,6 +53,7 @@ class ChangeReader:
     syncs: Syncs
     plaid: Plaid
     clock: Clock
+    executors: Executors
     sleep: Callable[[float], None]
     status_events: StatusEvents
     deadline: datetime
@@ -160,6 +161,7 @@ class ChangeReader:
             plaid=self.plaid,
             token=self.token,
             clock=self.clock,
+            executors=self.executors,
             sleep=self.sleep,
             heartbeat=partial(self._heartbeat, loop),
             deadline=self.deadline,
@@ -168,7 +170,7 @@ class ChangeReader:
         )
 
     def _ready(self, page: Page) -> Page:
-        """Encodes a page's new rows for the store, in the fetching thread, while another commit is in progress."""
+        """Encodes a page's new rows for the store, in the fetching worker, while another commit is in progress."""
         state = self.run.state
         return replace(page, ready=self.syncs.ready(state.connection_id, state.app_user_id, page.added))
 

@@ -22,6 +22,7 @@ from shared.ports import (
     Clock,
     Connections,
     Credentials,
+    Executors,
     Loaded,
     PausedSyncs,
     Plaid,
@@ -66,6 +67,7 @@ class RunSync:
     tasks: Tasks
     status_events: StatusEvents
     clock: Clock
+    executors: Executors
     sleep: Callable[[float], None]
 
     def __call__(self, connection_id: str, *, delivery: str) -> Outcome:
@@ -147,6 +149,7 @@ class RunSync:
                 syncs=self.syncs,
                 plaid=self.plaid,
                 clock=self.clock,
+                executors=self.executors,
                 sleep=self.sleep,
                 status_events=self.status_events,
                 deadline=self.clock.now() + TIME_FOR_A_RUN,

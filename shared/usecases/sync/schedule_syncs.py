@@ -1,19 +1,18 @@
 """The scheduler: starts syncs that are due, and resumes those whose trigger, task, webhook or process was lost."""
 
-import contextvars
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 
 from shared import trace
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.pause import Pauses
 from shared.domain.sync_state import IllegalTransition
 from shared.log import log
-from shared.ports import Clock, Loaded, PausedSyncs, SyncQueue, Syncs
+from shared.ports import Clock, Executors, Loaded, PausedSyncs, SyncQueue, Syncs
 from shared.usecases.due_pages import due_pages
 from shared.usecases.enqueue import enqueue
 
@@ -41,6 +40,7 @@ class Scheduler:
     paused: PausedSyncs
     queue: SyncQueue
     clock: Clock
+    executors: Executors
     at_once: int = 1
 
     def run(self) -> int:
@@ -67,8 +67,8 @@ class Scheduler:
         if self.at_once == 1:
             yield from (self._requeue(loaded, pauses) for loaded in page)
             return
-        with ThreadPoolExecutor(self.at_once, thread_name_prefix="schedule") as pool:
-            futures = [pool.submit(contextvars.copy_context().run, self._requeue, loaded, pauses) for loaded in page]
+        with closing(self.executors(self.at_once, "schedule")) as workers:
+            futures = [workers.submit(partial(self._requeue, loaded, pauses)) for loaded in page]
             yield from (future.result() for future in futures)
 
     def _requeue(self, loaded: Loaded, pauses: Pauses) -> _Result:
@@ -90,8 +90,12 @@ class Scheduler:
             return _Result.SKIPPED if isinstance(error, Unavailable) else self._postpone(loaded)
         # The run and the time make the name unique to this scheduler run, since a queue blocks used names for a while.
         name = f"{state.connection_id}-s{state.run}-{int(queued.updated_at.timestamp() * 1000)}"
-        with trace.resumed(queued.trace):
-            is_new = enqueue(self.queue, state.connection_id, name=name, welcome=not state.is_set_up)
+        try:
+            with trace.resumed(queued.trace):
+                is_new = enqueue(self.queue, state.connection_id, name=name, welcome=not state.is_set_up)
+        except Exception:  # noqa: BLE001 (as above; the next scheduler run enqueues it again)
+            log.exception("schedule.skipped", connection_id=state.connection_id)
+            return _Result.REQUEUED
         return _Result.ENQUEUED if is_new else _Result.REQUEUED
 
     def _postpone(self, loaded: Loaded) -> _Result:

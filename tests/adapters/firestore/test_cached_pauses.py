@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from shared.adapters.firestore.cached_pauses import CACHED_FOR, CachedPauses
 from shared.domain.pause import Pause, Pauses
+from shared.ports import Version
 from tests.fakes import FakeClock, FakePauses
 
 EVERYTHING = Pauses(everything=Pause(since=datetime(2026, 3, 1, tzinfo=UTC), by="op", reason="an outage"))
 
 
 class Counted(FakePauses):
-    reads = 0
+    """Counts reads; `before_answer` is called once, between a read and its answer."""
 
-    def load(self):  # type: ignore[no-untyped-def]
+    reads = 0
+    before_answer: Callable[[], None] | None = None
+
+    def load(self) -> tuple[Pauses, Version | None]:
         self.reads += 1
-        return super().load()
+        answer, hook = super().load(), self.before_answer
+        self.before_answer = None
+        if hook is not None:
+            hook()
+        return answer
 
 
 def test_absence_of_pauses_is_cached_for_five_seconds() -> None:
@@ -46,3 +55,19 @@ def test_clock_that_was_set_back_does_not_prolong_the_cache() -> None:
     clock.move(-timedelta(hours=1))
     recent.load()
     assert store.reads == 2
+
+
+def test_answer_of_a_read_that_a_save_overtook_is_not_cached() -> None:
+    store = Counted()
+    recent = CachedPauses(store, clock=FakeClock())
+    store.before_answer = lambda: recent.save(EVERYTHING, expected=None)
+    assert recent.load()[0] == Pauses()
+    assert recent.load()[0] == EVERYTHING
+
+
+def test_slow_read_does_not_delay_other_runs() -> None:
+    store, meanwhile = Counted(), list[Pauses]()
+    recent = CachedPauses(store, clock=FakeClock())
+    store.before_answer = lambda: meanwhile.append(recent.load()[0])
+    assert recent.load()[0] == Pauses()
+    assert meanwhile == [Pauses()]

@@ -18,6 +18,7 @@ from shared.domain.storable import is_document_id, weight
 from shared.domain.transaction import Page
 from tests.adapters.plaid.odd import ANYTHING, ODD, OPTIONAL, PLAIN, REQUIRED
 from tests.domain.test_storable import assert_can_be_stored
+from tests.fakes import START
 
 INNOCENT = PLAIN | {"transaction_id": "innocent"}
 
@@ -199,7 +200,7 @@ def test_odd_item_error_is_storable(value: Any) -> None:
 )
 def test_institution_with_odd_values_is_still_read(changes: dict[str, Any]) -> None:
     plain = {"institution_id": "ins_1", "name": "First Bank", "logo": "aWNvbg=="}
-    made = item_mapping.institution_info(plain | changes)
+    made = item_mapping.institution_info(plain | changes, fetched_at=START)
     assert made.name
     fields = made.model_dump(exclude={"fetched_at"}) | {"country_codes": [], "products": []}
     assert_can_be_stored(fields)
@@ -208,5 +209,6 @@ def test_institution_with_odd_values_is_still_read(changes: dict[str, Any]) -> N
 
 
 def test_a_logo_that_is_too_large_is_left_out() -> None:
-    made = item_mapping.institution_info({"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000})
+    large = {"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000}
+    made = item_mapping.institution_info(large, fetched_at=START)
     assert (made.name, made.logo) == ("First Bank", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
 from shared.domain.secret import Secret
 from shared.ports import LinkRequest
 from shared.settings import Settings
+from tests.fakes import START, FakeClock
 from tests.simulator.harness import Sim, running_simulator
 
 
@@ -43,7 +45,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 
 def bank(sim: Sim, **settings: Any) -> PlaidClient:
     keys: dict[str, Any] = {"plaid_client_id": "a-client", "plaid_secret": SecretStr("a-secret")}
-    return PlaidClient(settings=Settings(project="demo-bank", plaid_base_url=sim.url, **keys, **settings))
+    made = Settings(project="demo-bank", plaid_base_url=sim.url, **keys, **settings)
+    return PlaidClient(settings=made, clock=FakeClock())
 
 
 def request(**changes: Any) -> LinkRequest:
@@ -148,3 +151,10 @@ def test_each_call_logs_its_duration_and_outcome(sim: Sim, caplog: pytest.LogCap
     ]
     assert [bool(one["request_id"]) for one in calls] == [True, True, False]
     assert all(0 <= one["seconds"] < 30 for one in calls)
+
+
+def test_institutions_are_fetched_at_the_time_of_the_given_clock(sim: Sim) -> None:
+    client = bank(sim)
+    one = client.institution("ins_109508", country_codes=("US",))
+    listed = client.institutions(country_codes=("US",), offset=0, count=2).institutions
+    assert START < one.fetched_at < listed[0].fetched_at == listed[1].fetched_at < START + timedelta(seconds=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +26,7 @@ from shared.adapters.plaid.webhook_signature import (
     WebhookVerifier,
 )
 from shared.domain.errors import BankError, ErrorClass, ProviderError, Unauthenticated, Unavailable
-from tests.fakes import FakeClock, FakeWebhookKeys, problem
+from tests.fakes import FakeClock, FakeExecutors, FakeWebhookKeys, problem
 
 BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
 
@@ -42,7 +44,7 @@ class Plaid:
         self.verifier = self.instance()
 
     def instance(self) -> WebhookVerifier:
-        return WebhookVerifier(fetch_key=self.fetch, stored=self.stored, clock=self.clock)
+        return WebhookVerifier(fetch_key=self.fetch, stored=self.stored, clock=self.clock, executors=FakeExecutors())
 
     def fetch(self, kid: str) -> dict[str, Any]:
         self.fetches += 1
@@ -83,6 +85,39 @@ def test_a_webhook_of_plaids_passes_and_its_key_is_fetched_once(plaid: Plaid) ->
     for _ in range(5):
         plaid.verifier.verify(plaid.sign(), BODY)
     assert plaid.fetches == 1
+
+
+def test_webhooks_that_arrive_together_fetch_their_key_once(plaid: Plaid) -> None:
+    signed, real, fetching, answer = plaid.sign(), plaid.fetch, threading.Event(), threading.Event()
+
+    def slow(kid: str) -> dict[str, Any]:
+        fetching.set()
+        assert answer.wait(60)
+        return real(kid)
+
+    plaid.fetch = slow  # type: ignore[method-assign]
+    plaid.verifier = plaid.instance()
+    with ThreadPoolExecutor(5) as receivers:
+        deliveries = [receivers.submit(plaid.verifier.verify, signed, BODY) for _ in range(5)]
+        assert fetching.wait(60)
+        answer.set()
+        assert len({delivery.result().delivery_id for delivery in deliveries}) == 1
+    assert plaid.fetches == 1
+
+
+def test_known_key_does_not_wait_for_the_look_up_of_another_key(plaid: Plaid) -> None:
+    plaid.verifier.verify(plaid.sign(), BODY)
+    plaid.keys["k2"] = ec.generate_private_key(ec.SECP256R1())
+    real = plaid.fetch
+
+    def slow(kid: str) -> dict[str, Any]:
+        meanwhile.append(plaid.verifier.verify(plaid.sign(), BODY))
+        return real(kid)
+
+    meanwhile: list[object] = []
+    plaid.verifier._fetch_key = slow
+    plaid.verifier.verify(plaid.sign(kid="k2"), BODY)
+    assert len(meanwhile) == 1
 
 
 @pytest.mark.parametrize("age", [301, -90])

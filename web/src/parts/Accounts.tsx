@@ -21,19 +21,23 @@ export function AccountRow({ account, full = false }: { account: Account; full?:
       ? `${money(balances.available, balances, language)} ${t.connection.available}`
       : null,
     full && balances.limit !== null ? `${money(balances.limit, balances, language)} ${t.connection.limit}` : null,
-  ].filter(Boolean);
+  ].filter((one) => one !== null);
   return (
     <li className="account">
       <span className="account-name">
         {account.name}
         <small className="soft">
-          {account.mask && `•• ${account.mask}`} {full && account.official_name}
+          {account.mask && <span className="whole">•• {account.mask}</span>} {full && account.official_name}
         </small>
         {account.duplicate_of && <Duplicate of={account.duplicate_of} />}
       </span>
       <span className={isCounted(account) ? "amount" : "amount soft"}>
         {shown}
-        {more.length > 0 && <small className="soft">{more.join(" · ")}</small>}
+        {more.map((one) => (
+          <small key={one} className="soft">
+            {one}
+          </small>
+        ))}
       </span>
     </li>
   );

@@ -36,7 +36,7 @@ export default function Duplicate({ error }: { error: BankError }) {
           {accounts.map(({ account_id, name, mask }) => (
             <li key={account_id}>
               <span>{name}</span>
-              {mask && <span className="soft">••{mask}</span>}
+              {mask && <span className="soft whole">••{mask}</span>}
             </li>
           ))}
         </ul>

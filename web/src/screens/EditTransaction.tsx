@@ -63,7 +63,7 @@ export default function EditTransaction(props: {
   const place = one.location as { city?: string; region?: string } | null;
   const facts: [string, string | null | undefined][] = [
     [t.edit.date, longDay(dayOf(one.date), language)],
-    [t.edit.account, account && `${account.name}${account.mask ? ` •• ${account.mask}` : ""}`],
+    [t.edit.account, account && `${account.name}${account.mask ? ` ••\u00a0${account.mask}` : ""}`],
     [t.edit.bankCategory, one.category && nameOf(one.category.primary)],
     [t.edit.place, [place?.city, place?.region].filter(Boolean).join(", ")],
     [t.edit.originally, one.name === titleOf(one) ? null : one.name],

@@ -53,7 +53,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
                 <option value="">{words.allAccounts}</option>
                 {accounts.map((one) => (
                   <option key={one.account_id} value={one.account_id}>
-                    {one.name} {one.mask && `•• ${one.mask}`}
+                    {one.name} {one.mask && `••\u00a0${one.mask}`}
                   </option>
                 ))}
               </select>

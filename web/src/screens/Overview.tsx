@@ -104,8 +104,13 @@ function Totals({ accounts }: { accounts: Account[] }) {
       <p className="soft">{t.overview.net}</p>
       <p className="big">{money(main.net, main.of, language)}</p>
       <p className="soft">
-        {t.overview.assets} {money(main.assets, main.of, language)} · {t.overview.debts}{" "}
-        {money(negated(main.debts), main.of, language)}
+        <span className="whole">
+          {t.overview.assets} {money(main.assets, main.of, language)}
+        </span>{" "}
+        ·{" "}
+        <span className="whole">
+          {t.overview.debts} {money(negated(main.debts), main.of, language)}
+        </span>
       </p>
       {others.map((one) => (
         <p key={one.currency}>{money(one.net, one.of, language)}</p>

@@ -48,6 +48,11 @@ export function SignIn({ ended }: { ended: string | null }) {
     if (isNew && password.length < 8) return setProblem("weak");
     void attempt(() => (isNew ? signUp(email.trim(), password) : signIn(email.trim(), password)));
   };
+  const switchForm = () => {
+    setNew(!isNew);
+    setProblem(null); // it was about the other form
+    setSaid(null);
+  };
   const local = !!bank().config.emulators;
   const google = () =>
     local && !email ? setSaid(words.emailFirst) : void attempt(() => signInWithGoogle(email.trim()));
@@ -117,7 +122,7 @@ export function SignIn({ ended }: { ended: string | null }) {
           </Button>
           {local && <small className="soft">{words.localGoogle}</small>}
           <div className="sign-in-more">
-            <button type="button" className="link" onClick={() => setNew(!isNew)}>
+            <button type="button" className="link" onClick={switchForm}>
               {isNew ? words.toOld : words.toNew}
             </button>
             {!isNew && (

@@ -235,7 +235,7 @@ const en = {
   },
   spending: {
     title: "Spending",
-    lead: "Money out, without transfers, credit card payments and transactions you excluded.",
+    lead: "What you spent, not counting transfers, credit card payments and transactions you excluded.",
     months: "Months",
     lastMonths: (count: number) => `Last ${count} months`,
     byMonth: "By month",
@@ -243,7 +243,7 @@ const en = {
     currency: "Currency",
     total: "Total",
     month: "Month",
-    allMonths: "All months shown",
+    allMonths: "All months",
     amount: "Amount",
     share: "Share",
     average: "Monthly average",

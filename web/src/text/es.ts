@@ -244,7 +244,7 @@ const es: Texts = {
   },
   spending: {
     title: "Gastos",
-    lead: "Dinero que sale, sin traspasos, pagos de tarjetas ni movimientos excluidos.",
+    lead: "Lo que has gastado, sin contar traspasos, pagos de tarjetas ni los movimientos que excluiste.",
     months: "Meses",
     lastMonths: (count) => `Últimos ${count} meses`,
     byMonth: "Por mes",
@@ -252,7 +252,7 @@ const es: Texts = {
     currency: "Moneda",
     total: "Total",
     month: "Mes",
-    allMonths: "Todos los meses mostrados",
+    allMonths: "Todos los meses",
     amount: "Importe",
     share: "Porcentaje",
     average: "Media mensual",

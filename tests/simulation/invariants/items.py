@@ -1,0 +1,47 @@
+"""Items at Plaid: each has one owner, none is forgotten, and none is removed that was not asked for."""
+
+from __future__ import annotations
+
+from shared.domain.audit import AuditAction
+from tests.simulation.world import World
+
+
+def settled(world: World) -> None:
+    """Checks every item."""
+    _one_connection_each(world)
+    _each_has_an_owner(world)
+    _removed_on_request(world)
+
+
+def _one_connection_each(world: World) -> None:
+    seen: dict[str, str] = {}
+    for connection in world.backend.store.connections.values():
+        other = seen.setdefault(connection.item_id, connection.connection_id)
+        if other != connection.connection_id:
+            world.violated(f"item {connection.item_id} belongs to {other} and {connection.connection_id}")
+
+
+def _each_has_an_owner(world: World) -> None:
+    """An exchange whose process died between Plaid's answer and the first store is reported, and its item is lost."""
+    store = world.backend.store
+    known = {c.item_id for c in store.connections.values()} | {r.item_id for r in store.tombstones.values()}
+    known |= {intent.item_id for intent, _ in store.intents.values() if intent.item_id is not None}
+    for person in world.people:
+        reported = sum(entry.action is AuditAction.LINK_LOST for entry in store.audit.get(person.uid, []))
+        lost = [item for item in world.items_of(person) if item.access_token is not None and item.item_id not in known]
+        if len(lost) > reported:
+            world.violated(
+                f"{person.uid}: {len(lost)} items without a connection, {reported} reported: {lost[0].item_id}"
+            )
+    for connection in store.connections.values():
+        item = world.item_of(connection)
+        if item is None or item.removed:
+            world.violated(f"{connection.connection_id} ({connection.status}) has no item at Plaid")
+
+
+def _removed_on_request(world: World) -> None:
+    """An item that never had a connection came from an exchange that failed."""
+    for item in world.plaid.items():
+        connected = item.item_id in world.backend.was_connected
+        if item.removed and connected and item.item_id not in world.asked_removals:
+            world.violated(f"item {item.item_id} of {world.backend.was_connected[item.item_id]} was removed unasked")

@@ -1,0 +1,35 @@
+"""The log: no alarm for faults that are not the operator's, and no secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.simulation.loop import MICROSECONDS
+from tests.simulation.world import World
+
+AFTERMATH = 600 * MICROSECONDS  # a call that failed may be reported this much later
+SECRET = re.compile(r"(?:access|public|link)-sandbox-[0-9a-f]{8}-")
+
+
+def watch(world: World) -> None:
+    """Listens to every line, and to every task."""
+
+    def heard(level: str, event: str, fields: dict[str, Any]) -> None:
+        text = fields["_text"]
+        if level in ("ERROR", "CRITICAL") and not _ours(world):
+            world.violated(f"logged at {level}: {event} {text[-1200:]}")
+        if SECRET.search(text):
+            world.violated(f"a token is in the log: {event}")
+
+    def queued(function: str, payload: dict[str, Any]) -> None:
+        if SECRET.search(str(payload)):
+            world.violated(f"a token is in a task of {function}")
+
+    world.backend.on_log.append(heard)
+    world.backend.queues.watchers.append(queued)
+
+
+def _ours(world: World) -> bool:
+    """Whether something of Google's or the operator's failed just now: that is what ERROR is for."""
+    return world.loop.microseconds - world.boundary.google_failed_at < AFTERMATH

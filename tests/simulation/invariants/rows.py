@@ -1,0 +1,70 @@
+"""The store equals Plaid: rows, accounts, and what cannot be stored is on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulators.plaid.items import Item
+from shared.adapters.plaid import exact_json, transaction_mapping
+from shared.adapters.plaid.values import Oddities
+from shared.domain.connection import BankConnection, ItemStatus
+from shared.domain.set_aside import SetAsideRow, key_of
+from tests.simulation.invariants.status import HEALTHY
+from tests.simulation.world import World
+
+OURS = ("user", "run")
+
+
+def settled(world: World) -> None:
+    """Compares every connection whose item delivers data; what was revoked must be gone."""
+    store = world.backend.store
+    for connection in list(store.connections.values()):
+        item = world.item_of(connection)
+        if item is None or item.removed:
+            continue
+        if item.revoked:
+            if store.rows.get(connection.connection_id) or store.account_rows.get(connection.connection_id):
+                world.violated(f"{connection.connection_id} was revoked, but has data")
+        elif item.error is None and connection.status in HEALTHY and not item.consent.withdrawn:
+            _rows(world, connection, item)
+            _accounts(world, connection, item)
+    for connection_id in store.rows.keys() - store.connections.keys():
+        if store.rows[connection_id] and connection_id not in store.tombstones:
+            world.violated(f"{connection_id} was removed, but has {len(store.rows[connection_id])} rows")
+
+
+def _rows(world: World, connection: BankConnection, item: Item) -> None:
+    name, store = connection.connection_id, world.backend.store
+    aside = list[SetAsideRow]()
+    mapped = transaction_mapping._transactions(
+        exact_json.parse(world.plaid.truth(item)), Oddities(), aside, large=False
+    )
+    truth = {row["transaction_id"]: row for row in mapped}
+    odd = {row.key for row in aside}
+    rows = {i: {k: v for k, v in f.items() if k not in OURS} for i, f in store.rows.get(name, {}).items()}
+    stored = {i: fields for i, fields in rows.items() if key_of(i) not in odd}
+    if odd != {row.key for row in store.set_aside(name)}:
+        world.violated(f"{name}: the rows set aside are not those that cannot be stored")
+    if missing := sorted(truth.keys() - stored.keys()):
+        world.violated(f"{name} misses {len(missing)} of {len(truth)} rows, such as {missing[0]}")
+    if extra := sorted(stored.keys() - truth.keys()):
+        world.violated(f"{name} has {len(extra)} rows too many, such as {extra[0]}")
+    for transaction_id in sorted(truth.keys() & stored.keys()):
+        if stored[transaction_id] != truth[transaction_id]:
+            fields = _differing(stored[transaction_id], dict(truth[transaction_id]))
+            world.violated(f"{name}: {transaction_id} differs in {fields}")
+            return
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def _accounts(world: World, connection: BankConnection, item: Item) -> None:
+    name = connection.connection_id
+    at_plaid = {account.account_id for account in item.accounts}
+    stored = set(world.backend.store.account_rows.get(name, {}))
+    if stored != at_plaid:
+        world.violated(f"{name} has {len(stored)} accounts, Plaid has {len(at_plaid)}: {sorted(stored ^ at_plaid)}")
+    if connection.status is ItemStatus.GOOD and set(connection.account_ids) != at_plaid:
+        world.violated(f"{name}.account_ids are not the accounts at Plaid")

@@ -1,0 +1,193 @@
+"""The Plaid simulator in the same process: its world on the virtual clock, its answers without sockets.
+
+The backend's own Plaid client runs unchanged; only the transport below Plaid's library is replaced. Webhooks are
+signed, delivered to the backend's webhook function, and retried as Plaid does.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import plaid
+import urllib3
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from starlette.responses import Response
+
+from emulators.plaid import signing, wire
+from emulators.plaid.app import Plaid, Received
+from emulators.plaid.clock import Clock
+from emulators.plaid.errors import CATALOGUE, PlaidError
+from emulators.plaid.items import Item
+from emulators.plaid.settings import Settings
+from emulators.plaid.synclog import CursorFormat
+from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
+from emulators.plaid.world import World
+from shared.adapters.plaid.client import PlaidClient
+from tests.simulation.boundary import Boundary, Fault, Mode
+from tests.simulation.loop import Loop
+
+Json = dict[str, Any]
+Post = Callable[[bytes, dict[str, str], str], int]
+
+
+class PlaidClock(Clock):
+    """The simulator's clock on virtual time."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._loop.now()
+
+    def wall_time(self) -> float:
+        """The virtual time, in seconds since 1970."""
+        return self._loop.seconds()
+
+    def at(self, when: datetime, action: Callable[[], None]) -> None:
+        """Schedules a call."""
+        self._loop.after((when - self._loop.now()).total_seconds(), action)
+
+
+class VirtualWebhooks(Webhooks):
+    """Deliveries by tasks on virtual time instead of an event loop's."""
+
+    def __init__(
+        self, world: World, loop: Loop, post: Callable[[Delivery, bytes, str, Callable[[int | str], None]], None]
+    ) -> None:
+        super().__init__(world.clock, world.ids, world.keys, world.webhook_faults)
+        self._loop, self._post_to_backend = loop, post
+
+    def _start(self, delivery: Delivery, *, times: int = 1, then_held: bool = False) -> None:
+        for _ in range(times):
+            raw, token = self._sign(delivery)
+            self._post_to_backend(delivery, raw, token, lambda outcome: self._ended(delivery, outcome))
+        if then_held:
+            self._release(delivery.url)
+
+    def _ended(self, delivery: Delivery, outcome: int | str) -> None:
+        delivery.outcomes.append(outcome)
+        retries = len(delivery.outcomes) - 1
+        if outcome == 200:
+            delivery.state = "delivered"
+        elif retries < len(RETRY_AFTER):
+            delivery.state = "waiting for a retry"
+            self._clock.after(RETRY_AFTER[retries], lambda: self._start(delivery))
+        else:
+            delivery.state = "given up"
+
+
+class Keys(signing.KeyRing):
+    """Signing keys from a seed, with deterministic signatures (RFC 6979), on virtual time."""
+
+    def __init__(self, ids: Any, seed: random.Random, wall_time: Callable[[], float]) -> None:
+        self._seed = seed
+        super().__init__(ids, wall_time)
+
+    def _new(self) -> signing.Key:
+        private = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
+        key = signing.Key(self._ids.uuid(), private, int(self._wall_time()))
+        self._keys[key.kid] = key
+        return key
+
+    def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
+        """The JWT for a body."""
+        header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
+        digest = signing.sha256(body).hexdigest()
+        claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": digest}
+        signed = f"{signing._segment(header)}.{signing._segment(claims)}"
+        private = self._current.private
+        if wrong_key:
+            private = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
+        r, s = decode_dss_signature(private.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
+        return f"{signed}.{signing._base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+class PlaidSide:
+    """Plaid as the backend, the user's Link and the banks see it."""
+
+    def __init__(self, boundary: Boundary, seed: int) -> None:
+        self.boundary, self.loop = boundary, boundary.loop
+        self.world = world = World(Settings(seed=seed), PlaidClock(self.loop))
+        world.keys = Keys(world.ids, random.Random(f"keys {seed}"), world.clock.wall_time)
+        world.cursors = CursorFormat(f"cursors {seed}".encode())
+        self.webhooks = VirtualWebhooks(world, self.loop, self._deliver)
+        world.webhooks = self.webhooks
+        self.plaid = Plaid(world)
+        self.deliver: Callable[[Delivery, bytes, str, Callable[[int | str], None]], None] | None = None
+
+    # -- The backend's side ------------------------------------------------------------------------------------------
+
+    def client(self, settings: Any, clock: Any) -> PlaidClient:
+        """The backend's own client, over this transport."""
+        client = PlaidClient(settings=settings, clock=clock)
+        client._client.call_api = self._call_api
+        return client
+
+    def _call_api(self, path: str, _method: str, *, body: Json, **_: Any) -> Any:
+        def effect() -> Response:
+            sent = wire.loads(json.dumps(body))
+            known = {"client_id": "simulated-client", "secret": "simulated-secret"}
+            received = Received(path, "POST", "application/json", sent, known, "https://plaid.example")
+            return self.plaid.answer(received)
+
+        answer = self.boundary.call(f"plaid.{path}", effect, broken=_broken)
+        if answer.status_code != 200:
+            raise _refusal(answer.status_code, bytes(answer.body), answer.headers)
+        return SimpleNamespace(data=bytes(answer.body))
+
+    def _deliver(self, delivery: Delivery, raw: bytes, token: str, ended: Callable[[int | str], None]) -> None:
+        assert self.deliver is not None
+        self.deliver(delivery, raw, token, ended)
+
+    # -- The banks' side ---------------------------------------------------------------------------------------------
+
+    def control(
+        self, handler: Callable[..., Coroutine[Any, Any, Any]], item: Item | None = None, /, **body: Any
+    ) -> Any:
+        """Calls a handler of the simulator's control API. Raises what it raises."""
+        request = SimpleNamespace(path_params={"item_id": item.item_id if item else ""})
+        try:
+            handler(self.world, request, body).send(None)
+        except StopIteration as done:
+            return done.value
+        raise AssertionError("a control handler waits for something")
+
+    def items(self) -> list[Item]:
+        """All items, in the order of their creation."""
+        return list(self.world.items.values())
+
+    def living(self) -> list[Item]:
+        """The items that exist at Plaid: neither removed nor revoked."""
+        return [item for item in self.items() if not item.removed and not item.revoked]
+
+    def truth(self, item: Item) -> bytes:
+        """The item's transactions as Plaid would send them: a JSON list."""
+        return b"[" + b",".join(row.body for row in item.log.current()) + b"]"
+
+
+def _broken(name: str, fault: Fault) -> Exception:
+    """The error of a call to Plaid: one of its own, or that of the network."""
+    if fault.error in CATALOGUE and fault.mode is Mode.UNAVAILABLE:
+        error = PlaidError(fault.error)
+        headers = {"Retry-After": "30"} if error.status == 429 else {}
+        return _refusal(error.status, wire.dumps(error.answer("simulated")), headers)
+    if fault.error == "html":
+        return _refusal(502, b"<html>Bad Gateway</html>", {})
+    if fault.error == "truncated":
+        return urllib3.exceptions.IncompleteRead(10, 20)
+    return urllib3.exceptions.ReadTimeoutError(None, name, "no answer")  # type: ignore[arg-type]
+
+
+def _refusal(status: int, body: bytes, headers: Any) -> plaid.ApiException:
+    error = plaid.ApiException(status=status, reason="refused")
+    error.body, error.headers = body, dict(headers)
+    return error

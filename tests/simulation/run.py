@@ -1,0 +1,65 @@
+"""Runs one story and checks the invariants."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tests.simulation import invariants
+from tests.simulation.actions import ACTIONS
+from tests.simulation.actions import banks as _banks  # noqa: F401
+from tests.simulation.actions import users as _users  # noqa: F401
+from tests.simulation.loop import MICROSECONDS
+from tests.simulation.story import DAY, QUIET_FOR, Event, Story
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    Attributes:
+        story: The story.
+        events: The events that happened.
+        digest: Of the event log: equal for equal runs.
+        violations: What did not hold; the run ends at the first check that finds any.
+        lines: The event log, if it was wanted.
+    """
+
+    story: Story
+    events: int
+    digest: str
+    violations: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+def run(story: Story, *, keep_log: bool = False) -> Result:
+    """Runs a story from its beginning to the last quiet time."""
+    random.seed(story.seed)
+    world = World(story, keep_log=keep_log)
+    happened = 0
+    with world.backend.installed():
+        invariants.watch(world)
+        world.schedules()
+        for event in story.events:
+            world.loop.at(event.at * MICROSECONDS, lambda event=event: _happen(world, event))  # type: ignore[misc]
+        for end in story.quiet_times():
+            begin = (end - QUIET_FOR) * MICROSECONDS
+            world.loop.run_until(begin)
+            world.boundary.faults.clear()
+            world.schedule_stops_until = 0
+            world.loop.run_until(end * MICROSECONDS)
+            invariants.settled(world)
+            happened = sum(event.at < end for event in story.events)
+            if world.violations:
+                break
+    lines = tuple(world.boundary.lines or ())
+    return Result(story, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
+
+
+def _happen(world: World, event: Event) -> None:
+    world.boundary.note(f"event {event.action} {event.user} {event.pick}")
+    ACTIONS[event.action](world, event)
+
+
+__all__ = ["DAY", "Result", "run"]

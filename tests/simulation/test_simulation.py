@@ -1,0 +1,54 @@
+"""A fixed set of seeds in every run of the tests; `make simulate` and `make soak` run as many as wanted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.actions import ACTIONS, WEIGHTS
+from tests.simulation.run import run
+from tests.simulation.story import QUIET_EVERY, Event, Story, is_quiet, write
+
+ROOT = Path(__file__).parents[2]
+SEEDS = (1, 4, 8, 11)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_user_year_violates_no_invariant(seed: int) -> None:
+    result = run(write(seed, WEIGHTS))
+    assert result.violations == ()
+    assert result.events >= 500 * result.story.user_years, "years must not be bought with silence"
+
+
+def test_the_same_seed_gives_the_same_log_in_every_process(tmp_path: Path) -> None:
+    def log(name: str) -> bytes:
+        path = tmp_path / name
+        command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--log", str(path)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": name})
+        return path.read_bytes()
+
+    assert log("1") == log("2") != b""
+
+
+def test_leaving_an_event_out_does_not_change_the_choices_of_the_others() -> None:
+    story = write(5, WEIGHTS)
+    assert [event.chance().random() for event in story.events[1:]] == [
+        event.chance().random() for event in story.only(story.events[1:]).events
+    ]
+
+
+def test_a_story_survives_its_file() -> None:
+    story = write(6, WEIGHTS)
+    assert Story.loads(story.dumps()) == story
+
+
+def test_nothing_happens_in_quiet_times_and_every_action_happens_at_some_time() -> None:
+    stories = [write(seed, WEIGHTS) for seed in range(40)]
+    assert {event.action for story in stories for event in story.events} == set(ACTIONS)
+    assert not any(is_quiet(event.at) for story in stories for event in story.events)
+    assert is_quiet(QUIET_EVERY + 1)
+    assert min([Event(2, "b", 0, 0), Event(1, "c", 0, 0)]).action == "c"

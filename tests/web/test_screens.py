@@ -1,0 +1,237 @@
+"""Every screen fits its width and reads well, in English and Spanish, light and dark.
+
+The pictures are stored in .local/screenshots/screens, for people to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Locator, ViewportSize, expect
+
+from tests.soak.ground import SOAK
+from tests.web.person import PASSWORD, PATIENCE, Person, frames, screenshot, still, violations
+
+BANK = "First Platypus Bank"
+LOCALES = {"en": "en-US", "es": "es-ES"}
+SIZES: dict[str, ViewportSize] = {
+    "desktop": {"width": 1280, "height": 860},
+    "phone": {"width": 390, "height": 844},
+}
+SHOTS: dict[Literal["light", "dark"], tuple[str, ...]] = (
+    {"light": ("desktop", "phone"), "dark": ("desktop", "phone")}
+    if SOAK
+    else {"light": ("phone",), "dark": ("desktop",)}
+)
+EXPECTED_ERRORS = r"400|404|409|429|503|ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
+
+# Texts that their box cuts off without an ellipsis.
+CUT_OFF = """() => [...document.querySelectorAll("h1, h2, h3, p, button, label, dt, dd, a, li, td, th, span, strong")]
+  .filter((one) => one.checkVisibility() && one.innerText?.trim())
+  .filter((one) => {
+    const style = getComputedStyle(one);
+    const hidden = style.overflowX !== "visible" && style.textOverflow !== "ellipsis" && style.overflowX !== "auto";
+    const sized = one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
+    return sized && (hidden || (one.tagName === "BUTTON" && style.textOverflow !== "ellipsis"));
+  })
+  .map((one) => `${one.tagName} ${one.innerText.slice(0, 60)}`)"""
+
+TEXTS = {
+    "en": {
+        "to_new": "Create an account",
+        "create": "Create account",
+        "submit": "Sign in",
+        "wrong": "Incorrect email or password.",
+        "empty": "Connect your first bank",
+        "connect": "Connect a bank",
+        "updated": "Updated",
+        "filters": "Filters",
+        "nothing_found": "No matches",
+        "remove": "Remove",
+        "delete": "Delete all my bank data",
+        "report": "Report a problem",
+        "table": "Show as table",
+        "duplicate": "is already connected",
+        "repair": "Log in again",
+        "offline": "You are offline.",
+        "email": "Email",
+        "password": "Password",
+        "note": "Note",
+    },
+    "es": {
+        "to_new": "Crea una cuenta",
+        "create": "Crear cuenta",
+        "submit": "Iniciar sesión",
+        "wrong": "Correo o contraseña incorrectos.",
+        "empty": "Conecta tu primer banco",
+        "connect": "Conectar un banco",
+        "updated": "Actualizado",
+        "filters": "Filtros",
+        "nothing_found": "Sin resultados",
+        "remove": "Quitar",
+        "delete": "Borrar todos mis datos bancarios",
+        "report": "Informar de un problema",
+        "table": "Ver como tabla",
+        "duplicate": "ya está conectado",
+        "repair": "Iniciar sesión",
+        "offline": "Estás sin conexión.",
+        "email": "Correo",
+        "password": "Contraseña",
+        "note": "Nota",
+    },
+}
+
+
+@dataclass
+class Album:
+    """Takes pictures of a user's screens in one language."""
+
+    user: Person
+    language: str
+
+    def text(self, name: str) -> str:
+        return TEXTS[self.language][name]
+
+    def button(self, name: str) -> Locator:
+        return self.user.page.get_by_role("button", name=self.text(name))
+
+    def take(self, name: str, *, whole: bool = True) -> None:
+        """Takes a screen at both widths, light and dark (without SOAK: each width in one of them), and checks each."""
+        page = self.user.page
+        for scheme, sizes in SHOTS.items():
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for size in sizes:
+                page.set_viewport_size(SIZES[size])
+                frames(page, 2)
+                still(page)
+                where = f"{name}-{self.language}-{size}-{scheme}"
+                screenshot(page, f"screens/{where}", full=whole)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
+                assert page.evaluate(CUT_OFF) == [], where
+            assert violations(page) == [], where
+        page.set_viewport_size(SIZES["desktop"])
+
+    def visit(self, path: str, name: str, *, whole: bool = True) -> None:
+        page = self.user.page
+        self.user.go(path)
+        expect(page.locator(".skeleton")).to_have_count(0)
+        self.take(name, whole=whole)
+
+
+@pytest.fixture(params=LOCALES)
+def album(person: Callable[..., Person], request: pytest.FixtureRequest) -> Album:
+    user = person(locale=LOCALES[request.param])
+    user.forgiven.append(EXPECTED_ERRORS)
+    return Album(user, request.param)
+
+
+def sign_up(album: Album) -> None:
+    page = album.user.page
+    page.get_by_label(album.text("email")).fill(album.user.email)
+    page.get_by_label(album.text("password")).fill(PASSWORD)
+    page.get_by_role("button", name=album.text("create"), exact=True).click()
+    expect(page.get_by_role("heading", name=album.text("empty"))).to_be_visible(timeout=2 * PATIENCE)
+
+
+def link(album: Album) -> None:
+    """Goes through Link with the first bank."""
+    album.button("connect").first.click()
+    frame = album.user.link()
+    frame.locator("#continue").click()
+    frame.get_by_role("button", name=BANK, exact=True).click()
+    album.user.log_in()
+    frame.locator("#share").click()
+
+
+def connected(album: Album) -> str:
+    """Signs up and connects a bank; returns the connection's path."""
+    album.user.go()
+    album.button("to_new").click()
+    sign_up(album)
+    link(album)
+    line = album.user.card(BANK).get_by_test_id("sync-line")
+    expect(line).to_contain_text(album.text("updated"), timeout=2 * PATIENCE)
+    [connection] = album.user.connections()
+    return f"/connections/{connection['connection_id']}"
+
+
+@pytest.mark.timeout(600)
+def test_the_screens_of_a_new_user(album: Album) -> None:
+    page = album.user.page
+    album.visit("/", "sign-in")
+    page.get_by_label(album.text("email")).fill("ann@example.com")
+    page.get_by_label(album.text("password")).fill("not the password")
+    page.get_by_role("button", name=album.text("submit"), exact=True).click()
+    expect(page.get_by_text(album.text("wrong"))).to_be_visible()
+    album.take("sign-in-refused")
+    album.button("to_new").click()
+    expect(page.get_by_text(album.text("wrong"))).to_have_count(0)
+    album.take("sign-up")
+    sign_up(album)
+    album.take("empty-accounts")
+    for path in ("transactions", "spending", "notifications"):
+        album.visit(f"/{path}", f"empty-{path}")
+    album.visit("/nothing", "not-found")
+    album.visit("/connections/unknown", "connection-gone")
+
+
+@pytest.mark.timeout(600)
+def test_the_screens_of_a_connected_user(album: Album) -> None:
+    page = album.user.page
+    path = connected(album)
+    album.visit("/", "accounts")
+    album.visit(path, "connection")
+    page.get_by_role("button", name=album.text("remove"), exact=True).click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    album.take("remove", whole=False)
+    album.visit("/transactions", "transactions", whole=False)  # the list keeps room for rows that it does not show
+    page.get_by_test_id("transaction").first.click()
+    expect(page.get_by_label(album.text("note"))).to_be_visible()
+    album.take("edit", whole=False)
+    album.user.go("/transactions")
+    album.button("filters").click()
+    expect(page.get_by_test_id("transaction").first).to_be_visible()
+    album.take("filters", whole=False)
+    page.get_by_role("searchbox").fill("no such thing")
+    expect(page.get_by_role("heading", name=album.text("nothing_found"))).to_be_visible()
+    album.take("nothing-found")
+    album.visit("/spending", "spending")
+    page.get_by_text(album.text("table")).first.click()
+    album.take("spending-table")
+    album.visit("/notifications", "notifications")
+    album.visit("/settings", "settings")
+    album.button("delete").click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    album.take("erase", whole=False)
+    album.user.go("/settings")
+    page.get_by_text(album.text("report")).last.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    album.take("report", whole=False)
+
+
+@pytest.mark.timeout(600)
+def test_the_screens_of_a_user_with_a_problem(album: Album) -> None:
+    page, user = album.user.page, album.user
+    path = connected(album)
+    link(album)
+    expect(page.locator(".dialog")).to_contain_text(album.text("duplicate"))
+    album.take("duplicate", whole=False)
+
+    user.go(path)
+    for state in ("consent_missing", "login_required"):
+        user.bank_does("state", state=state)
+        user.bank_does("webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
+        notice = page.get_by_test_id("notice")
+        expect(notice).to_be_visible()
+        if state == "login_required":
+            expect(notice).to_contain_text(album.text("repair"))
+        album.take(f"connection-{state}")
+    album.visit("/", "accounts-login_required")
+    album.visit("/notifications", "notifications-login_required")
+
+    page.context.set_offline(True)
+    expect(page.get_by_text(album.text("offline"))).to_be_visible()
+    album.take("offline")
