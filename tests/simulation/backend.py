@@ -53,8 +53,9 @@ from tests.fakes import (
     FakeVault,
     FakeWebhookKeys,
 )
+from tests.simulation import sizes
 from tests.simulation.boundary import Boundary
-from tests.simulation.google import Mail, Queues, Retries, Watched
+from tests.simulation.google import Mail, Messages, Queues, Retries, Watched
 from tests.simulation.loop import Executor, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
 
@@ -163,6 +164,7 @@ class Backend:
 
     def __init__(self, boundary: Boundary, plaid: PlaidSide, *, seed: int) -> None:
         self.boundary, self.loop, self.plaid = boundary, boundary.loop, plaid
+        self.seed = seed
         self.random = random.Random(f"backend {seed}")
         self.store = FakeStore()
         self.store.connections = Watched(self._connection_created)
@@ -176,6 +178,8 @@ class Backend:
         self.queues = Queues(self.loop, self._deliver_task, {f: Retries.of(function(f)) for f in TASK_FUNCTIONS})
         self.mail = {"on_connection_created": Mail(), "on_notification_created": Mail()}
         self.skews: list[timedelta] = [timedelta()]
+        self.webhook_skews: list[timedelta] = []
+        self.processes: list[Process] = []  # those that may still run
         self.on_log: list[Callable[[str, str, dict[str, Any]], None]] = []
         self.was_connected: dict[str, str] = {}  # by item: the connection that it had first
         self._numbers = 0
@@ -187,8 +191,9 @@ class Backend:
     def adapters(self) -> dict[str, Any]:
         """What the container's factories return."""
         store, client = self.store, self.plaid.client(SETTINGS, self.clock)
+        known = self.boundary.around("webhook_keys", FakeWebhookKeys())
         verifier = WebhookVerifier(
-            fetch_key=client.webhook_key, stored=FakeWebhookKeys(), clock=self.clock, executors=self.executors
+            fetch_key=client.webhook_key, stored=known, clock=self.clock, executors=self.executors
         )
         ports: dict[str, tuple[str, Any]] = {
             "audit_log": ("audit", store),
@@ -221,6 +226,7 @@ class Backend:
         outside = {name: self.boundary.around(service, port) for name, (service, port) in ports.items()}
         return outside | {
             "clock": self.clock,
+            "messaging": Messages(outside["messaging"]),
             "parse_webhook": parse_webhook,
             "plaid": client,
             "refused_calls": RefusedCalls(),
@@ -246,6 +252,7 @@ class Backend:
         virtual = SimpleNamespace(monotonic=loop.seconds, time=loop.seconds)
         modules = [importlib.import_module(name) for name in ("shared.serving.guards", "shared.adapters.plaid.client")]
         patches: list[tuple[Any, str, Any]] = [(module, "time", virtual) for module in modules]
+        patches += sizes.of_world(self.seed)
         patches += [
             (container, "executors", lambda: self.executors),
             (container, "sleep", loop.sleep),
@@ -286,7 +293,22 @@ class Backend:
     def process(self, name: str) -> Process:
         """A new instance of a function."""
         self._numbers += 1
-        return Process(f"{name}#{self._numbers}", skew=self.skews[self._numbers % len(self.skews)])
+        skews = (self.webhook_skews if name == "plaid_webhook" else []) or self.skews
+        process = Process(f"{name}#{self._numbers}", skew=skews[self._numbers % len(skews)])
+        self.processes = [one for one in self.processes if one.tasks and not one.dead] + [process]
+        return process
+
+    def restart(self) -> None:
+        """Every instance ends at once."""
+        for process in self.processes:
+            self.loop.kill(process)
+        self.processes.clear()
+
+    def calm(self) -> None:
+        """Google's faults end."""
+        for mail in (*self.mail.values(), *self.queues.mail.values()):
+            mail.calm()
+        self.skews, self.webhook_skews = [timedelta()], []
 
     def http(
         self,

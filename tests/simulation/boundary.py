@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from shared.adapters.firestore.errors import unavailable as store_unavailable
 from shared.domain.errors import Conflict, ErrorKind, Unavailable, VaultError
 from tests.simulation.loop import Killed, Loop
 
@@ -22,10 +23,10 @@ class Mode(StrEnum):
 
     KILL_BEFORE = "kill_before"
     KILL_AFTER = "kill_after"
-    UNAVAILABLE = "unavailable"  # it has no effect, and the caller is told
+    UNAVAILABLE = "unavailable"  # it has no effect, and the caller gets an error
     LOST = "lost"  # it has its effect, and the caller gets an error
     CONFLICT = "conflict"  # another writer was faster
-    SLOW = "slow"  # it takes a minute
+    SLOW = "slow"  # it takes long
 
 
 @dataclass
@@ -34,46 +35,63 @@ class Fault:
 
     Attributes:
         mode: What goes wrong.
-        calls: The start of the names of the calls, such as `store.` or `plaid./item/remove`.
+        calls: The start of the names of the calls, such as `store.` or `plaid./item/remove`, or several of them.
+        about: The id of the item or institution that the calls are about, if not all.
         skip: How many such calls pass first.
         times: How many calls fail; None for all until it ends.
+        rate: How many of the calls fail, from 0 to 1.
         until: When it ends, in virtual microseconds.
         error: What the caller gets, where the mode leaves a choice.
+        retry_after: The header `Retry-After` of a refusal, if it has one.
     """
 
     mode: Mode
-    calls: str
+    calls: str | tuple[str, ...]
+    about: str | None = None
     skip: int = 0
     times: int | None = 1
+    rate: float = 1.0
     until: int | None = None
     error: Any = None
+    retry_after: str | None = None
+
+
+FIRESTORE = (
+    *("audit.", "budgets.", "credentials.", "erasures.", "health.", "inbox.", "institutions.", "intents.", "items."),
+    *("limits.", "links.", "pauses.", "profiles.", "purge.", "pushes.", "removals.", "seals.", "store.", "syncs."),
+    "webhook_keys.",
+)
+QUEUES = ("queue.", "tasks.")
+AUTH = ("callers.", "owners.")
 
 
 def unavailable(name: str) -> Exception:
     """The error of a service that does not answer, as its adapter reports it."""
-    service = name.partition(".")[0]
-    if service == "vault":
-        return VaultError("the key service did not answer", kind=ErrorKind.TRY_LATER, error_code="VAULT_UNAVAILABLE")
-    if service in ("queue", "tasks"):
-        return Unavailable("the queue did not accept the task", code="queue_unavailable")
-    if service in ("callers", "owners"):
-        return Unavailable("users cannot be looked up right now", code="auth_unavailable")
-    return Unavailable("the store did not answer", code="store_unavailable")
+    service = f"{name.partition('.')[0]}."
+    if service == "vault.":
+        return VaultError(
+            "the key service is unavailable right now; try again later",
+            kind=ErrorKind.TRY_LATER,
+            error_code="KMS_NO_ANSWER",
+            retry_after_seconds=5,
+        )
+    if service in QUEUES:
+        return Unavailable("the queue did not accept the task; retry later", code="queue_unavailable")
+    if service in AUTH:
+        return Unavailable("users cannot be looked up right now; retry later", code="auth_unavailable")
+    return store_unavailable()
 
 
-CONFLICTING = (
-    "save",
-    "update",
-    "create",
-    "begin",
-    "finish",
-    "store_token",
-    "take_credentials",
-    "mark",
-    "claim",
-    "spend",
+CONFLICTING = frozenset(
+    {
+        *("audit.add_checkpoint", "audit.drop", "audit.move_end", "credentials.bury", "credentials.save"),
+        *("erasures.begin", "erasures.finish", "erasures.update", "inbox.postpone", "intents.forget"),
+        *("intents.store_token", "intents.update", "pauses.save", "removals.begin", "removals.begin_exchange"),
+        *("removals.finish", "removals.take_credentials", "removals.update", "seals.replace", "store.create"),
+        *("store.mark", "syncs.save", "webhook_keys.add"),
+    }
 )
-NEVER_RAISES = ("messaging.", "webhooks.")
+"""The calls whose ports say that they raise Conflict."""
 
 
 @dataclass
@@ -106,7 +124,12 @@ class Boundary:
             self.lines.append(line)
 
     def call(
-        self, name: str, effect: Callable[[], Any], *, broken: Callable[[str, Fault], Exception] | None = None
+        self,
+        name: str,
+        effect: Callable[[], Any],
+        *,
+        broken: Callable[[str, Fault], Exception] | None = None,
+        about: tuple[str, ...] = (),
     ) -> Any:
         """Makes an outside call of the current task.
 
@@ -114,6 +137,7 @@ class Boundary:
             name: The service and method.
             effect: What the call does.
             broken: The error of a fault; by default that of the service's adapter.
+            about: The ids that the call is about.
         """
         task = self.loop.task
         if task is None:  # a check, not the backend
@@ -122,12 +146,12 @@ class Boundary:
         if process.dead:
             raise Killed(process.name)
         self.counts[name] += 1
-        fault = self._fault(name) if self.faults else None
+        fault = self._fault(name, about) if self.faults else None
         if fault is not None and not name.startswith("plaid."):
             self.google_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
-        self.loop.sleep(60.0 if fault is not None and fault.mode is Mode.SLOW else seconds / 2)
+        self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)
         self.note(f"{process.name} {name}" if fault is None else f"{process.name} {name} {fault.mode}")
         error = broken or _broken
         match fault.mode if fault is not None else None:
@@ -147,20 +171,20 @@ class Boundary:
             raise error(name, fault)
         return answer
 
-    def _fault(self, name: str) -> Fault | None:
+    def _fault(self, name: str, about: tuple[str, ...]) -> Fault | None:
         now = self.loop.microseconds
-        for fault in list(self.faults):
-            if fault.until is not None and fault.until < now:
-                self.faults.remove(fault)
-            elif name.startswith(fault.calls) and _applies(fault, name):
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self.faults.remove(fault)
-                return fault
+        self.faults = [fault for fault in self.faults if fault.until is None or now <= fault.until]
+        for fault in self.faults:
+            if not _applies(fault, name, about) or (fault.rate < 1 and self.random.random() >= fault.rate):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.faults.remove(fault)
+            return fault
         return None
 
     def around(self, service: str, port: Any) -> Any:
@@ -168,10 +192,15 @@ class Boundary:
         return _Outside(self, service, port)
 
 
-def _applies(fault: Fault, name: str) -> bool:
-    if fault.mode is Mode.CONFLICT:
-        return name.rpartition(".")[2] in CONFLICTING
-    return not (fault.mode in (Mode.UNAVAILABLE, Mode.LOST) and name.startswith(NEVER_RAISES))
+def _slowness(name: str) -> float:
+    """Seconds of a slow call: less than what its adapter waits for."""
+    return 3.5 if name.startswith("plaid.") else 20.0
+
+
+def _applies(fault: Fault, name: str, about: tuple[str, ...]) -> bool:
+    if not name.startswith(fault.calls) or (fault.about is not None and fault.about not in about):
+        return False
+    return fault.mode is not Mode.CONFLICT or name in CONFLICTING
 
 
 def _broken(name: str, fault: Fault) -> Exception:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from shared.domain.errors import Unavailable
+from shared.domain.push import PushMessage, PushOutcome, Receipt
+from shared.ports import Messaging
 from tests.simulation.loop import Loop
 
 TICK = timedelta(minutes=15)
@@ -37,7 +40,7 @@ class Retries:
         """Seconds before the next attempt: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues#RetryConfig"""
         doubled = min(failures - 1, self.doublings)
         more = max(0, failures - 1 - self.doublings)
-        return min(self.max_backoff, self.min_backoff * 2**doubled * (1 + more))
+        return min(self.max_backoff, self.min_backoff * float(2**doubled) * (1 + more))
 
 
 @dataclass
@@ -58,6 +61,29 @@ class Mail:
             self.twice -= 1
             delays.append(delays[0] + 5.0)
         return delays
+
+    def calm(self) -> None:
+        """Everything arrives at once, and once."""
+        self.lost = self.twice = 0
+        self.late.clear()
+
+
+class Messages:
+    """The port `Messaging`: like its adapter, it reports a failure as receipts.
+
+    Args:
+        devices: The messaging behind the boundary.
+    """
+
+    def __init__(self, devices: Messaging) -> None:
+        self._devices = devices
+
+    def send(self, message: PushMessage, *, tokens: Sequence[str]) -> list[Receipt]:
+        """Sends a message; devices may have it although the receipts say later."""
+        try:
+            return self._devices.send(message, tokens=tokens)
+        except Unavailable:
+            return [Receipt(PushOutcome.LATER, "NO_ANSWER")] * len(tokens)
 
 
 class Queues:

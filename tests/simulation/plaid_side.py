@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import plaid
 import urllib3
@@ -26,11 +26,13 @@ from emulators.plaid.clock import Clock
 from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.items import Item
 from emulators.plaid.settings import Settings
-from emulators.plaid.synclog import CursorFormat
+from emulators.plaid.synclog import CursorFormat, Row
 from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
 from emulators.plaid.world import World
 from shared.adapters.plaid.client import PlaidClient
-from tests.simulation.boundary import Boundary, Fault, Mode
+from shared.adapters.plaid.errors import from_answer
+from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
+from tests.simulation.boundary import Boundary, Fault
 from tests.simulation.loop import Loop
 
 Json = dict[str, Any]
@@ -55,6 +57,21 @@ class PlaidClock(Clock):
     def at(self, when: datetime, action: Callable[[], None]) -> None:
         """Schedules a call."""
         self._loop.after((when - self._loop.now()).total_seconds(), action)
+
+
+class Banks(World):
+    """The simulator's world, in which something may happen to a new item before its history is loaded."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        super().__init__(settings, clock)
+        self.on_new_item: dict[str | None, Callable[[Item], None]] = {}  # by user, once
+
+    def keep_item(self, item: Item, unbilled: Iterable[str] = ()) -> None:
+        """Stores a new item."""
+        begin = self.on_new_item.pop(item.client_user_id, None)
+        if begin is not None:
+            begin(item)
+        super().keep_item(item, unbilled)
 
 
 class VirtualWebhooks(Webhooks):
@@ -116,12 +133,13 @@ class PlaidSide:
 
     def __init__(self, boundary: Boundary, seed: int) -> None:
         self.boundary, self.loop = boundary, boundary.loop
-        self.world = world = World(Settings(seed=seed), PlaidClock(self.loop))
+        self.world = world = Banks(Settings(seed=seed), PlaidClock(self.loop))
         world.keys = Keys(world.ids, random.Random(f"keys {seed}"), world.clock.wall_time)
         world.cursors = CursorFormat(f"cursors {seed}".encode())
         self.webhooks = VirtualWebhooks(world, self.loop, self._deliver)
         world.webhooks = self.webhooks
         self.plaid = Plaid(world)
+        self.after_page: dict[str, list[Callable[[], None]]] = {}  # by item: what happens after each next page
         self.deliver: Callable[[Delivery, bytes, str, Callable[[int | str], None]], None] | None = None
 
     # -- The backend's side ------------------------------------------------------------------------------------------
@@ -133,16 +151,52 @@ class PlaidSide:
         return client
 
     def _call_api(self, path: str, _method: str, *, body: Json, **_: Any) -> Any:
-        def effect() -> Response:
-            sent = wire.loads(json.dumps(body))
-            known = {"client_id": "simulated-client", "secret": "simulated-secret"}
-            received = Received(path, "POST", "application/json", sent, known, "https://plaid.example")
-            return self.plaid.answer(received)
+        sent = wire.loads(json.dumps(body))
+        known = {"client_id": "simulated-client", "secret": "simulated-secret"}
+        received = Received(path, "POST", "application/json", sent, known, "https://plaid.example")
+        about = received.item_id(self.world)
 
-        answer = self.boundary.call(f"plaid.{path}", effect, broken=_broken)
+        def effect() -> Response:
+            answer = self.plaid.answer(received)
+            if about in self.after_page and path == "/transactions/sync":
+                self._change_after_page(about)
+            return answer
+
+        item = self.world.items.get(about or "")
+        ids = (item.item_id, item.institution.institution_id) if item is not None else ()
+        try:
+            answer = self.boundary.call(f"plaid.{path}", effect, broken=self._broken, about=ids)
+        except _Half:
+            return SimpleNamespace(data=b'{"accounts": [], "item": {"item_id": "')
         if answer.status_code != 200:
             raise _refusal(answer.status_code, bytes(answer.body), answer.headers)
         return SimpleNamespace(data=bytes(answer.body))
+
+    def _change_after_page(self, item_id: str) -> None:
+        changes = self.after_page[item_id]
+        changes.pop(0)()
+        if not changes:
+            del self.after_page[item_id]
+
+    def _broken(self, name: str, fault: Fault) -> Exception:
+        """The error of a call to Plaid: one of its own, or that of the network."""
+        if fault.error in CATALOGUE:
+            error = PlaidError(fault.error)
+            headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
+            body = wire.dumps(error.answer(self.world.ids.request_id()))
+            refusal = _refusal(error.status, body, headers)
+            if is_operators(fault.error, name.removeprefix("plaid.")):
+                self.boundary.google_failed_at = self.loop.microseconds
+            return refusal
+        match fault.error:
+            case "html":
+                return _refusal(502, b"<html>Bad Gateway</html>", {})
+            case "half":
+                return _Half()
+            case "truncated":
+                return cast("Exception", urllib3.exceptions.IncompleteRead(10, 20))
+            case _:
+                return cast("Exception", urllib3.exceptions.ReadTimeoutError(cast("Any", None), name, "no answer"))
 
     def _deliver(self, delivery: Delivery, raw: bytes, token: str, ended: Callable[[int | str], None]) -> None:
         assert self.deliver is not None
@@ -173,21 +227,39 @@ class PlaidSide:
         """The item's transactions as Plaid would send them: a JSON list."""
         return b"[" + b",".join(row.body for row in item.log.current()) + b"]"
 
+    def newest_rows(self, item: Item, count: int = 40) -> list[Row]:
+        """The current rows among an item's last changes: the whole history would take long."""
+        log = item.log
+        places = range(max(0, len(log) - count), len(log))
+        rows = (log._row(place) for place in places if place not in log._superseded)
+        return [row for row in rows if row is not None]
 
-def _broken(name: str, fault: Fault) -> Exception:
-    """The error of a call to Plaid: one of its own, or that of the network."""
-    if fault.error in CATALOGUE and fault.mode is Mode.UNAVAILABLE:
-        error = PlaidError(fault.error)
-        headers = {"Retry-After": "30"} if error.status == 429 else {}
-        return _refusal(error.status, wire.dumps(error.answer("simulated")), headers)
-    if fault.error == "html":
-        return _refusal(502, b"<html>Bad Gateway</html>", {})
-    if fault.error == "truncated":
-        return urllib3.exceptions.IncompleteRead(10, 20)
-    return urllib3.exceptions.ReadTimeoutError(None, name, "no answer")  # type: ignore[arg-type]
+    def calm(self) -> None:
+        """Plaid's and the banks' faults end."""
+        self.world.webhook_faults.rules.clear()
+        self.after_page.clear()
+        for item in self.items():
+            item.log.cursor_cycle = 0
 
 
-def _refusal(status: int, body: bytes, headers: Any) -> plaid.ApiException:
-    error = plaid.ApiException(status=status, reason="refused")
+def meaning(code: str, path: str) -> ProviderError:
+    """What the backend understands when this endpoint refuses with this code."""
+    error = PlaidError(code)
+    return from_answer(error.status, wire.dumps(error.answer("simulated")), endpoint=path)
+
+
+def is_operators(code: str, path: str) -> bool:
+    """Whether an operator must hear of it: it is no fault of a user or a bank. Wrong keys make tokens unknown, too."""
+    understood = meaning(code, path)
+    return understood.error_class is ErrorClass.CONFIGURATION or understood.kind is ErrorKind.UNKNOWN_TOKEN
+
+
+class _Half(Exception):
+    """The body of the answer ends early, and nobody noticed."""
+
+
+def _refusal(status: int, body: bytes, headers: Any) -> Exception:
+    error: Any = plaid.ApiException(status=status, reason="refused")
     error.body, error.headers = body, dict(headers)
-    return error
+    refusal: Exception = error
+    return refusal

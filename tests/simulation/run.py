@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from tests.simulation import invariants
 from tests.simulation.actions import ACTIONS
 from tests.simulation.actions import banks as _banks  # noqa: F401
+from tests.simulation.actions import banks_accounts as _banks_accounts  # noqa: F401
+from tests.simulation.actions import banks_logins as _banks_logins  # noqa: F401
+from tests.simulation.actions import banks_outages as _banks_outages  # noqa: F401
+from tests.simulation.actions import google_deliveries as _google_deliveries  # noqa: F401
+from tests.simulation.actions import google_faults as _google_faults  # noqa: F401
+from tests.simulation.actions import plaid_answers as _plaid_answers  # noqa: F401
+from tests.simulation.actions import plaid_webhooks as _plaid_webhooks  # noqa: F401
 from tests.simulation.actions import users as _users  # noqa: F401
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import DAY, QUIET_FOR, Event, Story
@@ -46,8 +53,7 @@ def run(story: Story, *, keep_log: bool = False) -> Result:
         for end in story.quiet_times():
             begin = (end - QUIET_FOR) * MICROSECONDS
             world.loop.run_until(begin)
-            world.boundary.faults.clear()
-            world.schedule_stops_until = 0
+            world.calm()
             world.loop.run_until(end * MICROSECONDS)
             invariants.settled(world)
             happened = sum(event.at < end for event in story.events)

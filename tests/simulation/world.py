@@ -50,6 +50,7 @@ class World:
         self.people = [Person(f"user-{number}") for number in range(story.users)]
         self.violations: list[str] = []
         self.schedule_stops_until = 0
+        self.daily_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
 
@@ -66,7 +67,7 @@ class World:
         self.loop.at(self.loop.microseconds + TICK, self._tick)
 
     def _daily(self) -> None:
-        if self.loop.microseconds >= self.schedule_stops_until:
+        if self.loop.microseconds >= self.daily_stops_until:
             self.backend.schedule("monitor_connections")
         self.loop.at(self.loop.microseconds + DAY, self._daily)
 
@@ -94,6 +95,13 @@ class World:
                 yield f"rotation of {token.connection_id}", token.due_at
         for erasure, _ in self.backend.erasures.kept.values():
             yield f"erasure of {erasure.app_user_id}", erasure.due_at
+
+    def calm(self) -> None:
+        """Ends every fault that an event began."""
+        self.boundary.faults.clear()
+        self.schedule_stops_until = self.daily_stops_until = 0
+        self.backend.calm()
+        self.plaid.calm()
 
     # -- What actions need -------------------------------------------------------------------------------------------
 

@@ -19,8 +19,11 @@ PATIENCE = 60.0  # seconds that an app waits for an answer
 def login(person: Person, chance: random.Random) -> dict[str, str]:
     """One of the person's logins at banks: the same one always shows the same accounts."""
     number = chance.randrange(3)
+    many = number == 0 and person.uid == "user-0"  # more than a page of Plaid's
     bank = BANKS[(int(person.uid.removeprefix("user-")) + number) % len(BANKS)]
-    password = json.dumps({"transactions": 12 + number, "seed": number + 10 * int(person.uid.removeprefix("user-"))})
+    password = json.dumps(
+        {"transactions": 640 if many else 12 + number, "seed": number + 10 * int(person.uid.removeprefix("user-"))}
+    )
     return {"institution_id": bank, "username": "user_generated", "password": password}
 
 

@@ -9,6 +9,8 @@ from tests.simulation.loop import MICROSECONDS
 from tests.simulation.world import World
 
 AFTERMATH = 600 * MICROSECONDS  # a call that failed may be reported this much later
+REPORTED = ("exchange.lost", "rotation.token_lost")
+"""Plaid's answer held the only token, and was lost: the window that cannot be closed, which must be reported."""
 SECRET = re.compile(r"(?:access|public|link)-sandbox-[0-9a-f]{8}-")
 
 
@@ -17,7 +19,7 @@ def watch(world: World) -> None:
 
     def heard(level: str, event: str, fields: dict[str, Any]) -> None:
         text = fields["_text"]
-        if level in ("ERROR", "CRITICAL") and not _ours(world):
+        if level in ("ERROR", "CRITICAL") and event not in REPORTED and not _ours(world):
             world.violated(f"logged at {level}: {event} {text[-1200:]}")
         if SECRET.search(text):
             world.violated(f"a token is in the log: {event}")

@@ -1,0 +1,23 @@
+"""The sizes of pages and commits. In some worlds they are small, so that little data takes many of them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from shared.adapters.plaid import client
+from shared.usecases.sync import write_changes
+
+SIZES = ((500, 800, 500), (500, 800, 500), (500, 5, 3), (9, 800, 500), (9, 5, 3), (25, 20, 10))
+"""The rows of a page, of a commit that shows a whole change set at once, and of one of many commits; the first two are
+what is deployed."""
+
+
+def of_world(seed: int) -> list[tuple[Any, str, Any]]:
+    """What a world changes: modules, names and values."""
+    rows, atomic, stream = random.Random(f"sizes {seed}").choice(SIZES)
+    return [
+        (client, "PAGE_ROWS", rows),
+        (write_changes, "MAX_ATOMIC_ROWS", atomic),
+        (write_changes, "STREAM_ROWS", stream),
+    ]
