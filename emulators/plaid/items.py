@@ -108,11 +108,6 @@ class Item:
         if self.error:
             raise item_error(self.error, self.error_reason)
 
-    def begin_use(self, product: str, now: datetime) -> None:
-        """Records the first use of a product, and bills it."""
-        self.used_since.setdefault(product, now.isoformat())
-        self.bill.add(product, now.date())
-
     def account(self, account_id: str) -> Account:
         """The account of an id. Raises INVALID_ACCOUNT_ID."""
         for account in self.accounts:

@@ -5,6 +5,7 @@ Source: plaid.com/docs/link/initializing-products. A call of a product that the 
 
 from datetime import datetime, timedelta
 
+from emulators.plaid import usage
 from emulators.plaid.billing import part_of
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.items import Item
@@ -23,7 +24,7 @@ def use(world: World, item: Item, product: str) -> None:
             raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {whole}")
         item.products.append(whole)
     for used in (whole, product):
-        item.begin_use(used, world.clock.now())
+        usage.begin(item, used, world.clock.now())
     delay = timedelta(seconds=world.settings.product_delays.get(product, 0))
     if world.clock.now() < datetime.fromisoformat(item.used_since[product]) + delay:
         raise PlaidError("PRODUCT_NOT_READY")

@@ -81,7 +81,8 @@ def _known_rows(item: Item) -> Iterator[Row]:
 
 def _is_regular(transaction: Json) -> bool:
     """Whether it is booked and valid; tests can give a row fields of any type."""
-    valid = isinstance(transaction["amount"], int | Decimal) and isinstance(transaction["name"], str)
+    kinds = {"amount": int | Decimal, "name": str, "date": str, "personal_finance_category": dict | None}
+    valid = all(isinstance(transaction[name], kind) for name, kind in kinds.items())
     return valid and transaction["pending"] is False and day(transaction["date"]) == transaction["date"]
 
 

@@ -18,6 +18,7 @@ from emulators.plaid.pdf import write_pdf
 from emulators.plaid.synclog import Row
 
 Json = dict[str, Any]
+Periods = list[list[str]]  # first and last posting dates
 _DEFAULT_MONTHS = 3
 _FIRST_YEAR = 2010
 
@@ -52,15 +53,23 @@ def accounts_with_statements(item: Item) -> list[Account]:
 
 def statements(item: Item, account: Account, today: date) -> list[Statement]:
     """The extracted statements of an account, newest first."""
-    periods = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in extracted_periods(item)]
-    days = {day for first, last in periods for day in _month_ends(first, min(last, today))}
     return [
         Statement(derive(item.item_id, "statement", account.account_id, str(day)), account, day)
-        for day in sorted(days, reverse=True)
+        for day in sorted(_posting_days(extracted_periods(item), today), reverse=True)
     ]
 
 
-def extracted_periods(item: Item) -> list[list[str]]:
+def count_statements(item: Item, periods: Periods, today: date) -> int:
+    """The number of statements of all accounts in these periods."""
+    return len(accounts_with_statements(item)) * len(_posting_days(periods, today))
+
+
+def _posting_days(periods: Periods, today: date) -> set[date]:
+    ranges = ((date.fromisoformat(first), date.fromisoformat(last)) for first, last in periods)
+    return {day for first, last in ranges for day in _month_ends(first, min(last, today))}
+
+
+def extracted_periods(item: Item) -> Periods:
     """The requested ranges of posting dates; without a request the last three months before the Item's creation."""
     if item.statement_periods:
         return item.statement_periods

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulators.plaid import activity, announcements, health, institutions
+from emulators.plaid import activity, announcements, health, institutions, usage
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import Faults, WebhookFaults
@@ -128,7 +128,7 @@ class World:
         self._start_login(item)
         for product in item.products:
             if product not in unbilled:
-                item.begin_use(product, self.clock.now())
+                usage.begin(item, product, self.clock.now())
         if "transactions" in item.products:
             self.begin_extraction(item)
 

@@ -28,7 +28,19 @@ OTHER_REQUESTS: dict[str, Json] = {
     "/institutions/get_by_id": {"institution_id": BANK, "country_codes": ["US"]},
     "/institutions/search": {"query": "platypus", "country_codes": ["US"]},
     "/sandbox/public_token/create": {"institution_id": BANK, "initial_products": ["transactions"]},
-    "/investments/transactions/get": {"start_date": str(TODAY - timedelta(days=100)), "end_date": str(TODAY)},
+    **{
+        path: {"start_date": str(TODAY - timedelta(days=100)), "end_date": str(TODAY)}
+        for path in ("/investments/transactions/get", "/statements/refresh", "/transactions/get")
+    },
+    "/identity/match": {"user": {"legal_name": "Alberta Charleson"}},
+    "/item/import": {"products": ["auth"], "user_auth": {"user_id": "user_good", "auth_token": "pass_good"}},
+    "/item/products/terminate": {"reason_code": "OTHER"},
+    "/transactions/enrich": {
+        "account_type": "depository",
+        "transactions": [
+            {"id": "1", "description": "Uber", "amount": 5, "direction": "OUTFLOW", "iso_currency_code": "USD"}
+        ],
+    },
 }
 
 
@@ -184,6 +196,12 @@ FIRST_CALLS: dict[str, Json] = {
     "/transactions/refresh": {},
     "/auth/get": {},
     "/identity/get": {},
+    "/identity/match": {},
+    "/identity/refresh": {},
+    "/investments/refresh": {},
+    "/investments/auth/get": {},
+    "/statements/list": {},
+    "/statements/refresh": OTHER_REQUESTS["/statements/refresh"],
 }
 DELAYED = {
     "/liabilities/get": "liabilities",
@@ -193,6 +211,12 @@ DELAYED = {
     "/transactions/refresh": "transactions_refresh",
     "/auth/get": "auth",
     "/identity/get": "identity",
+    "/identity/match": "identity_match",
+    "/identity/refresh": "identity_refresh",
+    "/investments/refresh": "investments_refresh",
+    "/investments/auth/get": "investments_auth",
+    "/statements/list": "statements",
+    "/statements/refresh": "statements_refresh",
 }
 
 

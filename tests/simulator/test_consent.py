@@ -191,6 +191,43 @@ def test_calls_of_live_data_are_billed_each_if_they_succeed(sim: Sim) -> None:
     assert billed(item) == {"transactions": 1, "balance": 3, "transactions_refresh": 1}
 
 
+def test_refreshes_and_matches_are_billed_for_each_call(sim: Sim) -> None:
+    item = sim.link()
+    for path in ("/identity/match", "/identity/refresh", "/investments/refresh", "/investments/auth/get"):
+        item.call(path)
+        item.call(path)
+    parts = ("identity_match", "identity_refresh", "investments_refresh", "investments_auth")
+    assert billed(item) == {"transactions": 1, "identity": 1, "investments": 1, **dict.fromkeys(parts, 2)}
+
+
+YEAR = {"start_date": "2025-01-01", "end_date": "2025-12-31"}
+
+
+@pytest.mark.parametrize("by_link", [True, False])
+def test_statements_are_billed_by_their_number_once_and_again_at_every_refresh(sim: Sim, by_link: bool) -> None:
+    if by_link:
+        item = through_link(sim, products=["statements"], statements=YEAR)
+    else:
+        options = {"statements": YEAR}
+        wanted = {"institution_id": BANK, "initial_products": ["statements"], "options": options}
+        public_token = sim.call("/sandbox/public_token/create", **wanted)["public_token"]
+        done = sim.call("/item/public_token/exchange", public_token=public_token)
+        item = Linked(sim, done["item_id"], done["access_token"])
+    accounts = item.call("/statements/list")["accounts"]
+    assert billed(item) == {"statements": 12 * len(accounts)}
+    for _ in range(2):
+        item.call("/statements/refresh", start_date="2025-12-01", end_date="2026-01-31")
+    item.call("/statements/refresh", start_date="2025-12-01", end_date="2025-12-01")
+    assert billed(item) == {"statements": 12 * len(accounts), "statements_refresh": 4 * len(accounts)}
+
+
+def test_statements_of_an_item_without_the_product_are_billed_at_the_first_call(sim: Sim) -> None:
+    item = sim.link()
+    accounts = item.call("/statements/list")["accounts"]
+    item.call("/statements/list")
+    assert billed(item) == {"transactions": 1, "statements": sum(len(account["statements"]) for account in accounts)}
+
+
 def test_a_call_without_consent_is_not_billed(sim: Sim) -> None:
     item = through_link(sim)
     assert code(item.call, "/liabilities/get") == "ADDITIONAL_CONSENT_REQUIRED"

@@ -23,7 +23,7 @@ REQUESTS: dict[str, Any] = {
     "/sandbox/transactions/create": {"transactions": []},
     "/item/webhook/update": {"webhook": "http://127.0.0.1:9/w"},
 }
-LAST = ("/sandbox/item/reset_login", "/item/access_token/invalidate", "/item/remove")
+LAST = ("/sandbox/item/reset_login", "/item/access_token/invalidate", "/item/products/terminate", "/item/remove")
 
 
 def run(script: str, sim: Sim, sent: Any = None) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from starlette.requests import Request
 
 from emulators.plaid import wire
+from emulators.plaid.billing import PARTS
 from emulators.plaid.clock import iso, parse_iso
 from emulators.plaid.control.base import Json, Refused, Table, only
 from emulators.plaid.fields import PRODUCTS
@@ -58,7 +59,7 @@ async def change_settings(world: World, request: Request, body: Json) -> Json:
 
 
 def _delays(written: Json) -> dict[str, float]:
-    known = {*PRODUCTS, "investments_transactions", "investments_refresh"} - {"transactions", "balance"}
+    known = {*PRODUCTS, *PARTS} - {"transactions", "balance"}
     if unknown := sorted(set(written) - known):
         raise Refused(f"product_delays has no {', '.join(unknown)}; transactions use initial_after and history_after")
     return {product: float(seconds) for product, seconds in written.items()}

@@ -22,7 +22,7 @@ def create_public_token(call: Call) -> Json:
     check_selectable(products)
     username = options.get("override_username") or "user_good"
     password = options.get("override_password") or "pass_good"
-    item = call.world.create_item(
+    item = call.world.log_in(
         fields["institution_id"],
         products,
         username=username,
@@ -33,6 +33,7 @@ def create_public_token(call: Call) -> Json:
     )
     if wanted := options.get("statements"):
         item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]
+    call.world.keep_item(item)
     return {"public_token": call.world.new_public_token(item)}
 
 

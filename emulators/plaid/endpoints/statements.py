@@ -8,7 +8,7 @@ from emulators.plaid.endpoints.calls import Call, Download, Json, endpoint
 from emulators.plaid.endpoints.transactions_get import period
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.items import Item
-from emulators.plaid.statements import accounts_with_statements, as_pdf, extracted_periods, statements
+from emulators.plaid.statements import accounts_with_statements, as_pdf, count_statements, extracted_periods, statements
 
 
 @endpoint("/statements/list")
@@ -57,6 +57,7 @@ def refresh(call: Call) -> Json:
     """Extracts the statements of a period in the background; a webhook reports the end."""
     item, (first, last) = _item(call), period(call)
     world = call.world
+    item.bill.add_units("statements_refresh", count_statements(item, [[first, last]], world.clock.today()))
 
     def complete() -> None:
         gone = item.removed or item.revoked or world.items.get(item.item_id) is not item
