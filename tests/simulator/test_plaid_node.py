@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from emulators.plaid.fields import ENDPOINTS
+from emulators.plaid.signing import PUBLISHED
 
-from .harness import Sim
-from .test_accepted_requests import OTHER_REQUESTS
+from .harness import Linked, Sim
+from .test_accepted_requests import OTHER_REQUESTS, TODAY
 from .test_every_state import LOGINS, OF_ITEMS
-from .test_requests import ERROR_KEYS
+from .test_requests import ERROR_KEYS, LINK
 
 HERE = Path(__file__).parent
+ROW = {"date_transacted": str(TODAY), "date_posted": str(TODAY), "amount": 1.25, "description": "A thing"}
 PACKAGES = HERE.parent / "js"
 METHODS = {"/item/public_token/create": "itemCreatePublicToken"}
 REQUESTS: dict[str, Any] = {
@@ -22,6 +25,16 @@ REQUESTS: dict[str, Any] = {
     "/sandbox/item/fire_webhook": {"webhook_code": "DEFAULT_UPDATE"},
     "/sandbox/transactions/create": {"transactions": []},
     "/item/webhook/update": {"webhook": "http://127.0.0.1:9/w"},
+}
+FOUND: dict[str, Callable[[Sim, Linked], Any]] = {
+    "/item/public_token/exchange": lambda _, item: {
+        "public_token": item.call("/item/public_token/create")["public_token"]
+    },
+    "/link/token/get": lambda sim, _: {"link_token": sim.call("/link/token/create", **LINK)["link_token"]},
+    "/link/token/create": lambda _, __: {"access_token": None},
+    "/sandbox/user/reset_login": lambda _, __: {"user_id": "/sandbox/user/reset_login"},
+    "/sandbox/transactions/create": lambda _, __: {"transactions": [ROW]},
+    "/webhook_verification_key/get": lambda _, __: {"key_id": PUBLISHED},
 }
 LAST = ("/sandbox/item/reset_login", "/item/access_token/invalidate", "/item/products/terminate", "/item/remove")
 
@@ -42,7 +55,7 @@ def method(path: str) -> str:
 
 def test_plaid_node_links_syncs_and_removes(sim: Sim) -> None:
     done = run("main_flow.cjs", sim)
-    assert done == {"link": "link-sandbox-", "rows": 70, "accounts": 5, "gone": "ITEM_NOT_FOUND"}
+    assert done == {"link": "link-sandbox-", "rows": 70, "accounts": 5, "pdf": "%PDF", "gone": "ITEM_NOT_FOUND"}
 
 
 def test_plaid_node_reads_every_answer_of_every_endpoint(sim: Sim) -> None:
@@ -59,6 +72,21 @@ def test_plaid_node_reads_every_answer_of_every_endpoint(sim: Sim) -> None:
                 body = answer["data"]
                 assert body["request_id"], name
                 assert answer["status"] == 200 or set(body) == ERROR_KEYS, name
+
+
+def test_plaid_node_gets_data_from_every_endpoint(sim: Sim) -> None:
+    paths = sorted(set(ENDPOINTS) - {"/statements/download"})
+    calls = [(method(path), good_request(sim, path)) for path in paths]
+    answers = run("plaid_node.cjs", sim, calls)
+    assert {path: answer["data"] for path, answer in zip(paths, answers, strict=True) if answer["status"] != 200} == {}
+
+
+def good_request(sim: Sim, path: str) -> Any:
+    """A request that succeeds, for an item of its own."""
+    user = "user_transactions_dynamic" if path.startswith("/sandbox") else "user_good"
+    item = sim.link(user, "x" if user != "user_good" else "pass_good", user_id=path, webhook="http://127.0.0.1:9/w")
+    of_item = {"access_token": item.access_token} if path in OF_ITEMS else {}
+    return {**of_item, **REQUESTS.get(path, {}), **(FOUND[path](sim, item) if path in FOUND else {})}
 
 
 def test_the_calls_of_plaids_sample_application_store_what_the_bank_has(sim: Sim) -> None:
