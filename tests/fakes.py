@@ -472,6 +472,13 @@ class FakeVault:
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
+        self.versions = 1  # of the key, as KMS counts them
+        self.disabled: set[str] = set()  # versions that an operator has disabled
+
+    def rotate_key(self) -> str:
+        """Create a new version of the key, which seals from now on."""
+        self.versions += 1
+        return self.newest_key()
 
     def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
         return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
@@ -479,12 +486,15 @@ class FakeVault:
     def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
         def seal(token: Secret) -> SealedToken:
             text = f"{app_user_id}/{connection_id}/{token.reveal()}"
-            return SealedToken(ciphertext=text, key_id="k1", generation=generation)
+            return SealedToken(ciphertext=text, key_id=key_id, generation=generation)
 
+        key_id = self.newest_key()
         return self.calls.around("vault.sealer", lambda: seal)  # type: ignore[no-any-return]
 
     def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
         def call() -> Secret:
+            if sealed.key_id in self.disabled:
+                raise vault_problem(ErrorClass.CONFIGURATION, "KEY_DISABLED")
             owner, connection, token = sealed.ciphertext.split("/")
             assert (owner, connection) == (app_user_id, connection_id)
             return Secret(token)
@@ -492,7 +502,7 @@ class FakeVault:
         return self.calls.around("vault.open", call)  # type: ignore[no-any-return]
 
     def newest_key(self) -> str:
-        return "k1"
+        return f"k{self.versions}"
 
 
 class FakeQueue:
@@ -794,6 +804,11 @@ class FakeStore:
         fields = self.rows[connection_id][transaction_id]
         self.put_row(connection_id, transaction_id, {**fields, "user": {"note": note}})
 
+    def delete_note(self, connection_id: str, transaction_id: str) -> None:
+        """Delete what the user wrote, directly in the document, as a user's app does."""
+        fields = self.rows[connection_id][transaction_id]
+        self.put_row(connection_id, transaction_id, {name: v for name, v in fields.items() if name != "user"})
+
     def due(self, now: datetime, *, limit: int) -> list[Loaded]:
         waiting = [s for s in self.states.values() if s.state.due_at is not None and s.state.due_at <= now]
         return sorted(waiting, key=lambda s: s.state.due_at or now)[:limit]
@@ -1035,14 +1050,15 @@ class FakeInstitutions:
 
 
 class FakeProfiles:
-    """Users' own settings."""
+    """Users' own settings; `profile` is that of every user who has none in `of_user`."""
 
     def __init__(self, profile: Profile = Profile()) -> None:  # noqa: B008
         self.profile = profile
+        self.of_user: dict[str, Profile] = {}
         self.existing: set[str] = set()
 
     def find(self, app_user_id: str) -> Profile:
-        return self.profile
+        return self.of_user.get(app_user_id, self.profile)
 
     def exists(self, app_user_id: str) -> bool:
         return app_user_id in self.existing

@@ -13,7 +13,9 @@ from shared.adapters.firestore.sealed_tokens import FirestoreSeals
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
 from shared.ports import Seals, StoredSeal
-from tests.fake_seals import FakeSeals
+from tests.fake_seals import FakeSeals, FakeStoreSeals
+from tests.fakes import FakeStore
+from tests.sealed_documents import put_seal
 
 PLACES = ("bank_credentials", "bank_exchange_intents", "bank_removals")
 
@@ -35,6 +37,23 @@ def _fake() -> Ground:
     return Ground(seals, put, seals.places.pop, lambda place: seals.places[place].sealed)
 
 
+def _fake_store() -> Ground:
+    store = FakeStore()
+    seals = FakeStoreSeals(store)
+    documents: dict[str, dict[str, Any]] = dict(
+        zip(PLACES, (store.tokens, store.intents, store.tombstones), strict=True)
+    )
+
+    def put(place: str, sealed: SealedToken, name: str) -> None:
+        put_seal(store, place, sealed, owner=name)
+
+    def remove(place: str) -> None:
+        collection, _, name = place.partition("/")
+        del documents[collection][name]
+
+    return Ground(seals, put, remove, lambda place: seals.places[place].sealed)
+
+
 def _firestore(client: Any) -> Ground:
     def put(place: str, sealed: SealedToken, name: str) -> None:
         fields = sealed.model_dump()
@@ -49,9 +68,11 @@ def _firestore(client: Any) -> Ground:
     return Ground(FirestoreSeals(client), put, lambda place: client.document(place).delete(), read)
 
 
-@pytest.fixture(params=["fake", "firestore"])
+@pytest.fixture(params=["fake", "fake store", "firestore"])
 def ground(request: pytest.FixtureRequest) -> Ground:
-    return _fake() if request.param == "fake" else _firestore(request.getfixturevalue("firestore_client"))
+    if request.param == "firestore":
+        return _firestore(request.getfixturevalue("firestore_client"))
+    return _fake() if request.param == "fake" else _fake_store()
 
 
 @pytest.fixture

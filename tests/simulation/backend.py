@@ -37,7 +37,7 @@ from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
-from tests.fake_seals import FakeSeals
+from tests.fake_seals import FakeStoreSeals
 from tests.fakes import (
     FakeCredentials,
     FakeInbox,
@@ -173,7 +173,7 @@ class Backend:
         self.removals, self.erasures = FakeRemovals(self.store), FakeErasures(self.store)
         self.users, self.owners, self.pushes = Users(), FakeOwners(), FakePushes()
         self.messaging, self.institutions, self.links = FakeMessaging(), FakeInstitutions(), FakeLinks()
-        self.profiles, self.paused = FakeProfiles(), FakePauses()
+        self.profiles, self.paused, self.vault = FakeProfiles(), FakePauses(), FakeVault()
         self.inbox = FakeInbox(self.store)
         self.queues = Queues(self.loop, self._deliver_task, {f: Retries.of(function(f)) for f in TASK_FUNCTIONS})
         self.mail = {"on_connection_created": Mail(), "on_notification_created": Mail()}
@@ -181,6 +181,8 @@ class Backend:
         self.webhook_skews: list[timedelta] = []
         self.processes: list[Process] = []  # those that may still run
         self.on_log: list[Callable[[str, str, dict[str, Any]], None]] = []
+        self.is_closed = False  # an operator blocks all calls, and pauses the queues
+        self._paused_tasks: list[Callable[[], None]] = []
         self.was_connected: dict[str, str] = {}  # by item: the connection that it had first
         self._numbers = 0
         self.clock = Clock(self.loop)
@@ -217,11 +219,11 @@ class Backend:
             "pushes": ("pushes", self.pushes),
             "recently_paused": ("pauses", self.paused),
             "removals": ("removals", self.removals),
-            "seals": ("seals", FakeSeals()),
+            "seals": ("seals", FakeStoreSeals(store)),
             "sync_queue": ("queue", self.queues),
             "syncs": ("syncs", store),
             "tasks": ("tasks", self.queues),
-            "vault": ("vault", FakeVault()),
+            "vault": ("vault", self.vault),
         }
         outside = {name: self.boundary.around(service, port) for name, (service, port) in ports.items()}
         return outside | {
@@ -328,6 +330,8 @@ class Backend:
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else b""
 
         def work() -> tuple[int, Any]:
+            if self.is_closed:
+                return 503, None
             builder = EnvironBuilder(
                 path=path,
                 method=method,
@@ -345,6 +349,9 @@ class Backend:
     def _deliver_task(
         self, name: str, task: str, body: dict[str, Any], failures: int, ended: Callable[[bool], None]
     ) -> None:
+        if self.is_closed:
+            self._paused_tasks.append(lambda: self._deliver_task(name, task, body, failures, ended))
+            return
         handler = function(name).__wrapped__
         headers = {"X-Cloudtasks-Taskname": task, "X-Cloudtasks-Taskretrycount": str(failures)}
 
@@ -362,6 +369,17 @@ class Backend:
         path, _, query = delivery.url.removeprefix("https://backend.example").partition("?")
         call = self.http("plaid_webhook", "POST", path, query=query, raw=raw, headers={"Plaid-Verification": token})
         call.on_done.append(lambda: ended(call.value[0] if call.value is not None else "ConnectError"))
+
+    def close(self) -> None:
+        """Blocks all calls and pauses the queues, as before a restore."""
+        self.is_closed = True
+
+    def open(self) -> None:
+        """Accepts calls and resumes the queues."""
+        self.is_closed = False
+        waiting, self._paused_tasks = self._paused_tasks, []
+        for deliver in waiting:
+            deliver()
 
     def schedule(self, name: str) -> Task:
         """Fires a scheduled function."""

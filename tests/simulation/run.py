@@ -13,9 +13,15 @@ from tests.simulation.actions import banks_logins as _banks_logins  # noqa: F401
 from tests.simulation.actions import banks_outages as _banks_outages  # noqa: F401
 from tests.simulation.actions import google_deliveries as _google_deliveries  # noqa: F401
 from tests.simulation.actions import google_faults as _google_faults  # noqa: F401
+from tests.simulation.actions import operators as _operators  # noqa: F401
+from tests.simulation.actions import operators_restore as _operators_restore  # noqa: F401
 from tests.simulation.actions import plaid_answers as _plaid_answers  # noqa: F401
 from tests.simulation.actions import plaid_webhooks as _plaid_webhooks  # noqa: F401
 from tests.simulation.actions import users as _users  # noqa: F401
+from tests.simulation.actions import users_exchange as _users_exchange  # noqa: F401
+from tests.simulation.actions import users_leave as _users_leave  # noqa: F401
+from tests.simulation.actions import users_notes as _users_notes  # noqa: F401
+from tests.simulation.actions import users_repair as _users_repair  # noqa: F401
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import DAY, QUIET_FOR, Event, Story
 from tests.simulation.world import World

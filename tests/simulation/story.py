@@ -84,6 +84,11 @@ def is_quiet(at: int) -> bool:
     return at % (QUIET_EVERY + QUIET_FOR) >= QUIET_EVERY
 
 
+def next_quiet(at: int) -> int:
+    """When the next quiet time begins, or the current one began."""
+    return at - at % (QUIET_EVERY + QUIET_FOR) + QUIET_EVERY
+
+
 def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, days: int | None = None) -> Story:
     """Writes the story of a seed.
 

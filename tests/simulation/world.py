@@ -14,7 +14,7 @@ from tests.simulation.backend import Backend
 from tests.simulation.boundary import Boundary
 from tests.simulation.loop import MICROSECONDS, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
-from tests.simulation.story import Story
+from tests.simulation.story import Story, next_quiet
 
 TICK = 900 * MICROSECONDS
 DAILY_AT = (4 * 60 + 30) * 60 * MICROSECONDS
@@ -27,15 +27,40 @@ class Person:
 
     Attributes:
         uid: The id in Firebase Auth.
+        number: Decides which logins at banks the user has; a user who signs up again keeps it.
         notes: What the user wrote, by connection and transaction: only what the app was told is stored.
+        note_accounts: The account of each row in `notes`: with its account, the expectation ends.
         removed: Connections that the user removed.
         erased_at: When the user erased everything, in virtual microseconds.
+        given_up: The connections and accounts whose notes the user gave up, in this order; None stands for all.
+        ignores_until: Until then the user repairs nothing, in virtual microseconds.
     """
 
     uid: str
+    number: int = 0
     notes: dict[tuple[str, str], str] = field(default_factory=dict)
+    note_accounts: dict[tuple[str, str], str] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     erased_at: list[int] = field(default_factory=list)
+    given_up: list[tuple[str | None, str | None]] = field(default_factory=list)
+    ignores_until: int = 0
+
+    def expect_note(self, connection_id: str, transaction_id: str, account_id: str, text: str) -> None:
+        """The app was told that this note is stored."""
+        self.notes[connection_id, transaction_id] = text
+        self.note_accounts[connection_id, transaction_id] = account_id
+
+    def forget_notes(self, connection_id: str | None = None, account_id: str | None = None) -> None:
+        """The user gave up an account, a connection or everything (None), and with it the notes."""
+        self.given_up.append((connection_id, account_id))
+        for key, account in list(self.note_accounts.items()):
+            if connection_id in (None, key[0]) and account_id in (None, account):
+                del self.notes[key], self.note_accounts[key]
+
+    def forget_note(self, text: str) -> None:
+        """The user deleted or replaced a note, on whichever row it is now."""
+        for key in [key for key, one in self.notes.items() if one == text]:
+            del self.notes[key], self.note_accounts[key]
 
 
 class World:
@@ -47,7 +72,10 @@ class World:
         self.boundary = Boundary(self.loop, random.Random(f"boundary {story.seed}"), lines=[] if keep_log else None)
         self.plaid = PlaidSide(self.boundary, story.seed)
         self.backend = Backend(self.boundary, self.plaid, seed=story.seed)
-        self.people = [Person(f"user-{number}") for number in range(story.users)]
+        self.people: list[Person] = []
+        self.former: list[Person] = []  # users whose account was deleted
+        for number in range(story.users):
+            self.people.append(self.sign_up(number))
         self.violations: list[str] = []
         self.schedule_stops_until = 0
         self.daily_stops_until = 0
@@ -103,11 +131,24 @@ class World:
         self.backend.calm()
         self.plaid.calm()
 
+    def until_quiet(self) -> float:
+        """Seconds until the next quiet time begins."""
+        now = self.loop.microseconds // MICROSECONDS
+        return min(self.story.days * DAY // MICROSECONDS, next_quiet(now)) - now
+
     # -- What actions need -------------------------------------------------------------------------------------------
 
     def app(self, work: Callable[[], Any], name: str = "app") -> Task:
         """Starts something that an app, a person or an operator does, step by step."""
         return self.loop.spawn(Process(name), work)
+
+    def sign_up(self, number: int) -> Person:
+        """A new user, whose app writes the user's document and registers a device."""
+        again = sum(person.number == number for person in self.former)
+        person = Person(f"user-{number}" + (f"-{again}" if again else ""), number)
+        self.backend.profiles.existing.add(person.uid)
+        self.backend.pushes.write(person.uid, [f"device of {person.uid}"])
+        return person
 
     def connections_of(self, person: Person) -> list[BankConnection]:
         """The person's connections, as the app lists them."""

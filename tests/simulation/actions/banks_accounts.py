@@ -16,6 +16,7 @@ from emulators.plaid.items import Item
 from emulators.plaid.people import custom
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item, working_item
+from tests.simulation.actions.users import stopped_sharing
 from tests.simulation.story import Event
 from tests.simulation.world import World
 
@@ -85,8 +86,10 @@ def account_unshared(world: World, event: Event) -> None:
     item = some_item(world, event, chance)
     account = _some_account(item, chance)
     if item is not None and account is not None:
+        before = [one.account_id for one in item.accounts]
         body = {"revoke": [account.account_id], "announce": chance.random() < 0.8}
         world.plaid.control(control.change_accounts, item, **body)
+        stopped_sharing(world, world.people[event.user], item, before)
 
 
 @action("account_closed", per_year=1)

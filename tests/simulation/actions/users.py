@@ -1,30 +1,34 @@
-"""What users and their apps do."""
+"""What every action of a user needs: calls of the API, Link, and the exchange. And the plainest one: linking a bank."""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 from typing import Any
 
 from emulators.plaid import linking
+from emulators.plaid.bank import Account
 from emulators.plaid.errors import PlaidError
+from emulators.plaid.items import Item
 from tests.simulation.actions import action
+from tests.simulation.loop import Task
 from tests.simulation.story import Event
 from tests.simulation.world import Person, World
 
 BANKS = ("ins_109508", "ins_109509", "ins_56", "ins_13")
+LOGINS = 3  # of one person
 PATIENCE = 60.0  # seconds that an app waits for an answer
+CONNECTIONS = "/api/v1/bank/connections"
+NOT_EXCHANGED = "its exchange did not succeed"
+HOUR, DAY = 3600.0, 86_400.0
+
+Login = dict[str, str]
+Done = dict[str, Any]  # what Link returned, with the ids of the item and of its link token
+Answer = tuple[int, Any] | None  # None: the app got no answer, or only 5xx
 
 
-def login(person: Person, chance: random.Random) -> dict[str, str]:
-    """One of the person's logins at banks: the same one always shows the same accounts."""
-    number = chance.randrange(3)
-    many = number == 0 and person.uid == "user-0"  # more than a page of Plaid's
-    bank = BANKS[(int(person.uid.removeprefix("user-")) + number) % len(BANKS)]
-    password = json.dumps(
-        {"transactions": 640 if many else 12 + number, "seed": number + 10 * int(person.uid.removeprefix("user-"))}
-    )
-    return {"institution_id": bank, "username": "user_generated", "password": password}
+# -- Calls -------------------------------------------------------------------------------------------------------------
 
 
 def ask(
@@ -35,17 +39,53 @@ def ask(
     path: str,
     *,
     body: Any = None,
-    tries: int = 1,
     query: Any = None,
-) -> Any:
+    tries: int = 1,
+    patience: float = PATIENCE,
+) -> Answer:
     """Calls the API as an app does, and repeats a call that got no answer or a 5xx. None if all tries failed."""
     for attempt in range(tries):
         call = world.backend.http(name, method, path, uid=person.uid, body=body, query=query)
-        call.wait(PATIENCE)
+        call.wait(patience)
         if call.value is not None and call.value[0] < 500:
-            return call.value
+            answer: tuple[int, Any] = call.value
+            return answer
         world.loop.sleep(2.0 * (attempt + 1))
     return None
+
+
+def both(first: Task, second: Task) -> tuple[Any, Any]:
+    """Waits for what two devices do at the same time; None for one that died."""
+    first.wait()
+    second.wait()
+    return first.value, second.value
+
+
+# -- Link --------------------------------------------------------------------------------------------------------------
+
+
+def login(person: Person, chance: random.Random) -> Login:
+    """One of the person's logins at banks: the same one always shows the same accounts."""
+    number = chance.randrange(LOGINS)
+    bank = BANKS[(person.number + number) % len(BANKS)]
+    many = number == 0 and person.number == 0  # more than a page of Plaid's
+    password = json.dumps({"transactions": 640 if many else 12 + number, "seed": number + 10 * person.number})
+    return {"institution_id": bank, "username": "user_generated", "password": password}
+
+
+def login_of(item: Item) -> Login:
+    """The login of an item."""
+    known = item.login
+    return {
+        "institution_id": item.institution.institution_id,
+        "username": known.username,
+        "password": known.password,
+    }
+
+
+def names(accounts: Iterable[Account]) -> set[tuple[str, str | None]]:
+    """How a user tells accounts apart: an id belongs to one item only."""
+    return {(account.name, account.mask) for account in accounts}
 
 
 def link_token(world: World, person: Person, **fields: Any) -> str | None:
@@ -54,145 +94,126 @@ def link_token(world: World, person: Person, **fields: Any) -> str | None:
     return answer[1]["link_token"] if answer is not None and answer[0] == 200 else None
 
 
-def in_link(world: World, token: str, chance: random.Random, given: dict[str, str]) -> dict[str, Any] | None:
-    """The user logs in at the bank and shares accounts, all of them or some."""
+def some(accounts: list[Account], chance: random.Random) -> list[str]:
+    """The accounts that a user chooses: mostly all of them."""
+    ids = [account.account_id for account in accounts]
+    return chance.sample(ids, chance.randrange(1, len(ids))) if len(ids) > 1 and chance.random() < 0.25 else ids
+
+
+def in_link(
+    world: World,
+    person: Person,
+    token: str,
+    chance: random.Random,
+    given: Login,
+    wanted: set[tuple[str, str | None]] | None = None,
+) -> Done | None:
+    """The user logs in at the bank and shares accounts: those `wanted`, else all of them or some.
+
+    In update mode the login is that of the item, and an account that the user stops sharing takes its notes along.
+    """
     world.loop.sleep(chance.uniform(5, 200))
     try:
         session = linking.begin(world.plaid.world, token)
-        update = session.token.update_item
-        if update is not None:
-            known = world.plaid.world.items[update].login
-            given = {"institution_id": given["institution_id"], "username": known.username, "password": known.password}
+        updated = world.plaid.world.items.get(session.token.update_item or "")
+        if updated is not None:
+            given = login_of(updated)
         accounts = linking.log_in(world.plaid.world, session, **given)
-        ids = [account.account_id for account in accounts]
-        if chance.random() < 0.25 and len(ids) > 1:
-            ids = chance.sample(ids, chance.randrange(1, len(ids)))
-        return linking.finish(world.plaid.world, session, ids)
+        ids = [a.account_id for a in accounts if wanted and (a.name, a.mask) in wanted] or some(accounts, chance)
+        before = [account.account_id for account in updated.accounts] if updated is not None else []
+        done: Done = linking.finish(world.plaid.world, session, ids)
     except (PlaidError, KeyError):
         return None
+    item = world.plaid.world.items[world.plaid.world.public_tokens[done["public_token"]].item_id]
+    stopped_sharing(world, person, item, before)
+    return done | {"item_id": item.item_id, "link_token": token}
 
 
-def exchange(world: World, person: Person, done: dict[str, Any], chance: random.Random, **fields: Any) -> Any:
-    """The app hands over what Link returned; a lost answer makes it ask again."""
+def stopped_sharing(world: World, person: Person, item: Item, before: list[str]) -> None:
+    """The expectation of the notes ends for the accounts that the item had before, and has no more.
+
+    A bank may have moved a row to another account since the note was written: Plaid's account of a row counts, too.
+    """
+    gone = set(before) - {account.account_id for account in item.accounts}
+    hidden = {row.transaction_id for row in item.hidden_rows if row.account_id in gone}
+    for connection in world.connections_of(person):
+        if connection.item_id == item.item_id:
+            for account_id in sorted(gone):
+                person.forget_notes(connection.connection_id, account_id)
+            rows = world.backend.store.rows.get(connection.connection_id, {})
+            for transaction_id, fields in rows.items():
+                if transaction_id in hidden or fields["account_id"] in gone:
+                    person.forget_note((fields.get("user") or {}).get("note", ""))
+
+
+def go_through_link(world: World, person: Person, chance: random.Random, **more: Any) -> Done | None:
+    """Links a bank, up to Link's success."""
+    token = link_token(world, person)
+    given = more.pop("given", None) or login(person, chance)
+    return in_link(world, person, token, chance, given, **more) if token else None
+
+
+# -- The exchange ------------------------------------------------------------------------------------------------------
+
+
+def handed_over(done: Done, chance: random.Random) -> dict[str, Any]:
+    """The body of an exchange: what Link returned, some of it or all of it."""
     metadata = done["metadata"]
-    body = {
-        "public_token": done["public_token"],
-        "institution": metadata["institution"],
-        "accounts": metadata["accounts"],
-    }
-    body["accounts"] = [{k: a[k] for k in ("id", "name", "mask", "type", "subtype")} for a in body["accounts"]]
-    return ask(
-        world,
-        person,
-        "exchange_public_token",
-        "POST",
-        "/api/v1/bank/set_access_token",
-        body=body | fields,
-        tries=chance.choice((1, 3, 3)),
-    )
+    body = {"public_token": done["public_token"]}
+    if chance.random() < 0.9:
+        accounts = [{k: a[k] for k in ("id", "name", "mask", "type", "subtype")} for a in metadata["accounts"]]
+        body |= {"institution": metadata["institution"], "accounts": accounts}
+    return body | ({"link_token": done["link_token"]} if chance.random() < 0.3 else {})
 
 
-@action("link", per_year=8)
+def may_be_removed(world: World, done: Done) -> None:
+    """Until its exchange succeeds, a new item may be removed at any time."""
+    if world.plaid.world.items[done["item_id"]].access_token is None:
+        world.asked_removals.setdefault(done["item_id"], NOT_EXCHANGED)
+
+
+def is_connected(world: World, done: Done) -> None:
+    """From now on, the item must not be removed without a reason of its own."""
+    if world.asked_removals.get(done["item_id"]) == NOT_EXCHANGED:
+        del world.asked_removals[done["item_id"]]
+
+
+def exchange(
+    world: World,
+    person: Person,
+    done: Done,
+    chance: random.Random,
+    *,
+    tries: int | None = None,
+    patience: float = PATIENCE,
+    **fields: Any,
+) -> Answer:
+    """The app hands over what Link returned; a lost answer makes it ask again."""
+    may_be_removed(world, done)
+    body = handed_over(done, chance) | fields
+    path, tries = "/api/v1/bank/set_access_token", tries or chance.choice((1, 3, 3))
+    answer = ask(world, person, "exchange_public_token", "POST", path, body=body, tries=tries, patience=patience)
+    if succeeded(answer):
+        is_connected(world, done)
+    return answer
+
+
+def succeeded(answer: Answer) -> bool:
+    """Whether the app got what it asked for."""
+    return answer is not None and answer[0] < 300
+
+
+@action("link", per_year=5)
 def link(world: World, event: Event) -> None:
     """A user connects a bank, perhaps one that is connected already."""
     person, chance = world.people[event.user], event.chance()
 
     def work() -> None:
-        token = link_token(world, person)
-        done = in_link(world, token, chance, login(person, chance)) if token else None
+        done = go_through_link(world, person, chance)
         if done is None:
             return
         answer = exchange(world, person, done, chance)
-        if answer is not None and answer[0] == 409 and chance.random() < 0.3:
-            again = link_token(world, person)
-            done = in_link(world, again, chance, login(person, event.chance())) if again else None
-            if done is not None:
-                exchange(world, person, done, chance, allow_duplicate=True)
-
-    world.app(work)
-
-
-@action("repair", per_year=30)
-def repair(world: World, event: Event) -> None:
-    """A user follows what the app asks for: update mode."""
-    person, chance = world.people[event.user], event.chance()
-
-    def work() -> None:
-        broken = [c for c in world.connections_of(person) if c.action is not None and c.action != "relink"]
-        if not broken:
-            return
-        connection = chance.choice(broken)
-        token = link_token(world, person, connection_id=connection.connection_id)
-        done = in_link(world, token, chance, login(person, chance)) if token else None
-        if done is None:
-            return
-        if chance.random() < 0.2:
-            exchange(world, person, done, chance)
-        elif chance.random() < 0.9:
-            path = f"/api/v1/bank/connections/{connection.connection_id}/reconnected"
-            ask(world, person, "reconnect_connection", "POST", path, body={}, tries=3)
-
-    world.app(work)
-
-
-@action("refresh", per_year=20)
-def refresh(world: World, event: Event) -> None:
-    """A user asks for fresh data."""
-    person, chance = world.people[event.user], event.chance()
-
-    def work() -> None:
-        mine = world.connections_of(person)
-        if mine:
-            path = f"/api/v1/bank/connections/{chance.choice(mine).connection_id}/sync"
-            ask(world, person, "sync_connection", "POST", path, body={})
-
-    world.app(work)
-
-
-@action("write_note", per_year=30)
-def write_note(world: World, event: Event) -> None:
-    """A user writes a note on a transaction, directly in the store, as the security rules allow."""
-    person, chance, store = world.people[event.user], event.chance(), world.backend.store
-    rows = [
-        (c.connection_id, row)
-        for c in world.connections_of(person)
-        for row in sorted(store.rows.get(c.connection_id, {}))
-    ]
-    if rows:
-        connection_id, transaction_id = chance.choice(rows)
-        text = f"note {event.at}"
-        store.write_note(connection_id, transaction_id, text)
-        person.notes[connection_id, transaction_id] = text
-
-
-@action("remove", per_year=3)
-def remove(world: World, event: Event) -> None:
-    """A user removes a connection."""
-    person, chance = world.people[event.user], event.chance()
-
-    def work() -> None:
-        mine = world.connections_of(person)
-        if not mine:
-            return
-        connection = chance.choice(mine)
-        world.asked_removals[connection.item_id] = "its user removed it"
-        path = f"/api/v1/bank/connections/{connection.connection_id}"
-        answer = ask(world, person, "remove_connection", "DELETE", path, tries=2)
-        if answer is not None and answer[0] == 202:
-            person.removed.add(connection.connection_id)
-
-    world.app(work)
-
-
-@action("erase", per_year=0.3)
-def erase(world: World, event: Event) -> None:
-    """A user erases all bank data."""
-    person = world.people[event.user]
-
-    def work() -> None:
-        for item in world.items_of(person):
-            world.asked_removals[item.item_id] = "its user erased everything"
-        person.erased_at.append(world.loop.microseconds)
-        ask(world, person, "delete_bank_data", "DELETE", "/api/v1/bank/data", tries=2)
+        if answer is not None and answer[0] == 409 and chance.random() < 0.4:
+            exchange(world, person, done, chance, allow_duplicate=True)
 
     world.app(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.audit import AuditAction
+from shared.domain.connection import ItemStatus
 from tests.simulation.world import World
 
 
@@ -26,7 +27,7 @@ def _each_has_an_owner(world: World) -> None:
     store = world.backend.store
     known = {c.item_id for c in store.connections.values()} | {r.item_id for r in store.tombstones.values()}
     known |= {intent.item_id for intent, _ in store.intents.values() if intent.item_id is not None}
-    for person in world.people:
+    for person in [*world.people, *world.former]:
         reported = sum(entry.action is AuditAction.LINK_LOST for entry in store.audit.get(person.uid, []))
         lost = [item for item in world.items_of(person) if item.access_token is not None and item.item_id not in known]
         if len(lost) > reported:
@@ -35,7 +36,8 @@ def _each_has_an_owner(world: World) -> None:
             )
     for connection in store.connections.values():
         item = world.item_of(connection)
-        if item is None or item.removed:
+        # A dead connection stays until its user removes it; its item may be gone (contract: USER_PERMISSION_REVOKED).
+        if (item is None or item.removed) and connection.status is not ItemStatus.ERROR:
             world.violated(f"{connection.connection_id} ({connection.status}) has no item at Plaid")
 
 
