@@ -10,7 +10,7 @@ import pytest
 from .harness import Linked, Sim
 
 Json = dict[str, Any]
-ODD = [None, 5, -1.5, "soon", "", True, [[1]], {"a": {}}]
+ODD: list[Any] = [None, 5, -1.5, "soon", "", True, [[1]], {"a": {}}]
 LONG_AGO, TODAY = "2020-01-01", datetime.now(UTC).date()
 CALLS: list[tuple[str, Json]] = [
     ("/transactions/refresh", {}),
@@ -58,6 +58,6 @@ def test_any_value_in_any_field_of_a_row_is_sent_and_survives_every_call(sim: Si
         item.call(path, **request)
     listed = item.call("/statements/list")["accounts"][0]["statements"]
     for statement in listed:
-        fields = {"access_token": item.access_token, "statement_id": statement["statement_id"]}
-        assert sim.post("/statements/download", fields).status_code == 200
+        wanted = {"access_token": item.access_token, "statement_id": statement["statement_id"]}
+        assert sim.post("/statements/download", wanted).status_code == 200
     assert len(item.call("/transactions/sync", count=500)["added"]) >= len(rows)
