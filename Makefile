@@ -2,14 +2,22 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check bench deploy destroy status ops adopt trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check audit bench deploy destroy status ops adopt trace docs lock clean
 
-# The setup runs under any python3 and finds Python 3.11 itself, because a python3.11 that is only a shim may not start.
-SYSTEM_PYTHON := $(shell for p in python3.11 python3 python; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo $$p && break; done)
+# The setup runs under any Python 3.9 or newer and finds a supported one itself. Every folder of the PATH counts, because
+# the first python3 can be a shim of pyenv whose version is not installed.
+SYSTEM_PYTHON := $(shell IFS=:; for folder in $$PATH; do for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$folder/$$name" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$folder/$$name" && exit; done; done)
+SETUP = $(if $(SYSTEM_PYTHON),"$(SYSTEM_PYTHON)" -m emulators.setup,echo "setup: install Python 3.13: https://www.python.org" >&2; exit 1;)
 PYTHON := venv/bin/python
 # pytest recompiles every test in every worker unless it can keep the compiled files.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
-UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --python-version 3.11 --no-header
+# One list of pins for all supported Python versions, of which 3.11 is the oldest. Dependabot repeats the command that
+# uv writes into the header.
+UV := UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip compile -q --generate-hashes --universal --fork-strategy=fewest --python-version=3.11
+
+# The tools of `make audit` have an environment of their own, so that nothing else needs their packages.
+AUDIT := .local/audit
 
 # The maximum length of Python files in these folders, so that a reader can read each file as a whole.
 SMALL_FILES := main.py shared functions operations deploy
@@ -22,16 +30,13 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 setup:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py
+	@$(SETUP)
 
 setup-web:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py --web
+	@$(SETUP) --web
 
 setup-tests:
-	@if [ -z "$(SYSTEM_PYTHON)" ]; then echo "setup: Python 3.11 is needed; install it from https://www.python.org." >&2; exit 1; fi
-	@$(SYSTEM_PYTHON) emulators/setup.py --tests
+	@$(SETUP) --tests
 
 demo: setup ## connect a bank on the local stack and show its data
 	@$(PYTHON) -m emulators.demo
@@ -51,7 +56,8 @@ test-fast: setup-tests ## run every test that needs no emulator
 simulate: setup-tests ## simulate years of use: YEARS=<n> SEED=<s>, or STORY=<file> to replay one
 	@$(PYTHON) -m tests.simulation $(if $(STORY),--story "$(STORY)",--years $(or $(YEARS),20) --seed $(or $(SEED),1))
 
-check: setup-web ## lint, format, complexity, file sizes, strict types, architecture rules, prose
+check: setup-web ## packages, lint, format, complexity, file sizes, strict types, architecture rules, prose
+	@$(PYTHON) -m pip check
 	@venv/bin/ruff check .
 	@venv/bin/ruff format --check .
 	@find $(SMALL_FILES) -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > $(MAX_LINES) { \
@@ -61,6 +67,15 @@ check: setup-web ## lint, format, complexity, file sizes, strict types, architec
 	@$(INSIDE) npm --prefix web run --silent check
 	@$(PYTHON) -m docs.prose
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then venv/bin/lint-imports; fi
+
+audit: setup-web ## list what is deployed (.local/sbom), and known vulnerabilities in it
+	@venv/bin/uv venv -q --clear $(AUDIT)
+	@VIRTUAL_ENV=$(AUDIT) UV_CACHE_DIR=.local/cache/uv venv/bin/uv pip sync -q --require-hashes requirements-audit.txt
+	@mkdir -p .local/sbom
+	@$(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml -o .local/sbom/functions.cdx.json requirements.txt
+	@$(INSIDE) npm --prefix web sbom --omit dev --sbom-format cyclonedx > .local/sbom/web.cdx.json
+	@$(AUDIT)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r requirements.txt; found=$$?; \
+		$(INSIDE) npm --prefix web audit --audit=true --omit dev; exit $$((found || $$?))
 
 soak: setup-tests ## run the long test campaigns in full
 	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
@@ -101,6 +116,7 @@ types: setup ## generate the web app's types from the models
 lock: setup ## update the pinned dependencies
 	@$(UV) -o requirements.txt requirements.in
 	@$(UV) -o requirements-dev.txt requirements-dev.in
+	@$(UV) -o requirements-audit.txt requirements-audit.in
 
 clean: ## remove everything that the setup created
 	@rm -rf venv emulators/node_modules tests/js/node_modules web/node_modules web/dist .local .secret.local .env.local firebase.*.local.json

@@ -120,7 +120,7 @@ def _function_settings(project: Project, name: str) -> Iterator[str]:
 def tools(context: Context) -> Iterator[str]:
     """The tools: gcloud, firebase and Node are installed, and the first two are logged in."""
     if not context.tools.dry and shutil.which("node") is None:
-        yield "install Node 20 or newer: https://nodejs.org"
+        yield "install Node 24: https://nodejs.org"
     done = context.tools.look("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
     if done.code == 127:
         yield "install gcloud: https://cloud.google.com/sdk/docs/install"

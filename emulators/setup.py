@@ -1,180 +1,36 @@
 """Installs everything that the project needs inside the clone. Every `make` target runs it first.
 
-It uses only the standard library and runs under any Python 3.9+, because it creates the Python 3.11 environment.
-Each step writes a stamp with the hash of its inputs when it completes. A step without a stamp was interrupted, and
-starts from scratch.
+It uses only the standard library and runs under any Python 3.9+, because it finds or downloads the Python that the
+environment needs. Each step writes a stamp with the hash of its inputs when it completes. A step without a stamp was
+interrupted, and starts from scratch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCAL = ROOT / ".local"
-VENV = ROOT / "venv"  # the name that the Functions emulator requires
-JARS = LOCAL / "emulators"
+from emulators.setup_python import VENV, make_venv
+from emulators.setup_task import CHILDREN, SetupError, Task, digest, notice, output_of, stamped, tool_environment
+from emulators.setup_task import JARS as JARS
+from emulators.setup_task import LOCAL as LOCAL
+from emulators.setup_task import ROOT as ROOT
+
 BROWSERS = LOCAL / "browsers"
-PYTHON = (3, 11)
-NODE = 20
-
-Environment = dict[str, str]
-CHILDREN: list[subprocess.Popen[bytes]] = []
-
-
-class SetupError(Exception):
-    """Something is missing; the message says what it is and how to get it."""
-
-
-class Task:
-    """One long step: its output goes to a log, its progress to the terminal."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.log = LOCAL / "logs" / f"setup-{name}.log"
-
-    def say(self, text: str) -> None:
-        print(f"setup: {self.name}: {text}", flush=True)
-
-    @contextlib.contextmanager
-    def announced(self, text: str) -> Iterator[None]:
-        self.say(f"{text} ...")
-        started, done = time.monotonic(), threading.Event()
-
-        def tick() -> None:
-            while not done.wait(15):
-                self.say(f"... {time.monotonic() - started:.0f} s")
-
-        threading.Thread(target=tick, daemon=True).start()
-        try:
-            yield
-        finally:
-            done.set()
-        self.say(f"done in {time.monotonic() - started:.0f} s")
-
-    def run(
-        self, command: Sequence[str], env: Environment, cwd: Path = ROOT, hint: str = "", timeout: float | None = None
-    ) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("w", encoding="utf-8", errors="replace") as log:
-            child = subprocess.Popen(
-                command,
-                cwd=str(cwd),
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                close_fds=False,  # it inherits the lock, see main()
-            )
-            CHILDREN.append(child)
-            try:
-                code = child.wait(timeout)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                code = child.wait()
-        if code:
-            tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
-            command_line = " ".join(Path(part).name if i == 0 else part for i, part in enumerate(command))
-            raise SetupError("\n".join([*tail, f"setup: {self.name} failed: `{command_line}`. {hint}".rstrip()]))
-
-
-def tool_environment() -> Environment:
-    """The user's environment (for mirrors and proxies), with all caches and settings redirected into the clone."""
-    return {
-        **os.environ,
-        "PIP_CACHE_DIR": str(LOCAL / "cache" / "pip"),
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_REQUIRE_VIRTUALENV": "0",
-        "npm_config_cache": str(LOCAL / "cache" / "npm"),
-        "npm_config_update_notifier": "false",
-        "XDG_CONFIG_HOME": str(LOCAL / "config"),
-        "XDG_CACHE_HOME": str(LOCAL / "cache"),
-        # pip asks an installed rustc for its version, which makes rustup write to the home folder.
-        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(LOCAL / "cache" / "rustup")),
-        "CLOUDSDK_CONFIG": str(LOCAL / "config" / "gcloud"),
-        "FIREBASE_EMULATORS_PATH": str(JARS),
-        "NO_UPDATE_NOTIFIER": "1",
-        "CI": "1",
-    }
-
-
-def output_of(command: Sequence[str], timeout: float = 60) -> str | None:
-    """The output of a command, or nothing if it is missing, fails or hangs."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=tool_environment(),
-            timeout=timeout,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
-
-
-def digest(*parts: object) -> str:
-    """A hash of texts and file contents."""
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(part.read_bytes() if isinstance(part, Path) else str(part).encode())
-        sha.update(b"\0")
-    return sha.hexdigest()
-
-
-def stamped(stamp: Path, value: str) -> bool:
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == value
-
-
-def base_python() -> str:
-    """A Python 3.11 that can create virtual environments."""
-    probe = "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, 11); print(sys.executable)"
-    candidates = [sys.executable, "python3.11", "/usr/local/bin/python3.11", "/usr/bin/python3.11", "python3", "python"]
-    for candidate in candidates:
-        found = output_of([candidate, "-c", probe])
-        if found:
-            return found
-    raise SetupError("setup: no Python 3.11 with venv found. Install it (on Debian: python3.11 and python3.11-venv).")
-
-
-def make_venv() -> None:
-    """Creates the virtual environment from the two hashed requirement files."""
-    lists = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
-    stamp = VENV / ".made-from"
-    # The path is part of the hash, because the scripts of a virtual environment break when the clone is moved.
-    wanted = f"{VENV}\n{digest(PYTHON, *lists)}"
-    if stamped(stamp, wanted) and (VENV / "bin" / "python").exists():
-        return
-    task = Task("venv")
-    with task.announced("installing the Python packages"):
-        sound = stamp.is_file() and stamp.read_text(encoding="utf-8").startswith(f"{VENV}\n")
-        if not (sound and output_of([str(VENV / "bin" / "python"), "-m", "pip", "--version"])):
-            shutil.rmtree(VENV, ignore_errors=True)
-            task.run([base_python(), "-m", "venv", str(VENV)], tool_environment())
-        stamp.unlink(missing_ok=True)
-        options = ["--no-deps", "--require-hashes", "--no-input"]
-        task.run(
-            [str(VENV / "bin" / "python"), "-m", "pip", "install", *options, *(f"-r{path}" for path in lists)],
-            tool_environment(),
-            hint="Is the package index reachable? Run `make` again once it is.",
-        )
-        stamp.write_text(wanted, encoding="utf-8")
+NODES = (22, 24)  # the versions that Node.js maintains: https://nodejs.org/en/about/previous-releases
+OLD_NODE = 20
+# What Vite requires of them: https://vite.dev/guide/
+FIRST_MINOR = {20: 19, 22: 12}
 
 
 def make_node_modules(folder: Path, name: str) -> None:
@@ -215,13 +71,18 @@ def make_web() -> None:
 
 
 def check_node() -> None:
+    """Checks that Node and npm are installed, and reports a Node that is no longer maintained."""
     version = output_of(["node", "--version"]) or ""
-    major = version.lstrip("v").split(".")[0]
-    if not major.isdigit() or int(major) < NODE:
+    numbers = [int(part) for part in version.lstrip("v").split(".")[:2] if part.isdigit()]
+    major, minor = numbers if len(numbers) == 2 else (0, 0)
+    if not (major == OLD_NODE or major >= min(NODES)) or minor < FIRST_MINOR.get(major, 0):
         found = f"found {version}" if version else "found none"
-        raise SetupError(f"setup: Node {NODE} or newer is needed ({found}). Install it from https://nodejs.org.")
+        wanted = " or ".join(map(str, NODES))
+        raise SetupError(f"setup: Node {wanted} is needed ({found}). Install it from https://nodejs.org.")
     if output_of(["npm", "--version"]) is None:
         raise SetupError("setup: npm, which comes with Node, is missing (on Debian: the package npm).")
+    if major == OLD_NODE:
+        notice(f"Node {major} still works, but is no longer maintained: install {NODES[-1]}.")
 
 
 def installed_browser() -> str | None:

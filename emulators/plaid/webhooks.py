@@ -99,9 +99,13 @@ class Webhooks:
                 self._start(delivery, then_held=True)
 
     async def settle(self) -> None:
-        """Waits until no delivery is in progress."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Waits until no delivery is in progress.
+
+        Only unfinished tasks are awaited: from Python 3.12 on, gathering finished ones does not let the event loop run
+        the callbacks that take them out of the set.
+        """
+        while unfinished := [task for task in self._tasks if not task.done()]:
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def close(self) -> None:
         for task in list(self._tasks):

@@ -20,6 +20,7 @@ from enum import Enum, StrEnum, auto
 from typing import Any
 
 from shared.domain.connection import REVOKED_CODE, Action, Announcement, BankConnection, ItemStatus
+from shared.domain.credentials import LOST_CODE
 from shared.domain.errors import ErrorKind, ServiceError
 from shared.domain.notification import NotificationKind
 from shared.domain.reminders import warning_due
@@ -191,6 +192,11 @@ def breaks_login(error: ServiceError) -> bool:
 def is_revoked(connection: BankConnection) -> bool:
     """Whether the user withdrew the permission, which is final."""
     return connection.status is ItemStatus.ERROR and connection.error_code == REVOKED_CODE
+
+
+def is_beyond_plaid(connection: BankConnection) -> bool:
+    """Whether Plaid can say nothing more about a connection: its permission or its access token is gone for good."""
+    return is_revoked(connection) or (connection.status is ItemStatus.ERROR and connection.error_code == LOST_CODE)
 
 
 def after(

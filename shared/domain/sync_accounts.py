@@ -12,7 +12,7 @@ class SyncAccounts(StateGroup):
     Attributes:
         account_ids: The accounts that the last run found.
         accounts_digest: Digest of the accounts at the last write, so that unchanged accounts are not written again.
-        revoked_accounts: Removed accounts that runs must ignore.
+        revoked_accounts: Removed accounts that runs must ignore, because the provider still lists them.
         former_accounts: Accounts that were shared before. Rows may be missing although the provider never reported
             them as removed, so if one is shared again, everything is read again.
     """
@@ -34,23 +34,36 @@ class SyncAccounts(StateGroup):
         former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
         return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
 
+    def shared_again(self, account_ids: Iterable[str]) -> frozenset[str]:
+        """The accounts that are shared again, of those that the provider lists.
+
+        Users may share an account again at their bank, so that no app reports it:
+        https://plaid.com/docs/api/items/#user_account_revoked. A revoked account counts as shared again only after it
+        was missing from the list, because the provider may go on listing it.
+        """
+        return frozenset(account_ids).intersection(self.former_accounts).difference(self.revoked_accounts)
+
     def _accounts_returned(self, account_ids: Collection[str]) -> Changes:
-        """Former accounts are shared again, so everything is read again."""
+        """Accounts are shared again, so everything is read again."""
         return {"former_accounts": tuple(i for i in self.former_accounts if i not in account_ids)}
 
-    def accounts_read(self, account_ids: Iterable[str], *, digest: str, since: "SyncAccounts") -> Self:
+    def accounts_read(self, account_ids: Iterable[str], *, digest: str, since: "SyncAccounts", listed: bool) -> Self:
         """A run has read the list of accounts.
 
         Args:
             account_ids: The accounts that the provider listed.
             digest: The digest of these accounts; discarded if the user selected accounts again during the run.
             since: The accounts at the time of the read; they may have changed since.
+            listed: Whether the provider was asked; if not, they are those that were known.
         """
-        listed = tuple(account_ids)
+        known = tuple(account_ids)
         selected_again = self.accounts_digest != since.accounts_digest
-        former = {*self.former_accounts, *set(since.account_ids).difference(listed)}
+        gone = {*since.revoked_accounts}.difference(known) if listed else set[str]()
+        former = {*self.former_accounts, *set(since.account_ids).difference(known), *gone}
+        revoked = tuple(i for i in self.revoked_accounts if i not in gone)
         return self._with(
-            account_ids=tuple(i for i in listed if i not in self.revoked_accounts),
+            account_ids=tuple(i for i in known if i not in revoked),
+            revoked_accounts=revoked,
             accounts_digest=None if selected_again else digest,
             former_accounts=tuple(sorted(former)),
         )

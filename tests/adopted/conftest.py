@@ -45,7 +45,7 @@ service cloud.firestore {
 }
 """
 THEIR_CONFIG = {
-    "functions": {"source": "functions", "runtime": "python311"},
+    "functions": {"source": "functions", "runtime": "python313"},
     "firestore": {"rules": "firestore.rules"},
     "hosting": {
         "public": "public",

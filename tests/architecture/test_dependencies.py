@@ -13,6 +13,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from emulators.setup_python import PYTHONS, dotted
 
 ROOT = Path(__file__).parents[2]
 OURS = {"main", "functions", "shared", "operations", "emulators", "tests", "docs", "deploy", "benchmarks"}
@@ -94,6 +98,11 @@ def _owners() -> dict[str, str]:
     }
 
 
+def on(python: str) -> dict[str, str]:
+    """The markers of a Python version on this machine, without extras."""
+    return {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -119,11 +128,37 @@ def locked(file: str) -> dict[str, list[str]]:
     return pins
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-audit"])
 def test_every_python_package_is_pinned_with_its_hashes(name: str) -> None:
     pins = locked(f"{name}.txt")
     assert [pin for pin, hashes in pins.items() if not hashes] == []
     assert declared(f"{name}.in") <= {pin.partition("==")[0] for pin in pins}
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-audit"])
+def test_lock_file_tells_the_update_bot_how_it_was_made(name: str) -> None:
+    """Dependabot reads the options from the header: https://github.com/dependabot/dependabot-core/pull/13812"""
+    [command] = re.findall(
+        r"^#    uv pip compile (.*)$", (ROOT / f"{name}.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {"--universal", "--generate-hashes", f"--python-version={dotted(min(PYTHONS))}"} <= set(command.split())
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_one_lock_file_fits_every_supported_python(name: str) -> None:
+    """The set-up installs with --no-deps: a package that only one version needs must be listed, with its marker."""
+    lines = re.findall(r"^([A-Za-z0-9].*?)(?: \\)?$", (ROOT / f"{name}.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = {_normal(one.name): one for one in map(Requirement, lines)}
+    for python in map(dotted, PYTHONS):
+        installed = {one for one, pin in pinned.items() if pin.marker is None or pin.marker.evaluate(on(python))}
+        for distribution in metadata.distributions():
+            if _normal(distribution.metadata["Name"]) not in installed:
+                continue
+            needed = (Requirement(one) for one in distribution.requires or ())
+            wanted = {_normal(one.name) for one in needed if one.marker is None or one.marker.evaluate(on(python))}
+            assert wanted <= installed, (python, distribution.metadata["Name"])
+            supported = str(distribution.metadata.json.get("requires_python", ""))
+            assert SpecifierSet(supported).contains(f"{python}.0"), (python, distribution.metadata["Name"])
 
 
 def test_tested_versions_are_the_deployed_ones() -> None:
@@ -153,5 +188,5 @@ def test_update_bot_covers_every_lock_file() -> None:
     watched = {(one["package-ecosystem"], folder) for one in updates for folder in one["directories"]}
     locks = files(ROOT, "package-lock.json")
     npm = {("npm", f"/{lock.parent.relative_to(ROOT).as_posix()}") for lock in locks}
-    assert watched >= npm | {("pip", "/")}
+    assert watched >= npm | {("uv", "/")}
     assert {folder for kind, folder in watched if kind == "npm"} == {folder for _, folder in npm}

@@ -24,7 +24,8 @@ from tests.openapi import Described
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "emulators/README.md")),
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "emulators" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 TYPED = re.compile(r"(?:[A-Z_]+=\S* )*(?:make|venv/bin/python|python|curl|gcloud|firebase|git|npm|cp|S=)\b")
@@ -48,7 +49,7 @@ RUN_BY = {
 # it.
 OTHERS = {
     "firebase": {"firebase deploy --only functions:bank,firestore,hosting"},
-    "git": {"git submodule add", "git diff"},
+    "git": {"git submodule add", "git diff", "git switch main && git pull", "git tag --sign", "git push origin v"},
 }
 # With the flags that documents may use; gcloud's own parser accepts each of them.
 GCLOUD: dict[str, set[str]] = {
@@ -59,10 +60,23 @@ GCLOUD: dict[str, set[str]] = {
     "firestore databases restore": {"--source-backup", "--destination-database", "--project"},
     "firestore databases update": {"--database", "--no-delete-protection", "--project"},
     "firestore export": {"--database", "--project", "--snapshot-time"},
+    "iam service-accounts add-iam-policy-binding": {"--role", "--member", "--project"},
+    "iam service-accounts create": {"--display-name", "--project"},
+    "iam workload-identity-pools create": {"--location", "--project"},
+    "iam workload-identity-pools providers create-oidc": {
+        "--workload-identity-pool",
+        "--location",
+        "--issuer-uri",
+        "--attribute-mapping",
+        "--attribute-condition",
+        "--project",
+    },
     "projects add-iam-policy-binding": {"--member", "--role", "--condition"},
+    "projects describe": {"--format"},
     "run services update": {"--ingress", "--region"},
     "scheduler jobs pause": {"--location"},
     "secrets versions add": {"--data-file", "--project"},
+    "services enable": {"--project"},
     "tasks queues list": {"--location"},
     "tasks queues pause": {"--location"},
     "tasks queues resume": set(),

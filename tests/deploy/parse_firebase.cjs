@@ -21,7 +21,7 @@ function commands(calls) {
 async function manifest({ yaml, project, region }) {
   const { yamlToBuild } = require(path.join(tools, "lib/deploy/functions/runtimes/discovery/index.js"));
   const build = require(path.join(tools, "lib/deploy/functions/build.js"));
-  const read = yamlToBuild(yaml, project, region, "python311");
+  const read = yamlToBuild(yaml, project, region, "python313");
   const firebaseConfig = { projectId: project, storageBucket: "", locationId: "", databaseURL: "" };
   const { backend } = await build.resolveBackend({
     build: read, firebaseConfig, userEnvs: {}, nonInteractive: true, isEmulator: false,

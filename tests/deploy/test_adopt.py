@@ -22,7 +22,7 @@ def test_backend_is_added_next_to_the_app(app: Path) -> None:
     assert adopt(app, source="bank") == ["firebase.json", "rules/store.rules", "indexes.json"]
     theirs, ours = config(app)["functions"]
     assert theirs == existing_app.CONFIG["functions"]
-    assert (ours["source"], ours["codebase"], ours["runtime"]) == ("bank", "bank", "python311")
+    assert (ours["source"], ours["codebase"], ours["runtime"]) == ("bank", "bank", "python313")
     assert "tests" in ours["ignore"]
     assert config(app)["storage"] == existing_app.CONFIG["storage"]
     assert config(app)["hosting"]["public"] == "dist"

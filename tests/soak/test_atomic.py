@@ -27,7 +27,7 @@ def test_a_listener_never_sees_both_or_neither_and_no_note_is_lost(
     bank: Bank, rng: random.Random, tell: Callable[[str], None]
 ) -> None:
     node = shutil.which("node")
-    assert node, "Node 20 is needed"
+    assert node, "Node is needed"
     ports = bank.stack.ports
     at = {
         "project": PROJECT,

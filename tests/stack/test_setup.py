@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from emulators import setup
-from emulators.setup import ROOT, SetupError
+from emulators import setup, setup_python, setup_task
+from emulators.setup_task import ROOT, SetupError
 
 
 def run_setup() -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "emulators" / "setup.py"), "--tests"]
-    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "emulators.setup", "--tests"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_a_second_run_installs_nothing_and_is_quick() -> None:
@@ -40,7 +40,7 @@ class Installer:
         installer = self
 
         def run(
-            task: setup.Task, command: Sequence[str], env: setup.Environment, cwd: Path = ROOT, **_: object
+            task: setup_task.Task, command: Sequence[str], env: setup_task.Environment, cwd: Path = ROOT, **_: object
         ) -> None:
             installer.commands.append([Path(command[0]).name, *command[1:]])
             if "venv" in command:
@@ -52,7 +52,7 @@ class Installer:
             if installer.breaks:
                 raise SetupError("interrupted")
 
-        monkeypatch.setattr(setup.Task, "run", run)
+        monkeypatch.setattr(setup_task.Task, "run", run)
 
 
 @pytest.fixture
@@ -64,9 +64,10 @@ def installer(monkeypatch: pytest.MonkeyPatch) -> Installer:
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
         (tmp_path / name).write_text("{}")
-    monkeypatch.setattr(setup, "ROOT", tmp_path)
-    monkeypatch.setattr(setup, "VENV", tmp_path / "venv")
-    monkeypatch.setattr(setup, "LOCAL", tmp_path / ".local")
+    monkeypatch.setattr(setup_python, "VENV", tmp_path / "venv")
+    for module in (setup, setup_python):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "LOCAL", tmp_path / ".local")
     monkeypatch.setattr(setup, "JARS", tmp_path / ".local" / "emulators")
     return tmp_path
 
@@ -74,35 +75,35 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_environment_is_created_once_and_again_after_an_interruption(clone: Path, installer: Installer) -> None:
     installer.breaks = True
     with pytest.raises(SetupError):
-        setup.make_venv()
+        setup_python.make_venv()
     installer.commands.clear()
     (clone / "venv" / "half-made").touch()
     installer.breaks = False
-    setup.make_venv()
+    setup_python.make_venv()
     assert [command[2] for command in installer.commands] == ["venv", "pip"]
     installer.commands.clear()
     assert not (clone / "venv" / "half-made").exists()
-    setup.make_venv()
+    setup_python.make_venv()
     assert installer.commands == []
 
 
 def test_changed_requirements_are_installed_into_the_existing_environment(clone: Path, installer: Installer) -> None:
-    setup.make_venv()
+    setup_python.make_venv()
     installer.commands.clear()
     (clone / "requirements-dev.txt").write_text("something-new==1")
-    setup.make_venv()
+    setup_python.make_venv()
     assert [command[1:4] for command in installer.commands] == [["-m", "pip", "install"]]
 
 
 def test_a_moved_clone_gets_a_new_environment(
     clone: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setup.make_venv()
+    setup_python.make_venv()
     installer.commands.clear()
     moved = clone / "moved"
     shutil.copytree(clone / "venv", moved / "venv", symlinks=True)
-    monkeypatch.setattr(setup, "VENV", moved / "venv")
-    setup.make_venv()
+    monkeypatch.setattr(setup_python, "VENV", moved / "venv")
+    setup_python.make_venv()
     assert ["-m", "venv"] in [command[1:3] for command in installer.commands]
 
 
@@ -161,11 +162,11 @@ def test_web_app_is_built_once_and_again_after_a_change_or_an_interruption(clone
 def test_jar_is_downloaded_if_possible(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def download(task: setup.Task, command: Sequence[str], *_: object, **__: object) -> None:
+    def download(task: setup_task.Task, command: Sequence[str], *_: object, **__: object) -> None:
         calls.append(command[-1])
         (setup.JARS / "cloud-firestore-emulator-v1.2.3.jar").touch()
 
-    monkeypatch.setattr(setup.Task, "run", download)
+    monkeypatch.setattr(setup_task.Task, "run", download)
     setup.make_firestore_jar()
     setup.make_firestore_jar()
     assert calls == ["setup:emulators:firestore"]
@@ -198,16 +199,30 @@ def test_missing_jar_is_reported_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_an_old_node_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "output_of", lambda command, **_: "v18.1.0")
-    with pytest.raises(SetupError, match=r"Node 20 or newer is needed \(found v18.1.0\)"):
+@pytest.mark.parametrize("version", ["v18.20.8", "v20.18.3", "v21.7.3", "v22.11.0", "v23", "unknown", None])
+def test_an_unsuitable_node_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+    monkeypatch.setattr(setup, "output_of", lambda command, **_: version)
+    with pytest.raises(SetupError, match=rf"^setup: Node 22 or 24 is needed \(found {version or 'none'}\)\. [^\n]*$"):
         setup.check_node()
 
 
-def test_missing_python_3_11_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "output_of", lambda command, **_: None)
-    with pytest.raises(SetupError, match=r"no Python 3\.11"):
-        setup.base_python()
+@pytest.mark.parametrize("version", ["v22.12.0", "v24.0.0", "v25.1.0"])
+def test_a_maintained_node_is_accepted_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    monkeypatch.setattr(setup, "output_of", lambda command, **_: version)
+    setup.check_node()
+    assert capsys.readouterr().out == ""
+
+
+def test_node_20_is_accepted_with_one_notice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "output_of", lambda command, **_: "v20.20.2")
+    monkeypatch.setattr(setup_task, "NOTICES", set())
+    setup.check_node()
+    setup.check_node()
+    assert capsys.readouterr().out == "setup: Node 20 still works, but is no longer maintained: install 24.\n"
 
 
 def test_lock_files_name_no_private_registry() -> None:
@@ -216,5 +231,5 @@ def test_lock_files_name_no_private_registry() -> None:
         packages = json.loads(lock.read_text())["packages"].values()
         addresses = [package["resolved"] for package in packages if "resolved" in package]
         assert all(address.startswith("https://registry.npmjs.org/") for address in addresses)
-    for lock in (ROOT / "requirements.txt", ROOT / "requirements-dev.txt"):
+    for lock in sorted(ROOT.glob("requirements*.txt")):
         assert "://" not in "".join(line for line in lock.read_text().splitlines() if not line.strip().startswith("#"))

@@ -122,7 +122,7 @@ class ItemStatusRefresh:
         handled: tuple[str, ...] = (),
     ) -> BankConnection | None:
         def ask(connection: BankConnection) -> StatusDecision:
-            facts = self._read_item(connection)
+            facts = None if status.is_beyond_plaid(connection) else self._read_item(connection)
             if facts is None:
                 return StatusDecision()
             decision = self._confirmed(connection, decide(connection, facts))

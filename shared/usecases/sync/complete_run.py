@@ -78,7 +78,7 @@ class RunCompletion:
         before = self.run.state
         accounts, digest = self._accounts(loop, page)
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
-        if returned := frozenset(before.former_accounts).intersection(roster) - {*before.revoked_accounts}:
+        if returned := before.shared_again(roster):
             raise AccountsReturned(returned)
         removed = loop.changes.removed = loop.changes.removed | ghost_rows(loop, before, syncs=self.syncs)
         loop.aside.end(before)
@@ -164,7 +164,9 @@ class _LastCommit:
         """The transition to `completed`."""
         if self.moved:
             state = state.model_copy(update={"is_set_up": False})  # the set-up then looks up the new institution
-        state = state.accounts_read(self.roster, digest=self.accounts_digest, since=self.before)
+        state = state.accounts_read(
+            self.roster, digest=self.accounts_digest, since=self.before, listed=bool(self.accounts)
+        )
         return state.complete(
             now=self._clock.now(),
             cursor=self.cursor,

@@ -43,14 +43,18 @@ class SetAsideRows:
         return len((self._known.keys() | self._new.keys()) - self._gone)
 
     def take(self, page: Page, *, revoked: Collection[str]) -> None:
-        """Adds a page: sets its unusable rows aside, and drops earlier ones that it repairs or removes."""
+        """Adds a page: sets its unusable rows aside, and drops earlier ones that it repairs or removes.
+
+        A row that the same page also removes is removed, as in `ChangeSet.take`.
+        """
         if not (page.set_aside or self._known or self._new):
             return
         usable = {row["transaction_id"] for row in (*page.added, *page.modified)} | {*page.removed}
         for transaction_id in (*(usable & self._ids), *page.removed_aside):
             self._forget(key_of(transaction_id))
+        removed = {*map(key_of, (*page.removed, *page.removed_aside))} if page.set_aside else set()
         for row in page.set_aside:
-            if row.account_id is None or row.account_id not in revoked:
+            if row.key not in removed and (row.account_id is None or row.account_id not in revoked):
                 self._keep(row)
 
     def refuse(self, row: Transaction) -> None:
