@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -118,7 +119,7 @@ class Keys(signing.KeyRing):
     def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
         """The JWT for a body."""
         header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
-        digest = signing.sha256(body).hexdigest()
+        digest = sha256(body).hexdigest()
         claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": digest}
         signed = f"{signing._segment(header)}.{signing._segment(claims)}"
         private = self._current.private
