@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from emulators.plaid.app import Simulator
-from emulators.plaid.world import Settings
+from emulators.plaid.settings import Settings
 
 PORT = 8099
 

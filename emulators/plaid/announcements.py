@@ -110,9 +110,17 @@ def holdings_update(new: int, updated: int) -> Json:
 
 
 def investments_update(new: int, cancelled: int) -> Json:
+    return _investments("DEFAULT_UPDATE", new, cancelled)
+
+
+def investments_historical_update(new: int, cancelled: int) -> Json:
+    return _investments("HISTORICAL_UPDATE", new, cancelled)
+
+
+def _investments(code: str, new: int, cancelled: int) -> Json:
     return _body(
         "INVESTMENTS_TRANSACTIONS",
-        "DEFAULT_UPDATE",
+        code,
         error=None,
         new_investments_transactions=new,
         cancelled_investments_transactions=cancelled,
@@ -127,3 +135,11 @@ def liabilities_update(new: list[str], updated: dict[str, list[str]]) -> Json:
         account_ids_with_new_liabilities=new,
         account_ids_with_updated_liabilities=updated,
     )
+
+
+def identity_update(changed: dict[str, list[str]]) -> Json:
+    return _body("IDENTITY", "DEFAULT_UPDATE", error=None, account_ids_with_updated_identity=changed)
+
+
+def statements_refresh_complete(*, success: bool) -> Json:
+    return _body("STATEMENTS", "STATEMENTS_REFRESH_COMPLETE", result="SUCCESS" if success else "FAILURE")

@@ -17,19 +17,21 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from emulators.plaid import link_pages, snapshot, wire
+from emulators.plaid import activity, link_pages, snapshot, wire
 from emulators.plaid.control import control_routes
-from emulators.plaid.endpoints import HANDLERS, Call
+from emulators.plaid.endpoints import HANDLERS, Call, Download
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.items import Item
+from emulators.plaid.settings import Settings
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
-from emulators.plaid.world import Settings, World
+from emulators.plaid.world import World
 
 CREDENTIALS = {"client_id": "PLAID-CLIENT-ID", "secret": "PLAID-SECRET"}
 JSON_TYPE = "application/json; charset=utf-8"
+PUBLIC = {"/categories/get"}  # needs no credentials and ignores its body
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ class Received:
 
 @dataclass(frozen=True)
 class _Accepted:
-    """A request between its arrival and its answer. `item` is its Item if that existed at its arrival."""
+    """A request between its arrival and its answer. `item` is its Item if that existed at its arrival.
+
+    `seconds`: how long it takes, because of a fault or of a slow first call.
+    """
 
     received: Received
     request_id: str
     item_id: str | None
     item: Item | None
     fault: ErrorClass | None
+    seconds: float
 
 
 class Plaid:
@@ -72,12 +78,12 @@ class Plaid:
 
     async def __call__(self, request: Request) -> Response:
         call = self._accept(await _receive(request))
-        if call.fault:
-            await self.world.clock.sleep(delay(call.fault))
+        if call.fault or call.seconds:
+            await self.world.clock.sleep(call.seconds)
         return self._respond(call)
 
     def answer(self, received: Received) -> Response:
-        """Answers a request at once, with the next fault that applies but without its latency."""
+        """Answers a request at once, with the next fault that applies but without any latency."""
         return self._respond(self._accept(received))
 
     def _accept(self, received: Received) -> _Accepted:
@@ -87,7 +93,8 @@ class Plaid:
         fault = self.world.faults.take(received.path, item_id) if received.path in ENDPOINTS else None
         item = self.world.items.get(item_id or "")
         existing = item if item is not None and not item.removed else None
-        return _Accepted(received, request_id, item_id, existing, fault)
+        seconds = (delay(fault) if fault else 0) + (item.other.take_first_call(received.path) if item else 0)
+        return _Accepted(received, request_id, item_id, existing, fault, seconds)
 
     def _respond(self, call: _Accepted) -> Response:
         received, request_id, item_id, fault = call.received, call.request_id, call.item_id, call.fault
@@ -111,13 +118,20 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            answer = {**handler(Call(self.world, fields, received.base_url)), "request_id": request_id}
+            result = handler(Call(self.world, fields, received.base_url, received.path))
         except PlaidError as error:
             return self._refuse(error, request_id)
-        return Response(wire.dumps(answer), media_type=JSON_TYPE)
+        if item := self.world.items.get(item_id or ""):
+            item.bill.add_call(received.path)
+            activity.note_access(item, received.path, self.world.clock.now())
+        if isinstance(result, Download):
+            return Response(result.content, headers=result.headers, media_type=result.media_type)
+        return Response(wire.dumps({**result, "request_id": request_id}), media_type=JSON_TYPE)
 
     def _judge(self, received: Received, item_id: str | None) -> dict[str, Any]:
         """Returns the request's validated fields, or raises the validation error."""
+        if received.path in PUBLIC:
+            return {}
         if received.content_type is None:
             raise PlaidError("INVALID_HEADERS")
         if received.content_type != "application/json" or received.body is None:
@@ -127,8 +141,7 @@ class Plaid:
         self.world.limits.count(
             self.world.settings.rate_limits, received.path, client_id, item_id, self.world.clock.now()
         )
-        hold_against(ENDPOINTS[received.path], received.body)
-        return received.body
+        return hold_against(ENDPOINTS[received.path], received.body)
 
     def _check_credentials(self, given: dict[str, Any]) -> None:
         """Accepts any non-empty client id and secret, unless the settings require a given pair."""
@@ -164,7 +177,11 @@ async def _receive(request: Request) -> Received:
     except ValueError:
         body = None
     body = body if isinstance(body, dict) else None
-    credentials = {name: (body or {}).get(name, request.headers.get(header)) for name, header in CREDENTIALS.items()}
+    in_body = {name: (body or {}).get(name) for name in CREDENTIALS}
+    credentials = {
+        name: request.headers.get(header) if in_body[name] is None else in_body[name]
+        for name, header in CREDENTIALS.items()
+    }
     content_type = request.headers.get("content-type")
     if content_type is not None:
         content_type = content_type.partition(";")[0].strip().lower()

@@ -31,6 +31,7 @@ class Account:
     holder_category: str | None = "personal"
     persistent_account_id: str | None = None
     margin_loan_amount: Decimal | int | None = None
+    apy: Decimal | int | None = None
     owners: list[Json] = field(default_factory=list)
     numbers: Json = field(default_factory=dict)
     liability: Json | None = None
@@ -55,6 +56,8 @@ class Account:
             "subtype": self.subtype,
             "type": self.type,
         }
+        if self.apy is not None:
+            answer["apy"] = self.apy
         if self.persistent_account_id:
             answer["persistent_account_id"] = self.persistent_account_id
         return answer

@@ -65,8 +65,8 @@ CATALOGUE: dict[str, Known] = {
         ),
         MANUAL_VERIFICATION_REQUIRED="the accounts must be verified by hand",
         ACCESS_NOT_GRANTED=(
-            "access to this product was denied for the account",
-            "You did not grant access to the data needed for this service.",
+            "access to this product was not granted for the account",
+            "The user did not grant the necessary permissions for this product on their account.",
         ),
         NO_ACCOUNTS=("no valid accounts were found for this item", "No eligible accounts were found."),
         NO_AUTH_ACCOUNTS="no eligible checking or savings accounts were found for this item",
@@ -82,6 +82,10 @@ CATALOGUE: dict[str, Known] = {
         ITEM_NOT_SUPPORTED=("this user is unable to be supported", "This account is not supported."),
         MFA_NOT_SUPPORTED="this account requires a kind of MFA that is not supported",
         INSTANT_MATCH_FAILED="the account could not be matched",
+    ),
+    **_rows(
+        "INVALID_RESULT",
+        LAST_UPDATED_DATETIME_OUT_OF_RANGE="requested datetime out of range",
     ),
     **_rows(
         "INVALID_INPUT",

@@ -1,9 +1,28 @@
 """The field table: the fields of each endpoint's request, and the only source of validation.
 
-Source: plaid.com/docs/api, one page per product. Objects of products that the simulator does not implement are `Free`.
+Sources: plaid.com/docs/api, one page per product, and github.com/plaid/plaid-openapi (types, lengths, enumerations).
+Objects of products that the simulator does not implement are `Free`.
 """
 
-from emulators.plaid.validation import Day, Fields, Flag, Free, Kind, ListOf, Moment, Number, OneOf, Text, Url, Whole
+from emulators.plaid.more_fields import more_endpoints
+from emulators.plaid.validation import (
+    AccountIds,
+    Day,
+    Fields,
+    Flag,
+    Free,
+    Kind,
+    ListOf,
+    Moment,
+    Number,
+    OneOf,
+    OwnUserId,
+    Phone,
+    Product,
+    Text,
+    Url,
+    Whole,
+)
 from emulators.plaid.wire import words
 
 COUNTRIES = words("US GB ES NL FR IE CA DE IT PL DK NO SE EE LT LV PT BE AT FI")
@@ -39,30 +58,32 @@ _FILTERS = Fields(
         "other": _SUBTYPES,
     }
 )
-_PERSONAL = {name: Text() for name in ("phone_number", "email_address", "legal_name", "ssn")}
 _LINK_USER = Fields(
     table={
-        "client_user_id": Text(required=True, least=1, most=128),
-        **_PERSONAL,
-        "name": Free(nullable=True),
-        "address": Free(nullable=True),
-        "id_number": Free(nullable=True),
-        "date_of_birth": Day(nullable=True),
-        "email_address_verified_time": Moment(nullable=True),
-        "phone_number_verified_time": Moment(nullable=True),
+        "client_user_id": OwnUserId(required=True, least=1),
+        "phone_number": Phone(),
+        "email_address": Text(),
+        "legal_name": Text(),
+        "ssn": Text(),
+        "name": Free(),
+        "address": Free(),
+        "id_number": Free(),
+        "date_of_birth": Day(),
+        "email_address_verified_time": Moment(),
+        "phone_number_verified_time": Moment(),
     }
 )
 _DAYS = Whole(least=1, most=730)
 _PERIOD = Fields(table={"start_date": Day(required=True), "end_date": Day(required=True)})
-_PRODUCTS = ListOf(of=OneOf(values=PRODUCTS))
-_MORE_PRODUCTS = ListOf(of=OneOf(values=PRODUCTS), nullable=True)
+_PRODUCT = Product(values=PRODUCTS)
+_PRODUCTS = ListOf(of=_PRODUCT)
 _METADATA = {
     "include_optional_metadata": Flag(),
-    "include_auth_metadata": Flag(nullable=True),
-    "include_payment_initiation_metadata": Flag(nullable=True),
+    "include_auth_metadata": Flag(),
+    "include_payment_initiation_metadata": Flag(),
 }
 _COUNTRY_CODES = ListOf(required=True, least=1, of=OneOf(values=COUNTRIES))
-_ACCOUNT_IDS = Fields(table={"account_ids": ListOf(of=Text(least=1))})
+_ACCOUNT_IDS = Fields(table={"account_ids": AccountIds()})
 _CATEGORY_VERSION = OneOf(values=("v1", "v2"))
 _OTHER_LINK_PRODUCTS = words(
     "auth base_report card_switch cashflow_report cra_options cra_report_parameter credit_partner_insights "
@@ -88,24 +109,24 @@ ENDPOINTS: dict[str, Fields] = {
         user_id=Text(least=1),
         user_token=Text(least=1),
         third_party_user_token=Text(),
-        products=_MORE_PRODUCTS,
-        required_if_supported_products=_MORE_PRODUCTS,
-        optional_products=_MORE_PRODUCTS,
-        additional_consented_products=_MORE_PRODUCTS,
+        products=_PRODUCTS,
+        required_if_supported_products=_PRODUCTS,
+        optional_products=_PRODUCTS,
+        additional_consented_products=_PRODUCTS,
         webhook=Url(),
-        access_token=Text(least=1, nullable=True),
+        access_token=Text(least=1),
         access_tokens=ListOf(of=Text()),
         update=Fields(
             table={
                 "account_selection_enabled": Flag(),
                 "reauthorization_enabled": Flag(),
                 "user": Flag(),
-                "item_ids": ListOf(of=Text(), nullable=True),
+                "item_ids": ListOf(of=Text()),
             }
         ),
         redirect_uri=Url(),
         android_package_name=Text(),
-        appearance_mode=OneOf(values=("LIGHT", "DARK", "SYSTEM"), nullable=True),
+        appearance_mode=OneOf(values=("LIGHT", "DARK", "SYSTEM")),
         transactions=Fields(table={"days_requested": _DAYS}),
         statements=_PERIOD,
         hosted_link=Fields(
@@ -129,18 +150,17 @@ ENDPOINTS: dict[str, Fields] = {
     "/link/token/get": _with(link_token=_TOKEN),
     "/sandbox/public_token/create": _with(
         institution_id=Text(required=True, least=1),
-        initial_products=ListOf(required=True, least=1, of=OneOf(values=PRODUCTS)),
+        initial_products=ListOf(required=True, least=1, of=_PRODUCT),
         options=Fields(
+            refuses_null=True,
             table={
                 "webhook": Url(),
-                "override_username": Text(nullable=True),
-                "override_password": Text(nullable=True),
-                "transactions": Fields(
-                    nullable=True, table={"start_date": Day(), "end_date": Day(), "days_requested": _DAYS}
-                ),
-                "statements": Fields(nullable=True, table=_PERIOD.table),
+                "override_username": Text(),
+                "override_password": Text(),
+                "transactions": Fields(table={"start_date": Day(), "end_date": Day(), "days_requested": _DAYS}),
+                "statements": Fields(table=_PERIOD.table),
                 "income_verification": Free(),
-            }
+            },
         ),
         user_token=Text(),
         user_id=Text(),
@@ -149,10 +169,10 @@ ENDPOINTS: dict[str, Fields] = {
         access_token=_TOKEN,
         webhook_code=OneOf(required=True, values=FIREABLE_CODES),
         webhook_type=OneOf(values=FIREABLE_TYPES),
-        options=Free(nullable=True),
+        options=Free(),
     ),
     "/sandbox/item/reset_login": _ITEM_ONLY,
-    "/sandbox/user/reset_login": _with(user_id=Text(), user_token=Text(), item_ids=ListOf(of=Text(), nullable=True)),
+    "/sandbox/user/reset_login": _with(user_id=Text(), user_token=Text(), item_ids=ListOf(of=Text())),
     "/sandbox/transactions/create": _with(
         access_token=_TOKEN,
         transactions=ListOf(
@@ -171,12 +191,13 @@ ENDPOINTS: dict[str, Fields] = {
             ),
         ),
     ),
+    "/item/public_token/create": _ITEM_ONLY,
     "/item/public_token/exchange": _with(public_token=_TOKEN),
     "/item/get": _ITEM_ONLY,
     "/item/remove": _with(
         access_token=_TOKEN,
-        reason_code=OneOf(values=REMOVE_REASONS, nullable=True),
-        reason_note=Text(most=512, nullable=True),
+        reason_code=OneOf(values=REMOVE_REASONS),
+        reason_note=Text(most=512),
     ),
     "/item/access_token/invalidate": _ITEM_ONLY,
     "/item/webhook/update": _with(access_token=_TOKEN, webhook=Url(nullable=True)),
@@ -202,6 +223,8 @@ ENDPOINTS: dict[str, Fields] = {
             }
         ),
     ),
+    "/investments/refresh": _ITEM_ONLY,
+    "/investments/auth/get": _ITEM_ACCOUNTS,
     "/institutions/get": _with(
         count=Whole(required=True, least=1, most=500),
         offset=Whole(required=True, least=0),
@@ -209,9 +232,9 @@ ENDPOINTS: dict[str, Fields] = {
         options=Fields(
             table={
                 **_METADATA,
-                "products": ListOf(nullable=True, least=1, of=OneOf(values=PRODUCTS)),
-                "routing_numbers": ListOf(nullable=True, of=Text()),
-                "oauth": Flag(nullable=True),
+                "products": ListOf(least=1, of=_PRODUCT),
+                "routing_numbers": ListOf(of=Text()),
+                "oauth": Flag(),
             }
         ),
     ),
@@ -223,31 +246,33 @@ ENDPOINTS: dict[str, Fields] = {
     "/institutions/search": _with(
         query=Text(required=True, least=1),
         country_codes=_COUNTRY_CODES,
-        products=ListOf(nullable=True, least=1, of=OneOf(values=PRODUCTS)),
-        options=Fields(table={**_METADATA, "oauth": Flag(nullable=True), "payment_initiation": Free(nullable=True)}),
+        products=ListOf(least=1, of=_PRODUCT),
+        options=Fields(table={**_METADATA, "oauth": Flag(), "payment_initiation": Free()}),
     ),
     "/transactions/sync": _with(
         access_token=_TOKEN,
         cursor=Text(most=256),
         count=Whole(least=1, most=500),
         options=Fields(
+            refuses_null=True,
             table={
-                "include_original_description": Flag(nullable=True),
+                "include_original_description": Flag(),
                 "include_personal_finance_category": Flag(),
                 "include_logo_and_counterparty_beta": Flag(),
                 "personal_finance_category_version": _CATEGORY_VERSION,
                 "days_requested": _DAYS,
                 "account_id": Text(least=1),
-            }
+            },
         ),
     ),
     "/transactions/refresh": _ITEM_ONLY,
     "/transactions/recurring/get": _with(
         access_token=_TOKEN,
-        account_ids=ListOf(of=Text(least=1)),
+        account_ids=AccountIds(),
         options=Fields(
             table={"include_personal_finance_category": Flag(), "personal_finance_category_version": _CATEGORY_VERSION}
         ),
     ),
     "/webhook_verification_key/get": _with(key_id=_TOKEN),
+    **more_endpoints(PRODUCTS),
 }

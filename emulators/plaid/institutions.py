@@ -13,7 +13,10 @@ from typing import Any
 
 from emulators.plaid.errors import PlaidError
 
-_US = "assets auth balance identity investments liabilities signal statements transactions transfer"
+_US = (
+    "assets auth balance employment identity identity_match income_verification investments investments_auth "
+    "liabilities signal statements transactions transfer"
+)
 _EU = "assets auth balance identity payment_initiation transactions"
 
 
@@ -54,6 +57,8 @@ _ALL = [
     Institution("ins_132363", "Unhealthy Platypus Bank - Degraded", health="DEGRADED"),
     Institution("ins_132361", "Unhealthy Platypus Bank - Down", health="DOWN"),
     Institution("ins_133402", "Unsupported Platypus Bank", products=()),
+    Institution("ins_1", "Bank of America", routing_numbers=("021200339", "052001633")),
+    Institution("ins_12", "Fidelity"),
     Institution("ins_56", "Chase", oauth=True, persistent_account_ids=True, consent_days=365),
     Institution("ins_127989", "Bank of America", oauth=True, consent_days=365),
     Institution("ins_127991", "Wells Fargo", oauth=True),
@@ -95,8 +100,8 @@ def select(
     ]
 
 
-def describe(institution: Institution, options: dict[str, Any], since: str) -> dict[str, Any]:
-    """The institution object of the endpoints; `since` is the time of the last health change."""
+def describe(institution: Institution, options: dict[str, Any]) -> dict[str, Any]:
+    """The institution object of the endpoints, without its status."""
     answer: dict[str, Any] = {
         "institution_id": institution.institution_id,
         "name": institution.name,
@@ -119,8 +124,6 @@ def describe(institution: Institution, options: dict[str, Any], since: str) -> d
     if options.get("include_payment_initiation_metadata"):
         pays = "payment_initiation" in institution.products
         answer["payment_initiation_metadata"] = _payment_initiation() if pays else None
-    if options.get("include_status"):
-        answer["status"] = _status(institution, since)
     return answer
 
 
@@ -138,24 +141,6 @@ def _payment_initiation() -> dict[str, Any]:
         "supports_payment_consents": False,
         "supports_commercial_payment_consents": False,
     }
-
-
-def _status(institution: Institution, since: str) -> dict[str, Any]:
-    success = {"HEALTHY": 0.98, "DEGRADED": 0.62, "DOWN": 0.03}[institution.health]
-    one = {
-        "status": institution.health,
-        "last_status_change": since,
-        "breakdown": {
-            "success": success,
-            "error_plaid": 0.01,
-            "error_institution": round(0.99 - success, 2),
-            "refresh_interval": {"HEALTHY": "NORMAL", "DEGRADED": "DELAYED", "DOWN": "STOPPED"}[institution.health],
-        },
-    }
-    parts = (
-        "item_logins transactions_updates auth identity investments_updates liabilities_updates liabilities investments"
-    )
-    return {**dict.fromkeys(parts.split(), one), "health_incidents": None}
 
 
 def _color(institution_id: str) -> tuple[int, int, int]:

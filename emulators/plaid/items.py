@@ -5,16 +5,19 @@ error, endpoints that repair or remove the Item still work); revoked by its user
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from emulators.plaid.bank import Account, Portfolio
+from emulators.plaid.bank import Account, Portfolio, select_accounts
+from emulators.plaid.billing import Bill
 from emulators.plaid.clock import iso
+from emulators.plaid.consent import Consent, scopes_of
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
-from emulators.plaid.people import Login
+from emulators.plaid.people import Login, open_bank
+from emulators.plaid.product_data import ProductData
 from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
@@ -33,8 +36,11 @@ class Item:
     """The state of one Item.
 
     `shared`: the accounts that the user chose in Link, None for all of them. `logins` counts the repairs.
-    `missing_consents`: the products without the user's consent; only their endpoints return the error.
-    `history_stops_at`: the bank delivers no more history than that.
+    `history_stops_at`: the bank delivers no more history than that. `used_since`: the first use of each product.
+    `statement_periods`: the first and last posting dates of the extracted statements. `known_owners`: the owners as of
+    the last extraction, by account. `imported_as`: the user id of /item/import. `activities`, `accessed`: activity.py.
+    `left_out`: accounts that the user deselected in Link and did not share since. `other`: how the data of the other
+    products behaves.
     """
 
     item_id: str
@@ -63,7 +69,16 @@ class Item:
     last_webhook: tuple[datetime, str] | None = None
     hidden_accounts: list[Account] = field(default_factory=list)
     hidden_rows: list[Row] = field(default_factory=list)
-    missing_consents: list[str] = field(default_factory=list)
+    consent: Consent = field(default_factory=Consent)
+    bill: Bill = field(default_factory=Bill)
+    used_since: dict[str, str] = field(default_factory=dict)
+    statement_periods: list[list[str]] = field(default_factory=list)
+    known_owners: dict[str, list[Json]] = field(default_factory=dict)
+    imported_as: str | None = None
+    activities: list[Json] = field(default_factory=list)
+    accessed: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    other: ProductData = field(default_factory=ProductData)
     logins: int = 0
     login_expires: datetime | None = None
 
@@ -134,10 +149,35 @@ class Item:
         rows = [row for row in self.hidden_rows if row.account_id == account.account_id]
         self.hidden_rows = [row for row in self.hidden_rows if row.account_id != account.account_id]
         self.hidden_accounts.remove(account)
+        if account.account_id in self.left_out:
+            self.left_out.remove(account.account_id)
+            rows += self._rows_left_out(account.account_id)
         self.add_account(account, rows)
+
+    def request_days(self, days: int) -> None:
+        """Sets the length of a history that has not been loaded."""
+        if len(self.log):
+            return
+        self.login = replace(self.login, days=days)
+        opened = open_bank(self.login)
+        if self.shared is not None:
+            opened = select_accounts(opened, self.shared)
+        opened.accounts[:] = self.accounts
+        self.portfolio, self.log = opened, SyncLog(opened.history)
+
+    def leave_out(self, accounts: Iterable[Account]) -> None:
+        """Records the accounts that the user deselected in Link. Their transactions are read only when shared."""
+        for account in accounts:
+            self.hidden_accounts.append(account)
+            self.left_out.append(account.account_id)
+
+    def _rows_left_out(self, account_id: str) -> list[Row]:
+        history = open_bank(self.login).history
+        return [history.row(i) for i in reversed(range(len(history))) if history.account_id(i) == account_id]
 
     def as_object(self) -> Json:
         """The item object of most answers."""
+        consented = self.consent.among(self.institution.products)
         return {
             "item_id": self.item_id,
             "institution_id": self.institution.institution_id,
@@ -148,6 +188,7 @@ class Item:
             "available_products": [product for product in self.institution.products if product not in self.products],
             "billed_products": self.products,
             "products": self.products,
+            **({} if consented is None else {"consented_products": consented}),
             "consent_expiration_time": iso(self.consent_expires) if self.consent_expires else None,
             "update_type": "background",
         }
@@ -158,18 +199,20 @@ class Item:
             **self.as_object(),
             "created_at": iso(self.created_at),
             "consented_use_cases": [],
-            "consented_data_scopes": [],
+            "consented_data_scopes": scopes_of(self.consent.among(self.institution.products) or ()),
         }
 
     def status(self) -> Json:
         """`status` of /item/get."""
-        updates = {
-            "last_successful_update": iso(self.last_update) if self.last_update else None,
-            "last_failed_update": iso(self.last_failed_update) if self.last_failed_update else None,
-        }
-        sent = self.last_webhook
+        sent, failed = self.last_webhook, iso(self.last_failed_update) if self.last_failed_update else None
+        read = self.other.investments_updated
+        investments = datetime.fromisoformat(read) if read else self.last_update
+
+        def updates(last: datetime | None) -> Json:
+            return {"last_successful_update": iso(last) if last else None, "last_failed_update": failed}
+
         return {
-            "transactions": updates if "transactions" in self.products else None,
-            "investments": updates if "investments" in self.products else None,
+            "transactions": updates(self.last_update) if "transactions" in self.products else None,
+            "investments": updates(investments) if "investments" in self.products else None,
             "last_webhook": {"sent_at": iso(sent[0]), "code_sent": sent[1]} if sent else None,
         }

@@ -35,6 +35,7 @@ LIMITS: dict[str, Limit] = {
     "/item/get": Limit((15, 5000), (40, 5000), "ITEM_GET_LIMIT"),
     "/item/remove": Limit((30, 2000), (100, 500), "RATE_LIMIT"),
     "/liabilities/get": Limit((15, 1000), (10, 1000), "RATE_LIMIT"),
+    "/transactions/get": Limit((30, 20000), (80, 1000), "TRANSACTIONS_LIMIT"),
     "/transactions/sync": Limit((50, 2500), (50, 1000), "TRANSACTIONS_SYNC_LIMIT"),
     "/transactions/refresh": Limit((2, 100), (2, 100), "TRANSACTIONS_REFRESH_LIMIT"),
     "/transactions/recurring/get": Limit((20, 1000), (20, 1000), "RATE_LIMIT"),

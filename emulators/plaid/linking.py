@@ -4,10 +4,12 @@ Sources: plaid.com/docs/link (onSuccess, onExit and their metadata), plaid.com/d
 plaid.com/docs/api/link/#linktokenget (the sessions of a link token). LINK webhooks are sent for Hosted Link only.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import activity, announcements, consent, extraction, institutions
 from emulators.plaid.bank import Account, select_accounts
+from emulators.plaid.billing import ONCE
 from emulators.plaid.clock import iso
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.institutions import Institution
@@ -52,6 +54,8 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
                 user_id=request.get("user_id"),
                 client_user_id=request.get("user", {}).get("client_user_id"),
             )
+            if consent.applies(session.found.institution.countries):
+                session.found.consent.scopes = consent.scopes_of(session.token.asked_products)
     except PlaidError as error:
         _event(world, session, "ERROR", error_type=error.error_type, error_code=error.code, error_message=error.message)
         raise
@@ -105,8 +109,11 @@ def _passes(account: Account, filters: Json | None) -> bool:
     return "all" in wanted or account.subtype in wanted
 
 
-def finish(world: World, session: Session, account_ids: list[str] | None = None) -> Json:
-    """Completes Link with some accounts, or all (None); returns onSuccess's arguments, {public_token, metadata}."""
+def finish(world: World, session: Session, account_ids: list[str] | None = None, refused: Sequence[str] = ()) -> Json:
+    """Completes Link with some accounts, or all (None); returns onSuccess's arguments, {public_token, metadata}.
+
+    `refused`: the products that the user does not grant at an OAuth bank.
+    """
     item, token = session.found, session.token
     if item is None:
         raise PlaidError("INVALID_CREDENTIALS")
@@ -114,14 +121,18 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
     chosen = offered if account_ids is None else [account_id for account_id in offered if account_id in account_ids]
     if not chosen:
         raise PlaidError("NO_ACCOUNTS")
+    _refuse_products(world, session, item, refused)
     if token.update_item:
         _repair(world, session, item, chosen)
     else:
         if len(chosen) < len(item.accounts):
             item.shared = chosen
+            item.leave_out(account for account in item.accounts if account.account_id not in chosen)
             item.portfolio = select_accounts(item.portfolio, chosen)
             item.log = SyncLog(item.portfolio.history)
-        world.keep_item(item)
+        if wanted := token.request.get("statements"):
+            item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]
+        world.keep_item(item, set(token.request.get("optional_products") or ()) & set(ONCE))
     public_token = world.new_public_token(item)
     _event(world, session, "HANDOFF")
     metadata = _metadata(session, item)
@@ -134,6 +145,22 @@ def finish(world: World, session: Session, account_ids: list[str] | None = None)
     _record(world, session, results=_results([added]), on_success={**success, "metadata": {**metadata}})
     _announce(world, session, "SUCCESS", public_token)
     return success
+
+
+def _refuse_products(world: World, session: Session, item: Item, refused: Sequence[str]) -> None:
+    """The bank's own permissions: Link fails without those of a required product, an Item lacks the other ones.
+
+    Source: plaid.com/docs/link/initializing-products.
+    """
+    request = session.token.request
+    required = [*(request.get("products") or ()), *(request.get("required_if_supported_products") or ())]
+    if not session.token.update_item:
+        if set(refused) & set(required):
+            error = PlaidError("ACCESS_NOT_GRANTED")
+            _event(world, session, "ERROR", error_type=error.error_type, error_code=error.code)
+            raise error
+        item.products = [product for product in item.products if product not in refused]
+    item.consent.refused = list(refused)
 
 
 def leave(
@@ -153,13 +180,13 @@ def leave(
 def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> None:
     """Completes update mode: repairs the Item; with account selection, replaces its accounts by the chosen ones.
 
-    The user consents only to the products of `additional_consented_products`.
+    The user consents to the products of the link token.
     """
-    agreed = session.token.request.get("additional_consented_products") or []
-    item.missing_consents = [product for product in item.missing_consents if product not in agreed]
+    item.consent.give(session.token.asked_products)
     if session.token.request.get("update", {}).get("account_selection_enabled"):
         before = len(item.log)
-        for account in [one for one in item.hidden_accounts if one.account_id in chosen]:
+        shared = [account for account in item.hidden_accounts if account.account_id in chosen]
+        for account in shared:
             item.share_account(account)
         removed = [
             transaction_id
@@ -167,7 +194,9 @@ def _repair(world: World, session: Session, item: Item, chosen: list[str]) -> No
             if account.account_id not in chosen
             for transaction_id in item.unshare_account(account)
         ]
+        activity.record(item, "SCOPES_UPDATE", world.clock.now())
         world.announce_changes(item, before, removed)
+        extraction.announce_shared(world, item, shared)
     world.heal_item(item)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from emulators.plaid.items import Item
 
 Json = dict[str, Any]
+PRODUCT_LISTS = ("products", "required_if_supported_products", "optional_products", "additional_consented_products")
 
 
 @dataclass
@@ -19,6 +20,11 @@ class LinkToken:
     request: Json
     update_item: str | None = None
     sessions: list[Json] = field(default_factory=list)
+
+    @property
+    def asked_products(self) -> list[str]:
+        """All products for which Link asks the user's consent."""
+        return [product for name in PRODUCT_LISTS for product in self.request.get(name) or ()]
 
 
 @dataclass

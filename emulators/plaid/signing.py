@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.ids import IdSource
 
+PUBLISHED = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
+
 
 @dataclass
 class Key:
@@ -28,11 +30,15 @@ class Key:
 
 
 class KeyRing:
-    """All signing keys so far; the last one signs."""
+    """All signing keys so far; the last one signs.
+
+    The Sandbox also has the key that the tests of Plaid's clients read. It signs nothing here.
+    """
 
     def __init__(self, ids: IdSource, wall_time: Callable[[], float]) -> None:
         self._ids, self._wall_time = ids, wall_time
         self._keys: dict[str, Key] = {}
+        self._add(PUBLISHED)
         self._current = self._new()
 
     @property
@@ -98,7 +104,10 @@ class KeyRing:
         self._current = list(self._keys.values())[-1]
 
     def _new(self) -> Key:
-        key = Key(self._ids.uuid(), ec.generate_private_key(ec.SECP256R1()), int(self._wall_time()))
+        return self._add(self._ids.uuid())
+
+    def _add(self, kid: str) -> Key:
+        key = Key(kid, ec.generate_private_key(ec.SECP256R1()), int(self._wall_time()))
         self._keys[key.kid] = key
         return key
 

@@ -12,8 +12,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from emulators.plaid import institutions, wire
+from emulators.plaid import extraction, institutions, product_data, series, wire
 from emulators.plaid.bank import Account, select_accounts
+from emulators.plaid.billing import Bill
+from emulators.plaid.consent import Consent
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.linktokens import LinkToken
 from emulators.plaid.people import Login, open_bank
@@ -24,7 +26,7 @@ Json = dict[str, Any]
 VERSION = 1
 EVERY = 2.0
 _SEPARATE = {"institution", "portfolio", "log", "login", "hidden_accounts", "hidden_rows", "last_webhook"}
-_SEPARATE |= {"readiness", "history_stops_at"}
+_SEPARATE |= {"readiness", "history_stops_at", "consent", "bill", "other"}
 _PLAIN = [field.name for field in fields(Item) if field.name not in _SEPARATE]
 _TIMES = {"created_at", "consent_expires", "last_update", "last_failed_update", "login_expires"}
 
@@ -103,6 +105,9 @@ def _saved(item: Item) -> Json:
         "hidden_rows": [[row.transaction_id, row.account_id, *map(bytes.decode, row[2:])] for row in item.hidden_rows],
         "switches": [item.log.name_unseen_removals, item.log.repeat_rows, item.log.cursor_cycle],
         "log": item.log.export(),
+        "consent": asdict(item.consent),
+        "bill": asdict(item.bill),
+        "other": asdict(item.other),
     }
 
 
@@ -124,10 +129,13 @@ def _item(saved: Json) -> Item:
         portfolio=portfolio,
         log=log,
         login=login,
+        consent=Consent(**saved.get("consent", {"withdrawn": saved.get("missing_consents", [])})),
+        bill=Bill(**saved.get("bill", {})),
         readiness=Readiness(saved["readiness"]),
         history_stops_at=Readiness(saved["history_stops_at"]) if saved.get("history_stops_at") else None,
         last_webhook=(datetime.fromisoformat(sent[0]), sent[1]) if sent else None,
         hidden_accounts=list(_accounts(saved["hidden_accounts"])),
+        other=product_data.from_json(saved.get("other", {})),
         hidden_rows=[Row(row[0], row[1], row[2].encode(), row[3].encode()) for row in saved["hidden_rows"]],
     )
 
@@ -140,6 +148,8 @@ def _accounts(saved: list[Json]) -> Iterator[Account]:
 def _resume(world: World, item: Item) -> None:
     """Restarts the timers of the old process."""
     world.arm(item)
+    extraction.arm(world, item)
+    series.arm_all(world, item)
     if item.extraction_began and item.readiness is not Readiness.HISTORICAL:
         item.extraction_began = False
         world.begin_extraction(item)

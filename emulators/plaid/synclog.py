@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, Protocol
 
+from emulators.plaid.bydate import ByDate, Dated
 from emulators.plaid.errors import PlaidError
 
 MUTATION = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
@@ -86,6 +87,7 @@ class SyncLog:
     _places: dict[str, list[int]] = field(default_factory=dict)
     _indexed: int = 0
     _account_ids: set[str] = field(default_factory=set)
+    _by_date: ByDate = field(default_factory=ByDate)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -116,6 +118,23 @@ class SyncLog:
         for place in range(len(self._entries)):
             if place not in self._superseded and (row := self._row(place)) is not None:
                 yield row
+
+    def newest_first(self) -> list[Dated]:
+        """All current transactions by date; within a date in the order of their first versions, which never changes."""
+        return self._by_date.read(len(self._entries), self._placed())
+
+    def _placed(self) -> Iterator[tuple[int, int, Row]]:
+        """All current transactions: the place of the first version, the current place, and the row."""
+        for place in range(len(self._entries)):
+            if place not in self._superseded and (row := self._row(place)) is not None:
+                yield self._places.get(row.transaction_id, (place,))[0], place, row
+
+    def row_at(self, place: int) -> Row:
+        """The row of a place that `newest_first` named."""
+        row = self._row(place)
+        if row is None:
+            raise KeyError(place)
+        return row
 
     def export(self) -> list[int | list[str | None]]:
         """The entries, for the state file."""

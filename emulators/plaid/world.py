@@ -5,11 +5,12 @@ a lock.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from emulators.plaid import announcements, institutions
+from emulators.plaid import activity, announcements, health, institutions, usage
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import Faults, WebhookFaults
@@ -18,6 +19,7 @@ from emulators.plaid.items import Item, Readiness
 from emulators.plaid.limits import Limits
 from emulators.plaid.linktokens import LinkToken, Session
 from emulators.plaid.people import Login, open_bank
+from emulators.plaid.settings import Settings
 from emulators.plaid.signing import KeyRing
 from emulators.plaid.synclog import CursorFormat, SyncLog
 from emulators.plaid.webhooks import MakeWebhooks, Webhooks
@@ -26,20 +28,6 @@ Json = dict[str, Any]
 PUBLIC_TOKEN_LIVES = timedelta(minutes=30)
 SANDBOX_LOGIN_LIVES = timedelta(days=30)
 WARNING_BEFORE_EXPIRY = timedelta(days=7)
-
-
-@dataclass
-class Settings:
-    """Settings, given at start and changed by POST /_sim/settings."""
-
-    initial_after: float = 1.0
-    history_after: float = 3.0
-    rate_limits: str | None = None
-    client_id: str | None = None
-    secret: str | None = None
-    username: str | None = None  # the login that the Link page fills in, if any
-    password: str | None = field(default=None, repr=False)
-    seed: int | None = None
 
 
 @dataclass
@@ -66,6 +54,8 @@ class World:
         self.public_tokens: dict[str, PublicToken] = {}
         self.link_tokens: dict[str, LinkToken] = {}
         self.link_sessions: dict[str, Session] = {}
+        self.institution_health: dict[str, health.InstitutionHealth] = {}
+        self.healthy_since = self.clock.now() - timedelta(days=2)
         self.changes = 0
         self.calls: Counter[str] = Counter()
         self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -80,8 +70,14 @@ class World:
         self.limits.forget()
         for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens, self.link_sessions):
             known.clear()
+        self.institution_health.clear()
         for counter in (self.calls, self.calls_of_item, self.errors):
             counter.clear()
+
+    def health_of(self, institution: institutions.Institution) -> health.InstitutionHealth:
+        """The health of an institution as Plaid reports it, which the control API can change."""
+        usual = health.usual(institution.health, self.healthy_since)
+        return self.institution_health.setdefault(institution.institution_id, usual)
 
     # -- Items --------------------------------------------------------------------------------------------------
 
@@ -125,9 +121,14 @@ class World:
             client_user_id=client_user_id,
         )
 
-    def keep_item(self, item: Item) -> None:
+    def keep_item(self, item: Item, unbilled: Iterable[str] = ()) -> None:
+        """Stores a new Item. Its products are billed, except `unbilled` ones."""
         self.items[item.item_id] = item
+        activity.record(item, "ITEM_IMPORT" if item.imported_as else "ITEM_CREATE", self.clock.now())
         self._start_login(item)
+        for product in item.products:
+            if product not in unbilled:
+                usage.begin(item, product, self.clock.now())
         if "transactions" in item.products:
             self.begin_extraction(item)
 
@@ -231,6 +232,7 @@ class World:
         """Repairs the Item, as update mode does. LOGIN_REPAIRED, for repairs elsewhere, is sent only on request."""
         item.check_alive()
         item.error = item.error_reason = None
+        activity.record(item, "ITEM_UPDATE", self.clock.now())
         self._start_login(item)
         if "transactions" in item.products and item.readiness is not Readiness.HISTORICAL:
             self.begin_extraction(item)
@@ -240,11 +242,15 @@ class World:
     def revoke_item(self, item: Item, *, announce: bool = True) -> None:
         """Revokes the Item, as a user does at my.plaid.com."""
         item.revoked = True
+        activity.record(item, "PORTAL_UNLINK", self.clock.now())
+        item.bill.end(self.clock.today())
         if announce:
             self.webhooks.send(item, announcements.user_permission_revoked())
 
     def remove_item(self, item: Item) -> None:
         item.removed = True
+        activity.record(item, "ITEM_REMOVE", self.clock.now())
+        item.bill.end(self.clock.today())
         item.webhook = None
 
     def expire_consent(self, item: Item, when: datetime) -> None:

@@ -17,7 +17,8 @@ from starlette.routing import Match
 
 import main
 from emulators.plaid.control import control_routes
-from emulators.plaid.world import Settings, World
+from emulators.plaid.settings import Settings
+from emulators.plaid.world import World
 from operations.commands import _parser
 from tests.openapi import Described
 

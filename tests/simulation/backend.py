@@ -6,6 +6,7 @@ called below the SDK's own wrapper, which needs a web server, so its guard runs.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import json
@@ -23,6 +24,7 @@ from unittest import mock
 
 from firebase_functions import https_fn
 from flask import Request
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
 from shared.adapters.plaid.webhook_events import parse_webhook
@@ -84,6 +86,11 @@ SETTINGS = Settings.model_validate(
 def function(name: str) -> Any:
     """A deployed function, as the SDK sees it."""
     return getattr(importlib.import_module(f"functions.{name}"), name)
+
+
+def returned(value: Any) -> Any:
+    """What a factory of the container returns."""
+    return value
 
 
 class Clock:
@@ -244,8 +251,8 @@ class Backend:
             yield
 
     def _container(self) -> dict[str, Any]:
-        made = {name: (lambda value=value: value) for name, value in self.adapters().items()}
-        made["parse_webhook"] = lambda: parse_webhook
+        values = {**self.adapters(), "parse_webhook": parse_webhook}
+        made: dict[str, Any] = {name: functools.partial(returned, value) for name, value in values.items()}
         cached = ("item_ownership", "transactions_refresh", "connection_cap", "status_events", "item_status_refresh")
         return made | {name: once(getattr(container, name).__wrapped__) for name in cached}
 
@@ -264,7 +271,7 @@ class Backend:
         ]
         return patches
 
-    def executors(self, workers: int, _name: str) -> Executor:
+    def executors(self, workers: int, name: str) -> Executor:
         """The port `Executors`."""
         return Executor(self.loop, workers)
 
@@ -336,7 +343,7 @@ class Backend:
                 path=path,
                 method=method,
                 query_string=query,
-                headers=sent | (headers or {}),
+                headers=Headers(sent | (headers or {})),
                 input_stream=io.BytesIO(data),
                 content_length=len(data),
                 content_type="application/json" if data else None,
@@ -406,8 +413,12 @@ class Backend:
         handler = function(name).__wrapped__
         data = SimpleNamespace(to_dict=lambda: document) if document is not None else None
         event = SimpleNamespace(params=params, data=data, time=self.loop.now())
+
+        def start() -> None:
+            self.loop.spawn(self.process(name), lambda: handler(event))
+
         for delay in self.mail[name].take():
-            self.loop.after(0.3 + delay, lambda: self.loop.spawn(self.process(name), lambda: handler(event)))
+            self.loop.after(0.3 + delay, start)
 
 
 @contextmanager

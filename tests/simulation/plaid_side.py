@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,9 +26,10 @@ from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.items import Item
+from emulators.plaid.settings import Settings
 from emulators.plaid.synclog import CursorFormat, Row
 from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
-from emulators.plaid.world import Settings, World
+from emulators.plaid.world import World
 from shared.adapters.plaid.client import PlaidClient
 from shared.adapters.plaid.errors import from_answer
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
@@ -65,12 +67,12 @@ class Banks(World):
         super().__init__(settings, clock)
         self.on_new_item: dict[str | None, Callable[[Item], None]] = {}  # by user, once
 
-    def keep_item(self, item: Item) -> None:
+    def keep_item(self, item: Item, unbilled: Iterable[str] = ()) -> None:
         """Stores a new item."""
         begin = self.on_new_item.pop(item.client_user_id, None)
         if begin is not None:
             begin(item)
-        super().keep_item(item)
+        super().keep_item(item, unbilled)
 
 
 class VirtualWebhooks(Webhooks):
@@ -117,7 +119,7 @@ class Keys(signing.KeyRing):
     def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
         """The JWT for a body."""
         header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
-        digest = signing.sha256(body).hexdigest()
+        digest = sha256(body).hexdigest()
         claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": digest}
         signed = f"{signing._segment(header)}.{signing._segment(claims)}"
         private = self._current.private

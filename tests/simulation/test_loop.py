@@ -75,7 +75,11 @@ def test_an_executor_runs_only_so_many_at_once_in_order_with_the_callers_context
 
 def test_a_result_that_takes_longer_is_a_timeout_and_can_be_waited_for_again(loop: Loop) -> None:
     def main() -> str:
-        future = Executor(loop, 1).submit(lambda: loop.sleep(7) or "late")  # type: ignore[func-returns-value]
+        def late() -> str:
+            loop.sleep(7)
+            return "late"
+
+        future = Executor(loop, 1).submit(late)
         with pytest.raises(TimeoutError):
             future.result(timeout=5)
         assert not future.done()

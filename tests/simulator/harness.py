@@ -18,7 +18,7 @@ import httpx
 import uvicorn
 
 from emulators.plaid.app import Simulator
-from emulators.plaid.world import Settings
+from emulators.plaid.settings import Settings
 
 Json = dict[str, Any]
 KEYS = {"PLAID-CLIENT-ID": "a-client", "PLAID-SECRET": "a-secret"}

@@ -29,9 +29,13 @@ async function main() {
     more = page.has_more;
   }
   const accounts = (await api.accountsGet({ access_token })).data.accounts.length;
+  const listed = (await api.statementsList({ access_token })).data.accounts.flatMap((account) => account.statements);
+  const wanted = { access_token, statement_id: listed[0].statement_id };
+  const downloaded = await api.statementsDownload(wanted, { responseType: "arraybuffer" });
+  const pdf = downloaded.data.toString("latin1", 0, 4);
   await api.itemRemove({ access_token });
   const gone = await api.itemGet({ access_token }).catch((error) => error.response.data.error_code);
-  console.log(JSON.stringify({ link: link.data.link_token.slice(0, 13), rows: ids.size, accounts, gone }));
+  console.log(JSON.stringify({ link: link.data.link_token.slice(0, 13), rows: ids.size, accounts, pdf, gone }));
 }
 
 main();

@@ -14,9 +14,10 @@ import pytest
 from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.faults import ErrorClass
+from emulators.plaid.settings import Settings
 from emulators.plaid.spoiled import BrokenResponse
 from emulators.plaid.webhooks import Delivery, Webhooks
-from emulators.plaid.world import Settings, World
+from emulators.plaid.world import World
 from tests.simulator.harness import BANK
 
 Json = dict[str, Any]

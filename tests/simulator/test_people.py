@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -127,10 +127,14 @@ def test_investment_transactions_are_filtered_by_date_and_paged(sim: Sim) -> Non
         answer = item.call("/investments/transactions/get", start_date=start, end_date=end, options=options)
         return answer["total_investment_transactions"], [row["date"] for row in answer["investment_transactions"]]
 
-    assert got("2026-01-01", "2026-12-31") == (3, ["2026-05-01", "2026-04-20", "2026-04-15"])
-    assert got("2026-04-16", "2026-04-30") == (1, ["2026-04-20"])
-    assert got("2026-01-01", "2026-12-31", count=1, offset=1) == (3, ["2026-04-20"])
-    assert got("2026-01-01", "2026-12-31", offset=3) == (3, [])
+    today = date.fromisoformat(sim.look("/clock")["now"][:10])
+    deposit, buy, sell = (str(today - timedelta(days=age)) for age in (18, 20, 25))
+    month = (str(today - timedelta(days=29)), str(today))
+    assert got(*month) == (3, [deposit, buy, sell])
+    assert got(buy, buy) == (1, [buy])
+    assert got(*month, count=1, offset=1) == (3, [buy])
+    assert got(*month, offset=3) == (3, [])
+    assert got(str(today - timedelta(days=59)), str(today))[0] == 6
 
 
 def test_capital_one_requires_the_minimum_balance_freshness(sim: Sim) -> None:

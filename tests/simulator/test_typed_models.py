@@ -128,6 +128,35 @@ def test_other_products_of_user_good(api: Api, sim: Sim) -> None:
     assert api.investments_holdings_get(token(linked)).securities
 
 
+def test_investments_move_and_refresh(api: Api, item: Linked) -> None:
+    answer = api.investments_auth_get(token(item))
+    assert answer.numbers.acats[0].account
+    assert answer.data_sources.numbers.value == "INSTITUTION"
+    assert api.investments_refresh(token(item)).request_id
+
+
+def test_changed_and_hollow_products(api: Api, item: Linked) -> None:
+    period = {"start_date": date(2020, 1, 1), "end_date": date(2035, 12, 31)}
+    [held] = api.investments_holdings_get(token(item)).holdings
+    option = {"institution_price": 1.5, "quantity": 2, "security": {"ticker_symbol": "F301108C00005000"}}
+    coin = {"institution_price": 1.5, "quantity": 0.12345678901234567, "security": {"ticker_symbol": "CUR:BTC"}}
+    item.control("holdings", add=[option, coin], sell=[{"security_id": held.security_id}])
+    item.control("investment_transactions", add=[{"type": "cash", "subtype": "dividend", "amount": -4}])
+    item.control("recurring", add=[{"description": "Video", "bookings": 2}, {"description": "Pay", "amount": -9}])
+    item.control("products", wrong_sign_on_sells=True)
+    assert len(api.investments_holdings_get(token(item)).holdings) == 2
+    rows = api.investments_transactions_get(token(item, **period)).investment_transactions
+    assert [row.quantity for row in rows if row.type.value == "sell"] == [12]
+    streams = api.transactions_recurring_get(token(item))
+    assert [stream.status.value for stream in streams.outflow_streams] == ["EARLY_DETECTION"]
+    assert [stream.status.value for stream in streams.inflow_streams] == ["MATURE"]
+    item.control("products", hollow=["holdings", "investment_transactions", "liabilities", "recurring"])
+    assert api.investments_holdings_get(token(item)).holdings == []
+    assert api.investments_transactions_get(token(item, **period)).total_investment_transactions == 0
+    assert api.liabilities_get(token(item)).liabilities.credit is None
+    assert api.transactions_recurring_get(token(item)).inflow_streams == []
+
+
 def test_institutions(api: Api) -> None:
     options = {
         "include_optional_metadata": True,

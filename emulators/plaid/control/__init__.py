@@ -5,10 +5,21 @@ Plaid has none of these routes. README.md shows each call with an example.
 
 from starlette.routing import Route
 
-from emulators.plaid.control import faults, general, items, link
+from emulators.plaid.control import (
+    faults,
+    general,
+    institutions,
+    investments,
+    items,
+    liabilities,
+    link,
+    products,
+    recurring,
+)
 from emulators.plaid.control.base import routes
 from emulators.plaid.world import World
 
 
 def control_routes(world: World) -> list[Route]:
-    return routes(world, [*general.ROUTES, *items.ROUTES, *faults.ROUTES, *link.ROUTES])
+    subjects = (general, items, products, liabilities, investments, recurring, faults, link, institutions)
+    return routes(world, [route for subject in subjects for route in subject.ROUTES])

@@ -39,6 +39,8 @@ def _answering(world: World, action: Action) -> Callable[[Request], Awaitable[Re
             return _json({"error": refused.message}, refused.status)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return _json({"error": f"the body has a field of the wrong kind: {error}"}, 400)
+        except LookupError as error:
+            return _json({"error": str(error)}, 404)
         except PlaidError as error:
             return _json({"error": error.message, **error.inside()}, 400)
         return result if isinstance(result, Response) else _json(result)

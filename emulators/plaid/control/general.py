@@ -5,8 +5,10 @@ from dataclasses import asdict, fields
 from starlette.requests import Request
 
 from emulators.plaid import wire
+from emulators.plaid.billing import PARTS
 from emulators.plaid.clock import iso, parse_iso
 from emulators.plaid.control.base import Json, Refused, Table, only
+from emulators.plaid.fields import PRODUCTS
 from emulators.plaid.world import World
 
 
@@ -49,9 +51,18 @@ async def change_settings(world: World, request: Request, body: Json) -> Json:
     only(body, *(field.name for field in fields(world.settings) if field.name != "seed"))
     if body.get("rate_limits") not in {None, "sandbox", "production"}:
         raise Refused("rate_limits must be sandbox, production or null")
+    if "product_delays" in body:
+        body["product_delays"] = _delays(body["product_delays"] or {})
     for name, value in body.items():
         setattr(world.settings, name, float(value) if name.endswith("_after") else value)
     return await read_settings(world, request, body)
+
+
+def _delays(written: Json) -> dict[str, float]:
+    known = {*PRODUCTS, *PARTS} - {"transactions", "balance"}
+    if unknown := sorted(set(written) - known):
+        raise Refused(f"product_delays has no {', '.join(unknown)}; transactions use initial_after and history_after")
+    return {product: float(seconds) for product, seconds in written.items()}
 
 
 async def counters(world: World, _: Request, __: Json) -> Json:
@@ -59,6 +70,7 @@ async def counters(world: World, _: Request, __: Json) -> Json:
         "endpoints": dict(world.calls),
         "items": {item_id: dict(calls) for item_id, calls in world.calls_of_item.items()},
         "errors": dict(world.errors),
+        "billed": {item.item_id: item.bill.units(world.clock.today()) for item in world.items.values()},
     }
 
 

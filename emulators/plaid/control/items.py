@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from emulators.plaid import announcements, institutions, wire
+from emulators.plaid.billing import part_of
 from emulators.plaid.clock import iso
 from emulators.plaid.control.base import JSON_TYPE, Json, Refused, Table, item_of, only
 from emulators.plaid.ids import derive
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.merchants import recognise
-from emulators.plaid.people import custom, dynamic
+from emulators.plaid.people import custom, custom_products, dynamic
 from emulators.plaid.synclog import Row
 from emulators.plaid.transactions import Booking, to_row
 from emulators.plaid.world import World
@@ -37,7 +38,10 @@ def describe(world: World, item: Item) -> Json:
         "log_length": len(item.log),
         "created_at": iso(item.created_at),
         "consent_expires": iso(item.consent_expires) if item.consent_expires else None,
-        "missing_consents": item.missing_consents,
+        "consented_products": item.consent.among(item.institution.products),
+        "missing_consents": item.consent.withdrawn,
+        "refused_products": item.consent.refused,
+        "billed": item.bill.units(world.clock.today()),
         "calls": dict(world.calls_of_item.get(item.item_id, {})),
     }
 
@@ -152,8 +156,10 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
     if body.get("offer") and announce:
         world.webhooks.send(item, announcements.new_accounts_available())
     for change in body.get("change", []):
-        only(change, "account_id", *_ACCOUNT_FIELDS)
+        only(change, "account_id", "identity", *_ACCOUNT_FIELDS)
         account = item.account(change.pop("account_id", ""))
+        if "identity" in change:
+            account.owners = custom_products.owners(change.pop("identity"))
         for name, value in change.items():
             setattr(account, name, value)
     for account_id in body.get("revoke", []):
@@ -166,20 +172,22 @@ async def change_accounts(world: World, request: Request, body: Json) -> Json:
 
 
 async def change_state(world: World, request: Request, body: Json) -> Json:
-    """Sets the Item's state: healthy, login_required, error, consent_missing, expiring, revoked, removed."""
+    """Sets the Item's state: its login, the consent to `products`, its removal."""
     only(body, "state", "code", "reason", "in_seconds", "announce", "products")
     item, announce = item_of(world, request), body.get("announce")
     match body.get("state"):
         case "healthy":
             world.heal_item(item, announce=bool(announce))
-            item.missing_consents = []
+            item.consent.withdrawn, item.consent.refused = [], []
         case "login_required":
             world.fail_item(item, "ITEM_LOGIN_REQUIRED", reason=body.get("reason"), announce=announce is not False)
         case "error":
             code = str(body.get("code", "ITEM_LOCKED"))
             world.fail_item(item, code, reason=body.get("reason"), announce=announce is not False)
         case "consent_missing":
-            item.missing_consents = [str(product) for product in body.get("products", ["transactions"])]
+            item.consent.withdrawn = _products(body)
+        case "access_not_granted":
+            item.consent.refused = _products(body)
         case "expiring":
             world.expire_consent(item, world.clock.now() + timedelta(seconds=float(body.get("in_seconds", 7 * 86400))))
         case "revoked":
@@ -187,9 +195,13 @@ async def change_state(world: World, request: Request, body: Json) -> Json:
         case "removed":
             world.remove_item(item)
         case other:
-            known = "healthy, login_required, error, consent_missing, expiring, revoked or removed"
+            known = "healthy, login_required, error, consent_missing, access_not_granted, expiring, revoked or removed"
             raise Refused(f"unknown state {other}: {known}")
     return describe(world, item)
+
+
+def _products(body: Json) -> list[str]:
+    return list(dict.fromkeys(part_of(str(product)) for product in body.get("products", ["transactions"])))
 
 
 async def change_sync(world: World, request: Request, body: Json) -> Json:

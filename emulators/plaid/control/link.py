@@ -76,9 +76,9 @@ async def log_in(world: World, _: Request, body: Json) -> Json:
 
 async def agree(world: World, _: Request, body: Json) -> Json:
     """Shares the accounts; returns the arguments of onSuccess."""
-    only(body, "link_session_id", "account_ids")
+    only(body, "link_session_id", "account_ids", "refuse")
     session = _session(world, body)
-    done = linking.finish(world, session, body.get("account_ids"))
+    done = linking.finish(world, session, body.get("account_ids"), _refused(session, body))
     del world.link_sessions[session.link_session_id]
     return done
 
@@ -94,7 +94,7 @@ async def leave(world: World, _: Request, body: Json) -> Json:
 
 async def finish(world: World, request: Request, body: Json) -> Json:
     """Logs in and shares accounts in one call; returns {public_token, metadata}."""
-    only(body, "institution_id", "username", "password", "account_ids")
+    only(body, "institution_id", "username", "password", "account_ids", "refuse")
     session = linking.begin(world, _token(request))
     update = session.token.update_item
     known = world.items[update].login if update else _expected(world, body)
@@ -105,7 +105,14 @@ async def finish(world: World, request: Request, body: Json) -> Json:
         body.get("username", known.username),
         body.get("password", known.password),
     )
-    return linking.finish(world, session, body.get("account_ids"))
+    return linking.finish(world, session, body.get("account_ids"), _refused(session, body))
+
+
+def _refused(session: Session, body: Json) -> list[str]:
+    refused = [str(product) for product in body.get("refuse", ())]
+    if refused and session.found and not session.found.institution.oauth:
+        raise Refused("only an OAuth bank asks its user to grant each product")
+    return refused
 
 
 ROUTES: Table = [

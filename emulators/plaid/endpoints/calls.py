@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulators.plaid.errors import PlaidError
+from emulators.plaid import products
+from emulators.plaid.billing import used_by
 from emulators.plaid.items import Item
 from emulators.plaid.world import World
 
@@ -18,6 +19,7 @@ class Call:
     world: World
     fields: Json
     base_url: str
+    path: str = ""
 
     @property
     def options(self) -> Json:
@@ -33,16 +35,21 @@ class Call:
         """The Item, if its data is available. Like Plaid, it adds a product that the Item does not have yet."""
         item = self.world.item_by_token(self.fields["access_token"])
         item.check_healthy()
-        if product in item.missing_consents:
-            raise PlaidError("ADDITIONAL_CONSENT_REQUIRED")
-        if product and product not in item.products:
-            if not item.institution.supports(product):
-                raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {product}")
-            item.products.append(product)
+        if product:
+            products.use(self.world, item, used_by(self.path, product))
         return item
 
 
-Handler = Callable[[Call], Json]
+@dataclass(frozen=True)
+class Download:
+    """An answer that is a file instead of JSON."""
+
+    content: bytes
+    media_type: str
+    headers: dict[str, str]
+
+
+Handler = Callable[[Call], Json | Download]
 HANDLERS: dict[str, Handler] = {}
 
 

@@ -1,9 +1,6 @@
 """Institutions. Source: plaid.com/docs/api/institutions."""
 
-from datetime import timedelta
-
 from emulators.plaid import institutions
-from emulators.plaid.clock import iso
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
 from emulators.plaid.errors import PlaidError
 
@@ -43,5 +40,7 @@ def get(call: Call) -> Json:
 
 
 def _describe(call: Call, institution: institutions.Institution) -> Json:
-    since = iso(call.world.clock.now() - timedelta(days=2))
-    return institutions.describe(institution, call.options, since)
+    answer = institutions.describe(institution, call.options)
+    if call.options.get("include_status"):
+        answer["status"] = call.world.health_of(institution).as_object(institution.products)
+    return answer

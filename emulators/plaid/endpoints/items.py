@@ -1,7 +1,15 @@
 """Items. Source: plaid.com/docs/api/items."""
 
 from emulators.plaid import announcements
+from emulators.plaid.clock import iso
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
+
+
+@endpoint("/item/public_token/create")
+def create_public_token(call: Call) -> Json:
+    """Deprecated, but the tests of Plaid's clients call it."""
+    token = call.world.new_public_token(call.item())
+    return {"public_token": token, "expiration": iso(call.world.public_tokens[token].expires)}
 
 
 @endpoint("/item/public_token/exchange")
@@ -19,11 +27,23 @@ def get(call: Call) -> Json:
 
 @endpoint("/item/remove")
 def remove(call: Call) -> Json:
+    _end_item(call)
+    return {}
+
+
+@endpoint("/item/products/terminate")
+def terminate(call: Call) -> Json:
+    """Ends the billing of all products; as after /item/remove, the access token is no longer valid."""
+    _end_item(call)
+    return {}
+
+
+def _end_item(call: Call) -> None:
+    """Removes the Item, also a revoked one."""
     item = call.world.item_by_token(call.fields["access_token"])
     if item.removed or not item.revoked:
         item.check_alive()
     call.world.remove_item(item)
-    return {}
 
 
 @endpoint("/item/access_token/invalidate")

@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 from emulators.plaid import announcements
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
-from emulators.plaid.endpoints.link import NOT_LINK_PRODUCTS
+from emulators.plaid.endpoints.link import check_selectable
 from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.ids import derive
-from emulators.plaid.items import Item, Readiness
+from emulators.plaid.items import Item
 from emulators.plaid.merchants import recognise
 from emulators.plaid.transactions import Booking
 
-_DEFAULT_DAYS = 90
+_DEFAULT_DAYS, _MOST_DAYS = 90, 730
 _CREATE_WITHIN = timedelta(days=14)
 
 
@@ -19,13 +19,10 @@ _CREATE_WITHIN = timedelta(days=14)
 def create_public_token(call: Call) -> Json:
     fields, options = call.fields, call.options
     products = fields["initial_products"]
-    if wrong := sorted(NOT_LINK_PRODUCTS & set(products)):
-        raise PlaidError("INVALID_PRODUCT", f"the following products are not valid here: {', '.join(wrong)}")
-    if "statements" in products and not options.get("statements"):
-        raise PlaidError("INVALID_FIELD", "options.statements is required for the statements product")
+    check_selectable(products)
     username = options.get("override_username") or "user_good"
     password = options.get("override_password") or "pass_good"
-    item = call.world.create_item(
+    item = call.world.log_in(
         fields["institution_id"],
         products,
         username=username,
@@ -34,6 +31,9 @@ def create_public_token(call: Call) -> Json:
         days=_days(call),
         user_id=fields.get("user_id"),
     )
+    if wanted := options.get("statements"):
+        item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]
+    call.world.keep_item(item)
     return {"public_token": call.world.new_public_token(item)}
 
 
@@ -42,7 +42,8 @@ def _days(call: Call) -> int:
     if "days_requested" in wished:
         return int(wished["days_requested"])
     if "start_date" in wished:
-        return max((call.world.clock.today() - date.fromisoformat(wished["start_date"])).days, 1)
+        days = (call.world.clock.today() - date.fromisoformat(wished["start_date"])).days
+        return min(max(days, 1), _MOST_DAYS)
     return _DEFAULT_DAYS
 
 
@@ -127,8 +128,6 @@ def create_transactions(call: Call) -> Json:
     call.world.begin_extraction(item)
     if not item.portfolio.dynamic:
         raise PlaidError("INVALID_FIELD", "access_token must belong to an Item of user_transactions_dynamic")
-    if item.readiness is Readiness.NOT_READY:
-        raise PlaidError("PRODUCT_NOT_READY")
     rows = []
     for place, written in enumerate(call.fields["transactions"]):
         for key in ("date_transacted", "date_posted"):

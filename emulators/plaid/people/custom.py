@@ -17,7 +17,8 @@ from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.ids import derive
 from emulators.plaid.merchants import recognise
 from emulators.plaid.people import custom_products, good
-from emulators.plaid.people.reading import Json, day, list_of, mapping, number, text
+from emulators.plaid.people.reading import Json, currencies, day, list_of, mapping, number, one_of, text
+from emulators.plaid.people.rolling import roll_forward
 from emulators.plaid.transactions import Booking
 from emulators.plaid.wire import words
 
@@ -42,6 +43,8 @@ _DEFAULT_SUBTYPE = {
     "brokerage": "brokerage",
 }
 _INFLOW_MONTHS = 3
+_LAST_DAY = 31
+HOLDERS = ("personal", "business", "unrecognized")
 
 
 def open_bank(password: str, item_id: str, today: date) -> Portfolio:
@@ -56,6 +59,8 @@ def open_bank(password: str, item_id: str, today: date) -> Portfolio:
         raise PlaidError(forced, error_type=None if forced in CATALOGUE else "ITEM_ERROR")
     seed = text(config.get("seed")) or ""
     written = list_of(config.get("override_accounts"))
+    if config.get("roll_dates_forward") is True:
+        written = roll_forward(written, today)
     if not written:
         return good.open_bank(item_id, today, 90)
     accounts: list[Account] = []
@@ -82,13 +87,12 @@ def _account(override: Json, place: int, item_id: str, seed: str) -> Account:
     kind = kind if kind in TYPES else "other"
     subtype = _subtype(override, kind)
     invented = int.from_bytes(blake2b(f"{seed}\0{place}".encode(), digest_size=4).digest(), "big")
-    mask = text(meta.get("mask")) or (text(mapping(override.get("numbers")).get("account")) or "")[-4:]
     current = number(override.get("starting_balance"))
     if current is None:
         current = number(liability.get("principal"))
     if current is None:
         current = Decimal(invented % 900_000) / 100
-    currency = text(override.get("currency")) or "USD"
+    currency, unofficial = currencies(override.get("currency"), ("USD", None))
     identifier = derive(item_id, "account", place)
     account = Account(
         identifier,
@@ -98,12 +102,24 @@ def _account(override: Json, place: int, item_id: str, seed: str) -> Account:
         current=current,
         available=_available(override, kind, current),
         limit=number(meta.get("limit")),
+        apy=number(meta.get("apy")),
         currency=currency,
+        unofficial_currency=unofficial,
         official_name=text(meta.get("official_name")),
-        mask=mask or f"{invented % 10_000:04d}",
+        mask=_mask(override, meta, f"{invented % 10_000:04d}"),
+        holder_category=one_of(override.get("holder_category"), HOLDERS, "personal"),
     )
     custom_products.attach(account, override, item_id)
     return account
+
+
+def _mask(override: Json, meta: Json, otherwise: str) -> str:
+    """The written mask, even if empty, or the end of the account number, which is the IBAN if there is no other."""
+    if meta.get("mask") == "":
+        return ""
+    numbers = mapping(override.get("numbers"))
+    written = text(numbers.get("account")) or text(numbers.get("international_iban")) or ""
+    return text(meta.get("mask")) or written[-4:] or otherwise
 
 
 def _subtype(override: Json, kind: str) -> str | None:
@@ -130,6 +146,7 @@ def _transactions(override: Json, account: Account, item_id: str, today: date) -
         posted = day(written.get("date_posted")) or authorized or str(today)
         description = text(written.get("description")) or ""
         amount = number(written.get("amount"))
+        iso, unofficial = currencies(written.get("currency"), (account.currency, account.unofficial_currency))
         yield Booking(
             derive(item_id, "transaction", account.account_id, place),
             account.account_id,
@@ -137,7 +154,8 @@ def _transactions(override: Json, account: Account, item_id: str, today: date) -
             posted,
             description,
             authorized=authorized,
-            currency=text(written.get("currency")) or account.currency,
+            currency=iso,
+            unofficial_currency=unofficial,
             pending=posted > str(today),
             merchant=recognise(description),
         )
@@ -149,7 +167,8 @@ def _inflow(override: Json, account: Account, item_id: str, today: date) -> Iter
     amount = _inflow_amount(model, override, account)
     if amount is None:
         return
-    wanted = wire.decimal(model.get("payment_day_of_month"))
+    on = model.get("payment_day_of_month")
+    wanted = _LAST_DAY if on == "last" else wire.decimal(on)
     month = today.replace(day=1)
     for _ in range(_INFLOW_MONTHS + 1):
         last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
@@ -163,6 +182,7 @@ def _inflow(override: Json, account: Account, item_id: str, today: date) -> Iter
                 text(model.get("transaction_name")) or "PAYMENT",
                 authorized=when,
                 currency=account.currency,
+                unofficial_currency=account.unofficial_currency,
             )
         month = (month - timedelta(days=1)).replace(day=1)
 

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from emulators.plaid import wire
 from emulators.plaid.bank import Account, Portfolio, portfolio
+from emulators.plaid.bydate import day_of
 from emulators.plaid.ids import derive
 from emulators.plaid.merchants import EVERYDAY, SALARY
 from emulators.plaid.people import defaults
 from emulators.plaid.synclog import Row, SyncLog
-from emulators.plaid.transactions import Booking, to_row
+from emulators.plaid.transactions import Booking
 
 _COUNT, _PENDING, _NEW = 50, 4, 2
 
@@ -68,7 +69,7 @@ def post_due(log: SyncLog, pending: list[str], today: date) -> list[str]:
     posted = []
     for transaction_id in pending:
         row = log.get(transaction_id)
-        if row and wire.loads(row.body)["date"] <= str(today):
+        if row and day_of(row.body) <= str(today):
             post(log, row)
             posted.append(transaction_id)
     return posted
@@ -76,22 +77,24 @@ def post_due(log: SyncLog, pending: list[str], today: date) -> list[str]:
 
 def post(log: SyncLog, row: Row, day: date | None = None, *, linked: bool = True) -> str:
     """Replaces a pending transaction by a posted one with a new id; returns that id."""
-    transaction = wire.loads(row.body)
+    transaction, posted_id = wire.loads(row.body), derive(row.transaction_id, "posted")
     transaction["pending_transaction_id"] = row.transaction_id if linked else None
-    transaction["transaction_id"] = derive(row.transaction_id, "posted")
+    transaction["transaction_id"] = posted_id
     transaction["pending"] = False
     transaction["authorized_date"] = transaction["authorized_date"] or transaction["date"]
-    transaction["date"] = str(day or transaction["date"])
+    if day:
+        transaction["date"] = str(day)
     log.remove(row.transaction_id)
-    log.put(to_row(transaction, wire.loads(row.original_description)))
-    return str(transaction["transaction_id"])
+    log.put(row._replace(transaction_id=posted_id, body=wire.dumps(transaction)))
+    return posted_id
 
 
 def dearer(row: Row) -> Row:
-    """The row with 1.00 added to its amount."""
+    """The row with 1.00 added to its amount, if that is a number: tests can give a row fields of any type."""
     transaction = wire.loads(row.body)
-    transaction["amount"] += 1
-    return to_row(transaction, wire.loads(row.original_description))
+    if isinstance(transaction["amount"], int | Decimal):
+        transaction["amount"] += 1
+    return row._replace(body=wire.dumps(transaction))
 
 
 def _booking(item_id: str, salt: str, number: int, account_id: str, day: date, pending: bool) -> Booking:

@@ -17,7 +17,8 @@ from emulators.plaid.people import custom_products, defaults
 from emulators.plaid.transactions import Booking
 
 D = Decimal
-_PERIOD = 30
+_PERIOD, _INVESTED_DAYS = 30, 730
+_WITHOUT_LIABILITY = "9999"  # the tests of Plaid's clients expect one credit liability
 
 _ACCOUNTS: list[tuple[str, str, str, str, str | None, str, str | None, str | None]] = [
     # mask, name, type, subtype, available, current, limit, official name
@@ -61,7 +62,7 @@ _MONTHLY: list[tuple[str, int, str, str, Merchant]] = [
 
 
 _MORE: dict[str, dict[str, Any]] = {
-    # account's mask: its data for other products, in the format of a custom user
+    # account's mask: its data for other products, in the format of a custom user; investment transactions are monthly
     "3333": {
         "liability": {
             "purchase_apr": D("12.5"),
@@ -86,7 +87,7 @@ _MORE: dict[str, dict[str, Any]] = {
         ],
         "investment_transactions": [
             {
-                "date": "2026-05-01",
+                "days_ago": 18,
                 "name": "DEPOSIT",
                 "type": "cash",
                 "quantity": D(0),
@@ -116,7 +117,7 @@ _MORE: dict[str, dict[str, Any]] = {
         ],
         "investment_transactions": [
             {
-                "date": "2026-04-15",
+                "days_ago": 20,
                 "name": "BUY SIMX",
                 "type": "buy",
                 "quantity": D("12.5"),
@@ -126,7 +127,7 @@ _MORE: dict[str, dict[str, Any]] = {
                 "security": {"name": "Simulated Index Fund", "ticker_symbol": "SIMX", "type": "mutual fund"},
             },
             {
-                "date": "2026-04-20",
+                "days_ago": 25,
                 "name": "SELL SIMP",
                 "type": "sell",
                 "quantity": D(-500),
@@ -154,7 +155,7 @@ _MORE: dict[str, dict[str, Any]] = {
 
 
 def open_bank(item_id: str, today: date, days: int) -> Portfolio:
-    accounts = [_account(item_id, *row) for row in _ACCOUNTS]
+    accounts = [_account(item_id, today, *row) for row in _ACCOUNTS]
     by_mask = {account.mask: account.account_id for account in accounts}
     return portfolio(accounts, _bookings(item_id, by_mask, today, days), today)
 
@@ -176,6 +177,7 @@ def _bookings(item_id: str, by_mask: dict[str | None, str], today: date, days: i
 
 def _account(
     item_id: str,
+    today: date,
     mask: str,
     name: str,
     kind: str,
@@ -199,5 +201,13 @@ def _account(
         owners=[defaults.default_owner()],
         numbers=defaults.default_numbers(mask) if subtype in {"checking", "savings", "cash management"} else {},
     )
-    custom_products.attach_more(account, _MORE.get(mask, {}), item_id)
+    more = _MORE.get(mask, {})
+    monthly = [
+        {**written, "date": str(today - timedelta(days=age))}
+        for written in more.get("investment_transactions", ())
+        for age in range(written["days_ago"], _INVESTED_DAYS, _PERIOD)
+    ]
+    custom_products.attach_more(account, {**more, "investment_transactions": monthly}, item_id)
+    if mask == _WITHOUT_LIABILITY:
+        account.liability = None
     return account

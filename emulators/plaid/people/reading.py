@@ -7,6 +7,13 @@ from typing import Any
 from emulators.plaid import wire
 
 Json = dict[str, Any]
+_ADDRESS = ("city", "region", "postal_code", "country")
+UNOFFICIAL_CURRENCIES = frozenset(
+    wire.words(
+        "ADA BAT BCH BNB BSV BTC BTG CNH DASH DOGE ETC ETH GBX LSK NEO OMG QTUM USDT XLM XMR XRP ZEC ZRX",
+    )
+)
+"""Source: plaid.com/docs/api/accounts/#currency-code-schema."""
 
 
 def mapping(value: Any) -> Json:
@@ -52,3 +59,25 @@ def whole(value: Any) -> int | None:
 
 def one_of(value: Any, allowed: tuple[str, ...], otherwise: str | None = None) -> str | None:
     return value if value in allowed else otherwise
+
+
+def currencies(value: Any, otherwise: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+    """`iso_currency_code` and `unofficial_currency_code` of a code, of which exactly one is null."""
+    code = text(value)
+    if code is None:
+        return otherwise
+    return (None, code) if code in UNOFFICIAL_CURRENCIES else (code, None)
+
+
+def address(written: Any, no_street: str | None = None) -> Json:
+    data = mapping(written)
+    return {"street": text(data.get("street")) or no_street, **{key: text(data.get(key)) for key in _ADDRESS}}
+
+
+def says_something(value: Any) -> bool:
+    """Whether a value of a template was filled in: nulls, flags and empty strings alone say nothing."""
+    if isinstance(value, dict):
+        return any(says_something(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(says_something(inner) for inner in value)
+    return value not in (None, "") and not isinstance(value, bool)

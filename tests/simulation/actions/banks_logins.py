@@ -101,7 +101,7 @@ def consent_missing(world: World, event: Event) -> None:
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None:
-        products = ["transactions"] if not item.missing_consents else []
+        products = ["transactions"] if not item.consent.withdrawn else []
         world.plaid.control(control.change_state, item, state="consent_missing", products=products)
 
 

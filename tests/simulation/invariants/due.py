@@ -23,7 +23,7 @@ def settled(world: World) -> None:
         if loaded is None:
             world.violated(f"{connection.connection_id} has no sync state")
             continue
-        if item is None or item.error is not None or item.revoked or item.missing_consents or item.history_stops_at:
+        if item is None or item.error is not None or item.revoked or item.consent.withdrawn or item.history_stops_at:
             continue
         state, now = loaded.state, world.loop.now()
         if connection.status in HEALTHY and (

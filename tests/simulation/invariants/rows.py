@@ -25,7 +25,7 @@ def settled(world: World) -> None:
         if item.revoked:
             if store.rows.get(connection.connection_id) or store.account_rows.get(connection.connection_id):
                 world.violated(f"{connection.connection_id} was revoked, but has data")
-        elif item.error is None and connection.status in HEALTHY and not item.missing_consents:
+        elif item.error is None and connection.status in HEALTHY and not item.consent.withdrawn:
             _rows(world, connection, item)
             _accounts(world, connection, item)
     for connection_id in store.rows.keys() - store.connections.keys():

@@ -32,7 +32,7 @@ def _difference(world: World, connection: BankConnection, item: Item) -> str | N
         return None if final else f"its item works ({connection.error_code})"
     if item.error is not None:
         return f"its item has {item.error}" if connection.status in HEALTHY else None
-    if connection.status is ItemStatus.BAD and not item.missing_consents:
+    if connection.status is ItemStatus.BAD and not item.consent.withdrawn:
         # Only a sync proves that a login works, and none works without consent; update mode resolves both.
         return f"its item works ({connection.error_code})"
     return _consent(world, connection, item)
