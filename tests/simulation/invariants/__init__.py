@@ -7,12 +7,29 @@ rows.py    rows and accounts are Plaid's
 notes.py   notes survive, or their user was notified
 due.py     nothing that is due is left alone
 limits.py  calls to Plaid and writes stay below a bound
+leases.py  one run of a connection at a time
 notices.py one notification per event
+duplicates.py every account counts once
+webhooks.py  what was acknowledged is on record, and its data arrives
+windows.py   no call between an exchange and the store of its token
 """
 
 from __future__ import annotations
 
-from tests.simulation.invariants import due, items, limits, logs, notes, notices, rows, status
+from tests.simulation.invariants import (
+    due,
+    duplicates,
+    items,
+    leases,
+    limits,
+    logs,
+    notes,
+    notices,
+    rows,
+    status,
+    webhooks,
+    windows,
+)
 from tests.simulation.world import World
 
 
@@ -20,9 +37,12 @@ def watch(world: World) -> None:
     """Starts the checks of what must hold at every moment."""
     logs.watch(world)
     limits.watch(world)
+    leases.watch(world)
+    webhooks.watch(world)
+    windows.watch(world)
 
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, notes, due, notices):
+    for check in (items, status, rows, notes, due, notices, duplicates):
         check.settled(world)
