@@ -1,17 +1,18 @@
 """What must always hold, and what must hold once everything had time to settle.
 
-logs.py    nothing is logged at ERROR for a user's, a bank's or Plaid's fault; secrets are nowhere
-items.py   every item belongs to one connection, an unfinished exchange, a removal, or a reported loss
-status.py  a connection's status is what Plaid's item says
-rows.py    rows and accounts are Plaid's
-notes.py   notes survive, or their user was notified
-due.py     nothing that is due is left alone
-limits.py  calls to Plaid and writes stay below a bound
-leases.py  one run of a connection at a time
-notices.py one notification per event
+logs.py       nothing is logged at ERROR for a user's, a bank's or Plaid's fault; secrets are nowhere
+items.py      every item belongs to one connection, an unfinished exchange, a removal, or a reported loss
+status.py     a connection's status is what Plaid's item says
+rows.py       rows and accounts are Plaid's
+notes.py      notes survive, or their user was notified
+due.py        nothing that is due is left alone
+limits.py     calls to Plaid and writes stay below a bound
+leases.py     one run of a connection at a time
+notices.py    one notification per event
 duplicates.py every account counts once
-webhooks.py  what was acknowledged is on record, and its data arrives
-windows.py   no call between an exchange and the store of its token
+webhooks.py   what was acknowledged is on record, and its data arrives
+windows.py    no call between an exchange and the store of its token
+removals.py   what its user removed does not come back
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.simulation.invariants import (
     logs,
     notes,
     notices,
+    removals,
     rows,
     status,
     webhooks,
@@ -44,5 +46,5 @@ def watch(world: World) -> None:
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, notes, due, notices, duplicates):
+    for check in (items, status, rows, notes, due, notices, duplicates, removals):
         check.settled(world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,6 @@ from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.complete_run import RunCompletion
 from shared.usecases.sync.remove_rows import RowRemovals
 from shared.usecases.sync.set_aside_rows import SetAsideRows
-from shared.usecases.sync.write_changes import ChangeWriter
 from tests.simulation.mutations import Patch, mutation
 
 
@@ -89,14 +88,14 @@ def accounts_not_read_again() -> list[Patch]:
 @mutation
 def notes_overwritten() -> list[Patch]:
     """A changed row loses its user's note."""
-    original = ChangeWriter.upserts
+    original = RowRemovals.writes
 
-    def upserts(self: ChangeWriter, loop: ChangeLoop, rows: Sequence[Any], *, mark: bool) -> Any:
-        made = original(self, loop, rows, mark=mark)
-        without_notes: Any = tuple({**row, "user": None} for row in made.rows)
-        return replace(made, rows=without_notes, ready={})
+    def writes(self: RowRemovals, upserts: Any = None) -> list[Any]:
+        changed = [row["transaction_id"] for row in upserts.rows] if upserts is not None else []
+        emptied = [PutNote(i, {}) for i in changed if i not in upserts.new]
+        return [*original(self, upserts), *emptied]
 
-    return [Patch(ChangeWriter, "upserts", upserts)]
+    return [Patch(RowRemovals, "writes", writes)]
 
 
 @mutation

@@ -17,7 +17,6 @@ from shared.ports import Loaded, Write
 from shared.usecases.sync import report_late_history, run_sync
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
-from shared.usecases.sync.schedule_syncs import Scheduler
 from shared.usecases.sync.write_changes import ChangeWriter
 from tests.simulation.mutations import Patch, mutation
 
@@ -73,8 +72,8 @@ def cursor_saved_early() -> list[Patch]:
 
 
 @mutation
-def cursor_forgotten() -> list[Patch]:
-    """The end of a run without a new cursor stores none, so the next run begins anywhere."""
+def empty_cursor_replaces_the_real_one() -> list[Patch]:
+    """An empty cursor replaces the real one, so the next run misses the removals since."""
     original = SyncRun.complete
 
     def complete(self: SyncRun, *, cursor: str | None, **more: Any) -> SyncRun:
@@ -155,16 +154,6 @@ def paused_sync_forgotten() -> list[Patch]:
         return original(self, **more).model_copy(update={"due_at": None})
 
     return [Patch(SyncState, "deferred", deferred)]
-
-
-@mutation
-def scheduler_stops_at_first_failure() -> list[Patch]:
-    """A connection that the scheduler cannot requeue stops the scheduler run."""
-
-    def postpone(self: Scheduler, loaded: Loaded) -> None:
-        raise RuntimeError(f"{loaded.state.connection_id} cannot be requeued")
-
-    return [Patch(Scheduler, "_postpone", postpone)]
 
 
 @mutation
