@@ -13,6 +13,7 @@ from tests.simulation.actions import banks_logins as _banks_logins  # noqa: F401
 from tests.simulation.actions import banks_outages as _banks_outages  # noqa: F401
 from tests.simulation.actions import google_deliveries as _google_deliveries  # noqa: F401
 from tests.simulation.actions import google_faults as _google_faults  # noqa: F401
+from tests.simulation.actions import hard_moments as _hard_moments  # noqa: F401
 from tests.simulation.actions import operators as _operators  # noqa: F401
 from tests.simulation.actions import operators_restore as _operators_restore  # noqa: F401
 from tests.simulation.actions import plaid_answers as _plaid_answers  # noqa: F401

@@ -7,6 +7,7 @@ rows.py       rows and accounts are Plaid's
 notes.py      notes survive, or their user was notified
 due.py        nothing that is due is left alone
 limits.py     calls to Plaid and writes stay below a bound
+blame.py      a status changes only for a reason
 leases.py     one run of a connection at a time
 notices.py    one notification per event
 duplicates.py every account counts once
@@ -18,6 +19,7 @@ removals.py   what its user removed does not come back
 from __future__ import annotations
 
 from tests.simulation.invariants import (
+    blame,
     due,
     duplicates,
     items,
@@ -39,6 +41,7 @@ def watch(world: World) -> None:
     """Starts the checks of what must hold at every moment."""
     logs.watch(world)
     limits.watch(world)
+    blame.watch(world)
     leases.watch(world)
     webhooks.watch(world)
     windows.watch(world)
