@@ -54,8 +54,8 @@ def odd_metadata(world: World, event: Event) -> None:
 def _code(answer: Answer) -> str | None:
     if answer is None or answer[0] < 400 or not isinstance(answer[1], dict):
         return None
-    error = answer[1].get("error")
-    return error.get("code") if isinstance(error, dict) else answer[1].get("code")
+    details = answer[1]["error"].get("details") or {}
+    return str(details.get("code"))
 
 
 @action("public_token_passed_on", per_year=2)
