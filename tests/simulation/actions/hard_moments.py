@@ -27,9 +27,13 @@ def rotation_troubled(world: World, event: Event) -> None:
     skip = chance.choice((1, 2, 2, 2))  # the request, the mark, the new token
     world.boundary.faults.append(Fault(mode, ("credentials.save",), skip=skip, until=until))
     path = f"{CONNECTIONS}/{connection_id}/sync"
+
+    def refresh() -> None:
+        world.app(lambda: ask(world, person, "sync_connection", "POST", path, body={}))
+
     world.app(lambda: persist(world, f"rotate --connection {connection_id}", tries=1), "operator")
     for delay in (0.5, 2.0, 8.0):
-        world.loop.after(delay, lambda: world.app(lambda: ask(world, person, "sync_connection", "POST", path, body={})))
+        world.loop.after(delay, refresh)
 
 
 @action("exchange_dies", per_year=1.5)
