@@ -83,6 +83,8 @@ soak: setup-tests ## run the long test campaigns in full
 		--ignore tests/soak/test_restore.py
 	@SOAK=1 $(PYTEST) tests/soak/test_restore.py --timeout 600
 	@SOAK=1 $(PYTEST) tests/adopted --timeout 600
+	@$(MAKE) --no-print-directory simulate YEARS=1000 SEED=$(or $(SEED),$$($(PYTHON) -c 'import secrets; print(10_000 + secrets.randbelow(10**8))'))
+	@$(PYTHON) -m tests.simulation.mutations
 
 bench: setup ## compare the cost with simpler implementations; BENCH="--quick" or "--rows a,b"
 	@$(PYTHON) -m benchmarks $(BENCH)

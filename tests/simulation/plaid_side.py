@@ -83,6 +83,7 @@ class VirtualWebhooks(Webhooks):
     ) -> None:
         super().__init__(world.clock, world.ids, world.keys, world.webhook_faults)
         self._loop, self._post_to_backend = loop, post
+        self.acknowledged: list[Callable[[Delivery], None]] = []
 
     def _start(self, delivery: Delivery, *, times: int = 1, then_held: bool = False) -> None:
         for _ in range(times):
@@ -96,6 +97,8 @@ class VirtualWebhooks(Webhooks):
         retries = len(delivery.outcomes) - 1
         if outcome == 200:
             delivery.state = "delivered"
+            for hear in self.acknowledged:
+                hear(delivery)
         elif retries < len(RETRY_AFTER):
             delivery.state = "waiting for a retry"
             self._clock.after(RETRY_AFTER[retries], lambda: self._start(delivery))

@@ -13,6 +13,7 @@ from tests.simulation.actions import banks_logins as _banks_logins  # noqa: F401
 from tests.simulation.actions import banks_outages as _banks_outages  # noqa: F401
 from tests.simulation.actions import google_deliveries as _google_deliveries  # noqa: F401
 from tests.simulation.actions import google_faults as _google_faults  # noqa: F401
+from tests.simulation.actions import hard_moments as _hard_moments  # noqa: F401
 from tests.simulation.actions import operators as _operators  # noqa: F401
 from tests.simulation.actions import operators_restore as _operators_restore  # noqa: F401
 from tests.simulation.actions import plaid_answers as _plaid_answers  # noqa: F401
@@ -21,6 +22,7 @@ from tests.simulation.actions import users as _users  # noqa: F401
 from tests.simulation.actions import users_exchange as _users_exchange  # noqa: F401
 from tests.simulation.actions import users_leave as _users_leave  # noqa: F401
 from tests.simulation.actions import users_notes as _users_notes  # noqa: F401
+from tests.simulation.actions import users_odd_apps as _users_odd_apps  # noqa: F401
 from tests.simulation.actions import users_repair as _users_repair  # noqa: F401
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.story import DAY, QUIET_FOR, Event, Story
@@ -57,16 +59,25 @@ def run(story: Story, *, keep_log: bool = False) -> Result:
         for event in story.events:
             world.loop.at(event.at * MICROSECONDS, lambda event=event: _happen(world, event))  # type: ignore[misc]
         for end in story.quiet_times():
-            begin = (end - QUIET_FOR) * MICROSECONDS
-            world.loop.run_until(begin)
+            _run_until(world, end - QUIET_FOR)
             world.calm()
-            world.loop.run_until(end * MICROSECONDS)
-            invariants.settled(world)
-            happened = sum(event.at < end for event in story.events)
+            _run_until(world, end)
+            if not world.violations:
+                invariants.settled(world)
+            happened = sum(event.at * MICROSECONDS < world.loop.microseconds for event in story.events)
             if world.violations:
                 break
     lines = tuple(world.boundary.lines or ())
     return Result(story, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
+
+
+def _run_until(world: World, end: int) -> None:
+    """Runs the world to this second, or to the end of the day of the first violation."""
+    days = range(world.loop.microseconds // MICROSECONDS + DAY, end, DAY)
+    for second in (*days, end):
+        if world.violations:
+            return
+        world.loop.run_until(second * MICROSECONDS)
 
 
 def _happen(world: World, event: Event) -> None:

@@ -1,18 +1,39 @@
 """What must always hold, and what must hold once everything had time to settle.
 
-logs.py    nothing is logged at ERROR for a user's, a bank's or Plaid's fault; secrets are nowhere
-items.py   every item belongs to one connection, an unfinished exchange, a removal, or a reported loss
-status.py  a connection's status is what Plaid's item says
-rows.py    rows and accounts are Plaid's
-notes.py   notes survive, or their user was notified
-due.py     nothing that is due is left alone
-limits.py  calls to Plaid and writes stay below a bound
-notices.py one notification per event
+logs.py       nothing is logged at ERROR for a user's, a bank's or Plaid's fault; secrets are nowhere
+items.py      every item belongs to one connection, an unfinished exchange, a removal, or a reported loss
+status.py     a connection's status is what Plaid's item says
+rows.py       rows and accounts are Plaid's
+notes.py      notes survive, or their user was notified
+due.py        nothing that is due is left alone
+limits.py     calls to Plaid and writes stay below a bound
+blame.py      a status changes only for a reason
+leases.py     one run of a connection at a time
+notices.py    one notification per event
+duplicates.py every account counts once
+webhooks.py   what was acknowledged is on record, and its data arrives
+windows.py    no call between an exchange and the store of its token
+removals.py   what its user removed does not come back
 """
 
 from __future__ import annotations
 
-from tests.simulation.invariants import due, items, limits, logs, notes, notices, rows, status
+from tests.simulation.invariants import (
+    blame,
+    due,
+    duplicates,
+    items,
+    leases,
+    limits,
+    logs,
+    notes,
+    notices,
+    removals,
+    rows,
+    status,
+    webhooks,
+    windows,
+)
 from tests.simulation.world import World
 
 
@@ -20,9 +41,13 @@ def watch(world: World) -> None:
     """Starts the checks of what must hold at every moment."""
     logs.watch(world)
     limits.watch(world)
+    blame.watch(world)
+    leases.watch(world)
+    webhooks.watch(world)
+    windows.watch(world)
 
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, notes, due, notices):
+    for check in (items, status, rows, notes, due, notices, duplicates, removals):
         check.settled(world)

@@ -17,6 +17,11 @@ def settled(world: World) -> None:
 def _one_connection_each(world: World) -> None:
     seen: dict[str, str] = {}
     for connection in world.backend.store.connections.values():
+        item = world.item_of(connection)
+        if item is not None and item.client_user_id != connection.app_user_id:
+            world.violated(
+                f"{connection.connection_id} of {connection.app_user_id} has an item of {item.client_user_id}"
+            )
         other = seen.setdefault(connection.item_id, connection.connection_id)
         if other != connection.connection_id:
             world.violated(f"item {connection.item_id} belongs to {other} and {connection.connection_id}")

@@ -12,6 +12,9 @@ ONCE = (NotificationKind.FIRST_SYNC_DONE, NotificationKind.HISTORY_LATE, Notific
 ABOUT_STATUS = (NotificationKind.NEEDS_RELINK, NotificationKind.REPAIRED, NotificationKind.RENEWED)
 
 
+WARNINGS = 4  # of one end of a consent: when it is announced, and 14 days, a week and a day before
+
+
 def settled(world: World) -> None:
     """Counts notifications by connection and kind."""
     store = world.backend.store
@@ -26,3 +29,9 @@ def settled(world: World) -> None:
         most = 1 if kind in ONCE else changes[connection_id] if kind in ABOUT_STATUS else None
         if most is not None and count > most:
             world.violated(f"{connection_id}: {count} notifications {kind}, at most {most} events")
+    warnings = Counter(
+        (one.connection_id, one.body) for one in store.notifications.values() if one.kind is NotificationKind.EXPIRING
+    )
+    for (connection_id, body), count in sorted(warnings.items()):
+        if count > WARNINGS:
+            world.violated(f"{connection_id}: {count} times {body!r}")

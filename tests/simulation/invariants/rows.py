@@ -9,6 +9,7 @@ from shared.adapters.plaid import exact_json, transaction_mapping
 from shared.adapters.plaid.values import Oddities
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.set_aside import SetAsideRow, key_of
+from shared.domain.storable import MAX_BYTES
 from tests.simulation.invariants.status import HEALTHY
 from tests.simulation.world import World
 
@@ -26,19 +27,20 @@ def settled(world: World) -> None:
             if store.rows.get(connection.connection_id) or store.account_rows.get(connection.connection_id):
                 world.violated(f"{connection.connection_id} was revoked, but has data")
         elif item.error is None and connection.status in HEALTHY and not item.consent.withdrawn:
-            _rows(world, connection, item)
+            compare(world, connection, item)
             _accounts(world, connection, item)
     for connection_id in store.rows.keys() - store.connections.keys():
         if store.rows[connection_id] and connection_id not in store.tombstones:
             world.violated(f"{connection_id} was removed, but has {len(store.rows[connection_id])} rows")
 
 
-def _rows(world: World, connection: BankConnection, item: Item) -> None:
+def compare(world: World, connection: BankConnection, item: Item) -> None:
+    """Compares a connection's rows with its item's."""
     name, store = connection.connection_id, world.backend.store
     aside = list[SetAsideRow]()
-    mapped = transaction_mapping._transactions(
-        exact_json.parse(world.plaid.truth(item)), Oddities(), aside, large=False
-    )
+    at_plaid = world.plaid.truth(item)
+    large = len(at_plaid) > MAX_BYTES
+    mapped = transaction_mapping._transactions(exact_json.parse(at_plaid), Oddities(), aside, large=large)
     truth = {row["transaction_id"]: row for row in mapped}
     odd = {row.key for row in aside}
     rows = {i: {k: v for k, v in f.items() if k not in OURS} for i, f in store.rows.get(name, {}).items()}

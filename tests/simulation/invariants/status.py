@@ -35,6 +35,9 @@ def _difference(world: World, connection: BankConnection, item: Item) -> str | N
     if connection.status is ItemStatus.BAD and not item.consent.withdrawn:
         # Only a sync proves that a login works, and none works without consent; update mode resolves both.
         return f"its item works ({connection.error_code})"
+    bank = item.institution.institution_id
+    if connection.institution_id != bank:
+        return f"its item is of {bank}, not of {connection.institution_id}"
     return _consent(world, connection, item)
 
 
