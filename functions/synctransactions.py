@@ -7,7 +7,7 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.log import log
 from shared.serving import linking_container, sync_container
-from shared.serving.guards import task_handler
+from shared.serving.guards import outage_code, task_handler
 from shared.usecases.sync.run_sync import Outcome
 
 
@@ -28,8 +28,11 @@ def synctransactions(request: https_fn.CallableRequest[dict[str, object]]) -> No
     if request.data.get("welcome"):
         try:
             linking_container.set_up_connection()(connection_id)
-        except Exception:  # noqa: BLE001 (a missing name or logo must not block the sync)
-            log.exception("welcome.postponed", connection_id=connection_id)
+        except Exception as error:  # noqa: BLE001 (a missing name or logo must not block the sync)
+            if (code := outage_code(error)) is not None:
+                log.warning("welcome.postponed", connection_id=connection_id, error_code=code)
+            else:
+                log.exception("welcome.postponed", connection_id=connection_id)
     sync = sync_container.run_sync()
     if sync(connection_id, delivery=f"{task}#{uuid.uuid4().hex}") is Outcome.RETRY:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not possible now: deliver the task again")

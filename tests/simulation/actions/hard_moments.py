@@ -22,7 +22,7 @@ def rotation_troubled(world: World, event: Event) -> None:
     connection_id = some_connection(world, event)
     if connection_id is None or world.backend.is_closed:
         return
-    mode = chance.choice((Mode.UNAVAILABLE, Mode.UNAVAILABLE, Mode.CONFLICT, Mode.SLOW, Mode.SLOW))
+    mode = chance.choice((Mode.UNAVAILABLE, Mode.UNAVAILABLE, Mode.KILL_BEFORE, Mode.CONFLICT, Mode.SLOW, Mode.SLOW))
     until = world.loop.microseconds + MINUTES
     skip = chance.choice((1, 2, 2, 2))  # the request, the mark, the new token
     world.boundary.faults.append(Fault(mode, ("credentials.save",), skip=skip, until=until))

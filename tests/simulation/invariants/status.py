@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
 from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
 from shared.domain.reminders import CONSENT_WARNINGS
 from tests.simulation.world import World
@@ -32,8 +32,8 @@ def _difference(world: World, connection: BankConnection, item: Item) -> str | N
         return None if final else f"its item works ({connection.error_code})"
     if item.error is not None:
         return f"its item has {item.error}" if connection.status in HEALTHY else None
-    if connection.status is ItemStatus.BAD and not item.consent.withdrawn:
-        # Only a sync proves that a login works, and none works without consent; update mode resolves both.
+    if connection.status is ItemStatus.BAD and not item.consent.withdrawn and item.readiness is not Readiness.NOT_READY:
+        # Only data that arrives proves that a login works: none does without consent, or before the first history.
         return f"its item works ({connection.error_code})"
     bank = item.institution.institution_id
     if connection.institution_id != bank:
