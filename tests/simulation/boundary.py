@@ -105,6 +105,7 @@ class Boundary:
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
         google_failed_at: When a service of Google last failed, in virtual microseconds.
+        rotation_failed_at: When one failed during a rotation.
     """
 
     loop: Loop
@@ -115,6 +116,7 @@ class Boundary:
     lines: list[str] | None = None
     watchers: list[Callable[[str], None]] = field(default_factory=list)
     google_failed_at: int = -(10**15)  # when a service of Google last failed
+    rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
 
     def note(self, text: str) -> None:
         """Writes a line of the event log."""
@@ -149,6 +151,8 @@ class Boundary:
         fault = self._fault(name, about) if self.faults else None
         if fault is not None and not name.startswith("plaid."):
             self.google_failed_at = self.loop.microseconds
+            if process.name.startswith("rotatetoken"):
+                self.rotation_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from emulators.plaid.items import Item
 from shared.domain.connection import BankConnection
 from tests.simulation.backend import Backend
 from tests.simulation.boundary import Boundary
-from tests.simulation.loop import MICROSECONDS, Loop, Process, Task
+from tests.simulation.loop import MICROSECONDS, Killed, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
 from tests.simulation.story import Story, next_quiet
 
@@ -140,7 +141,15 @@ class World:
 
     def app(self, work: Callable[[], Any], name: str = "app") -> Task:
         """Starts something that an app, a person or an operator does, step by step."""
-        return self.loop.spawn(Process(name), work)
+        task = self.loop.spawn(Process(name), work)
+        task.on_done.append(lambda: self._check_end(name, task))
+        return task
+
+    def _check_end(self, name: str, task: Task) -> None:
+        """An app, a person or an operator got an error that they could not handle."""
+        if task.error is not None and not isinstance(task.error, Killed):
+            where = traceback.extract_tb(task.error.__traceback__)[-1]
+            self.violated(f"{name} failed: {task.error!r} in {where.name}, line {where.lineno} of {where.filename}")
 
     def sign_up(self, number: int) -> Person:
         """A new user, whose app writes the user's document and registers a device."""

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from operations import commands
 from shared import trace
-from shared.domain.errors import BankError, NotFound
+from shared.domain.errors import BankError, NotFound, Unavailable
 from tests.simulation.actions import action
 from tests.simulation.actions.users import DAY, HOUR
+from tests.simulation.loop import Killed, Process
 from tests.simulation.story import Event
 from tests.simulation.world import World
 
@@ -17,12 +18,24 @@ PATIENCE = 40  # tries of an operator
 
 
 def operate(world: World, line: str) -> str:
-    """Runs an operator's command. Raises what it refuses with, a BankError."""
+    """Runs an operator's command, in a process of its own. Raises what it refuses with, a BankError.
+
+    If the process is killed, that is an error like any other: the operator is still there, and runs it again.
+    """
     given = commands._parser().parse_args(line.split())
-    with trace.within(trace.Trace.new()):
-        said = str(given.run(given))
+
+    def command() -> str:
+        with trace.within(trace.Trace.new()):
+            return str(given.run(given))
+
+    running = world.loop.spawn(Process("operator"), command)
+    running.wait()
+    if isinstance(running.error, Killed):
+        raise Unavailable("the command was interrupted", code="interrupted")
+    if running.error is not None:
+        raise running.error
     world.boundary.note(f"operator {line.split()[0]}: done")
-    return said
+    return str(running.value)
 
 
 def persist(world: World, line: str, *, tries: int = PATIENCE) -> str | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from emulators.plaid.items import Item, Readiness
 from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
+from shared.domain.credentials import LOST_CODE
 from shared.domain.reminders import CONSENT_WARNINGS
 from tests.simulation.world import World
 
@@ -28,13 +29,15 @@ def _difference(world: World, connection: BankConnection, item: Item) -> str | N
         gone = connection.status is ItemStatus.ERROR and connection.action is Action.RELINK
         return None if gone else "its permission was revoked"
     if connection.status is ItemStatus.ERROR:
+        lost = connection.error_code == LOST_CODE and world.boundary.rotation_failed_at > 0
         final = connection.error_code == REVOKED_CODE or item.error is not None or item.item_id in world.dead_items
-        return None if final else f"its item works ({connection.error_code})"
+        return None if final or lost else f"its item works ({connection.error_code})"
     if item.error is not None:
         return f"its item has {item.error}" if connection.status in HEALTHY else None
-    if connection.status is ItemStatus.BAD and not item.consent.withdrawn and item.readiness is not Readiness.NOT_READY:
+    if connection.status is ItemStatus.BAD:
         # Only data that arrives proves that a login works: none does without consent, or before the first history.
-        return f"its item works ({connection.error_code})"
+        unproven = item.consent.withdrawn or item.readiness is Readiness.NOT_READY
+        return None if unproven else f"its item works ({connection.error_code})"
     bank = item.institution.institution_id
     if connection.institution_id != bank:
         return f"its item is of {bank}, not of {connection.institution_id}"
