@@ -194,9 +194,9 @@ def is_revoked(connection: BankConnection) -> bool:
     return connection.status is ItemStatus.ERROR and connection.error_code == REVOKED_CODE
 
 
-def is_beyond_plaid(connection: BankConnection) -> bool:
-    """Whether Plaid can say nothing more about a connection: its permission or its access token is gone for good."""
-    return is_revoked(connection) or (connection.status is ItemStatus.ERROR and connection.error_code == LOST_CODE)
+def token_was_lost(connection: BankConnection) -> bool:
+    """Whether a rotation lost the access token. Plaid may accept it nevertheless, if wrong keys were the cause."""
+    return connection.status is ItemStatus.ERROR and connection.error_code == LOST_CODE
 
 
 def after(

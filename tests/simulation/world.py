@@ -56,12 +56,14 @@ class Person:
         self.given_up.append((connection_id, account_id))
         for key, account in list(self.note_accounts.items()):
             if connection_id in (None, key[0]) and account_id in (None, account):
-                del self.notes[key], self.note_accounts[key]
+                self.notes.pop(key, None)
+                del self.note_accounts[key]
 
     def forget_note(self, text: str) -> None:
         """The user deleted or replaced a note, on whichever row it is now."""
         for key in [key for key, one in self.notes.items() if one == text]:
-            del self.notes[key], self.note_accounts[key]
+            del self.notes[key]
+            self.note_accounts.pop(key, None)
 
 
 class World:

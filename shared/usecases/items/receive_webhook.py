@@ -9,7 +9,7 @@ from typing import Any
 from shared import trace
 from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
-from shared.domain.status import is_beyond_plaid, is_revoked
+from shared.domain.status import is_revoked
 from shared.domain.storable import make_storable
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
@@ -113,7 +113,7 @@ class ReceiveWebhook:
             self.inbox.forget(delivery_id)
         elif needs_task:
             self.tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery_id}, name=delivery_id)
-        elif webhook.meaning in AT_ONCE and not is_beyond_plaid(connection):
+        elif webhook.meaning in AT_ONCE:
             self.sync_requests.by_webhook(webhook, connection_id)
 
     def _record(

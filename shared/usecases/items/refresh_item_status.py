@@ -8,7 +8,7 @@ from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
-from shared.domain.credentials import unless_our_keys
+from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary, SyncStatus
 from shared.domain.secret import Secret
@@ -122,7 +122,7 @@ class ItemStatusRefresh:
         handled: tuple[str, ...] = (),
     ) -> BankConnection | None:
         def ask(connection: BankConnection) -> StatusDecision:
-            facts = None if status.is_beyond_plaid(connection) else self._read_item(connection)
+            facts = self._read_item(connection)
             if facts is None:
                 return StatusDecision()
             decision = self._confirmed(connection, decide(connection, facts))
@@ -179,7 +179,9 @@ class ItemStatusRefresh:
             enqueue(self.queue, connection.connection_id, name=name, welcome=not state.is_set_up)
 
     def _read_item(self, connection: BankConnection) -> ItemFacts | None:
-        """What Plaid reports about the item, even that it is gone. None without credentials: it is being removed.
+        """What Plaid reports about the item, even that it is gone.
+
+        None without credentials, because it is being removed; and while Plaid still refuses a token that was lost.
 
         Raises:
             ProviderError: Plaid did not answer, or our API keys may be wrong.
@@ -189,6 +191,8 @@ class ItemStatusRefresh:
         try:
             return self._tokens().call(connection.connection_id, self.plaid.item)
         except ProviderError as refusal:
+            if may_be_our_keys(refusal) and status.token_was_lost(connection):
+                return None
             error = unless_our_keys(refusal)
             if error.error_class not in (ErrorClass.USER, ErrorClass.TERMINAL):
                 raise error from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.domain.connection import BankConnection
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
-from shared.domain.status import is_beyond_plaid, moment_of
+from shared.domain.status import is_revoked, moment_of
 from shared.log import log
 from shared.ports import Clock, Connections, ItemFacts, Plaid, Syncs
 from shared.ports.compare_and_set import retry_on_conflict
@@ -45,7 +45,7 @@ class SetUpConnection:
             Unavailable: The connection is busy, or its token is being rotated; the scheduler repeats the set-up.
         """
         connection = self.connections.find(connection_id)
-        if connection is None or is_beyond_plaid(connection):
+        if connection is None or is_revoked(connection):
             return
         facts = self.access_tokens.call(connection_id, self.plaid.item)
         if facts is None:

@@ -16,7 +16,7 @@ from shared.domain.errors import Conflict, ErrorClass, ErrorKind, ProviderError
 from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
-from shared.domain.status import StatusEvent
+from shared.domain.status import StatusEvent, token_was_lost
 from shared.log import log
 from shared.ports import Clock, Credentials, Plaid, PutCredentials, Syncs, Vault, Version
 from shared.ports.compare_and_set import retry_on_conflict
@@ -96,6 +96,11 @@ class TokenRotation:
         begun = stored.begun(now=self.clock.now())
         return _Rotation(begun, self.credentials.save(begun, expected=version), token, resumed=interrupted)
 
+    def _is_lost(self, connection_id: str) -> bool:
+        """Whether an earlier rotation lost the token."""
+        connection = self.status_events.connections.find(connection_id)
+        return connection is not None and token_was_lost(connection)
+
     def _works(self, token: Secret) -> bool:
         """Whether Plaid still knows the stored token, after a rotation was interrupted."""
         try:
@@ -119,7 +124,8 @@ class TokenRotation:
         if error.may_have_happened or (rotation.resumed and error.is_about_token):
             log.warning("rotation.unanswered", **about)
             raise error
-        if unless_our_keys(error).error_class is ErrorClass.TERMINAL:
+        is_lost = error.is_about_token and self._is_lost(rotation.begun.connection_id)
+        if unless_our_keys(error, is_certain=is_lost).error_class is ErrorClass.TERMINAL:
             log.warning("rotation.given_up", **about)
             after = rotation.begun.given_up()
         else:

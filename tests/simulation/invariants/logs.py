@@ -11,7 +11,7 @@ from tests.simulation.loop import MICROSECONDS
 from tests.simulation.world import DAY, World
 
 AFTERMATH = 600 * MICROSECONDS  # a call that failed may be reported this much later
-REPORTED = ("exchange.lost", "rotation.token_lost")
+REPORTED = ("exchange.lost", "rotation.token_lost", "removal.token_lost")
 """Plaid's answer held the only token, and was lost: the window that cannot be closed, which must be reported."""
 ABOUT_TOKENS = ("rotation.refused", "sync.provider_error", "removal.postponed", "task.failed")
 UNTIL_LOST = 2 * (grace_periods.UNKNOWN_TOKEN // timedelta(microseconds=1)) + 2 * DAY
