@@ -26,6 +26,14 @@ from shared.domain.item import ItemHolder
 DOUBTED_ATTEMPTS = 6  # failed syncs (about ten hours) before an unknown token means that its item is gone
 LOST_CODE = "ACCESS_TOKEN_LOST"  # the error of a connection whose token was lost in a rotation
 
+LOST = ProviderError(
+    "this connection cannot be used any more: link the bank again",
+    kind=ErrorKind.UNUSABLE,
+    error_type="BACKEND",
+    error_code=LOST_CODE,
+)
+"""The error of such a connection."""
+
 
 def may_be_our_keys(error: ServiceError) -> bool:
     """Whether wrong Plaid keys or a wrong environment would cause the same error for all items at once."""

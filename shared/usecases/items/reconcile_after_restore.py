@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.audit import Actor
+from shared.domain.credentials import LOST
 from shared.domain.errors import BankError, ErrorKind, FailedPrecondition, ProviderError, Unavailable, VaultError
 from shared.domain.progress import ErrorSummary
 from shared.domain.removal import RemovalReason
@@ -22,7 +23,6 @@ from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.sync.request_sync import SyncRequests
 from shared.usecases.tokens.call_with_token import AccessTokens
-from shared.usecases.tokens.rotate_token import LOST
 
 PAGE = 200
 MAX_TRIES = 20  # of a compare-and-set against runs that commit a few times a second

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.domain.credentials import DOUBTED_ATTEMPTS, may_be_our_keys, unless_our_keys
+from shared.domain.credentials import DOUBTED_ATTEMPTS, LOST, may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
@@ -46,11 +46,11 @@ class RunFailure:
     def __post_init__(self) -> None:
         """Classifies the error: a user must not be blamed for what may be a configuration error."""
         if isinstance(self.error, ProviderError):
-            is_certain = self.run.state.failures >= DOUBTED_ATTEMPTS or self._token_was_lost()
-            self.error = unless_our_keys(self.error, is_certain=is_certain)
+            is_certain = self.run.state.failures >= DOUBTED_ATTEMPTS
+            self.error = LOST if self._token_was_lost() else unless_our_keys(self.error, is_certain=is_certain)
 
     def _token_was_lost(self) -> bool:
-        """Whether it is known that Plaid refuses the token; reads the connection only if Plaid did so now."""
+        """Whether it was known that Plaid refuses the token; reads the connection only if Plaid did so now."""
         if not may_be_our_keys(self.error):
             return False
         connection = self.status_events.connections.find(self.run.state.connection_id)

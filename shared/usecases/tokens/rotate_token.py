@@ -11,8 +11,8 @@ again.
 from dataclasses import dataclass, replace
 
 from shared.domain.audit import Actor, AuditAction
-from shared.domain.credentials import LOST_CODE, StoredAccessToken, unless_our_keys
-from shared.domain.errors import Conflict, ErrorClass, ErrorKind, ProviderError
+from shared.domain.credentials import LOST, StoredAccessToken, unless_our_keys
+from shared.domain.errors import Conflict, ErrorClass, ProviderError
 from shared.domain.item import ItemHeld
 from shared.domain.progress import ErrorSummary
 from shared.domain.secret import Secret
@@ -158,11 +158,3 @@ class TokenRotation:
         state = loaded.state.halt(now=self.clock.now(), error=ErrorSummary.of(LOST))
         self.syncs.save(state, expected=loaded.version, writes=writes)
         report(writes)
-
-
-LOST = ProviderError(
-    "this connection cannot be used any more: link the bank again",
-    kind=ErrorKind.UNUSABLE,
-    error_type="BACKEND",
-    error_code=LOST_CODE,
-)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.audit import AuditAction
+from shared.domain.removal import RemovalOutcome
 from shared.domain.connection import ItemStatus
 from tests.simulation.world import World
 
@@ -28,12 +29,15 @@ def _one_connection_each(world: World) -> None:
 
 
 def _each_has_an_owner(world: World) -> None:
-    """An exchange whose process died between Plaid's answer and the first store is reported, and its item is lost."""
+    """An exchange or a rotation that died between Plaid's answer and the first store is reported; its item is lost."""
     store = world.backend.store
     known = {c.item_id for c in store.connections.values()} | {r.item_id for r in store.tombstones.values()}
     known |= {intent.item_id for intent, _ in store.intents.values() if intent.item_id is not None}
     for person in [*world.people, *world.former]:
-        reported = sum(entry.action is AuditAction.LINK_LOST for entry in store.audit.get(person.uid, []))
+        reported = sum(
+            entry.action is AuditAction.LINK_LOST or entry.details.get("item") == RemovalOutcome.LOST
+            for entry in store.audit.get(person.uid, [])
+        )
         lost = [item for item in world.items_of(person) if item.access_token is not None and item.item_id not in known]
         if len(lost) > reported:
             world.violated(

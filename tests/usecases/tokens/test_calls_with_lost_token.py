@@ -39,7 +39,7 @@ def test_a_sync_that_a_webhook_requests_is_no_alarm(lost: World, caplog: pytest.
     caplog.clear()
     lost.sync()
     assert errors(caplog) == []
-    assert lost.store.connections["1"].status is ItemStatus.ERROR
+    assert lost.store.connections["1"].error_code == LOST_CODE
 
 
 def test_a_rotation_is_no_alarm(lost: World, caplog: pytest.LogCaptureFixture) -> None:
