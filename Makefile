@@ -53,8 +53,8 @@ test: setup-tests ## run every test
 test-fast: setup-tests ## run every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
 
-simulate: setup-tests ## simulate years of use: YEARS=<n> SEED=<s>, or STORY=<file> to replay one
-	@$(PYTHON) -m tests.simulation $(if $(STORY),--story "$(STORY)",--years $(or $(YEARS),20) --seed $(or $(SEED),1))
+simulate: setup-tests ## simulate years of use: YEARS=<n> SEED=<s>, or SCENARIO=<file> to replay one
+	@$(PYTHON) -m tests.simulation $(if $(SCENARIO),--scenario "$(SCENARIO)",--years $(or $(YEARS),20) --seed $(or $(SEED),1))
 
 check: setup-web ## packages, lint, format, complexity, file sizes, strict types, architecture rules, prose
 	@$(PYTHON) -m pip check

@@ -33,7 +33,7 @@ EMULATOR_FREE = tuple(
     f"tests/{name}/"
     for name in (
         *("adapters", "architecture", "deploy", "domain", "functions"),
-        *("operations", "serving", "simulator", "usecases"),
+        *("operations", "serving", "simulation", "simulator", "usecases"),
     )
 )
 SOCKETLESS = ("tests/domain/", "tests/usecases/")

@@ -39,7 +39,7 @@ class SyncAccounts(StateGroup):
 
         Users may share an account again at their bank, so that no app reports it:
         https://plaid.com/docs/api/items/#user_account_revoked. A revoked account counts as shared again only after it
-        was missing from the list, because the provider may go on listing it.
+        was missing from the list, because the provider may continue to list it.
         """
         return frozenset(account_ids).intersection(self.former_accounts).difference(self.revoked_accounts)
 

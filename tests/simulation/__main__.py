@@ -1,4 +1,4 @@
-"""The command: `make simulate YEARS=<n> SEED=<s>`, or `STORY=<file>` for one failing story.
+"""The command: `make simulate YEARS=<n> SEED=<s>`, or `SCENARIO=<file>` for one failing scenario.
 
 It runs worlds of about one user-year each, with the seeds s, s+1, …, on all cores. Each seed gives the same run by
 itself, so `make simulate YEARS=1 SEED=<k>` repeats the run of any seed k.
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.run import Result, run
+from tests.simulation.scenario import Scenario, write
 from tests.simulation.shrink import shrink
-from tests.simulation.story import Story, write
 
 FOUND = Path(".local/simulation")
 SHRINK_SECONDS = 180.0
-SHOWN = 60  # events of a failing story on the screen; its file has all
+SHOWN = 60  # events of a failing scenario on the screen; its file has all
 
 
 def main() -> int:
@@ -30,13 +30,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make simulate", description="Simulates years of use.")
     parser.add_argument("--years", type=float, default=20.0, help="user-years")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--story", type=Path, help="a story to run instead")
-    parser.add_argument("--log", type=Path, help="writes the event log of the first seed, or of the story")
+    parser.add_argument("--scenario", type=Path, help="a scenario to run instead")
+    parser.add_argument("--log", type=Path, help="writes the event log of the first seed, or of the scenario")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    if given.story is not None or given.log is not None:
-        story = Story.loads(given.story.read_text()) if given.story else write(given.seed, WEIGHTS)
-        result = run(story, keep_log=given.log is not None)
+    if given.scenario is not None or given.log is not None:
+        scenario = Scenario.loads(given.scenario.read_text()) if given.scenario else write(given.seed, WEIGHTS)
+        result = run(scenario, keep_log=given.log is not None)
         if given.log is not None:
             given.log.write_text("\n".join(result.lines) + "\n")
         _say(f"event log: {result.digest}")
@@ -46,27 +46,27 @@ def main() -> int:
     years = 0.0
     for result in _results(given.seed, given.years, jobs=given.jobs):
         results.append(result)
-        years += result.story.user_years
+        years += result.scenario.user_years
         _progress(years, given.years, results, began)
     _say("")
     return _report(results, began=began)
 
 
-def _stories(seed: int, years: float) -> Iterator[Story]:
+def _scenarios(seed: int, years: float) -> Iterator[Scenario]:
     total = 0.0
     while total < years:
-        story = write(seed, WEIGHTS)
-        total += story.user_years
+        scenario = write(seed, WEIGHTS)
+        total += scenario.user_years
         seed += 1
-        yield story
+        yield scenario
 
 
 def _results(seed: int, years: float, *, jobs: int) -> Iterator[Result]:
     if jobs == 1:
-        yield from map(run, _stories(seed, years))
+        yield from map(run, _scenarios(seed, years))
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(run, _stories(seed, years))
+        yield from pool.map(run, _scenarios(seed, years))
 
 
 def _progress(years: float, wanted: float, results: list[Result], began: float) -> None:
@@ -86,12 +86,14 @@ def _progress(years: float, wanted: float, results: list[Result], began: float) 
 def _report(results: list[Result], *, began: float) -> int:
     failed = [result for result in results if result.violations]
     for result in failed[:3]:
-        _say(f"seed {result.story.seed}: {result.story.users} users, {result.story.days} days, {result.events} events")
+        _say(
+            f"seed {result.scenario.seed}: {result.scenario.users} users, {result.scenario.days} days, {result.events} events"
+        )
         for violation in result.violations[:5]:
             _say(f"  {violation}")
     if failed:
         _shrunk(failed[0])
-    years = sum(result.story.user_years for result in results)
+    years = sum(result.scenario.user_years for result in results)
     events = sum(result.events for result in results)
     violations = sum(len(result.violations) for result in results)
     seconds = time.monotonic() - began
@@ -102,18 +104,18 @@ def _report(results: list[Result], *, began: float) -> int:
 
 def _shrunk(failed: Result) -> None:
     deadline = time.monotonic() + SHRINK_SECONDS
-    story, result = shrink(failed, more_time=lambda: time.monotonic() < deadline)
+    scenario, result = shrink(failed, more_time=lambda: time.monotonic() < deadline)
     FOUND.mkdir(parents=True, exist_ok=True)
-    path = FOUND / f"seed-{story.seed}.json"
-    path.write_text(story.dumps())
-    _say(f"shortest failing story found, {len(story.events)} events:")
-    for event in story.events[:SHOWN]:
+    path = FOUND / f"seed-{scenario.seed}.json"
+    path.write_text(scenario.dumps())
+    _say(f"shortest failing scenario found, {len(scenario.events)} events:")
+    for event in scenario.events[:SHOWN]:
         day, second = divmod(event.at, 86_400)
         clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
         _say(f"  day {day:3} {clock}  user {event.user}  {event.action} ({event.pick})")
     for violation in result.violations[:5]:
         _say(f"  -> {violation}")
-    _say(f"replay: make simulate STORY={path}")
+    _say(f"replay: make simulate SCENARIO={path}")
 
 
 def _say(text: str) -> None:

@@ -250,7 +250,7 @@ class Executor:
             self._loop.suspend(wake)
 
     def cancel(self) -> None:
-        """Drops calls that have not started; the others go on by themselves."""
+        """Drops calls that have not started; the others continue by themselves."""
         self._queue.clear()
 
     def _start(self) -> None:

@@ -259,7 +259,7 @@ def is_operators(code: str, path: str) -> bool:
 
 
 class _Half(Exception):
-    """The body of the answer ends early, and nobody noticed."""
+    """The body of the answer ends early, and the transport does not notice."""
 
 
 def _refusal(status: int, body: bytes, headers: Any) -> Exception:

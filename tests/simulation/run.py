@@ -1,4 +1,4 @@
-"""Runs one story and checks the invariants."""
+"""Runs one scenario and checks the invariants."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.simulation.actions import users_notes as _users_notes  # noqa: F401
 from tests.simulation.actions import users_odd_apps as _users_odd_apps  # noqa: F401
 from tests.simulation.actions import users_repair as _users_repair  # noqa: F401
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import DAY, QUIET_FOR, Event, Story
+from tests.simulation.scenario import DAY, QUIET_FOR, Event, Scenario
 from tests.simulation.world import World
 
 
@@ -34,41 +34,41 @@ class Result:
     """What a run found.
 
     Attributes:
-        story: The story.
+        scenario: The scenario.
         events: The events that happened.
         digest: Of the event log: equal for equal runs.
         violations: What did not hold; the run ends at the first check that finds any.
         lines: The event log, if it was wanted.
     """
 
-    story: Story
+    scenario: Scenario
     events: int
     digest: str
     violations: tuple[str, ...]
     lines: tuple[str, ...] = ()
 
 
-def run(story: Story, *, keep_log: bool = False) -> Result:
-    """Runs a story from its beginning to the last quiet time."""
-    random.seed(story.seed)
-    world = World(story, keep_log=keep_log)
+def run(scenario: Scenario, *, keep_log: bool = False) -> Result:
+    """Runs a scenario from its beginning to the last quiet time."""
+    random.seed(scenario.seed)
+    world = World(scenario, keep_log=keep_log)
     happened = 0
     with world.backend.installed():
         invariants.watch(world)
         world.schedules()
-        for event in story.events:
+        for event in scenario.events:
             world.loop.at(event.at * MICROSECONDS, lambda event=event: _happen(world, event))  # type: ignore[misc]
-        for end in story.quiet_times():
+        for end in scenario.quiet_times():
             _run_until(world, end - QUIET_FOR)
             world.calm()
             _run_until(world, end)
             if not world.violations:
                 invariants.settled(world)
-            happened = sum(event.at * MICROSECONDS < world.loop.microseconds for event in story.events)
+            happened = sum(event.at * MICROSECONDS < world.loop.microseconds for event in scenario.events)
             if world.violations:
                 break
     lines = tuple(world.boundary.lines or ())
-    return Result(story, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
+    return Result(scenario, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
 
 
 def _run_until(world: World, end: int) -> None:

@@ -10,7 +10,7 @@ from tests.simulation.actions import WEIGHTS
 from tests.simulation.mutations import Mutation, Patch, mutations
 from tests.simulation.mutations.__main__ import BEGIN, END, PAGE
 from tests.simulation.run import run
-from tests.simulation.story import write
+from tests.simulation.scenario import write
 from tests.simulation.test_simulation import SEEDS
 
 KNOWN = mutations()

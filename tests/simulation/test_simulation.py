@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.actions import ACTIONS, WEIGHTS
 from tests.simulation.run import run
-from tests.simulation.story import QUIET_EVERY, Event, Story, is_quiet, write
+from tests.simulation.scenario import QUIET_EVERY, Event, Scenario, is_quiet, write
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (1, 4, 8, 11)
@@ -21,7 +21,7 @@ SEEDS = (1, 4, 8, 11)
 def test_a_user_year_violates_no_invariant(seed: int) -> None:
     result = run(write(seed, WEIGHTS))
     assert result.violations == ()
-    assert result.events >= 500 * result.story.user_years, "years must not be bought with silence"
+    assert result.events >= 500 * result.scenario.user_years, "years must not be bought with silence"
 
 
 def test_the_same_seed_gives_the_same_log_in_every_process(tmp_path: Path) -> None:
@@ -35,20 +35,20 @@ def test_the_same_seed_gives_the_same_log_in_every_process(tmp_path: Path) -> No
 
 
 def test_leaving_an_event_out_does_not_change_the_choices_of_the_others() -> None:
-    story = write(5, WEIGHTS)
-    assert [event.chance().random() for event in story.events[1:]] == [
-        event.chance().random() for event in story.only(story.events[1:]).events
+    scenario = write(5, WEIGHTS)
+    assert [event.chance().random() for event in scenario.events[1:]] == [
+        event.chance().random() for event in scenario.only(scenario.events[1:]).events
     ]
 
 
-def test_a_story_survives_its_file() -> None:
-    story = write(6, WEIGHTS)
-    assert Story.loads(story.dumps()) == story
+def test_a_scenario_survives_its_file() -> None:
+    scenario = write(6, WEIGHTS)
+    assert Scenario.loads(scenario.dumps()) == scenario
 
 
 def test_nothing_happens_in_quiet_times_and_every_action_happens_at_some_time() -> None:
-    stories = [write(seed, WEIGHTS) for seed in range(40)]
-    assert {event.action for story in stories for event in story.events} == set(ACTIONS)
-    assert not any(is_quiet(event.at) for story in stories for event in story.events)
+    scenarios = [write(seed, WEIGHTS) for seed in range(40)]
+    assert {event.action for scenario in scenarios for event in scenario.events} == set(ACTIONS)
+    assert not any(is_quiet(event.at) for scenario in scenarios for event in scenario.events)
     assert is_quiet(QUIET_EVERY + 1)
     assert min([Event(2, "b", 0, 0), Event(1, "c", 0, 0)]).action == "c"

@@ -15,7 +15,7 @@ from tests.simulation.backend import Backend
 from tests.simulation.boundary import Boundary
 from tests.simulation.loop import MICROSECONDS, Killed, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
-from tests.simulation.story import Story, next_quiet
+from tests.simulation.scenario import Scenario, next_quiet
 
 TICK = 900 * MICROSECONDS
 DAILY_AT = (4 * 60 + 30) * 60 * MICROSECONDS
@@ -29,7 +29,7 @@ class Person:
     Attributes:
         uid: The id in Firebase Auth.
         number: Decides which logins at banks the user has; a user who signs up again keeps it.
-        notes: What the user wrote, by connection and transaction: only what the app was told is stored.
+        notes: What the user wrote, by connection and transaction: only what the backend confirmed.
         note_accounts: The account of each row in `notes`: with its account, the expectation ends.
         removed: Connections that the user removed.
         erased_at: When the user erased everything, in virtual microseconds.
@@ -47,7 +47,7 @@ class Person:
     ignores_until: int = 0
 
     def expect_note(self, connection_id: str, transaction_id: str, account_id: str, text: str) -> None:
-        """The app was told that this note is stored."""
+        """The backend confirmed that this note is stored."""
         self.notes[connection_id, transaction_id] = text
         self.note_accounts[connection_id, transaction_id] = account_id
 
@@ -67,17 +67,17 @@ class Person:
 
 
 class World:
-    """Everything that one story needs."""
+    """Everything that one scenario needs."""
 
-    def __init__(self, story: Story, *, keep_log: bool = False) -> None:
-        self.story = story
+    def __init__(self, scenario: Scenario, *, keep_log: bool = False) -> None:
+        self.scenario = scenario
         self.loop = Loop()
-        self.boundary = Boundary(self.loop, random.Random(f"boundary {story.seed}"), lines=[] if keep_log else None)
-        self.plaid = PlaidSide(self.boundary, story.seed)
-        self.backend = Backend(self.boundary, self.plaid, seed=story.seed)
+        self.boundary = Boundary(self.loop, random.Random(f"boundary {scenario.seed}"), lines=[] if keep_log else None)
+        self.plaid = PlaidSide(self.boundary, scenario.seed)
+        self.backend = Backend(self.boundary, self.plaid, seed=scenario.seed)
         self.people: list[Person] = []
         self.former: list[Person] = []  # users whose account was deleted
-        for number in range(story.users):
+        for number in range(scenario.users):
             self.people.append(self.sign_up(number))
         self.violations: list[str] = []
         self.schedule_stops_until = 0
@@ -137,7 +137,7 @@ class World:
     def until_quiet(self) -> float:
         """Seconds until the next quiet time begins."""
         now = self.loop.microseconds // MICROSECONDS
-        return min(self.story.days * DAY // MICROSECONDS, next_quiet(now)) - now
+        return min(self.scenario.days * DAY // MICROSECONDS, next_quiet(now)) - now
 
     # -- What actions need -------------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
-"""What each event of a story does, by subject. `WEIGHTS` says how often it happens per user and year."""
+"""What each event of a scenario does, by subject. `WEIGHTS` says how often it happens per user and year."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 Action = Callable[[World, Event], None]

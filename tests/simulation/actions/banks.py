@@ -10,7 +10,7 @@ from emulators.plaid.control import items as control
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.synclog import Row
 from tests.simulation.actions import action
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 PENDING = b'"pending":true'

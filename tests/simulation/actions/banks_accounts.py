@@ -17,7 +17,7 @@ from emulators.plaid.people import custom
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item, working_item
 from tests.simulation.actions.users import stopped_sharing
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 MOST = 8  # accounts of an item

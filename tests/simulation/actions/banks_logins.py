@@ -11,7 +11,7 @@ from shared.domain.errors import ErrorClass
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item
 from tests.simulation.plaid_side import meaning
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 SYNC = "/transactions/sync"

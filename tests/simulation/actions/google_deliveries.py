@@ -8,7 +8,7 @@ from tests.simulation.actions import action
 from tests.simulation.backend import TASK_FUNCTIONS
 from tests.simulation.google import Mail
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 LATE = (5.0, 120.0, 3_600.0, 20_000.0, 80_000.0)  # seconds

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.simulation.actions import action
 from tests.simulation.boundary import AUTH, FIRESTORE, QUEUES, Fault, Mode
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 HOUR = 3_600 * MICROSECONDS

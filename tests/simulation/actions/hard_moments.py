@@ -9,7 +9,7 @@ from tests.simulation.actions.users import CONNECTIONS, ask, exchange, go_throug
 from tests.simulation.actions.users_leave import give_up_everything, remove_connection
 from tests.simulation.boundary import Fault, Mode
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 MINUTES = 600 * MICROSECONDS

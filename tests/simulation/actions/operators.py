@@ -10,7 +10,7 @@ from shared.domain.errors import BankError, NotFound, Unavailable
 from tests.simulation.actions import action
 from tests.simulation.actions.users import DAY, HOUR
 from tests.simulation.loop import Killed, Process
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 RETRY_AFTER = 600.0  # seconds

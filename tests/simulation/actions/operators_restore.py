@@ -12,7 +12,7 @@ from tests.simulation.actions import action
 from tests.simulation.actions.operators import PATIENCE, RETRY_AFTER, operate, persist
 from tests.simulation.actions.users import DAY, HOUR
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 DRAINED_AFTER = 1800.0  # seconds until every call that began before has ended

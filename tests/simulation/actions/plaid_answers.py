@@ -11,7 +11,7 @@ from tests.simulation.actions.banks import some_item
 from tests.simulation.boundary import Fault, Mode
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.plaid_side import meaning
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 ENDPOINTS = (

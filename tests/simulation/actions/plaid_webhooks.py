@@ -11,7 +11,7 @@ from emulators.plaid.faults import WebhookFault
 from emulators.plaid.items import Item
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
 CODES = ("SYNC_UPDATES_AVAILABLE", "ERROR", "LOGIN_REPAIRED", "HISTORICAL_UPDATE", "USER_PERMISSION_REVOKED", None)

@@ -13,7 +13,7 @@ from emulators.plaid.errors import PlaidError
 from emulators.plaid.items import Item
 from tests.simulation.actions import action
 from tests.simulation.loop import Task
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 BANKS = ("ins_109508", "ins_109509", "ins_56", "ins_13")

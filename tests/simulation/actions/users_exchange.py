@@ -28,7 +28,7 @@ from tests.simulation.actions.users import (
     names,
     succeeded,
 )
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 ANSWER_KEPT = 23.5 * HOUR  # within a day, the same public token gets the same answer

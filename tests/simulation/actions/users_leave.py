@@ -7,7 +7,7 @@ from emulators.plaid.items import Item
 from shared.domain.connection import BankConnection
 from tests.simulation.actions import action
 from tests.simulation.actions.users import CONNECTIONS, ask, exchange, go_through_link, stopped_sharing
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 

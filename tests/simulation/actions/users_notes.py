@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.actions import action
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 Row = tuple[str, str]  # connection, transaction

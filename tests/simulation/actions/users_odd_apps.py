@@ -21,7 +21,7 @@ from tests.simulation.actions.users import (
     names,
     succeeded,
 )
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 ODD_ACCOUNTS: tuple[Any, ...] = (

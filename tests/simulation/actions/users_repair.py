@@ -21,7 +21,7 @@ from tests.simulation.actions.users import (
     succeeded,
 )
 from tests.simulation.loop import MICROSECONDS
-from tests.simulation.story import Event
+from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 LANGUAGES: tuple[object, ...] = ("en", "es", "es-MX", "xx", "", 7, None)

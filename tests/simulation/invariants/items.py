@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.domain.audit import AuditAction
-from shared.domain.removal import RemovalOutcome
 from shared.domain.connection import ItemStatus
+from shared.domain.removal import RemovalOutcome
 from tests.simulation.world import World
 
 

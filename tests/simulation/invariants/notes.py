@@ -9,7 +9,7 @@ from tests.simulation.world import Person, World
 
 
 def settled(world: World) -> None:
-    """Finds every note that an app was told is stored."""
+    """Finds every note that the backend confirmed."""
     for person in world.people:
         for (connection_id, transaction_id), text in sorted(person.notes.items()):
             if not _expected(world, person, connection_id):

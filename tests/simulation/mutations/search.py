@@ -12,8 +12,8 @@ from multiprocessing import get_context
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.mutations import mutations
 from tests.simulation.run import run
+from tests.simulation.scenario import write
 from tests.simulation.shrink import kind_of
-from tests.simulation.story import write
 
 LONGEST = 90  # of a violation in the table
 
@@ -62,15 +62,15 @@ def search(name: str, *, years: float, first_seed: int) -> Finding:
     mutation = mutations()[name]
     searched, seed, unclean = 0.0, first_seed, list[int]()
     while searched < years:
-        story = write(seed, WEIGHTS)
+        scenario = write(seed, WEIGHTS)
         with mutation.applied():
-            result = run(story)
+            result = run(scenario)
         if not result.violations:
-            searched += story.user_years
+            searched += scenario.user_years
         elif not _is_clean(seed):
             unclean.append(seed)
         else:
-            searched += story.user_years * result.events / max(1, len(story.events))
+            searched += scenario.user_years * result.events / max(1, len(scenario.events))
             return Finding(name, mutation.breaks, searched, seed, _shortened(result.violations[0]), tuple(unclean))
         if len(unclean) > years:
             break

@@ -1,7 +1,7 @@
-"""A story: everything that happens to the backend from outside, as timed events that say nothing about the outcome.
+"""A scenario: everything that happens to the backend from outside, as timed events that say nothing about the outcome.
 
 An event names an action and carries a number from which the action makes all its choices, so that leaving an event out
-changes no other one. That is what makes a failing story shrink.
+changes no other one. That is what makes a failing scenario shrink.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Event:
     """One event.
 
     Attributes:
-        at: Seconds since the story began.
+        at: Seconds since the scenario began.
         action: The name of the action.
         user: The number of the user that it concerns.
         pick: What the action's choices are made from.
@@ -39,8 +39,8 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Story:
-    """A seed's story.
+class Scenario:
+    """A seed's scenario.
 
     Attributes:
         seed: Decides the interleaving, too.
@@ -64,17 +64,17 @@ class Story:
         ends = range(QUIET_EVERY + QUIET_FOR, self.days * DAY - QUIET_FOR, QUIET_EVERY + QUIET_FOR)
         return [*ends, self.days * DAY + QUIET_FOR]
 
-    def only(self, events: Iterable[Event]) -> Story:
-        """The same story with fewer events."""
-        return Story(self.seed, self.users, self.days, tuple(sorted(events)))
+    def only(self, events: Iterable[Event]) -> Scenario:
+        """The same scenario with fewer events."""
+        return Scenario(self.seed, self.users, self.days, tuple(sorted(events)))
 
     def dumps(self) -> str:
-        """The story as JSON."""
+        """The scenario as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def loads(cls, text: str) -> Story:
-        """The story of a JSON text. Raises ValueError, KeyError or TypeError if it is none."""
+    def loads(cls, text: str) -> Scenario:
+        """The scenario of a JSON text. Raises ValueError, KeyError or TypeError if it is none."""
         given = json.loads(text)
         return cls(given["seed"], given["users"], given["days"], tuple(Event(**one) for one in given["events"]))
 
@@ -89,8 +89,8 @@ def next_quiet(at: int) -> int:
     return at - at % (QUIET_EVERY + QUIET_FOR) + QUIET_EVERY
 
 
-def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, days: int | None = None) -> Story:
-    """Writes the story of a seed.
+def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, days: int | None = None) -> Scenario:
+    """Writes the scenario of a seed.
 
     Args:
         seed: The seed.
@@ -98,7 +98,7 @@ def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, 
         users: The number of users; by default the seed decides.
         days: The number of days; by default the seed decides.
     """
-    chance = random.Random(f"story {seed}")
+    chance = random.Random(f"scenario {seed}")
     shape = SHAPES[seed % len(SHAPES)]
     users, days = users or shape[0], days or shape[1]
     # Some worlds are calm and some stormy: faults that need others to be absent are found, too.
@@ -113,4 +113,4 @@ def write(seed: int, weights: Mapping[str, float], *, users: int | None = None, 
                     events.append(Event(at, action, user, chance.getrandbits(32)))
     # Every user begins by linking a bank.
     events += [Event(60 + 600 * user, "link", user, chance.getrandbits(32)) for user in range(users)]
-    return Story(seed, users, days, tuple(sorted(events)))
+    return Scenario(seed, users, days, tuple(sorted(events)))
