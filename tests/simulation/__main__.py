@@ -86,9 +86,8 @@ def _progress(years: float, wanted: float, results: list[Result], began: float) 
 def _report(results: list[Result], *, began: float) -> int:
     failed = [result for result in results if result.violations]
     for result in failed[:3]:
-        _say(
-            f"seed {result.scenario.seed}: {result.scenario.users} users, {result.scenario.days} days, {result.events} events"
-        )
+        scenario = result.scenario
+        _say(f"seed {scenario.seed}: {scenario.users} users, {scenario.days} days, {result.events} events")
         for violation in result.violations[:5]:
             _say(f"  {violation}")
     if failed:
