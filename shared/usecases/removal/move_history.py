@@ -202,25 +202,26 @@ class _Transfer:
         self._old = {one.row.transaction_id: one for one in self.moves.rows(source)}
         self._new = {one.row.transaction_id: one for one in self.moves.rows(self.move.connection_id)}
         groups = place_notes((one.row for one in self._old.values()), (one.row for one in self._new.values()), accounts)
-        for placements in _in_portions(groups, NOTES_AT_ONCE):
-            self._commit(self._note_steps(placements, accounts))
-        carried = [ArchiveRow(one.fields, one.version, from_archive=True) for one in self.moves.archive(source)]
+        for portion in _in_portions(groups, NOTES_AT_ONCE):
+            self._commit(self._note_steps(portion, accounts))
+        carried = [[ArchiveRow(one.fields, one.version, from_archive=True)] for one in self.moves.archive(source)]
         for start in range(0, len(carried), NOTES_AT_ONCE):
             self._commit(carried[start : start + NOTES_AT_ONCE])
-        rest = [DropRow(one) for one in self._old.values() if one.row.note is None]
+        rest = [[DropRow(one)] for one in self._old.values() if one.row.note is None]
         for start in range(0, len(rest), DROPS_AT_ONCE):
             self._commit(rest[start : start + DROPS_AT_ONCE])
 
-    def _note_steps(self, placements: Sequence[Placement], accounts: Mapping[str, str]) -> list[MoveStep]:
-        steps: list[MoveStep] = []
-        archived: list[str] = []
-        for one in placements:
-            if one.partner is not None and one.partner.note is None:
-                new = self._new[one.partner.transaction_id]
-                steps.append(MoveNote(self._old[one.row.transaction_id], new))
-            else:
-                archived.append(one.row.transaction_id)
-        return [*steps, *self._archive_steps(archived, accounts)]
+    def _note_steps(self, groups: Sequence[Sequence[Placement]], accounts: Mapping[str, str]) -> list[list[MoveStep]]:
+        """The steps of each group; a note that the user wrote on the new row stays there."""
+        homeless = [one.row.transaction_id for group in groups for one in group if not _can_move(one)]
+        archived = {step.fields["transaction_id"]: step for step in self._archive_steps(homeless, accounts)}
+
+        def step(one: Placement) -> MoveStep:
+            if one.partner is None or one.row.transaction_id in archived:
+                return archived[one.row.transaction_id]
+            return MoveNote(self._old[one.row.transaction_id], self._new[one.partner.transaction_id])
+
+        return [[step(one) for one in group] for group in groups]
 
     def _archive_steps(self, ids: Sequence[str], accounts: Mapping[str, str]) -> Iterator[ArchiveRow]:
         """Reads the whole rows.
@@ -244,8 +245,9 @@ class _Transfer:
             }
             yield ArchiveRow(cast("ArchivedTransaction", row), version)
 
-    def _commit(self, steps: Sequence[MoveStep]) -> None:
-        """Takes steps in one commit, or in two of half the size if it is too large for the store."""
+    def _commit(self, groups: Sequence[Sequence[MoveStep]]) -> None:
+        """Takes steps in one commit, or in two of half the size if it is too large; splits a group only if it must."""
+        steps = [step for group in groups for step in group]
         if not steps:
             return
         if self.clock.now() > self.until:
@@ -258,10 +260,15 @@ class _Transfer:
         except CommitTooLarge:
             if len(steps) == 1:
                 raise
-            self._commit(steps[: len(steps) // 2])
-            self._commit(steps[len(steps) // 2 :])
+            smaller = groups if len(groups) > 1 else [[step] for step in steps]
+            self._commit(smaller[: len(smaller) // 2])
+            self._commit(smaller[len(smaller) // 2 :])
             return
         self.move = move
+
+
+def _can_move(one: Placement) -> bool:
+    return one.partner is not None and one.partner.note is None
 
 
 def _with_source(move: HistoryMove, owned: OwnedAccounts) -> HistoryMove:
@@ -274,13 +281,13 @@ def _with_source(move: HistoryMove, owned: OwnedAccounts) -> HistoryMove:
     return move.model_copy(update={"from_connection_id": relinked(new.institution_id, accounts, others)})
 
 
-def _in_portions(groups: Sequence[Sequence[Placement]], size: int) -> Iterator[list[Placement]]:
+def _in_portions(groups: Sequence[Sequence[Placement]], size: int) -> Iterator[list[Sequence[Placement]]]:
     """Whole groups in portions of about so many placements."""
-    portion: list[Placement] = []
+    portion: list[Sequence[Placement]] = []
     for group in groups:
-        if portion and len(portion) + len(group) > size:
+        if portion and sum(map(len, portion)) + len(group) > size:
             yield portion
             portion = []
-        portion.extend(group)
+        portion.append(group)
     if portion:
         yield portion

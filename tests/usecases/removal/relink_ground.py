@@ -24,7 +24,7 @@ def link(
     """Link an item with these rows; its rows belong to its first account unless they name another."""
     item = world.plaid.new_item(name, accounts=list(accounts) if accounts else [account(f"account-{name}")])
     first = item.accounts[0]["account_id"]
-    item.add(*({**one, "account_id": first if one["account_id"] == "checking" else one["account_id"]} for one in rows))  # type: ignore[typeddict-item]
+    item.add(*({**one, "account_id": first if one["account_id"] == "checking" else one["account_id"]} for one in rows))  # type: ignore[arg-type]
     answer = exchange(world, f"public-{name}", replaces=replaces, allow_duplicate=allow_duplicate).answer
     return str(answer["connection_id"])
 
