@@ -36,6 +36,7 @@ from shared.serving.once import once
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
+from tests.fake_history_moves import FakeHistoryMoves
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fake_seals import FakeSeals
 from tests.fakes import (
@@ -68,6 +69,7 @@ TASK_FUNCTIONS = (
     "erasedata",
     "rotatetoken",
     "exchangelink",
+    "movehistory",
 )
 SETTINGS = Settings.model_validate(
     {
@@ -199,6 +201,7 @@ class Backend:
             "credentials": ("credentials", self.credentials),
             "erasures": ("erasures", self.erasures),
             "health_figures": ("health", Healths(store)),
+            "history_moves": ("moves", FakeHistoryMoves(store)),
             "inbox": ("inbox", self.inbox),
             "institutions": ("institutions", self.institutions),
             "intents": ("intents", self.intents),

@@ -72,6 +72,8 @@ CONFLICTING = (
     "mark",
     "claim",
     "spend",
+    "transfer",
+    "end",
 )
 NEVER_RAISES = ("messaging.", "webhooks.")
 

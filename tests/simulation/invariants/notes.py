@@ -1,7 +1,8 @@
-"""Notes survive every sync, or their user was notified what they were."""
+"""Notes survive every sync and every relink, or their user was notified what they were."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from shared.domain.notification import NotificationKind
@@ -10,15 +11,33 @@ from tests.simulation.world import Person, World
 
 def settled(world: World) -> None:
     """Finds every note that an app was told is stored."""
+    replaced = world.replaced()
+    replaced |= {
+        move.from_connection_id: new for new, (move, _) in world.backend.store.moves.items() if move.from_connection_id
+    }
     for person in world.people:
         for (connection_id, transaction_id), text in sorted(person.notes.items()):
-            if not _expected(world, person, connection_id):
+            places = list(_places(connection_id, replaced))
+            if not any(_expected(world, place) for place in places if _is_last(world, place, replaced)):
                 del person.notes[connection_id, transaction_id]
-            elif not _found(world, connection_id, transaction_id, text):
+            elif not any(_found(world, place, transaction_id, text) for place in places):
                 world.violated(f"the note {text!r} on {transaction_id} of {connection_id} is lost")
 
 
-def _expected(world: World, person: Person, connection_id: str) -> bool:
+def _places(connection_id: str, replaced: dict[str, str]) -> Iterator[str]:
+    """The connection, and those that replaced it, one after the other."""
+    yield connection_id
+    while (successor := replaced.get(connection_id)) is not None:
+        connection_id = successor
+        yield connection_id
+
+
+def _is_last(world: World, connection_id: str, replaced: dict[str, str]) -> bool:
+    """Whether the notes are expected in this connection: it exists, or nothing replaced it."""
+    return connection_id in world.backend.store.connections or connection_id not in replaced
+
+
+def _expected(world: World, connection_id: str) -> bool:
     """Deleting a connection deletes its notes; so does withdrawing the permission."""
     connection = world.backend.store.connections.get(connection_id)
     item = world.item_of(connection) if connection is not None else None
@@ -31,7 +50,8 @@ def _found(world: World, connection_id: str, transaction_id: str, text: str) -> 
     own = rows.get(transaction_id, {}).get("user") or {}
     if own.get("note") == text:
         return True
-    if any((fields.get("user") or {}).get("note") == text for fields in rows.values()):
+    archived = [one.fields for one in store.archives.get(connection_id, {}).values()]
+    if any((fields.get("user") or {}).get("note") == text for fields in (*rows.values(), *archived)):
         return True
     kept = (one for one in store.notifications.values() if one.kind is NotificationKind.NOTE_KEPT)
     return any(text in one.body for one in kept)
