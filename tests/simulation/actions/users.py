@@ -109,6 +109,25 @@ def link(world: World, event: Event) -> None:
     world.app(work)
 
 
+@action("replace", per_year=3)
+def replace(world: World, event: Event) -> None:
+    """A user links a bank again, and chooses to replace the old connection."""
+    person, chance = world.people[event.user], event.chance()
+
+    def work() -> None:
+        mine = [(c, item.login) for c in world.connections_of(person) if (item := world.item_of(c)) is not None]
+        token = link_token(world, person) if mine else None
+        if token is None:
+            return
+        connection, known = chance.choice(mine)
+        given = {"institution_id": known.institution_id, "username": known.username, "password": known.password}
+        done = in_link(world, token, chance, given)
+        if done is not None:
+            exchange(world, person, done, chance, replaces=connection.connection_id)
+
+    world.app(work)
+
+
 @action("repair", per_year=30)
 def repair(world: World, event: Event) -> None:
     """A user follows what the app asks for: update mode."""
