@@ -115,12 +115,13 @@ def replace(world: World, event: Event) -> None:
     person, chance = world.people[event.user], event.chance()
 
     def work() -> None:
-        mine = [(c, item.login) for c in world.connections_of(person) if (item := world.item_of(c)) is not None]
+        mine = [(c, item) for c in world.connections_of(person) if (item := world.item_of(c)) is not None]
         token = link_token(world, person) if mine else None
         if token is None:
             return
-        connection, known = chance.choice(mine)
-        given = {"institution_id": known.institution_id, "username": known.username, "password": known.password}
+        connection, item = chance.choice(mine)
+        bank, known = item.institution.institution_id, item.login
+        given = {"institution_id": bank, "username": known.username, "password": known.password}
         done = in_link(world, token, chance, given)
         if done is not None:
             exchange(world, person, done, chance, replaces=connection.connection_id)
