@@ -10,10 +10,14 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import HistoryMove
+from shared.domain.notification import NotificationKind
 from shared.ports import ArchiveRow, DropRow, EndedMove, MovableRow, MoveNote, MoveStep, StoredArchive, Version
 
 if TYPE_CHECKING:
     from tests.fakes import FakeStore
+
+
+KEPT = NotificationKind.NOTE_KEPT
 
 
 class FakeHistoryMoves:
@@ -68,6 +72,19 @@ class FakeHistoryMoves:
             return _put(self.store, move)
 
         return self.store.calls.around("moves.transfer", call)
+
+    def keep_saved_notes(self, move: HistoryMove, *, expected: Version) -> Version:
+        def call() -> Version:
+            told = self.store.notifications
+            kept = [one for one in told.values() if one.connection_id == move.from_connection_id and one.kind == KEPT]
+            if not kept:
+                return expected
+            _compare_record(self.store, move.connection_id, expected)
+            for one in kept:
+                told[one.notification_id] = one.model_copy(update={"connection_id": move.connection_id})
+            return _put(self.store, move)
+
+        return self.store.calls.around("moves.keep_saved_notes", call)
 
     def is_empty(self, connection_id: str) -> bool:
         def call() -> bool:

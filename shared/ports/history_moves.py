@@ -118,6 +118,15 @@ class HistoryMoves(Protocol):
             CommitTooLarge: Nothing was written: take fewer steps at once.
         """
 
+    def keep_saved_notes(self, move: HistoryMove, *, expected: Version) -> Version:
+        """Assigns the old connection's notifications that hold notes of removed rows to the new connection.
+
+        Otherwise they would be deleted with the old connection. Returns the version of the record.
+
+        Raises:
+            Conflict: The record changed or was deleted.
+        """
+
     def is_empty(self, connection_id: str) -> bool:
         """Whether a connection has neither rows nor an archive."""
 

@@ -12,9 +12,9 @@ import pytest
 from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.history_move import ArchivedTransaction, HistoryMove, MoveState
-from shared.domain.notification import NotificationKind, notification
+from shared.domain.notification import NotificationKind, note_kept, notification
 from shared.domain.removal import Removal, RemovalReason
-from shared.ports import ArchiveRow, DropRow, EndedMove, MovableRow, MoveNote, PutRemoval
+from shared.ports import ArchiveRow, DropRow, EndedMove, MovableRow, MoveNote, MoveStep, PutNotification, PutRemoval
 from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore
 from tests.fakes import row
 
@@ -119,7 +119,7 @@ def test_one_commit_moves_archives_and_drops_rows(ports: Ports, uid: str) -> Non
     old, new = f"{uid}-old", f"{uid}-new"
     ports.write_note(old, "t1", NOTE)
     there, theirs = rows(ports, old), rows(ports, new)
-    steps = [
+    steps: list[MoveStep] = [
         MoveNote(there["t1"], theirs["t3"]),
         ArchiveRow(archived("t2", old), there["t2"].version),
         DropRow(there["t4"]),
@@ -142,10 +142,11 @@ def test_step_is_refused_if_a_user_wrote_on_either_row(ports: Ports, uid: str, c
     there, theirs = rows(ports, f"{uid}-old"), rows(ports, f"{uid}-new")
     ports.write_note(f"{uid}-{changed}", "t1", {"note": "meanwhile"})
     _, version = found(ports, uid)
-    for steps in (
+    refused: tuple[list[MoveStep], ...] = (
         [DropRow(there["t0"]), MoveNote(there["t1"], theirs["t1"])],
         [DropRow(there["t1"])] if changed == "old" else [MoveNote(there["t2"], theirs["t1"])],
-    ):
+    )
+    for steps in refused:
         with pytest.raises(Conflict):
             ports.moves.transfer(move, expected=version, steps=steps)
     assert len(rows(ports, f"{uid}-old")) == 8
@@ -183,6 +184,30 @@ def test_archive_of_the_old_connection_moves_along(ports: Ports, uid: str) -> No
     assert ports.moves.archive(second) == []
     [carried_over] = ports.moves.archive(third)
     assert carried_over.fields == {**kept.fields, "connection_id": third}
+
+
+def test_notifications_that_hold_notes_survive_the_removal_of_the_old_connection(ports: Ports, uid: str) -> None:
+    move = begun(ports, uid)
+    old, loaded = ports.connections.find(f"{uid}-old"), ports.syncs.load(f"{uid}-old")
+    assert old is not None
+    assert loaded is not None
+    version = found(ports, uid)[1]
+    assert ports.moves.keep_saved_notes(move, expected=version) == version, "nothing to keep"
+    news = note_kept(
+        connection_id=old.connection_id, transaction_id=f"gone-{uid}", label="Coffee", notes={"note": "n"}, now=NOW
+    )
+    assert news is not None
+    ports.syncs.save(loaded.state.touched(), expected=loaded.version, writes=[PutNotification(news)])
+    move = move.queued(now=NOW)
+    current = ports.moves.update(move, expected=version)
+    with pytest.raises(Conflict):
+        ports.moves.keep_saved_notes(move, expected=version)
+    newer = ports.moves.keep_saved_notes(move, expected=current)
+    assert found(ports, uid) == (move, newer)
+    before = ports.notified(uid)
+    ports.connection_data.purge(Removal.of(old, token=None, reason=RemovalReason.REPLACED, now=NOW))
+    assert ports.notified(uid) == before - 1, "the old connection's other notification"
+    assert ports.connections.was_told(uid, news.notification_id)
 
 
 def test_connection_is_empty_without_rows_and_archive(ports: Ports, uid: str) -> None:

@@ -11,7 +11,7 @@ from tests.e2e.bank import Bank, documents, wait_until
 from tests.e2e.traces import audit_of
 from tests.firestore_rest import Json
 
-LOGIN = {"username": "user_generated", "password": json.dumps({"transactions": 40, "seed": 20})}
+LOGIN: Json = {"username": "user_generated", "password": json.dumps({"transactions": 40, "seed": 20})}
 
 
 @pytest.fixture

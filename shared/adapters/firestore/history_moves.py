@@ -9,14 +9,17 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from google.cloud.firestore_v1.base_query import FieldFilter
+
 from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, mask_of, version_of
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.move_records import MOVES, put_move
-from shared.adapters.firestore.sync_writes import CONNECTIONS, TRANSACTIONS, put_notification
+from shared.adapters.firestore.sync_writes import CONNECTIONS, NOTIFICATIONS, TRANSACTIONS, put_notification
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import ArchivedTransaction, HistoryMove
+from shared.domain.notification import NotificationKind
 from shared.log import log
 from shared.ports import ArchiveRow, EndedMove, MovableRow, MoveNote, MoveStep, StoredArchive, Version
 
@@ -35,6 +38,7 @@ _COMPARED = [
     "user",
 ]
 _NOTE_MASK = mask_of(["user"])
+_UPDATES_AT_ONCE = 400
 _GET_LIMIT = 1_000  # document names per request, whose size is limited
 
 
@@ -103,6 +107,19 @@ class FirestoreHistoryMoves:
                 batch.merge(path, {"user": step.old.row.note}, _NOTE_MASK, expected=step.new.version)
             batch.delete(f"{old}/{TRANSACTIONS}/{step.old.row.transaction_id}", expected=step.old.version)
         return batch.commit()[0]
+
+    def keep_saved_notes(self, move: HistoryMove, *, expected: Version) -> Version:
+        """Updates notifications, in one query, and a commit per 400 that hold notes."""
+        told = self._client.collection("users", move.app_user_id, NOTIFICATIONS)
+        about_it = told.where(filter=FieldFilter("connection_id", "==", move.from_connection_id))
+        kept = [s.reference.path for s in about_it.stream() if s.get("kind") == NotificationKind.NOTE_KEPT]
+        for start in range(0, len(kept), _UPDATES_AT_ONCE):
+            batch = Batch(self._client)
+            put_move(batch, move, expected=expected)
+            for path in kept[start : start + _UPDATES_AT_ONCE]:
+                batch.update(path, {"connection_id": move.connection_id})
+            expected = batch.commit()[0]
+        return expected
 
     def is_empty(self, connection_id: str) -> bool:
         """Whether nothing is left below a connection to move: two queries that read one document at most."""

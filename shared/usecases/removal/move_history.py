@@ -118,7 +118,8 @@ class MoveHistory:
     def _remove(self, old: BankConnection, new: BankConnection, running: "_Transfer") -> None:
         """Ends the move in the commit that removes the old connection.
 
-        Only syncs create rows. So if the sync state is unchanged since it was read, no row came after the check.
+        Only syncs create rows, and notifications that hold notes of removed rows. So if the sync state is unchanged
+        since it was read, none of them came later.
 
         Raises:
             Conflict: Rows are left.
@@ -126,6 +127,7 @@ class MoveHistory:
         loaded, older = self.syncs.load(old.connection_id), self.moves.find(old.connection_id)
         if loaded is None or not self.moves.is_empty(old.connection_id):
             raise Conflict
+        running.version = self.moves.keep_saved_notes(running.move, expected=running.version)
         ended = self._ended(running.move, running.version, new, replaced=True, older=older)
         self.connection_remover.replace(old, move=ended, state=loaded.version)
         move = running.move

@@ -384,6 +384,22 @@ def test_connection_of_another_user_is_never_replaced(world: World) -> None:
     assert world.store.moves == {}
 
 
+def test_notification_that_holds_the_note_of_a_removed_row_stays(world: World) -> None:
+    old = synced(world, link(world, "old", coffee("o1"), coffee("o2", name="Tea")))
+    write(world, old, "o1", NOTE)
+    world.plaid.by_id("item-old").remove("o1")
+    world.sync_requests.by_event(old)
+    world.sync(old)
+    dies(world, old)
+    new = link(world, "new", coffee("n2", name="Tea"))
+    world.sync(new)
+    world.clean_up()
+    assert world.left_of(old) == []
+    [kept] = [one for one in world.store.notifications.values() if one.kind is NotificationKind.NOTE_KEPT]
+    assert kept.connection_id == new
+    assert "with Ben" in kept.body
+
+
 def test_large_move_is_split_into_commits_that_fit(world: World) -> None:
     world.store.max_writes = 3
     days = [f"2026-01-{day:02}" for day in range(1, 29)]
