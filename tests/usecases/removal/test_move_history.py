@@ -10,6 +10,7 @@ import pytest
 from shared.domain.connection import REVOKED_CODE, ItemStatus
 from shared.domain.errors import ErrorClass, Unavailable
 from shared.domain.notification import NotificationKind
+from shared.domain.status import StatusEvent
 from shared.domain.transaction import History
 from shared.ports import Profile
 from tests.fakes import account, problem
@@ -25,6 +26,7 @@ from tests.usecases.removal.relink_ground import (
     synced,
     write,
 )
+from tests.usecases.removal.removal_ground import revoked_error
 
 NOTE: dict[str, Any] = {"note": "with Ben", "category": "fun", "tags": ["a"], "hidden": True}
 OTHER = {"note": "alone"}
@@ -311,6 +313,20 @@ def test_removal_of_the_new_connection_deletes_its_move_and_archive_and_keeps_th
     world.remove(new)
     world.clean_up()
     assert world.left_of(new) == []
+    assert notes_of(world, old) == {"o1": NOTE}
+
+
+def test_revocation_of_the_new_connection_ends_its_move_and_keeps_the_old_one(world: World) -> None:
+    old, new = relinked(world, [coffee("o1")], [coffee("n1")], {"o1": NOTE})
+    change = world.status_events.apply(new, StatusEvent.REVOKED, error=revoked_error())
+    assert change is not None
+    loaded = world.store.states[new]
+    world.store.save(loaded.state.touched(), expected=loaded.version, writes=change.writes())
+    world.clock.move(timedelta(hours=1))
+    world.tick()
+    world.clean_up()
+    assert world.store.moves == {}
+    assert world.store.connections[new].replaces is None
     assert notes_of(world, old) == {"o1": NOTE}
 
 
