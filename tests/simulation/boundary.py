@@ -58,7 +58,19 @@ class Fault:
 
 FIRESTORE = (
     *("audit.", "budgets.", "credentials.", "erasures.", "health.", "inbox.", "institutions.", "intents.", "items."),
-    *("limits.", "links.", "pauses.", "profiles.", "purge.", "pushes.", "removals.", "seals.", "store.", "syncs."),
+    *(
+        "limits.",
+        "links.",
+        "moves.",
+        "pauses.",
+        "profiles.",
+        "purge.",
+        "pushes.",
+        "removals.",
+        "seals.",
+        "store.",
+        "syncs.",
+    ),
     "webhook_keys.",
 )
 QUEUES = ("queue.", "tasks.")
@@ -89,6 +101,7 @@ CONFLICTING = frozenset(
         *("intents.store_token", "intents.update", "pauses.save", "removals.begin", "removals.begin_exchange"),
         *("removals.finish", "removals.take_credentials", "removals.update", "seals.replace", "store.create"),
         *("store.mark", "syncs.save", "webhook_keys.add"),
+        *("moves.end", "moves.keep_saved_notes", "moves.transfer", "moves.update"),
     }
 )
 """The calls whose ports say that they raise Conflict."""

@@ -52,7 +52,10 @@ def _each_has_an_owner(world: World) -> None:
 
 def _removed_on_request(world: World) -> None:
     """An item that never had a connection came from an exchange that failed."""
+    replaced = world.replaced()
     for item in world.plaid.items():
         connected = item.item_id in world.backend.was_connected
         if item.removed and connected and item.item_id not in world.asked_removals:
-            world.violated(f"item {item.item_id} of {world.backend.was_connected[item.item_id]} was removed unasked")
+            connection_id = world.backend.was_connected[item.item_id]
+            if connection_id not in replaced:
+                world.violated(f"item {item.item_id} of {connection_id} was removed unasked")
