@@ -71,7 +71,7 @@ FIRESTORE = (
         "store.",
         "syncs.",
     ),
-    "webhook_keys.",
+    *("store.", "syncs.", "webhook_keys."),
 )
 QUEUES = ("queue.", "tasks.")
 AUTH = ("callers.", "owners.")
@@ -118,6 +118,7 @@ class Boundary:
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
         google_failed_at: When a service of Google last failed, in virtual microseconds.
+        exchanges_failed: How often one failed during an exchange.
         rotation_failed_at: When one failed during a rotation.
     """
 
@@ -129,6 +130,7 @@ class Boundary:
     lines: list[str] | None = None
     watchers: list[Callable[[str], None]] = field(default_factory=list)
     google_failed_at: int = -(10**15)  # when a service of Google last failed
+    exchanges_failed: int = 0  # how often a service failed during an exchange
     rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
 
     def note(self, text: str) -> None:
@@ -166,6 +168,8 @@ class Boundary:
             self.google_failed_at = self.loop.microseconds
             if process.name.startswith("rotatetoken"):
                 self.rotation_failed_at = self.loop.microseconds
+            if process.name.startswith("exchange"):
+                self.exchanges_failed += 1
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)
