@@ -30,6 +30,7 @@ FUNCTIONS = (
     "rotatetoken",
     "removeitem",
     "erasedata",
+    "movehistory",
     "schedule_syncs",
     "monitor_connections",
 )

@@ -28,6 +28,8 @@ ROUTE = Route(
         "public_token_not_yours",
         "link_token_not_yours",
         "duplicate_connection",
+        "connection_not_replaceable",
+        "connection_not_found",
         "exchange_in_progress",
         "exchange_not_started",
         *PLAID_ERRORS,

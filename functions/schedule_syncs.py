@@ -20,7 +20,7 @@ from shared.serving.guards import event_handler, run_steps
 @event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """Idempotent: each step touches only what is due."""
-    run_steps(_syncs, _inbox, _rotations, _removals, _intents, _health)
+    run_steps(_syncs, _inbox, _rotations, _removals, _history_moves, _intents, _health)
 
 
 def _syncs() -> None:
@@ -37,6 +37,10 @@ def _rotations() -> None:
 
 def _removals() -> None:
     removal_container.sweep_removals()()
+
+
+def _history_moves() -> None:
+    removal_container.sweep_history_moves()()
 
 
 def _intents() -> None:

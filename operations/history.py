@@ -8,6 +8,7 @@ from emulators.terminal import printable
 from shared import trace
 from shared.domain.audit import ChainedEntry
 from shared.domain.errors import NotFound
+from shared.domain.history_move import HistoryMove
 from shared.domain.progress import RunRecord
 from shared.ports import Delivery
 from shared.serving import container
@@ -82,6 +83,12 @@ def _webhook(delivery: Delivery) -> Happened:
     return delivery.received_at, f"webhook  {webhook.webhook_type} {webhook.webhook_code}{done}{traced}"
 
 
+def _move(move: HistoryMove) -> str:
+    counts = f"{move.moved} moved, {move.archived} archived"
+    old = move.from_connection_id or "a connection not known yet"
+    return f"notes of {old} {move.state} ({counts}), due {move.due_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _standing(connection_id: str) -> str:
     connection, loaded = container.connections().find(connection_id), container.syncs().load(connection_id)
     if connection is None:
@@ -97,5 +104,7 @@ def _standing(connection_id: str) -> str:
         said.append(f"sync {loaded.state.status}, due {due}")
         said += [f"{loaded.state.set_aside} rows set aside"] if loaded.state.set_aside else []
         pause = container.paused().load()[0].of(loaded.state.source)
+        move = container.history_moves().find(connection_id)
+        said += [_move(move[0])] if move else []
         said += [f"paused since {pause.since:%Y-%m-%dT%H:%M:%SZ}"] if pause else []
     return ", ".join(said)

@@ -13,7 +13,8 @@ from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
-from shared.ports import Mark, Version
+from shared.ports import EndedMove, Mark, Version
+from tests.fake_history_moves import compare_end, put_end
 from tests.fakes import FakeStore
 
 ROWS_AT_ONCE = 2
@@ -25,7 +26,15 @@ class FakeRemovals:
     def __init__(self, store: FakeStore) -> None:
         self.store = store
 
-    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
+    def begin(
+        self,
+        removal: Removal,
+        *,
+        audit: AuditEntry,
+        marks: Iterable[Mark] = (),
+        move: EndedMove | None = None,
+        state: Version | None = None,
+    ) -> Removal:
         store, connection_id = self.store, removal.connection_id
         version, tombstone = store.kept_version(connection_id), store.tombstones.get(connection_id)
         begun = self._with_credentials(removal)
@@ -38,12 +47,20 @@ class FakeRemovals:
             if connection_id not in store.connections:
                 raise Conflict
             store.compare_marks(marks)
+            loaded = store.states.get(connection_id)
+            if state is not None and (loaded is None or loaded.version != state):
+                raise Conflict
+            if move is not None:
+                compare_end(store, move, older=connection_id)
             store.put_tombstone(begun)
             del store.connections[connection_id]
             for gone in (store.tokens, store.states, store.handovers):
                 gone.pop(connection_id, None)
+            store.moves.pop(connection_id, None)
             store.put_marks(marks)
-            store._append([audit])
+            if move is not None:
+                put_end(store, move)
+            store._append([audit, *(move.audit if move is not None else ())])
             return begun
 
         return store.calls.around("removals.begin", call)  # type: ignore[no-any-return]
@@ -129,6 +146,9 @@ class FakeConnectionData:
         rows = store.rows.setdefault(connection_id, {})
         while rows:
             self._step(lambda: [rows.pop(i) for i in list(rows)[:ROWS_AT_ONCE]])
+        archive = store.archives.setdefault(connection_id, {})
+        while archive:
+            self._step(lambda: [archive.pop(i) for i in list(archive)[:ROWS_AT_ONCE]])
         self._step(lambda: store.account_rows.pop(connection_id, None))
         self._step(lambda: store.aside.pop(connection_id, None))
         self._step(lambda: store.handovers.pop(connection_id, None))

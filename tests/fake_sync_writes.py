@@ -175,6 +175,7 @@ def _(write: AppendAudit, store: Any, _state: SyncState) -> None:
 @put.register
 def _(write: PutRemoval, store: Any, _state: SyncState) -> None:
     store.put_tombstone(write.removal)
+    store.moves.pop(write.removal.connection_id, None)
 
 
 @put.register

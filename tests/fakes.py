@@ -32,6 +32,7 @@ from shared.domain.errors import (
     VaultError,
 )
 from shared.domain.exchange import Intent
+from shared.domain.history_move import HistoryMove
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.inherited_notes import label_of
 from shared.domain.institution import InstitutionInfo
@@ -60,6 +61,7 @@ from shared.ports import (
     NewItem,
     OwnedAccount,
     Profile,
+    StoredArchive,
     StoredRow,
     Version,
     Write,
@@ -562,6 +564,8 @@ class FakeStore:
         self.deliveries: dict[str, Delivery] = {}
         self.ended_runs: dict[str, dict[int, RunRecord]] = {}
         self.aside: dict[str, dict[str, SetAsideRow]] = {}  # by connection, by key
+        self.moves: dict[str, tuple[HistoryMove, Version]] = {}  # by new connection
+        self.archives: dict[str, dict[str, StoredArchive]] = {}  # by connection, by transaction
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
@@ -635,6 +639,7 @@ class FakeStore:
         guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
+        move: HistoryMove | None = None,
     ) -> None:
         holder = ItemHolder(connection.item_id, connection.connection_id, connection.app_user_id)
 
@@ -662,6 +667,8 @@ class FakeStore:
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
             self.put_marks(marks)
             self.rows[connection.connection_id] = {}
+            if move is not None:
+                self.moves[move.connection_id] = (move, next(self._versions))
             self.states[connection.connection_id] = Loaded(state, next(self._versions))
 
         def alone() -> None:

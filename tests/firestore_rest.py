@@ -100,9 +100,11 @@ class Client:
 
     def update(self, path: str, changes: Json, *, clears: tuple[str, ...] = ()) -> httpx.Response:
         """Update as an SDK does: the given fields, the cleared fields, and nothing else."""
-        mask = {"fieldPaths": [*changes, *clears]}
-        write = {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
-        return self._commit(write)
+        return self._commit(self._update(path, changes, clears))
+
+    def update_all(self, changes: dict[str, Json]) -> httpx.Response:
+        """Update several documents in one commit."""
+        return self._commit(*(self._update(path, fields, ()) for path, fields in changes.items()))
 
     def delete(self, path: str) -> httpx.Response:
         return self._commit({"delete": f"{ROOT}/{path}"})
@@ -120,6 +122,10 @@ class Client:
                 break
             time.sleep(0.1)  # another commit holds the document; the SDKs retry, too
         return answer
+
+    def _update(self, path: str, changes: Json, clears: tuple[str, ...]) -> Json:
+        mask = {"fieldPaths": [*changes, *clears]}
+        return {"update": self._document(path, changes), "updateMask": mask, "currentDocument": {"exists": True}}
 
     def _document(self, path: str, document: Json) -> Json:
         return {"name": f"{ROOT}/{path}", "fields": {name: encoded(value) for name, value in document.items()}}

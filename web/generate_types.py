@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from functions import create_link_token, exchange_public_token, reconnect_connection, remove_connection, sync_connection
 from shared.domain.account import Account
 from shared.domain.connection import BankConnection
+from shared.domain.history_move import ArchivedTransaction
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
 from shared.domain.progress import SyncProgress
@@ -35,6 +36,7 @@ WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
     # Fields that the adapters add to those of the model.
     Account: {**OWNER, "updated_at": datetime},
     Transaction: OWNER,
+    ArchivedTransaction: OWNER,
 }
 NOT_STORED: dict[type, set[str]] = {
     # The first two are stored where no client can read them; `announced` is only for the daily check.
@@ -44,9 +46,9 @@ NOT_STORED: dict[type, set[str]] = {
 }
 ABSENT_AT_FIRST: dict[type, set[str]] = {
     Notification: {"read_at"},
-    BankConnection: {"history_late"},  # missing in documents of earlier releases
+    BankConnection: {"history_late", "replaces", "history_moved"},  # missing in documents of earlier releases
 }
-DOCUMENTS = (BankConnection, Account, Transaction, SyncProgress, InstitutionInfo, Notification)
+DOCUMENTS = (BankConnection, Account, Transaction, ArchivedTransaction, SyncProgress, InstitutionInfo, Notification)
 FUNCTIONS = (create_link_token, exchange_public_token, sync_connection, reconnect_connection, remove_connection)
 SIMPLE: dict[Any, str] = {
     str: "string",

@@ -165,6 +165,13 @@ _ALL = (
         "Remove the connection from the screen.",
     ),
     _ours(
+        InvalidArgument,
+        "connection_not_replaceable",
+        "`replaces` names a connection that has none of the linked accounts, or whose permission was revoked. If only "
+        "the accounts from Plaid showed this, the new item was removed.",
+        "Offer to connect the bank without replacing a connection.",
+    ),
+    _ours(
         FailedPrecondition,
         "relink_required",
         "The connection is in `error` and cannot be repaired.",

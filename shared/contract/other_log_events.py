@@ -120,6 +120,15 @@ OTHER_EVENTS: dict[str, Event] = {
     ),
     "webhook.unknown": Event("A webhook has an unknown type or code.", ("type", "code")),
     "webhook.unknown_item": Event("A webhook names an item that has no connection here.", ("item_id", "code")),
+    # -- moves of notes to a new connection --
+    "history_move.ended": Event(
+        "The notes of a replaced connection were moved or archived. `replaced`: whether this removed it; it was gone "
+        "before, or works again, if not.",
+        ("moved", "archived", "replaced"),
+    ),
+    "history_move.unreadable": Event("A stored move of notes cannot be read.", ("connection_id",)),
+    "history_move.waiting": Event("A move of notes waits for the complete history of the new connection."),
+    "history_moves.swept": Event("Due moves of notes were enqueued.", ("enqueued",)),
     # -- removals and erasures --
     "erasure.nothing_to_erase": Event("An erasure was requested for a user who has no bank data.", ("reason",)),
     "erasure.postponed": Event("An erasure was interrupted; it is resumed later."),

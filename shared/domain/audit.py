@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     ERASURE_STARTED = "erasure_started"
     ERASURE_DONE = "erasure_done"
     LINK_LOST = "link_lost"
+    HISTORY_MOVED = "history_moved"  # the notes of a replaced connection
     OPERATION = "operation"  # an operator's command, recorded before it runs
 
 

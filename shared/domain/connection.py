@@ -72,13 +72,24 @@ class Announcement(BaseModel):
     consent_expiration_time: datetime | None = None
 
 
+class MovedHistory(BaseModel):
+    """What the last replaced connection left to this one: notes on their new transactions, and notes in the archive."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    moved: int
+    archived: int
+    at: datetime
+
+
 class BankConnection(BaseModel):
     """One item of one user.
 
     `access_token` (always sealed) and `cursor` are stored in other documents, which no client can read; they are None
     if the connection was read without them. While the status is `bad` or `error`, `updated_at` stays at the moment when
     the login broke. `announced` is set only while the status is pending because of an announcement by Plaid.
-    `history_late`: a day after the exchange, the bank still has not delivered the whole history.
+    `history_late`: a day after the exchange, the bank still has not delivered the whole history. `replaces` is the old
+    connection whose notes move to this one once its history is complete; `history_moved` is what then came of it.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -100,6 +111,8 @@ class BankConnection(BaseModel):
     consent_expiration_time: datetime | None = None
     announced: Announcement | None = None
     history_late: bool = False
+    replaces: str | None = None
+    history_moved: MovedHistory | None = None
     created_at: datetime
     updated_at: datetime
 

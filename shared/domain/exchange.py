@@ -28,6 +28,7 @@ SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # less than the scheduler's interval 
 
 _NOTHING = "nothing_came_of_it"
 _SURPLUS = "too_many_connections"
+_NOT_REPLACED = "connection_not_replaceable"
 _ITEM_OF = "item_of"
 
 
@@ -125,6 +126,15 @@ class Intent:
     def surplus(self, *, now: datetime) -> Self:
         """The user has as many connections as allowed; this call or the sweep removes the new item."""
         return replace(self, answer={_NOTHING: _SURPLUS}, due_at=now + grace_periods.EXCHANGE)
+
+    @property
+    def failed_to_replace(self) -> bool:
+        """Whether the connection to be replaced has none of the item's accounts."""
+        return (self.answer or {}).get(_NOTHING) == _NOT_REPLACED
+
+    def not_replaced(self, *, now: datetime) -> Self:
+        """The connection to be replaced has none of the item's accounts; this call or the sweep removes the item."""
+        return replace(self, answer={_NOTHING: _NOT_REPLACED}, due_at=now + grace_periods.EXCHANGE)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection, which is the answer; the token is discarded."""

@@ -25,6 +25,7 @@ class NotificationKind(StrEnum):
     FIRST_SYNC_DONE = "first_sync_done"
     HISTORY_LATE = "history_late"
     LINK_AGAIN = "link_again"  # linking failed half-way, and nothing could be saved
+    HISTORY_MOVED = "history_moved"  # a new connection has replaced an old one, with its notes
     NOTE_KEPT = "note_kept"  # the bank removed a transaction that has notes of the user
 
 
@@ -117,6 +118,16 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "Something went wrong, and nothing was saved. Please connect it again.",
         ),
         "es": ("No pudimos conectar tu banco", "Algo salió mal y no se guardó nada. Vuelve a conectarlo, por favor."),
+    },
+    NotificationKind.HISTORY_MOVED: {
+        "en": (
+            "{bank}: your notes have moved",
+            "Your new connection replaces the old one. Notes moved: {moved}. Notes in the archive: {archived}.",
+        ),
+        "es": (
+            "{bank}: hemos trasladado tus notas",
+            "Tu nueva conexión sustituye a la anterior. Notas trasladadas: {moved}. Notas en el archivo: {archived}.",
+        ),
     },
     NotificationKind.NOTE_KEPT: {
         "en": ("A transaction was removed", "{bank} removed {label}. We saved your notes: {notes}"),

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Self
 
 from shared.domain.account import Account, DuplicateOf
-from shared.domain.connection import BankConnection, ItemStatus
+from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
 
 Key = tuple[str, str]
 """A connection's id and an account's id."""
@@ -50,23 +50,34 @@ class LinkedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A connection of a user with its accounts."""
+    """A connection of a user with its accounts.
+
+    Attributes:
+        relinkable: Whether it is unusable, and its user has to link the bank again. Not after a revocation, which
+            deletes its data.
+        replaces: The connection whose notes it waits for.
+    """
 
     connection_id: str
     institution_id: str | None
     created_at: datetime
     usable: bool
     accounts: tuple[Account, ...] = ()
+    relinkable: bool = False
+    replaces: str | None = None
 
     @classmethod
     def of(cls, connection: BankConnection, accounts: Iterable[Account] = ()) -> Self:
         """Creates it from a connection and its accounts."""
+        revoked = connection.error_code == REVOKED_CODE
         return cls(
             connection.connection_id,
             connection.institution_id,
             connection.created_at,
             connection.status is not ItemStatus.ERROR,
             tuple(accounts),
+            relinkable=connection.status is ItemStatus.ERROR and connection.action is Action.RELINK and not revoked,
+            replaces=None if revoked else connection.replaces,
         )
 
     def with_accounts(self, accounts: Iterable[Account]) -> Self:
@@ -89,22 +100,45 @@ class Overlap:
 
 
 def overlap_of(
-    institution_id: str | None, accounts: Sequence[LinkedAccount], holdings: Iterable[Holding]
+    institution_id: str | None,
+    accounts: Sequence[LinkedAccount],
+    holdings: Iterable[Holding],
+    *,
+    replaces: str | None = None,
 ) -> Overlap | None:
-    """Finds the usable connection that has accounts of a new link.
+    """Finds the usable connection that has accounts of a new link, besides the one that the link replaces.
 
     Among several connections, it is the one with the most of these accounts; on a tie, the oldest.
     """
     best: Overlap | None = None
     for one in sorted(holdings, key=lambda holding: holding.rank):
-        if not one.usable:
+        if not one.usable or one.connection_id == replaces:
             continue
-        same_institution = institution_id is not None and institution_id == one.institution_id
-        theirs = [LinkedAccount.of(account) for account in one.accounts]
-        shared = [one.accounts[j] for _, j in _pairs(accounts, theirs, same_institution=same_institution)]
+        shared = shared_accounts(institution_id, accounts, one)
         if shared and (best is None or len(shared) > len(best.accounts)):
-            best = Overlap(one.connection_id, tuple(shared))
+            best = Overlap(one.connection_id, shared)
     return best
+
+
+def shared_accounts(
+    institution_id: str | None, accounts: Sequence[LinkedAccount], holding: Holding
+) -> tuple[Account, ...]:
+    """The accounts of a connection that a new link has, too."""
+    same_institution = institution_id is not None and institution_id == holding.institution_id
+    theirs = [LinkedAccount.of(account) for account in holding.accounts]
+    return tuple(holding.accounts[j] for _, j in _pairs(accounts, theirs, same_institution=same_institution))
+
+
+def relinked(institution_id: str | None, accounts: Sequence[LinkedAccount], holdings: Iterable[Holding]) -> str | None:
+    """The unusable connection that a new link replaces: the only one with some of its accounts; None if not the only.
+
+    A connection that another one replaces already does not count.
+    """
+    known = list(holdings)
+    replaced = {one.replaces for one in known}
+    dead = [one for one in known if one.relinkable and one.connection_id not in replaced]
+    found = [one.connection_id for one in dead if shared_accounts(institution_id, accounts, one)]
+    return found[0] if len(found) == 1 else None
 
 
 def duplicates_in(holdings: Iterable[Holding]) -> dict[Key, DuplicateOf]:
@@ -171,6 +205,11 @@ def _pairs(
         whole = _are_equal(ours, theirs)
         pair(lambda a, b: a.label == b.label and (whole or bool(a.name and a.mask)))
     return sorted(found.items())
+
+
+def have_equal_accounts(one: Iterable[Account], other: Iterable[Account]) -> bool:
+    """Whether two connections have the same accounts, by name and mask."""
+    return _are_equal([LinkedAccount.of(account) for account in one], [LinkedAccount.of(a) for a in other])
 
 
 def _are_equal(ours: Sequence[LinkedAccount], theirs: Sequence[LinkedAccount]) -> bool:

@@ -31,6 +31,7 @@ class RemovalReason(StrEnum):
     OWNER_GONE = "owner_gone"  # the user was deleted
     OPERATOR = "operator"  # an operator deleted all data of the user
     RESTORED = "restored"  # a restore of the store brought it back, but it was removed at Plaid
+    REPLACED = "replaced"  # a new connection has all its notes
     DUPLICATE = "duplicate"  # a second item with the same accounts, which never became a connection
     ABANDONED = "abandoned"  # the item of an abandoned exchange, which never became a connection
 

@@ -33,4 +33,5 @@ SYNC = RetryDelays((_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _H
 ROTATION = RetryDelays((5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
 REMOVAL = RetryDelays((_MINUTE, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
 ERASURE = RetryDelays((_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR))
+HISTORY_MOVE = RetryDelays((15 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR))
 WEBHOOK = RetryDelays((10 * _MINUTE, 20 * _MINUTE, _HOUR, 6 * _HOUR, 24 * _HOUR))

@@ -31,6 +31,7 @@ class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
         set_up_attempts: Completed runs without a set-up; each makes the scheduler retry it with a growing delay.
         source: The source of the data, as statistics name it.
         set_aside: The number of rows set aside because they cannot be stored.
+        moves_history: Whether the notes of a replaced connection wait for the complete history.
         due_at: When the scheduler must check this sync; None if only an event can change it.
     """
 
@@ -43,6 +44,7 @@ class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
     set_up_attempts: int = Field(default=0, alias="unwelcomed")
     source: str | None = None
     set_aside: int = 0
+    moves_history: bool = False
     due_at: datetime | None = None
 
     def progress(self) -> SyncProgress:

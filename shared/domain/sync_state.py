@@ -47,6 +47,7 @@ class SyncState(SyncRun):
         account_ids: tuple[str, ...] = (),
         source: str | None = None,
         trace: str | None = None,
+        moves_history: bool = False,
     ) -> Self:
         """The state of a new sync: pending; if its task is lost, the scheduler finds it."""
         return cls(
@@ -55,6 +56,7 @@ class SyncState(SyncRun):
             account_ids=account_ids,
             source=source,
             trace=trace,
+            moves_history=moves_history,
             updated_at=now,
             wanted_since=now,
             due_at=now + grace_periods.TASK,

@@ -5,6 +5,16 @@ from shared.ports.budgets import Budgets
 from shared.ports.clock import Clock, Version
 from shared.ports.connections import Connections, Credentials, Guards, Intents, Items, Mark, OwnedAccount
 from shared.ports.executor import Executor, Executors, Future
+from shared.ports.history_moves import (
+    ArchiveRow,
+    DropRow,
+    EndedMove,
+    HistoryMoves,
+    MovableRow,
+    MoveNote,
+    MoveStep,
+    StoredArchive,
+)
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
@@ -38,6 +48,7 @@ from shared.ports.writes import (
 
 __all__ = [
     "OVERDUE_SWEEPS",
+    "ArchiveRow",
     "AuditLog",
     "Budgets",
     "Callers",
@@ -47,6 +58,8 @@ __all__ = [
     "Credentials",
     "Delivery",
     "Devices",
+    "DropRow",
+    "EndedMove",
     "Erasures",
     "Executor",
     "Executors",
@@ -54,6 +67,7 @@ __all__ = [
     "Guards",
     "Handover",
     "HealthFigures",
+    "HistoryMoves",
     "Inbox",
     "InstitutionPage",
     "Institutions",
@@ -67,6 +81,9 @@ __all__ = [
     "Loaded",
     "Mark",
     "Messaging",
+    "MovableRow",
+    "MoveNote",
+    "MoveStep",
     "NewItem",
     "OwnedAccount",
     "Owners",
@@ -80,6 +97,7 @@ __all__ = [
     "StoredRow",
     "Seals",
     "Signer",
+    "StoredArchive",
     "StoredSeal",
     "SyncQueue",
     "Syncs",

@@ -10,6 +10,7 @@ from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.exchange import Intent
+from shared.domain.history_move import HistoryMove
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.sync_state import SyncState
@@ -86,10 +87,12 @@ class Connections(Protocol):
         guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
+        move: HistoryMove | None = None,
     ) -> None:
         """Creates a connection and everything that must exist with it, and marks other accounts, in one commit.
 
-        The connection becomes the holder of its item; `held` is the version of the holder that it replaces.
+        The connection becomes the holder of its item; `held` is the version of the holder that it replaces. `move` is
+        of the notes of the connection that this one replaces, if it replaces one.
 
         Raises:
             Conflict: The intent or one of the marked accounts changed since it was read, or a connection of this user

@@ -20,6 +20,7 @@ class TaskFunction(StrEnum):
     CHECK_ITEMS = "checkitems"
     REMOVE_ITEM = "removeitem"
     ERASE_DATA = "erasedata"
+    MOVE_HISTORY = "movehistory"
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
     EXCHANGE_LINK = "exchangelink"
 

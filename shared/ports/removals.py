@@ -10,21 +10,38 @@ from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.ports.clock import Version
 from shared.ports.connections import Mark
+from shared.ports.history_moves import EndedMove
 
 
 class Removals(Protocol):
     """Connections that are being removed."""
 
-    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
+    def begin(
+        self,
+        removal: Removal,
+        *,
+        audit: AuditEntry,
+        marks: Iterable[Mark] = (),
+        move: EndedMove | None = None,
+        state: Version | None = None,
+    ) -> Removal:
         """Deletes the connection in one commit, and stores a tombstone that holds its credentials.
 
-        `marks` are for accounts of other connections, which may have been duplicates of the removed ones.
+        From then on, every commit to the connection's sync state is refused, and no notes move to the connection.
 
-        From then on, every commit to the connection's sync state is refused. Returns the removal as it was stored.
+        Args:
+            removal: The removal.
+            audit: Its audit entry.
+            marks: For accounts of other connections, which may have been duplicates of the removed ones.
+            move: The move of this connection's notes that ends with this commit, if it was replaced.
+            state: The version that the connection's sync state must have, if its rows must not have changed.
+
+        Returns:
+            The removal as it was stored.
 
         Raises:
             Conflict: The connection was deleted before, or its credentials or one of the marked accounts changed
-                meanwhile, or another audit entry of this user was written first.
+                meanwhile, or `state` or the record of `move`, or another audit entry of this user was written first.
         """
 
     def begin_exchange(self, removal: Removal, intent: tuple[Intent, Version], *, audit: AuditEntry) -> None:

@@ -95,33 +95,25 @@ def webhooks() -> "WebhookVerifier":
     return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock(), executors=executors())
 
 
-def sync_queue() -> "ports.SyncQueue":
-    """Cloud Tasks, for syncs."""
-    return _queues()
-
-
-def tasks() -> "ports.Tasks":
-    """Cloud Tasks, for everything else."""
-    return _queues()
-
-
 @once
-def _queues() -> "CloudTasksQueue":
+def tasks() -> "CloudTasksQueue":
+    """Cloud Tasks."""
     from shared.adapters.google.cloud_tasks import CloudTasksQueue
 
     return CloudTasksQueue(settings=settings())
 
 
+def sync_queue() -> "ports.SyncQueue":
+    """Cloud Tasks, for syncs."""
+    return tasks()
+
+
 @once
-def _audit() -> "FirestoreAudit":
+def audit_log() -> "FirestoreAudit":
+    """The audit logs."""
     from shared.adapters.firestore.audit import FirestoreAudit
 
     return FirestoreAudit(firestore_client(), function=settings().function, retention=settings().audit_retention)
-
-
-def audit_log() -> "ports.AuditLog":
-    """The audit logs."""
-    return _audit()
 
 
 @once
@@ -137,7 +129,7 @@ def syncs() -> "ports.Syncs":
     """Sync states and the commits of runs."""
     from shared.adapters.firestore.syncs import FirestoreSyncs
 
-    return FirestoreSyncs(firestore_client(), audit=_audit())
+    return FirestoreSyncs(firestore_client(), audit=audit_log())
 
 
 @once
@@ -161,7 +153,7 @@ def connections() -> "ports.Connections":
     """Connections, accounts and credentials."""
     from shared.adapters.firestore.connections import FirestoreConnections
 
-    return FirestoreConnections(firestore_client(), audit=_audit())
+    return FirestoreConnections(firestore_client(), audit=audit_log())
 
 
 @once
@@ -169,7 +161,7 @@ def credentials() -> "ports.Credentials":
     """The sealed access tokens."""
     from shared.adapters.firestore.credentials import FirestoreCredentials
 
-    return FirestoreCredentials(firestore_client(), audit=_audit())
+    return FirestoreCredentials(firestore_client(), audit=audit_log())
 
 
 @once
@@ -177,7 +169,7 @@ def intents() -> "ports.Intents":
     """The intents of exchanges."""
     from shared.adapters.firestore.exchange_intents import FirestoreIntents
 
-    return FirestoreIntents(firestore_client(), audit=_audit())
+    return FirestoreIntents(firestore_client(), audit=audit_log())
 
 
 @once
@@ -185,7 +177,15 @@ def removals() -> "ports.Removals":
     """Connections that are being removed."""
     from shared.adapters.firestore.removals import FirestoreRemovals
 
-    return FirestoreRemovals(firestore_client(), audit=_audit())
+    return FirestoreRemovals(firestore_client(), audit=audit_log())
+
+
+@once
+def history_moves() -> "ports.HistoryMoves":
+    """Moves of notes between connections."""
+    from shared.adapters.firestore.history_moves import FirestoreHistoryMoves
+
+    return FirestoreHistoryMoves(firestore_client(), audit=audit_log())
 
 
 @once
@@ -201,7 +201,7 @@ def erasures() -> "ports.Erasures":
     """Users whose bank data is being erased."""
     from shared.adapters.firestore.erasures import FirestoreErasures
 
-    return FirestoreErasures(firestore_client(), audit=_audit())
+    return FirestoreErasures(firestore_client(), audit=audit_log())
 
 
 @once

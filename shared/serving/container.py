@@ -17,6 +17,7 @@ from shared.serving.adapters import erasures as erasures
 from shared.serving.adapters import executors as executors
 from shared.serving.adapters import firestore_client as firestore_client
 from shared.serving.adapters import health_figures as health_figures
+from shared.serving.adapters import history_moves as history_moves
 from shared.serving.adapters import inbox as inbox
 from shared.serving.adapters import institutions as institutions
 from shared.serving.adapters import intents as intents

@@ -44,6 +44,17 @@ def _at_most(given: object) -> object:
     return account_hints(given)
 
 
+Replaces = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        description="Optional: the caller's connection that the new one replaces. Its notes move to the new one, then "
+        "it is removed. It must have some of the accounts, and does not count as a duplicate.",
+    ),
+]
+
+
 # The schemas accept any value, because apps pass on what their SDK returns.
 InstitutionHint = Annotated[
     LinkInstitution | None,
@@ -78,6 +89,7 @@ class Item(StrictInput):
     institution: InstitutionHint = None
     accounts: AccountHints = None
     allow_duplicate: bool = False
+    replaces: Replaces | None = None
 
     def linked(self) -> LinkedItem:
         """Converts it to the use case's input."""
@@ -87,6 +99,7 @@ class Item(StrictInput):
             institution_id=self.institution.institution_id if self.institution else None,
             accounts=tuple(LinkedAccount(a.name, a.mask, account_id=a.id) for a in self.accounts or ()),
             allow_duplicate=self.allow_duplicate,
+            replaces=self.replaces,
         )
 
 
@@ -109,6 +122,7 @@ class Input(StrictInput):
     institution: InstitutionHint = None
     accounts: AccountHints = None
     allow_duplicate: bool = False
+    replaces: Replaces | None = None
     items: Annotated[list[Item], Field(min_length=1, max_length=10)] | None = None
 
     @model_validator(mode="after")

@@ -7,9 +7,11 @@ from shared.serving import container
 if TYPE_CHECKING:
     from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
     from shared.usecases.removal.erase_user import Eraser
+    from shared.usecases.removal.move_history import MoveHistory
     from shared.usecases.removal.remove_account import RemoveAccount
     from shared.usecases.removal.remove_connection import ConnectionRemover
     from shared.usecases.removal.remove_item import ItemRemover
+    from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
     from shared.usecases.removal.sweep_removals import SweepRemovals
 
 
@@ -85,3 +87,25 @@ def sweep_removals() -> "SweepRemovals":
     return SweepRemovals(
         removals=container.removals(), erasures=container.erasures(), tasks=container.tasks(), clock=container.clock()
     )
+
+
+def move_history() -> "MoveHistory":
+    """Moves the notes of replaced connections."""
+    from shared.usecases.removal.move_history import MoveHistory
+
+    return MoveHistory(
+        moves=container.history_moves(),
+        connections=container.connections(),
+        syncs=container.syncs(),
+        connection_remover=connection_remover(),
+        profiles=container.profiles(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def sweep_history_moves() -> "SweepHistoryMoves":
+    """Enqueues moves of notes again."""
+    from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
+
+    return SweepHistoryMoves(moves=container.history_moves(), tasks=container.tasks(), clock=container.clock())

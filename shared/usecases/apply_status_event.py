@@ -109,7 +109,8 @@ class StatusEvents:
         if before is None:
             return None
         now = self.clock.now()
-        known = before.model_copy(update=dict(learnt or {}))
+        ended = {"replaces": None} if event is StatusEvent.REVOKED else {}  # the removal deletes the move of notes
+        known = before.model_copy(update=dict(learnt or {}) | ended)
         change = status.after(known, event, now=now, error=error)
         after, tells = change.connection, change.tells
         if renewal and reminders.warning_due(after.consent_expiration_time, now=now) is not None:

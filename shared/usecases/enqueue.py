@@ -4,6 +4,7 @@ import hashlib
 
 from shared import trace
 from shared.domain.errors import Unavailable
+from shared.domain.history_move import HistoryMove
 from shared.domain.removal import Removal
 from shared.log import log
 from shared.ports import SyncQueue, TaskFunction, Tasks
@@ -38,5 +39,23 @@ def enqueue_erasure(tasks: Tasks, app_user_id: str, *, turn: str) -> bool:
         tasks.add(TaskFunction.ERASE_DATA, {"app_user_id": app_user_id}, name=name)
     except Unavailable:
         log.error("queue.not_taken", function=TaskFunction.ERASE_DATA)
+        return False
+    return True
+
+
+def enqueue_history_move(tasks: Tasks, connection_id: str, *, move: HistoryMove | None = None) -> bool:
+    """Enqueues the move of notes to a connection; False if the queue did not accept it.
+
+    Args:
+        tasks: The queues.
+        connection_id: The new connection.
+        move: The record, whose due time names the task; without it, the history has just become complete.
+    """
+    turn = f"m{int(move.due_at.timestamp() * 1000)}" if move is not None else "m"
+    try:
+        with trace.resumed(move.trace if move is not None else trace.carried()):
+            tasks.add(TaskFunction.MOVE_HISTORY, {"connection_id": connection_id}, name=f"{connection_id}-{turn}")
+    except Unavailable:
+        log.error("queue.not_taken", connection_id=connection_id)
         return False
     return True

@@ -276,7 +276,7 @@ def test_diagrams_name_existing_things_and_declared_participants() -> None:
     text = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
     outside = {"App", "Plaid", "Firestore", "Cloud Tasks", "Operator"}
     diagrams = re.findall(r"```mermaid\n(.*?)```", text, flags=re.DOTALL)
-    assert len(diagrams) == 7
+    assert len(diagrams) == 8
     for diagram in diagrams:
         introduced = re.findall(r"^    participant (.+)$", diagram, flags=re.MULTILINE)
         assert set(introduced) <= outside | set(main.FUNCTIONS)

@@ -11,6 +11,7 @@ from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.erasures import FirestoreErasures
 from shared.adapters.firestore.exchange_intents import FirestoreIntents
+from shared.adapters.firestore.history_moves import FirestoreHistoryMoves
 from shared.adapters.firestore.purge import FirestoreConnectionData
 from shared.adapters.firestore.removals import FirestoreRemovals
 from shared.adapters.firestore.syncs import FirestoreSyncs
@@ -19,6 +20,7 @@ from shared.adapters.threads import ThreadExecutor
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.exchange import Intent
+from shared.domain.history_move import HistoryMove
 from shared.domain.notification import NotificationKind, notification
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
@@ -28,6 +30,7 @@ from shared.ports import (
     Delivery,
     Erasures,
     Handover,
+    HistoryMoves,
     Inbox,
     Intents,
     PutHandover,
@@ -38,6 +41,7 @@ from shared.ports import (
     UpsertTransactions,
     Write,
 )
+from tests.fake_history_moves import FakeHistoryMoves
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeRemovals
 from tests.fakes import FakeInbox, FakeIntents, FakeStore, account, row
 
@@ -57,10 +61,16 @@ class Ports:
     replace_token: Callable[[str, SealedToken], object]
     notified: Callable[[str], int]
     audited: Callable[[str], list[str]]
+    moves: HistoryMoves
+    write_note: Callable[[str, str, dict[str, Any]], object]
 
 
 def fake() -> Ports:
     store = FakeStore()
+
+    def write_note(connection_id: str, transaction_id: str, note: dict[str, Any]) -> None:
+        store.put_row(connection_id, transaction_id, {**store.rows[connection_id][transaction_id], "user": note})
+
     return Ports(
         FakeRemovals(store),
         FakeConnectionData(store),
@@ -72,6 +82,8 @@ def fake() -> Ports:
         lambda connection_id, token: store.put_kept(store.kept[connection_id][0].replaced(token, now=NOW)),
         lambda uid: len(store.notifications),
         lambda uid: [str(entry.action) for entry in store.audit[uid]],
+        FakeHistoryMoves(store),
+        write_note,
     )
 
 
@@ -93,10 +105,16 @@ def firestore(client: Any) -> Ports:
         lambda connection_id, token: client.document("bank_credentials", connection_id).update(token.model_dump()),
         lambda uid: len(list(client.collection("users", uid, "bank_notifications").stream())),
         entries,
+        FirestoreHistoryMoves(client, audit=audit),
+        lambda connection_id, row_id, note: client.document(
+            "bank_connections", connection_id, "bank_transactions", row_id
+        ).update({"user": note}),
     )
 
 
-def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "ins_1") -> BankConnection:
+def connect(
+    ports: Ports, uid: str, name: str = "", *, institution_id: str = "ins_1", move: HistoryMove | None = None
+) -> BankConnection:
     """Create a connection with every kind of document."""
     connection_id = f"{uid}{name}"
     connection = BankConnection(
@@ -119,6 +137,7 @@ def connect(ports: Ports, uid: str, name: str = "", *, institution_id: str = "in
         settles=(Intent(**{**_fields(intent), "answer": {"connection_id": connection_id}}), version),
         audit=AuditEntry(app_user_id=uid, action=AuditAction.CONNECTION_CREATED, actor=Actor.USER, at=NOW),
         guards=ports.connections.guards(uid, institution_id=institution_id),
+        move=move,
     )
     message = notification(
         NotificationKind.FIRST_SYNC_DONE,

@@ -12,6 +12,7 @@ from shared.adapters.firestore.connections import FirestoreConnections
 from shared.adapters.firestore.credentials import FirestoreCredentials
 from shared.adapters.firestore.erasures import FirestoreErasures
 from shared.adapters.firestore.exchange_intents import FirestoreIntents
+from shared.adapters.firestore.history_moves import FirestoreHistoryMoves
 from shared.adapters.firestore.item_holders import FirestoreItems
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.adapters.firestore.link_sessions import FirestoreLinks
@@ -50,6 +51,7 @@ def stored_world(client: Any, clock: FakeClock) -> World:
     world.credentials = FirestoreCredentials(client, audit=audit)
     world.removals = FirestoreRemovals(client, audit=audit)
     world.erasures = FirestoreErasures(client, audit=audit)
+    world.moves = FirestoreHistoryMoves(client, audit=audit)
     connection_data = FirestoreConnectionData(client, executors=ThreadExecutor)
     world.cap = replace(world.cap, connections=connections, links=world.links)
     world.status_events = replace(world.status_events, connections=connections, profiles=world.profiles)

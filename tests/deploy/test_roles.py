@@ -15,7 +15,7 @@ from shared import service_accounts
 
 NEEDS = {
     "firestore_client": roles.FIRESTORE,
-    "_queues": roles.QUEUES,
+    "tasks": roles.QUEUES,
     "_auth": roles.USERS,
     "messaging": roles.MESSAGES,
     "vault": "key",

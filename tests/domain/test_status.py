@@ -192,7 +192,7 @@ def test_a_consent_without_an_end_needs_no_warning() -> None:
 @pytest.mark.parametrize("kind", NotificationKind)
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_notification_has_a_text_in_every_language(kind: NotificationKind, language: str) -> None:
-    words = {"day": "2026-03-08", "label": "Coffee 3.50", "notes": "mine"}
+    words = {"day": "2026-03-08", "label": "Coffee 3.50", "notes": "mine", "moved": "3", "archived": "2"}
     message = notification(kind, event_id="1", connection_id="c", bank="First", language=language, now=NOW, **words)
     assert message.title
     assert "{" not in message.title + message.body

@@ -64,6 +64,7 @@ STORED: dict[str, Any] = PROGRESS | {
     "revoked_accounts": ["r"],
     "former_accounts": ["f"],
     "set_aside": 8,
+    "moves_history": True,
     "looks": 21,
     "welcomed": True,
     "unwelcomed": 6,

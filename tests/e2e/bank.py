@@ -81,7 +81,7 @@ class Bank:
         return self.http.post(self.function_url(name), json={"data": data}, headers=headers)
 
     def exchange(self, user: User, public_token: str, **body: object) -> httpx.Response:
-        """One exchange. Under load the emulator itself sometimes answers 500, in its own format: then it is repeated."""
+        """One exchange; repeated if the emulator itself answered 500 in its own format, as it does under load."""
         for _ in range(3):
             answer = self.rest("POST", "set_access_token", user, json={"public_token": public_token, **body})
             if answer.headers.get("Content-Type") == "application/json":

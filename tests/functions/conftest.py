@@ -102,6 +102,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "sync_queue": world.queue,
         "tasks": world.queue,
         "removals": world.removals,
+        "history_moves": world.moves,
         "item_status_refresh": world.check,
         "item_ownership": world.ownership,
         "inbox": world.inbox,

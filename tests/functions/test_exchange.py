@@ -41,6 +41,21 @@ def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient,
     assert good["connection_id"] in world.store.connections
 
 
+@pytest.mark.parametrize("kind", ["rest", "called", "items"])
+def test_exchange_names_the_connection_that_it_replaces(exchange: FlaskClient, world: World, kind: str) -> None:
+    for name in ("1", "2"):
+        world.plaid.new_item(name)
+    old = body(exchange.post(EXCHANGE, json={"public_token": "public-1"}, headers=SIGNED_IN))["connection_id"]
+    sent = {"public_token": "public-2", "replaces": old}
+    if kind == "rest":
+        answer = body(exchange.post(EXCHANGE, json=sent, headers=SIGNED_IN))
+    elif kind == "called":
+        answer = body(exchange.post("/", json={"data": sent}, headers=SIGNED_IN))["result"]
+    else:
+        (answer,) = body(exchange.post(EXCHANGE, json={"items": [sent]}, headers=SIGNED_IN))["results"]
+    assert world.store.connections[answer["connection_id"]].replaces == old
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -55,6 +70,8 @@ def test_several_items_each_get_their_own_result_in_order(exchange: FlaskClient,
         {"items": [{"public_token": TOKEN}], "public_token": TOKEN},
         {"public_token": TOKEN, "user_id": None},
         {"public_token": TOKEN, "allow_duplicate": "yes"},
+        {"public_token": TOKEN, "replaces": ""},
+        {"public_token": TOKEN, "replaces": ["1"]},
         {"public_token": TOKEN, "accounts": [{"name": "Checking"}] * 201},
         {"items": [{"public_token": TOKEN, "accounts": [None] * 201}]},
     ],

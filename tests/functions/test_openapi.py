@@ -340,6 +340,9 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             world.store.account_rows["1"] = {"checking": known}
             linked = [{"name": known["name"], "mask": known["mask"]}]
             trial.both(public_token="public-new", institution={"institution_id": "ins_1"}, accounts=linked)
+            trial.both(public_token="public-new", replaces="unknown")
+            others = {"institution": {"institution_id": "ins_2"}, "accounts": linked}
+            trial.both(public_token="public-new", replaces="1", **others)
             name = hashlib.sha256(b"public-held").hexdigest()
             world.intents.begin(Intent.new(intent_id=name, attempt="another", **HELD, now=world.clock.at))
             trial.both(public_token="public-held")

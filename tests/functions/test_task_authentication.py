@@ -20,6 +20,7 @@ TASKS = {
     "synctransactions": {"connection_id": "1"},
     "removeitem": {"connection_id": "1"},
     "erasedata": {"app_user_id": "alice"},
+    "movehistory": {"connection_id": "1"},
     "handlewebhook": {"delivery_id": "1"},
     "checkitem": {"connection_id": "1"},
     "checkitems": {},

@@ -23,6 +23,7 @@ from shared.settings import Settings, settings
 from shared.usecases.tokens.reencrypt_tokens import ReencryptionResult
 from tests.fakes import problem, row
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.removal.relink_ground import dies, link
 
 CONTAINERS = (container, items_container, removal_container, tokens_container)
 
@@ -57,6 +58,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "sync_queue": world.queue,
         "webhook_handler": handler,
         "audit_log": world.store,
+        "history_moves": world.moves,
         "inbox": world.inbox,
         "paused": world.paused,
         "eraser": world.eraser,
@@ -279,6 +281,22 @@ def test_history_lists_events_in_order(world: World, capsys: pytest.CaptureFixtu
     assert [line[:20] for line in lines] == sorted(line[:20] for line in lines)
     assert main(["history", "--connection", "1", "--last", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == lines[-2:]
+
+
+def test_history_shows_a_move_of_notes_and_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.store.write_note("1", "t1", "mine")
+    dies(world, "1")
+    new = link(world, "new", row("n1"), replaces="1", allow_duplicate=True)
+    assert main(["history", "--connection", new]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert "notes of 1 waiting (0 moved, 0 archived), due 2026-" in head
+    assert "replaces=1" in lines[0]
+    world.sync(new)
+    world.clean_up()
+    assert main(["history", "--connection", new]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert "notes of" not in head
+    assert any("audit    history_moved by backend  from=1  moved=" in line for line in lines)
 
 
 def test_printed_values_cannot_move_the_cursor_or_forge_a_line(

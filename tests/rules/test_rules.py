@@ -34,6 +34,7 @@ PRIVATE = (
     "bank_items",
     "bank_audit",
     "bank_removals",
+    "bank_history_moves",
     "bank_erasures",
     "bank_a_name_of_tomorrow",
     "another_collection",
@@ -77,6 +78,10 @@ class World:
         return f"{self.connection}/bank_transactions/t1"
 
     @property
+    def archived(self) -> str:
+        return f"{self.connection}/bank_archived_transactions/t0"
+
+    @property
     def progress(self) -> str:
         return f"bank_sync_progress/{self.connection_id}"
 
@@ -106,6 +111,12 @@ def people(stack: Stack, http: httpx.Client) -> World:
         root: {**owner, "institution_id": "ins_1", "item_id": "i", "created_at": NOW, "updated_at": NOW},
         f"{root}/bank_accounts/a1": {**owner, "account_id": "a1", "name": "Everyday"},
         f"{root}/bank_transactions/t1": {**owner, "transaction_id": "t1", "date": "2026-01-02", "amount": "1.00"},
+        f"{root}/bank_archived_transactions/t0": {
+            **owner,
+            "date": "2026-01-02",
+            "user": {"note": "n"},
+            "moved_to": None,
+        },
         **{f"{root}/{name}/r1": {**owner, "account_id": "a1"} for name in PRODUCT_ROWS},
         f"bank_sync_progress/{connection_id}": {**owner, "status": "completed"},
         **{f"{name}/ins_rules": {"institution_id": "ins_rules", "name": "A Bank"} for name in SHARED},
@@ -348,6 +359,7 @@ for label, place, new in (
     ("connection", "{w.connection}", "bank_connections/new"),
     ("account", "{w.account}", "{w.connection}/bank_accounts/new"),
     ("transaction", "{w.transaction}", "{w.connection}/bank_transactions/new"),
+    ("archived transaction", "{w.archived}", "{w.connection}/bank_archived_transactions/new"),
     ("sync's progress", "{w.progress}", "bank_sync_progress/new"),
     *((f"shared {name}", f"{name}/ins_rules", f"{name}/new") for name in SHARED),
     *((name, f"{{w.connection}}/{name}/r1", f"{{w.connection}}/{name}/new") for name in PRODUCT_ROWS),
@@ -406,6 +418,42 @@ refused(
     "a user plants a transaction elsewhere",
     lambda w: w.bob.create(f"{w.profile}/bank_transactions/x", {"app_user_id": w.ann_id, "date": "2026-01-01"}),
 )
+
+# -- bank_archived_transactions: notes of a replaced connection --
+
+ARCHIVE = "bank_archived_transactions"
+allowed("a user reads an archived transaction", gets("ann", "{w.archived}"))
+allowed("a user lists an archive", lists("ann", ARCHIVE, below="{w.connection}", limit=LONGEST_LIST))
+allowed(
+    "a user lists an archive, newest first",
+    lambda w: w.ann.query(ARCHIVE, parent=w.connection, newest="date", limit=LONGEST_LIST),
+)
+refused("a user reads another's archived transaction", gets("bob", "{w.archived}"))
+refused("an unauthenticated client reads an archived transaction", gets("signed_out", "{w.archived}"))
+refused("a user lists another's archive", lists("bob", ARCHIVE, below="{w.connection}", limit=LONGEST_LIST))
+refused("an unauthenticated client lists an archive", lists("signed_out", ARCHIVE, below="{w.connection}", limit=1))
+refused("a user lists an archive without a limit", lists("ann", ARCHIVE, below="{w.connection}"))
+refused("a user lists too much of an archive", lists("ann", ARCHIVE, below="{w.connection}", limit=LONGEST_LIST + 1))
+refused("a user lists all archives", lists("ann", ARCHIVE, owner="ann", everywhere=True, limit=1))
+allowed(
+    "a user moves an archived note to a transaction",
+    lambda w: w.ann.update_all({w.transaction: {"user": {"note": "n"}}, w.archived: {"moved_to": "t1"}}),
+)
+allowed(
+    "a user moves a note back into the archive",
+    lambda w: w.ann.update_all({w.transaction: {"user": {}}, w.archived: {"user": NOTES, "moved_to": None}}),
+)
+refused(
+    "a user moves a note to a transaction and changes its amount",
+    lambda w: w.ann.update_all({w.transaction: {"user": NOTES, "amount": "1"}, w.archived: {"moved_to": "t1"}}),
+)
+refused("another moves an archived note", updates("bob", "{w.archived}", {"moved_to": "t1"}))
+refused("an unauthenticated client moves an archived note", updates("signed_out", "{w.archived}", {"moved_to": "t1"}))
+for label, wrong in (("a number", 1), ("a list", ["t1"]), ("a text that is too long", "t" * 1501)):
+    refused(f"a user moves an archived note to {label}", updates("ann", "{w.archived}", {"moved_to": wrong}))
+for label, bad in BAD_NOTES.items():
+    refused(f"a user writes into an archive: {label}", updates("ann", "{w.archived}", {"user": bad}))
+refused("a user changes the date of an archived transaction", updates("ann", "{w.archived}", {"date": "2026-01-01"}))
 
 # -- bank_sync_progress, bank_institutions, and all private collections --
 

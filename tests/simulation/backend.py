@@ -38,6 +38,7 @@ from shared.serving.once import once
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
+from tests.fake_history_moves import FakeHistoryMoves
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fake_seals import FakeStoreSeals
 from tests.fakes import (
@@ -71,6 +72,7 @@ TASK_FUNCTIONS = (
     "erasedata",
     "rotatetoken",
     "exchangelink",
+    "movehistory",
 )
 SETTINGS = Settings.model_validate(
     {
@@ -213,6 +215,7 @@ class Backend:
             "credentials": ("credentials", self.credentials),
             "erasures": ("erasures", self.erasures),
             "health_figures": ("health", Healths(store)),
+            "history_moves": ("moves", FakeHistoryMoves(store)),
             "inbox": ("inbox", self.inbox),
             "institutions": ("institutions", self.institutions),
             "intents": ("intents", self.intents),

@@ -58,8 +58,20 @@ class Fault:
 
 FIRESTORE = (
     *("audit.", "budgets.", "credentials.", "erasures.", "health.", "inbox.", "institutions.", "intents.", "items."),
-    *("limits.", "links.", "pauses.", "profiles.", "purge.", "pushes.", "removals.", "seals.", "store.", "syncs."),
-    "webhook_keys.",
+    *(
+        "limits.",
+        "links.",
+        "moves.",
+        "pauses.",
+        "profiles.",
+        "purge.",
+        "pushes.",
+        "removals.",
+        "seals.",
+        "store.",
+        "syncs.",
+    ),
+    *("store.", "syncs.", "webhook_keys."),
 )
 QUEUES = ("queue.", "tasks.")
 AUTH = ("callers.", "owners.")
@@ -89,6 +101,7 @@ CONFLICTING = frozenset(
         *("intents.store_token", "intents.update", "pauses.save", "removals.begin", "removals.begin_exchange"),
         *("removals.finish", "removals.take_credentials", "removals.update", "seals.replace", "store.create"),
         *("store.mark", "syncs.save", "webhook_keys.add"),
+        *("moves.end", "moves.keep_saved_notes", "moves.transfer", "moves.update"),
     }
 )
 """The calls whose ports say that they raise Conflict."""
@@ -105,6 +118,7 @@ class Boundary:
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
         google_failed_at: When a service of Google last failed, in virtual microseconds.
+        exchanges_failed: How often one failed during an exchange.
         rotation_failed_at: When one failed during a rotation.
     """
 
@@ -116,6 +130,7 @@ class Boundary:
     lines: list[str] | None = None
     watchers: list[Callable[[str], None]] = field(default_factory=list)
     google_failed_at: int = -(10**15)  # when a service of Google last failed
+    exchanges_failed: int = 0  # how often a service failed during an exchange
     rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
 
     def note(self, text: str) -> None:
@@ -153,6 +168,8 @@ class Boundary:
             self.google_failed_at = self.loop.microseconds
             if process.name.startswith("rotatetoken"):
                 self.rotation_failed_at = self.loop.microseconds
+            if process.name.startswith("exchange"):
+                self.exchanges_failed += 1
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)

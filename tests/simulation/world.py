@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from emulators.plaid.items import Item
+from shared.domain.audit import AuditAction
 from shared.domain.connection import BankConnection
 from tests.simulation.backend import Backend
 from tests.simulation.boundary import Boundary
@@ -124,6 +125,8 @@ class World:
         for token, _ in store.kept.values():
             if token.due_at is not None and token.connection_id in store.tokens:
                 yield f"rotation of {token.connection_id}", token.due_at
+        for move, _ in store.moves.values():
+            yield f"move of notes to {move.connection_id}", move.due_at
         for erasure, _ in self.backend.erasures.kept.values():
             yield f"erasure of {erasure.app_user_id}", erasure.due_at
 
@@ -164,6 +167,13 @@ class World:
     def connections_of(self, person: Person) -> list[BankConnection]:
         """The person's connections, as the app lists them."""
         return [c for c in self.backend.store.connections.values() if c.app_user_id == person.uid]
+
+    def replaced(self) -> dict[str, str]:
+        """The connections that the backend removed because another one replaced them: the new one by the old one."""
+        entries = [entry for chain in self.backend.store.audit.values() for entry in chain]
+        gone = {e.connection_id for e in entries if e.details.get("reason") == "replaced"}
+        moves = {e.details["from"]: e.connection_id for e in entries if e.action is AuditAction.HISTORY_MOVED}
+        return {old: new for old, new in moves.items() if old in gone and new is not None}
 
     def item_of(self, connection: BankConnection) -> Item | None:
         """The connection's item at Plaid."""

@@ -37,9 +37,11 @@ from shared.usecases.linking.follow_institution import FollowInstitution
 from shared.usecases.linking.set_up_connection import SetUpConnection
 from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
 from shared.usecases.removal.erase_user import Eraser
+from shared.usecases.removal.move_history import MoveHistory
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.remove_item import ItemRemover
+from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
 from shared.usecases.removal.sweep_removals import SweepRemovals
 from shared.usecases.sync.pause_syncs import SyncPauses
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
@@ -51,6 +53,7 @@ from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
+from tests.fake_history_moves import FakeHistoryMoves
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
     Calls,
@@ -110,6 +113,7 @@ class World:
         self.removals = FakeRemovals(self.store)
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
+        self.moves = FakeHistoryMoves(self.store)
         connection_data = FakeConnectionData(self.store)
         self.ownership = ItemOwnership(
             items=FakeItems(self.store), connections=self.store, plaid=self.plaid, clock=self.clock
@@ -233,6 +237,19 @@ class World:
         return ConnectionRemover(connections=self.store, removals=self.removals, tasks=self.queue, clock=self.clock)
 
     @property
+    def move_history(self) -> MoveHistory:
+        """Moves the notes of replaced connections."""
+        return MoveHistory(
+            moves=self.moves,
+            connections=self.store,
+            syncs=self.store,
+            connection_remover=self.connection_remover,
+            profiles=self.profiles,
+            tasks=self.queue,
+            clock=self.clock,
+        )
+
+    @property
     def remove_account(self) -> RemoveAccount:
         """Removes single accounts."""
         return RemoveAccount(
@@ -302,6 +319,7 @@ class World:
     def tick(self, *, at_once: int = 1) -> int:
         """One scheduler run."""
         SweepRemovals(removals=self.removals, erasures=self.erasures, tasks=self.queue, clock=self.clock)()
+        SweepHistoryMoves(moves=self.moves, tasks=self.queue, clock=self.clock)()
         scheduler = Scheduler(
             syncs=self.store,
             paused=self.paused,
@@ -345,6 +363,8 @@ class World:
                 function, payload = self.queue.others.pop(0)
                 if function == TaskFunction.REMOVE_ITEM:
                     self.deliver(partial(self.remover.resume, payload["connection_id"]))
+                if function == TaskFunction.MOVE_HISTORY:
+                    self.deliver(partial(self.move_history.resume, payload["connection_id"]))
                 if function == TaskFunction.ERASE_DATA:
                     self.deliver(partial(self.eraser.resume, payload["app_user_id"]))
             if not self.store.tombstones and not self.erasures.kept:
@@ -375,9 +395,11 @@ class World:
             "rows set aside": store.aside,
             "tombstone": store.tombstones,
             "ended runs": store.ended_runs,
+            "move": store.moves,
         }
         found = [kind for kind, documents in by_name.items() if name in documents]
         found += [f"row {i}" for i in store.rows.get(name, {})]
+        found += [f"archived row {i}" for i in store.archives.get(name, {})]
         found += [f"notification {t.kind}" for t in store.notifications.values() if t.connection_id == name]
         found += [f"delivery {d.delivery_id}" for d in store.deliveries.values() if d.connection_id == name]
         found += [

@@ -73,11 +73,14 @@ def exchange(
     user: str = ALICE,
     accounts: tuple[LinkedAccount, ...] = (),
     allow_duplicate: bool = False,
+    replaces: str | None = None,
     sleep: Callable[[float], None] | None = None,
     refused: PermissionDenied | None = None,
 ) -> Exchanged:
     """One exchange call of an app."""
-    linked = LinkedItem(token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate)
+    linked = LinkedItem(
+        token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate, replaces=replaces
+    )
     return exchanger(world, sleep=sleep)(linked, app_user_id=user, refused=refused)
 
 

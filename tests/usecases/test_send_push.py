@@ -154,7 +154,13 @@ def test_a_store_that_fails_after_the_push_makes_no_second_one() -> None:
     assert phones.reached == ["phone"]
 
 
-SECRETS = {"label": "Corner Clinic · 123.45 EUR", "notes": "for the divorce", "day": "2026-03-05"}
+SECRETS = {
+    "label": "Corner Clinic · 123.45 EUR",
+    "notes": "for the divorce",
+    "day": "2026-03-05",
+    "moved": "4711",
+    "archived": "4712",
+}
 
 
 @pytest.mark.parametrize("kind", NotificationKind)

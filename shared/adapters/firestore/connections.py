@@ -20,6 +20,7 @@ from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import put_intent
 from shared.adapters.firestore.item_holders import put_holder
 from shared.adapters.firestore.link_guards import guard_fields, guard_path
+from shared.adapters.firestore.move_records import create_move
 from shared.adapters.firestore.sync_writes import (
     ACCOUNTS,
     CONNECTIONS,
@@ -35,6 +36,7 @@ from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
+from shared.domain.history_move import HistoryMove
 from shared.domain.item import ItemHolder
 from shared.domain.sync_state import SyncState
 from shared.ports import Guards, Mark, OwnedAccount, Version
@@ -119,6 +121,7 @@ class FirestoreConnections:
         guards: Guards,
         held: Version | None = None,
         marks: Iterable[Mark] = (),
+        move: HistoryMove | None = None,
     ) -> None:
         """Creates a connection with all its documents, and settles its intent, in one commit."""
         connection_id = connection.connection_id
@@ -141,6 +144,8 @@ class FirestoreConnections:
         for account in accounts:
             put_account(batch, account, owner=owner, now=connection.created_at)
         put_marks(batch, marks)
+        if move is not None:
+            create_move(batch, move)
         if self._audit.append(batch, [audit]) != guards.user:
             raise Conflict
         batch.commit()

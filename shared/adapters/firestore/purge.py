@@ -15,6 +15,7 @@ from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.history_moves import ARCHIVE
 from shared.adapters.firestore.link_guards import GUARDS, guard_path
 from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
 from shared.adapters.firestore.set_aside import set_aside_query
@@ -45,6 +46,7 @@ class FirestoreConnectionData:
         """Deletes the data of a connection: a commit per 400 documents, a query per 100,000, and a few more."""
         connection = self._client.document(CONNECTIONS, removal.connection_id)
         self._delete_found(connection.collection(TRANSACTIONS))
+        self._delete_found(connection.collection(ARCHIVE))
         self._delete_found(connection.collection(ACCOUNTS))
         self._delete_found(set_aside_query(self._client, removal.connection_id))
         self._delete([f"{HANDOVERS}/{removal.connection_id}"])

@@ -89,6 +89,7 @@ BACKEND = frozenset(
                 "bank_erasures",
                 "bank_credentials",
                 "bank_webhook_inbox",
+                "bank_history_moves",
             )
         ),
         _asked("bank_audit", ranged="sign_at"),
@@ -125,6 +126,7 @@ BACKEND = frozenset(
             _asked(name)
             for name in (
                 "bank_accounts",
+                "bank_archived_transactions",
                 "bank_audit_checkpoints",
                 "bank_audit_entries",
                 "bank_connections",
@@ -175,6 +177,8 @@ APP = frozenset(
         Query("bank_transactions", frozenset(["pending"])),
         Query("bank_transactions", frozenset(["category.primary"])),
         Query("bank_accounts", _OWNED),
+        # the archive of one connection, newest first
+        Query("bank_archived_transactions", order=_NEWEST),
     ]
 )
 

@@ -16,7 +16,9 @@ from shared.adapters.firestore.credentials import CREDENTIALS, stored_in
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.exchange_intents import INTENTS
+from shared.adapters.firestore.history_moves import put_end
 from shared.adapters.firestore.item_holders import delete_holder
+from shared.adapters.firestore.move_records import delete_move
 from shared.adapters.firestore.removal_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.adapters.firestore.sync_writes import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.domain import grace_periods
@@ -24,7 +26,7 @@ from shared.domain.audit import AuditEntry
 from shared.domain.exchange import Intent
 from shared.domain.removal import Removal
 from shared.log import log
-from shared.ports import Mark, Version
+from shared.ports import EndedMove, Mark, Version
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -38,7 +40,15 @@ class FirestoreRemovals:
         self._client = client
         self._audit = audit
 
-    def begin(self, removal: Removal, *, audit: AuditEntry, marks: Iterable[Mark] = ()) -> Removal:
+    def begin(
+        self,
+        removal: Removal,
+        *,
+        audit: AuditEntry,
+        marks: Iterable[Mark] = (),
+        move: EndedMove | None = None,
+        state: Version | None = None,
+    ) -> Removal:
         """Replaces a connection with its tombstone: two reads and one commit."""
         connection_id = removal.connection_id
         tombstone = self._client.document(REMOVALS, connection_id).get()
@@ -50,10 +60,14 @@ class FirestoreRemovals:
         else:
             create_removal(batch, removal)
         batch.delete(f"{CONNECTIONS}/{connection_id}", must_exist=True)
-        for collection in (PROGRESS, STATES, HANDOVERS):
+        batch.delete(f"{STATES}/{connection_id}", expected=state)
+        for collection in (PROGRESS, HANDOVERS):
             batch.delete(f"{collection}/{connection_id}")
+        delete_move(batch, connection_id, expected=move.older if move is not None else None)
         put_marks(batch, marks)
-        self._audit.append(batch, [audit])
+        if move is not None:
+            put_end(batch, move)
+        self._audit.append(batch, [audit, *(move.audit if move is not None else ())])
         batch.commit()
         return removal
 

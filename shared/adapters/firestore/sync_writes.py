@@ -16,6 +16,7 @@ from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, mask_of
 from shared.adapters.firestore.credentials import put_credentials
 from shared.adapters.firestore.link_guards import guard_fields, guard_path
+from shared.adapters.firestore.move_records import delete_move
 from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside
 from shared.adapters.firestore.webhook_inbox import settle_delivery
@@ -157,6 +158,7 @@ def _append_audit(write: AppendAudit, commit: SyncCommit) -> None:
 @put.register
 def _put_removal(write: PutRemoval, commit: SyncCommit) -> None:
     put_removal(commit.batch, write.removal)
+    delete_move(commit.batch, write.removal.connection_id)
 
 
 @put.register

@@ -24,7 +24,12 @@ from shared.usecases.linking.connection_cap import ConnectionCap, too_many_conne
 from shared.usecases.linking.create_connection import CreateConnection
 from shared.usecases.linking.exchange_intent import ClaimedIntent, ClaimIntent, unknown_token
 from shared.usecases.linking.existing_connection import ExistingConnection
-from shared.usecases.linking.find_duplicate import Siblings, already_connected
+from shared.usecases.linking.find_duplicate import (
+    Siblings,
+    already_connected,
+    not_replaceable,
+    refuse_unknown_replacement,
+)
 from shared.usecases.linking.may_connect import MayConnect
 from shared.usecases.linking.store_new_token import StoreNewToken
 
@@ -40,6 +45,7 @@ class LinkedItem:
     institution_id: str | None = None
     accounts: tuple[LinkedAccount, ...] = ()
     allow_duplicate: bool = False
+    replaces: str | None = None
     link_token: str | None = field(default=None, repr=False)
 
 
@@ -78,7 +84,9 @@ class ExchangePublicToken:
         Raises:
             AlreadyExists: The same accounts are connected already; nothing was added.
             ResourceExhausted: The user has as many connections as allowed; nothing was added.
-            InvalidArgument: Plaid does not know the token (any more), or the token or its item belongs to another user.
+            InvalidArgument: Plaid does not know the token (any more), or the token or its item belongs to another user,
+                or the connection to be replaced has none of the accounts.
+            NotFound: The connection to be replaced does not exist, or is not the user's.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
             PermissionDenied: This user may not create connections, and has none to this item.
             Unavailable: The same token is being exchanged right now, or an outside service is down: try again.
@@ -103,9 +111,14 @@ class ExchangePublicToken:
             token = token or self._opened(claimed)
             claimed.holder_version = self.ownership.claim(claimed.holder(), held=claimed.holder_version)
             self.may_connect.refuse_new_item(refused, claimed, token)
-            facts = self._facts(token, claimed, resumed=resumed)
+            facts = self._facts(token, claimed, resumed=resumed, needs_accounts=linked.replaces is not None)
             answer = self.create_connection.create(
-                claimed, token, facts, siblings, allow_duplicate=linked.allow_duplicate
+                claimed,
+                token,
+                facts,
+                siblings,
+                allow_duplicate=linked.allow_duplicate,
+                replaces=linked.replaces,
             )
         except (ItemHeld, PermissionDenied):
             raise
@@ -122,18 +135,24 @@ class ExchangePublicToken:
 
         Raises:
             AlreadyExists: One of these connections has some of the accounts.
+            NotFound: The connection to be replaced does not exist, or is not the user's.
+            InvalidArgument: The connection to be replaced has none of the accounts.
             ResourceExhausted: The user has as many connections as allowed, and the item is probably new.
         """
         siblings, app_user_id = None, claimed.intent.app_user_id
         try:
+            if linked.replaces is not None:
+                refuse_unknown_replacement(self.connections.find(linked.replaces), app_user_id)
             # If an earlier call may have used the token, only Plaid can tell which item it was for.
             if claimed.first and linked.accounts and linked.institution_id is not None:
                 siblings = self._siblings_at(linked.institution_id, app_user_id)
             if siblings is not None:
                 if siblings.have_item_of(linked.accounts):
                     return siblings
+                if linked.replaces is not None:
+                    siblings.refuse_hinted_replacement(linked.accounts, linked.replaces)
                 if not linked.allow_duplicate and not self._may_be_update_mode(linked, app_user_id):
-                    siblings.refuse_overlap(linked.accounts)
+                    siblings.refuse_overlap(linked.accounts, replaces=linked.replaces)
             known = siblings.owned.holdings.values() if siblings else None
             self.cap.refuse_exchange(app_user_id, known=known)
         except Exception:  # Plaid was not called: the intent must not look like a lost token
@@ -184,14 +203,15 @@ class ExchangePublicToken:
             sealed, app_user_id=claimed.intent.app_user_id, connection_id=claimed.intent.connection_id
         )
 
-    def _facts(self, token: Secret, claimed: ClaimedIntent, *, resumed: bool) -> ItemFacts:
+    def _facts(self, token: Secret, claimed: ClaimedIntent, *, resumed: bool, needs_accounts: bool) -> ItemFacts:
         """What Plaid reports about the new item; if Plaid does not answer, the set-up adds the missing facts.
 
         Raises:
             InvalidArgument: The item is gone.
-            ProviderError: An earlier attempt may have removed the item, and Plaid did not answer.
+            ProviderError: Plaid did not answer, and an earlier attempt may have removed the item, or its accounts
+                decide whether it can replace another connection.
         """
-        for ask in (self.plaid.accounts, self.plaid.item):
+        for ask in (self.plaid.accounts,) if needs_accounts else (self.plaid.accounts, self.plaid.item):
             try:
                 return ask(token)
             except ProviderError as error:
@@ -199,7 +219,7 @@ class ExchangePublicToken:
                     raise unknown_token() from error
                 log.warning("exchange.facts_unavailable", error_code=error.error_code, request_id=error.request_id)
                 unavailable = error
-        if resumed:
+        if resumed or needs_accounts:
             raise unavailable
         return ItemFacts(
             item_id=claimed.intent.item_id or "",
@@ -214,6 +234,8 @@ class ExchangePublicToken:
         intent = claimed.intent
         if intent.is_surplus and self.clock.now() - intent.created_at < ANSWER_KEPT:
             raise too_many_connections()
+        if intent.failed_to_replace and self.clock.now() - intent.created_at < ANSWER_KEPT:
+            raise not_replaceable()
         if intent.came_to_nothing or self.clock.now() - intent.created_at >= ANSWER_KEPT:
             raise unknown_token()
         if intent.belongs_to_existing_connection:

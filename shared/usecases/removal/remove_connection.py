@@ -8,7 +8,7 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict
 from shared.domain.removal import Removal, RemovalReason
 from shared.log import log
-from shared.ports import Clock, Connections, Mark, Removals, Tasks
+from shared.ports import Clock, Connections, EndedMove, Mark, Removals, Tasks, Version
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.connection_access import no_connection, owned
 from shared.usecases.enqueue import enqueue_removal
@@ -50,6 +50,20 @@ class ConnectionRemover:
         log.info("removal.started", connection_id=connection.connection_id, reason=reason)
         enqueue_removal(self.tasks, removal)
         return True
+
+    def replace(self, connection: BankConnection, *, move: EndedMove, state: Version) -> None:
+        """Commits the removal of a replaced connection with the end of the move of its notes, and enqueues the rest.
+
+        Raises:
+            Conflict: The connection, its sync state or the record of the move changed.
+        """
+        now, reason = self.clock.now(), RemovalReason.REPLACED
+        removal = Removal.of(connection, token=None, reason=reason, now=now, trace=trace.carried())
+        marks = self._marks_without(removal)
+        audit = removal.started(by=Actor.BACKEND)
+        self.removals.begin(removal, audit=audit, marks=marks, move=move, state=state)
+        log.info("removal.started", connection_id=connection.connection_id, reason=reason)
+        enqueue_removal(self.tasks, removal)
 
     def _commit(self, removal: Removal, *, by: Actor) -> bool:
         """Commits the removal; False if another removal came first.

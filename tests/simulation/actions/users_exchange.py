@@ -71,6 +71,23 @@ def link_again(world: World, event: Event) -> None:
     world.app(work)
 
 
+@action("replace", per_year=2)
+def replace(world: World, event: Event) -> None:
+    """A user links a bank again, and chooses to replace the old connection."""
+    person, chance = world.people[event.user], event.chance()
+
+    def work() -> None:
+        mine = [(c, item) for c in world.connections_of(person) if (item := world.item_of(c)) is not None]
+        if not mine:
+            return
+        connection, item = chance.choice(mine)
+        done = go_through_link(world, person, chance, given=login_of(item))
+        if done is not None:
+            exchange(world, person, done, chance, replaces=connection.connection_id)
+
+    world.app(work)
+
+
 @action("link_in_household", per_year=1.5)
 def link_in_household(world: World, event: Event) -> None:
     """Another user of the household links with the same login: their connections are independent."""

@@ -17,6 +17,8 @@ export interface BankConnection {
   institution: Branding | null;
   consent_expiration_time: Timestamp | null;
   history_late?: boolean;
+  replaces?: string | null;
+  history_moved?: MovedHistory | null;
   created_at: Timestamp;
   updated_at: Timestamp;
 }
@@ -30,6 +32,13 @@ export interface Branding {
   logo: string | null;
   url: string | null;
   primary_color: string | null;
+}
+
+/** What the last replaced connection left to this one: notes on their new transactions, and notes in the archive. */
+export interface MovedHistory {
+  moved: number;
+  archived: number;
+  at: Timestamp;
 }
 
 /** One account. `persistent_account_id` stays the same when the bank is linked again; only a few banks have it. */
@@ -102,6 +111,42 @@ export interface Category {
   confidence_level: string | null;
 }
 
+/** A transaction of a replaced connection whose note has no transaction in the new one. */
+export interface ArchivedTransaction {
+  transaction_id: string;
+  account_id: string;
+  date: string;
+  authorized_date: string | null;
+  datetime: Timestamp | null;
+  authorized_datetime: Timestamp | null;
+  amount: string;
+  amount_value: number;
+  iso_currency_code: string | null;
+  unofficial_currency_code: string | null;
+  name: string;
+  merchant_name: string | null;
+  merchant_entity_id: string | null;
+  pending: boolean;
+  pending_transaction_id: string | null;
+  payment_channel: string | null;
+  category: Category | null;
+  category_icon_url: string | null;
+  counterparties: Record<string, unknown>[];
+  location: Record<string, unknown> | null;
+  logo_url: string | null;
+  website: string | null;
+  check_number: string | null;
+  original_description: string | null;
+  transaction_code: string | null;
+  account_owner: string | null;
+  user: Record<string, unknown>;
+  archived_at: Timestamp;
+  from_connection_id: string;
+  moved_to: string | null;
+  connection_id: string;
+  app_user_id: string;
+}
+
 /** What clients see of a sync (contract: `bank_sync_progress/{connection_id}`). */
 export interface SyncProgress {
   connection_id: string;
@@ -161,7 +206,7 @@ export interface Notification {
   read_at?: Timestamp | null;
 }
 
-export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "note_kept";
+export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "history_moved" | "note_kept";
 
 /** All fields are optional. Without `connection_id`, Link starts for a new bank, with the user's own settings. */
 export interface CreateLinkTokenInput {
@@ -181,6 +226,7 @@ export interface ExchangePublicTokenInput {
   institution?: LinkInstitution | null;
   accounts?: LinkAccount[] | null;
   allow_duplicate?: boolean;
+  replaces?: string | null;
   items?: Item[] | null;
 }
 
@@ -206,6 +252,7 @@ export interface Item {
   institution?: LinkInstitution | null;
   accounts?: LinkAccount[] | null;
   allow_duplicate?: boolean;
+  replaces?: string | null;
 }
 
 /** The connection to sync. */

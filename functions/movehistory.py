@@ -1,0 +1,20 @@
+"""Task queue: moves the notes of a replaced connection to the new one."""
+
+from firebase_functions import https_fn, options, tasks_fn
+
+from shared import service_accounts
+from shared.serving import removal_container
+from shared.serving.guards import task_handler
+
+
+@tasks_fn.on_task_dispatched(
+    service_account=service_accounts.ROUNDS,
+    timeout_sec=540,
+    # The queue retries within minutes; after that, the scheduler retries for as long as it takes.
+    retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),
+    rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
+)
+@task_handler
+def movehistory(request: https_fn.CallableRequest[dict[str, object]]) -> None:
+    """If this raises, the queue delivers the task again."""
+    removal_container.move_history().resume(str(request.data["connection_id"]))
