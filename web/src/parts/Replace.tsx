@@ -1,9 +1,11 @@
 import { useState } from "react";
 import { type BankConnection, useAccounts } from "../bank";
-import { longDay, useText } from "../text/language";
+import { useText } from "../text/language";
 import { Button } from "./basics";
 import Dialog from "./Dialog";
 import { nameOf } from "./situation";
+
+const TIME = { dateStyle: "medium", timeStyle: "short" } as const;
 
 /** Asks which of several dead connections a new one replaces. */
 export default function Replace(props: { dead: BankConnection[]; onAnswer(connectionId: string | null): void }) {
@@ -26,7 +28,7 @@ export default function Replace(props: { dead: BankConnection[]; onAnswer(connec
               onChange={() => setChosen(one.connection_id)}
             />
             <span>
-              {words.since(longDay(one.created_at.toDate(), language))}
+              {words.since(one.created_at.toDate().toLocaleString(language, TIME))}
               <small className="soft">
                 {rows
                   .filter(({ connection_id }) => connection_id === one.connection_id)

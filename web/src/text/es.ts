@@ -208,7 +208,7 @@ const es: Texts = {
   replace: {
     title: (bank) => `¿Qué conexión con ${bank} sustituye esta?`,
     body: "Varias conexiones que ya no funcionan tienen estas cuentas. Tus notas pasan desde la que elijas; después se quita.",
-    since: (day) => `Conectado desde el ${day}`,
+    since: (day) => `Conectado desde: ${day}`,
     none: "No sustituir ninguna",
     replace: "Sustituir",
   },
