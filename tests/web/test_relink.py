@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -122,7 +123,8 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     for row, change in changes:
         path = f"bank_connections/{row['connection_id']}/bank_transactions/{row['transaction_id']}"
         store.update(path, change).raise_for_status()
-    store.update(path, {"amount": "123456.78"}).raise_for_status()  # it has no partner in the new connection
+    # It has no partner in the new connection.
+    store.update(path, {"amount": "123456.78", "amount_value": 123456.78}).raise_for_status()
     [old] = ann.connections()
     die(ann, old)
 
@@ -148,9 +150,11 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     row_path = f"bank_connections/{new['connection_id']}/bank_transactions/{target['transaction_id']}"
     kept_path = f"bank_connections/{new['connection_id']}/bank_archived_transactions/{second['transaction_id']}"
     kept.get_by_role("button", name="Move the note").click()
+    day = date.fromisoformat(target["date"])
     candidate = page.get_by_test_id("candidate").filter(has_text=target["merchant_name"] or target["name"])
+    candidate = candidate.filter(has_text=f"{day:%B} {day.day}, {day.year}")
     look_at(page, "archive-choose", within=".dialog")
-    candidate.first.click()
+    candidate.click()
     expect(kept).to_contain_text("Moved to a transaction")
     assert (store_of(ann, kept_path)["moved_to"], store_of(ann, row_path)["user"]) == (
         target["transaction_id"],
@@ -168,14 +172,14 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     # A note on the chosen row is overwritten only if the user says so.
     store.update(row_path, {"user": {"note": "newer"}}).raise_for_status()
     kept.get_by_role("button", name="Move the note").click()
-    candidate.first.click()
+    candidate.click()
     confirm = page.get_by_role("alertdialog")
     expect(confirm).to_contain_text("It already has: newer")
     assert violations(page, within=".dialog") == []
     screenshot(page, "desktop-archive-overwrite")
     confirm.get_by_role("button", name="Cancel").click()
     assert store_of(ann, row_path)["user"] == {"note": "newer"}
-    candidate.first.click()
+    candidate.click()
     confirm.get_by_role("button", name="Replace").click()
     expect(kept).to_contain_text("Moved to a transaction")
     assert store_of(ann, row_path)["user"] == {"note": "left over, and paid back"}

@@ -7,6 +7,7 @@ import {
   moveFromArchive,
   type Transaction,
   toBankError,
+  useAccounts,
 } from "../bank";
 import { dayOf, longDay, useText } from "../text/language";
 import { Skeleton } from "./basics";
@@ -24,6 +25,8 @@ const SHOWN = 20;
 export default function MoveNote({ one, onClose }: { one: Archived; onClose(): void }) {
   const { t, language } = useText();
   const line = useNotesLine();
+  const accounts = useAccounts().rows;
+  const accountOf = (row: Transaction) => accounts.find((known) => known.account_id === row.account_id)?.name;
   const close = useBackCloses(onClose);
   const { busy, run } = useAction();
   const [rows, setRows] = useState<Transaction[] | null>(null);
@@ -83,7 +86,9 @@ export default function MoveNote({ one, onClose }: { one: Archived; onClose(): v
                 <span className="row-text">
                   <span className="row-title">{titleOf(row)}</span>
                   <small className="soft">
-                    {[longDay(dayOf(row.date), language), line(row.user ?? {})].filter(Boolean).join(" · ")}
+                    {[longDay(dayOf(row.date), language), accountOf(row), line(row.user ?? {})]
+                      .filter(Boolean)
+                      .join(" · ")}
                   </small>
                 </span>
                 <span className="row-end">
