@@ -118,6 +118,7 @@ def test_logging_in_again_comes_first_and_replacing_is_confirmed(ann: Person) ->
 
     link_again(ann).get_by_role("button", name="Replace the old connection").click()
     confirm = page.get_by_role("alertdialog", name=f"Replace your connection to {BANK}?")
+    expect(confirm).to_be_visible()
     assert violations(page, within=".dialog") == []
     screenshot(page, "desktop-replace-working")
     confirm.get_by_role("button", name="Cancel").click()

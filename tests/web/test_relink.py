@@ -153,6 +153,7 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     day = date.fromisoformat(target["date"])
     candidate = page.get_by_test_id("candidate").filter(has_text=target["merchant_name"] or target["name"])
     candidate = candidate.filter(has_text=f"{day:%B} {day.day}, {day.year}")
+    expect(candidate).to_be_visible()
     look_at(page, "archive-choose", within=".dialog")
     candidate.click()
     expect(kept).to_contain_text("Moved to a transaction")

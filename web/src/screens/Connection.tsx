@@ -178,6 +178,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
         <SyncLine connection={connection} progress={progress} />
       </section>
       <Actions connection={connection} onRemove={() => setAsking(true)} />
+      <Moved connection={connection} />
       {TYPES.filter((type) => accounts.some((one) => typeOf(one) === type)).map((type) => (
         <section key={type} className="card">
           <h2 className="card-title">{t.connection.types[type]}</h2>
@@ -190,7 +191,6 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
           </ul>
         </section>
       ))}
-      <Moved connection={connection} />
       <section className="card pad">
         <Facts connection={connection} />
         <Link href="/transactions" className="with-icon">
