@@ -119,10 +119,10 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     ann.wait_until_synced()
     before = rows_of(ann)
     first, second = unique(before)[:2]
-    changes = [(first, {"user": {"note": "with Ben", "tags": ["fun"]}}), (second, {"user": {"note": "left over"}})]
-    for row, change in changes:
+    note: Json = {"note": "with Ben", "tags": ["fun"]}
+    for row, written in ((first, note), (second, {"note": "left over"})):
         path = f"bank_connections/{row['connection_id']}/bank_transactions/{row['transaction_id']}"
-        store.update(path, change).raise_for_status()
+        store.update(path, {"user": written}).raise_for_status()
     # It has no partner in the new connection.
     store.update(path, {"amount": "123456.78", "amount_value": 123456.78}).raise_for_status()
     [old] = ann.connections()
@@ -136,7 +136,7 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     assert (new["replaces"], new["history_moved"]["moved"], new["history_moved"]["archived"]) == (None, 1, 1)
     after = rows_of(ann)
     assert sorted(map(content, after)) == sorted(map(content, before)), "no row is there twice"
-    assert {content(row): row["user"] for row in after if "user" in row} == {content(first): changes[0][1]["user"]}
+    assert {content(row): row["user"] for row in after if "user" in row} == {content(first): note}
 
     ann.open("Transactions")
     expect(page.locator(".page-head [role=status]")).to_have_text(f"{len(after)} transactions")
