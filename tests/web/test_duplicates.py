@@ -104,3 +104,30 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
         link.locator("#share").click()
     expect(page.get_by_test_id("connection")).to_have_count(2)
     expect(page.locator(".dialog")).to_have_count(0)
+
+
+def test_logging_in_again_comes_first_and_replacing_is_confirmed(ann: Person) -> None:
+    page = ann.page
+    [old] = ann.connections()
+    dialog = link_again(ann)
+    expect(dialog.get_by_role("button").last).to_have_text("Log in again")
+    dialog.get_by_role("button", name="Log in again").click()
+    ann.log_in()
+    expect(page.locator(".toast.good").filter(has_text="works again")).to_be_attached()
+    assert [one["connection_id"] for one in ann.connections()] == [old["connection_id"]]
+
+    link_again(ann).get_by_role("button", name="Replace the old connection").click()
+    confirm = page.get_by_role("alertdialog", name=f"Replace your connection to {BANK}?")
+    expect(confirm).to_be_visible()
+    assert violations(page, within=".dialog") == []
+    screenshot(page, "desktop-replace-working")
+    confirm.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Replace the old connection").click()
+    with page.expect_request(lambda request: request.url.endswith("/exchange_public_token")) as exchange:
+        confirm.get_by_role("button", name="Replace the old connection").click()
+    sent = (exchange.value.post_data_json or {})["data"]
+    assert (sent["replaces"], "allow_duplicate" in sent) == (old["connection_id"], False)
+    expect(page.locator(".toast.good").filter(has_text="is connected")).to_be_attached()
+    expect(page.locator(f"a[href='/connections/{old['connection_id']}']")).to_have_count(0, timeout=120_000)
+    [new] = ann.connections()
+    assert new["connection_id"] != old["connection_id"]

@@ -1,4 +1,12 @@
 /** The client library, as far as it needs Firestore and Functions. session.ts handles authentication. */
+export {
+  type Archived,
+  candidatesFor,
+  hasNotes,
+  moveFromArchive,
+  moveToArchive,
+  useArchive,
+} from "./archive";
 export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
 export * from "./calls";
 export type { Notes, Notification, Transaction } from "./documents";
@@ -16,6 +24,7 @@ export * from "./spending";
 export type {
   Account,
   Action,
+  ArchivedTransaction,
   BankConnection,
   InstitutionInfo,
   ItemStatus,

@@ -3,8 +3,9 @@ import { createLinkToken, exchangePublicToken, reconnectConnection } from "./cal
 import { BankError, toBankError } from "./errors";
 import { forgetLink, keepLink, keptLink } from "./keptLink";
 import { patiently } from "./patience";
+import { toChooseFrom } from "./relink";
 import { bank, onUser } from "./session";
-import type { Action, ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
+import type { Action, BankConnection, ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
 
 interface Success {
   public_token: string;
@@ -36,11 +37,23 @@ declare global {
   }
 }
 
+/** What the user has decided about accounts that are connected already: to connect them twice, or to replace them. */
+export interface Decision {
+  allow_duplicate?: true;
+  /** The id of the connection that the new one replaces; null if the user wants to replace none. */
+  replaces?: string | null;
+}
 /** Why Link is opened: to connect a bank, or to update an existing connection. */
 export type Purpose =
-  | { kind: "connect"; allow_duplicate?: true }
+  | ({ kind: "connect" } & Decision)
   | { kind: "repair" | "accounts" | "consent"; connection_id: string };
-type Shared = (bank: string | null) => void;
+/** What a screen does while Link's result is sent to the backend. */
+export interface Asked {
+  /** Called when the user has finished Link, before the backend connects the bank. */
+  onShared?: ((bank: string | null) => void) | undefined;
+  /** Asks which of several dead connections the new one replaces; null: none. */
+  choose?: ((dead: BankConnection[]) => Promise<string | null>) | undefined;
+}
 /** `action`: what the user still has to do for the connection. */
 export type Outcome = {
   connection_id: string;
@@ -103,18 +116,32 @@ function leftWith(error: LinkError, metadata: { request_id?: string }): BankErro
 }
 
 /** Link's result for a refused duplicate. It is not part of the error, because errors are shown and reported. */
-const refusedSuccesses = new WeakMap<BankError, Success>();
+const refusedSuccesses = new WeakMap<BankError, { success: Success; decision: Decision }>();
 
-async function exchanged(success: Success, allowDuplicate = false): Promise<Outcome> {
+async function exchanged(success: Success, given: Decision, asked: Asked): Promise<Outcome> {
+  const decision = await decided(success, given, asked);
+  const { replaces, allow_duplicate } = decision;
   try {
     return await patiently(() =>
-      exchangePublicToken({ ...success, ...(allowDuplicate ? { allow_duplicate: true } : {}) }),
+      exchangePublicToken({
+        ...success,
+        ...(allow_duplicate ? { allow_duplicate } : {}),
+        ...(replaces ? { replaces } : {}),
+      }),
     );
   } catch (caught) {
     const error = toBankError(caught);
-    if (error.code === "duplicate_connection") refusedSuccesses.set(error, success);
+    if (error.code === "duplicate_connection") refusedSuccesses.set(error, { success, decision });
     throw error;
   }
+}
+
+/** Asks which connection the new one replaces, if that is the user's to say and not said yet. */
+async function decided(success: Success, given: Decision, { choose }: Asked): Promise<Decision> {
+  if (given.replaces !== undefined || !choose) return given;
+  const uid = currentUid();
+  const dead = await patiently(() => toChooseFrom(uid, success));
+  return dead.length > 0 ? { ...given, replaces: await choose(dead) } : given;
 }
 
 const USED_UP = ["duplicate_connection", "public_token_invalid", "link_token_not_yours"]; // the last: it has expired
@@ -125,42 +152,47 @@ const USED_UP = ["duplicate_connection", "public_token_invalid", "link_token_not
  * If the backend recognised the duplicate from Link's metadata, the public token is unused and is exchanged now. If it
  * recognised the duplicate after the exchange, the token has been used, and Link opens again.
  * @param duplicate the error `duplicate_connection` of `goThroughLink` or `resumeLink`
+ * @param decision what the user has decided about the connection that has the accounts
  * @param more.onAgain called when the user has to go through Link again
  * @throws BankError
  */
 export async function connectAnyway(
   duplicate: BankError,
-  { language, onShared, onAgain }: { language?: string; onShared?: Shared; onAgain?: () => void } = {},
+  decision: Decision,
+  { language, onAgain, ...asked }: { language?: string; onAgain?: () => void } & Asked = {},
 ): Promise<Outcome> {
-  const success = refusedSuccesses.get(duplicate);
-  if (success) {
-    onShared?.(success.institution?.name ?? null);
+  const refused = refusedSuccesses.get(duplicate);
+  const whole = { ...refused?.decision, ...decision };
+  if (refused) {
+    asked.onShared?.(refused.success.institution?.name ?? null);
     try {
-      return await exchanged(success, true);
-    } catch (error) {
-      if (!USED_UP.includes(toBankError(error).code)) throw error;
+      return await exchanged(refused.success, whole, asked);
+    } catch (caught) {
+      const error = toBankError(caught);
+      // Refused again for another connection: the user decides about that one, too.
+      const another = refusedSuccesses.has(error) && error.details.connection_id !== duplicate.details.connection_id;
+      if (another || !USED_UP.includes(error.code)) throw error;
     }
   }
   onAgain?.();
-  return goThroughLink({ kind: "connect", allow_duplicate: true }, language, onShared);
+  return goThroughLink({ kind: "connect", ...whole }, language, asked);
 }
 
-async function settle(purpose: Purpose, success: Success | null, onShared?: Shared): Promise<Outcome> {
+async function settle(purpose: Purpose, success: Success | null, asked: Asked): Promise<Outcome> {
   if (!success) return null;
-  onShared?.(success.institution?.name ?? null);
+  asked.onShared?.(success.institution?.name ?? null);
   // The user has logged in at the bank: retry, rather than lose that login to a failed call.
-  if (purpose.kind === "connect") return exchanged(success, purpose.allow_duplicate);
+  if (purpose.kind === "connect") return exchanged(success, purpose, asked);
   const { connection_id } = purpose;
   return { connection_id, ...(await patiently(() => reconnectConnection({ connection_id }))) };
 }
 
 /**
  * The whole Link flow: create a link token, show Link, and send its result to the backend.
- * @param onShared called when the user has finished Link, before the backend connects the bank
  * @returns the connection, or null if the user left.
  * @throws BankError
  */
-export async function goThroughLink(purpose: Purpose, language?: string, onShared?: Shared): Promise<Outcome> {
+export async function goThroughLink(purpose: Purpose, language?: string, asked: Asked = {}): Promise<Outcome> {
   try {
     const uid = currentUid(); // before the call: the link token is this user's
     const [{ link_token, expiration }] = await Promise.all([
@@ -174,7 +206,7 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
     ]);
     // An OAuth bank may redirect the browser; the user returns to a new page, perhaps in another tab.
     keepLink(uid, link_token, purpose, expiration);
-    return await finish(purpose, link_token, { onShared });
+    return await finish(purpose, link_token, asked);
   } catch (error) {
     throw refusedFor(purpose, toBankError(error));
   }
@@ -184,12 +216,12 @@ export async function goThroughLink(purpose: Purpose, language?: string, onShare
 async function finish(
   purpose: Purpose,
   token: string,
-  more: { receivedRedirectUri?: string; onShared?: Shared | undefined },
+  { receivedRedirectUri, ...asked }: { receivedRedirectUri?: string } & Asked,
 ): Promise<Outcome> {
   await plaid(); // if the script fails to load, Link has not started and can be resumed later
   const uid = currentUid();
   try {
-    return await settle(purpose, await show(token, more.receivedRedirectUri), more.onShared);
+    return await settle(purpose, await show(token, receivedRedirectUri), asked);
   } finally {
     forgetLink(uid, token);
   }
@@ -205,12 +237,12 @@ function refusedFor({ kind }: Purpose, error: BankError): BankError {
  * Resumes the Link session that an OAuth bank has sent the browser back to, in any tab.
  * @throws BankError `nothing_to_resume` if this user has no Link session in this browser
  */
-export async function resumeLink(onShared?: Shared): Promise<{ purpose: Purpose; outcome: Outcome }> {
+export async function resumeLink(asked: Asked = {}): Promise<{ purpose: Purpose; outcome: Outcome }> {
   const found = keptLink(currentUid());
   if (!found) throw new BankError("nothing_to_resume", "this user has no Link session in this browser");
   const { link_token, purpose } = found;
   try {
-    return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href, onShared }) };
+    return { purpose, outcome: await finish(purpose, link_token, { receivedRedirectUri: location.href, ...asked }) };
   } catch (error) {
     throw toBankError(error);
   }

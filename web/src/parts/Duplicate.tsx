@@ -1,35 +1,50 @@
+import { useState } from "react";
 import { Link } from "wouter";
-import { type BankError, connectAnyway, useConnections } from "../bank";
+import { type BankError, connectAnyway, type Decision, type Purpose, useConnections } from "../bank";
 import { useText } from "../text/language";
 import { Button } from "./basics";
+import Confirm from "./Confirm";
 import Dialog from "./Dialog";
 import { askAboutDuplicate } from "./duplicate";
 import { nameOf } from "./situation";
 import { say } from "./toasts";
 import { useLinkFlow } from "./useLinkFlow";
 
-/** Asks about accounts that are already connected: keep the connection, add accounts to it, or connect them twice. */
+/** Asks about accounts that are already connected: log in to the connection again, add accounts, replace it, or both. */
 export default function Duplicate({ error }: { error: BankError }) {
   const { t, language } = useText();
   const link = useLinkFlow();
   const { rows } = useConnections();
+  const [replacing, setReplacing] = useState(false);
   const { connection_id = "", accounts = [] } = error.details;
   const known = rows.find((one) => one.connection_id === connection_id);
+  const bank = known ? nameOf(known, t) : t.yourBank;
   const words = t.duplicate;
   const close = () => askAboutDuplicate(null);
-  const add = () => {
+  const update = (kind: "repair" | "accounts") => {
     close();
-    void link.open({ kind: "accounts", connection_id });
+    void link.open({ kind, connection_id });
   };
-  const anyway = () => {
+  const connect = (decision: Decision) => {
     close();
-    const again = () => say(words.again);
-    void link.run({ kind: "connect", allow_duplicate: true }, (onShared) =>
-      connectAnyway(error, { language, onShared, onAgain: again }),
+    const onAgain = () => say(decision.replaces ? words.againToReplace : words.again);
+    const purpose: Purpose = { kind: "connect", ...decision };
+    void link.run(purpose, (asked) => connectAnyway(error, decision, { language, onAgain, ...asked }));
+  };
+  if (replacing) {
+    return (
+      <Confirm
+        title={words.replaceTitle(bank)}
+        body={words.replaceBody}
+        confirm={words.replace}
+        busy={false}
+        onConfirm={() => connect({ replaces: connection_id })}
+        onClose={() => setReplacing(false)}
+      />
     );
-  };
+  }
   return (
-    <Dialog title={words.title(known ? nameOf(known, t) : t.yourBank)} onClose={close}>
+    <Dialog title={words.title(bank)} onClose={close}>
       <p>{words.body(accounts.length)}</p>
       {accounts.length > 0 && (
         <ul className="duplicates">
@@ -48,11 +63,17 @@ export default function Duplicate({ error }: { error: BankError }) {
         </Link>
       </p>
       <footer>
-        <Button disabled={link.taken} onClick={anyway}>
+        <Button disabled={link.taken} onClick={() => connect({ allow_duplicate: true })}>
           {words.anyway}
         </Button>
-        <Button look="main" disabled={link.taken} onClick={add}>
+        <Button disabled={link.taken} onClick={() => setReplacing(true)}>
+          {words.replace}
+        </Button>
+        <Button disabled={link.taken} onClick={() => update("accounts")}>
           {words.add}
+        </Button>
+        <Button look="main" disabled={link.taken} onClick={() => update("repair")}>
+          {t.notice.repair}
         </Button>
       </footer>
     </Dialog>

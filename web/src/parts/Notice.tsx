@@ -1,9 +1,9 @@
 import { CircleAlert, Info } from "lucide-react";
 import type { BankConnection } from "../bank";
-import { useOnline } from "../bank";
+import { useConnections, useOnline } from "../bank";
 import { useText } from "../text/language";
 import { Button } from "./basics";
-import { noticeOf } from "./situation";
+import { nameOf, noticeOf } from "./situation";
 import { useLinkFlow } from "./useLinkFlow";
 
 /** What the user should do about a connection, with the button that does it. */
@@ -11,6 +11,15 @@ export function Notice({ connection }: { connection: BankConnection }) {
   const { t, language } = useText();
   const link = useLinkFlow();
   const online = useOnline();
+  const isReplaced = useConnections().rows.some((one) => one.replaces === connection.connection_id);
+  if (isReplaced) {
+    return (
+      <div className="note info notice" data-testid="notice">
+        <Info aria-hidden />
+        <p>{t.notice.replaced(nameOf(connection, t))}</p>
+      </div>
+    );
+  }
   const notice = noticeOf(connection, t, language);
   if (!notice) return null;
   return (

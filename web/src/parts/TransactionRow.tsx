@@ -1,4 +1,4 @@
-import { categoryOf, money, negated, type Transaction } from "../bank";
+import { categoryOf, money, type Notes, negated, type Transaction } from "../bank";
 import { useText } from "../text/language";
 import { hueOf } from "./colours";
 
@@ -7,6 +7,16 @@ export const titleOf = (one: Transaction) => one.merchant_name ?? one.name;
 export function useCategoryName() {
   const { t } = useText();
   return (category: string | null) => (category ? (t.category[category] ?? category) : t.transactions.noCategory);
+}
+
+/** Everything that the user has written on a transaction, in one line. */
+export function useNotesLine() {
+  const { t } = useText();
+  const nameOf = useCategoryName();
+  return ({ note, category, tags = [], hidden }: Notes) =>
+    [note, category && nameOf(category), ...tags.map((tag) => `#${tag}`), hidden && t.transactions.hidden]
+      .filter(Boolean)
+      .join(" · ");
 }
 
 export function Amount({ of }: { of: Transaction }) {

@@ -12,16 +12,18 @@ export interface Notice {
 
 export const nameOf = (connection: BankConnection, t: Texts) => connection.institution_name ?? t.yourBank;
 
+const REVOKED = "USER_PERMISSION_REVOKED"; // its data is already deleted
 const NO_TRANSACTIONS = new Set(["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"]);
+
+const textOfDead = (code: string, t: Texts) =>
+  NO_TRANSACTIONS.has(code) ? t.notice.noTransactions : code === REVOKED ? t.notice.revoked : t.notice.error;
 
 /** What the user should do about a connection, if anything. */
 export function noticeOf(connection: BankConnection, t: Texts, language: string): Notice | null {
   const { connection_id, status, action, consent_expiration_time } = connection;
   const bank = nameOf(connection, t);
   if (status === "error" || action === "relink") {
-    const text = NO_TRANSACTIONS.has(connection.error_code ?? "")
-      ? t.notice.noTransactions(bank)
-      : t.notice.error(bank);
+    const text = textOfDead(connection.error_code ?? "", t)(bank);
     return { tone: "bad", text, action: t.notice.relink, purpose: { kind: "connect" } };
   }
   const repair: Purpose = { kind: "repair", connection_id };

@@ -1,9 +1,10 @@
 import { useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
-import { goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
+import { type Asked, goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
 import type { Texts } from "../text/en";
 import { useText } from "../text/language";
 import { askingAboutDuplicates } from "./duplicate";
+import { askWhichToReplace } from "./replace";
 import { nameOf } from "./situation";
 import { say } from "./toasts";
 import { useAction } from "./useAction";
@@ -67,16 +68,16 @@ export function useLinkFlow() {
   const tell = useLinkOutcome();
   const now = useSyncExternalStore(watch, () => underWay);
   /** Runs work that may open Link, and shows its outcome. */
-  const begin = async (purpose: Purpose, work: (onShared: (bank: string | null) => void) => Promise<Outcome>) => {
+  const begin = async (purpose: Purpose, work: (asked: Asked) => Promise<Outcome>) => {
     if (underWay) return;
-    const shared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
-    const told = async () => tell(purpose, await work(shared));
+    const onShared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
+    const told = async () => tell(purpose, await work({ onShared, choose: askWhichToReplace }));
     // The user has already decided to connect the bank twice: do not ask again.
     const decided = purpose.kind === "connect" && purpose.allow_duplicate;
     await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };
   return {
-    open: (purpose: Purpose) => begin(purpose, (onShared) => goThroughLink(purpose, language, onShared)),
+    open: (purpose: Purpose) => begin(purpose, (asked) => goThroughLink(purpose, language, asked)),
     run: begin,
     taken: now !== null,
     isBusy: (purpose: Purpose) => !!now?.purpose && nameFor(now.purpose) === nameFor(purpose),

@@ -1,4 +1,4 @@
-import { ArrowLeft, ArrowLeftRight, ListPlus, RefreshCw, Trash2, Unplug } from "lucide-react";
+import { Archive as ArchiveIcon, ArrowLeft, ArrowLeftRight, ListPlus, RefreshCw, Trash2, Unplug } from "lucide-react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import {
@@ -131,6 +131,23 @@ function Facts({ connection }: { connection: BankConnection }) {
   );
 }
 
+/** What became of the notes of the connection that this one replaced. */
+function Moved({ connection }: { connection: BankConnection }) {
+  const { t } = useText();
+  const { connection_id, history_moved } = connection;
+  if (!history_moved) return null;
+  return (
+    <section className="card pad" data-testid="moved">
+      <p>{t.connection.moved(history_moved.moved, history_moved.archived)}</p>
+      {history_moved.archived > 0 && (
+        <Link href={`/connections/${connection_id}/archive`} className="with-icon">
+          <ArchiveIcon aria-hidden /> {t.archive.show}
+        </Link>
+      )}
+    </section>
+  );
+}
+
 function Found({ connection, removal }: { connection: BankConnection; removal: ReturnType<typeof useAction> }) {
   const { t } = useText();
   const [from, go] = useLocation();
@@ -161,6 +178,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
         <SyncLine connection={connection} progress={progress} />
       </section>
       <Actions connection={connection} onRemove={() => setAsking(true)} />
+      <Moved connection={connection} />
       {TYPES.filter((type) => accounts.some((one) => typeOf(one) === type)).map((type) => (
         <section key={type} className="card">
           <h2 className="card-title">{t.connection.types[type]}</h2>

@@ -4,6 +4,7 @@ import { type BankError, resumeLink } from "../bank";
 import { Skeleton } from "../parts/basics";
 import { askingAboutDuplicates } from "../parts/duplicate";
 import { LoadFailed } from "../parts/LoadFailed";
+import { askWhichToReplace } from "../parts/replace";
 import { useAction } from "../parts/useAction";
 import { useLinkOutcome, withLink } from "../parts/useLinkFlow";
 
@@ -21,7 +22,7 @@ export default function LinkReturn() {
     if (begun.current) return;
     begun.current = true;
     const resume = async () => {
-      const { purpose, outcome } = await resumeLink();
+      const { purpose, outcome } = await resumeLink({ choose: askWhichToReplace });
       tell(purpose, outcome);
     };
     void run(() => withLink(null, () => askingAboutDuplicates(resume))).then((refused) => {

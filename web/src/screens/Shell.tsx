@@ -27,6 +27,7 @@ import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
 import { useDuplicate } from "../parts/duplicate";
 import { LastMessage } from "../parts/LastMessage";
+import { useReplaceQuestion } from "../parts/replace";
 import { useMessages } from "../parts/toasts";
 import { useTitle } from "../parts/useTitle";
 import { useText } from "../text/language";
@@ -39,6 +40,8 @@ const Notifications = lazy(() => import("./Notifications"));
 const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
 const Duplicate = lazy(() => import("../parts/Duplicate"));
+const Replace = lazy(() => import("../parts/Replace"));
+const Archive = lazy(() => import("./Archive"));
 // If the toasts cannot be loaded, show the last message without them.
 const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: LastMessage })));
 
@@ -114,6 +117,7 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
         <Switch>
           <Route path="/" component={Overview} />
           <Route path="/connections/:id">{({ id }) => <Connection id={id} />}</Route>
+          <Route path="/connections/:id/archive">{({ id }) => <Archive id={id} />}</Route>
           <Route path="/transactions" component={Transactions} />
           <Route path="/spending" component={Spending} />
           <Route path="/notifications" component={Notifications} />
@@ -154,6 +158,7 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
   const reachable = useReachable();
   const messages = useMessages();
   const duplicate = useDuplicate();
+  const question = useReplaceQuestion();
   useLanguageStored(user.uid);
   return (
     <UserProvider value={user.uid}>
@@ -182,6 +187,11 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
       {duplicate && (
         <Suspense>
           <Duplicate error={duplicate} />
+        </Suspense>
+      )}
+      {question && (
+        <Suspense>
+          <Replace dead={question.dead} onAnswer={question.answer} />
         </Suspense>
       )}
       {messages.length > 0 && (

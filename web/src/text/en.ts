@@ -92,7 +92,11 @@ const en = {
   notice: {
     bad: (bank: string) => `Log in to ${bank} again. Until then, no new transactions arrive.`,
     error: (bank: string) =>
-      `This connection to ${bank} no longer works. Connect the bank again, then remove the old connection.`,
+      `This connection to ${bank} no longer works. Connect the bank again; your notes move to the new connection.`,
+    revoked: (bank: string) =>
+      `You have ended our access at ${bank}. Connect the bank again, then remove the old connection.`,
+    replaced: (bank: string) =>
+      `You have connected ${bank} again. Your notes move to the new connection, and then this one disappears.`,
     noTransactions: (bank: string) =>
       `${bank} does not share transactions through this connection. Connect it again and choose accounts that have transactions.`,
     expiring: (bank: string, day: string | null) =>
@@ -163,6 +167,8 @@ const en = {
     stillBroken: (bank: string) => `${bank} still asks you to log in. Try again.`,
     syncAsked: "Checking for new transactions.",
     left: "Nothing has changed.",
+    moved: (moved: number, archived: number) =>
+      `${many(moved, "note", "notes")} moved from the old connection, ${number.format(archived)} in the archive`,
     details: "Details for support",
     types: {
       depository: "Cash",
@@ -180,11 +186,43 @@ const en = {
         : accounts === 1
           ? "This account is already connected:"
           : "These accounts are already connected:",
-    hint: "Looking for another account at this bank? Add it to the connection you have. You can also connect the bank a second time, for example with another login. Accounts that appear twice are counted once.",
+    hint: "If the connection has a problem, log in again: it keeps your notes. Looking for another account at this bank? Add it to the connection you have. You can also connect the bank a second time, for example with another login. Accounts that appear twice are counted once.",
     show: "View the connection",
     add: "Add accounts",
     anyway: "Connect anyway",
     again: "Log in again to connect it separately.",
+    replace: "Replace the old connection",
+    replaceTitle: (bank: string) => `Replace your connection to ${bank}?`,
+    replaceBody:
+      "Your notes move to the new connection once its history has arrived; notes without a matching transaction go to its archive. Then the old connection is removed. Accounts that you do not share in the new one are removed with it. This cannot be undone.",
+    againToReplace: "Log in again to replace the old connection.",
+  },
+  replace: {
+    title: (bank: string) => `Which connection to ${bank} does this replace?`,
+    body: "Several connections that no longer work have these accounts. Your notes move from the one that you choose; then it is removed.",
+    since: (day: string) => `Connected since ${day}`,
+    none: "Replace none",
+    replace: "Replace",
+  },
+  archive: {
+    title: "Archived notes",
+    lead: "These notes found no matching transaction when you connected the bank again. You can move each to a transaction.",
+    show: "View archived notes",
+    emptyTitle: "No archived notes",
+    emptyBody: "Every note found its transaction.",
+    move: "Move",
+    moveFor: (title: string) => `Move the note on ${title} to a transaction`,
+    back: "Move back",
+    backFor: (title: string) => `Move back the note on ${title}`,
+    isMoved: "Moved to a transaction",
+    moved: "The note was moved to the transaction.",
+    movedBack: "The note is in the archive again.",
+    choose: (title: string) => `Move the note on ${title}`,
+    chooseBody: (day: string) => `Choose a transaction of about ${day}. The most similar amounts come first.`,
+    none: "There is no transaction of about that day.",
+    overTitle: "Replace the note on this transaction?",
+    overBody: (note: string) => `It already has: ${note}`,
+    over: "Replace",
   },
   transactions: {
     title: "Transactions",
@@ -311,6 +349,8 @@ const en = {
     too_many_connections: "You have reached the maximum number of connected banks. Remove one to connect another.",
     duplicate_connection: "These accounts are already connected.",
     public_token_invalid: "The bank login has expired. Connect the bank again.",
+    connection_not_replaceable:
+      "The new connection has none of the accounts of the old one, so it cannot replace it. Connect the bank again.",
     link_unavailable: "The bank login could not be loaded. Check your network and any content blocker, then try again.",
     link_failed: "The bank login could not be opened. Try again.",
     backend_misconfigured: "Something is wrong on our side. We have logged the problem.",

@@ -100,7 +100,11 @@ const es: Texts = {
   notice: {
     bad: (bank) => `Inicia sesión de nuevo en ${bank}. Hasta entonces no llegarán movimientos nuevos.`,
     error: (bank) =>
-      `Esta conexión con ${bank} ya no funciona. Conecta el banco de nuevo y quita después la conexión antigua.`,
+      `Esta conexión con ${bank} ya no funciona. Conecta el banco de nuevo; tus notas pasan a la conexión nueva.`,
+    revoked: (bank) =>
+      `Has retirado nuestro acceso a ${bank}. Conecta el banco de nuevo y quita después la conexión antigua.`,
+    replaced: (bank) =>
+      `Has conectado ${bank} de nuevo. Tus notas pasan a la conexión nueva y después esta desaparece.`,
     noTransactions: (bank) =>
       `${bank} no comparte movimientos con esta conexión. Conéctalo de nuevo y elige cuentas que tengan movimientos.`,
     expiring: (bank, day) =>
@@ -171,6 +175,8 @@ const es: Texts = {
     stillBroken: (bank) => `${bank} sigue pidiendo que inicies sesión. Inténtalo de nuevo.`,
     syncAsked: "Buscando movimientos nuevos.",
     left: "No ha cambiado nada.",
+    moved: (moved, archived) =>
+      `${many(moved, "nota movida", "notas movidas")} de la conexión antigua, ${number.format(archived)} en el archivo`,
     details: "Datos para soporte",
     types: {
       depository: "Efectivo",
@@ -188,11 +194,43 @@ const es: Texts = {
         : accounts === 1
           ? "Esta cuenta ya está conectada:"
           : "Estas cuentas ya están conectadas:",
-    hint: "¿Buscas otra cuenta de este banco? Añádela a la conexión que ya tienes. También puedes conectar el banco por segunda vez, por ejemplo con otro usuario. Las cuentas repetidas se cuentan una sola vez.",
+    hint: "Si la conexión tiene un problema, inicia sesión de nuevo: conserva tus notas. ¿Buscas otra cuenta de este banco? Añádela a la conexión que ya tienes. También puedes conectar el banco por segunda vez, por ejemplo con otro usuario. Las cuentas repetidas se cuentan una sola vez.",
     show: "Ver la conexión",
     add: "Añadir cuentas",
     anyway: "Conectar de todos modos",
     again: "Inicia sesión de nuevo para conectarlo por separado.",
+    replace: "Sustituir la conexión antigua",
+    replaceTitle: (bank) => `¿Sustituir tu conexión con ${bank}?`,
+    replaceBody:
+      "Tus notas pasan a la conexión nueva cuando llegue su historial; las que no tengan un movimiento correspondiente van a su archivo. Después se quita la conexión antigua, también con las cuentas que no compartas en la nueva. Esto no se puede deshacer.",
+    againToReplace: "Inicia sesión de nuevo para sustituir la conexión antigua.",
+  },
+  replace: {
+    title: (bank) => `¿Qué conexión con ${bank} sustituye esta?`,
+    body: "Varias conexiones que ya no funcionan tienen estas cuentas. Tus notas pasan desde la que elijas; después se quita.",
+    since: (day) => `Conectado desde: ${day}`,
+    none: "No sustituir ninguna",
+    replace: "Sustituir",
+  },
+  archive: {
+    title: "Notas archivadas",
+    lead: "Estas notas no encontraron un movimiento correspondiente cuando conectaste el banco de nuevo. Puedes pasar cada una a un movimiento.",
+    show: "Ver notas archivadas",
+    emptyTitle: "No hay notas archivadas",
+    emptyBody: "Cada nota encontró su movimiento.",
+    move: "Mover",
+    moveFor: (title) => `Mover a un movimiento la nota de ${title}`,
+    back: "Devolver",
+    backFor: (title) => `Devolver al archivo la nota de ${title}`,
+    isMoved: "Está en un movimiento",
+    moved: "La nota está ahora en el movimiento.",
+    movedBack: "La nota está de nuevo en el archivo.",
+    choose: (title) => `Mover la nota de ${title}`,
+    chooseBody: (day) => `Elige un movimiento de alrededor del ${day}. Primero aparecen los importes más parecidos.`,
+    none: "No hay ningún movimiento de alrededor de ese día.",
+    overTitle: "¿Sustituir la nota de este movimiento?",
+    overBody: (note) => `Ya tiene: ${note}`,
+    over: "Sustituir",
   },
   transactions: {
     title: "Movimientos",
@@ -319,6 +357,8 @@ const es: Texts = {
     too_many_connections: "Has llegado al máximo de bancos conectados. Quita uno para conectar otro.",
     duplicate_connection: "Estas cuentas ya están conectadas.",
     public_token_invalid: "El inicio de sesión en el banco ha caducado. Conecta el banco de nuevo.",
+    connection_not_replaceable:
+      "La conexión nueva no tiene ninguna cuenta de la antigua, así que no puede sustituirla. Conecta el banco de nuevo.",
     link_unavailable:
       "No se pudo cargar el inicio de sesión del banco. Revisa tu red y tu bloqueador de contenido e inténtalo de nuevo.",
     link_failed: "No se pudo abrir el inicio de sesión del banco. Inténtalo de nuevo.",
