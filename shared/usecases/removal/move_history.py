@@ -5,31 +5,23 @@ changed since it was read. So each note is in exactly one place, a note that its
 overwritten or lost, and an interrupted move resumes with the rows that are left.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
 from shared.domain.connection import BankConnection, ItemStatus, MovedHistory
-from shared.domain.errors import CommitTooLarge, Conflict, Unavailable
-from shared.domain.history_matching import Placement, match_accounts, place_notes
-from shared.domain.history_move import ArchivedTransaction, HistoryMove
+from shared.domain.errors import Conflict, Unavailable
+from shared.domain.history_matching import match_accounts
+from shared.domain.history_move import HistoryMove, MoveState
 from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, notification
 from shared.domain.overlap import Holding, LinkedAccount, relinked
 from shared.domain.status import is_revoked
-from shared.domain.transaction import Transaction
 from shared.log import log
 from shared.ports import (
-    ArchiveRow,
     Clock,
     Connections,
-    DropRow,
     EndedMove,
     HistoryMoves,
-    MovableRow,
-    MoveNote,
-    MoveStep,
     Profiles,
     Syncs,
     Tasks,
@@ -39,15 +31,10 @@ from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_history_move
 from shared.usecases.mark_duplicates import OwnedAccounts
 from shared.usecases.removal.remove_connection import ConnectionRemover
+from shared.usecases.removal.transfer_notes import TimeIsUp, Transfer
 
 MAX_TRIES = 10  # against users who write notes, syncs, and other audit entries of the user
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the function's 9: then another delivery continues
-NOTES_AT_ONCE = 100
-DROPS_AT_ONCE = 400
-
-
-class _TimeIsUp(Exception):
-    """Another delivery must continue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +61,7 @@ class MoveHistory:
         with log.bound(connection_id=connection_id):
             try:
                 retry_on_conflict(lambda: self._advance(connection_id, until), tries=MAX_TRIES, busy=busy)
-            except _TimeIsUp:
+            except TimeIsUp:
                 self._hand_over(connection_id)
 
     def _advance(self, connection_id: str, until: datetime) -> None:
@@ -82,7 +69,7 @@ class MoveHistory:
 
         Raises:
             Conflict: Another writer was faster.
-            _TimeIsUp: Steps are left.
+            TimeIsUp: Steps are left.
         """
         found = self.moves.find(connection_id)
         loaded, new = self.syncs.load(connection_id), self.connections.find(connection_id)
@@ -100,32 +87,39 @@ class MoveHistory:
             self.moves.end(self._ended(move, found[1], new, replaced=False))
             log.info("history_move.ended", moved=move.moved, archived=move.archived, replaced=False)
             return
-        running = _Transfer(self.moves, self.clock, move, found[1], until)
+        running = Transfer(self.moves, self.clock, move, found[1], until)
         running.move_rows(match_accounts(owned.holdings[old.connection_id], owned.holdings[connection_id]))
         self._remove(old, new, running)
 
     def _old(self, move: HistoryMove, owned: OwnedAccounts) -> BankConnection | None:
         """The connection to move from, which is the same user's.
 
-        None if it is removed or revoked, or works again although its user did not choose to replace it.
+        None if it is removed or revoked, or works again although its user did not choose to replace it. Once rows have
+        moved, the move continues even if it works again: its sync would not read them again.
         """
         source = move.from_connection_id
-        old = self.connections.find(source) if source in owned.holdings and source is not None else None
+        if source is None or source == move.connection_id or source not in owned.holdings:
+            return None
+        old = self.connections.find(source)
         if old is None or is_revoked(old):
             return None
-        return old if move.asked or old.status is ItemStatus.ERROR else None
+        must_continue = move.asked or move.state is MoveState.MOVING
+        return old if must_continue or old.status is ItemStatus.ERROR else None
 
-    def _remove(self, old: BankConnection, new: BankConnection, running: "_Transfer") -> None:
+    def _remove(self, old: BankConnection, new: BankConnection, running: "Transfer") -> None:
         """Ends the move in the commit that removes the old connection.
 
         Only syncs create rows, and notifications that hold notes of removed rows. So if the sync state is unchanged
         since it was read, none of them came later.
 
         Raises:
-            Conflict: Rows are left.
+            Conflict: Rows are left, or the status changed: the user may have revoked or repaired the old connection.
         """
         loaded, older = self.syncs.load(old.connection_id), self.moves.find(old.connection_id)
-        if loaded is None or not self.moves.is_empty(old.connection_id):
+        current = self.connections.find(old.connection_id)
+        if loaded is None or current is None or not self.moves.is_empty(old.connection_id):
+            raise Conflict
+        if (current.status, current.error_code) != (old.status, old.error_code):
             raise Conflict
         running.version = self.moves.keep_saved_notes(running.move, expected=running.version)
         ended = self._ended(running.move, running.version, new, replaced=True, older=older)
@@ -147,7 +141,9 @@ class MoveHistory:
         """The last commit of a move; its user is notified if anything happened."""
         now = self.clock.now()
         happened = replaced or bool(move.moved or move.archived)
-        continues = move.from_older(older[0], now=now) if older is not None else None
+        # A move from this very connection to the old one can exist: both replaced each other.
+        is_circle = older is not None and older[0].from_connection_id == move.connection_id
+        continues = move.from_older(older[0], now=now) if older is not None and not is_circle else None
         fields: dict[str, object] = {"replaces": continues.from_connection_id if continues is not None else None}
         if happened:
             fields["history_moved"] = MovedHistory(moved=move.moved, archived=move.archived, at=now).model_dump()
@@ -186,93 +182,6 @@ class MoveHistory:
         enqueue_history_move(self.tasks, connection_id, move=move)
 
 
-@dataclass(slots=True)
-class _Transfer:
-    """The commits that empty the old connection. Each writes the record, so that another delivery's are refused."""
-
-    moves: HistoryMoves
-    clock: Clock
-    move: HistoryMove
-    version: Version
-    until: datetime
-    _old: dict[str, MovableRow] = field(default_factory=dict)
-    _new: dict[str, MovableRow] = field(default_factory=dict)
-
-    def move_rows(self, accounts: Mapping[str, str]) -> None:
-        """Moves or archives every note, then deletes all other rows: they are in the new connection, too."""
-        source = self.move.from_connection_id or ""
-        self._old = {one.row.transaction_id: one for one in self.moves.rows(source)}
-        self._new = {one.row.transaction_id: one for one in self.moves.rows(self.move.connection_id)}
-        groups = place_notes((one.row for one in self._old.values()), (one.row for one in self._new.values()), accounts)
-        for portion in _in_portions(groups, NOTES_AT_ONCE):
-            self._commit(self._note_steps(portion, accounts))
-        carried = [[ArchiveRow(one.fields, one.version, from_archive=True)] for one in self.moves.archive(source)]
-        for start in range(0, len(carried), NOTES_AT_ONCE):
-            self._commit(carried[start : start + NOTES_AT_ONCE])
-        rest = [[DropRow(one)] for one in self._old.values() if one.row.note is None]
-        for start in range(0, len(rest), DROPS_AT_ONCE):
-            self._commit(rest[start : start + DROPS_AT_ONCE])
-
-    def _note_steps(self, groups: Sequence[Sequence[Placement]], accounts: Mapping[str, str]) -> list[list[MoveStep]]:
-        """The steps of each group; a note that the user wrote on the new row stays there."""
-        homeless = [one.row.transaction_id for group in groups for one in group if not _can_move(one)]
-        archived = {step.fields["transaction_id"]: step for step in self._archive_steps(homeless, accounts)}
-
-        def step(one: Placement) -> MoveStep:
-            if one.partner is None or one.row.transaction_id in archived:
-                return archived[one.row.transaction_id]
-            return MoveNote(self._old[one.row.transaction_id], self._new[one.partner.transaction_id])
-
-        return [[step(one) for one in group] for group in groups]
-
-    def _archive_steps(self, ids: Sequence[str], accounts: Mapping[str, str]) -> Iterator[ArchiveRow]:
-        """Reads the whole rows.
-
-        Raises:
-            Conflict: One of them has changed since the notes were placed.
-        """
-        source, now = self.move.from_connection_id or "", self.clock.now()
-        full = self.moves.full_rows(source, ids) if ids else {}
-        for transaction_id in ids:
-            fields, version = full.get(transaction_id, ({}, None))
-            if version != self._old[transaction_id].version:
-                raise Conflict
-            row: dict[str, object] = {name: fields.get(name) for name in Transaction.__annotations__}
-            row |= {
-                "account_id": accounts.get(fields["account_id"], fields["account_id"]),
-                "user": fields["user"],
-                "archived_at": now,
-                "from_connection_id": source,
-                "moved_to": None,
-            }
-            yield ArchiveRow(cast("ArchivedTransaction", row), version)
-
-    def _commit(self, groups: Sequence[Sequence[MoveStep]]) -> None:
-        """Takes steps in one commit, or in two of half the size if it is too large; splits a group only if it must."""
-        steps = [step for group in groups for step in group]
-        if not steps:
-            return
-        if self.clock.now() > self.until:
-            raise _TimeIsUp
-        moved = sum(isinstance(step, MoveNote) for step in steps)
-        archived = sum(isinstance(step, ArchiveRow) for step in steps)
-        move = self.move.progressed(moved=moved, archived=archived)
-        try:
-            self.version = self.moves.transfer(move, expected=self.version, steps=steps)
-        except CommitTooLarge:
-            if len(steps) == 1:
-                raise
-            smaller = groups if len(groups) > 1 else [[step] for step in steps]
-            self._commit(smaller[: len(smaller) // 2])
-            self._commit(smaller[len(smaller) // 2 :])
-            return
-        self.move = move
-
-
-def _can_move(one: Placement) -> bool:
-    return one.partner is not None and one.partner.note is None
-
-
 def _with_source(move: HistoryMove, owned: OwnedAccounts) -> HistoryMove:
     """The move with its old connection, which is looked for if the exchange could not name it."""
     if move.from_connection_id is not None or move.connection_id not in owned.holdings:
@@ -281,15 +190,3 @@ def _with_source(move: HistoryMove, owned: OwnedAccounts) -> HistoryMove:
     others: list[Holding] = [one for one in owned.holdings.values() if one is not new]
     accounts = tuple(map(LinkedAccount.of, new.accounts))
     return move.model_copy(update={"from_connection_id": relinked(new.institution_id, accounts, others)})
-
-
-def _in_portions(groups: Sequence[Sequence[Placement]], size: int) -> Iterator[list[Sequence[Placement]]]:
-    """Whole groups in portions of about so many placements."""
-    portion: list[Sequence[Placement]] = []
-    for group in groups:
-        if portion and sum(map(len, portion)) + len(group) > size:
-            yield portion
-            portion = []
-        portion.append(group)
-    if portion:
-        yield portion

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.connection import REVOKED_CODE, ItemStatus
 from shared.domain.errors import ErrorClass, Unavailable
+from shared.domain.history_move import MoveState
 from shared.domain.notification import NotificationKind
 from shared.domain.status import StatusEvent
 from shared.domain.transaction import History
@@ -284,6 +285,50 @@ def test_connection_that_works_again_stays_unless_its_user_chose_to_replace_it(w
     assert notes_of(world, old) == {"o1": NOTE}
     assert world.store.connections.keys() == {old, new}
     assert world.store.moves == {}
+
+
+def test_connection_that_works_again_after_rows_have_moved_is_replaced_nevertheless(world: World) -> None:
+    """Its sync would not read the moved rows again."""
+    old, new = relinked(world, [coffee("o1"), coffee("o2", "2026-01-02")], [coffee("n1")], {"o1": NOTE})
+    world.sync(new)
+
+    def work_again(name: str) -> None:
+        if world.store.moves and world.store.moves[new][0].state is MoveState.MOVING:
+            dead = world.store.connections[old]
+            world.store.connections[old] = dead.model_copy(update={"status": ItemStatus.GOOD, "error_code": None})
+            world.calls.before = None
+
+    world.calls.before = work_again
+    world.clean_up()
+    assert world.calls.before is None, "the connection worked again during the move"
+    assert notes_of(world, new) == {"n1": NOTE}
+    assert world.left_of(old) == []
+
+
+def test_connection_that_is_revoked_before_the_last_commit_is_not_replaced(world: World) -> None:
+    old, new = relinked(world, [coffee("o1")], [coffee("n1")], {"o1": NOTE})
+    world.sync(new)
+
+    def revoke(name: str) -> None:
+        if world.store.moves and not world.store.rows.get(old):
+            world.calls.before = None
+            dies(world, old, code=REVOKED_CODE)
+
+    world.calls.before = revoke
+    world.clean_up()
+    assert world.calls.before is None
+    assert old in world.store.connections
+    assert world.store.moves == {}
+
+
+def test_move_never_takes_its_own_connection_for_the_old_one(world: World) -> None:
+    old, new = relinked(world, [coffee("o1")], [coffee("n1")], {"o1": NOTE})
+    move, version = world.store.moves[new]
+    world.store.moves[new] = (move.model_copy(update={"from_connection_id": new}), version)
+    world.sync(new)
+    world.clean_up()
+    assert set(world.store.rows[new]) == {"n1"}
+    assert world.store.connections.keys() == {old, new}
 
 
 def test_working_connection_is_replaced_if_its_user_chose_so(world: World) -> None:
