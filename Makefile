@@ -1,5 +1,5 @@
 # `make` alone lists the commands. On first use they install everything they need inside this folder.
-# Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in README.md.
+# Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in docs/commands.md.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check audit bench deploy destroy status ops adopt trace docs lock clean

@@ -15,7 +15,7 @@ SETTINGS = "bank-settings"
 COMPUTED = ("VAULT_KEY", "WEBHOOK_URL", "TASKS_CALLER")  # computed by a deploy of this repository alone
 HEADER = """\
 # Settings for the functions of the codebase `bank`; `firebase deploy` reads this file. Keep secrets in Secret Manager.
-# `make adopt` adds missing values and keeps existing ones. See Settings in the backend's README.md for all of them.
+# `make adopt` adds missing values and keeps existing ones. See the backend's docs/settings.md for all of them.
 """
 
 

@@ -82,7 +82,7 @@ def _names(project: Project, name: str) -> Iterator[str]:
         yield f"remove {secret} from {name}: secrets are entered at the terminal and stored in Secret Manager"
     known = {field.upper() for field in Settings.model_fields} - RUNTIME
     if unknown := sorted(given.keys() - known - NEVER - OWN):
-        yield f"correct in {name}, or remove: {', '.join(unknown)} (README.md, Settings, lists all names)"
+        yield f"correct in {name}, or remove: {', '.join(unknown)} (docs/settings.md lists all names)"
     for required in ("PLAID_ENV", "PLAID_CLIENT_ID"):
         if not given.get(required):
             yield f"set {required} in {name}"

@@ -1,6 +1,6 @@
 """The project to deploy to, read from its environment file.
 
-`deploy/env/.env.<project>` holds the functions' variables (README.md, Settings) and the settings of the deploy itself:
+`deploy/env/.env.<project>` holds the functions' variables (docs/settings.md) and the settings of the deploy itself:
 DEPLOY_ALERT_EMAIL, the address for alerts; DEPLOY_FIRESTORE_LOCATION, the location of a new database;
 DEPLOY_BACKUP_DAYS, how long daily backups are kept. It can be committed, because secrets in it are refused. An app that
 has adopted this backend uses its own file instead (deploy/app.py).

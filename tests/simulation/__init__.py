@@ -9,10 +9,12 @@ and fault, and invariants are checked, not expected answers.
     google.py      Cloud Tasks, triggers and schedules
     plaid_side.py  the Plaid simulator, in process
     backend.py     the real functions, over the fakes
-    scenario.py       what happens, as a list of timed events
+    scenario.py    what happens, as a list of timed events
     actions/       what each event does
-    invariants.py  what must always hold
+    world.py       the people, and what actions need
+    sizes.py       small pages and commits, so that small data needs many
+    invariants/    what must always hold
     run.py         runs one scenario
     shrink.py      finds the shortest scenario that still fails
-    mutations.py   known faults that the simulation must find
+    mutations/     known faults that the simulation must find
 """

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from shared.domain.errors import Unavailable
 from shared.domain.push import PushMessage, PushOutcome, Receipt
 from shared.ports import Messaging
 from tests.simulation.loop import Loop
-
-TICK = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

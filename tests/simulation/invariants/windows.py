@@ -1,7 +1,7 @@
 """No outside call comes between Plaid's answer to an exchange and the store of the new token.
 
 If the process died at such a call, the token would be lost; only the store itself is a window that cannot be closed
-(docs/architecture.md, invariant 7).
+(docs/flows.md, Link, Interruptions).
 """
 
 from __future__ import annotations

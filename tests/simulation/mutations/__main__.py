@@ -28,6 +28,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="writes the table into docs/simulation.md")
     given = parser.parse_args()
+    if given.write and given.only:
+        parser.error("--write writes the whole table: search for all mutations")
     names = given.only or list(known)
     findings = {}
     for finding in search_all(names, years=given.years, first_seed=given.seed, jobs=given.jobs):
