@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,6 +83,9 @@ def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, htt
     ):
         yield function, bank.rest(method, path, user)
         yield function, bank.call(function, {"connection_id": connection_id}, user)
+    replaces = {"public_token": f"public-sandbox-{uuid.uuid4()}", "replaces": connection_id}
+    yield "exchange_public_token", bank.rest("POST", "set_access_token", user, json=replaces)
+    yield "exchange_public_token", bank.call("exchange_public_token", replaces, user)
 
 
 def test_every_function_that_takes_a_connection_is_tested(bank: Bank, two: Two) -> None:
