@@ -14,7 +14,7 @@ from tests.simulation.run import run
 from tests.simulation.scenario import QUIET_EVERY, Event, Scenario, is_quiet, write
 
 ROOT = Path(__file__).parents[2]
-SEEDS = (1, 4, 8, 11)
+SEEDS = (1, 11)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -25,9 +25,12 @@ def test_a_user_year_violates_no_invariant(seed: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_log_in_every_process(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text(write(3, WEIGHTS, users=2, days=20).dumps())
+
     def log(name: str) -> bytes:
         path = tmp_path / name
-        command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--log", str(path)]
+        command = [sys.executable, "-m", "tests.simulation", "--scenario", str(scenario), "--log", str(path)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": name})
         return path.read_bytes()
 
