@@ -12,7 +12,8 @@ class SyncAccounts(StateGroup):
     Attributes:
         account_ids: The accounts that the last run found.
         accounts_digest: Digest of the accounts at the last write, so that unchanged accounts are not written again.
-        revoked_accounts: Removed accounts that runs must ignore, because the provider still lists them.
+        revoked_accounts: Removed accounts that runs must ignore until they are shared again, whatever the provider
+            still sends for them.
         former_accounts: Accounts that were shared before. Rows may be missing although the provider never reported
             them as removed, so if one is shared again, everything is read again.
     """
@@ -26,6 +27,7 @@ class SyncAccounts(StateGroup):
         """Removes an account: runs ignore data that the provider still sends for it."""
         return self._with(
             revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),
+            former_accounts=tuple(i for i in self.former_accounts if i != account_id),
             account_ids=tuple(i for i in self.account_ids if i != account_id),
         )
 
@@ -41,11 +43,14 @@ class SyncAccounts(StateGroup):
         https://plaid.com/docs/api/items/#user_account_revoked. A revoked account counts as shared again only after it
         was missing from the list, because the provider may continue to list it.
         """
-        return frozenset(account_ids).intersection(self.former_accounts).difference(self.revoked_accounts)
+        return frozenset(account_ids).intersection(self.former_accounts)
 
     def _accounts_returned(self, account_ids: Collection[str]) -> Changes:
         """Accounts are shared again, so everything is read again."""
-        return {"former_accounts": tuple(i for i in self.former_accounts if i not in account_ids)}
+        return {
+            "former_accounts": tuple(i for i in self.former_accounts if i not in account_ids),
+            "revoked_accounts": tuple(i for i in self.revoked_accounts if i not in account_ids),
+        }
 
     def accounts_read(self, account_ids: Iterable[str], *, digest: str, since: "SyncAccounts", listed: bool) -> Self:
         """A run has read the list of accounts.
@@ -58,12 +63,10 @@ class SyncAccounts(StateGroup):
         """
         known = tuple(account_ids)
         selected_again = self.accounts_digest != since.accounts_digest
-        gone = {*since.revoked_accounts}.difference(known) if listed else set[str]()
-        former = {*self.former_accounts, *set(since.account_ids).difference(known), *gone}
-        revoked = tuple(i for i in self.revoked_accounts if i not in gone)
+        shared_before = {*since.account_ids, *since.revoked_accounts} if listed else {*since.account_ids}
+        former = {*self.former_accounts, *shared_before.difference(known)}
         return self._with(
-            account_ids=tuple(i for i in known if i not in revoked),
-            revoked_accounts=revoked,
+            account_ids=tuple(i for i in known if i not in self.revoked_accounts),
             accounts_digest=None if selected_again else digest,
             former_accounts=tuple(sorted(former)),
         )

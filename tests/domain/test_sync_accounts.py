@@ -31,6 +31,18 @@ def test_a_revoked_account_that_was_missing_and_is_listed_again_is_shared_again(
     assert missing.shared_again(("a", "b")) == {"b"}
 
 
+def test_a_revoked_account_is_ignored_until_it_is_shared_again() -> None:
+    revoked = BEFORE.remove_account("b")
+    missing = revoked.accounts_read(("a",), digest="1", since=revoked, listed=True)
+    assert missing.revoked_accounts == ("b",)
+    assert missing._accounts_returned({"b"}) == {"former_accounts": (), "revoked_accounts": ()}
+
+
+def test_a_former_account_whose_permission_is_withdrawn_before_it_is_read_is_not_shared_again() -> None:
+    selected = BEFORE.remove_account("b").reselect_accounts()
+    assert selected.remove_account("b").shared_again(("a", "b")) == set()
+
+
 def test_a_roster_that_the_provider_did_not_confirm_ends_no_revocation() -> None:
     revoked = BEFORE.remove_account("b")
     unread = revoked.accounts_read(("a",), digest="1", since=revoked, listed=False)
