@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Self
 
 from shared.domain.account import Account, DuplicateOf
-from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
+from shared.domain.connection import Action, BankConnection, ItemStatus
+from shared.domain.status import is_revoked
 
 Key = tuple[str, str]
 """A connection's id and an account's id."""
@@ -69,7 +70,7 @@ class Holding:
     @classmethod
     def of(cls, connection: BankConnection, accounts: Iterable[Account] = ()) -> Self:
         """Creates it from a connection and its accounts."""
-        revoked = connection.error_code == REVOKED_CODE
+        revoked = is_revoked(connection)
         return cls(
             connection.connection_id,
             connection.institution_id,
