@@ -15,7 +15,7 @@ from shared.adapters.firestore.audit import FirestoreAudit
 from shared.adapters.firestore.commit import Batch, mask_of, version_of
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
-from shared.adapters.firestore.move_records import MOVES, put_move
+from shared.adapters.firestore.move_records import MOVES, delete_move, put_move
 from shared.adapters.firestore.sync_writes import CONNECTIONS, NOTIFICATIONS, TRANSACTIONS, put_notification
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import ArchivedTransaction, HistoryMove
@@ -143,7 +143,7 @@ def put_end(batch: Batch, ended: EndedMove) -> None:
     if ended.continues is not None:
         put_move(batch, ended.continues, expected=ended.expected)
     else:
-        batch.delete(f"{MOVES}/{move.connection_id}", expected=ended.expected)
+        delete_move(batch, move.connection_id, expected=ended.expected)
     batch.update(f"{CONNECTIONS}/{move.connection_id}", ended.fields)
     if ended.notification is not None:
         put_notification(batch, ended.notification, app_user_id=move.app_user_id)
