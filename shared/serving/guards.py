@@ -119,9 +119,9 @@ def run_steps(*steps: Callable[[], object]) -> None:
 
 
 def outage_code(error: Exception) -> str | None:
-    """The code of an error that means that a service does not answer now; None for a bug.
+    """The code of an error that is no fault of the backend: an outage, or a refusal that the user must resolve.
 
-    Wrong keys or requests (class CONFIGURATION) are no outage: an operator must fix them.
+    None for a bug, and for wrong keys or requests (class CONFIGURATION), which an operator must fix.
     """
     if isinstance(error, ServiceError):
         return None if error.error_class is ErrorClass.CONFIGURATION else error.error_code
