@@ -254,7 +254,7 @@ class Backend:
             yield
 
     def _container(self) -> dict[str, Any]:
-        values = {**self.adapters(), "parse_webhook": parse_webhook}
+        values = self.adapters()
         made: dict[str, Any] = {name: functools.partial(returned, value) for name, value in values.items()}
         cached = ("item_ownership", "transactions_refresh", "connection_cap", "status_events", "item_status_refresh")
         return made | {name: once(getattr(container, name).__wrapped__) for name in cached}

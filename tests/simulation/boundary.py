@@ -128,7 +128,6 @@ class Boundary:
     counts: Counter[str] = field(default_factory=Counter)
     log: Any = field(default_factory=hashlib.sha256)
     lines: list[str] | None = None
-    watchers: list[Callable[[str], None]] = field(default_factory=list)
     google_failed_at: int = -(10**15)  # when a service of Google last failed
     exchanges_failed: int = 0  # how often a service failed during an exchange
     rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
@@ -185,8 +184,6 @@ class Boundary:
         finally:
             if fault is not None and fault.mode is Mode.KILL_AFTER:
                 self.loop.kill(process)
-        for watch in self.watchers:
-            watch(name)
         self.loop.sleep(seconds / 2)
         if fault is not None and fault.mode is Mode.LOST:
             raise error(name, fault)

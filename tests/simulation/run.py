@@ -83,6 +83,3 @@ def _run_until(world: World, end: int) -> None:
 def _happen(world: World, event: Event) -> None:
     world.boundary.note(f"event {event.action} {event.user} {event.pick}")
     ACTIONS[event.action](world, event)
-
-
-__all__ = ["DAY", "Result", "run"]

@@ -128,9 +128,9 @@ def odd_values(world: World, event: Event) -> None:
     body["add"].append(booking(world, item, chance))
     names = [row.transaction_id for row in some_rows(world, item, chance)]
     if names:
-        spoiled, mended = chance.choice(names), chance.choice(names)
+        spoiled, repaired = chance.choice(names), chance.choice(names)
         body["modify"].append({"transaction_id": spoiled, "odd": chance.choice(ODD)})
-        body["modify"].append({"transaction_id": mended, **booking(world, item, chance)})
+        body["modify"].append({"transaction_id": repaired, **booking(world, item, chance)})
     made = world.plaid.control(control.change_transactions, item, **body)
 
     def mend() -> None:
@@ -155,17 +155,17 @@ def huge_text(world: World, event: Event) -> None:
         field = chance.choice(("name", "merchant_name", "original_description", "logo_url"))
         row = booking(world, item, chance, odd={field: "é" * 480_000})
         made = world.plaid.control(control.change_transactions, item, add=[row])
-        _later_removed(world, item, made["added"])
+        _later_removed(world, item, made["added"], seconds=7_200)  # or every later read of everything would be slow
 
 
-def _later_removed(world: World, item: Item, names: list[str]) -> None:
-    """After two hours the bank removes them: every later read of everything would be slow."""
+def _later_removed(world: World, item: Item, names: list[str], *, seconds: float) -> None:
+    """The bank removes rows later."""
 
     def remove() -> None:
         there = [name for name in names if item.log.get(name) is not None]
         world.plaid.control(control.change_transactions, item, remove=there)
 
-    world.loop.after(7_200, remove)
+    world.loop.after(seconds, remove)
 
 
 @action("burst", per_year=1)
@@ -180,12 +180,7 @@ def burst(world: World, event: Event) -> None:
     made = world.plaid.control(control.change_transactions, item, **body)["added"]
     if chance.random() < 0.5:  # most of it was a mistake
         gone = chance.sample(made, len(made) * 3 // 4)
-        world.loop.after(
-            chance.choice((0.5, 5.0, 4_000.0)),
-            lambda: world.plaid.control(
-                control.change_transactions, item, remove=[name for name in gone if item.log.get(name) is not None]
-            ),
-        )
+        _later_removed(world, item, gone, seconds=chance.choice((0.5, 5.0, 4_000.0)))
 
 
 @action("changes_while_read", per_year=6)

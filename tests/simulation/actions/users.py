@@ -20,6 +20,7 @@ BANKS = ("ins_109508", "ins_109509", "ins_56", "ins_13")
 LOGINS = 3  # of one person
 PATIENCE = 60.0  # seconds that an app waits for an answer
 CONNECTIONS = "/api/v1/bank/connections"
+EXCHANGE = ("exchange_public_token", "POST", "/api/v1/bank/set_access_token")
 NOT_EXCHANGED = "its exchange did not succeed"
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -191,11 +192,18 @@ def exchange(
     """The app hands over what Link returned; a lost answer makes it ask again."""
     may_be_removed(world, done)
     body = handed_over(done, chance) | fields
-    path, tries = "/api/v1/bank/set_access_token", tries or chance.choice((1, 3, 3))
-    answer = ask(world, person, "exchange_public_token", "POST", path, body=body, tries=tries, patience=patience)
+    tries = tries or chance.choice((1, 3, 3))
+    answer = ask(world, person, *EXCHANGE, body=body, tries=tries, patience=patience)
     if succeeded(answer):
         is_connected(world, done)
     return answer
+
+
+def exchange_or_insist(world: World, person: Person, done: Done, chance: random.Random) -> None:
+    """Exchanges, and at times insists although some of the accounts are connected already."""
+    answer = exchange(world, person, done, chance)
+    if answer is not None and answer[0] == 409 and chance.random() < 0.4:
+        exchange(world, person, done, chance, allow_duplicate=True)
 
 
 def succeeded(answer: Answer) -> bool:
@@ -210,10 +218,7 @@ def link(world: World, event: Event) -> None:
 
     def work() -> None:
         done = go_through_link(world, person, chance)
-        if done is None:
-            return
-        answer = exchange(world, person, done, chance)
-        if answer is not None and answer[0] == 409 and chance.random() < 0.4:
-            exchange(world, person, done, chance, allow_duplicate=True)
+        if done is not None:
+            exchange_or_insist(world, person, done, chance)
 
     world.app(work)

@@ -11,12 +11,14 @@ from emulators.plaid.items import Item
 from tests.simulation.actions import action
 from tests.simulation.actions.users import (
     DAY,
+    EXCHANGE,
     HOUR,
     Answer,
     Done,
     ask,
     both,
     exchange,
+    exchange_or_insist,
     go_through_link,
     handed_over,
     in_link,
@@ -62,11 +64,8 @@ def link_again(world: World, event: Event) -> None:
             return
         item = chance.choice(items)
         done = go_through_link(world, person, chance, given=login_of(item), wanted=accounts_like(item, chance))
-        if done is None:
-            return
-        answer = exchange(world, person, done, chance)
-        if answer is not None and answer[0] == 409 and chance.random() < 0.4:
-            exchange(world, person, done, chance, allow_duplicate=True)
+        if done is not None:
+            exchange_or_insist(world, person, done, chance)
 
     world.app(work)
 
@@ -117,8 +116,7 @@ def link_several(world: World, event: Event) -> None:
         for one in done:
             may_be_removed(world, one)
         body = {"items": [handed_over(one, chance) for one in done]}
-        path = "/api/v1/bank/set_access_token"
-        answer = ask(world, person, "exchange_public_token", "POST", path, body=body, tries=chance.choice((1, 2)))
+        answer = ask(world, person, *EXCHANGE, body=body, tries=chance.choice((1, 2)))
         if answer is None or answer[0] != 200:
             return
         if len(answer[1]["results"]) != len(done):

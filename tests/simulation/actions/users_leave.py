@@ -11,12 +11,14 @@ from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 
-def remove_connection(world: World, person: Person, connection: BankConnection) -> None:
+def remove_connection(
+    world: World, person: Person, connection: BankConnection, *, why: str = "its user removed it", tries: int = 2
+) -> None:
     """Removes a connection, as an app does."""
-    world.asked_removals[connection.item_id] = "its user removed it"
+    world.asked_removals[connection.item_id] = why
     person.forget_notes(connection.connection_id)
     path = f"{CONNECTIONS}/{connection.connection_id}"
-    answer = ask(world, person, "remove_connection", "DELETE", path, tries=2)
+    answer = ask(world, person, "remove_connection", "DELETE", path, tries=tries)
     if answer is not None and answer[0] == 202:
         person.removed.add(connection.connection_id)
 

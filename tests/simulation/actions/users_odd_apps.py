@@ -8,6 +8,7 @@ from typing import Any
 from shared.domain.connection import BankConnection
 from tests.simulation.actions import action
 from tests.simulation.actions.users import (
+    EXCHANGE,
     Answer,
     Done,
     ask,
@@ -70,7 +71,7 @@ def public_token_passed_on(world: World, event: Event) -> None:
             return
         may_be_removed(world, done)
         body = {"public_token": done["public_token"], "link_token": done["link_token"]}
-        answer = ask(world, other, "exchange_public_token", "POST", "/api/v1/bank/set_access_token", body=body)
+        answer = ask(world, other, *EXCHANGE, body=body)
         if succeeded(answer):
             world.violated(f"{other.uid} exchanged the public token of {person.uid}")
         exchange(world, person, done, chance)

@@ -20,6 +20,7 @@ from tests.simulation.actions.users import (
     login_of,
     succeeded,
 )
+from tests.simulation.actions.users_leave import remove_connection
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
@@ -94,12 +95,7 @@ def relink(world: World, event: Event) -> None:
     person, chance = world.people[event.user], event.chance()
 
     def removes(connection: BankConnection) -> None:
-        world.asked_removals[connection.item_id] = "its user linked it again"
-        person.forget_notes(connection.connection_id)
-        path = f"{CONNECTIONS}/{connection.connection_id}"
-        answer = ask(world, person, "remove_connection", "DELETE", path, tries=3)
-        if answer is not None and answer[0] == 202:
-            person.removed.add(connection.connection_id)
+        remove_connection(world, person, connection, why="its user linked it again", tries=3)
 
     def work() -> None:
         dead = [c for c in world.connections_of(person) if c.action == "relink"]
