@@ -25,6 +25,7 @@ def test_a_user_year_violates_no_invariant(seed: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_log_in_every_process(tmp_path: Path) -> None:
+    """Also if sets of strings are ordered differently."""
     scenario = tmp_path / "scenario.json"
     scenario.write_text(write(3, WEIGHTS, users=2, days=20).dumps())
 
