@@ -24,7 +24,8 @@ from emulators.supervisor import MEMBERSHIP, kill_members
 
 FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
 PRELOADED = [
-    ROOT / "emulators" / name for name in ("any-port.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs")
+    ROOT / "emulators" / name
+    for name in ("any-port.cjs", "fresh-connections.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs")
 ]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"
