@@ -1,4 +1,4 @@
-"""The emulators' connections to the functions' workers: none is used twice, as a worker closes idle ones at any time."""
+"""The emulators' connections to the functions' workers: none is used twice, as a worker may close an idle one."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from shared.adapters.plaid.values import (
 )
 from shared.domain import storable
 from shared.domain.account import Account, Balances
-from shared.domain.set_aside import SetAsideRow
+from shared.domain.set_aside import SetAsideRow, key_of
 from shared.domain.transaction import History, Page, Transaction
 
 _HISTORY = {
@@ -68,7 +68,7 @@ def page(answer: Mapping[str, Any], *, size: int) -> Page:
     Raises:
         Unusable: A value is missing without which rows would be lost or mixed up.
     """
-    odd, aside = Oddities(), list[SetAsideRow]()
+    odd, aside = Oddities(), dict[str, SetAsideRow]()
     large = size > storable.MAX_BYTES  # no text is longer than its response
     try:
         rows, changed, gone = answer["added"], answer["modified"], answer["removed"]
@@ -82,8 +82,8 @@ def page(answer: Mapping[str, Any], *, size: int) -> Page:
             raise Unusable("has_more without a cursor", field="next_cursor")
         named = [removed for one in gone if (removed := _removed_id(one, odd)) is not None]
         return Page(
-            added=_transactions(rows, odd, aside, large=large),
-            modified=_transactions(changed, odd, aside, large=large),
+            added=transactions(rows, odd, aside, large=large),
+            modified=transactions(changed, odd, aside, large=large),
             removed=[i for i in named if storable.is_document_id(i)],
             accounts=accounts(answer.get("accounts"), odd),
             next_cursor=cursor,
@@ -91,7 +91,7 @@ def page(answer: Mapping[str, Any], *, size: int) -> Page:
             history=history,
             size=size,
             request_id=storable.text(answer.get("request_id"), limit=values.SHORT_TEXT),
-            set_aside=tuple(aside),
+            set_aside=tuple(aside.values()),
             removed_aside=tuple(i for i in named if not storable.is_document_id(i)),
             oddities=+odd,
         )
@@ -113,15 +113,23 @@ def _removed_id(one: object, odd: Oddities) -> str | None:
     return None
 
 
-def _transactions(given: Iterable[Any], odd: Oddities, aside: list[SetAsideRow], *, large: bool) -> list[Transaction]:
+def transactions(
+    given: Iterable[Any], odd: Oddities, aside: dict[str, SetAsideRow], *, large: bool
+) -> list[Transaction]:
+    """Maps one list of rows. `aside` gets the unusable ones by key; a later usable version of a row takes it out."""
     made = []
     for row in given:
         try:
             made.append(transaction(row, odd, large=large))
         except Unusable as error:
-            aside.append(SetAsideRow.of(row, field=error.field))
+            unusable = SetAsideRow.of(row, field=error.field)
+            aside[unusable.key] = unusable
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            aside.append(SetAsideRow.of(row, field="row"))
+            unusable = SetAsideRow.of(row, field="row")
+            aside[unusable.key] = unusable
+        else:
+            if aside:
+                aside.pop(key_of(made[-1]["transaction_id"]), None)
     return made
 
 

@@ -91,6 +91,23 @@ def test_row_that_is_no_object_is_recorded_as_unusable(row: Any) -> None:
     assert len(page.added) == len(page.set_aside) == 1
 
 
+def of_one_page(*, added: list[object], modified: list[object]) -> Page:
+    answer = {"added": added, "modified": modified, "removed": [], "next_cursor": "c", "has_more": False}
+    return transaction_mapping.page(exact_json.parse(json.dumps(answer).encode()), size=1_000)
+
+
+def test_row_that_its_own_page_repairs_is_not_set_aside() -> None:
+    """Plaid may send every version of a row since the cursor, and not only the latest."""
+    unusable = PLAIN | {"account_id": "a/b"}
+    assert not of_one_page(added=[unusable, INNOCENT], modified=[PLAIN]).set_aside
+    assert not of_one_page(added=[INNOCENT], modified=[unusable, PLAIN]).set_aside
+    for page in (
+        of_one_page(added=[PLAIN], modified=[unusable, unusable]),
+        of_one_page(added=[], modified=[PLAIN, unusable]),
+    ):
+        assert [(one.transaction_id, one.field) for one in page.set_aside] == [("t1", "account_id")]
+
+
 def test_the_smallest_input_that_stopped_a_connection() -> None:
     page = read(PLAIN | {"authorized_datetime": "0001-01-01T00:00:00+01:00"})
     assert page.added[0]["authorized_datetime"] is None

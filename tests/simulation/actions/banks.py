@@ -133,7 +133,7 @@ def odd_values(world: World, event: Event) -> None:
         body["modify"].append({"transaction_id": repaired, **booking(world, item, chance)})
     made = world.plaid.control(control.change_transactions, item, **body)
 
-    def mend() -> None:
+    def repair() -> None:
         """The bank repairs its rows."""
         if item in world.plaid.living() and item.error is None and covered(item):
             there = [name for name in made["added"] if item.log.get(name) is not None]
@@ -143,7 +143,7 @@ def odd_values(world: World, event: Event) -> None:
             world.plaid.control(control.change_transactions, item, modify=changes, remove=gone)
 
     if chance.random() < 0.6:
-        world.loop.after(chance.choice((1.0, 600.0, 86_400.0)), mend)
+        world.loop.after(chance.choice((1.0, 600.0, 86_400.0)), repair)
 
 
 @action("huge_text", per_year=0.5)

@@ -37,12 +37,12 @@ def settled(world: World) -> None:
 def compare(world: World, connection: BankConnection, item: Item) -> None:
     """Compares a connection's rows with its item's."""
     name, store = connection.connection_id, world.backend.store
-    aside = list[SetAsideRow]()
+    aside = dict[str, SetAsideRow]()
     at_plaid = world.plaid.truth(item)
     large = len(at_plaid) > MAX_BYTES
-    mapped = transaction_mapping._transactions(exact_json.parse(at_plaid), Oddities(), aside, large=large)
+    mapped = transaction_mapping.transactions(exact_json.parse(at_plaid), Oddities(), aside, large=large)
     truth = {row["transaction_id"]: row for row in mapped}
-    odd = {row.key for row in aside}
+    odd = aside.keys()
     rows = {i: {k: v for k, v in f.items() if k not in OURS} for i, f in store.rows.get(name, {}).items()}
     stored = {i: fields for i, fields in rows.items() if key_of(i) not in odd}
     if odd != {row.key for row in store.set_aside(name)}:
