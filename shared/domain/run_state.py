@@ -57,6 +57,11 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
     source: str | None = None
     due_at: datetime | None = None
 
+    @property
+    def sync_id(self) -> str:
+        """The id of the state's document."""
+        return self.connection_id
+
     def request(self, *, now: datetime, refresh: bool = False, trace: str | None = None) -> Self:
         """Requests a run: the sync becomes `pending`, or runs again after the working run; no effect if stopped.
 

@@ -20,6 +20,7 @@ from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Pr
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
+from shared.ports.run_states import LoadedState, RunStates
 from shared.ports.syncs import HealthFigures, Loaded, PausedSyncs, StoredRow, Syncs
 from shared.ports.vault import Seals, StoredSeal, Vault
 from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, ParseWebhook, WebhookKeys
@@ -79,6 +80,7 @@ __all__ = [
     "LinkToken",
     "Links",
     "Loaded",
+    "LoadedState",
     "Mark",
     "Messaging",
     "MovableRow",
@@ -94,6 +96,7 @@ __all__ = [
     "Profiles",
     "Pushes",
     "Removals",
+    "RunStates",
     "StoredRow",
     "Seals",
     "Signer",
