@@ -12,7 +12,7 @@ from shared.ports.writes import Write
 S = TypeVar("S", bound=RunState)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which Python 3.11 cannot combine with a call of an alias such as `Loaded`
 class LoadedState(Generic[S]):
     """A sync's state as it was read, with the version to compare against."""
 
