@@ -32,6 +32,8 @@ KEY_READ_SECONDS = 4.0  # a webhook waits for the key, and Plaid waits ten secon
 SYNC_READ_SECONDS = 60.0  # the first full read after the history arrived may be slow
 HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
+_PRODUCT_LISTS = ("products", "required_if_supported_products", "optional_products")
+
 _GONE = (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED, ErrorKind.PERMISSION_REVOKED)
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -73,8 +75,9 @@ class PlaidClient:
             if request.account_selection:
                 body["update"] = {"account_selection_enabled": True}
         else:
-            body["products"] = list(request.products)
-            if "transactions" in request.products:
+            asked = {name: list(getattr(request, name)) for name in _PRODUCT_LISTS if getattr(request, name)}
+            body |= asked
+            if any("transactions" in products for products in asked.values()):
                 body["transactions"] = {"days_requested": self._days_requested}
             if request.webhook_url:
                 body["webhook"] = request.webhook_url

@@ -1,0 +1,1 @@
+"""Bank products besides transactions."""
