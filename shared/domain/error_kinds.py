@@ -36,6 +36,12 @@ class ErrorKind(StrEnum):
     INSTITUTION_UNKNOWN = "institution_unknown"  # Plaid does not know it in the configured countries
     INSTITUTION_NOT_ENABLED = "institution_not_enabled"  # our Plaid account is not registered there
     CONFIGURATION = "configuration"  # any other error of our configuration
+    # Errors of one product's endpoint: they say nothing about the connection (shared/domain/products/outcomes.py).
+    PRODUCT_UNSUPPORTED = "product_unsupported"  # the bank does not deliver it
+    PRODUCT_NO_ACCOUNTS = "product_no_accounts"  # no account of the item has such data
+    PRODUCT_CONSENT = "product_consent"  # the user must allow it, in update mode
+    PRODUCT_NOT_ENABLED = "product_not_enabled"  # our Plaid account does not have it
+    PRODUCT_NOT_READY = "product_not_ready"  # Plaid is still fetching it
 
     @property
     def error_class(self) -> ErrorClass:
@@ -44,13 +50,20 @@ class ErrorKind(StrEnum):
 
 
 _KINDS = {
-    ErrorClass.TRANSIENT: (ErrorKind.INSTITUTION_DOWN, ErrorKind.PLAID_DOWN, ErrorKind.TRY_LATER),
+    ErrorClass.TRANSIENT: (
+        ErrorKind.INSTITUTION_DOWN,
+        ErrorKind.PLAID_DOWN,
+        ErrorKind.TRY_LATER,
+        ErrorKind.PRODUCT_NOT_READY,
+    ),
     ErrorClass.USER: (
         ErrorKind.LOGIN_REQUIRED,
         ErrorKind.NO_ACCOUNTS,
         ErrorKind.ADDITIONAL_CONSENT,
         ErrorKind.LINK_AGAIN,
         ErrorKind.PUBLIC_TOKEN_INVALID,
+        ErrorKind.PRODUCT_NO_ACCOUNTS,
+        ErrorKind.PRODUCT_CONSENT,
     ),
     ErrorClass.TERMINAL: (
         ErrorKind.UNKNOWN_TOKEN,
@@ -58,12 +71,14 @@ _KINDS = {
         ErrorKind.ITEM_BEING_REMOVED,
         ErrorKind.PERMISSION_REVOKED,
         ErrorKind.UNUSABLE,
+        ErrorKind.PRODUCT_UNSUPPORTED,
     ),
     ErrorClass.CONFIGURATION: (
         ErrorKind.PLAID_ACCOUNT,
         ErrorKind.INSTITUTION_UNKNOWN,
         ErrorKind.INSTITUTION_NOT_ENABLED,
         ErrorKind.CONFIGURATION,
+        ErrorKind.PRODUCT_NOT_ENABLED,
     ),
 }
 _CLASSES = {kind: error_class for error_class, kinds in _KINDS.items() for kind in kinds}

@@ -1,1 +1,1 @@
-"""Bank products besides transactions."""
+"""Bank data beyond transactions: the kinds, their documents, and how an answer changes what is stored. All pure."""
