@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from shared.domain.ceilings import RefreshCeilings
-from shared.domain.link import PRODUCTS, usable_language
+from shared.domain.link import OPTIONAL_PRODUCTS, PRODUCTS, LinkProducts, usable_language
+from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
 from shared.emulators_only import check_emulators
 
@@ -35,7 +36,10 @@ class Settings(BaseModel):
     audit_retention_days: int = Field(default=400, ge=1)
     client_name: str = Field(default="OmniButler", min_length=1, max_length=30)
     products: tuple[str, ...] = ("transactions",)
-    allowed_products: tuple[str, ...] | None = None  # products that apps may request; unset: `products`
+    required_if_supported_products: tuple[str, ...] = ()  # products that Link adds where the bank supports them
+    optional_products: tuple[str, ...] = ()  # products that Link adds where the bank and the user allow them
+    sync_products: tuple[ProductKind, ...] = ()  # data that is synced besides transactions; Plaid bills each product
+    allowed_products: tuple[str, ...] | None = None  # that apps may request; unset: `products` and what syncs need
     allow_duplicates: bool = True  # 0: an app's `allow_duplicate` has no effect
     max_connections_per_user: int = Field(default=50, ge=0)
     country_codes: tuple[str, ...] = ("US",)
@@ -66,7 +70,16 @@ class Settings(BaseModel):
             {"allow_anonymous": given.get("plaid_env") != "production", **given} if isinstance(given, dict) else given
         )
 
-    @field_validator("products", "allowed_products", "country_codes", "cors_origins", mode="before")
+    @field_validator(
+        "products",
+        "required_if_supported_products",
+        "optional_products",
+        "sync_products",
+        "allowed_products",
+        "country_codes",
+        "cors_origins",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -78,6 +91,18 @@ class Settings(BaseModel):
             raise ValueError(f"{', '.join(unknown)}: not a product that a bank can be linked for")
         return value
 
+    @field_validator("required_if_supported_products", "optional_products", mode="after")
+    @classmethod
+    def _can_be_optional(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted({*value} - OPTIONAL_PRODUCTS):
+            raise ValueError(f"{', '.join(unknown)}: use only {', '.join(sorted(OPTIONAL_PRODUCTS))}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("sync_products", mode="after")
+    @classmethod
+    def _once_each(cls, value: tuple[ProductKind, ...]) -> tuple[ProductKind, ...]:
+        return tuple(dict.fromkeys(value))
+
     @field_validator("language", mode="after")
     @classmethod
     def _spoken(cls, value: str) -> str:
@@ -88,6 +113,17 @@ class Settings(BaseModel):
     def _hosted_link_is_heard_of(self) -> Self:
         if self.hosted_link and self.webhook_url is None:
             raise ValueError("HOSTED_LINK needs WEBHOOK_URL: Plaid reports what users link there by webhook only")
+        return self
+
+    @model_validator(mode="after")
+    def _each_product_is_in_one_list(self) -> Self:
+        """Plaid refuses link tokens whose lists overlap: https://plaid.com/docs/api/link/#linktokencreate"""
+        listed = [*dict.fromkeys(self.products), *self.required_if_supported_products, *self.optional_products]
+        if repeated := sorted({product for product in listed if listed.count(product) > 1}):
+            raise ValueError(
+                f"{', '.join(repeated)}: name a product in only one of PRODUCTS, REQUIRED_IF_SUPPORTED_PRODUCTS and "
+                "OPTIONAL_PRODUCTS"
+            )
         return self
 
     @property
@@ -108,7 +144,14 @@ class Settings(BaseModel):
     @property
     def client_products(self) -> frozenset[str]:
         """The products that apps may request. They are limited, because Plaid bills by product."""
-        return frozenset(self.products if self.allowed_products is None else self.allowed_products)
+        if self.allowed_products is not None:
+            return frozenset(self.allowed_products)
+        return frozenset((*self.products, *(PLAID_PRODUCT[kind] for kind in self.sync_products)))
+
+    @property
+    def link_products(self) -> LinkProducts:
+        """The products of link tokens for new banks, unless the app chooses others."""
+        return LinkProducts(self.products, self.required_if_supported_products, self.optional_products)
 
     @property
     def refresh_ceilings(self) -> RefreshCeilings:

@@ -6,7 +6,8 @@ call, and with a message about the backend's request instead of the app's.
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlsplit
 
 from shared.domain.connection import Action, BankConnection
@@ -42,6 +43,9 @@ COUNTRIES = frozenset(
 ACCOUNT_SELECTION_COUNTRIES = frozenset(["US", "CA"])
 """Countries where users can select accounts again in update mode: https://plaid.com/docs/link/update-mode/"""
 
+CONSENT_COUNTRIES = frozenset(["US", "CA"])
+"""Countries where Link asks for consent by product: https://plaid.com/docs/link/data-transparency-messaging-migration-guide/"""
+
 TRANSACTIONS = "transactions"
 CONSENT_PRODUCTS = frozenset(["auth", "identity", "investments", "liabilities", TRANSACTIONS, "transfer"])
 """Products that can be added to an existing item once its user has consented in update mode.
@@ -50,6 +54,44 @@ Source: https://support.plaid.com/hc/en-us/articles/14976875990551 (how do I add
 """
 PRODUCTS = CONSENT_PRODUCTS | {"assets", "investments_auth", "signal", "standing_orders"}
 """Products that a new item can be linked for: those that need no other options and no separate session."""
+
+OPTIONAL_PRODUCTS = frozenset(["auth", "identity", "investments", "liabilities", "signal", TRANSACTIONS])
+"""Products that Link can add where the bank and the accounts support them, without limiting the choice of banks.
+
+Source: https://plaid.com/docs/link/initializing-products/
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProducts:
+    """The products of a link token for a new bank. A product is in one list only, or Plaid refuses the request.
+
+    Attributes:
+        required: Only banks that support all of these are offered.
+        required_if_supported: Added where the bank supports them; the user cannot refuse them.
+        optional: Added where the bank supports them and the user allows them.
+        consented: The user only allows them; Plaid bills them at the first call.
+    """
+
+    required: tuple[str, ...] = ()
+    required_if_supported: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    consented: tuple[str, ...] = ()
+
+    def with_consent(self, needed: Iterable[str]) -> Self:
+        """Adds consent for needed products that no list has yet."""
+        listed = {*self.required, *self.required_if_supported, *self.optional, *self.consented}
+        more = tuple(product for product in dict.fromkeys(needed) if product not in listed)
+        return replace(self, consented=(*self.consented, *more))
+
+    def requiring(self, products: tuple[str, ...]) -> Self:
+        """Requires other products instead; they leave the lists of optional ones."""
+        return replace(
+            self,
+            required=products,
+            required_if_supported=tuple(one for one in self.required_if_supported if one not in products),
+            optional=tuple(one for one in self.optional if one not in products),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from shared.ports.history_moves import (
 from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
+from shared.ports.product_consents import ProductConsents
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.run_states import LoadedState, RunStates
@@ -92,6 +93,7 @@ __all__ = [
     "ParseWebhook",
     "PausedSyncs",
     "Plaid",
+    "ProductConsents",
     "Profile",
     "Profiles",
     "Pushes",

@@ -15,14 +15,17 @@ from shared.domain.transaction import Page
 class LinkRequest:
     """The options of a new link token. With `access_token`, Link runs in update mode.
 
-    Plaid fetches data for `products` at once; for `consent_products` the user only gives consent. `hosted`: Plaid shows
-    Link on its own page, and then sends the browser to `completion_redirect_uri`.
+    Plaid fetches data for `products` at once, and for the next two lists where the bank supports them; for
+    `consent_products` the user only gives consent. `hosted`: Plaid shows Link on its own page, and then sends the
+    browser to `completion_redirect_uri`.
     """
 
     app_user_id: str
     language: str
     country_codes: tuple[str, ...]
     products: tuple[str, ...] = ()
+    required_if_supported_products: tuple[str, ...] = ()
+    optional_products: tuple[str, ...] = ()
     consent_products: tuple[str, ...] = ()
     webhook_url: str | None = None
     redirect_uri: str | None = None

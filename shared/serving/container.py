@@ -42,6 +42,7 @@ from shared.serving.adapters import tasks as tasks
 from shared.serving.adapters import vault as vault
 from shared.serving.adapters import webhooks as webhooks
 from shared.serving.once import once
+from shared.serving.product_adapters import product_consents as product_consents
 from shared.settings import settings as settings
 
 if TYPE_CHECKING:

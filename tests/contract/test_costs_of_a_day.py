@@ -21,6 +21,7 @@ from emulators.stack import Stack
 from shared.adapters.firestore import commit
 from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
+from shared.domain.link import LinkProducts
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
@@ -89,11 +90,12 @@ class Ground:
     def link_token(self, connection_id: str | None = None) -> None:
         self.count("link_token")
         CreateLinkToken(
-            defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
+            defaults=LinkDefaults("en", ("US",), LinkProducts(("transactions",)), "https://us.example/"),
             plaid=self.world.plaid,
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
+            product_consents=self.world.product_consents,
             profiles=self.world.profiles,
             links=self.world.links,
             cap=self.world.cap,

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.ceilings import RefreshCeilings
-from shared.domain.link import PRODUCTS
+from shared.domain.link import PRODUCTS, LinkProducts
+from shared.domain.products.kinds import ProductKind
 from shared.settings import Settings
 
 
@@ -32,6 +33,50 @@ def test_apps_may_request_the_linked_products_by_default() -> None:
         "auth",
     }
     assert read(ALLOWED_PRODUCTS=",".join(PRODUCTS)).client_products == PRODUCTS
+
+
+def test_no_product_besides_transactions_is_synced_by_default() -> None:
+    assert read().sync_products == ()
+    assert read().link_products == LinkProducts(("transactions",))
+
+
+def test_products_to_sync_are_a_list_without_duplicates() -> None:
+    given = read(SYNC_PRODUCTS=" holdings, recurring ,holdings,investment_transactions,")
+    assert given.sync_products == (
+        ProductKind.HOLDINGS,
+        ProductKind.RECURRING,
+        ProductKind.INVESTMENT_TRANSACTIONS,
+    )
+
+
+def test_apps_may_request_what_the_synced_products_need_by_default() -> None:
+    assert read(SYNC_PRODUCTS="recurring").client_products == {"transactions"}
+    assert read(SYNC_PRODUCTS=",".join(ProductKind)).client_products == {"transactions", "investments", "liabilities"}
+    assert read(SYNC_PRODUCTS="holdings", ALLOWED_PRODUCTS="auth").client_products == {"auth"}
+
+
+def test_operators_choose_the_lists_of_products_in_link() -> None:
+    settings = read(
+        PRODUCTS="transactions,transactions",
+        REQUIRED_IF_SUPPORTED_PRODUCTS="liabilities",
+        OPTIONAL_PRODUCTS="investments, auth,auth",
+    )
+    assert settings.link_products.required_if_supported == ("liabilities",)
+    assert settings.link_products.optional == ("investments", "auth")
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"OPTIONAL_PRODUCTS": "transactions"},
+        {"REQUIRED_IF_SUPPORTED_PRODUCTS": "transactions"},
+        {"REQUIRED_IF_SUPPORTED_PRODUCTS": "auth", "OPTIONAL_PRODUCTS": "investments,auth"},
+    ],
+    ids=str,
+)
+def test_product_in_two_lists_is_refused(lists: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="in only one of PRODUCTS"):
+        read(**lists)
 
 
 @pytest.mark.parametrize(("given", "meant"), [("0", False), ("1", True)])
@@ -60,9 +105,15 @@ def test_ceilings_are_read_from_the_environment() -> None:
         ("ALLOWED_PRODUCTS", "transactions,nonsense"),
         ("ALLOWED_PRODUCTS", "Transactions"),
         ("ALLOWED_PRODUCTS", "payment_initiation"),
+        ("OPTIONAL_PRODUCTS", "assets"),
+        ("OPTIONAL_PRODUCTS", "Investments"),
+        ("REQUIRED_IF_SUPPORTED_PRODUCTS", "liabilities,nonsense"),
+        ("SYNC_PRODUCTS.0", "transactions"),
+        ("SYNC_PRODUCTS.1", "holdings,Liabilities"),
+        ("SYNC_PRODUCTS.0", "balance"),
     ],
 )  # fmt: skip
 def test_implausible_value_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        read(**{name: value})
+        read(**{name.split(".")[0]: value})
     assert [".".join(map(str, one["loc"])).upper() for one in refused.value.errors()] == [name]

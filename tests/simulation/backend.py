@@ -39,6 +39,7 @@ from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
 from tests.fake_history_moves import FakeHistoryMoves
+from tests.fake_products import FakeProductConsents
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fake_seals import FakeStoreSeals
 from tests.fakes import (
@@ -225,6 +226,7 @@ class Backend:
             "messaging": ("messaging", self.messaging),
             "owners": ("owners", self.owners),
             "paused": ("pauses", self.paused),
+            "product_consents": ("product_consents", FakeProductConsents()),
             "profiles": ("profiles", self.profiles),
             "pushes": ("pushes", self.pushes),
             "recently_paused": ("pauses", self.paused),

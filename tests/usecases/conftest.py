@@ -55,6 +55,7 @@ from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
 from tests.fake_history_moves import FakeHistoryMoves
+from tests.fake_products import FakeProductConsents
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
     Calls,
@@ -93,6 +94,7 @@ class World:
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
         self.links = FakeLinks(self.calls)
+        self.product_consents = FakeProductConsents(self.calls)
         self.cap = ConnectionCap(most=50, connections=self.store, links=self.links, clock=self.clock)
         self.budgets = FakeBudgets(self.calls)
         self.ceilings = Settings(project="demo-bank").refresh_ceilings

@@ -121,6 +121,8 @@ BACKEND = frozenset(
         # a connection's rows
         _asked("bank_transactions", "account_id"),
         _asked("bank_transactions", "run"),
+        # products that wait for consent
+        _asked("bank_products", "status"),
         # whole collections
         *(
             _asked(name)

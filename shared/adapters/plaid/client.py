@@ -19,6 +19,8 @@ FACTS_READ_SECONDS = 10.0  # Plaid responds fast; an exchange makes two such cal
 KEY_READ_SECONDS = 4.0  # a webhook waits for the key, and Plaid waits ten seconds for the response
 SYNC_READ_SECONDS = 60.0  # the first full read after the history arrived may be slow
 
+_PRODUCT_LISTS = ("products", "required_if_supported_products", "optional_products")
+
 _GONE = (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED, ErrorKind.PERMISSION_REVOKED)
 
 
@@ -44,8 +46,9 @@ class PlaidClient(PlaidTransport):
             if request.account_selection:
                 body["update"] = {"account_selection_enabled": True}
         else:
-            body["products"] = list(request.products)
-            if "transactions" in request.products:
+            asked = {name: list(getattr(request, name)) for name in _PRODUCT_LISTS if getattr(request, name)}
+            body |= asked
+            if any("transactions" in products for products in asked.values()):
                 body["transactions"] = {"days_requested": self._days_requested}
             if request.webhook_url:
                 body["webhook"] = request.webhook_url

@@ -1,6 +1,6 @@
 """Creates link tokens: for a new bank, or in update mode for an existing connection."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,9 @@ from shared.domain.errors import BankError, ErrorClass, ErrorKind, FailedPrecond
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
     ACCOUNT_SELECTION_COUNTRIES,
+    CONSENT_COUNTRIES,
     TRANSACTIONS,
+    LinkProducts,
     check_countries,
     check_language,
     check_products,
@@ -19,8 +21,20 @@ from shared.domain.link import (
     usable_countries,
     usable_language,
 )
+from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
 from shared.domain.secret import Secret
-from shared.ports import Clock, Connections, Credentials, LinkRequest, Links, LinkToken, Plaid, Profiles, Vault
+from shared.ports import (
+    Clock,
+    Connections,
+    Credentials,
+    LinkRequest,
+    Links,
+    LinkToken,
+    Plaid,
+    ProductConsents,
+    Profiles,
+    Vault,
+)
 from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.tokens.call_with_token import AccessTokens
@@ -63,17 +77,18 @@ class LinkDefaults:
 
     `plain_http`: redirect URIs may use http, as in the Sandbox. `hosted`: Plaid shows Link on its own page.
     `allowed_products`: the products that an app may request, since Plaid can bill each of them; products that the
-    backend itself needs are always allowed.
+    backend itself needs are always allowed. `synced`: the kinds of data that the backend reads besides transactions.
     """
 
     language: str
     country_codes: tuple[str, ...]
-    products: tuple[str, ...]
+    products: LinkProducts
     webhook_url: str | None
     plain_http: bool = False
     hosted: bool = False
     completion_redirect_uri: str | None = None
     allowed_products: frozenset[str] = frozenset()
+    synced: tuple[ProductKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +100,7 @@ class CreateLinkToken:
     vault: Vault
     connections: Connections
     credentials: Credentials
+    product_consents: ProductConsents
     profiles: Profiles
     links: Links
     cap: ConnectionCap
@@ -138,7 +154,29 @@ class CreateLinkToken:
         )
         if options.connection_id is None:
             return _for_new_bank(request, options, defaults)
-        return _for_update(request, options, owned(self.connections.find(options.connection_id), app_user_id))
+        return self._for_update(request, options, owned(self.connections.find(options.connection_id), app_user_id))
+
+    def _for_update(self, request: LinkRequest, options: LinkOptions, connection: BankConnection) -> LinkRequest:
+        """Combines the app's options with those that the connection's problem and its products require.
+
+        In update mode Plaid ignores the webhook, and accepts products only as additional consent.
+        """
+        if connection.status is ItemStatus.ERROR:
+            raise _relink(connection.connection_id)
+        needed = remedy(connection)
+        lacking = self._lacking_consent(connection.connection_id)
+        return replace(
+            request,
+            account_selection=_account_selection(request, options, connection, needed=needed.account_selection),
+            consent_products=_unique((*(options.products or ()), *needed.consent_products, *lacking)),
+        )
+
+    def _lacking_consent(self, connection_id: str) -> tuple[str, ...]:
+        """The products of Plaid whose sync waits for consent; reads nothing if the backend syncs none."""
+        if not self.defaults.synced:
+            return ()
+        lacking = self.product_consents.lacking(connection_id)
+        return _products_of(kind for kind in self.defaults.synced if kind in lacking)
 
     def _made(self, request: LinkRequest, connection_id: str | None) -> LinkToken:
         """Calls Plaid; for a connection, with its current access token."""
@@ -163,37 +201,43 @@ def _moment(text: str) -> datetime | None:
 
 
 def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
-    """Transactions are always synced: if the products do not include them, Link asks for consent."""
-    products = _unique(options.products) or defaults.products
+    """Link asks for consent to what the backend syncs and no list of products has, where it asks by product.
+
+    Transactions are always synced, in every country.
+    """
+    products = defaults.products
+    if options.products:
+        products = products.requiring(_unique(options.products))
+    by_product = CONSENT_COUNTRIES.intersection(request.country_codes)
+    products = products.with_consent((TRANSACTIONS, *(_products_of(defaults.synced) if by_product else ())))
     return replace(
         request,
-        products=products,
-        consent_products=() if TRANSACTIONS in products else (TRANSACTIONS,),
+        products=products.required,
+        required_if_supported_products=products.required_if_supported,
+        optional_products=products.optional,
+        consent_products=products.consented,
         webhook_url=defaults.webhook_url,
     )
 
 
-def _for_update(request: LinkRequest, options: LinkOptions, connection: BankConnection) -> LinkRequest:
-    """Combines the app's options with those that the connection's problem requires.
+def _account_selection(request: LinkRequest, options: LinkOptions, connection: BankConnection, *, needed: bool) -> bool:
+    """Whether Link offers the selection of accounts. In other countries users select them at their bank.
 
-    In update mode Plaid ignores the webhook, and accepts products only as additional consent.
+    Raises:
+        InvalidArgument: The app requests it where Plaid does not offer it, and no problem requires it.
     """
-    if connection.status is ItemStatus.ERROR:
-        raise _relink(connection.connection_id)
-    needed = remedy(connection)
     can_select = bool(ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes))
-    # In other countries users choose accounts at their bank, in plain update mode.
-    if options.account_selection and not can_select and not needed.account_selection:
+    if options.account_selection and not can_select and not needed:
         raise InvalidArgument(
             f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank again",
             code="invalid_input",
             connection_id=connection.connection_id,
         )
-    return replace(
-        request,
-        account_selection=can_select and (options.account_selection or needed.account_selection),
-        consent_products=_unique((*(options.products or ()), *needed.consent_products)),
-    )
+    return can_select and (options.account_selection or needed)
+
+
+def _products_of(kinds: Iterable[ProductKind]) -> tuple[str, ...]:
+    return _unique(tuple(PLAID_PRODUCT[kind] for kind in kinds))
 
 
 def _explained(error: ProviderError, options: LinkOptions) -> BankError | None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from shared.adapters.plaid.client import PlaidClient
 from shared.domain.errors import ProviderError
-from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
+from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, OPTIONAL_PRODUCTS, PRODUCTS
 from shared.domain.secret import Secret
 from shared.ports import LinkRequest
 from shared.settings import Settings
@@ -81,6 +81,21 @@ def test_a_bank_without_transactions_yet(sim: Sim, sent: list[Any]) -> None:
     body = sent[0][1]
     assert (body["products"], body["additional_consented_products"]) == (["auth"], ["transactions"])
     assert "webhook" not in body
+
+
+def test_products_that_only_some_banks_have(sim: Sim, sent: list[Any]) -> None:
+    lists = {"required_if_supported_products": ("liabilities",), "optional_products": ("investments", "transactions")}
+    bank(sim).create_link_token(request(products=("auth",), **lists))
+    body = sent[0][1]
+    assert {name: tuple(body[name]) for name in lists} == lists
+    assert body["transactions"] == {"days_requested": 730}
+
+
+def test_every_optional_product_is_accepted_by_plaid(sim: Sim) -> None:
+    for product in sorted(OPTIONAL_PRODUCTS):
+        required = ("transactions",) if product != "transactions" else ("auth",)
+        for name in ("required_if_supported_products", "optional_products"):
+            bank(sim).create_link_token(request(products=required, **{name: (product,)}))
 
 
 def test_update_mode(sim: Sim, sent: list[Any]) -> None:

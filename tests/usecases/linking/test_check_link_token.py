@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain.errors import InvalidArgument, Unavailable
 from shared.domain.hosted_link import LinkSession
+from shared.domain.link import LinkProducts
 from shared.usecases.linking.check_link_token import CheckLinkToken
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from tests.fakes import FakeLinks, FakeProfiles
@@ -22,11 +23,12 @@ def links() -> FakeLinks:
 
 def issue(world: World, links: FakeLinks, **wish: str) -> str:
     create = CreateLinkToken(
-        defaults=LinkDefaults("en", ("US",), ("transactions",), None),
+        defaults=LinkDefaults("en", ("US",), LinkProducts(("transactions",)), None),
         plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        product_consents=world.product_consents,
         profiles=FakeProfiles(),
         links=links,
         cap=world.cap,

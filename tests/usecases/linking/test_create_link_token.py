@@ -10,7 +10,8 @@ import pytest
 from shared.adapters.plaid.errors import BY_CODE, from_answer
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
-from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS
+from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS, LinkProducts
+from shared.domain.products.kinds import ProductKind
 from shared.domain.status import ERRORS, action_for, after, event_of
 from shared.ports import LinkRequest, Profile
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
@@ -23,6 +24,9 @@ def link(
     *,
     profile: Profile = Profile(),  # noqa: B008
     offers: tuple[str, ...] = ("transactions",),
+    if_supported: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+    synced: tuple[ProductKind, ...] = (),
     allowed: Iterable[str] = PRODUCTS,
     plain_http: bool = False,
     **wish: Any,
@@ -32,15 +36,17 @@ def link(
         defaults=LinkDefaults(
             "en",
             ("US",),
-            offers,
+            LinkProducts(offers, if_supported, optional),
             "https://us.example/",
             plain_http=plain_http,
             allowed_products=frozenset(allowed),
+            synced=synced,
         ),
         plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        product_consents=world.product_consents,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
         cap=world.cap,
@@ -68,6 +74,112 @@ def test_link_token_for_a_new_bank_has_the_products_and_the_webhook_address(worl
 def test_transactions_consent_is_requested_when_it_is_no_product(world: World) -> None:
     request = link(world, products=("auth",))
     assert (request.products, request.consent_products) == (("auth",), ("transactions",))
+
+
+def lists(request: LinkRequest) -> tuple[tuple[str, ...], ...]:
+    return (
+        request.products,
+        request.required_if_supported_products,
+        request.optional_products,
+        request.consent_products,
+    )
+
+
+def test_operators_lists_are_requested_for_a_new_bank(world: World) -> None:
+    request = link(world, if_supported=("liabilities",), optional=("investments", "auth"))
+    assert lists(request) == (("transactions",), ("liabilities",), ("investments", "auth"), ())
+
+
+@pytest.mark.parametrize("others", [{"if_supported": ("transactions",)}, {"optional": ("transactions",)}], ids=str)
+def test_transactions_in_another_list_need_no_consent_of_their_own(world: World, others: dict[str, Any]) -> None:
+    assert link(world, offers=("auth",), **others).consent_products == ()
+
+
+def test_product_that_the_app_requires_is_not_optional_too(world: World) -> None:
+    request = link(world, if_supported=("auth", "liabilities"), optional=("investments",), products=("auth",))
+    assert lists(request) == (("auth",), ("liabilities",), ("investments",), ("transactions",))
+    request = link(world, if_supported=("auth",), optional=("investments",), products=("investments", "transactions"))
+    assert lists(request) == (("investments", "transactions"), ("auth",), (), ())
+
+
+@pytest.mark.parametrize(
+    ("kinds", "consent"),
+    [
+        ((), ()),
+        ((ProductKind.RECURRING,), ()),
+        ((ProductKind.LIABILITIES,), ("liabilities",)),
+        ((ProductKind.HOLDINGS, ProductKind.INVESTMENT_TRANSACTIONS), ("investments",)),
+        (tuple(ProductKind), ("liabilities", "investments")),
+    ],
+)
+def test_synced_products_that_no_list_has_are_requested_as_consent(
+    world: World, kinds: tuple[ProductKind, ...], consent: tuple[str, ...]
+) -> None:
+    assert link(world, synced=kinds).consent_products == consent
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"offers": ("transactions", "liabilities")},
+        {"if_supported": ("liabilities",)},
+        {"optional": ("liabilities",)},
+        {"products": ("transactions", "liabilities")},
+    ],
+    ids=str,
+)
+def test_no_product_is_in_two_lists(world: World, others: dict[str, Any]) -> None:
+    request = link(world, synced=tuple(ProductKind), **others)
+    requested = [product for one in lists(request) for product in one]
+    assert sorted(requested) == ["investments", "liabilities", "transactions"]
+
+
+@pytest.mark.parametrize(
+    ("countries", "asked"), [(("CA",), True), (("GB", "US"), True), (("GB",), False), (("DE", "FR"), False)]
+)
+def test_consent_by_product_is_requested_where_link_asks_for_it(
+    world: World, countries: tuple[str, ...], asked: bool
+) -> None:
+    request = link(world, offers=("auth",), synced=(ProductKind.HOLDINGS,), country_codes=countries)
+    assert request.consent_products == (("transactions", "investments") if asked else ("transactions",))
+
+
+def test_update_mode_requests_consent_for_products_that_lack_it(world: World) -> None:
+    world.connected()
+    world.product_consents.by_connection = {
+        "1": {ProductKind.HOLDINGS, ProductKind.INVESTMENT_TRANSACTIONS},
+        "2": {ProductKind.LIABILITIES},
+    }
+    request = link(world, synced=tuple(ProductKind), connection_id="1")
+    assert lists(request) == ((), (), (), ("investments",))
+    assert not request.account_selection
+    world.product_consents.by_connection["1"].add(ProductKind.LIABILITIES)
+    request = link(world, synced=tuple(ProductKind), connection_id="1", products=("auth", "liabilities"))
+    assert request.consent_products == ("auth", "liabilities", "investments")
+
+
+def test_update_mode_requests_missing_consent_to_transactions_and_products_together(world: World) -> None:
+    world.connected()
+    has_problem(world, "ADDITIONAL_CONSENT_REQUIRED")
+    world.product_consents.by_connection = {"1": {ProductKind.RECURRING, ProductKind.LIABILITIES}}
+    request = link(world, synced=tuple(ProductKind), connection_id="1")
+    assert request.consent_products == ("transactions", "liabilities")
+
+
+def test_update_mode_requests_no_consent_for_a_product_that_is_not_synced(world: World) -> None:
+    world.connected()
+    world.product_consents.by_connection = {"1": {ProductKind.LIABILITIES}}
+    assert link(world, synced=(ProductKind.HOLDINGS,), connection_id="1").consent_products == ()
+
+
+def test_without_synced_products_update_mode_reads_nothing_more(world: World) -> None:
+    world.connected()
+    link(world, connection_id="1")
+    assert "product_consents.lacking" not in world.calls.log
+    link(world, synced=(ProductKind.HOLDINGS,), connection_id="1")
+    assert world.calls.log.count("product_consents.lacking") == 1
+    link(world, synced=(ProductKind.HOLDINGS,))
+    assert world.calls.log.count("product_consents.lacking") == 1
 
 
 def test_duplicate_options_are_requested_once(world: World) -> None:

@@ -14,6 +14,7 @@ from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, InvalidArgument, ResourceExhausted, Unavailable, VaultError
 from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult, digest, public_tokens
+from shared.domain.link import LinkProducts
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
@@ -40,7 +41,7 @@ class Hosted:
             defaults=LinkDefaults(
                 "en",
                 ("US",),
-                ("transactions",),
+                LinkProducts(("transactions",)),
                 "https://us.example/",
                 hosted=True,
                 completion_redirect_uri="https://app.example/done",
@@ -49,6 +50,7 @@ class Hosted:
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
+            product_consents=self.world.product_consents,
             profiles=FakeProfiles(),
             links=self.links,
             cap=self.world.cap,

@@ -20,6 +20,7 @@ from shared.domain.errors import (
     ProviderError,
     ResourceExhausted,
 )
+from shared.domain.link import LinkProducts
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
@@ -307,11 +308,12 @@ def test_institution_is_fetched_once_and_served_stale_during_an_outage(world: Wo
 
 def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:  # noqa: B008
     CreateLinkToken(
-        defaults=LinkDefaults("en", ("US",), ("transactions",), "https://us.example/"),
+        defaults=LinkDefaults("en", ("US",), LinkProducts(("transactions",)), "https://us.example/"),
         plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        product_consents=world.product_consents,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
         cap=world.cap,

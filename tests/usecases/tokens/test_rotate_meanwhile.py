@@ -12,6 +12,7 @@ import pytest
 from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
+from shared.domain.link import LinkProducts
 from shared.domain.removal import Removal, RemovalReason
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
 from shared.usecases.sync import write_changes
@@ -131,11 +132,12 @@ def meet(world: World, other: Callable[[], Any], *, when: str) -> Any:
 
 def link(world: World) -> Any:
     return CreateLinkToken(
-        defaults=LinkDefaults("en", ("US",), ("transactions",), None),
+        defaults=LinkDefaults("en", ("US",), LinkProducts(("transactions",)), None),
         plaid=world.plaid,
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        product_consents=world.product_consents,
         profiles=FakeProfiles(),
         links=FakeLinks(),
         cap=world.cap,
