@@ -19,6 +19,7 @@ from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.product_consents import ProductConsents
+from shared.ports.product_syncs import LoadedProduct, ProductSyncs, StoredRows
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.run_states import LoadedState, RunStates
@@ -29,6 +30,7 @@ from shared.ports.writes import (
     AppendAudit,
     DeleteAccount,
     DeleteHandover,
+    DeleteProductRows,
     DeleteSetAside,
     DeleteTransactions,
     Handover,
@@ -39,11 +41,13 @@ from shared.ports.writes import (
     PutMark,
     PutNote,
     PutNotification,
+    PutProduct,
     PutRemoval,
     PutSetAside,
     RecordRun,
     SettleDelivery,
     UpdateConnection,
+    UpsertProductRows,
     UpsertTransactions,
     Write,
 )
@@ -81,6 +85,7 @@ __all__ = [
     "LinkToken",
     "Links",
     "Loaded",
+    "LoadedProduct",
     "LoadedState",
     "Mark",
     "Messaging",
@@ -94,12 +99,14 @@ __all__ = [
     "PausedSyncs",
     "Plaid",
     "ProductConsents",
+    "ProductSyncs",
     "Profile",
     "Profiles",
     "Pushes",
     "Removals",
     "RunStates",
     "StoredRow",
+    "StoredRows",
     "Seals",
     "Signer",
     "StoredArchive",
@@ -119,15 +126,18 @@ __all__ = [
     "PutMark",
     "PutNote",
     "PutNotification",
+    "PutProduct",
     "PutRemoval",
     "PutSetAside",
     "RecordRun",
     "DeleteAccount",
     "DeleteHandover",
+    "DeleteProductRows",
     "DeleteSetAside",
     "DeleteTransactions",
     "SettleDelivery",
     "UpdateConnection",
+    "UpsertProductRows",
     "UpsertTransactions",
     "Write",
 ]
