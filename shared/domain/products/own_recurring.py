@@ -162,14 +162,18 @@ def _nearest(gap: float) -> list[tuple[int, int, str]]:
 
 
 def _next(days: Sequence[date], gap: float, frequency: str) -> date:
-    """The day of the next booking: the usual day of the month, or the usual number of days later."""
+    """The day of the next booking: the same day of the month, or the usual number of days later."""
     last = days[-1]
     if (months := _MONTHS.get(frequency)) is None:
         return last + timedelta(days=round(gap))
+    is_cut = last.day == _length_of_month(last.year, last.month)  # a bill of the 31st is booked earlier then
+    usual = max(day.day for day in days[-LEAST:]) if is_cut else last.day
     years, month = divmod(last.month - 1 + months, 12)
-    usual = max(days[-LEAST:], key=lambda day: day.day).day  # a bill of the 31st comes earlier in shorter months
-    year = last.year + years
-    return date(year, month + 1, min(usual, monthrange(year, month + 1)[1]))
+    return date(last.year + years, month + 1, min(usual, _length_of_month(last.year + years, month + 1)))
+
+
+def _length_of_month(year: int, month: int) -> int:
+    return monthrange(year, month)[1]
 
 
 def _average(series: Sequence[_Booking]) -> str:
