@@ -28,7 +28,7 @@ from shared.ports import (
     UpsertProductRows,
     Write,
 )
-from tests.fake_products import FakeProductSyncs
+from tests.fake_product_syncs import FakeProductSyncs
 from tests.fakes import FakeStore, row
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
