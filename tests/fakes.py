@@ -39,7 +39,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
-from shared.domain.products.product_state import ProductProgress
+from shared.domain.products.product_progress import ProductProgress
 from shared.domain.progress import RunRecord
 from shared.domain.push import PushMessage, PushOutcome, Receipt, TokenHolders
 from shared.domain.removal import Removal

@@ -20,6 +20,7 @@ from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Pr
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.product_consents import ProductConsents
 from shared.ports.product_syncs import LoadedProduct, ProductSyncs, StoredRows
+from shared.ports.products import PlaidProducts
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.run_states import LoadedState, RunStates
@@ -99,6 +100,7 @@ __all__ = [
     "PausedSyncs",
     "Plaid",
     "ProductConsents",
+    "PlaidProducts",
     "ProductSyncs",
     "Profile",
     "Profiles",

@@ -15,7 +15,8 @@ from shared.adapters.firestore.product_syncs import FirestoreProductSyncs
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.products.kinds import COLLECTION, ProductKind, ProductStatus
-from shared.domain.products.product_state import ProductState, ReadProduct, product_id
+from shared.domain.products.product_progress import ReadProduct
+from shared.domain.products.product_state import ProductState, product_id
 from shared.domain.products.rows import ProductRow
 from shared.domain.sync_state import SyncState
 from shared.ports import (
@@ -172,7 +173,7 @@ def test_a_changed_product_is_refused_in_a_commit_of_the_connection(ports: Ports
     write(ports, loaded)
     parent = ports.syncs.load(name)
     assert parent is not None
-    removed = PutProduct(loaded.state.account_removed("a"), loaded.version)
+    removed = PutProduct(loaded.state.account_removed("a", now=NOW), loaded.version)
     with pytest.raises(Conflict):
         ports.syncs.save(parent.state.touched(), expected=parent.version, writes=[removed])
 

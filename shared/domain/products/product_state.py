@@ -8,60 +8,15 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.domain import grace_periods, poll_intervals, retry_delays
 from shared.domain.errors import ErrorClass
 from shared.domain.products.kinds import ProductKind, ProductStatus
+from shared.domain.products.product_progress import ProductProgress, ReadProduct
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.run_state import RunState
 from shared.domain.state_group import Changes
-
-
-class ProductProgress(BaseModel):
-    """What clients see of a product (contract: `bank_connections/{id}/bank_products/{kind}`).
-
-    Attributes:
-        as_of: When the rows were last known to be what Plaid has.
-        changed_at: When a row last changed.
-        counts: The numbers of stored rows, by `rows`.
-    """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    kind: ProductKind
-    connection_id: str
-    app_user_id: str
-    status: ProductStatus
-    as_of: datetime | None = None
-    changed_at: datetime | None = None
-    counts: Mapping[str, int]
-    error: ErrorSummary | None = None
-    next_retry_at: datetime | None = None
-
-
-class ReadProduct(BaseModel):
-    """What a complete read of a product leaves in the state.
-
-    Attributes:
-        rows: The number of stored rows.
-        changed: Whether it changed any row.
-        digest: The digest of the answer: an equal one changes nothing.
-        hollow: By account the time of the first answer without its rows; a later answer must confirm it.
-        confirm_at: When the next answer can confirm that.
-        read_until: The last day that was read, of investment transactions.
-        full_pass_at: When the whole history was last read, of investment transactions.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: int
-    changed: bool = False
-    digest: str | None = None
-    hollow: Mapping[str, datetime] = Field(default_factory=dict)
-    confirm_at: datetime | None = None
-    read_until: date | None = None
-    full_pass_at: datetime | None = None
 
 
 class ProductState(RunState):
@@ -111,6 +66,11 @@ class ProductState(RunState):
         """The id of the state's document."""
         return product_id(self.connection_id, self.kind)
 
+    @property
+    def last_day_read(self) -> date | None:
+        """The last day of the last completed window of investment transactions."""
+        return date.fromisoformat(self.read_until) if self.read_until is not None else None
+
     def progress(self) -> ProductProgress:
         """The part that clients see."""
         return ProductProgress(
@@ -132,11 +92,20 @@ class ProductState(RunState):
         revoked: Collection[str],
         source: str | None,
         now: datetime,
+        waits: bool = False,
         trace: str | None = None,
     ) -> Self:
         """Accounts, consent or settings may have changed: a run reads everything again and compares all rows.
 
         Without a fitting account, a run only deletes the rows; without rows, none is needed.
+
+        Args:
+            account_ids: The accounts that fit.
+            revoked: Accounts whose rows must not be stored.
+            source: The institution.
+            now: The present.
+            waits: Whether the product must not be read yet, because Plaid derives it from the complete history.
+            trace: Of the run that plans.
         """
         plan: Changes = {
             "account_ids": tuple(sorted(account_ids)),
@@ -149,20 +118,32 @@ class ProductState(RunState):
         }
         if not account_ids and not self.rows:
             return self._with(**(plan | self._at_rest(now, ProductStatus.NO_ACCOUNTS)))
+        if waits:
+            return self._with(**(plan | self._at_rest(now, ProductStatus.SYNCING)))
         return self._with(**plan).request(now=now, trace=trace)
 
     def switched_off(self, *, now: datetime) -> Self:
         """The operator turned the product off: no run starts again until the product is planned again."""
         return self._with(**self._at_rest(now, ProductStatus.OFF))
 
-    def account_removed(self, account_id: str, *, removed_rows: int = 0) -> Self:
+    def claim(self, *, now: datetime, owner: str) -> Self:
+        """A run starts; see RunState.claim. While Plaid is not asked, its last answer stays."""
+        claimed = super().claim(now=now, owner=owner)
+        keeps_error = self.ask_again_at is not None and now < self.ask_again_at
+        return claimed.model_copy(update={"error": self.error}) if keeps_error else claimed
+
+    def account_removed(self, account_id: str, *, now: datetime, removed_rows: int = 0) -> Self:
         """An account was revoked: its rows are deleted, and a run ignores those that Plaid still sends."""
-        return self._with(
-            account_ids=tuple(i for i in self.account_ids if i != account_id),
-            revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),
-            rows=max(0, self.rows - removed_rows),
-            digest=None,
-        )
+        left = tuple(i for i in self.account_ids if i != account_id)
+        known: Changes = {
+            "account_ids": left,
+            "revoked_accounts": tuple(sorted({*self.revoked_accounts, account_id})),
+            "rows": max(0, self.rows - removed_rows),
+            "digest": None,
+        }
+        if left or known["rows"] or self.outcome is ProductStatus.OFF:
+            return self._with(**known)
+        return self._with(**(known | self._at_rest(now, ProductStatus.NO_ACCOUNTS)))
 
     def advance(self, *, now: datetime, rows: int | None = None) -> Self:
         """A heartbeat, with the number of stored rows if it changed.
@@ -196,12 +177,12 @@ class ProductState(RunState):
             read_until=str(found.read_until) if found.read_until is not None else self.read_until,
             full_pass_at=found.full_pass_at or self.full_pass_at,
             ask_again_at=None,
-            due_at=self._next_poll(now, jitter=jitter, confirm_at=found.confirm_at),
+            due_at=self._next_poll(now, outcome, jitter=jitter, confirm_at=found.confirm_at),
             **self._ended(now),
         )
 
     def refused(
-        self, outcome: ProductStatus, *, now: datetime, error: ErrorSummary, found: ReadProduct | None = None
+        self, outcome: ProductStatus, *, now: datetime, error: ErrorSummary | None, found: ReadProduct | None = None
     ) -> Self:
         """Plaid does not deliver the product for this connection, which is no failure.
 
@@ -273,9 +254,13 @@ class ProductState(RunState):
             **self._requests_dropped(),
         }
 
-    def _next_poll(self, now: datetime, *, jitter: float, confirm_at: datetime | None) -> datetime:
+    def _next_poll(
+        self, now: datetime, outcome: ProductStatus, *, jitter: float, confirm_at: datetime | None
+    ) -> datetime | None:
         if self.has_newer_request:
             return now
+        if outcome is ProductStatus.NO_ACCOUNTS:
+            return None  # until the accounts change
         poll = now + poll_intervals.PRODUCT * (1 - jitter / 8)
         return poll if confirm_at is None else max(now + grace_periods.TASK, min(poll, confirm_at))
 
