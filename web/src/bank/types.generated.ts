@@ -147,7 +147,7 @@ export interface ArchivedTransaction {
   app_user_id: string;
 }
 
-/** What clients see of a sync (contract: `bank_sync_progress/{connection_id}`). */
+/** What clients see of a sync of transactions (contract: `bank_sync_progress/{connection_id}`). */
 export interface SyncProgress {
   connection_id: string;
   app_user_id: string;
@@ -155,18 +155,18 @@ export interface SyncProgress {
   status: SyncStatus;
   stage: Stage;
   attempt: number;
+  started_at: Timestamp | null;
+  updated_at: Timestamp;
+  completed_at: Timestamp | null;
+  next_retry_at: Timestamp | null;
+  error: ErrorSummary | null;
   added: number;
   modified: number;
   removed: number;
   pages: number;
   percent: number | null;
   history_complete: boolean;
-  started_at: Timestamp | null;
-  updated_at: Timestamp;
-  completed_at: Timestamp | null;
-  next_retry_at: Timestamp | null;
   refreshed_at: Timestamp | null;
-  error: ErrorSummary | null;
 }
 
 export type SyncStatus = "pending" | "in_progress" | "completed" | "failed";
