@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from benchmarks.meter import Metered, metered
@@ -133,16 +134,16 @@ def purge(connection_id: str) -> Json:
 
 def sweep() -> Json:
     """Runs `schedule_syncs` once, with a queue that only counts."""
+    from shared.usecases.enqueue import enqueue_due
     from shared.usecases.sync.schedule_syncs import Scheduler
 
     spent = meter().spent
     before = spent.copy()
-    queue = CountingQueue()
     with Timed() as took:
         enqueued = Scheduler(
             syncs=container.syncs(),
             paused=container.paused(),
-            queue=queue,
+            enqueue=partial(enqueue_due, CountingQueue()),
             clock=container.clock(),
             executors=container.executors(),
             at_once=16,

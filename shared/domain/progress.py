@@ -59,8 +59,8 @@ class ErrorSummary(BaseModel):
         )
 
 
-class SyncProgress(BaseModel):
-    """What clients see of a sync (contract: `bank_sync_progress/{connection_id}`)."""
+class RunProgress(BaseModel):
+    """The progress of a sync of any kind."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -70,18 +70,23 @@ class SyncProgress(BaseModel):
     status: SyncStatus = SyncStatus.PENDING
     stage: Stage = Stage.QUEUED
     attempt: int = 0
+    started_at: datetime | None = None
+    updated_at: datetime
+    completed_at: datetime | None = None
+    next_retry_at: datetime | None = None
+    error: ErrorSummary | None = None
+
+
+class SyncProgress(RunProgress):
+    """What clients see of a sync of transactions (contract: `bank_sync_progress/{connection_id}`)."""
+
     added: int = 0
     modified: int = 0
     removed: int = 0
     pages: int = 0
     percent: int | None = None
     history_complete: bool = False
-    started_at: datetime | None = None
-    updated_at: datetime
-    completed_at: datetime | None = None
-    next_retry_at: datetime | None = None
     refreshed_at: datetime | None = None  # when the bank was last asked to refresh the data
-    error: ErrorSummary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

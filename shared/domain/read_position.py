@@ -1,13 +1,12 @@
 """How far a sync has read the provider's change log, and which rows in the store may be outdated."""
 
-from shared.domain.state_group import Changes, StateGroup
+from shared.domain.state_group import Changes, RunNumber
 
 
-class ReadPosition(StateGroup):
+class ReadPosition(RunNumber):
     """The position in the change log, and the runs that moved it.
 
     Attributes:
-        run: Number of the latest run; incremented by each claim except a continuation's, and by each restart.
         cursor: Where the change log was read up to; None before the first complete read.
         streaming: The running run has written rows ahead of the cursor.
         dirty_runs: Runs that ended after streaming rows without moving the cursor: their rows may be ghosts.
@@ -19,7 +18,6 @@ class ReadPosition(StateGroup):
         marking: The rebuild takes longer than one run, so every row that comes is marked with the run's number.
     """
 
-    run: int = 0
     cursor: str | None = None
     streaming: bool = False
     dirty_runs: tuple[int, ...] = ()

@@ -20,3 +20,13 @@ class StateGroup(BaseModel):
 
     def _with(self, **changes: object) -> Self:
         return self.model_copy(update=changes)
+
+
+class RunNumber(StateGroup):
+    """The number of the latest run, which several groups need.
+
+    Attributes:
+        run: Incremented by each claim except a continuation's, and by each restart.
+    """
+
+    run: int = 0

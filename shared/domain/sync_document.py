@@ -1,51 +1,31 @@
-"""The stored state of a sync: one flat, private document, and its views for clients and operators."""
-
-from datetime import datetime
+"""The stored state of a sync of transactions: one flat, private document, and its views for clients and operators."""
 
 from pydantic import Field
 
-from shared.domain.demand import Demand
-from shared.domain.lease import Lease
-from shared.domain.progress import RunRecord, SyncProgress, SyncStatus
+from shared.domain.product_plan import ProductPlan
+from shared.domain.progress import RunRecord, SyncCounts, SyncProgress
 from shared.domain.read_position import ReadPosition
+from shared.domain.run_state import RunState
+from shared.domain.state_group import Changes
 from shared.domain.sync_accounts import SyncAccounts
 
 _PROGRESS, _RECORD = tuple(SyncProgress.model_fields), tuple(RunRecord.model_fields)
 
 
-class IllegalTransition(Exception):
-    """The state machine has no such transition from the current status."""
-
-
-class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
-    """The progress, the four groups, and the health of the sync.
+class SyncDocument(SyncProgress, RunState, ReadPosition, SyncAccounts, ProductPlan):
+    """What every sync has, and the groups and fields of a sync of transactions.
 
     Attributes:
-        failures: Failed attempts in a row.
-        tries: Transient failures within the running attempt.
-        needs_user: The source needed its user at the last check.
-        clears_error_on_success: The source already needed its user when the running run started, so a successful run
-            proves that it no longer does.
-        stopped: The source was removed permanently: no run ever starts again, even on request.
         is_set_up: The source's surroundings (name, logo, webhook) are set up.
         set_up_attempts: Completed runs without a set-up; each makes the scheduler retry it with a growing delay.
-        source: The source of the data, as statistics name it.
         set_aside: The number of rows set aside because they cannot be stored.
         moves_history: Whether the notes of a replaced connection wait for the complete history.
-        due_at: When the scheduler must check this sync; None if only an event can change it.
     """
 
-    failures: int = 0
-    tries: int = 0
-    needs_user: bool = Field(default=False, alias="troubled")
-    clears_error_on_success: bool = Field(default=False, alias="heals")
-    stopped: bool = False
     is_set_up: bool = Field(default=False, alias="welcomed")
     set_up_attempts: int = Field(default=0, alias="unwelcomed")
-    source: str | None = None
     set_aside: int = 0
     moves_history: bool = False
-    due_at: datetime | None = None
 
     def progress(self) -> SyncProgress:
         """The part that clients see."""
@@ -65,6 +45,16 @@ class SyncDocument(SyncProgress, Lease, Demand, ReadPosition, SyncAccounts):
         """Whether the running run must first refresh the data at the bank; a continuation must not."""
         return self.served < self.refresh <= self.serving and self.handover is None
 
-    def _must_run(self) -> None:
-        if self.status is not SyncStatus.IN_PROGRESS or self.lease_owner is None:
-            raise IllegalTransition(f"{self.status}: no run is working")
+    @property
+    def has_continuation(self) -> bool:
+        """Whether a run handed its loop over."""
+        return self.handover is not None
+
+    def _begun(self) -> Changes:
+        return {**SyncCounts(percent=0).changes(percent=0), **self._run_begun()}
+
+    def _interrupted(self) -> Changes:
+        return self._reading_interrupted()
+
+    def _percent_unknown(self) -> Changes:
+        return {"percent": None}

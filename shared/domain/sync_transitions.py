@@ -1,15 +1,14 @@
-"""The transitions of a running run; each is refused unless a run is working."""
+"""The transitions of a running run of transactions; each is refused unless a run is working."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from shared.domain import grace_periods, poll_intervals, retry_delays
-from shared.domain.errors import ErrorClass
-from shared.domain.lease import LEASE
-from shared.domain.progress import ErrorSummary, Stage, SyncCounts, SyncStatus
+from shared.domain.progress import Stage, SyncCounts
+from shared.domain.run_state import IllegalTransition
 from shared.domain.state_group import Changes
-from shared.domain.sync_document import IllegalTransition, SyncDocument
+from shared.domain.sync_document import SyncDocument
 
 
 class SyncRun(SyncDocument):
@@ -112,19 +111,11 @@ class SyncRun(SyncDocument):
         self._must_run()
         history_complete = history_complete or self.history_complete  # one odd response must not undo it
         return self._with(
-            status=SyncStatus.COMPLETED,
-            stage=Stage.DONE,
             history_complete=history_complete,
-            updated_at=now,
-            completed_at=now,
-            failures=0,
-            tries=0,
             set_up_attempts=0 if self.is_set_up else self.set_up_attempts + 1,
-            needs_user=self.needs_user and not self.clears_error_on_success,
             due_at=self._next_run(now, history_complete=history_complete, late=late),
             **(self._counted(counts) | {"percent": 100}),
-            **self._lease_released(),
-            **self._requests_served(),
+            **self._ended(now),
             **self._reading_completed(cursor),
         )
 
@@ -144,23 +135,6 @@ class SyncRun(SyncDocument):
             **self._reading_handed_over(cursor),
         )
 
-    def pause(self, *, now: datetime, error: ErrorSummary | None = None, stage: Stage = Stage.RETRYING) -> Self:
-        """A transient failure: the run stays `in_progress` without a lease, and the queue retries it in seconds.
-
-        Raises:
-            IllegalTransition: No run is working.
-        """
-        self._must_run()
-        return self._with(
-            stage=stage,
-            tries=self.tries + 1,
-            error=error,
-            updated_at=now,
-            due_at=now + grace_periods.TASK,
-            **self._lease_released(),
-            **self._reading_interrupted(),
-        )
-
     def wait_for_bank(self, *, now: datetime, late: bool = False) -> Self:
         """The provider has no data yet: pending again, due at the next scheduler run; a webhook is usually faster.
 
@@ -169,87 +143,13 @@ class SyncRun(SyncDocument):
         Raises:
             IllegalTransition: No run is working.
         """
-        self._must_run()
-        return self._with(
-            status=SyncStatus.PENDING,
-            stage=Stage.WAITING_FOR_BANK,
-            tries=0,
-            percent=None,
-            updated_at=now,
-            due_at=_next_poll(now, late=late and not self.has_newer_request),
-            **self._released(),
-        )
-
-    def fail(
-        self,
-        *,
-        now: datetime,
-        error: ErrorSummary,
-        error_class: ErrorClass,
-        jitter: float,
-        at_least: timedelta,
-    ) -> Self:
-        """The attempt failed. The scheduler retries it if a retry can help.
-
-        Args:
-            now: The present.
-            error: The error that clients see.
-            error_class: Decides whether and when it is retried.
-            jitter: Between 0 and 1; shortens the delay by up to a quarter, to spread out retries.
-            at_least: The provider's Retry-After, which may be longer than our delay.
-
-        Raises:
-            IllegalTransition: No run is working.
-        """
-        self._must_run()
-        retry_at = None
-        if error.retryable:
-            retry_at = now + retry_delays.SYNC.after(self.failures, at_least=at_least, jitter=jitter)
-        probe_at = now + poll_intervals.NEEDS_USER if error_class is ErrorClass.USER else None
-        return self._with(
-            needs_user=self.needs_user or error_class in (ErrorClass.USER, ErrorClass.TERMINAL),
-            status=SyncStatus.FAILED,
-            stage=Stage.FAILED,
-            failures=self.failures + 1,
-            tries=0,
-            error=error,
-            updated_at=now,
-            next_retry_at=retry_at,
-            due_at=retry_at or probe_at,
-            **self._released(),
-        )
-
-    def run_again(self, *, now: datetime) -> Self:
-        """The attempt failed, but a newer request may have fixed the cause: pending, and clients see no error.
-
-        Raises:
-            IllegalTransition: No run is working.
-        """
-        self._must_run()
-        return self._with(
-            status=SyncStatus.PENDING,
-            stage=Stage.QUEUED,
-            tries=0,
-            percent=None,
-            error=None,
-            updated_at=now,
-            due_at=now,
-            **self._released(),
-            **self._newer_requests_first(),
-        )
-
-    def _alive(self, now: datetime, **changes: object) -> Self:
-        self._must_run()
-        return self._with(updated_at=now, due_at=now + LEASE, **self._lease_renewed(now=now), **changes)
+        due_at = _next_poll(now, late=late and not self.has_newer_request)
+        return self._left_pending(now, due_at=due_at, stage=Stage.WAITING_FOR_BANK)
 
     def _restarted(self, now: datetime, **changes: object) -> Self:
         return self._alive(
             now, stage=Stage.FETCHING, added=0, modified=0, removed=0, **self._reading_restarted(), **changes
         )
-
-    def _released(self) -> Changes:
-        """Changes at the end of a run that did not serve its requests."""
-        return self._lease_released() | self._requests_returned() | self._reading_interrupted()
 
     def _counted(self, counts: SyncCounts | None) -> Changes:
         return counts.changes(percent=self.percent or 0) if counts is not None else {}

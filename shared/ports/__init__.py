@@ -21,6 +21,7 @@ from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToke
 from shared.ports.product_consents import ProductConsents
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
+from shared.ports.run_states import LoadedState, RunStates
 from shared.ports.syncs import HealthFigures, Loaded, PausedSyncs, StoredRow, Syncs
 from shared.ports.vault import Seals, StoredSeal, Vault
 from shared.ports.webhooks import OVERDUE_SWEEPS, Delivery, Inbox, Links, ParseWebhook, WebhookKeys
@@ -80,6 +81,7 @@ __all__ = [
     "LinkToken",
     "Links",
     "Loaded",
+    "LoadedState",
     "Mark",
     "Messaging",
     "MovableRow",
@@ -96,6 +98,7 @@ __all__ = [
     "Profiles",
     "Pushes",
     "Removals",
+    "RunStates",
     "StoredRow",
     "Seals",
     "Signer",

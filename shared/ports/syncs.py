@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from shared.domain.health import Health, UnhealthyConnection
 from shared.domain.pause import Pauses
@@ -12,15 +12,11 @@ from shared.domain.set_aside import SetAsideRow
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports.clock import Version
-from shared.ports.writes import Handover, Write
+from shared.ports.run_states import LoadedState, RunStates
+from shared.ports.writes import Handover
 
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A sync's state as it was read, with the version to compare against."""
-
-    state: SyncState
-    version: Version
+Loaded: TypeAlias = LoadedState[SyncState]
+"""The state of a sync of transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +34,8 @@ class StoredRow:
     label: str
 
 
-class Syncs(Protocol):
-    """Sync states, and the commits that change them."""
-
-    def load(self, connection_id: str) -> Loaded | None: ...  # noqa: D102
-    def save(self, state: SyncState, *, expected: Version, writes: Sequence[Write] = ()) -> Version:
-        """Writes state, progress and everything else in one commit, if the state is unchanged.
-
-        Args:
-            state: The new state.
-            expected: The version of the state that it replaces.
-            writes: What else to write, in this order.
-
-        Raises:
-            Conflict: Another writer changed the state, or a document that one of the writes expects. Nothing was
-                written; or everything was, if only the answer of an earlier try was lost: the state shows which.
-            CommitTooLarge: Nothing was written: split the writes into several commits.
-        """
-
-    def due(self, now: datetime, *, limit: int) -> list[Loaded]:
-        """The states that are due for the scheduler, the longest overdue first."""
+class Syncs(RunStates[SyncState], Protocol):
+    """States of syncs of transactions, and their rows."""
 
     def marked(self, connection_id: str, runs: Iterable[int]) -> set[str]:
         """Ids of rows that still bear the mark of one of these runs."""

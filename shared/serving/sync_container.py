@@ -1,10 +1,12 @@
 """Typed factories of the use cases of syncs, built on `container.py`."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.serving import container
 
 if TYPE_CHECKING:
+    from shared.domain.sync_state import SyncState
     from shared.usecases.sync.pause_syncs import SyncPauses
     from shared.usecases.sync.request_sync import SyncRequests
     from shared.usecases.sync.run_sync import RunSync
@@ -47,14 +49,15 @@ def run_sync() -> "RunSync":
     )
 
 
-def scheduler() -> "Scheduler":
+def scheduler() -> "Scheduler[SyncState]":
     """Requeues due syncs."""
+    from shared.usecases.enqueue import enqueue_due
     from shared.usecases.sync.schedule_syncs import Scheduler
 
     return Scheduler(
         syncs=container.syncs(),
         paused=container.paused(),
-        queue=container.sync_queue(),
+        enqueue=partial(enqueue_due, container.sync_queue()),
         clock=container.clock(),
         executors=container.executors(),
         at_once=SCHEDULED_AT_ONCE,

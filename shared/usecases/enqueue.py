@@ -6,6 +6,7 @@ from shared import trace
 from shared.domain.errors import Unavailable
 from shared.domain.history_move import HistoryMove
 from shared.domain.removal import Removal
+from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import SyncQueue, TaskFunction, Tasks
 
@@ -18,6 +19,12 @@ def enqueue(queue: SyncQueue, connection_id: str, *, name: str, welcome: bool = 
         log.error("queue.not_taken", connection_id=connection_id)
         return False
     return True
+
+
+def enqueue_due(queue: SyncQueue, state: SyncState, suffix: str) -> bool:
+    """Enqueues a run for the scheduler; the task sets the connection up first, if its trigger was lost."""
+    welcome = not state.is_set_up
+    return enqueue(queue, state.connection_id, name=f"{state.connection_id}-{suffix}", welcome=welcome)
 
 
 def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:

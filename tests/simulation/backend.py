@@ -264,7 +264,8 @@ class Backend:
     def _process_patches(self) -> list[tuple[Any, str, Any]]:
         loop, chance = self.loop, self.random
         virtual = SimpleNamespace(monotonic=loop.seconds, time=loop.seconds)
-        modules = [importlib.import_module(name) for name in ("shared.serving.guards", "shared.adapters.plaid.client")]
+        names = ("shared.serving.guards", "shared.adapters.plaid.transport")
+        modules = [importlib.import_module(name) for name in names]
         patches: list[tuple[Any, str, Any]] = [(module, "time", virtual) for module in modules]
         patches += sizes.of_world(self.seed)
         patches += [

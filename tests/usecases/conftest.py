@@ -24,6 +24,7 @@ from shared.domain.transaction import Transaction
 from shared.ports import TaskFunction
 from shared.settings import Settings
 from shared.usecases.apply_status_event import StatusEvents
+from shared.usecases.enqueue import enqueue_due
 from shared.usecases.item_ownership import ItemOwnership
 from shared.usecases.items.handle_webhook import WebhookHandler
 from shared.usecases.items.receive_webhook import ReceiveWebhook
@@ -325,7 +326,7 @@ class World:
         scheduler = Scheduler(
             syncs=self.store,
             paused=self.paused,
-            queue=self.queue,
+            enqueue=partial(enqueue_due, self.queue),
             clock=self.clock,
             executors=self.executors,
             at_once=at_once,

@@ -1,21 +1,11 @@
-"""Calls Plaid with the transport of its client library, but without the library's models.
+"""The endpoints of Plaid for links, items, transactions and institutions; `product_client.py` has the products'."""
 
-The typed responses cost 4 to 6 ms per transaction and fail when Plaid adds a null; the transport does not. So each call
-reads the raw response (`_preload_content=False`), and numbers are parsed as Decimal from Plaid's text. `plaid.api` only
-adds paths to the same transport, but would load 700 modules of models.
-"""
-
-import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
-import plaid
-import urllib3
-
-from shared.adapters.plaid import exact_json, item_mapping, transaction_mapping
-from shared.adapters.plaid.errors import SYNC, from_answer, unreachable_error
+from shared.adapters.plaid import item_mapping, transaction_mapping
+from shared.adapters.plaid.errors import SYNC
+from shared.adapters.plaid.transport import PlaidTransport, parse_object, unusable_is_an_outage
 from shared.domain.errors import ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
 from shared.domain.secret import Secret
@@ -25,39 +15,20 @@ from shared.ports import Clock, InstitutionPage, ItemFacts, LinkRequest, LinkTok
 from shared.settings import Settings
 
 PAGE_ROWS = 500  # Plaid's maximum: fewer pages mean fewer changes between them
-CONNECT_SECONDS = 3.05
-READ_SECONDS = 30.0
 FACTS_READ_SECONDS = 10.0  # Plaid responds fast; an exchange makes two such calls within its caller's 60 seconds
 KEY_READ_SECONDS = 4.0  # a webhook waits for the key, and Plaid waits ten seconds for the response
 SYNC_READ_SECONDS = 60.0  # the first full read after the history arrived may be slow
-HOSTS = {"sandbox": plaid.Environment.Sandbox, "production": plaid.Environment.Production}
 
 _PRODUCT_LISTS = ("products", "required_if_supported_products", "optional_products")
 
 _GONE = (ErrorKind.ITEM_GONE, ErrorKind.ITEM_BEING_REMOVED, ErrorKind.PERMISSION_REVOKED)
 
-_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-_AUTH_SETTINGS = ["clientId", "plaidVersion", "secret"]
-_REQUEST_ID = re.compile(rb'"request_id"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
-# Only failed connects are safe to retry: a sent request may have had its effect.
-_RETRIES = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, redirect=0, backoff_factor=0.2)
-
-
-class PlaidClient:
+class PlaidClient(PlaidTransport):
     """The port `Plaid`; also fetches the keys of webhooks."""
 
     def __init__(self, *, settings: Settings, clock: Clock) -> None:
-        configuration = plaid.Configuration(
-            host=settings.plaid_base_url or HOSTS[settings.plaid_env],
-            api_key={
-                "clientId": settings.plaid_client_id,
-                "secret": settings.plaid_secret.get_secret_value(),
-                "plaidVersion": "2020-09-14",
-            },
-        )
-        configuration.retries = _RETRIES
-        self._client = plaid.ApiClient(configuration)
+        super().__init__(settings=settings)
         self._clock = clock
         self._client_name = settings.client_name
         self._days_requested = settings.days_requested
@@ -106,13 +77,13 @@ class PlaidClient:
         """https://plaid.com/docs/api/accounts/#accountsget"""
         body = {"access_token": access_token.reveal()}
         answer = self._call("/accounts/get", body, read_seconds=FACTS_READ_SECONDS)
-        with _unusable_is_an_outage():
+        with unusable_is_an_outage():
             return item_mapping.item_facts(answer["item"], accounts=answer["accounts"])
 
     def item(self, access_token: Secret) -> ItemFacts:
         """https://plaid.com/docs/api/items/#itemget"""
         answer = self._call("/item/get", {"access_token": access_token.reveal()}, read_seconds=FACTS_READ_SECONDS)
-        with _unusable_is_an_outage():
+        with unusable_is_an_outage():
             return item_mapping.item_facts(answer["item"], status=answer.get("status"))
 
     def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
@@ -123,8 +94,8 @@ class PlaidClient:
         else:  # takes effect only if Link did not set it: for an item that was linked without transactions
             body["options"] = {"days_requested": self._days_requested}
         raw = self._send(SYNC, body, read_seconds=SYNC_READ_SECONDS)
-        with _unusable_is_an_outage():
-            page = transaction_mapping.page(_parse_object(raw), size=len(raw))
+        with unusable_is_an_outage():
+            page = transaction_mapping.page(parse_object(raw), size=len(raw))
         item_mapping.log_oddities(page.oddities, of="transactions", request_id=page.request_id)
         return page
 
@@ -146,7 +117,7 @@ class PlaidClient:
             "options": {"include_optional_metadata": True},
         }
         found = self._call("/institutions/get_by_id", body)["institution"]
-        with _unusable_is_an_outage():
+        with unusable_is_an_outage():
             return item_mapping.institution_info(found, fetched_at=self._clock.now())
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
@@ -158,11 +129,11 @@ class PlaidClient:
             "options": {"include_optional_metadata": True},
         }
         answer = self._call("/institutions/get", body, read_seconds=SYNC_READ_SECONDS)
-        with _unusable_is_an_outage():
+        with unusable_is_an_outage():
             found, total, read = list(answer["institutions"]), int(answer["total"]), []
         fetched_at = self._clock.now()
         for one in found:
-            with suppress(ProviderError), _unusable_is_an_outage():
+            with suppress(ProviderError), unusable_is_an_outage():
                 read.append(item_mapping.institution_info(one, fetched_at=fetched_at))
         return InstitutionPage(read, size=len(found), total=total)
 
@@ -202,72 +173,3 @@ class PlaidClient:
         body = {"key_id": key_id}
         key: dict[str, Any] = self._call("/webhook_verification_key/get", body, read_seconds=KEY_READ_SECONDS)["key"]
         return key
-
-    def _call(self, path: str, body: dict[str, Any], *, read_seconds: float = READ_SECONDS) -> dict[str, Any]:
-        return _CompleteAnswer(_parse_object(self._send(path, body, read_seconds=read_seconds)))
-
-    def _send(self, path: str, body: dict[str, Any], *, read_seconds: float) -> bytes:
-        started = time.monotonic()
-        failed: ProviderError | None = None
-        raw = b""
-        try:
-            response = self._client.call_api(
-                path,
-                "POST",
-                header_params=dict(_HEADERS),
-                body=body,
-                auth_settings=_AUTH_SETTINGS,
-                _preload_content=False,
-                _request_timeout=(CONNECT_SECONDS, read_seconds),
-            )
-            raw = bytes(response.data)  # read here: only reading reveals a truncated response
-        except plaid.ApiException as error:
-            retry_after = (error.headers or {}).get("Retry-After")
-            failed = from_answer(error.status or 0, error.body, endpoint=path, retry_after=retry_after)
-        except (urllib3.exceptions.HTTPError, AttributeError) as error:
-            # The library raises AttributeError when it handles a TLS error.
-            log.info("plaid.no_answer", kind=type(error).__name__)
-            failed = unreachable_error("NO_ANSWER")
-        log.info(
-            "plaid.called",
-            endpoint=path.strip("/").replace("/", "_"),
-            seconds=round(time.monotonic() - started, 3),
-            outcome="ok" if failed is None else failed.error_type,
-            error_code=failed and failed.error_code,
-            request_id=failed.request_id if failed else _request_id(raw),
-        )
-        if failed is not None:
-            raise failed
-        return raw
-
-
-@contextmanager
-def _unusable_is_an_outage() -> Iterator[None]:
-    """Treats a missing or malformed value in a response as an outage of Plaid, not as a bug of the backend."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise unreachable_error("ANSWER_UNUSABLE") from error
-
-
-class _CompleteAnswer(dict[str, Any]):
-    """A response whose missing top-level fields raise an outage error."""
-
-    def __missing__(self, name: str) -> Any:
-        raise unreachable_error(f"ANSWER_WITHOUT_{name.upper()}")
-
-
-def _request_id(raw: bytes) -> str | None:
-    """Plaid's request id, for its support. It is near the end of the body; quotes within texts are escaped."""
-    found = _REQUEST_ID.search(raw, max(0, len(raw) - 300)) or _REQUEST_ID.search(raw)
-    return found[1].decode() if found else None
-
-
-def _parse_object(raw: bytes) -> dict[str, Any]:
-    try:
-        answer = exact_json.parse(raw)
-    except (ValueError, RecursionError):
-        raise unreachable_error("ANSWER_NOT_JSON") from None
-    if not isinstance(answer, dict):
-        raise unreachable_error("ANSWER_NOT_AN_OBJECT")
-    return answer

@@ -4,26 +4,22 @@ Plaid's rules for the loop: https://plaid.com/docs/transactions/sync-migration/ 
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from shared import trace
 from shared.domain.connection import SealedToken
-from shared.domain.errors import Conflict, ErrorKind, ProviderError, ServiceError, Unavailable
-from shared.domain.pause import Pause
+from shared.domain.errors import ErrorKind, ProviderError, ServiceError, Unavailable
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
-from shared.domain.sync_state import IllegalTransition, SyncState
+from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import (
     Clock,
     Connections,
     Credentials,
     Executors,
-    Loaded,
     PausedSyncs,
     Plaid,
     SyncQueue,
@@ -38,18 +34,12 @@ from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.read_changes import ChangeReader, Reading
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from shared.usecases.sync.report_late_history import history_delay
+from shared.usecases.sync.run_claims import Outcome as Outcome
+from shared.usecases.sync.run_claims import RunClaims
 from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the function's 9: the wait for one page may exceed this
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; more calls later are not worth it
-MAX_CLAIMS = 5
-
-
-class Outcome(StrEnum):
-    """What the task handler must do with a delivery."""
-
-    DONE = "done"  # acknowledge
-    RETRY = "again"  # let the queue deliver again in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,7 @@ class RunSync:
         Returns:
             DONE if there is nothing more to do for this delivery; RETRY if the queue should deliver it again.
         """
-        claimed = self._claim(connection_id, delivery)
+        claimed = self._claims.claim(connection_id, delivery=delivery)
         if isinstance(claimed, Outcome):
             return claimed
         run = FencedCommits(claimed, syncs=self.syncs)
@@ -99,40 +89,8 @@ class RunSync:
             if state.moves_history and state.history_complete and not claimed.state.history_complete:
                 enqueue_history_move(self.tasks, connection_id)
             if state.status is SyncStatus.COMPLETED and state.wanted:
-                self._requeue(connection_id)
+                self._claims.requeue(connection_id)
             return outcome
-
-    def _claim(self, connection_id: str, delivery: str) -> Loaded | Outcome:
-        """Acquires the lease, or returns the outcome of the delivery."""
-        # Not `retry_on_conflict`: after the last try the queue delivers again, which is no error.
-        for _ in range(MAX_CLAIMS):
-            loaded = self.syncs.load(connection_id)
-            if loaded is None:
-                return Outcome.DONE  # removed meanwhile
-            now = self.clock.now()
-            if loaded.state.is_leased(now) and loaded.state.lease_owner == delivery:
-                return loaded  # this delivery's own claim: only the answer of its commit was lost
-            try:
-                state = loaded.state.claim(now=now, owner=delivery)
-            except IllegalTransition:
-                # If another delivery of the same task holds the lease, it died or is still working: retry later. The
-                # request of a different task was counted, and the working run starts another run for it.
-                same_task = _task(loaded.state.lease_owner) == _task(delivery)
-                return Outcome.RETRY if loaded.state.is_leased(now) and same_task else Outcome.DONE
-            if pause := self.paused.load()[0].of(loaded.state.source):
-                return self._defer(loaded, pause)  # checked last: a sync that would not run anyway is not deferred
-            try:
-                return Loaded(state=state, version=self.syncs.save(state, expected=loaded.version))
-            except Conflict:
-                continue
-        return Outcome.RETRY
-
-    def _defer(self, loaded: Loaded, pause: Pause) -> Outcome:
-        """Defers the run while it is paused. On a conflict the state stays due, and the scheduler defers it."""
-        log.info("sync.held", connection_id=loaded.state.connection_id, since=pause.since)
-        with suppress(Conflict):
-            self.syncs.save(loaded.state.deferred(now=self.clock.now()), expected=loaded.version)
-        return Outcome.DONE
 
     def _run(self, run: FencedCommits) -> Outcome:
         """Reads the change log and ends the run, as a success or a failure."""
@@ -169,7 +127,7 @@ class RunSync:
         if reading is Reading.NOT_READY:
             return self._not_ready(run)
         if reading is Reading.HANDED_OVER:
-            enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-c{state.run}-{run.state.pages}")
+            self._enqueue(state, f"c{state.run}-{run.state.pages}")
         return Outcome.DONE
 
     def _not_ready(self, run: FencedCommits) -> Outcome:
@@ -222,24 +180,15 @@ class RunSync:
             return Outcome.RETRY
         failure.record()
         if run.state.status is SyncStatus.PENDING:
-            self._enqueue_next(run.state)
+            self._claims.enqueue_next(run.state)
         return Outcome.DONE
 
-    def _requeue(self, connection_id: str) -> None:
-        """Starts another run for requests that arrived during this one. If this fails, the scheduler starts it."""
-        loaded = self.syncs.load(connection_id)
-        if loaded is None or loaded.state.status is not SyncStatus.COMPLETED or not loaded.state.wanted:
-            return
-        state = loaded.state.requeue(now=self.clock.now())
-        try:
-            self.syncs.save(state, expected=loaded.version)
-        except Conflict:
-            return
-        self._enqueue_next(state)
+    @property
+    def _claims(self) -> RunClaims[SyncState]:
+        return RunClaims(states=self.syncs, paused=self.paused, enqueue=self._enqueue, clock=self.clock)
 
-    def _enqueue_next(self, state: SyncState) -> None:
-        with trace.resumed(state.trace):
-            enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-n{state.run}")
+    def _enqueue(self, state: SyncState, suffix: str) -> None:
+        enqueue(self.queue, state.connection_id, name=f"{state.connection_id}-{suffix}")
 
 
 _NO_CREDENTIALS = "the connection has no credentials: it is being removed"
@@ -270,7 +219,3 @@ def _log_fields(begun: SyncState, ended: SyncState, *, now: datetime) -> dict[st
         "modified": ended.modified,
         "removed": ended.removed,
     }
-
-
-def _task(delivery: str | None) -> str:
-    return (delivery or "").partition("#")[0]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from shared.adapters.firestore.encoding import encoded
 from shared.adapters.plaid import transaction_mapping
-from shared.adapters.plaid.client import _parse_object
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC, SYNC, from_answer, from_error_object
+from shared.adapters.plaid.transport import parse_object
 from shared.adapters.plaid.values import Unusable
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
@@ -260,9 +260,9 @@ def test_history_status_is_read(status: str | None, cursor: str | None, history:
 def test_lone_surrogate_and_infinite_number_do_not_stop_a_page() -> None:
     """JSON may hold both (https://www.rfc-editor.org/rfc/rfc8259#section-8.2); Firestore accepts neither."""
     raw = json.dumps({"name": "Caf\ud83d", "ok": ["\U0001f600", {"x": "\udc00!"}], "n": 10**30}).encode()
-    parsed = _parse_object(raw)
+    parsed = parse_object(raw)
     assert parsed == {"name": "Caf\ufffd", "ok": ["\U0001f600", {"x": "\ufffd!"}], "n": 10**30}
-    assert _parse_object(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
+    assert parse_object(b'{"name": "\xed\xa0\x80"}')["name"] == "\ufffd" * 3
     made = transaction_mapping.transaction({**ROW, "name": parsed["name"], "location": {"lat": parsed["n"]}})
     assert encoded(made)
     assert made["location"] == {"lat": 1e30}
