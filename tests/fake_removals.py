@@ -150,6 +150,7 @@ class FakeConnectionData:
         while archive:
             self._step(lambda: [archive.pop(i) for i in list(archive)[:ROWS_AT_ONCE]])
         self._step(lambda: store.account_rows.pop(connection_id, None))
+        self._step(lambda: store.balance_rows.pop(connection_id, None))
         self._step(lambda: store.aside.pop(connection_id, None))
         self._step(lambda: store.handovers.pop(connection_id, None))
         if removal.keeps_connection:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.domain.account import BalancesSource
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import CommitTooLarge, Conflict, NotStorable
@@ -16,11 +17,13 @@ from shared.domain.transaction import Transaction
 from shared.ports import (
     AppendAudit,
     DeleteAccount,
+    DeleteBalances,
     DeleteHandover,
     DeleteSetAside,
     DeleteTransactions,
     Handover,
     PutAccount,
+    PutBalances,
     PutCredentials,
     PutHandover,
     PutInstitutionGuard,
@@ -31,6 +34,7 @@ from shared.ports import (
     PutSetAside,
     RecordRun,
     SettleDelivery,
+    UpdateBalances,
     UpdateConnection,
     UpsertTransactions,
     Write,
@@ -101,6 +105,9 @@ def compare(store: FakeStore, connection_id: str, writes: Sequence[Write]) -> No
         raise Conflict
     if any(store.kept_version(connection_id) != write.expected for write in written.of(PutCredentials)):
         raise Conflict
+    updated = {write.account_id for write in written.of(UpdateBalances)}
+    if not updated <= store.account_rows.get(connection_id, {}).keys():
+        raise Conflict
     store.compare_marks([write.mark for write in written.of(PutMark)])
 
 
@@ -135,12 +142,29 @@ def _(write: DeleteTransactions, store: Any, state: SyncState) -> None:
 
 @put.register
 def _(write: PutAccount, store: Any, state: SyncState) -> None:
-    store.account_rows[state.connection_id][write.account["account_id"]] = write.account
+    account_id = write.account["account_id"]
+    store.account_rows[state.connection_id][account_id] = write.account
+    store.balances_read[state.connection_id, account_id] = (state.updated_at, BalancesSource.CACHED)
 
 
 @put.register
 def _(write: DeleteAccount, store: Any, state: SyncState) -> None:
     store.account_rows[state.connection_id].pop(write.account_id, None)
+
+
+@put.register
+def _(write: PutBalances, store: Any, state: SyncState) -> None:
+    store.put_balances(state.connection_id, state.app_user_id, write.change)
+
+
+@put.register
+def _(write: DeleteBalances, store: Any, state: SyncState) -> None:
+    store.delete_balances(state.connection_id, write.account_id, write.months)
+
+
+@put.register
+def _(write: UpdateBalances, store: Any, state: SyncState) -> None:
+    store.update_balances(state.connection_id, write)
 
 
 @put.register

@@ -8,6 +8,7 @@ from shared.serving import container
 if TYPE_CHECKING:
     from shared.domain.sync_state import SyncState
     from shared.usecases.sync.pause_syncs import SyncPauses
+    from shared.usecases.sync.record_balances import BalanceHistory
     from shared.usecases.sync.request_sync import SyncRequests
     from shared.usecases.sync.run_sync import RunSync
     from shared.usecases.sync.schedule_syncs import Scheduler
@@ -47,6 +48,13 @@ def run_sync() -> "RunSync":
         executors=container.executors(),
         sleep=container.sleep,
     )
+
+
+def balance_history() -> "BalanceHistory":
+    """Stores the history of balances."""
+    from shared.usecases.sync.record_balances import BalanceHistory
+
+    return BalanceHistory(connections=container.connections(), syncs=container.syncs(), clock=container.clock())
 
 
 def scheduler() -> "Scheduler[SyncState]":

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from shared.adapters.firestore.balances import BALANCES
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
@@ -48,6 +49,7 @@ class FirestoreConnectionData:
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ARCHIVE))
         self._delete_found(connection.collection(ACCOUNTS))
+        self._delete_found(connection.collection(BALANCES))
         self._delete_found(set_aside_query(self._client, removal.connection_id))
         self._delete([f"{HANDOVERS}/{removal.connection_id}"])
         if removal.keeps_connection:
