@@ -23,6 +23,7 @@ FUNCTIONS = (
     "on_notification_created",
     "on_user_deleted",
     "synctransactions",
+    "syncproducts",
     "handlewebhook",
     "exchangelink",
     "checkitem",

@@ -14,7 +14,7 @@ from benchmarks.process import Json, Timed, peak_memory, serve
 from shared.domain.overlap import LinkedAccount
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
-from shared.serving import container, linking_container
+from shared.serving import container, linking_container, products_container
 from shared.usecases.linking.create_link_token import LinkOptions
 from shared.usecases.linking.exchange_public_token import LinkedItem
 from shared.usecases.sync.run_sync import RunSync
@@ -74,6 +74,7 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
         clock=container.clock(),
         executors=container.executors(),
         sleep=_no_sleep,
+        plan_products=products_container.plan_products().after_sync,
     )
     with Timed() as took:
         run(connection_id, delivery=f"benchmark#{uuid.uuid4().hex}")

@@ -7,6 +7,7 @@ from shared.serving import (
     container,
     items_container,
     linking_container,
+    products_container,
     removal_container,
     sync_container,
     tokens_container,
@@ -20,11 +21,16 @@ from shared.serving.guards import event_handler, run_steps
 @event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """Idempotent: each step touches only what is due."""
-    run_steps(_syncs, _inbox, _rotations, _removals, _history_moves, _intents, _health)
+    run_steps(_syncs, _products, _inbox, _rotations, _removals, _history_moves, _intents, _health)
 
 
 def _syncs() -> None:
     sync_container.scheduler().run()
+
+
+def _products() -> None:
+    if products_container.kinds():
+        products_container.scheduler().run()
 
 
 def _inbox() -> None:

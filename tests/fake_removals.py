@@ -12,9 +12,11 @@ from shared.domain.audit import AuditEntry
 from shared.domain.erasure import Erasure
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.products.kinds import ProductKind
 from shared.domain.removal import Removal
 from shared.ports import EndedMove, Mark, Version
 from tests.fake_history_moves import compare_end, put_end
+from tests.fake_sync_writes import drop_products
 from tests.fakes import FakeStore
 
 ROWS_AT_ONCE = 2
@@ -57,6 +59,7 @@ class FakeRemovals:
             for gone in (store.tokens, store.states, store.handovers):
                 gone.pop(connection_id, None)
             store.moves.pop(connection_id, None)
+            drop_products(store, connection_id)
             store.put_marks(marks)
             if move is not None:
                 put_end(store, move)
@@ -152,6 +155,9 @@ class FakeConnectionData:
         self._step(lambda: store.account_rows.pop(connection_id, None))
         self._step(lambda: store.balance_rows.pop(connection_id, None))
         self._step(lambda: store.aside.pop(connection_id, None))
+        self._step(lambda: self._drop(store.product_views, lambda view: view.connection_id == connection_id))
+        for kind in ProductKind:
+            self._step(partial(store.product_rows.pop, (connection_id, kind), None))
         self._step(lambda: store.handovers.pop(connection_id, None))
         if removal.keeps_connection:
             self._step(lambda: self._forget_accounts(connection_id))

@@ -39,6 +39,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
+from shared.domain.products.product_progress import ProductProgress
 from shared.domain.progress import RunRecord
 from shared.domain.push import PushMessage, PushOutcome, Receipt, TokenHolders
 from shared.domain.removal import Removal
@@ -57,6 +58,7 @@ from shared.ports import (
     LinkRequest,
     LinkToken,
     Loaded,
+    LoadedProduct,
     Mark,
     NewItem,
     OwnedAccount,
@@ -573,6 +575,10 @@ class FakeStore(FakeBalances):
         self.aside: dict[str, dict[str, SetAsideRow]] = {}  # by connection, by key
         self.moves: dict[str, tuple[HistoryMove, Version]] = {}  # by new connection
         self.archives: dict[str, dict[str, StoredArchive]] = {}  # by connection, by transaction
+        self.products: dict[str, LoadedProduct] = {}  # by sync id
+        self.product_views: dict[str, ProductProgress] = {}  # by sync id
+        self.product_rows: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}  # by connection and kind, by row
+        self.product_versions: dict[tuple[str, str, str], Version] = {}  # by connection, kind and row
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------

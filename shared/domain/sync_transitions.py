@@ -117,6 +117,7 @@ class SyncRun(SyncDocument):
             **(self._counted(counts) | {"percent": 100}),
             **self._ended(now),
             **self._reading_completed(cursor),
+            **(self._products_outdated() if self.clears_error_on_success else {}),  # they may have failed for it, too
         )
 
     def hand_over(self, *, now: datetime, cursor: str, counts: SyncCounts | None = None) -> Self:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.errors import ProviderError
+from shared.domain.products.kinds import ProductKind
 from shared.domain.storable import is_document_id, moment
 
 
@@ -46,6 +47,7 @@ class Webhook(BaseModel):
         meaning: What the backend must do; NOTHING for unknown codes.
         is_known: Whether its code is known, even if its meaning is NOTHING.
         is_of_link: Whether it concerns a Link session, so that it may contain data of no connection.
+        product: The product that has new data, if it is about one.
         error: The error that it reports, if the webhook alone decides.
     """
 
@@ -59,6 +61,7 @@ class Webhook(BaseModel):
     meaning: Meaning = Meaning.NOTHING
     is_known: bool = False
     is_of_link: bool = False
+    product: ProductKind | None = None
     error: ProviderError | None = None
 
     @property

@@ -19,6 +19,8 @@ from shared.ports.institutions import Institutions
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.product_consents import ProductConsents
+from shared.ports.product_syncs import LoadedProduct, ProductSyncs, StoredRows
+from shared.ports.products import PlaidProducts
 from shared.ports.queues import SyncQueue, TaskFunction, Tasks
 from shared.ports.removals import ConnectionData, Erasures, Owners, Removals
 from shared.ports.run_states import LoadedState, RunStates
@@ -30,6 +32,7 @@ from shared.ports.writes import (
     DeleteAccount,
     DeleteBalances,
     DeleteHandover,
+    DeleteProductRows,
     DeleteSetAside,
     DeleteTransactions,
     Handover,
@@ -41,12 +44,14 @@ from shared.ports.writes import (
     PutMark,
     PutNote,
     PutNotification,
+    PutProduct,
     PutRemoval,
     PutSetAside,
     RecordRun,
     SettleDelivery,
     UpdateBalances,
     UpdateConnection,
+    UpsertProductRows,
     UpsertTransactions,
     Write,
 )
@@ -84,6 +89,7 @@ __all__ = [
     "LinkToken",
     "Links",
     "Loaded",
+    "LoadedProduct",
     "LoadedState",
     "Mark",
     "Messaging",
@@ -97,12 +103,15 @@ __all__ = [
     "PausedSyncs",
     "Plaid",
     "ProductConsents",
+    "PlaidProducts",
+    "ProductSyncs",
     "Profile",
     "Profiles",
     "Pushes",
     "Removals",
     "RunStates",
     "StoredRow",
+    "StoredRows",
     "Seals",
     "Signer",
     "StoredArchive",
@@ -123,17 +132,20 @@ __all__ = [
     "PutMark",
     "PutNote",
     "PutNotification",
+    "PutProduct",
     "PutRemoval",
     "PutSetAside",
     "RecordRun",
     "DeleteAccount",
     "DeleteBalances",
     "DeleteHandover",
+    "DeleteProductRows",
     "DeleteSetAside",
     "DeleteTransactions",
     "SettleDelivery",
     "UpdateBalances",
     "UpdateConnection",
+    "UpsertProductRows",
     "UpsertTransactions",
     "Write",
 ]

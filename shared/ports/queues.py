@@ -22,6 +22,7 @@ class TaskFunction(StrEnum):
     ERASE_DATA = "erasedata"
     MOVE_HISTORY = "movehistory"
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
+    SYNC_PRODUCTS = "syncproducts"
     EXCHANGE_LINK = "exchangelink"
 
 

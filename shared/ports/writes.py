@@ -10,6 +10,9 @@ from shared.domain.audit import AuditEntry
 from shared.domain.balance_history import MonthChange
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.notification import Notification
+from shared.domain.products.kinds import ProductKind
+from shared.domain.products.product_state import ProductState
+from shared.domain.products.rows import ProductRow
 from shared.domain.removal import Removal
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.transaction import Transaction
@@ -194,6 +197,42 @@ class DeleteSetAside:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class PutProduct:
+    """Stores the state of a product of the connection, and its projection, in a commit of another state.
+
+    Attributes:
+        state: The new state.
+        expected: The version of the state that it replaces; None creates it.
+    """
+
+    state: ProductState
+    expected: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertProductRows:
+    """Stores rows of a product; what users wrote on them (`user`) stays as it is.
+
+    Attributes:
+        kind: The product.
+        rows: The rows.
+        notes: What new rows inherit from the rows that they replace: `user` by row id.
+    """
+
+    kind: ProductKind
+    rows: tuple[ProductRow, ...]
+    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProductRows:
+    """Deletes rows of a product, each by its version: refused if a user writes on one of them meanwhile."""
+
+    kind: ProductKind
+    versions: Mapping[str, Version]  # by row id
+
+
 Write = (
     UpsertTransactions
     | PutNote
@@ -216,4 +255,7 @@ Write = (
     | RecordRun
     | PutSetAside
     | DeleteSetAside
+    | PutProduct
+    | UpsertProductRows
+    | DeleteProductRows
 )

@@ -42,7 +42,9 @@ from shared.serving.adapters import tasks as tasks
 from shared.serving.adapters import vault as vault
 from shared.serving.adapters import webhooks as webhooks
 from shared.serving.once import once
+from shared.serving.product_adapters import plaid_products as plaid_products
 from shared.serving.product_adapters import product_consents as product_consents
+from shared.serving.product_adapters import product_syncs as product_syncs
 from shared.settings import settings as settings
 
 if TYPE_CHECKING:

@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from shared.serving import container, linking_container, removal_container, sync_container, tokens_container
+from shared.serving import (
+    container,
+    linking_container,
+    products_container,
+    removal_container,
+    sync_container,
+    tokens_container,
+)
 
 if TYPE_CHECKING:
     from shared.domain.webhook import Webhook
@@ -22,6 +29,7 @@ def receive_webhook() -> "ReceiveWebhook":
         inbox=container.inbox(),
         connections=container.connections(),
         sync_requests=sync_container.sync_requests(),
+        product_requests=products_container.product_requests(),
         tasks=container.tasks(),
         clock=container.clock(),
         environment=container.settings().plaid_env,
@@ -44,6 +52,7 @@ def webhook_handler() -> "WebhookHandler":
         item_status=container.item_status_refresh(),
         remove_account=removal_container.remove_account(),
         sync_requests=sync_container.sync_requests(),
+        product_requests=products_container.product_requests(),
         clock=container.clock(),
     )
 

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from shared.serving.adapters import firestore_client
+from shared.serving.adapters import audit_log, firestore_client
 from shared.serving.once import once
+from shared.settings import settings
 
 if TYPE_CHECKING:
     from shared import ports
@@ -15,3 +16,19 @@ def product_consents() -> "ports.ProductConsents":
     from shared.adapters.firestore.product_consents import FirestoreProductConsents
 
     return FirestoreProductConsents(firestore_client())
+
+
+@once
+def product_syncs() -> "ports.ProductSyncs":
+    """States and rows of products."""
+    from shared.adapters.firestore.product_syncs import FirestoreProductSyncs
+
+    return FirestoreProductSyncs(firestore_client(), audit=audit_log())
+
+
+@once
+def plaid_products() -> "ports.PlaidProducts":
+    """The client of Plaid's products."""
+    from shared.adapters.plaid.product_client import PlaidProductsClient
+
+    return PlaidProductsClient(settings=settings())

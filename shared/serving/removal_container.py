@@ -34,6 +34,7 @@ def remove_account() -> "RemoveAccount":
     return RemoveAccount(
         connections=container.connections(),
         syncs=container.syncs(),
+        products=container.product_syncs(),
         status_events=container.status_events(),
         clock=container.clock(),
     )

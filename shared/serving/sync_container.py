@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.serving import container
+from shared.serving import container, products_container
 
 if TYPE_CHECKING:
     from shared.domain.sync_state import SyncState
@@ -47,6 +47,7 @@ def run_sync() -> "RunSync":
         clock=container.clock(),
         executors=container.executors(),
         sleep=container.sleep,
+        plan_products=products_container.plan_products().after_sync,
     )
 
 

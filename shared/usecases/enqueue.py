@@ -5,6 +5,7 @@ import hashlib
 from shared import trace
 from shared.domain.errors import Unavailable
 from shared.domain.history_move import HistoryMove
+from shared.domain.products.product_state import ProductState
 from shared.domain.removal import Removal
 from shared.domain.sync_state import SyncState
 from shared.log import log
@@ -27,6 +28,17 @@ def enqueue_due(queue: SyncQueue, state: SyncState, suffix: str) -> bool:
     """Enqueues a run for the scheduler; the task sets the connection up first, if its trigger was lost."""
     welcome = not state.is_set_up
     return enqueue(queue, state.connection_id, name=f"{state.connection_id}-{suffix}", welcome=welcome)
+
+
+def enqueue_product(tasks: Tasks, state: ProductState, suffix: str) -> bool:
+    """Enqueues a run of a product, as a task with this suffix to its name; False if the queue did not accept it."""
+    payload, name = {"connection_id": state.connection_id, "kind": state.kind.value}, state.connection_id
+    try:
+        tasks.add(TaskFunction.SYNC_PRODUCTS, payload, name=f"{name}-{state.kind}-{suffix}")
+    except Unavailable:
+        log.error("queue.not_taken", connection_id=state.connection_id)
+        return False
+    return True
 
 
 def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:

@@ -17,7 +17,13 @@ EXEMPT = (
     ROOT / "shared" / "adapters" / "plaid",
     ROOT / "shared" / "contract",  # the documented contract
 )
-ERROR_TABLES = (errors.BY_CODE, errors.BY_CODE_OF_A_SYNC, errors.BY_TYPE, errors.BY_TYPE_OF_A_SYNC)
+ERROR_TABLES = (
+    errors.BY_CODE,
+    errors.BY_CODE_OF_A_SYNC,
+    errors.BY_CODE_OF_A_PRODUCT,
+    errors.BY_TYPE,
+    errors.BY_TYPE_OF_DATA,
+)
 ERROR_CODES = {code for table in ERROR_TABLES for code in table} | {
     errors.INTERRUPTED_CODE,
     errors.FIELD_CODE,

@@ -17,6 +17,7 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import BankError
 from shared.domain.exchange import Intent
+from shared.domain.products.kinds import ProductKind
 from shared.domain.secret import Secret
 from shared.domain.set_aside import key_of
 from shared.domain.sync_state import SyncState
@@ -36,6 +37,8 @@ from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.find_institution import FindInstitution
 from shared.usecases.linking.follow_institution import FollowInstitution
 from shared.usecases.linking.set_up_connection import SetUpConnection
+from shared.usecases.products.plan_products import PlanProducts
+from shared.usecases.products.request_products import ProductRequests
 from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
 from shared.usecases.removal.erase_user import Eraser
 from shared.usecases.removal.move_history import MoveHistory
@@ -56,7 +59,8 @@ from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
 from tests.fake_history_moves import FakeHistoryMoves
-from tests.fake_products import FakeProductConsents
+from tests.fake_product_syncs import FakeProductSyncs
+from tests.fake_products import FakeProductConsents, FakeProducts
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
     Calls,
@@ -114,6 +118,9 @@ class World:
             tasks=self.queue,
             status_events=self.status_events,
         )
+        self.kinds: frozenset[ProductKind] = frozenset()
+        self.products = FakeProductSyncs(self.store)
+        self.plaid_products = FakeProducts(self.plaid)
         self.removals = FakeRemovals(self.store)
         self.erasures = FakeErasures(self.store)
         self.owners = FakeOwners()
@@ -192,6 +199,7 @@ class World:
             inbox=self.inbox,
             connections=self.store,
             sync_requests=self.sync_requests,
+            product_requests=self.product_requests,
             tasks=self.queue,
             clock=self.clock,
             environment="sandbox",
@@ -207,6 +215,7 @@ class World:
             item_status=self.check,
             remove_account=self.remove_account,
             sync_requests=self.sync_requests,
+            product_requests=self.product_requests,
             clock=self.clock,
         )
 
@@ -262,8 +271,29 @@ class World:
     def remove_account(self) -> RemoveAccount:
         """Removes single accounts."""
         return RemoveAccount(
-            connections=self.store, syncs=self.store, status_events=self.status_events, clock=self.clock
+            connections=self.store,
+            syncs=self.store,
+            products=self.products,
+            status_events=self.status_events,
+            clock=self.clock,
         )
+
+    @property
+    def plan_products(self) -> PlanProducts:
+        """Plans the products of connections; none unless a test turns some on."""
+        return PlanProducts(
+            kinds=self.kinds,
+            connections=self.store,
+            syncs=self.store,
+            products=self.products,
+            tasks=self.queue,
+            clock=self.clock,
+        )
+
+    @property
+    def product_requests(self) -> ProductRequests:
+        """Requests product syncs."""
+        return ProductRequests(kinds=self.kinds, products=self.products, tasks=self.queue, clock=self.clock)
 
     def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
         """A connected item at the bank whose first sync is pending."""
@@ -316,6 +346,7 @@ class World:
             clock=self.clock,
             executors=self.executors,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+            plan_products=self.plan_products.after_sync,
         )
         self._runs += 1
         try:
@@ -406,6 +437,9 @@ class World:
             "tombstone": store.tombstones,
             "ended runs": store.ended_runs,
             "move": store.moves,
+            "product states": {one.state.connection_id: one for one in store.products.values()},
+            "products": {view.connection_id: view for view in store.product_views.values()},
+            "product rows": {connection_id: rows for (connection_id, _), rows in store.product_rows.items() if rows},
         }
         found = [kind for kind, documents in by_name.items() if name in documents]
         found += [f"row {i}" for i in store.rows.get(name, {})]

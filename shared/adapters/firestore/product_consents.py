@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.product_documents import PRODUCTS
 from shared.adapters.firestore.sync_writes import CONNECTIONS
-from shared.domain.products.kinds import ProductKind
+from shared.domain.products.kinds import ProductKind, ProductStatus
 
 if TYPE_CHECKING:
     from google.cloud import firestore
-
-PRODUCTS = "bank_products"
-NEEDS_CONSENT = "needs_consent"
 
 
 @translates_outages
@@ -26,7 +24,9 @@ class FirestoreProductConsents:
     def lacking(self, connection_id: str) -> frozenset[ProductKind]:
         """Finds the kinds that wait for consent, in one query; ignores kinds of another version of the backend."""
         products = self._client.collection(CONNECTIONS, connection_id, PRODUCTS)
-        found = products.where(filter=FieldFilter("status", "==", NEEDS_CONSENT)).select([]).stream()
+        found = (
+            products.where(filter=FieldFilter("status", "==", ProductStatus.NEEDS_CONSENT.value)).select([]).stream()
+        )
         kinds: set[ProductKind] = set()
         for snapshot in found:
             with suppress(ValueError):

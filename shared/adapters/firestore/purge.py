@@ -19,11 +19,13 @@ from shared.adapters.firestore.exchange_intents import INTENTS
 from shared.adapters.firestore.history_moves import ARCHIVE
 from shared.adapters.firestore.link_guards import GUARDS, guard_path
 from shared.adapters.firestore.link_sessions import RESULTS, SESSIONS
+from shared.adapters.firestore.product_documents import PRODUCTS
 from shared.adapters.firestore.set_aside import set_aside_query
 from shared.adapters.firestore.sync_writes import ACCOUNTS, CONNECTIONS, HANDOVERS, NOTIFICATIONS, RUNS, TRANSACTIONS
 from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain import retention
 from shared.domain.errors import CommitTooLarge, Conflict
+from shared.domain.products.kinds import COLLECTION
 from shared.domain.removal import Removal
 from shared.ports import Executors, Future
 
@@ -49,7 +51,8 @@ class FirestoreConnectionData:
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ARCHIVE))
         self._delete_found(connection.collection(ACCOUNTS))
-        self._delete_found(connection.collection(BALANCES))
+        for collection in (BALANCES, PRODUCTS, *COLLECTION.values()):
+            self._delete_found(connection.collection(collection))
         self._delete_found(set_aside_query(self._client, removal.connection_id))
         self._delete([f"{HANDOVERS}/{removal.connection_id}"])
         if removal.keeps_connection:

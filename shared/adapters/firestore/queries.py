@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from google.cloud.firestore_v1.types import StructuredQuery
 
+from shared.domain.products.kinds import COLLECTION
+
 if TYPE_CHECKING:
     from google.cloud import firestore
 
@@ -91,6 +93,7 @@ BACKEND = frozenset(
             _asked(name, ranged="due_at")
             for name in (
                 "bank_sync_state",
+                "bank_product_state",
                 "bank_exchange_intents",
                 "bank_removals",
                 "bank_erasures",
@@ -128,6 +131,9 @@ BACKEND = frozenset(
         # a connection's rows
         _asked("bank_transactions", "account_id"),
         _asked("bank_transactions", "run"),
+        _asked("bank_transactions", ranged="date"),
+        *(_asked(name, "account_id") for name in COLLECTION.values()),
+        _asked("bank_investment_transactions", ranged="date", sorted_=False),
         # products that wait for consent
         _asked("bank_products", "status"),
         # a connection's rows of products, and those of one account
@@ -146,6 +152,7 @@ BACKEND = frozenset(
                 "bank_link_guards",
                 "bank_products",
                 "bank_transactions",
+                *COLLECTION.values(),
             )
         ),
         # for operators: health

@@ -19,6 +19,7 @@ from shared.adapters.firestore.exchange_intents import INTENTS
 from shared.adapters.firestore.history_moves import put_end
 from shared.adapters.firestore.item_holders import delete_holder
 from shared.adapters.firestore.move_records import delete_move
+from shared.adapters.firestore.product_documents import delete_products
 from shared.adapters.firestore.removal_tombstones import REMOVALS, create_removal, put_removal, removal_in
 from shared.adapters.firestore.sync_writes import CONNECTIONS, HANDOVERS, PROGRESS, STATES, put_marks
 from shared.domain import grace_periods
@@ -63,6 +64,7 @@ class FirestoreRemovals:
         batch.delete(f"{STATES}/{connection_id}", expected=state)
         for collection in (PROGRESS, HANDOVERS):
             batch.delete(f"{collection}/{connection_id}")
+        delete_products(batch, connection_id)
         delete_move(batch, connection_id, expected=move.older if move is not None else None)
         put_marks(batch, marks)
         if move is not None:

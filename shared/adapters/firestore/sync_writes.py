@@ -19,12 +19,14 @@ from shared.adapters.firestore.commit import Batch, mask_of
 from shared.adapters.firestore.credentials import put_credentials
 from shared.adapters.firestore.link_guards import guard_fields, guard_path
 from shared.adapters.firestore.move_records import delete_move
+from shared.adapters.firestore.product_documents import delete_products, put_product, put_row, rows_path
 from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside
 from shared.adapters.firestore.webhook_inbox import settle_delivery
 from shared.domain import retention
 from shared.domain.account import Account, BalancesSource
 from shared.domain.notification import Notification
+from shared.domain.run_state import RunState
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
 from shared.ports import (
@@ -32,6 +34,7 @@ from shared.ports import (
     DeleteAccount,
     DeleteBalances,
     DeleteHandover,
+    DeleteProductRows,
     DeleteSetAside,
     DeleteTransactions,
     Mark,
@@ -43,12 +46,14 @@ from shared.ports import (
     PutMark,
     PutNote,
     PutNotification,
+    PutProduct,
     PutRemoval,
     PutSetAside,
     RecordRun,
     SettleDelivery,
     UpdateBalances,
     UpdateConnection,
+    UpsertProductRows,
     UpsertTransactions,
     Write,
 )
@@ -73,7 +78,7 @@ class SyncCommit:
     """A sync's commit under construction: the batch, and the state that it stores."""
 
     batch: Batch
-    state: SyncState
+    state: RunState
     audit: FirestoreAudit
 
     @property
@@ -180,6 +185,7 @@ def _append_audit(write: AppendAudit, commit: SyncCommit) -> None:
 def _put_removal(write: PutRemoval, commit: SyncCommit) -> None:
     put_removal(commit.batch, write.removal)
     delete_move(commit.batch, write.removal.connection_id)
+    delete_products(commit.batch, write.removal.connection_id)
 
 
 @put.register
@@ -205,6 +211,8 @@ def _delete_handover(_write: DeleteHandover, commit: SyncCommit) -> None:
 @put.register
 def _record_run(_write: RecordRun, commit: SyncCommit) -> None:
     state = commit.state
+    if not isinstance(state, SyncState):
+        raise TypeError("only runs of transactions are recorded")
     fields = state.record().model_dump() | {"expires_at": state.updated_at + retention.RUN_RECORD}
     commit.batch.replace(f"{RUNS}/{state.connection_id}-{state.run:08d}", fields)
 
@@ -218,6 +226,24 @@ def _put_set_aside(write: PutSetAside, commit: SyncCommit) -> None:
 @put.register
 def _delete_set_aside(write: DeleteSetAside, commit: SyncCommit) -> None:
     delete_set_aside(commit.batch, commit.state.connection_id, write.key)
+
+
+@put.register
+def _put_product(write: PutProduct, commit: SyncCommit) -> None:
+    put_product(commit.batch, write.state, expected=write.expected)
+
+
+@put.register
+def _put_product_rows(write: UpsertProductRows, commit: SyncCommit) -> None:
+    for row in write.rows:
+        put_row(commit.batch, write.kind, row, owner=commit.owner, note=write.notes.get(row.row_id))
+
+
+@put.register
+def _delete_product_rows(write: DeleteProductRows, commit: SyncCommit) -> None:
+    folder = rows_path(commit.state.connection_id, write.kind)
+    for row_id, version in write.versions.items():
+        commit.batch.delete(f"{folder}/{row_id}", expected=version)
 
 
 def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: datetime) -> None:

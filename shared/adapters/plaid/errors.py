@@ -111,7 +111,7 @@ BY_CODE_OF_A_SYNC: dict[str, Translation] = {
     ),
     "MANUAL_VERIFICATION_REQUIRED": _LOGIN,
 }
-BY_TYPE_OF_A_SYNC: dict[str, Translation] = {
+BY_TYPE_OF_DATA: dict[str, Translation] = {
     # An unknown error of one item: retried with growing delays, without involving the user or an operator.
     "ITEM_ERROR": _UNKNOWN_ITEM,
 }
@@ -121,6 +121,35 @@ BY_TYPE: dict[str, Translation] = {
     "INSTITUTION_ERROR": _OUTAGE,
     "TRANSACTIONS_ERROR": Translation(ErrorKind.TRY_LATER, _OUTAGE.message),
     "ITEM_ERROR": _CONFIGURATION,  # unknown item errors: do not involve the user, do not retry at once
+}
+_PRODUCT_UNSUPPORTED = Translation(ErrorKind.PRODUCT_UNSUPPORTED, "the bank does not deliver this kind of data")
+_PRODUCT_ACCOUNTS = Translation(ErrorKind.PRODUCT_NO_ACCOUNTS, "no shared account has this kind of data")
+_PRODUCT_CONSENT = Translation(ErrorKind.PRODUCT_CONSENT, "the user must allow this kind of data, in Link")
+_PRODUCT_NOT_ENABLED = Translation(ErrorKind.PRODUCT_NOT_ENABLED, "the backend is not enabled for this kind of data")
+_PRODUCT_NOT_READY = Translation(ErrorKind.PRODUCT_NOT_READY, _NOT_READY.message)
+PRODUCT_ENDPOINTS = frozenset(
+    {
+        "/transactions/recurring/get",
+        "/liabilities/get",
+        "/investments/holdings/get",
+        "/investments/transactions/get",
+        "/accounts/balance/get",
+    }
+)
+BY_CODE_OF_A_PRODUCT: dict[str, Translation] = {
+    # Ordinary answers about one optional product: none of them may change the connection, ask the user to log in or
+    # alert an operator.
+    "PRODUCTS_NOT_SUPPORTED": _PRODUCT_UNSUPPORTED,
+    **dict.fromkeys(
+        ("NO_ACCOUNTS", "NO_AUTH_ACCOUNTS", "NO_LIABILITY_ACCOUNTS", "NO_INVESTMENT_ACCOUNTS"), _PRODUCT_ACCOUNTS
+    ),
+    **dict.fromkeys(("ADDITIONAL_CONSENT_REQUIRED", "ACCESS_NOT_GRANTED"), _PRODUCT_CONSENT),
+    **dict.fromkeys(("INVALID_PRODUCT", "UNAUTHORIZED_ROUTE_ACCESS", "PRODUCT_NOT_ENABLED"), _PRODUCT_NOT_ENABLED),
+    "PRODUCT_NOT_READY": _PRODUCT_NOT_READY,
+    # No balance is as recent as requested: https://plaid.com/docs/errors/invalid-result/
+    "LAST_UPDATED_DATETIME_OUT_OF_RANGE": _PRODUCT_NOT_READY,
+    # An account was closed or deselected since the accounts were read.
+    "INVALID_ACCOUNT_ID": _UNKNOWN_ITEM,
 }
 INTERRUPTED_CODE = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
 FIELD_CODE = "INVALID_FIELD"
@@ -145,7 +174,7 @@ def from_answer(
         return unreachable_error("NO_PLAID_ANSWER", retry_after=_seconds(retry_after))
     error_type, error_code = _word(plaid.get("error_type")), _word(plaid.get("error_code"))
     fallback = _PLAID_DOWN if http_status >= 500 else _TOO_FAST if http_status == 429 else _CONFIGURATION
-    translation = _of_a_sync(error_type, error_code) if endpoint == SYNC else None
+    translation = _of_an_endpoint(endpoint, error_type, error_code)
     translation = translation or BY_CODE.get(error_code) or BY_TYPE.get(error_type) or fallback
     if error_type == "API_ERROR" and endpoint != SYNC:
         translation = _PLAID_DOWN  # regardless of the code: the call may have had its effect
@@ -169,8 +198,15 @@ def from_answer(
     )
 
 
-def _of_a_sync(error_type: str, error_code: str) -> Translation | None:
-    return BY_CODE_OF_A_SYNC.get(error_code) or BY_CODE.get(error_code) or BY_TYPE_OF_A_SYNC.get(error_type)
+def _of_an_endpoint(endpoint: str | None, error_type: str, error_code: str) -> Translation | None:
+    """The translation of an error whose meaning depends on the endpoint; None if it does not."""
+    if endpoint == SYNC:
+        of_endpoint = BY_CODE_OF_A_SYNC
+    elif endpoint in PRODUCT_ENDPOINTS:
+        of_endpoint = BY_CODE_OF_A_PRODUCT
+    else:
+        return None
+    return of_endpoint.get(error_code) or BY_CODE.get(error_code) or BY_TYPE_OF_DATA.get(error_type)
 
 
 def from_error_object(error: dict[str, Any] | None) -> ProviderError | None:

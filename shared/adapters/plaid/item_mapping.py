@@ -73,7 +73,7 @@ def log_oddities(odd: Mapping[str, int], *, of: str, request_id: str | None = No
 
     Args:
         odd: The counts by field.
-        of: The object: `transactions`, `item` or `institution`.
+        of: The object: `transactions`, `item`, `institution`, `balances` or the kind of a product.
         request_id: Plaid's request id, which its support asks for.
     """
     fields = {name: count for name, count in odd.items() if count}

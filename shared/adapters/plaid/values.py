@@ -75,7 +75,7 @@ def optional_id(value: Any, odd: Oddities) -> str | None:
         return None
 
 
-def required_amount(given: Any) -> tuple[str, float]:
+def required_amount(given: Any, field: str = "amount") -> tuple[str, float]:
     """A number as sent, without an exponent, and its value as a double.
 
     Raises:
@@ -84,14 +84,14 @@ def required_amount(given: Any) -> tuple[str, float]:
     if type(given) is Decimal and len(text := str(given)) <= 30 and "E" not in text:
         return text, float(given)
     if (written := _number(given)) is None:
-        raise Unusable("the transaction has no valid amount", field="amount")
+        raise Unusable(f"the row has no valid {field}", field=field)
     return written, float(given)
 
 
-def optional_amount(given: Any, odd: Oddities) -> str | None:
-    """The amount of a balance as text; None if it is not a number."""
+def optional_amount(given: Any, odd: Oddities, name: str = "balances") -> str | None:
+    """An amount, such as that of a balance, as text; None if it is not a number."""
     written = None if given is None else _number(given)
-    odd["balances"] += written is None and given is not None
+    odd[name] += written is None and given is not None
     return written
 
 
@@ -112,22 +112,22 @@ def _number(given: Any) -> str | None:
     return format(given, "f")
 
 
-def required_date(given: Any) -> str:
+def required_date(given: Any, field: str = "date") -> str:
     """A calendar day.
 
     Raises:
         Unusable: The value is not a calendar day.
     """
     if not is_day(given):
-        raise Unusable("the transaction has no valid date", field="date")
+        raise Unusable(f"the row has no valid {field}", field=field)
     return str(given)
 
 
-def optional_date(given: Any, odd: Oddities) -> str | None:
+def optional_date(given: Any, odd: Oddities, name: str = "authorized_date") -> str | None:
     """A calendar day; None if the value is not one."""
     if is_day(given):
         return str(given)
-    odd["authorized_date"] += 1
+    odd[name] += 1
     return None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.domain.connection import REVOKED_CODE
 from shared.domain.errors import ErrorKind, ProviderError
+from shared.domain.products.kinds import ProductKind
 from shared.domain.webhook import Meaning, Webhook
 
 MEANINGS = {
@@ -26,11 +27,20 @@ MEANINGS = {
     ("LINK", "SESSION_FINISHED"): Meaning.LINKED,
     ("LINK", "ITEM_ADD_RESULT"): Meaning.LINKED,
     ("LINK", "EVENTS"): Meaning.NOTHING,
-    # Products that the backend does not use.
+    # About products: see PRODUCT_UPDATES.
     ("HOLDINGS", "DEFAULT_UPDATE"): Meaning.NOTHING,
     ("INVESTMENTS_TRANSACTIONS", "DEFAULT_UPDATE"): Meaning.NOTHING,
+    ("INVESTMENTS_TRANSACTIONS", "HISTORICAL_UPDATE"): Meaning.NOTHING,
     ("LIABILITIES", "DEFAULT_UPDATE"): Meaning.NOTHING,
 }
+PRODUCT_UPDATES: dict[tuple[str, str], ProductKind] = {
+    ("TRANSACTIONS", "RECURRING_TRANSACTIONS_UPDATE"): ProductKind.RECURRING,
+    ("LIABILITIES", "DEFAULT_UPDATE"): ProductKind.LIABILITIES,
+    ("HOLDINGS", "DEFAULT_UPDATE"): ProductKind.HOLDINGS,
+    ("INVESTMENTS_TRANSACTIONS", "DEFAULT_UPDATE"): ProductKind.INVESTMENT_TRANSACTIONS,
+    ("INVESTMENTS_TRANSACTIONS", "HISTORICAL_UPDATE"): ProductKind.INVESTMENT_TRANSACTIONS,  # after `async_update`
+}
+"""The product that has new data. Sources: the pages of the products below https://plaid.com/docs/api/products/."""
 
 _FIELDS = ("webhook_type", "webhook_code", "environment", "item_id")
 _LINK = "LINK"
@@ -55,6 +65,7 @@ def parse_webhook(body: dict[str, Any]) -> Webhook:
         "meaning": meaning,
         "is_known": event in MEANINGS,
         "is_of_link": webhook.webhook_type == _LINK,
+        "product": PRODUCT_UPDATES.get(event),
         "error": _REVOKED if meaning is Meaning.REVOKED else None,
     }
     return webhook.model_copy(update=translated)

@@ -45,6 +45,7 @@ class Liability(TypedDict):
     maturity_date: str | None
     expected_payoff_date: str | None
     loan_name: str | None
+    loan_type: str | None
     loan_status: str | None
     repayment_plan: str | None
     currency: str | None

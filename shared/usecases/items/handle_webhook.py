@@ -7,6 +7,7 @@ from shared.domain.webhook import AT_ONCE, Meaning
 from shared.log import log
 from shared.ports import Clock, Delivery, Inbox, ParseWebhook
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
+from shared.usecases.products.request_products import ProductRequests
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.sync.request_sync import SyncRequests
 
@@ -28,6 +29,7 @@ class WebhookHandler:
     item_status: ItemStatusRefresh
     remove_account: RemoveAccount
     sync_requests: SyncRequests
+    product_requests: ProductRequests
     clock: Clock
 
     def __call__(self, delivery_id: str) -> None:
@@ -63,7 +65,7 @@ class WebhookHandler:
             case meaning if meaning in AT_ONCE:
                 self.sync_requests.by_webhook(webhook, connection_id)
             case Meaning.NOTHING | Meaning.LINKED:
-                pass
+                self.product_requests.by_webhook(webhook, connection_id)
             case _:
                 self.item_status.by_webhook(connection_id, webhook, delivery_id=delivery.delivery_id)
         if delivery.due_at is not None:

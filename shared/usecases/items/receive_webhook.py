@@ -14,6 +14,7 @@ from shared.domain.storable import make_storable
 from shared.domain.webhook import AT_ONCE, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, ParseWebhook, TaskFunction, Tasks
+from shared.usecases.products.request_products import ProductRequests
 from shared.usecases.sync.request_sync import SyncRequests
 
 
@@ -35,6 +36,7 @@ class ReceiveWebhook:
     Attributes:
         parse: Translates the body.
         sync_requests: Requests a sync after a webhook about new data.
+        product_requests: Requests a product's sync after a webhook about it.
         environment: This backend's Plaid environment; webhooks of other environments are ignored.
         receive_link_webhook: Handles the webhook of a Hosted Link session.
     """
@@ -43,6 +45,7 @@ class ReceiveWebhook:
     inbox: Inbox
     connections: Connections
     sync_requests: SyncRequests
+    product_requests: ProductRequests
     tasks: Tasks
     clock: Clock
     environment: str
@@ -115,6 +118,8 @@ class ReceiveWebhook:
             self.tasks.add(TaskFunction.HANDLE_WEBHOOK, {"delivery_id": delivery_id}, name=delivery_id)
         elif webhook.meaning in AT_ONCE:
             self.sync_requests.by_webhook(webhook, connection_id)
+        else:
+            self.product_requests.by_webhook(webhook, connection_id)
 
     def _record(
         self, arrival: _Arrival, connection_id: str | None, *, delivery_id: str, due_at: datetime | None = None

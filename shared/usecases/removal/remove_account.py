@@ -1,13 +1,26 @@
-"""Removes an account, with all its transactions and balances, after its user revoked the consent for it."""
+"""Removes an account, with its transactions, balances and rows of products, after its user revoked the consent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from shared.domain.connection import BankConnection
+from shared.domain.products.kinds import ProductKind
 from shared.domain.status import moment_of
 from shared.domain.sync_state import SyncState
-from shared.ports import Clock, Connections, DeleteAccount, DeleteSetAside, DeleteTransactions, Syncs, Write
+from shared.ports import (
+    Clock,
+    Connections,
+    DeleteAccount,
+    DeleteProductRows,
+    DeleteSetAside,
+    DeleteTransactions,
+    ProductSyncs,
+    PutProduct,
+    Syncs,
+    Write,
+)
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import OwnedAccounts
@@ -23,6 +36,7 @@ class RemoveAccount:
 
     connections: Connections
     syncs: Syncs
+    products: ProductSyncs
     status_events: StatusEvents
     clock: Clock
 
@@ -46,13 +60,20 @@ class RemoveAccount:
         def revoke(state: SyncState) -> SyncState:
             return state.remove_account(account_id)
 
+        kinds = [ProductKind(kind) for kind in before.state.products]
+        revoked = partial(self._revoked_products, connection_id, kinds, account_id)
         if is_stored:
-            self._save(connection_id, list, revoke)
+            self._save(connection_id, revoked, revoke)
+        elif kinds:  # the revocation itself is stored last: it shows that nothing is left to do
+            self._save(connection_id, revoked)
         ids = sorted(self.syncs.rows_of(connection_id, account_id))
         for start in range(0, len(ids), ROWS_AT_ONCE):
             self._save(connection_id, partial(self._row_removals, connection_id, ids[start : start + ROWS_AT_ONCE]))
+        for kind in kinds:
+            self._remove_product_rows(connection_id, kind, account_id)
         announced = self.status_events.revoke_account(connection, account_id)
-        self._save(connection_id, lambda: self._account_removal(connection, account_id, announced), revoke)
+        last = partial(self._account_removal, connection, account_id, announced)
+        self._save(connection_id, lambda: [*last(), *revoked()], revoke)
 
     def _save(
         self,
@@ -72,6 +93,29 @@ class RemoveAccount:
     def _row_removals(self, connection_id: str, ids: list[str]) -> list[Write]:
         stored = self.syncs.stored_rows(connection_id, ids)
         return [DeleteTransactions({transaction_id: row.version for transaction_id, row in stored.items()})]
+
+    def _revoked_products(self, connection_id: str, kinds: Sequence[ProductKind], account_id: str) -> list[Write]:
+        """The products without the account, so that no run in flight writes its rows again."""
+        if not kinds:
+            return []
+        found = self.products.of_connection(connection_id, kinds).values()
+        now = self.clock.now()
+        return [PutProduct(one.state.account_removed(account_id, now=now).touched(), one.version) for one in found]
+
+    def _remove_product_rows(self, connection_id: str, kind: ProductKind, account_id: str) -> None:
+        """Deletes the account's rows of a product, in several commits."""
+
+        def removals() -> list[Write]:
+            product = self.products.of_connection(connection_id, [kind]).get(kind)
+            stored = self.products.stored_rows(connection_id, kind, account_id=account_id)
+            if product is None or not stored.versions:
+                return []
+            some = dict(islice(stored.versions.items(), ROWS_AT_ONCE))
+            state = product.state.account_removed(account_id, now=self.clock.now(), removed_rows=len(some))
+            return [PutProduct(state.touched(), product.version), DeleteProductRows(kind, some)]
+
+        while self.products.stored_rows(connection_id, kind, account_id=account_id).versions:
+            self._save(connection_id, removals)
 
     def _account_removal(self, connection: BankConnection, account_id: str, announced: ConnectionChange) -> list[Write]:
         """The last commit: deletes the account, updates the connection, and marks duplicates that count now."""

@@ -44,7 +44,10 @@ QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; mor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSync:
-    """Runs the sync of a connection, if it is pending and no other run holds its lease."""
+    """Runs the sync of a connection, if it is pending and no other run holds its lease.
+
+    `plan_products` gets the state after each run, to plan the product syncs of the connection.
+    """
 
     connections: Connections
     credentials: Credentials
@@ -59,6 +62,7 @@ class RunSync:
     clock: Clock
     executors: Executors
     sleep: Callable[[float], None]
+    plan_products: Callable[[SyncState], None]
 
     def __call__(self, connection_id: str, *, delivery: str) -> Outcome:
         """Processes one delivery of a task.
@@ -92,6 +96,7 @@ class RunSync:
                     enqueue_history_move(self.tasks, connection_id)
             if state.status is SyncStatus.COMPLETED and state.wanted:
                 self._claims.requeue(connection_id)
+            self.plan_products(state)
             return outcome
 
     def _run(self, run: FencedCommits) -> Outcome:
