@@ -1,10 +1,11 @@
-"""Task queue: the daily check of one connection."""
+"""Task queue: the daily check of one connection, or the part of it that stores the history of its balances."""
 
 from firebase_functions import https_fn, options, tasks_fn
 
 from shared import service_accounts
-from shared.serving import container, linking_container
+from shared.serving import container, linking_container, sync_container
 from shared.serving.guards import task_handler
+from shared.usecases.enqueue import BALANCES
 
 
 @tasks_fn.on_task_dispatched(
@@ -19,5 +20,8 @@ from shared.serving.guards import task_handler
 def checkitem(request: https_fn.CallableRequest[dict[str, object]]) -> None:
     """If this raises, the queue delivers the task again."""
     connection_id = str(request.data["connection_id"])
+    sync_container.balance_history()(connection_id)
+    if request.data.get("only") == BALANCES:
+        return
     container.item_status_refresh().daily_check(connection_id)
     linking_container.set_up_connection()(connection_id)

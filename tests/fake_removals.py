@@ -153,6 +153,7 @@ class FakeConnectionData:
         while archive:
             self._step(lambda: [archive.pop(i) for i in list(archive)[:ROWS_AT_ONCE]])
         self._step(lambda: store.account_rows.pop(connection_id, None))
+        self._step(lambda: store.balance_rows.pop(connection_id, None))
         self._step(lambda: store.aside.pop(connection_id, None))
         self._step(lambda: self._drop(store.product_views, lambda view: view.connection_id == connection_id))
         for kind in ProductKind:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.domain.account import BalancesSource
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import CommitTooLarge, Conflict, NotStorable
@@ -18,6 +19,7 @@ from shared.domain.transaction import Transaction
 from shared.ports import (
     AppendAudit,
     DeleteAccount,
+    DeleteBalances,
     DeleteHandover,
     DeleteProductRows,
     DeleteSetAside,
@@ -25,6 +27,7 @@ from shared.ports import (
     Handover,
     LoadedProduct,
     PutAccount,
+    PutBalances,
     PutCredentials,
     PutHandover,
     PutInstitutionGuard,
@@ -36,6 +39,7 @@ from shared.ports import (
     PutSetAside,
     RecordRun,
     SettleDelivery,
+    UpdateBalances,
     UpdateConnection,
     UpsertProductRows,
     UpsertTransactions,
@@ -108,6 +112,9 @@ def compare(store: FakeStore, connection_id: str, writes: Sequence[Write]) -> No
         raise Conflict
     if any(store.kept_version(connection_id) != write.expected for write in written.of(PutCredentials)):
         raise Conflict
+    updated = {write.account_id for write in written.of(UpdateBalances)}
+    if not updated <= store.account_rows.get(connection_id, {}).keys():
+        raise Conflict
     compare_products(store, connection_id, written)
     store.compare_marks([write.mark for write in written.of(PutMark)])
 
@@ -174,12 +181,29 @@ def _(write: DeleteTransactions, store: Any, state: RunState) -> None:
 
 @put.register
 def _(write: PutAccount, store: Any, state: RunState) -> None:
-    store.account_rows[state.connection_id][write.account["account_id"]] = write.account
+    account_id = write.account["account_id"]
+    store.account_rows[state.connection_id][account_id] = write.account
+    store.balances_read[state.connection_id, account_id] = (state.updated_at, BalancesSource.CACHED)
 
 
 @put.register
 def _(write: DeleteAccount, store: Any, state: RunState) -> None:
     store.account_rows[state.connection_id].pop(write.account_id, None)
+
+
+@put.register
+def _(write: PutBalances, store: Any, state: RunState) -> None:
+    store.put_balances(state.connection_id, state.app_user_id, write.change)
+
+
+@put.register
+def _(write: DeleteBalances, store: Any, state: RunState) -> None:
+    store.delete_balances(state.connection_id, write.account_id, write.months)
+
+
+@put.register
+def _(write: UpdateBalances, store: Any, state: RunState) -> None:
+    store.update_balances(state.connection_id, write)
 
 
 @put.register

@@ -16,7 +16,7 @@ from typing import Any
 
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC
 from shared.adapters.threads import ThreadExecutor
-from shared.domain.account import Account
+from shared.domain.account import Account, BalancesSource
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
 from shared.domain.connection import BankConnection, SealedToken
@@ -68,6 +68,8 @@ from shared.ports import (
     Version,
     Write,
 )
+from shared.usecases.enqueue import BALANCES
+from tests.fake_balances import FakeBalances
 from tests.fake_sync_writes import Written, compare, put
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -516,6 +518,7 @@ class FakeQueue:
         self.calls = calls or Calls()
         self.tasks: list[tuple[str, str]] = []  # name, connection
         self.others: list[tuple[str, dict[str, Any]]] = []  # function, payload
+        self.balances: list[str] = []  # connections whose balances wait to be derived
         self.names: set[str] = set()
 
     def enqueue(self, connection_id: str, *, name: str, welcome: bool = False) -> None:
@@ -530,15 +533,19 @@ class FakeQueue:
         def call() -> None:
             if name not in self.names:
                 self.names.add(name)
-                self.others.append((function, dict(payload)))
+                if payload.get("only") == BALANCES:
+                    self.balances.append(payload["connection_id"])
+                else:
+                    self.others.append((function, dict(payload)))
 
         self.calls.around("queue.add", call)
 
 
-class FakeStore:
+class FakeStore(FakeBalances):
     """Connections, syncs and intents in one object, because one commit may write all of them."""
 
     def __init__(self, calls: Calls | None = None, *, max_writes: int = 10_000) -> None:
+        super().__init__()
         self.calls = calls or Calls()
         self.max_writes = max_writes
         self.refuses: set[str] = set()  # names of rows that the store refuses although they look valid
@@ -575,6 +582,9 @@ class FakeStore:
         self.reads = 0
 
     # -- Connections -------------------------------------------------------------------------------------------------
+    def _owner(self, connection_id: str) -> str:
+        return self.connections[connection_id].app_user_id
+
     def find(self, connection_id: str) -> BankConnection | None:
         return self.calls.around("store.find", lambda: self.connections.get(connection_id))  # type: ignore[no-any-return]
 
@@ -671,6 +681,8 @@ class FakeStore:
             self.connections[connection.connection_id] = connection
             self.put_kept(StoredAccessToken.new(connection, token))
             self.account_rows[connection.connection_id] = {a["account_id"]: a for a in accounts}
+            read = (connection.created_at, BalancesSource.CACHED)
+            self.balances_read |= {(connection.connection_id, a["account_id"]): read for a in accounts}
             self.put_marks(marks)
             self.rows[connection.connection_id] = {}
             if move is not None:

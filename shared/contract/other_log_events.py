@@ -98,6 +98,10 @@ OTHER_EVENTS: dict[str, Event] = {
     "sync.accounts_unavailable": Event(
         "Accounts could not be read; the stored accounts are kept.", ("error_code", "request_id")
     ),
+    "balances.derived": Event(
+        "The balances before an account was linked were derived from its transactions, once per account.",
+        ("connection_id", "months"),
+    ),
     "sync.refresh_spared": Event(
         "The bank was not asked for new data, because the ceiling of the connection, the user or the project was "
         "reached; the run reads what Plaid already has.",

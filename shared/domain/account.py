@@ -1,6 +1,15 @@
 """A bank account, as clients see it."""
 
+from datetime import datetime
+from enum import StrEnum
 from typing import TypedDict
+
+
+class BalancesSource(StrEnum):
+    """Where balances were read."""
+
+    LIVE = "live"  # Plaid asked the bank
+    CACHED = "cached"  # those of Plaid's last update from the bank
 
 
 class Balances(TypedDict):
@@ -43,3 +52,16 @@ class Account(TypedDict):
     balances: Balances
     persistent_account_id: str | None
     duplicate_of: DuplicateOf | None
+
+
+class StoredAccount(Account):
+    """An account as it is stored for clients, with the time and source of its balances.
+
+    Documents of earlier releases do not have the last two.
+    """
+
+    connection_id: str
+    app_user_id: str
+    updated_at: datetime
+    balances_at: datetime | None
+    balances_source: BalancesSource | None

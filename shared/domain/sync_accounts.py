@@ -1,8 +1,10 @@
 """The accounts that a sync reads, revoked accounts, and former accounts that may be shared again."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Self
 
+from shared.domain.balance_history import day_of
 from shared.domain.state_group import Changes, StateGroup
 
 
@@ -22,6 +24,20 @@ class SyncAccounts(StateGroup):
     accounts_digest: str | None = None
     revoked_accounts: tuple[str, ...] = ()
     former_accounts: tuple[str, ...] = ()
+    balances_day: str | None = None
+    derived_accounts: tuple[str, ...] = ()
+
+    def lacks_balances(self, account_id: str, *, now: datetime) -> bool:
+        """Whether no balance of this account and day was recorded, as far as the state shows."""
+        return self.balances_day != day_of(now) or account_id not in self.account_ids
+
+    def balances_recorded(self, *, now: datetime) -> Self:
+        """The balances of all accounts were recorded for this day."""
+        return self._with(balances_day=day_of(now))
+
+    def balances_derived(self, account_id: str) -> Self:
+        """The earlier balances of an account were derived."""
+        return self._with(derived_accounts=tuple(sorted({*self.derived_accounts, account_id})))
 
     def remove_account(self, account_id: str) -> Self:
         """Removes an account: runs ignore data that the provider still sends for it."""
@@ -29,6 +45,7 @@ class SyncAccounts(StateGroup):
             revoked_accounts=tuple(sorted({*self.revoked_accounts, account_id})),
             former_accounts=tuple(i for i in self.former_accounts if i != account_id),
             account_ids=tuple(i for i in self.account_ids if i != account_id),
+            derived_accounts=tuple(i for i in self.derived_accounts if i != account_id),
         )
 
     def reselect_accounts(self) -> Self:
@@ -69,4 +86,5 @@ class SyncAccounts(StateGroup):
             account_ids=tuple(i for i in known if i not in self.revoked_accounts),
             accounts_digest=None if selected_again else digest,
             former_accounts=tuple(sorted(former)),
+            derived_accounts=tuple(i for i in self.derived_accounts if i in known),
         )

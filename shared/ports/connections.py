@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.account import Account, DuplicateOf
+from shared.domain.account import Account, DuplicateOf, StoredAccount
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
@@ -64,6 +64,9 @@ class Connections(Protocol):
         """Pairs of connection id and owner id, in the order of connection ids, starting after `after`."""
 
     def accounts_of(self, connection_id: str) -> list[Account]: ...  # noqa: D102
+    def stored_accounts(self, connection_id: str) -> list[StoredAccount]:
+        """The accounts of a connection, as clients read them."""
+
     def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
         """The accounts of all connections of a user, including remaining ones of connections that are being removed."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+from shared.domain.balance_history import BalanceMonth, Booking
 from shared.domain.health import Health, UnhealthyConnection
 from shared.domain.pause import Pauses
 from shared.domain.progress import RunRecord
@@ -54,6 +55,12 @@ class Syncs(RunStates[SyncState], Protocol):
 
     def unchanged(self, connection_id: str, rows: Sequence[Transaction], *, dirty: Collection[int]) -> set[str]:
         """Ids of rows that are stored exactly as given, and bear no mark of these runs."""
+
+    def bookings(self, connection_id: str, account_id: str) -> list[Booking]:
+        """The posted transactions of an account, for the history of its balances."""
+
+    def balance_months(self, connection_id: str, account_id: str) -> list[BalanceMonth]:
+        """The history of an account's balances."""
 
     def handover(self, connection_id: str) -> Handover | None:
         """The handover of the previous run; None if there is none."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from shared.domain.account import Account
+from shared.domain.account import Account, Balances, BalancesSource
 from shared.domain.audit import AuditEntry
+from shared.domain.balance_history import MonthChange
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.notification import Notification
 from shared.domain.products.kinds import ProductKind
@@ -71,6 +73,31 @@ class DeleteAccount:
     """Deletes an account of the connection."""
 
     account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBalances:
+    """Stores days in the history of an account's balances; other days of the month stay as they are."""
+
+    change: MonthChange
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBalances:
+    """Deletes months of the history of an account's balances."""
+
+    account_id: str
+    months: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBalances:
+    """Stores balances that were read outside a run, in the document of an account, which must exist."""
+
+    account_id: str
+    balances: Balances
+    source: BalancesSource
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +239,9 @@ Write = (
     | DeleteTransactions
     | PutAccount
     | DeleteAccount
+    | PutBalances
+    | DeleteBalances
+    | UpdateBalances
     | PutMark
     | UpdateConnection
     | PutInstitutionGuard

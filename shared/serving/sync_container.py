@@ -8,6 +8,7 @@ from shared.serving import container, products_container
 if TYPE_CHECKING:
     from shared.domain.sync_state import SyncState
     from shared.usecases.sync.pause_syncs import SyncPauses
+    from shared.usecases.sync.record_balances import BalanceHistory
     from shared.usecases.sync.request_sync import SyncRequests
     from shared.usecases.sync.run_sync import RunSync
     from shared.usecases.sync.schedule_syncs import Scheduler
@@ -48,6 +49,13 @@ def run_sync() -> "RunSync":
         sleep=container.sleep,
         plan_products=products_container.plan_products().after_sync,
     )
+
+
+def balance_history() -> "BalanceHistory":
+    """Stores the history of balances."""
+    from shared.usecases.sync.record_balances import BalanceHistory
+
+    return BalanceHistory(connections=container.connections(), syncs=container.syncs(), clock=container.clock())
 
 
 def scheduler() -> "Scheduler[SyncState]":

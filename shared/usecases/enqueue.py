@@ -11,6 +11,8 @@ from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import SyncQueue, TaskFunction, Tasks
 
+BALANCES = "balances"  # the part of a daily check that calls nothing outside
+
 
 def enqueue(queue: SyncQueue, connection_id: str, *, name: str, welcome: bool = False) -> bool:
     """Enqueues a sync run; False if the queue did not accept it, which is logged and is no error for the caller."""
@@ -74,6 +76,17 @@ def enqueue_history_move(tasks: Tasks, connection_id: str, *, move: HistoryMove 
     try:
         with trace.resumed(move.trace if move is not None else trace.carried()):
             tasks.add(TaskFunction.MOVE_HISTORY, {"connection_id": connection_id}, name=f"{connection_id}-{turn}")
+    except Unavailable:
+        log.error("queue.not_taken", connection_id=connection_id)
+        return False
+    return True
+
+
+def enqueue_balances(tasks: Tasks, connection_id: str) -> bool:
+    """Enqueues the derivation of balances once the history is complete; without it, the daily check derives them."""
+    payload = {"connection_id": connection_id, "only": BALANCES}
+    try:
+        tasks.add(TaskFunction.CHECK_ITEM, payload, name=f"{connection_id}-{BALANCES}")
     except Unavailable:
         log.error("queue.not_taken", connection_id=connection_id)
         return False

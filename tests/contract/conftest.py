@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from emulators.stack import Stack
+from shared.adapters.firestore.queries import with_index_check
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,18 @@ def stack(firestore_stack: Stack) -> Stack:
 
 @pytest.fixture(scope="session")
 def firestore_client(stack: Stack) -> Iterator[Any]:
-    """The emulator's Firestore, as the functions use it."""
+    """The emulator's Firestore."""
+    yield from _client(stack)
+
+
+@pytest.fixture(scope="session")
+def checked_client(stack: Stack) -> Iterator[Any]:
+    """The emulator's Firestore as the functions use it: it refuses queries that production has no index for."""
+    for client in _client(stack):
+        yield with_index_check(client)
+
+
+def _client(stack: Stack) -> Iterator[Any]:
     from google.cloud import firestore
 
     with pytest.MonkeyPatch.context() as patch:

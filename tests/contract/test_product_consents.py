@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from shared.adapters.firestore.product_consents import FirestoreProductConsents
-from shared.adapters.firestore.queries import with_index_check
 from shared.domain.products.kinds import ProductKind
 from shared.ports import ProductConsents
 from tests.fake_products import FakeProductConsents
@@ -28,13 +27,13 @@ def ground(request: pytest.FixtureRequest) -> tuple[ProductConsents, Put]:
                 fake.by_connection.setdefault(connection_id, set()).add(ProductKind(kind))
 
         return fake, put
-    client: Any = request.getfixturevalue("firestore_client")
+    client: Any = request.getfixturevalue("checked_client")
 
     def put_document(connection_id: str, kind: str, status: str) -> None:
         path = f"bank_connections/{connection_id}/bank_products/{kind}"
         client.document(path).set({"kind": kind, "status": status, "app_user_id": "alice"})
 
-    return FirestoreProductConsents(with_index_check(client)), put_document
+    return FirestoreProductConsents(client), put_document
 
 
 def test_kinds_that_wait_for_consent_are_found_by_connection(ground: tuple[ProductConsents, Put]) -> None:

@@ -75,6 +75,8 @@ STORED: dict[str, Any] = PROGRESS | {
     "next_trace": "trace-2",
     "account_ids": ["a", "b"],
     "accounts_digest": "digest",
+    "balances_day": "2026-03-01",
+    "derived_accounts": ["a"],
     "products": ["holdings"],
     "products_for": "key",
     "due_at": NOW,

@@ -64,7 +64,10 @@ def test_stale_connections_can_be_counted_by_status() -> None:
     assert {synced, (*synced, ("created_at", "ASCENDING"))} <= found
 
 
-@pytest.mark.parametrize("collection", ["bank_accounts", "bank_transactions"])
+PRODUCT_ROWS = ("bank_balances", "bank_recurring", "bank_liabilities", "bank_holdings", "bank_investment_transactions")
+
+
+@pytest.mark.parametrize("collection", ["bank_accounts", "bank_transactions", "bank_products", *PRODUCT_ROWS])
 def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collection: str) -> None:
     """Single-field indexes over a collection group are not automatic."""
     assert ("ASCENDING", "COLLECTION_GROUP") in entries(collection, "app_user_id")
@@ -108,6 +111,37 @@ def test_every_field_of_a_transaction_is_either_queried_or_exempt() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_transactions"}
     assert stored <= decided
     assert decided - stored == {"category.primary", "user.note"}
+
+
+@pytest.mark.parametrize(
+    ("collection", "field"),
+    [
+        ("bank_balances", "days"),
+        ("bank_balances", "derived"),
+        ("bank_recurring", "transaction_ids"),
+        ("bank_recurring", "user"),
+        ("bank_liabilities", "aprs"),
+        ("bank_holdings", "security"),
+        ("bank_investment_transactions", "security"),
+    ],
+)
+def test_maps_and_lists_of_product_rows_have_no_index_entries(collection: str, field: str) -> None:
+    assert entries(collection, field) == set()
+
+
+def test_balances_of_all_connections_can_be_listed_latest_month_first() -> None:
+    assert (("app_user_id", "ASCENDING"), ("month", "DESCENDING")) in composite("bank_balances", everywhere=True)
+    assert ("DESCENDING", "COLLECTION") in entries("bank_balances", "month")
+
+
+def test_investment_transactions_can_be_listed_newest_first() -> None:
+    found = composite("bank_investment_transactions", everywhere=True)
+    newest = ("date", "DESCENDING")
+    assert {
+        (("app_user_id", "ASCENDING"), newest),
+        (("app_user_id", "ASCENDING"), ("account_id", "ASCENDING"), newest),
+    } <= found
+    assert ("DESCENDING", "COLLECTION") in entries("bank_investment_transactions", "date")
 
 
 def test_a_transaction_costs_few_index_entries() -> None:

@@ -35,6 +35,7 @@ PRIVATE = (
     "bank_audit",
     "bank_removals",
     "bank_history_moves",
+    "bank_product_state",
     "bank_erasures",
     "bank_a_name_of_tomorrow",
     "another_collection",
@@ -82,6 +83,14 @@ class World:
         return f"{self.connection}/bank_archived_transactions/t0"
 
     @property
+    def stream(self) -> str:
+        return f"{self.connection}/bank_recurring/r1"
+
+    @property
+    def product(self) -> str:
+        return f"{self.connection}/bank_products/holdings"
+
+    @property
     def progress(self) -> str:
         return f"bank_sync_progress/{self.connection_id}"
 
@@ -118,6 +127,7 @@ def people(stack: Stack, http: httpx.Client) -> World:
             "moved_to": None,
         },
         **{f"{root}/{name}/r1": {**owner, "account_id": "a1"} for name in PRODUCT_ROWS},
+        f"{root}/bank_products/holdings": {**owner, "kind": "holdings", "status": "ready"},
         f"bank_sync_progress/{connection_id}": {**owner, "status": "completed"},
         **{f"{name}/ins_rules": {"institution_id": "ins_rules", "name": "A Bank"} for name in SHARED},
         **{f"{name}/{connection_id}": {**owner, "secret": "s"} for name in PRIVATE},
@@ -327,6 +337,7 @@ def about_rows(kind: str, place: str, limit: int | None) -> None:
 
 
 about_rows("bank_accounts", "{w.account}", None)
+about_rows("bank_products", "{w.product}", None)
 for kind, place in PAGED.items():
     about_rows(kind, place, LONGEST_LIST)
     allowed(f"a user lists one of the {kind}", lists("ann", kind, owner="ann", everywhere=True, limit=1))
@@ -361,6 +372,7 @@ for label, place, new in (
     ("transaction", "{w.transaction}", "{w.connection}/bank_transactions/new"),
     ("archived transaction", "{w.archived}", "{w.connection}/bank_archived_transactions/new"),
     ("sync's progress", "{w.progress}", "bank_sync_progress/new"),
+    ("product's state", "{w.product}", "{w.connection}/bank_products/new"),
     *((f"shared {name}", f"{name}/ins_rules", f"{name}/new") for name in SHARED),
     *((name, f"{{w.connection}}/{name}/r1", f"{{w.connection}}/{name}/new") for name in PRODUCT_ROWS),
 ):
@@ -417,6 +429,52 @@ refused(
 refused(
     "a user plants a transaction elsewhere",
     lambda w: w.bob.create(f"{w.profile}/bank_transactions/x", {"app_user_id": w.ann_id, "date": "2026-01-01"}),
+)
+
+# -- the map `user` of a recurring stream --
+
+STREAM_NOTES: Json = {"muted": True, "name": "Musikskolan", "category": "children"}
+GOOD_STREAM_NOTES: dict[str, Json] = {
+    "all three": STREAM_NOTES,
+    "only that it is muted": {"muted": True},
+    "only a name": {"name": "n" * 100},
+    "only a category": {"category": "c" * 100},
+    "nothing at all": {},
+}
+for label, good in GOOD_STREAM_NOTES.items():
+    allowed(f"a user writes on a recurring stream: {label}", updates("ann", "{w.stream}", {"user": good}))
+allowed("a user takes back what they wrote on a stream", lambda w: w.ann.update(w.stream, {}, clears=("user",)))
+
+BAD_STREAM_NOTES: dict[str, object] = {
+    "a key of a transaction": {"note": "x"},
+    "a muted that is a text": {"muted": "yes"},
+    "a name that is too long": {"name": "n" * 101},
+    "a name that is a number": {"name": 1},
+    "a category that is too long": {"category": "c" * 101},
+    "a category of null": {"category": None},
+    "no map but a text": "x",
+    "no map but null": None,
+}
+for label, bad in BAD_STREAM_NOTES.items():
+    refused(f"a user writes on a recurring stream: {label}", updates("ann", "{w.stream}", {"user": bad}))
+refused("a user changes a stream's amount", updates("ann", "{w.stream}", {"last_amount": "0.01"}))
+refused("... beside what is theirs", updates("ann", "{w.stream}", {"last_amount": "0.01", "user": STREAM_NOTES}))
+refused("a user writes on another's stream", updates("bob", "{w.stream}", {"user": STREAM_NOTES}))
+refused("an unauthenticated client writes on a stream", updates("signed_out", "{w.stream}", {"user": STREAM_NOTES}))
+refused(
+    "a note makes a stream that is not there",
+    lambda w: w.ann.create(f"{w.connection}/bank_recurring/new", {"user": STREAM_NOTES}),
+)
+for name in PRODUCT_ROWS:
+    if name != "bank_recurring":
+        refused(f"a user writes on {name}", updates("ann", f"{{w.connection}}/{name}/r1", {"user": STREAM_NOTES}))
+    refused(
+        f"a user plants {name} elsewhere",
+        creates("bob", f"users/{{w.bob_id}}/{name}/x", app_user_id="{w.ann_id}"),
+    )
+allowed(
+    "a user lists the latest months of balances",
+    lambda w: w.ann.query("bank_balances", everywhere=True, owner=w.ann_id, newest="month", limit=LONGEST_LIST),
 )
 
 # -- bank_archived_transactions: notes of a replaced connection --

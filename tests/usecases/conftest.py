@@ -48,6 +48,7 @@ from shared.usecases.removal.remove_item import ItemRemover
 from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
 from shared.usecases.removal.sweep_removals import SweepRemovals
 from shared.usecases.sync.pause_syncs import SyncPauses
+from shared.usecases.sync.record_balances import BalanceHistory
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from shared.usecases.sync.request_sync import SyncRequests
 from shared.usecases.sync.run_sync import Outcome, RunSync
@@ -262,6 +263,11 @@ class World:
         )
 
     @property
+    def balance_history(self) -> BalanceHistory:
+        """Stores the history of balances."""
+        return BalanceHistory(connections=self.store, syncs=self.store, clock=self.clock)
+
+    @property
     def remove_account(self) -> RemoveAccount:
         """Removes single accounts."""
         return RemoveAccount(
@@ -425,6 +431,7 @@ class World:
             "state": store.states,
             "token": store.tokens,
             "accounts": store.account_rows,
+            "balances": store.balance_rows,
             "handover": store.handovers,
             "rows set aside": store.aside,
             "tombstone": store.tombstones,

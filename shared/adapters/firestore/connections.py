@@ -9,7 +9,7 @@ bank_items/{item_id}                                prevents two connections wit
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
@@ -30,7 +30,7 @@ from shared.adapters.firestore.sync_writes import (
     put_account,
     put_marks,
 )
-from shared.domain.account import Account
+from shared.domain.account import Account, StoredAccount
 from shared.domain.audit import AuditEntry
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
@@ -88,6 +88,11 @@ class FirestoreConnections:
         """Finds the accounts of a connection, in one query."""
         snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
         return [_account(snapshot.to_dict() or {}) for snapshot in snapshots]
+
+    def stored_accounts(self, connection_id: str) -> list[StoredAccount]:
+        """Finds the accounts of a connection with all fields that clients read, in one query."""
+        snapshots = self._client.collection(CONNECTIONS, connection_id, ACCOUNTS).stream()
+        return [cast("StoredAccount", _named(snapshot.to_dict() or {}, StoredAccount)) for snapshot in snapshots]
 
     def accounts_owned_by(self, app_user_id: str) -> list[OwnedAccount]:
         """Finds the accounts of all connections of a user, in one query."""
@@ -182,4 +187,8 @@ def _connection(snapshot: Any) -> BankConnection | None:
 
 
 def _account(fields: dict[str, Any]) -> Account:
-    return {name: fields.get(name) for name in Account.__annotations__}  # type: ignore[return-value]
+    return cast("Account", _named(fields, Account))
+
+
+def _named(fields: dict[str, Any], model: type) -> dict[str, Any]:
+    return {name: fields.get(name) for name in model.__annotations__}

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from shared.adapters.firestore.balances import BALANCES
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.document_names import document_names
 from shared.adapters.firestore.errors import translates_outages
@@ -50,7 +51,7 @@ class FirestoreConnectionData:
         self._delete_found(connection.collection(TRANSACTIONS))
         self._delete_found(connection.collection(ARCHIVE))
         self._delete_found(connection.collection(ACCOUNTS))
-        for collection in (PRODUCTS, *COLLECTION.values()):
+        for collection in (BALANCES, PRODUCTS, *COLLECTION.values()):
             self._delete_found(connection.collection(collection))
         self._delete_found(set_aside_query(self._client, removal.connection_id))
         self._delete([f"{HANDOVERS}/{removal.connection_id}"])

@@ -79,6 +79,13 @@ def _asked(collection: str, *equal: str, ranged: str | None = None, sorted_: boo
     return Query(collection, frozenset(equal), ranged, order)
 
 
+_PRODUCT_ROWS = (
+    "bank_balances",
+    "bank_recurring",
+    "bank_liabilities",
+    "bank_holdings",
+    "bank_investment_transactions",
+)
 BACKEND = frozenset(
     [
         # due documents, longest due first
@@ -129,6 +136,10 @@ BACKEND = frozenset(
         _asked("bank_investment_transactions", ranged="date", sorted_=False),
         # products that wait for consent
         _asked("bank_products", "status"),
+        # a connection's rows of products, and those of one account
+        *(_asked(name) for name in _PRODUCT_ROWS),
+        *(_asked(name, "account_id") for name in _PRODUCT_ROWS),
+        _asked("bank_investment_transactions", ranged="date"),
         # whole collections
         *(
             _asked(name)
@@ -187,6 +198,25 @@ APP = frozenset(
         Query("bank_transactions", frozenset(["pending"])),
         Query("bank_transactions", frozenset(["category.primary"])),
         Query("bank_accounts", _OWNED),
+        # rows of products, and their states: of one connection, and over all banks
+        *(
+            Query(name, _OWNED, everywhere=everywhere)
+            for name in (*_PRODUCT_ROWS, "bank_products")
+            for everywhere in (False, True)
+        ),
+        # the latest months of balances
+        *(
+            Query("bank_balances", _OWNED, ranged, (Order("month", descending=True),), everywhere=True)
+            for ranged in (None, "month")
+        ),
+        Query("bank_balances", order=(Order("month", descending=True),)),
+        # the newest transactions of investments: all, or those of one account
+        *(
+            Query("bank_investment_transactions", _OWNED | narrower, ranged, _NEWEST, everywhere=True)
+            for narrower in (frozenset[str](), {"account_id"})
+            for ranged in (None, "date")
+        ),
+        Query("bank_investment_transactions", order=_NEWEST),
         # the archive of one connection, newest first
         Query("bank_archived_transactions", order=_NEWEST),
     ]

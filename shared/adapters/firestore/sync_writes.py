@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import singledispatch
+from typing import Any
 
 from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.balances import delete_balances, put_balances
 from shared.adapters.firestore.commit import Batch, mask_of
 from shared.adapters.firestore.credentials import put_credentials
 from shared.adapters.firestore.link_guards import guard_fields, guard_path
@@ -22,7 +24,7 @@ from shared.adapters.firestore.removal_tombstones import put_removal
 from shared.adapters.firestore.set_aside import delete_set_aside, put_set_aside
 from shared.adapters.firestore.webhook_inbox import settle_delivery
 from shared.domain import retention
-from shared.domain.account import Account
+from shared.domain.account import Account, BalancesSource
 from shared.domain.notification import Notification
 from shared.domain.run_state import RunState
 from shared.domain.sync_state import SyncState
@@ -30,12 +32,14 @@ from shared.domain.transaction import Transaction
 from shared.ports import (
     AppendAudit,
     DeleteAccount,
+    DeleteBalances,
     DeleteHandover,
     DeleteProductRows,
     DeleteSetAside,
     DeleteTransactions,
     Mark,
     PutAccount,
+    PutBalances,
     PutCredentials,
     PutHandover,
     PutInstitutionGuard,
@@ -47,6 +51,7 @@ from shared.ports import (
     PutSetAside,
     RecordRun,
     SettleDelivery,
+    UpdateBalances,
     UpdateConnection,
     UpsertProductRows,
     UpsertTransactions,
@@ -132,6 +137,22 @@ def _put_account(write: PutAccount, commit: SyncCommit) -> None:
 @put.register
 def _delete_account(write: DeleteAccount, commit: SyncCommit) -> None:
     commit.batch.delete(commit.path(ACCOUNTS, write.account_id))
+
+
+@put.register
+def _put_balances(write: PutBalances, commit: SyncCommit) -> None:
+    put_balances(commit.batch, write.change, owner=commit.owner)
+
+
+@put.register
+def _delete_balances(write: DeleteBalances, commit: SyncCommit) -> None:
+    delete_balances(commit.batch, commit.state.connection_id, write.account_id, write.months)
+
+
+@put.register
+def _update_balances(write: UpdateBalances, commit: SyncCommit) -> None:
+    fields = {"balances": write.balances, **balances_read(write.source, now=write.at), "updated_at": write.at}
+    commit.batch.update(commit.path(ACCOUNTS, write.account_id), fields)
 
 
 @put.register
@@ -228,7 +249,12 @@ def _delete_product_rows(write: DeleteProductRows, commit: SyncCommit) -> None:
 def put_account(batch: Batch, account: Account, *, owner: dict[str, str], now: datetime) -> None:
     """Writes an account's document."""
     path = f"{CONNECTIONS}/{owner['connection_id']}/{ACCOUNTS}/{account['account_id']}"
-    batch.replace(path, {**account, **owner, "updated_at": now})
+    batch.replace(path, {**account, **owner, **balances_read(BalancesSource.CACHED, now=now), "updated_at": now})
+
+
+def balances_read(source: BalancesSource, *, now: datetime) -> dict[str, Any]:
+    """The fields of an account that say when and where its balances were read."""
+    return {"balances_at": now, "balances_source": source}
 
 
 def put_marks(batch: Batch, marks: Iterable[Mark]) -> None:

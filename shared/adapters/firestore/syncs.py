@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.audit import FirestoreAudit
+from shared.adapters.firestore.balances import find_bookings, find_months
 from shared.adapters.firestore.commit import Batch, version_of
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.encoding import encoded
@@ -25,6 +26,7 @@ from shared.adapters.firestore.sync_writes import (
     SyncCommit,
     put,
 )
+from shared.domain.balance_history import BalanceMonth, Booking
 from shared.domain.errors import AlreadyThere
 from shared.domain.inherited_notes import LABEL_FIELDS, label_of
 from shared.domain.progress import RunRecord
@@ -114,6 +116,14 @@ class FirestoreSyncs:
         )
         clean = {i: fields for i, (fields, _) in stored.items() if fields.pop(RUN_FIELD, None) not in dirty}
         return {row["transaction_id"] for row in rows if clean.get(row["transaction_id"]) == row}
+
+    def bookings(self, connection_id: str, account_id: str) -> list[Booking]:
+        """The posted transactions of an account: one read per row."""
+        return find_bookings(self._client, connection_id, account_id)
+
+    def balance_months(self, connection_id: str, account_id: str) -> list[BalanceMonth]:
+        """The history of an account's balances: one read per month."""
+        return find_months(self._client, connection_id, account_id)
 
     def handover(self, connection_id: str) -> Handover | None:
         """Loads the handover of a run, in one read."""

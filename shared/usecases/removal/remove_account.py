@@ -1,4 +1,4 @@
-"""Removes an account, with its transactions and its rows of products, after its user revoked the consent for it."""
+"""Removes an account, with its transactions, balances and rows of products, after its user revoked the consent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from shared.ports import (
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import OwnedAccounts
+from shared.usecases.sync.record_balances import balances_to_delete
 
 MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a second
 ROWS_AT_ONCE = 400
@@ -127,4 +128,9 @@ class RemoveAccount:
         owned = OwnedAccounts.read(current.app_user_id, connections=self.connections, beside=connection_id)
         marks = owned.with_connection(current, accounts).marks()
         change = replace(announced, fields=changes, marks=marks)
-        return [DeleteAccount(account_id), *change.writes(), *(DeleteSetAside(row.key) for row in aside)]
+        return [
+            DeleteAccount(account_id),
+            *balances_to_delete(connection_id, [account_id], syncs=self.syncs),
+            *change.writes(),
+            *(DeleteSetAside(row.key) for row in aside),
+        ]

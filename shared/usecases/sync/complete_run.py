@@ -28,6 +28,7 @@ from shared.usecases.mark_duplicates import accounts_to_write, settle_after_comm
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.ghost_rows import ghost_rows
+from shared.usecases.sync.record_balances import balances_to_delete, balances_to_record
 from shared.usecases.sync.report_late_history import HistoryDelay, history_delay
 from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
 
@@ -167,6 +168,8 @@ class _LastCommit:
         state = state.accounts_read(
             self.roster, digest=self.accounts_digest, since=self.before, listed=bool(self.accounts)
         )
+        if self.accounts:
+            state = state.balances_recorded(now=self._clock.now())
         return state.complete(
             now=self._clock.now(),
             cursor=self.cursor,
@@ -195,7 +198,9 @@ class _LastCommit:
         return [
             *removals.writes(self.writer.upserts(self.loop, rows, mark=False)),
             *(PutAccount(account) for account in accounts),
+            *balances_to_record(accounts, state, now=now),
             *(DeleteAccount(account_id) for account_id in gone),
+            *balances_to_delete(state.connection_id, gone, syncs=self.writer.syncs),
             *([DeleteHandover()] if self.before.handover is not None else []),
             *change.writes(),
         ]

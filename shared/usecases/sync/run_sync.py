@@ -28,7 +28,7 @@ from shared.ports import (
     Vault,
 )
 from shared.usecases.apply_status_event import StatusEvents
-from shared.usecases.enqueue import enqueue, enqueue_history_move
+from shared.usecases.enqueue import enqueue, enqueue_balances, enqueue_history_move
 from shared.usecases.sync.fail_run import RunFailure
 from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.read_changes import ChangeReader, Reading
@@ -90,8 +90,10 @@ class RunSync:
                 return Outcome.DONE
             state = run.state
             log.info("sync.ended", **_log_fields(claimed.state, state, now=self.clock.now()))
-            if state.moves_history and state.history_complete and not claimed.state.history_complete:
-                enqueue_history_move(self.tasks, connection_id)
+            if state.history_complete and not claimed.state.history_complete:
+                enqueue_balances(self.tasks, connection_id)
+                if state.moves_history:
+                    enqueue_history_move(self.tasks, connection_id)
             if state.status is SyncStatus.COMPLETED and state.wanted:
                 self._claims.requeue(connection_id)
             self.plan_products(state)
