@@ -58,10 +58,10 @@ def views(bank: Bank, connection_id: str) -> dict[str, Any]:
     return {kind: bank.admin.get(f"bank_connections/{connection_id}/bank_products/{kind}") or {} for kind in KINDS}
 
 
-def rows(bank: Bank, connection_id: str, kind: str) -> dict[str, Json]:
+def rows(bank: Bank, connection_id: str, kind: str) -> dict[Any, Json]:
     """The stored rows by their documents' fields that name them."""
     found = documents(bank.backend.query(f"bank_{kind}", parent=f"bank_connections/{connection_id}"))
-    names = {
+    names: dict[str, Callable[[Json], Any]] = {
         "recurring": lambda row: row["stream_id"],
         "liabilities": lambda row: row["account_id"],
         "holdings": lambda row: (row["account_id"], row["security"]["security_id"]),

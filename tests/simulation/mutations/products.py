@@ -9,7 +9,7 @@ from typing import Any
 from shared.domain import poll_intervals
 from shared.domain.products import investment_transactions
 from shared.domain.products.product_state import ProductState
-from shared.domain.products.snapshot import SnapshotChange
+from shared.domain.products.snapshot import SnapshotChange, compare
 from shared.domain.sync_state import SyncState
 from shared.usecases.products import store_answer
 from shared.usecases.products.plan_products import PlanProducts
@@ -22,12 +22,11 @@ YEARS = timedelta(days=3_650)
 @mutation
 def sold_positions_stay() -> list[Patch]:
     """Rows that an answer no longer contains are not deleted."""
-    original = store_answer.compare
 
-    def compare(*given: Any, **more: Any) -> SnapshotChange:
-        return replace(original(*given, **more), deletes=(), inherited={})
+    def without_deletes(*given: Any, **more: Any) -> SnapshotChange:
+        return replace(compare(*given, **more), deletes=(), inherited={})
 
-    return [Patch(store_answer, "compare", compare)]
+    return [Patch(store_answer, "compare", without_deletes)]
 
 
 @mutation
