@@ -8,7 +8,6 @@ from typing import Any
 
 from shared.domain import poll_intervals
 from shared.domain.products import investment_transactions
-from shared.domain.products.product_state import ProductState
 from shared.domain.products.snapshot import SnapshotChange, compare
 from shared.domain.sync_state import SyncState
 from shared.usecases.products import store_answer
@@ -58,13 +57,3 @@ def cancelled_trades_stay() -> list[Patch]:
     """A run reads only the days after the last one that it read, and the whole history once."""
     overlap = Patch(investment_transactions, "OVERLAP", timedelta(0))
     return [overlap, Patch(investment_transactions, "FULL_PASS_EVERY", YEARS)]
-
-
-@mutation
-def revoked_account_stays_in_products() -> list[Patch]:
-    """The rows of a revoked account are deleted, but products do not know that it was revoked."""
-
-    def account_removed(self: ProductState, account_id: str, **_: Any) -> ProductState:
-        return self
-
-    return [Patch(ProductState, "account_removed", account_removed)]
