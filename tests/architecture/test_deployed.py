@@ -117,6 +117,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "on_connection_created",
         "synctransactions",
         "reconnect_connection",
+        "refresh_balances",
         "handlewebhook",
         "exchangelink",
         "checkitem",
